@@ -1,0 +1,1 @@
+"""Bytes by digest, and the files that record runs: the content-addressed cache of Pivot."""

@@ -1,0 +1,1 @@
+"""Words and decisions of Pivot: stages, artifacts, the graph, and what must run."""

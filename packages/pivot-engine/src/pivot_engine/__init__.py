@@ -1,0 +1,1 @@
+"""Makes the world match: loads pipelines, runs stages, reports status."""

@@ -1,0 +1,1 @@
+"""S3 remotes for the cache of Pivot."""
