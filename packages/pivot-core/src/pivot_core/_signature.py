@@ -1,0 +1,177 @@
+"""From type hints to deps and outs: what a stage's signature declares."""
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pivot_core.annotations import Dep, Out
+from pivot_core.stage import Location, StageError
+
+type _Declared = tuple[Dep | Out, ...]
+
+_FIELD_WRAPPERS = (typing.Required, typing.NotRequired, typing.ReadOnly)
+
+
+def location_of(func: Callable[..., Any]) -> Location:
+    """Where the function under all wrappers, partials and methods is defined."""
+    code = getattr(_innermost(func), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("<unknown>", 0)
+
+
+def read(name: str, func: Callable[..., Any]) -> tuple[dict[str, Dep], dict[str, Out], bool]:
+    """The deps by parameter, the outs by key, and whether the return value is the only out's value.
+
+    Raises:
+        StageError: The signature leaves something open.
+    """
+    return _Reader(name, func).read()
+
+
+class _Reader:
+    def __init__(self, name: str, func: Callable[..., Any]) -> None:
+        self.name = name
+        self.func = func
+        self.location = location_of(func)
+
+    def error(self, problem: str, hint: str | None = None) -> StageError:
+        return StageError(self.name, self.location, problem, hint=hint)
+
+    def read(self) -> tuple[dict[str, Dep], dict[str, Out], bool]:
+        target = _innermost(self.func)
+        if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
+            raise self.error("a stage cannot be an async function", "call asyncio.run(...) inside a plain function")
+        if inspect.isgeneratorfunction(target):
+            raise self.error("a stage cannot be a generator", "return the values instead of yielding them")
+        hints = self._hints(target)
+        outs, single = self._outs(hints)
+        return self._deps(hints), outs, single
+
+    def _hints(self, target: Callable[..., Any]) -> dict[str, Any]:
+        try:
+            return typing.get_type_hints(target, include_extras=True)
+        except NameError as error:
+            raise self.error(
+                f"its type hints name {error.name!r}, which is not defined where the stage is registered",
+                "define or import it at the top level of the module, before pipeline.register(...)",
+            ) from None
+        except TypeError as error:
+            raise self.error(f"its type hints cannot be read: {error}") from None
+
+    def _deps(self, hints: Mapping[str, Any]) -> dict[str, Dep]:
+        deps: dict[str, Dep] = {}
+        for parameter in inspect.signature(self.func).parameters.values():
+            declared = _declared(hints.get(parameter.name))
+            if len(declared) > 1:
+                raise self.error(f"parameter {parameter.name!r} has more than one Dep or Out")
+            if not declared:
+                if parameter.default is parameter.empty and parameter.kind not in (
+                    parameter.VAR_POSITIONAL,
+                    parameter.VAR_KEYWORD,
+                ):
+                    raise self.error(
+                        f"parameter {parameter.name!r} has neither a Dep nor a default",
+                        f'declare it: {parameter.name}: Annotated[..., pivot.Dep("path", loader)]',
+                    )
+                continue
+            (dep,) = declared
+            if not isinstance(dep, Dep):
+                raise self.error(
+                    f"parameter {parameter.name!r} is annotated with an Out; parameters are read, so they take a Dep"
+                )
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+                raise self.error(f"parameter {parameter.name!r} has a Dep but cannot be given by name")
+            deps[parameter.name] = dep
+        return deps
+
+    def _outs(self, hints: Mapping[str, Any]) -> tuple[dict[str, Out], bool]:
+        if "return" not in hints:
+            raise self.error(
+                "its return type is not annotated, so what it writes is not known",
+                "return a TypedDict of Annotated[..., pivot.Out(...)], one Annotated[..., pivot.Out(...)], or None",
+            )
+        returned = hints["return"]
+        if returned is None or returned is types.NoneType:
+            return {}, False
+        declared = _declared(returned)
+        if declared:
+            return {"return": self._out("the return type", declared)}, True
+        bare = _strip(returned)
+        if typing.is_typeddict(bare):
+            return self._fields(bare), False
+        raise self.error(
+            f"its return type {_name(returned)} declares no Out",
+            "return a TypedDict of Annotated[..., pivot.Out(...)], one Annotated[..., pivot.Out(...)], or None",
+        )
+
+    def _fields(self, shape: type) -> dict[str, Out]:
+        fields = typing.get_type_hints(shape, include_extras=True)
+        plain = [key for key, hint in fields.items() if not _declared(hint)]
+        if plain:
+            which = "none of its keys" if len(plain) == len(fields) else f"{_join(plain)}"
+            problem = (
+                f"{_name(shape)}: {which} has an Out"
+                if len(plain) == len(fields)
+                else (f"{_name(shape)}: {which} {'has' if len(plain) == 1 else 'have'} no Out, the other keys do")
+            )
+            raise self.error(problem, f'annotate {_join(plain)} with Annotated[..., pivot.Out("path", loader)]')
+        optional = sorted(getattr(shape, "__optional_keys__", ()))
+        if optional:
+            raise self.error(
+                f"{_name(shape)}: {_join(optional)} may be left out, but a stage writes all its outs",
+                "make the key required",
+            )
+        return {key: self._out(f"key {key!r} of {_name(shape)}", _declared(hint)) for key, hint in fields.items()}
+
+    def _out(self, what: str, declared: _Declared) -> Out:
+        if len(declared) > 1:
+            raise self.error(f"{what} has more than one Out")
+        (out,) = declared
+        if not isinstance(out, Out):
+            raise self.error(f"{what} is annotated with a Dep; what is returned is written, so it takes an Out")
+        return out
+
+
+def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
+    while True:
+        if isinstance(func, functools.partial):
+            func = func.func
+        elif inspect.ismethod(func):
+            func = func.__func__
+        elif hasattr(func, "__wrapped__"):
+            func = func.__wrapped__
+        elif not inspect.isroutine(func) and not isinstance(func, type) and hasattr(type(func), "__call__"):
+            func = type(func).__call__
+        else:
+            return func
+
+
+def _strip(hint: Any) -> Any:
+    while typing.get_origin(hint) in _FIELD_WRAPPERS or typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    if isinstance(hint, typing.TypeAliasType):
+        return _strip(hint.__value__)
+    return hint
+
+
+def _declared(hint: Any) -> _Declared:
+    """The Deps and Outs in a hint, also under ``Required[...]`` and behind a ``type`` alias."""
+    if isinstance(hint, typing.TypeAliasType):
+        return _declared(hint.__value__)
+    origin = typing.get_origin(hint)
+    if origin in _FIELD_WRAPPERS:
+        return _declared(typing.get_args(hint)[0])
+    if origin is not typing.Annotated:
+        return ()
+    inner, *metadata = typing.get_args(hint)
+    return _declared(inner) + tuple(item for item in metadata if isinstance(item, Dep | Out))
+
+
+def _name(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)

@@ -1,0 +1,183 @@
+"""The one decision: what must happen to a stage, and why; pure, shared by every command."""
+
+import enum
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from pivot_core.lock import Artifact, InputLine, Inputs, Observation, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location
+
+
+class Verdict(enum.Enum):
+    """What must happen to a stage."""
+
+    UP_TO_DATE = "up_to_date"
+    RESTORE = "restore"
+    RUN = "run"
+    BLOCKED = "blocked"
+
+
+class Reason(enum.Enum):
+    """Why; the value is how it is said to the user."""
+
+    FORCED = "Forced"
+    NEVER_RUN = "No previous run"
+    CODE = "Code dependency changed"
+    PARAM = "Parameter changed"
+    DEP = "Input data changed"
+    OUT_SPEC = "Output declaration changed"
+    SCHEMA = "Fingerprint schema changed"
+    OUT_MISSING = "Output missing"
+    OUT_MODIFIED = "Output modified"
+    UPSTREAM = "Upstream stage will run"
+    DEP_MISSING = "Input missing"
+    UPSTREAM_BLOCKED = "Upstream stage cannot run"
+
+
+_BY_KIND: Mapping[str, Reason] = {
+    "code": Reason.CODE,
+    "param": Reason.PARAM,
+    "dep": Reason.DEP,
+    "out": Reason.OUT_SPEC,
+}
+
+
+@attrs.frozen
+class Change:
+    """One fact that differs between the last run and now; None where there is no such fact."""
+
+    reason: Reason
+    key: str
+    old: str | None
+    new: str | None
+    location: Location | None = None
+
+
+@attrs.frozen
+class Decision:
+    """What must happen to a stage.
+
+    Attributes:
+        verdict: What.
+        reasons: Why, the weightiest first; empty if and only if the stage is up to date.
+        changes: The facts behind the reasons.
+        restore: For RESTORE, the content of every out, all of it obtainable without running.
+    """
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    changes: tuple[Change, ...] = ()
+    restore: Mapping[ArtifactPath, Artifact] | None = None
+
+
+class Memory(Protocol):
+    """What earlier runs left behind, as far as a decision asks for it."""
+
+    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
+        """What a run with this inputs key left, if one is remembered."""
+        ...
+
+    def has(self, digest: str) -> bool:
+        """Whether the content with this digest can be had without running anything."""
+        ...
+
+
+def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: bool = False) -> Decision:
+    """What must happen to a stage whose last run is ``lock`` and that is ``now`` so.
+
+    ``memory`` is asked only where the stage is not up to date. It must answer the same
+    for as long as the call lasts.
+    """
+    changes = _changes(lock, now)
+    reasons = list(dict.fromkeys(change.reason for change in changes))
+    if now.missing or now.blocked:
+        return _blocked(now, changes)
+    if lock is None:
+        reasons.insert(0, Reason.NEVER_RUN)
+    if now.upstream:
+        reasons.append(Reason.UPSTREAM)
+    if force:
+        return Decision(Verdict.RUN, (Reason.FORCED, *reasons), changes)
+    if not reasons:
+        return Decision(Verdict.UP_TO_DATE)
+    restore = None if now.upstream else _obtainable(lock, now, memory)
+    verdict = Verdict.RUN if restore is None else Verdict.RESTORE
+    return Decision(verdict, tuple(reasons), changes, restore)
+
+
+def _blocked(now: Observation, changes: tuple[Change, ...]) -> Decision:
+    missing = tuple(Change(Reason.DEP_MISSING, path, None, None) for path in now.missing)
+    upstream = tuple(Change(Reason.UPSTREAM_BLOCKED, address, None, None) for address in now.blocked)
+    reasons = [change.reason for change in (*missing, *upstream)]
+    return Decision(Verdict.BLOCKED, tuple(dict.fromkeys(reasons)), (*missing, *upstream, *changes))
+
+
+def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Mapping[ArtifactPath, Artifact] | None:
+    """The outs of a run with the present inputs, if every one can be had: else it is no hit at all."""
+    key = now.inputs.key()
+    candidates = [lock.outs] if lock is not None and lock.inputs.key() == key else []
+    recorded = memory.recorded(key)
+    if recorded is not None:
+        candidates.append(recorded)
+    declared = {out.path for out in now.inputs.outs}
+    for outs in candidates:
+        if outs.keys() == declared and all(
+            now.outs.get(path) == artifact or memory.has(artifact.digest) for path, artifact in outs.items()
+        ):
+            return outs
+    return None
+
+
+def _changes(lock: StageLock | None, now: Observation) -> tuple[Change, ...]:
+    if lock is None:
+        return ()
+    return (*_input_changes(lock.inputs, now), *_out_changes(lock, now))
+
+
+def _input_changes(before: Inputs, now: Observation) -> list[Change]:
+    old = _by_fact(before)
+    new = _by_fact(now.inputs)
+    unknown = (
+        set()
+        if not (now.upstream or now.missing or now.blocked)
+        else {("dep", path) for path in before.deps if path not in now.inputs.deps}
+    )
+    changes = []
+    if before.schema != now.inputs.schema:
+        changes.append(Change(Reason.SCHEMA, "schema", str(before.schema), str(now.inputs.schema)))
+    for fact in dict.fromkeys((*new, *old)):
+        was, is_ = old.get(fact), new.get(fact)
+        if fact in unknown or (was is not None and is_ is not None and was.value == is_.value):
+            continue
+        shown = is_ if is_ is not None else was
+        changes.append(
+            Change(
+                reason=_BY_KIND[fact[0]],
+                key=fact[1],
+                old=None if was is None else was.value,
+                new=None if is_ is None else is_.value,
+                location=None if shown is None else shown.location,
+            )
+        )
+    return changes
+
+
+def _by_fact(inputs: Inputs) -> dict[tuple[str, str], InputLine]:
+    return {(line.kind, line.key): line for line in inputs.lines()}
+
+
+def _out_changes(lock: StageLock, now: Observation) -> list[Change]:
+    declared = {out.path for out in lock.inputs.outs}
+    changes = []
+    for path, found in now.outs.items():
+        locked = lock.outs.get(path)
+        if path not in declared or (found == locked and found is not None):
+            continue
+        if found is None or locked is None:
+            changes.append(Change(Reason.OUT_MISSING, path, locked.digest if locked else None, None))
+        else:
+            changes.append(Change(Reason.OUT_MODIFIED, path, locked.digest, found.digest))
+    return changes

@@ -1,0 +1,41 @@
+"""The family of errors that Pivot raises on purpose: each says what is wrong and the way out."""
+
+from typing import ClassVar
+
+
+class PivotError(Exception):
+    """Something the user can act on; ``str()`` is one sentence without a final full stop.
+
+    Attributes:
+        hint: The way out, or None where the sentence already says it.
+        exit_code: What a command that ends with this error exits with: 1 "the answer is no",
+            2 "wrong usage or configuration", 3 "could not tell".
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class DefinitionError(PivotError):
+    """A stage or pipeline is described wrongly in the user's code."""
+
+
+class PathError(DefinitionError):
+    """A declared path cannot be an artifact of the project."""
+
+
+class GraphError(DefinitionError):
+    """The stages do not form a graph that can be run."""
+
+
+class DiscoveryError(PivotError):
+    """No project or no pipeline where one is needed."""
+
+
+class LoaderError(PivotError):
+    """A value does not fit its loader, or the library that a loader needs is missing."""
+
+    exit_code: ClassVar[int] = 1

@@ -1,0 +1,184 @@
+"""The graph that emerges from the files: who writes what others read."""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+
+import attrs
+
+from pivot_core.errors import GraphError
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import StageSpec
+
+
+@attrs.frozen
+class Graph:
+    """Stages by address, and for each the addresses of the stages that write what it reads.
+
+    Attributes:
+        stages: In an order in which every stage follows its upstream.
+        upstream: Direct predecessors, for every stage.
+        producers: Which stage writes an out.
+    """
+
+    stages: Mapping[str, StageSpec]
+    upstream: Mapping[str, frozenset[str]]
+    producers: Mapping[ArtifactPath, str]
+
+    @classmethod
+    def build(cls, specs: Iterable[StageSpec]) -> Self:
+        """Wire the stages; their given order breaks ties.
+
+        Raises:
+            GraphError: Two stages of one address, an out written twice, an out inside another
+                out, or a cycle; the message names the stages with file and line.
+        """
+        stages: dict[str, StageSpec] = {}
+        for spec in specs:
+            if spec.address in stages:
+                raise GraphError(
+                    f"two stages have the address {spec.address!r}: {_cite(stages[spec.address])} and {_cite(spec)}",
+                    hint="give one of the two pipelines another name: pivot.Pipeline(...)",
+                )
+            stages[spec.address] = spec
+        producers, tree = _producers(stages)
+        upstream = {
+            address: frozenset(writer for dep in spec.deps for writer in tree.touching(dep))
+            for address, spec in stages.items()
+        }
+        order = _order(stages, upstream)
+        return cls({address: stages[address] for address in order}, upstream, producers)
+
+    def ancestors(self, addresses: Iterable[str]) -> frozenset[str]:
+        """The given stages and all that they rest on."""
+        found: set[str] = set()
+        pending = list(addresses)
+        while pending:
+            address = pending.pop()
+            if address not in found:
+                found.add(address)
+                pending.extend(self.upstream[address])
+        return frozenset(found)
+
+    def select(self, addresses: Iterable[str]) -> Self:
+        """The graph of the given stages only; edges to others are dropped."""
+        kept = frozenset(addresses)
+        return type(self)(
+            {address: spec for address, spec in self.stages.items() if address in kept},
+            {address: writers & kept for address, writers in self.upstream.items() if address in kept},
+            {path: address for path, address in self.producers.items() if address in kept},
+        )
+
+
+class _PathTree:
+    """Outs by the parts of their paths, so that ``data`` and ``data2`` do not overlap but ``data/x`` does."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, _PathTree] = {}
+        self.writer: str | None = None
+
+    def add(self, path: str, writer: str) -> None:
+        node = self
+        for part in path.split("/"):
+            node = node.children.setdefault(part, _PathTree())
+        node.writer = writer
+
+    def touching(self, path: str) -> set[str]:
+        """Who writes the path itself, a directory around it, or something inside it."""
+        found: set[str] = set()
+        node = self
+        for part in path.split("/"):
+            child = node.children.get(part)
+            if child is None:
+                return found
+            node = child
+            if node.writer is not None:
+                found.add(node.writer)
+        pending = list(node.children.values())
+        while pending:
+            node = pending.pop()
+            pending.extend(node.children.values())
+            if node.writer is not None:
+                found.add(node.writer)
+        return found
+
+
+def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str], _PathTree]:
+    producers: dict[ArtifactPath, str] = {}
+    for address, spec in stages.items():
+        for out in spec.outs:
+            if out.path in producers:
+                raise GraphError(
+                    f"two stages write {str(out.path)!r}: {_cite(stages[producers[out.path]])} and {_cite(spec)}",
+                    hint="every out has one producer: let one of them write elsewhere",
+                )
+            producers[out.path] = address
+    tree = _PathTree()
+    for path, address in producers.items():
+        for parent in _parents(path):
+            if parent in producers:
+                raise GraphError(
+                    f"the outs {str(parent)!r} of {_cite(stages[producers[parent]])} and {str(path)!r} "
+                    f"of {_cite(stages[address])} overlap",
+                    hint="no out may lie inside another: let one of them write elsewhere",
+                )
+        tree.add(path, address)
+    return producers, tree
+
+
+def _parents(path: ArtifactPath) -> Iterable[ArtifactPath]:
+    end = path.rfind("/")
+    while end > 0:
+        yield ArtifactPath(path[:end])
+        end = path.rfind("/", 0, end)
+
+
+def _order(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:
+    rank = {address: index for index, address in enumerate(stages)}
+    addresses = list(stages)
+    waiting = {address: len(writers) for address, writers in upstream.items()}
+    downstream: dict[str, list[str]] = {address: [] for address in stages}
+    for address, writers in upstream.items():
+        for writer in writers:
+            downstream[writer].append(address)
+    ready = [rank[address] for address, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    order: list[str] = []
+    while ready:
+        address = addresses[heapq.heappop(ready)]
+        order.append(address)
+        for follower in downstream[address]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, rank[follower])
+    if len(order) < len(stages):
+        raise _cycle_error(stages, upstream, {address for address, count in waiting.items() if count})
+    return order
+
+
+def _cycle_error(
+    stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]], stuck: set[str]
+) -> GraphError:
+    """Walk back through stuck stages, each of which has a stuck upstream, until one comes again."""
+    at = min(stuck)
+    seen: list[str] = []
+    while at not in seen:
+        seen.append(at)
+        at = min(upstream[at] & stuck)
+    cycle = [*seen[seen.index(at) :], at]
+    cycle.reverse()
+    return GraphError(
+        f"the stages form a cycle: {' -> '.join(_cite(stages[address]) for address in cycle)}",
+        hint="a stage cannot read, however indirectly, what it writes: " + _closing(stages, cycle),
+    )
+
+
+def _closing(stages: Mapping[str, StageSpec], cycle: Sequence[str]) -> str:
+    first, second = stages[cycle[0]], stages[cycle[1]]
+    outs = {out.path for out in first.outs}
+    shared = sorted(path for path in second.deps if path in outs) or sorted(second.deps)
+    return f"{second.name!r} reads {', '.join(map(repr, map(str, shared)))}, written by {first.name!r}"
+
+
+def _cite(spec: StageSpec) -> str:
+    return f"{spec.name!r} ({spec.location})"

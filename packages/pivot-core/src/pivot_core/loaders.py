@@ -1,0 +1,228 @@
+"""Loaders: how a file becomes a Python value (Reader) and a value a file (Writer)."""
+
+import json
+import os
+import pathlib
+import pickle
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import attrs
+
+from pivot_core.errors import LoaderError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@runtime_checkable
+class Reader[T](Protocol):
+    """Knows how to load a file; what a `Dep` needs."""
+
+    def load(self, path: pathlib.Path) -> T:
+        """The value that the file at ``path`` (relative to the stage's directory) holds."""
+        ...
+
+
+@runtime_checkable
+class Writer[T](Protocol):
+    """Knows how to save a value; what an `Out` needs."""
+
+    def save(self, value: T, path: pathlib.Path) -> None:
+        """Write ``value`` to ``path``, whose parent directory exists; nothing lies there yet."""
+        ...
+
+
+@attrs.frozen
+class PathOnly:
+    """No reading or writing: the stage gets the path, writes the file itself and returns the path."""
+
+    def load(self, path: pathlib.Path) -> pathlib.Path:
+        """The declared path, relative to the stage's directory."""
+        return path
+
+    def save(self, value: str | os.PathLike[str], path: pathlib.Path) -> None:
+        """Check that the stage returned the declared path and wrote a file there.
+
+        Raises:
+            LoaderError: It returned something else, or nothing lies there.
+        """
+        try:
+            returned = pathlib.Path(value)
+        except TypeError:
+            raise LoaderError(
+                f"the stage returned {type(value).__name__} for {str(path)!r}, whose loader is PathOnly()",
+                hint="return the path that you wrote to, or declare a loader that saves the value",
+            ) from None
+        if os.path.normpath(returned.absolute()) != os.path.normpath(path.absolute()):
+            raise LoaderError(
+                f"the stage returned the path {str(returned)!r}, but its Out declares {str(path)!r}",
+                hint="write to the declared path and return it",
+            )
+        if not os.path.lexists(path):
+            raise LoaderError(
+                f"the stage returned {str(path)!r} but did not write it",
+                hint="with PathOnly() the stage writes the file itself",
+            )
+
+
+@attrs.frozen
+class Text:
+    """A whole file as one ``str``; line ends are kept as they are."""
+
+    encoding: str = "utf-8"
+
+    def load(self, path: pathlib.Path) -> str:
+        """The decoded content."""
+        return path.read_bytes().decode(self.encoding)
+
+    def save(self, value: str, path: pathlib.Path) -> None:
+        """Write ``value``, encoded."""
+        path.write_bytes(value.encode(self.encoding))
+
+
+@attrs.frozen
+class JSON:
+    """One JSON value in UTF-8."""
+
+    indent: int | None = 2
+    sort_keys: bool = False
+
+    def load(self, path: pathlib.Path) -> Any:
+        """The parsed value."""
+        return json.loads(path.read_bytes())
+
+    def save(self, value: Any, path: pathlib.Path) -> None:
+        """Write ``value`` and a final newline."""
+        text = json.dumps(value, indent=self.indent, sort_keys=self.sort_keys, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+@attrs.frozen
+class JSONL:
+    """A list of JSON values, one on each line."""
+
+    sort_keys: bool = False
+
+    def load(self, path: pathlib.Path) -> list[Any]:
+        """The values in the order of the lines; blank lines are passed over."""
+        with path.open("rb") as lines:
+            return [json.loads(line) for line in lines if line.strip()]
+
+    def save(self, value: Iterable[Any], path: pathlib.Path) -> None:
+        """Write each item of ``value`` on a line of its own."""
+        with path.open("w", encoding="utf-8") as file:
+            for item in value:
+                file.write(json.dumps(item, sort_keys=self.sort_keys) + "\n")
+
+
+@attrs.frozen
+class Pickle:
+    """Any picklable value; read only files that your own stages wrote."""
+
+    protocol: int = pickle.DEFAULT_PROTOCOL
+
+    def load(self, path: pathlib.Path) -> Any:
+        """The unpickled value."""
+        with path.open("rb") as file:
+            return pickle.load(file)  # noqa: S301  # the user chose this loader for their own file
+
+    def save(self, value: Any, path: pathlib.Path) -> None:
+        """Write the pickled value."""
+        with path.open("wb") as file:
+            pickle.dump(value, file, protocol=self.protocol)
+
+
+@attrs.frozen
+class YAML:
+    """Plain data as YAML 1.1 in UTF-8; tags that build objects are refused. Needs PyYAML."""
+
+    sort_keys: bool = False
+
+    def load(self, path: pathlib.Path) -> Any:
+        """The parsed value."""
+        yaml = _yaml()
+        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+    def save(self, value: Any, path: pathlib.Path) -> None:
+        """Write ``value`` in block style."""
+        yaml = _yaml()
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text = yaml.dump(value, Dumper=dumper, sort_keys=self.sort_keys, allow_unicode=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@attrs.frozen
+class CSV:
+    """A pandas ``DataFrame`` as comma-separated text. Needs pandas.
+
+    What CSV cannot hold is refused rather than lost: a named or multi-level index that
+    ``index`` does not name, and columns of several levels. An unnamed index is row
+    numbering and is not written.
+
+    Attributes:
+        sep: The separator between columns.
+        index: The column, or columns, that are the frame's index.
+        dtype: Types by column, as ``pandas.read_csv`` takes them.
+        parse_dates: The columns that hold dates.
+    """
+
+    sep: str = ","
+    index: str | tuple[str, ...] | None = None
+    dtype: Mapping[str, str] | None = None
+    parse_dates: tuple[str, ...] = ()
+
+    def load(self, path: pathlib.Path) -> "pd.DataFrame":
+        """The frame."""
+        pandas = _pandas()
+        frame: pd.DataFrame = pandas.read_csv(
+            path,
+            sep=self.sep,
+            index_col=list(self.index) if isinstance(self.index, tuple) else self.index,
+            dtype=dict(self.dtype) if self.dtype is not None else None,
+            parse_dates=list(self.parse_dates),
+        )
+        return frame
+
+    def save(self, value: "pd.DataFrame", path: pathlib.Path) -> None:
+        """Write the frame.
+
+        Raises:
+            LoaderError: It is no frame, or CSV would lose a part of it.
+        """
+        pandas = _pandas()
+        if not isinstance(value, pandas.DataFrame):
+            raise LoaderError(
+                f"loaders.CSV() saves a pandas DataFrame, not {type(value).__name__}",
+                hint="return a DataFrame, or use another loader",
+            )
+        if value.columns.nlevels > 1:
+            raise LoaderError("loaders.CSV() cannot keep columns of several levels", hint="flatten frame.columns first")
+        wanted = (self.index,) if isinstance(self.index, str) else self.index or ()
+        names = tuple(name for name in value.index.names if name is not None)
+        if names != wanted:
+            raise LoaderError(
+                f"the frame's index is {list(names)}, but loaders.CSV() would keep {list(wanted)}",
+                hint="name the index columns, as in CSV(index='id'), or call frame.reset_index()",
+            )
+        value.to_csv(path, sep=self.sep, index=bool(wanted))
+
+
+def _yaml() -> Any:
+    try:
+        import yaml  # noqa: PLC0415  # heavy: only who uses the loader pays
+    except ImportError:
+        raise _missing("YAML", "PyYAML", "yaml") from None
+    return yaml
+
+
+def _pandas() -> Any:
+    try:
+        import pandas as pd  # noqa: PLC0415  # heavy: only who uses the loader pays
+    except ImportError:
+        raise _missing("CSV", "pandas", "pandas") from None
+    return pd
+
+
+def _missing(loader: str, library: str, extra: str) -> LoaderError:
+    return LoaderError(f"loaders.{loader} needs {library}, which is not installed", hint=f'uv add "pivot[{extra}]"')

@@ -1,0 +1,138 @@
+"""What is known of a stage: the inputs it rests on, what is on disk now, and what its last run left."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pivot_core import digest
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec
+
+
+@attrs.frozen
+class CodeEntry:
+    """One thing that a stage's code rests on: the digest of its canonical form, and where it stands."""
+
+    digest: str
+    location: Location | None = None
+
+
+@attrs.frozen
+class Artifact:
+    """The content of a file.
+
+    Attributes:
+        digest: Of its bytes.
+        size: In bytes.
+        executable: Its owner may execute it.
+    """
+
+    digest: str
+    size: int
+    executable: bool = False
+
+
+@attrs.frozen
+class Unresolved:
+    """Something that a fingerprint could not follow: never hashed, always shown."""
+
+    reason: str
+    location: Location | None = None
+
+
+@attrs.frozen
+class InputLine:
+    """One fact that a stage's result rests on.
+
+    Attributes:
+        kind: ``code``, ``param``, ``dep`` or ``out``.
+        key: What it is about, unique in its kind.
+        value: Its canonical text; equal texts are equal facts.
+        location: Where it stands, if in code.
+    """
+
+    kind: str
+    key: str
+    value: str
+    location: Location | None = attrs.field(default=None, eq=False)
+
+
+@attrs.frozen
+class Inputs:
+    """Everything tracked that a stage's result rests on.
+
+    Attributes:
+        schema: The version of the fingerprints in ``code``.
+        code: By manifest key.
+        params: Plain values by name.
+        deps: The content of each dep.
+        outs: What is declared of each out.
+    """
+
+    schema: int
+    code: Mapping[str, CodeEntry] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    deps: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
+    outs: Sequence[OutSpec] = ()
+
+    def lines(self) -> Iterator[InputLine]:
+        """All facts, sorted within their kind: the only walk, so that key and explanation agree."""
+        for key, entry in sorted(self.code.items()):
+            yield InputLine("code", key, entry.digest, entry.location)
+        for key, value in sorted(self.params.items()):
+            yield InputLine("param", key, digest.canonical_json(value))
+        for path, artifact in sorted(self.deps.items()):
+            yield InputLine("dep", path, artifact.digest)
+        for out in sorted(self.outs, key=lambda spec: spec.path):
+            yield InputLine("out", out.path, digest.canonical_json({"cache": out.cache}))
+
+    def key(self) -> str:
+        """The inputs key: equal if and only if all lines are equal."""
+        return digest.of_lines(
+            text
+            for line in (InputLine("schema", "", str(self.schema)), *self.lines())
+            for text in (line.kind, line.key, line.value)
+        )
+
+
+@attrs.frozen
+class StageLock:
+    """What the last run of a stage rested on and left; what its lock file holds.
+
+    Attributes:
+        inputs: What it rested on.
+        outs: What it left.
+    """
+
+    inputs: Inputs
+    outs: Mapping[ArtifactPath, Artifact]
+
+
+@attrs.frozen
+class RunRecord:
+    """What some run with a given inputs key left; what the run cache holds."""
+
+    key: str
+    outs: Mapping[ArtifactPath, Artifact]
+
+
+@attrs.frozen
+class Observation:
+    """A stage as it is now.
+
+    Attributes:
+        inputs: Code, params, out specs, and those deps whose content is known.
+        outs: The content of each declared out, None where there is none.
+        missing: Deps that are not on disk, and that no stage that is about to run will write.
+        upstream: Addresses of the stages that will run first and so may change a dep.
+        blocked: Addresses of the upstream stages that cannot run.
+        unresolved: What the fingerprint could not follow.
+    """
+
+    inputs: Inputs
+    outs: Mapping[ArtifactPath, Artifact | None]
+    missing: Sequence[ArtifactPath] = ()
+    upstream: Sequence[str] = ()
+    blocked: Sequence[str] = ()
+    unresolved: Sequence[Unresolved] = ()

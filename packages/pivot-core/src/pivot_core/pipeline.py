@@ -1,0 +1,116 @@
+"""`Pipeline`: the stages that one ``pipeline.py`` registers."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pivot_core import _signature
+from pivot_core.errors import DefinitionError
+from pivot_core.stage import Stage, StageError, StageSpec
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]*")
+_NAME_HINT = "use letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
+
+
+class Pipeline:
+    """A named set of stages; their order and wiring follow from the files they name.
+
+    Attributes:
+        name: Unique in the project: the first half of every stage's address.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Make an empty pipeline.
+
+        Raises:
+            DefinitionError: The name cannot be part of an address.
+        """
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise DefinitionError(f"{name!r} cannot be the name of a pipeline", hint=_NAME_HINT)
+        self.name = name
+        self._stages: dict[str, Stage] = {}
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.name!r})"
+
+    @property
+    def stages(self) -> Mapping[str, Stage]:
+        """The stages by name, in the order of registration."""
+        return MappingProxyType(self._stages)
+
+    def register[**P, R](self, func: Callable[P, R], *, name: str | None = None) -> Callable[P, R]:
+        """Add a function as a stage; returns it, so that this also works as a decorator.
+
+        Args:
+            func: A function whose parameters are annotated with `Dep` (or have defaults) and
+                whose return type declares its `Out`.
+            name: The stage's name; by default the function's.
+
+        Raises:
+            StageError: Its signature leaves something open, or the name is taken.
+        """
+        stage_name = name if name is not None else getattr(func, "__name__", "")
+        location = _signature.location_of(func)
+        if not callable(func):
+            raise DefinitionError(f"{self!r}: only a function can be registered, not {type(func).__name__}")
+        if not _NAME.fullmatch(stage_name):
+            raise StageError(
+                stage_name or repr(func),
+                location,
+                f"{stage_name!r} cannot be the name of a stage",
+                hint=f"pipeline.register(func, name=...): {_NAME_HINT}",
+            )
+        known = self._stages.get(stage_name)
+        if known is not None:
+            raise StageError(
+                stage_name,
+                location,
+                f"pipeline {self.name!r} already has a stage of that name, from {known.location}",
+                hint="give one of them another name: pipeline.register(func, name=...)",
+            )
+        deps, outs, single = _signature.read(stage_name, func)
+        self._stages[stage_name] = Stage(
+            name=stage_name,
+            func=func,
+            location=location,
+            deps=MappingProxyType(deps),
+            outs=MappingProxyType(outs),
+            single=single,
+        )
+        return func
+
+    def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
+        """All stages as plain data, for a pipeline whose file lies in ``base`` below ``root``.
+
+        Raises:
+            StageError: A declared path cannot be an artifact.
+        """
+        return tuple(stage.spec(self.name, base=base, root=root) for stage in self._stages.values())
+
+
+def plain_call(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call a stage with the values of its deps; the values of its outs by key.
+
+    Raises:
+        StageError: What it returned is not what its return type declares.
+    """
+    returned = stage.func(**values)
+    if stage.single:
+        return {"return": returned}
+    if not stage.outs:
+        if returned is not None:
+            raise StageError(stage.name, stage.location, f"it returned {type(returned).__name__} but declares None")
+        return {}
+    if not isinstance(returned, Mapping):
+        raise StageError(
+            stage.name,
+            stage.location,
+            f"it returned {type(returned).__name__}, but declares the keys {sorted(stage.outs)}",
+        )
+    missing = sorted(stage.outs.keys() - returned.keys())
+    unknown = sorted(map(str, returned.keys() - stage.outs.keys()))
+    if missing or unknown:
+        parts = [f"without {missing}"] * bool(missing) + [f"with the undeclared {unknown}"] * bool(unknown)
+        raise StageError(stage.name, stage.location, f"it returned its outs {' and '.join(parts)}")
+    return {key: returned[key] for key in stage.outs}

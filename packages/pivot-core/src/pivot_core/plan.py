@@ -1,0 +1,109 @@
+"""Which stage may start when: the states of a run, without clock, thread or disk."""
+
+import enum
+import heapq
+from collections.abc import Mapping
+
+
+class State(enum.Enum):
+    """Where a stage stands in a run."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Plan:
+    """The states of all stages of one run; a stage is ready when all its upstreams are done.
+
+    Args:
+        upstream: For every stage of the run its predecessors in the run, in the order in
+            which ready stages are preferred.
+    """
+
+    def __init__(self, upstream: Mapping[str, frozenset[str]]) -> None:
+        """Make a plan in which nothing has started."""
+        self._rank = {name: index for index, name in enumerate(upstream)}
+        self._names = tuple(upstream)
+        self._waiting_for = {name: len(before) for name, before in upstream.items()}
+        self._downstream: dict[str, list[str]] = {name: [] for name in upstream}
+        for name, before in upstream.items():
+            for writer in before:
+                self._downstream[writer].append(name)
+        self._state = dict.fromkeys(upstream, State.WAITING)
+        self._ready: list[int] = []
+        self._open = len(upstream)
+        self._running = 0
+        for name, count in self._waiting_for.items():
+            if count == 0:
+                self._make_ready(name)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is waiting, ready or running."""
+        return self._open == 0
+
+    @property
+    def running(self) -> int:
+        """How many stages have started and not ended."""
+        return self._running
+
+    def state(self, name: str) -> State:
+        """Where a stage stands."""
+        return self._state[name]
+
+    def take(self) -> str | None:
+        """Start the preferred ready stage and return it; None if none is ready."""
+        while self._ready:
+            name = self._names[heapq.heappop(self._ready)]
+            if self._state[name] is State.READY:
+                self._state[name] = State.RUNNING
+                self._running += 1
+                return name
+        return None
+
+    def done(self, name: str) -> None:
+        """A running stage has what it needs on disk; its followers may become ready."""
+        self._end(name, State.DONE)
+        for follower in self._downstream[name]:
+            self._waiting_for[follower] -= 1
+            if self._waiting_for[follower] == 0 and self._state[follower] is State.WAITING:
+                self._make_ready(follower)
+
+    def fail(self, name: str) -> tuple[str, ...]:
+        """A running stage ended badly; returns all that can no longer run, each told once."""
+        self._end(name, State.FAILED)
+        skipped = []
+        pending = [name]
+        while pending:
+            for follower in self._downstream[pending.pop()]:
+                if self._state[follower] is State.WAITING:
+                    self._skip(follower)
+                    skipped.append(follower)
+                    pending.append(follower)
+        return tuple(sorted(skipped, key=self._rank.__getitem__))
+
+    def stop(self) -> tuple[str, ...]:
+        """Start nothing any more; returns what will not run. Running stages go on."""
+        stopped = [name for name in self._names if self._state[name] in (State.WAITING, State.READY)]
+        for name in stopped:
+            self._skip(name)
+        return tuple(stopped)
+
+    def _make_ready(self, name: str) -> None:
+        self._state[name] = State.READY
+        heapq.heappush(self._ready, self._rank[name])
+
+    def _skip(self, name: str) -> None:
+        self._state[name] = State.SKIPPED
+        self._open -= 1
+
+    def _end(self, name: str, state: State) -> None:
+        if self._state[name] is not State.RUNNING:
+            raise ValueError(f"{name!r} is {self._state[name].value}, not running")
+        self._state[name] = state
+        self._running -= 1
+        self._open -= 1

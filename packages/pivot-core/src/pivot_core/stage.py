@@ -1,0 +1,146 @@
+"""What a stage is: the live `Stage` that a user registered, and the plain `StageSpec` it amounts to."""
+
+import os
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_core.annotations import Dep, Out
+from pivot_core.errors import DefinitionError, PathError
+from pivot_core.paths import ArtifactPath
+
+
+@attrs.frozen(order=True)
+class Location:
+    """A line of a file; printed as ``file:line``."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def below(self, root: str) -> "Location":
+        """The same place, its file relative to ``root`` where it lies below it."""
+        prefix = root.rstrip("/") + "/"
+        return attrs.evolve(self, file=self.file.removeprefix(prefix))
+
+
+@attrs.frozen
+class OutSpec:
+    """What is declared of an out; all of it is part of the inputs key.
+
+    Attributes:
+        path: Where it lies.
+        cache: Whether its content is kept in the object store.
+    """
+
+    path: ArtifactPath
+    cache: bool = True
+
+
+@attrs.frozen
+class StageSpec:
+    """A stage as plain data: what crosses process boundaries.
+
+    Attributes:
+        name: The stage's own name, unique in its pipeline.
+        pipeline: The pipeline's name, unique in the project.
+        base: The directory of its ``pipeline.py``, relative to the root; ``""`` is the root.
+        location: Where its function is defined.
+        deps: The artifacts it reads, sorted, each once.
+        outs: The artifacts it writes, sorted.
+    """
+
+    name: str
+    pipeline: str
+    base: str
+    location: Location
+    deps: tuple[ArtifactPath, ...] = ()
+    outs: tuple[OutSpec, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """``<pipeline>.<stage>``: the same whatever else is loaded."""
+        return f"{self.pipeline}.{self.name}"
+
+
+@attrs.frozen(eq=False)
+class Stage:
+    """A registered function and what its signature declares.
+
+    Attributes:
+        name: The stage's own name.
+        func: What runs.
+        location: Where it is defined, with the file's absolute path.
+        deps: By parameter.
+        outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
+        single: The return value itself is the value of the only out.
+    """
+
+    name: str
+    func: Callable[..., Any]
+    location: Location
+    deps: Mapping[str, Dep]
+    outs: Mapping[str, Out]
+    single: bool = False
+
+    def spec(self, pipeline: str, *, base: str, root: str) -> StageSpec:
+        """This stage as plain data, its paths resolved against ``base``.
+
+        Raises:
+            StageError: A path leaves the project, or one path is declared as two outs.
+        """
+        deps = {self._resolve(dep.path, f"Dep of parameter {name!r}", base, root) for name, dep in self.deps.items()}
+        outs: dict[ArtifactPath, str] = {}
+        for key, out in self.outs.items():
+            label = "returned value" if self.single else repr(key)
+            path = self._resolve(out.path, f"Out of {label}", base, root)
+            if path in outs:
+                raise StageError(self.name, self.location, f"{outs[path]} and {label} are both written to {path!r}")
+            outs[path] = label
+        return StageSpec(
+            name=self.name,
+            pipeline=pipeline,
+            base=base,
+            location=self.location.below(root),
+            deps=tuple(sorted(deps)),
+            outs=tuple(OutSpec(path) for path in sorted(outs)),
+        )
+
+    def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:
+        try:
+            return ArtifactPath.resolve(declared, base=base, root=root)
+        except PathError as error:
+            raise StageError(self.name, self.location, f"{what}: {error}", hint=error.hint) from None
+
+
+class StageError(DefinitionError):
+    """A stage's signature does not say what Pivot needs to know.
+
+    Attributes:
+        stage: The stage's name.
+        location: Where its function is defined.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, stage: str, location: Location, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.stage = stage
+        self.location = location
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.location}: stage {self.stage!r}: {self.problem}"
+
+    def below(self, root: str) -> "StageError":
+        """The same error, its location relative to ``root``."""
+        return StageError(self.stage, self.location.below(root), self.problem, hint=self.hint)
+
+
+def base_of(pipeline_file: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
+    """The directory of a pipeline's file as `StageSpec.base` writes it."""
+    relative = posixpath.relpath(posixpath.dirname(os.fspath(pipeline_file)), os.fspath(root))
+    return "" if relative == "." else relative
