@@ -110,12 +110,10 @@ class _Reader:
         fields = typing.get_type_hints(shape, include_extras=True)
         plain = [key for key, hint in fields.items() if not _declared(hint)]
         if plain:
-            which = "none of its keys" if len(plain) == len(fields) else f"{_join(plain)}"
-            problem = (
-                f"{_name(shape)}: {which} has an Out"
-                if len(plain) == len(fields)
-                else (f"{_name(shape)}: {which} {'has' if len(plain) == 1 else 'have'} no Out, the other keys do")
-            )
+            if len(plain) == len(fields):
+                problem = f"{_name(shape)}: none of its keys has an Out"
+            else:
+                problem = f"{_name(shape)}: {_join(plain)} without an Out, while the other keys have one"
             raise self.error(problem, f'annotate {_join(plain)} with Annotated[..., pivot.Out("path", loader)]')
         optional = sorted(getattr(shape, "__optional_keys__", ()))
         if optional:
@@ -142,7 +140,7 @@ def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
             func = func.__func__
         elif hasattr(func, "__wrapped__"):
             func = func.__wrapped__
-        elif not inspect.isroutine(func) and not isinstance(func, type) and hasattr(type(func), "__call__"):
+        elif not inspect.isroutine(func) and not isinstance(func, type) and callable(func):
             func = type(func).__call__
         else:
             return func

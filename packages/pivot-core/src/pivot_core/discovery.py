@@ -43,7 +43,7 @@ def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
         candidate = directory / PIPELINE_FILE
         if candidate.is_file():
             return candidate
-        if directory == root or directory == directory.parent:
+        if directory in (root, directory.parent):
             raise DiscoveryError(
                 f"no {PIPELINE_FILE} between here and the project's root {str(root)!r}",
                 hint=f"describe your stages in a {PIPELINE_FILE}, or change to the directory that has one",

@@ -26,7 +26,7 @@ class Pipeline:
         Raises:
             DefinitionError: The name cannot be part of an address.
         """
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise DefinitionError(f"{name!r} cannot be the name of a pipeline", hint=_NAME_HINT)
         self.name = name
         self._stages: dict[str, Stage] = {}
