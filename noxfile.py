@@ -1,0 +1,245 @@
+"""The gates of the project, each a session: `uv run nox` runs what must pass before a change lands."""
+
+import functools
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tomllib
+import zipfile
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "types", "tests", "docs", "alone"]
+nox.options.error_on_missing_interpreters = True
+
+ROOT = pathlib.Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PACKAGES = {
+    project["name"]: path.parent
+    for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
+    for project in [tomllib.loads(path.read_text())["project"]]
+}
+TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
+MODULES = {name: name.replace("-", "_") for name in PACKAGES}
+
+# Many cores do not mean much memory, and an end-to-end test starts several processes.
+XDIST = ("-n", "auto", "--maxprocesses", "8")
+# Packages whose tests start processes; elsewhere starting the workers of xdist costs more than it gains.
+SLOW = {"pivot", "pivot-engine"}
+
+# Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
+COVERAGE = {
+    "pivot-core": 100,
+    "pivot-fingerprint": 100,
+    "pivot-cache": 90,
+    "pivot-engine": 70,
+    "pivot-cli": 70,
+}
+
+
+def relative(paths: list[pathlib.Path]) -> list[str]:
+    """Paths as the tools should print them."""
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def tool(session: nox.Session, module: str, *args: str) -> None:
+    """Run a tool of the environment that nox itself runs in."""
+    session.run(sys.executable, "-m", module, *args, external=True)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Style, import contracts and the lock file."""
+    tool(session, "ruff", "check", ".")
+    tool(session, "ruff", "format", "--check", ".")
+    session.run(str(pathlib.Path(sys.executable).with_name("lint-imports")), external=True)
+    session.run("uv", "lock", "--check", "--quiet", external=True)
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Strict types: all sources in one run, then each directory of tests, whose module names may repeat."""
+    tool(session, "mypy", *relative([package / "src" for package in PACKAGES.values()]))
+    for tests in TESTED:
+        tool(session, "mypy", *relative([tests]))
+    tool(session, "mypy", "noxfile.py", "tests", "conftest.py", "benchmarks")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """All tests but the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
+    tool(session, "pytest", *(session.posargs or [*XDIST, "--ignore=tests/test_docs.py"]))
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Run the code blocks of the README files and of docs/."""
+    tool(session, "pytest", "tests/test_docs.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of each package by its own tests."""
+    short = []
+    for name, floor in COVERAGE.items():
+        args = [str(PACKAGES[name] / "tests"), f"--cov={MODULES[name]}", "--cov-branch", f"--cov-fail-under={floor}"]
+        report = ["--cov-report=term-missing:skip-covered", *(XDIST if name in SLOW else ())]
+        try:
+            tool(session, "pytest", *args, *report)
+        except nox.command.CommandFailed:
+            short.append(name)
+    if short:
+        session.error(f"below the floor, or failing: {', '.join(short)}")
+
+
+@functools.cache
+def wheelhouse(directory: pathlib.Path) -> dict[str, str]:
+    """Where to find a wheel of each package: name → requirement by URL; the directory is empty before."""
+    found = {path.name.split("-")[0].replace("_", "-"): path for path in sorted(directory.glob("*.whl"))}
+    missing = PACKAGES.keys() - found.keys()
+    if missing:
+        raise LookupError(f"no wheel of {', '.join(sorted(missing))}")
+    return {name: f"{name} @ {path.as_uri()}" for name, path in found.items()}
+
+
+@functools.cache
+def build_wheels(cache: pathlib.Path) -> pathlib.Path:
+    """Build the wheels of all packages, once in a run of nox."""
+    directory = cache / "wheels"
+    shutil.rmtree(directory, ignore_errors=True)
+    nox.command.run(["uv", "build", "--all-packages", "--wheel", "--quiet", "--out-dir", str(directory)], external=True)
+    return directory
+
+
+def pinned(session: nox.Session) -> tuple[dict[str, str], str]:
+    """The built wheels, and a file of constraints: with it no resolver asks an index for a name of ours.
+
+    The name `pivot` belongs to somebody else there.
+    """
+    wheels = wheelhouse(build_wheels(session.cache_dir))
+    constraints = session.cache_dir / "siblings.txt"
+    constraints.write_text("".join(f"{wheel}\n" for wheel in wheels.values()))
+    return wheels, str(constraints)
+
+
+def closure(name: str, *, extras: bool) -> set[str]:
+    """The package and the siblings that it declares, directly or not."""
+    project = tomllib.loads((PACKAGES[name] / "pyproject.toml").read_text())["project"]
+    lines = list(project["dependencies"])
+    if extras:
+        lines += [line for group in project.get("optional-dependencies", {}).values() for line in group]
+    siblings = {re.split(r"[^\w-]", line, maxsplit=1)[0] for line in lines} & PACKAGES.keys()
+    return {name}.union(*(closure(sibling, extras=False) for sibling in siblings - {name}))
+
+
+IMPORT_ALL = """
+import importlib, importlib.metadata, json, pkgutil, sys
+
+top, ours, declared = sys.argv[1], set(sys.argv[2].split()), set(sys.argv[3].split())
+package = importlib.import_module(top)
+names = [info.name for info in pkgutil.walk_packages(package.__path__, top + ".")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+installed = {dist.name: dist for dist in importlib.metadata.distributions() if dist.name in ours}
+assert installed.keys() == declared, f"installed: {sorted(installed)}, declared: {sorted(declared)}"
+for name, dist in installed.items():
+    origin = json.loads(dist.read_text("direct_url.json") or "{}").get("url", "an index")
+    assert origin.startswith("file:"), f"{name} was taken from {origin}"
+print(f"{top}: imported {len(names) + 1} modules; with {', '.join(sorted(installed))}")
+"""
+
+
+@nox.session(venv_backend="uv", reuse_venv=False)
+@nox.parametrize("package", list(PACKAGES))
+def alone(session: nox.Session, package: str) -> None:
+    """One package from its built wheel, with what it declares and nothing else: imports and tests."""
+    wheels, constraints = pinned(session)
+
+    def check(*, extras: bool) -> None:
+        declared = " ".join(closure(package, extras=extras))
+        session.run("python", "-W", "error", "-c", IMPORT_ALL, MODULES[package], " ".join(PACKAGES), declared)
+
+    session.install("--constraint", constraints, wheels[package])
+    check(extras=False)
+
+    project = tomllib.loads((PACKAGES[package] / "pyproject.toml").read_text())["project"]
+    extras = ",".join(project.get("optional-dependencies", {}))
+    needs = nox.project.dependency_groups(PYPROJECT, "test-tools")
+    own = f"test-{package}"
+    if own in PYPROJECT["dependency-groups"]:
+        needs += nox.project.dependency_groups(PYPROJECT, own)
+    wanted = wheels[package].replace(" @", f"[{extras}] @", 1) if extras else wheels[package]
+    session.install("--constraint", constraints, wanted, *needs)
+    check(extras=True)
+
+    source = PACKAGES[package] / "tests"
+    if source not in TESTED:
+        session.warn(f"{package} has no tests yet")
+        return
+    place = pathlib.Path(session.create_tmp()) / "outside"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(source, place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / file, place)
+    session.chdir(place)
+    workers = XDIST if package in SLOW else ()
+    session.run("python", "-m", "pytest", "tests", "-p", "no:cacheprovider", *workers, *session.posargs)
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """All tests with the lowest versions that the packages declare."""
+    wheels, constraints = pinned(session)
+    needs = nox.project.dependency_groups(PYPROJECT, "test")
+    third_party = sorted(
+        line
+        for package in PACKAGES.values()
+        for project in [tomllib.loads((package / "pyproject.toml").read_text())["project"]]
+        for lines in [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+        for line in lines
+        if re.split(r"[^\w-]", line, maxsplit=1)[0] not in PACKAGES
+    )
+    lowered = ["--resolution", "lowest-direct", "--constraint", constraints]
+    session.install(*lowered, *wheels.values(), *needs, *third_party)
+    session.run("python", "-m", "pytest", *relative(TESTED), *XDIST, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """Source distributions and wheels of all packages in dist/, with what each must hold."""
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("uv", "build", "--all-packages", "--quiet", "--out-dir", str(dist), external=True)
+    for name in wheelhouse(dist):
+        (wheel,) = dist.glob(f"{MODULES[name]}-*.whl")
+        held = zipfile.ZipFile(wheel).namelist()
+        for wanted in (rf"{MODULES[name]}/py\.typed", r".*\.dist-info/licenses/LICENSE"):
+            if not any(re.fullmatch(wanted, entry) for entry in held):
+                session.error(f"{wheel.name} lacks {wanted}")
+    session.log(f"{len(list(dist.glob('*.whl')))} wheels in {dist}")
+
+
+@nox.session(venv_backend="none", default=False)
+def bump(session: nox.Session) -> None:
+    """`nox -s bump -- 0.2.0`: one version for all packages, and the pins of their siblings."""
+    match session.posargs:
+        case [version] if re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
+            pass
+        case _:
+            session.error("say one version, as in: nox -s bump -- 0.2.0")
+    for package in PACKAGES.values():
+        path = package / "pyproject.toml"
+        text = re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', path.read_text())
+        path.write_text(re.sub(r'("pivot(?:-[\w-]+)?(?:\[[\w,-]+\])?==)[^"]+"', rf'\g<1>{version}"', text))
+    session.run("uv", "lock", "--quiet", external=True)
+
+
+@nox.session(venv_backend="none", default=False)
+def bench(session: nox.Session) -> None:
+    """Whole-process times, as ratios to a bare interpreter."""
+    for script in sorted(ROOT.glob("benchmarks/*.py")):
+        session.run(sys.executable, str(script), *session.posargs, external=True, env=dict(os.environ))
