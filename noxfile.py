@@ -98,7 +98,7 @@ def coverage(session: nox.Session) -> None:
 @functools.cache
 def wheelhouse(directory: pathlib.Path) -> dict[str, str]:
     """Where to find a wheel of each package: name → requirement by URL; the directory is empty before."""
-    found = {path.name.split("-")[0].replace("_", "-"): path for path in sorted(directory.glob("*.whl"))}
+    found = {path.name.split("-")[0].replace("_", "-"): path for path in directory.resolve().glob("*.whl")}
     missing = PACKAGES.keys() - found.keys()
     if missing:
         raise LookupError(f"no wheel of {', '.join(sorted(missing))}")
@@ -158,10 +158,12 @@ print(f"{top}: imported {len(names) + 1} modules; with {', '.join(sorted(install
 def alone(session: nox.Session, package: str) -> None:
     """One package from its built wheel, with what it declares and nothing else: imports and tests."""
     wheels, constraints = pinned(session)
+    import_all = pathlib.Path(session.create_tmp()) / "import_all.py"
+    import_all.write_text(IMPORT_ALL)
 
     def check(*, extras: bool) -> None:
-        declared = " ".join(closure(package, extras=extras))
-        session.run("python", "-W", "error", "-c", IMPORT_ALL, MODULES[package], " ".join(PACKAGES), declared)
+        declared = " ".join(sorted(closure(package, extras=extras)))
+        session.run("python", "-W", "error", str(import_all), MODULES[package], " ".join(PACKAGES), declared)
 
     session.install("--constraint", constraints, wheels[package])
     check(extras=False)
@@ -180,7 +182,7 @@ def alone(session: nox.Session, package: str) -> None:
     if source not in TESTED:
         session.warn(f"{package} has no tests yet")
         return
-    place = pathlib.Path(session.create_tmp()) / "outside"
+    place = import_all.with_name("outside")
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(source, place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "conftest.py"):

@@ -1,0 +1,269 @@
+"""The pages of the documentation do what they say: their code blocks are run.
+
+All blocks of a page run in order, in one empty project:
+
+- `python`: executed; the blocks of a page share their names.
+- any language with `title="pipeline.py"`: written to that file.
+- `bash`: run as one script, which must not fail.
+- `console`: each `$ command` is run and must print what the page shows; `…` stands for anything in a line, and alone
+  in a line for any number of lines. A command that shows no output may print anything.
+- other languages are only shown.
+
+A comment on the line before a block changes that: `<!-- docs: exit 1 -->` (of the last command) or
+`<!-- docs: not run: the reason -->`.
+"""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md")
+    for path in ROOT.glob(pattern)
+)
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]+)\n(?P<body>.*?)^(?P=indent)``` *$", re.MULTILINE | re.DOTALL)
+DIRECTIVE = re.compile(r"<!-- docs: (?P<words>[^>]*?) -->\s*\Z")
+TITLE = re.compile(r'title="(?P<title>[^"]+)"')
+
+SHELLS = {"bash", "sh", "shell"}
+
+
+@attrs.frozen
+class Block:
+    """One fenced block: its language, its title, the directive before it and where it stands."""
+
+    page: str
+    line: int
+    language: str
+    title: str | None
+    directive: str
+    text: str
+
+    @property
+    def not_run(self) -> str | None:
+        """Why the block is not run, where the page says so."""
+        return self.directive.removeprefix("not run: ") if self.directive.startswith("not run: ") else None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the last command of the block must have."""
+        return int(self.directive.removeprefix("exit ")) if self.directive.startswith("exit ") else 0
+
+    @property
+    def where(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+class PageError(Exception):
+    """A page says what is not so."""
+
+
+def blocks(page: str, text: str) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    for match in FENCE.finditer(text):
+        info = match["info"].strip()
+        title = TITLE.search(info)
+        directive = DIRECTIVE.search(text, 0, match.start())
+        indent = match["indent"]
+        yield Block(
+            page=page,
+            line=text.count("\n", 0, match.start()) + 1,
+            language=info.split()[0],
+            title=title["title"] if title else None,
+            directive=directive["words"].strip() if directive else "",
+            text=re.sub(rf"^{indent}", "", match["body"], flags=re.MULTILINE),
+        )
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Whether printed text is what the page shows; `…` stands for anything in a line, alone for any lines."""
+    pattern = ""
+    for line in shown.rstrip().splitlines():
+        if line.strip() == "…":
+            pattern += r"(?:[^\n]*\n)*"
+        else:
+            pattern += r"[^\n]*".join(re.escape(part.rstrip()) for part in line.split("…")) + r"[^\S\n]*\n"
+    return re.fullmatch(pattern, printed.rstrip() + "\n" if printed.strip() else "") is not None
+
+
+def dialogue(text: str) -> Iterator[tuple[str, str, bool]]:
+    """The commands of a console block, what the page shows after each, and whether it is the last one.
+
+    A command begins with `$ `, its further lines with `> `.
+    """
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    for start, end in itertools.pairwise([*starts, len(lines)]):
+        said = list(itertools.takewhile(lambda line: line.startswith("> "), lines[start + 1 : end]))
+        command = "\n".join(line[2:] for line in [lines[start], *said])
+        yield command, "\n".join(lines[start + 1 + len(said) : end]).strip(), end == len(lines)
+
+
+class Run:
+    """Does the steps of one page in a project of its own."""
+
+    def __init__(self, project: pathlib.Path, name: str) -> None:
+        self.project = project
+        self.module = types.ModuleType(name)
+
+    def step(self, block: Block) -> None:
+        """Do what a block says.
+
+        Raises:
+            PageError: a command fails, or prints something else than the page shows.
+        """
+        if block.not_run is not None:
+            return
+        if block.title is not None:
+            path = self.project / block.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text)
+        elif block.language == "python":
+            self._python(block)
+        elif block.language in SHELLS:
+            self._shell(block, block.text, block.exit_code)
+        elif block.language == "console":
+            self._console(block)
+
+    def _python(self, block: Block) -> None:
+        # From a file, with its lines where the page has them: code that asks for its own source finds it.
+        file = self.project / f"block_{block.line}.py"
+        file.write_text("\n" * block.line + block.text)
+        self.module.__file__ = str(file)
+        sys.modules[self.module.__name__] = self.module
+        try:
+            exec(compile(file.read_text(), file, "exec"), self.module.__dict__)
+        except Exception as error:
+            raise PageError(f"{block.where}: {error!r}") from error
+
+    def _console(self, block: Block) -> None:
+        for command, shown, is_last in dialogue(block.text):
+            printed = self._shell(block, command, block.exit_code if is_last else 0)
+            if shown and not matches(shown, printed):
+                raise PageError(f"{block.where}: {command}\nthe page shows:\n{shown}\nprinted:\n{printed}")
+
+    def _shell(self, block: Block, script: str, exit_code: int) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.project,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode != exit_code:
+            raise PageError(f"{block.where}: exit code {done.returncode}, not {exit_code}\n{script}\n{done.stdout}")
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIVOT_", "PYTEST_", "GIT_"))}
+        return kept | {
+            "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
+            "HOME": str(self.project.parent),
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "Reader",
+            "GIT_AUTHOR_EMAIL": "reader@example.org",
+            "GIT_COMMITTER_NAME": "Reader",
+            "GIT_COMMITTER_EMAIL": "reader@example.org",
+        }
+
+
+def run(page: str, text: str, project: pathlib.Path) -> None:
+    """Do the steps of a page in an empty directory."""
+    project.mkdir()
+    name = re.sub(r"\W", "_", f"docs_{page}")
+    doing = Run(project, name)
+    try:
+        with contextlib.chdir(project):
+            for block in blocks(page, text):
+                doing.step(block)
+    finally:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_does_what_it_says(page: str, tmp_path: pathlib.Path) -> None:
+    run(page, (ROOT / page).read_text(), tmp_path / "project")
+
+
+def test_blocks_that_are_not_run_say_why() -> None:
+    marked = [block for page in PAGES for block in blocks(page, (ROOT / page).read_text()) if block.directive]
+    for block in marked:
+        sys.stdout.write(f"{block.where}: {block.directive}\n")
+
+    known = re.compile(r"exit \d+|not run: \w+ .+")
+    assert [block.where for block in marked if not known.fullmatch(block.directive)] == []
+
+
+def test_a_console_block_shows_what_is_printed(tmp_path: pathlib.Path) -> None:
+    page = """
+```text title="names/a.txt"
+one
+```
+
+```console
+$ cat names/a.txt
+one
+$ for word in first 2 3; do
+>   echo "$word in 0.3s"
+> done
+first in …s
+…
+$ echo unseen
+```
+
+<!-- docs: exit 1 -->
+```console
+$ test -e b.txt
+```
+
+<!-- docs: not run: it would fail -->
+```bash
+false
+```
+
+```python
+import pathlib
+
+text = pathlib.Path("names/a.txt").read_text()
+```
+
+```python
+assert text == "one\\n"
+```
+"""
+
+    run("page.md", page, tmp_path / "project")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```console\n$ echo two\none\n```",
+        "```console\n$ echo one; echo two\none\n```",
+        "```console\n$ true\none\n```",
+        "```console\n$ false\n$ true\n```",
+        "```bash\nfalse\ntrue\n```",
+        "<!-- docs: exit 1 -->\n```console\n$ true\n```",
+        "- In a list:\n\n  ```python\n  raise ValueError\n  ```",
+    ],
+)
+def test_a_page_that_says_what_is_not_so_fails(block: str, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(PageError, match=r"page\.md:\d"):
+        run("page.md", f"Text.\n\n{block}\n", tmp_path / "project")

@@ -1,0 +1,181 @@
+"""The rules of the repository that no other tool checks."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = pathlib.Path(__file__).parent.parent
+PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+MODULES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+SPECS: dict[str, dict[str, Any]] = {
+    package.name: tomllib.loads((package / "pyproject.toml").read_text()) for package in PACKAGES
+}
+
+each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+
+LONGEST_MODULE = 400
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+
+# Written in pieces, or this file would break its own rules.
+INDEX_HOSTS = re.compile(rf"\b{'py' + 'pi'}\.org|{'python' + 'hosted'}\.org", re.IGNORECASE)
+MACHINE_PATHS = re.compile(r"(?<![\w./~-])/(?:root|work|home|Users)/\w")
+
+
+def requirements(spec: dict[str, Any]) -> list[Requirement]:
+    """What a package declares: dependencies, extras and build backend."""
+    project = spec["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    lines = [*project["dependencies"], *spec["build-system"]["requires"], *(line for lines in extras for line in lines)]
+    return [Requirement(line) for line in lines]
+
+
+def tracked() -> dict[str, str]:
+    """The text files that git tracks: path → text."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    texts = {}
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if path.is_file() and b"\0" not in (data := path.read_bytes()):
+            texts[name] = data.decode()
+    return texts
+
+
+def first_matches(pattern: re.Pattern[str], texts: dict[str, str]) -> dict[str, str]:
+    return {name: match.group() for name, text in texts.items() if (match := pattern.search(text))}
+
+
+def test_all_packages_have_one_version() -> None:
+    versions = {name: spec["project"]["version"] for name, spec in SPECS.items()}
+
+    assert len(set(versions.values())) == 1, versions
+
+
+@each_package
+def test_siblings_are_pinned_to_the_version_of_the_package(package: pathlib.Path) -> None:
+    """The sources of the workspace win over the pins, so uv accepts a stale one."""
+    version = SPECS[package.name]["project"]["version"]
+    pins = {str(wanted.specifier) for wanted in requirements(SPECS[package.name]) if wanted.name in SPECS}
+
+    assert pins <= {f"=={version}"}
+
+
+@each_package
+def test_third_party_dependencies_have_both_bounds_and_the_upper_one_is_a_version_to_come(
+    package: pathlib.Path,
+) -> None:
+    loose = []
+    for wanted in requirements(SPECS[package.name]):
+        operators = {part.operator: Version(part.version) for part in wanted.specifier}
+        if wanted.name not in SPECS and not (
+            operators.keys() == {">=", "<"} and operators["<"].release > operators[">="].release
+        ):
+            loose.append(str(wanted))
+
+    assert loose == []
+
+
+@each_package
+def test_a_package_can_be_published(package: pathlib.Path) -> None:
+    module = package / "src" / package.name.replace("-", "_")
+
+    assert package.name == SPECS[package.name]["project"]["name"]
+    assert (package / "README.md").read_text().startswith(f"# {package.name}\n")
+    assert (package / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (module / "py.typed").is_file()
+
+
+@each_package
+def test_a_package_has_tests(package: pathlib.Path) -> None:
+    assert list((package / "tests").glob("**/test_*.py")) != []
+
+
+@each_package
+def test_edits_rebuild_a_package_that_is_installed_without_links(package: pathlib.Path) -> None:
+    wanted = [{"file": "pyproject.toml"}, {"file": "src/**/*"}]
+
+    assert wanted == SPECS[package.name]["tool"]["uv"]["cache-keys"]
+
+
+def test_modules_are_short() -> None:
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in MODULES}
+
+    assert {path: length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_modules_are_named_after_what_they_own() -> None:
+    assert [path for path in MODULES if path.stem.strip("_") in EMPTY_NAMES] == []
+
+
+def test_modules_begin_with_one_sentence() -> None:
+    def is_one_sentence(doc: str | None) -> bool:
+        return doc is not None and re.fullmatch(r"[^\n]+[.?!]", doc.split("\n\n")[0].replace("\n", " ")) is not None
+
+    wrong = [path for path in MODULES if not is_one_sentence(ast.get_docstring(ast.parse(path.read_text())))]
+
+    assert wrong == []
+
+
+def test_import_contracts_cover_all_packages() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    names = {name.replace("-", "_") for name in SPECS}
+    (between,) = (contract for contract in config["contracts"] if "containers" not in contract and "layers" in contract)
+    inside = {name for contract in config["contracts"] for name in contract.get("containers", [])}
+    many_modules = {name for name in names if len([path for path in MODULES if name in path.parts]) > 3}
+
+    assert names == set(config["root_packages"])
+    assert names == {name for layer in between["layers"] for name in re.split(r"\s*[|:]\s*", layer)}
+    assert many_modules - {"pivot"} <= inside
+
+
+def modules_loaded_by(code: str) -> set[str]:
+    """Names of the modules that a fresh interpreter holds after the code."""
+    script = f"{code}\nimport sys; print('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_pivot_is_cheap() -> None:
+    heavy = {"aioboto3", "asyncio", "botocore", "click", "numpy", "pandas", "rich", "sqlite3", "yaml"}
+
+    assert modules_loaded_by("import pivot, pivot.loaders") & heavy == set()
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_asking_for_help_or_the_version_is_cheap(option: str) -> None:
+    heavy = {"aioboto3", "botocore", "numpy", "pandas", "pivot_fingerprint", "rich", "sqlite3", "watchfiles", "yaml"}
+    code = f"""
+import sys
+from pivot_cli.main import main
+sys.argv = ["pivot", "{option}"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+"""
+
+    assert modules_loaded_by(code) & heavy == set()
+
+
+def test_changelog_fragments_are_named_so_that_towncrier_finds_them() -> None:
+    good = re.compile(r"\.gitignore|(\d+|\+[a-z0-9-]+)\.(feature|fix|removal|misc)\.md")
+
+    assert [path for path in (ROOT / "changes").iterdir() if not good.fullmatch(path.name)] == []
+
+
+def test_no_file_names_the_host_of_a_package_index() -> None:
+    texts = tracked()
+    del texts["uv.lock"]
+
+    assert first_matches(INDEX_HOSTS, texts) == {}
+
+
+def test_no_file_holds_a_path_of_somebodys_machine() -> None:
+    assert first_matches(MACHINE_PATHS, tracked()) == {}
