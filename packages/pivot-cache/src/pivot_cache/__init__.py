@@ -1,1 +1,56 @@
 """Bytes by digest, and the files that record runs: the content-addressed cache of Pivot."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pivot_cache import atomic, checkout, lockfiles
+    from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, LockFileError, MissingObjectError
+    from pivot_cache.hashing import Hashed, hash_file
+    from pivot_cache.layout import Layout
+    from pivot_cache.memory import CacheMemory
+    from pivot_cache.runcache import RunCache
+    from pivot_cache.statcache import StatCache
+    from pivot_cache.store import ObjectStore
+
+__all__ = [
+    "ArtifactError",
+    "CacheError",
+    "CacheMemory",
+    "CorruptObjectError",
+    "Hashed",
+    "Layout",
+    "LockFileError",
+    "MissingObjectError",
+    "ObjectStore",
+    "RunCache",
+    "StatCache",
+    "atomic",
+    "checkout",
+    "hash_file",
+    "lockfiles",
+]
+
+_MODULES = {
+    "ArtifactError": "errors",
+    "CacheError": "errors",
+    "CacheMemory": "memory",
+    "CorruptObjectError": "errors",
+    "Hashed": "hashing",
+    "Layout": "layout",
+    "LockFileError": "errors",
+    "MissingObjectError": "errors",
+    "ObjectStore": "store",
+    "RunCache": "runcache",
+    "StatCache": "statcache",
+    "hash_file": "hashing",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public names, each imported when first used: a command pays only for what it needs."""
+    if name in _MODULES:
+        return getattr(import_module(f"pivot_cache.{_MODULES[name]}"), name)
+    if name in __all__:
+        return import_module(f"pivot_cache.{name}")
+    raise AttributeError(f"module 'pivot_cache' has no attribute {name!r}")

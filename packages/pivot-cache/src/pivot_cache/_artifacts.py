@@ -1,0 +1,122 @@
+"""Artifacts as JSON, read without trust: every error says what is wrong and in which field."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pivot_core import digest as digests
+from pivot_core.errors import PathError
+from pivot_core.lock import Artifact
+from pivot_core.paths import STATE_DIR, ArtifactPath
+
+
+class FieldError(Exception):
+    """A field holds something it must not hold."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+        self.problem = problem
+
+
+def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, as ``object_pairs_hook``; a key that stands twice is refused."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise FieldError(key, "the key stands twice")
+            seen.add(key)
+    return result
+
+
+def fields(value: object, field: str, known: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """An object with all of the ``known`` keys, save the ``optional`` ones, and no other."""
+    record = mapping(value, field)
+    if not known.issuperset(record):
+        raise FieldError(below(field, min(record.keys() - known)), "is not a known field")
+    missing = known - optional - record.keys()
+    if missing:
+        raise FieldError(below(field, min(missing)), "is missing")
+    return record
+
+
+def mapping(value: object, field: str) -> dict[str, Any]:
+    """An object."""
+    if not isinstance(value, dict):
+        raise FieldError(field, f"must be an object, not {_named(value)}")
+    return value
+
+
+def text(value: object, field: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise FieldError(field, f"must be a text, not {_named(value)}")
+    return value
+
+
+def number(value: object, field: str, *, least: int = 0) -> int:
+    """A whole number of at least ``least``."""
+    if type(value) is not int:
+        raise FieldError(field, f"must be a whole number, not {_named(value)}")
+    if value < least:
+        raise FieldError(field, f"must be at least {least}, not {value}")
+    return value
+
+
+def boolean(value: object, field: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise FieldError(field, f"must be true or false, not {_named(value)}")
+    return value
+
+
+def digest(value: object, field: str) -> str:
+    """A digest."""
+    if not digests.is_digest(value):
+        raise FieldError(field, "is not a digest (32 lowercase hex digits)")
+    return str(value)
+
+
+def path(value: str, field: str) -> ArtifactPath:
+    """The normal path of something in the project that is not Pivot's own."""
+    try:
+        parsed = ArtifactPath.parse(value)
+    except PathError as error:
+        raise FieldError(field, str(error)) from None
+    if parsed in {".", STATE_DIR} or parsed.startswith(f"{STATE_DIR}/"):
+        raise FieldError(field, f"{value!r} cannot be an artifact")
+    return parsed
+
+
+def artifacts[T](value: object, field: str, read: Callable[[object, str], T]) -> dict[ArtifactPath, T]:
+    """An object of one ``read`` thing per path."""
+    return {path(key, below(field, key)): read(item, below(field, key)) for key, item in mapping(value, field).items()}
+
+
+def below(field: str, key: str) -> str:
+    """The name of a field within a field."""
+    return f"{field}.{key}" if field else key
+
+
+_ARTIFACT = frozenset({"digest", "size", "executable"})
+
+
+def artifact(value: object, field: str) -> Artifact:
+    """An artifact."""
+    record = fields(value, field, _ARTIFACT)
+    return Artifact(
+        digest(record["digest"], below(field, "digest")),
+        number(record["size"], below(field, "size")),
+        boolean(record["executable"], below(field, "executable")),
+    )
+
+
+def encode(value: Artifact) -> Mapping[str, object]:
+    """The plain form that `artifact` reads."""
+    return {"digest": value.digest, "size": value.size, "executable": value.executable}
+
+
+def _named(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

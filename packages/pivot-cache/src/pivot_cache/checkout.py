@@ -1,0 +1,56 @@
+"""From the artifacts that lie in the workspace to those that should: compare, then apply."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from pivot_cache.errors import MissingObjectError
+from pivot_cache.layout import Layout
+from pivot_cache.store import ObjectStore
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+
+
+@attrs.frozen
+class CheckoutPlan:
+    """What a checkout will do; every wanted path is in exactly one of the three.
+
+    Attributes:
+        create: Files to write where nothing lies, with their content.
+        replace: Files to write where other content lies, with the new content.
+        keep: Files that are already as wanted.
+    """
+
+    create: Mapping[ArtifactPath, Artifact]
+    replace: Mapping[ArtifactPath, Artifact]
+    keep: frozenset[ArtifactPath]
+
+
+def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath, Artifact | None]) -> CheckoutPlan:
+    """What must be done so that every wanted artifact lies in the workspace; nothing else is touched.
+
+    Args:
+        wanted: What should lie at each path.
+        found: What lies there; a path that is not in it, or is None, is free.
+    """
+    return CheckoutPlan(
+        create={path: artifact for path, artifact in wanted.items() if found.get(path) is None},
+        replace={path: artifact for path, artifact in wanted.items() if found.get(path) not in (None, artifact)},
+        keep=frozenset(path for path, artifact in wanted.items() if found.get(path) == artifact),
+    )
+
+
+def apply(plan: CheckoutPlan, store: ObjectStore, layout: Layout) -> None:
+    """Write the files of a plan, each swapped in whole; can be repeated after any failure.
+
+    Raises:
+        MissingObjectError: An object is not there; then nothing has been written.
+        CorruptObjectError: An object is damaged; files written before it stay.
+        CacheError: A file cannot be written; files written before it stay.
+    """
+    files = {**plan.create, **plan.replace}
+    for artifact in files.values():
+        if not store.has(artifact.digest):
+            raise MissingObjectError(artifact.digest)
+    for path, artifact in sorted(files.items()):
+        store.restore(artifact, layout.artifact(path))

@@ -1,0 +1,116 @@
+"""The errors of the cache: damaged state, files that cannot be read or written, objects that are not there."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from pivot_core.errors import PivotError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+
+
+class CacheError(PivotError):
+    """Something that the cache could not read, write or trust."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ArtifactError(CacheError):
+    """What lies at a path cannot be an artifact, or cannot be read.
+
+    Attributes:
+        path: Where it lies.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class LockFileError(CacheError):
+    """A lock file does not say what a lock file must say.
+
+    Attributes:
+        file: The lock file's path, as the caller named it.
+        field: Where in it, ``outs.clean.json.size``; None for the file as a whole.
+        problem: What is wrong there.
+    """
+
+    def __init__(self, file: str, problem: str, *, field: str | None = None, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.file = file
+        self.field = field
+        self.problem = problem
+
+    def __str__(self) -> str:
+        place = self.file if self.field is None else f"{self.file}: {self.field}"
+        return f"{self.problem} @ {place}"
+
+
+class MissingObjectError(CacheError):
+    """An object is not in the store.
+
+    Attributes:
+        digest: Its digest.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"object {digest} is not in the cache",
+            hint="`pivot pull` fetches it, `pivot repro` computes it again",
+        )
+        self.digest = digest
+
+
+class CorruptObjectError(CacheError):
+    """An object's bytes do not have its digest; they were not used.
+
+    Attributes:
+        digest: What the bytes should have.
+        quarantined: Where the bad bytes lie now; None where they could not be moved.
+    """
+
+    def __init__(self, digest: str, *, quarantined: Path | None = None) -> None:
+        super().__init__(
+            f"object {digest} is corrupt",
+            hint="it was not used: `pivot pull` fetches it, `pivot repro` computes it again",
+        )
+        self.digest = digest
+        self.quarantined = quarantined
+
+
+def cannot(action: str, path: Path, error: OSError) -> CacheError:
+    """The error that says that ``action`` ("write", "read", ...) on ``path`` met an `OSError`."""
+    if error.errno in _FULL:
+        return CacheError(
+            f"cannot {action} {path}: the disk is full",
+            hint="nothing is lost: free some space and repeat the command",
+        )
+    if error.errno in _REFUSED:
+        hint = f"check the permissions of {path} and of the directory it lies in"
+    elif error.errno == errno.EROFS:
+        hint = "its file system is mounted read-only"
+    elif error.errno == errno.EIO:
+        hint = "its disk may be failing: look at the system's log"
+    else:
+        hint = "nothing is lost: remove the cause and repeat the command"
+    return CacheError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
+
+
+@contextlib.contextmanager
+def reporting(action: str, path: Path) -> Iterator[None]:
+    """Turn any `OSError` of the block into the `CacheError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot(action, path, error) from error

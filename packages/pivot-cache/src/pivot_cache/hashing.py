@@ -1,0 +1,121 @@
+"""From a file to its digest: one pass in constant memory, copying on the way where asked."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import xxhash
+
+from pivot_cache.atomic import write_all
+from pivot_cache.errors import ArtifactError, cannot
+
+_BLOCK = 1 << 20
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@attrs.frozen
+class Hashed:
+    """What was read.
+
+    Attributes:
+        digest: Of exactly these bytes.
+        size: Their number.
+    """
+
+    digest: str
+    size: int
+
+
+def hash_file(path: Path) -> Hashed:
+    """The digest and size of the bytes of a regular file; symlinks are followed.
+
+    Other threads run meanwhile.
+
+    Raises:
+        ArtifactError: It is no regular file, or cannot be read.
+    """
+    with opened(path) as (descriptor, status), reading(path):
+        return hash_descriptor(descriptor, status.st_size)
+
+
+def hash_descriptor(source: int, size: int, *, copy_to: int | None = None) -> Hashed:
+    """Read ``source`` to its end, writing the same bytes to the descriptor ``copy_to``.
+
+    Args:
+        source: An open descriptor, at its start.
+        size: The expected number of bytes; only memory depends on it.
+        copy_to: An open descriptor that gets exactly the bytes that were hashed.
+    """
+    state = xxhash.xxh3_128()
+    block = memoryview(bytearray(min(size + 1, _BLOCK)))
+    total = 0
+    while count := os.readv(source, [block]):
+        data = block[:count]
+        state.update(data)
+        if copy_to is not None:
+            write_all(copy_to, data)
+        total += count
+    return Hashed(state.hexdigest(), total)
+
+
+def check_regular(path: Path, status: os.stat_result) -> None:
+    """Refuse what is not a regular file.
+
+    Raises:
+        ArtifactError: It says what it is instead.
+    """
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFREG:
+        return
+    if kind == stat.S_IFDIR:
+        raise ArtifactError(
+            path,
+            "is a directory; directories as artifacts are not supported yet",
+            hint="declare the files in it one by one",
+        )
+    raise ArtifactError(path, f"is {_KINDS.get(kind, 'no file')}, not a file", hint="remove it or declare another path")
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    """A regular file, open for reading, and its status; a named pipe never makes this wait.
+
+    Raises:
+        ArtifactError: It is no regular file, or cannot be opened.
+        FileNotFoundError: Nothing lies there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            check_regular(path, path.stat())
+        raise _unreadable(path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        check_regular(path, status)
+        yield descriptor, status
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn any `OSError` of the block into the `ArtifactError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ArtifactError:
+    return ArtifactError(path, f"cannot be read: {error.strerror or error}", hint=cannot("read", path, error).hint)

@@ -1,0 +1,122 @@
+"""Where things lie: the only module that builds a path of Pivot's own.
+
+<root>/
+.pivotignore                          git   what watching and scanning leave out
+.pivot/                               the directory that marks the root
+.gitignore                          git   anchored: /cache/ /state.db/
+stages/<pipeline>.<stage>.lock      git   what the last run of a stage rested on and left
+cache/                              -     what can be fetched or computed again
+files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
+runs/ab/cdef...                   -     the run cache: one record per inputs key
+quarantine/<digest>               -     objects whose bytes were found damaged
+state.db/                           -     a directory of derived data: deleting it costs time, never truth
+statcache.sqlite                  -     digests of files whose stat signature still holds
+run.guard                         -     held while a command changes the project
+logs/                             -     what stages printed
+"""
+
+from pathlib import Path
+
+import attrs
+
+from pivot_cache.errors import CacheError
+from pivot_core import digest as digests
+from pivot_core.paths import STATE_DIR, ArtifactPath
+
+_DOT_NAMES = frozenset({"", ".", ".."})
+
+
+@attrs.frozen
+class Layout:
+    """The paths of one project; nothing is read or made.
+
+    Attributes:
+        root: The project's root, absolute.
+    """
+
+    root: Path
+
+    @property
+    def state_dir(self) -> Path:
+        """The directory that marks the root."""
+        return self.root / STATE_DIR
+
+    @property
+    def gitignore_file(self) -> Path:
+        """What keeps derived data out of git."""
+        return self.state_dir / ".gitignore"
+
+    @property
+    def ignore_file(self) -> Path:
+        """The user's patterns for watching and scanning."""
+        return self.root / ".pivotignore"
+
+    @property
+    def stages_dir(self) -> Path:
+        """The directory of the lock files."""
+        return self.state_dir / "stages"
+
+    @property
+    def cache_dir(self) -> Path:
+        """The directory of everything that can be fetched or computed again."""
+        return self.state_dir / "cache"
+
+    @property
+    def objects_dir(self) -> Path:
+        """The object store."""
+        return self.cache_dir / "files"
+
+    @property
+    def runs_dir(self) -> Path:
+        """The run cache."""
+        return self.cache_dir / "runs"
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Where damaged objects are moved."""
+        return self.cache_dir / "quarantine"
+
+    @property
+    def database_dir(self) -> Path:
+        """The directory of derived data."""
+        return self.state_dir / "state.db"
+
+    @property
+    def statcache_file(self) -> Path:
+        """The stat cache's database."""
+        return self.database_dir / "statcache.sqlite"
+
+    @property
+    def guard_file(self) -> Path:
+        """The file whose lock a command holds while it changes the project."""
+        return self.database_dir / "run.guard"
+
+    @property
+    def logs_dir(self) -> Path:
+        """What stages printed."""
+        return self.database_dir / "logs"
+
+    def lock_file(self, address: str) -> Path:
+        """The lock file of the stage with this address, ``<pipeline>.<stage>``.
+
+        Raises:
+            CacheError: The address cannot be a file's name.
+        """
+        if "/" in address or "\0" in address or address in _DOT_NAMES:
+            raise CacheError(f"{address!r} is not the address of a stage")
+        return self.stages_dir / f"{address}.lock"
+
+    def artifact(self, path: ArtifactPath) -> Path:
+        """Where an artifact lies on this machine."""
+        return self.root / path
+
+
+def sharded(directory: Path, digest: str) -> Path:
+    """The file of ``digest`` below ``directory``: ``ab/cdef...``, so that no directory grows too long.
+
+    Raises:
+        CacheError: It is not a digest; nothing else ever becomes part of a path.
+    """
+    if not digests.is_digest(digest):
+        raise CacheError(f"{digest!r} is not a digest")
+    return directory / digest[:2] / digest[2:]
