@@ -1,0 +1,1 @@
+"""One module per command: flags become one call of the engine, its record becomes text or JSON."""

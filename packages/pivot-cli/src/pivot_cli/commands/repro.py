@@ -1,0 +1,51 @@
+"""`pivot repro`."""
+
+import click
+
+from pivot_cli import console, options, render
+from pivot_cli.group import working_directory
+from pivot_cli.progress import Lines
+from pivot_engine.project import Project
+from pivot_engine.repro import Options, repro
+from pivot_engine.status import status
+
+
+@click.command("repro")
+@options.targets
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stages to run at once.  [default: as many as this machine grants processors]",
+)
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not rest on it.")
+@click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
+def command(
+    targets: tuple[str, ...], *, jobs: int | None, keep_going: bool, force: bool, dry_run: bool, explain: bool
+) -> int:
+    """Run the stages whose code or inputs changed.
+
+    Without TARGETS, all stages; else the stages named, or those that write the files
+    named, and everything that they rest on. Stages that are up to date are skipped; results
+    that the cache already has are restored from it.
+    """
+    project = Project.find(working_directory())
+    if dry_run:
+        planned = status(project, targets, closure=True, force=force)
+        click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
+        return 0
+    lines = Lines(explain=explain)
+    outcome = repro(
+        project,
+        targets,
+        options=Options(jobs=jobs, force=force, keep_going=keep_going),
+        command="pivot repro",
+        report=lines,
+    )
+    click.echo(render.summary(outcome))
+    if outcome.torn:
+        console.hint("run 'pivot repro' again: what was edited meanwhile has not been used everywhere")
+    return 0 if outcome.complete else 1

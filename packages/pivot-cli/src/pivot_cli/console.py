@@ -1,0 +1,38 @@
+"""What goes to the terminal beside a command's data: errors, hints, progress; all on stderr."""
+
+import sys
+from typing import Final
+
+import click
+
+_MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
+
+
+def text(message: str) -> None:
+    """A text as it is, on stderr."""
+    click.echo(message, err=True, nl=not message.endswith("\n"))
+
+
+def error(message: str) -> None:
+    """What went wrong."""
+    _marked("error", message)
+
+
+def hint(message: str) -> None:
+    """The way out."""
+    _marked("hint", message)
+
+
+def warning(message: str) -> None:
+    """What should be looked at."""
+    _marked("warning", message)
+
+
+def note(message: str) -> None:
+    """What is good to know."""
+    _marked("note", message)
+
+
+def _marked(mark: str, message: str) -> None:
+    sys.stdout.flush()
+    click.echo(f"{click.style(f'{mark}:', fg=_MARKS[mark], bold=True)} {message}", err=True)

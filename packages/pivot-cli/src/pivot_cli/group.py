@@ -1,0 +1,153 @@
+"""The command group: names and one-line helps without importing any command, suggestions, exit codes."""
+
+import difflib
+import importlib
+import os
+import pathlib
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from pivot_cli import console
+from pivot_core.errors import PivotError
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
+    "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
+    "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
+}
+"""By name: the module that has the command as ``command``, and the first line of its help."""
+
+INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """The names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command; None if there is none of that name."""
+        known = COMMANDS.get(cmd_name)
+        if known is None:
+            return None
+        command: click.Command = importlib.import_module(known[0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown name gets a suggestion."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from `COMMANDS` alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+def _change_directory(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        try:
+            os.chdir(value)
+        except OSError as error:
+            raise click.BadParameter(f"{value!r}: {error.strerror}") from None
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
+    if value and not ctx.resilient_parsing:
+        from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
+
+        click.echo(version_line())
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Run 'pivot COMMAND --help' for the options of a command.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+@click.option(
+    "-C",
+    "--directory",
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_change_directory,
+    help="Work as if started in DIR.",
+)
+def cli() -> None:
+    """Change your code; Pivot knows what to run."""
+
+
+def run(arguments: list[str]) -> int:
+    """Parse and run; every way to end becomes an exit code."""
+    try:
+        outcome: Any = cli.main(arguments, prog_name="pivot", standalone_mode=False)
+    except click.ClickException as error:
+        return _misused(error)
+    except (click.Abort, KeyboardInterrupt):
+        console.error("interrupted")
+        return INTERRUPTED
+    except PivotError as error:
+        _tell(error)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001  # a bug of ours must not look like one of the user's
+        return _bug(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    console.error(error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        console.hint(f"{context.command_path} --help")
+    return error.exit_code
+
+
+def _tell(error: PivotError) -> None:
+    shown = getattr(error, "traceback", "")
+    if shown:
+        console.text(shown)
+    console.error(str(error))
+    if error.hint:
+        console.hint(error.hint)
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("PIVOT_DEBUG"):
+        console.text("".join(traceback.format_exception(error)))
+    console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
+    console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
+    return 3
+
+
+def working_directory() -> pathlib.Path:
+    """The directory that the command was given in: read here, at the edge, and nowhere else."""
+    try:
+        return pathlib.Path.cwd()
+    except FileNotFoundError:
+        raise PivotError("the current directory no longer exists", hint="cd to one that does") from None

@@ -1,0 +1,69 @@
+"""Records as the documented JSON; pure."""
+
+from typing import Any
+
+from pivot_cli import wording
+from pivot_core.decide import Change, Reason, Verdict
+from pivot_engine.status import StageStatus, Status
+
+
+def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
+    """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``."""
+    stale = [stage for stage in found.stages if not stage.cached]
+    suggestions = [f"Run 'pivot repro' to update {wording.counted(len(stale), 'stale stage')}"] if stale else []
+    return {
+        "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
+        "tracked_files": [],
+        "suggestions": [] if stages_only else suggestions,
+    }
+
+
+def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
+    evaluation = stage.evaluation
+    decision = evaluation.decision
+    plain: dict[str, Any] = {
+        "name": stage.name,
+        "address": evaluation.stage.spec.address,
+        "status": "cached" if stage.cached else "stale",
+        "reason": wording.because(decision, found.names, evaluation.observation.upstream),
+    }
+    if explain:
+        plain |= {
+            "will_run": decision.verdict is Verdict.RUN,
+            "action": decision.verdict.value,
+            "reasons": [reason.value for reason in decision.reasons],
+            "code_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.CODE],
+            "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
+            "dep_changes": [
+                _change(change, "path")
+                for change in decision.changes
+                if change.reason in (Reason.DEP, Reason.DEP_MISSING)
+            ],
+            "out_changes": [
+                _change(change, "path")
+                for change in decision.changes
+                if change.reason in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED)
+            ],
+            "upstream_stale": [
+                found.names.get(address, address)
+                for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
+            ],
+            "unresolved": [
+                {
+                    "reason": edge.reason,
+                    "file": None if edge.location is None else edge.location.file,
+                    "line": None if edge.location is None else edge.location.line,
+                }
+                for edge in evaluation.observation.unresolved
+            ],
+        }
+    return plain
+
+
+def _change(change: Change, subject: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
+    if change.reason is Reason.CODE:
+        plain["name"] = wording.short_key(change.key)
+        plain["file"] = None if change.location is None else change.location.file
+        plain["line"] = None if change.location is None else change.location.line
+    return plain

@@ -1,0 +1,119 @@
+"""The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
+
+from collections.abc import Mapping
+
+import click
+
+from pivot_cli import console, wording
+from pivot_core.decide import Decision
+from pivot_engine import events
+
+_COLOURS: Mapping[str, str] = {
+    "ran": "green",
+    "restored": "green",
+    "cached": "bright_black",
+    "running": "blue",
+    "FAILED": "red",
+    "BLOCKED": "yellow",
+    "edited": "yellow",
+}
+
+
+class Lines:
+    """Turns events into lines as they come."""
+
+    def __init__(self, *, explain: bool = False) -> None:
+        """``explain``: say in full why each stage runs."""
+        self._explain = explain
+        self._cached: list[str] = []
+        self._names: dict[str, str] = {}
+        self._width = 0
+
+    def __call__(self, event: events.Event) -> None:
+        """Take the next event."""
+        if isinstance(event, events.StageCached):
+            self._cached.append(self._name(event.address))
+            return
+        self._flush_cached()
+        self._say(event)
+
+    def _say(self, event: events.Event) -> None:  # noqa: C901  # one arm per event
+        match event:
+            case events.Waiting(pid=pid, command=command):
+                console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
+            case events.RunStarted(addresses=addresses):
+                self._start(addresses)
+            case events.StageStarted(address=address, decision=decision):
+                if self._explain:
+                    self._explanation(address, decision)
+            case events.StageRan(address=address, decision=decision, seconds=seconds):
+                self._line("ran", address, seconds, self._because(decision))
+            case events.StageRestored(address=address, decision=decision, seconds=seconds):
+                self._line("restored", address, seconds, self._because(decision))
+            case events.StageTorn(address=address, seconds=seconds, moved=moved):
+                what = wording.listed([wording.short_key(key) for key in moved])
+                self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
+            case events.StageFailed():
+                self._failed(event)
+            case events.StageBlocked():
+                self._blocked(event)
+            case events.FileKept(path=path, kept=kept):
+                console.note(f"{path} was not written by a stage: replaced, and what was there is kept as {kept}")
+            case _:
+                pass
+
+    def _start(self, addresses: tuple[str, ...]) -> None:
+        count: dict[str, int] = {}
+        for address in addresses:
+            name = address.partition(".")[2]
+            count[name] = count.get(name, 0) + 1
+        for address in addresses:
+            name = address.partition(".")[2]
+            self._names[address] = name if count[name] == 1 else address
+        self._width = max(map(len, self._names.values()), default=0)
+
+    def _failed(self, event: events.StageFailed) -> None:
+        self._line("FAILED", event.address, event.seconds, event.summary)
+        if event.detail:
+            console.text(event.detail)
+        if event.output:
+            console.text(
+                f"--- the end of what {self._name(event.address)!r} printed ({event.log}):\n{event.output}\n---"
+            )
+        console.error(f"stage {self._name(event.address)!r} failed: {event.summary}")
+        if event.hint:
+            console.hint(event.hint)
+
+    def _blocked(self, event: events.StageBlocked) -> None:
+        if event.missing:
+            self._line("BLOCKED", event.address, None, f"missing {wording.listed(event.missing)}")
+            console.error(f"stage {self._name(event.address)!r} cannot run: {event.missing[0]} does not exist")
+            console.hint("put the file there, or register a stage that writes it")
+        else:
+            self._line("BLOCKED", event.address, None, f"rests on {self._name(event.because)}")
+
+    def _explanation(self, address: str, decision: Decision) -> None:
+        console.text(f"{self._name(address)}: {wording.reasons(decision)}")
+        for change, key in wording.keys(decision.changes).items():
+            old, new = (wording.value(change.reason, side) for side in (change.old, change.new))
+            at = f"  {change.location}" if change.location is not None else ""
+            console.text(f"  {key}  {old} -> {new}{at}")
+
+    def _because(self, decision: Decision) -> str:
+        return wording.because(decision, self._names, ())
+
+    def _flush_cached(self) -> None:
+        if self._cached:
+            console.text(f"{_state('cached')}  {wording.listed(self._cached)}")
+            self._cached.clear()
+
+    def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:
+        took = "" if seconds is None else wording.seconds(seconds)
+        console.text(f"{_state(state)}  {self._name(address):<{self._width}}  {took:>6}  {detail}".rstrip())
+
+    def _name(self, address: str) -> str:
+        return self._names.get(address, address)
+
+
+def _state(state: str) -> str:
+    return click.style(f"{state:<8}", fg=_COLOURS[state])

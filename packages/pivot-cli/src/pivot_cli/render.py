@@ -1,0 +1,115 @@
+"""Records as text for a person; pure, so that what a command prints can be tested without running it."""
+
+from collections.abc import Iterator
+
+from pivot_cli import wording
+from pivot_core.decide import Change, Reason, Verdict
+from pivot_engine.repro import Outcome
+from pivot_engine.status import StageStatus, Status
+
+_DRY: dict[Verdict, str] = {
+    Verdict.UP_TO_DATE: "cached",
+    Verdict.RUN: "would run",
+    Verdict.RESTORE: "would restore",
+    Verdict.BLOCKED: "blocked",
+}
+
+
+def status(found: Status) -> str:
+    """One line per stage: its name, ``cached`` or ``stale``, and the weightiest reason."""
+    if not found.stages:
+        return "No stages are registered.\n"
+    width = max(len(stage.name) for stage in found.stages)
+    lines = [
+        f"{stage.name:<{width}}  {'cached' if stage.cached else f'stale   {_because(stage, found)}'}"
+        for stage in found.stages
+    ]
+    stale = sum(not stage.cached for stage in found.stages)
+    total = wording.counted(len(found.stages), "stage")
+    lines += ["", f"{total}, {stale} stale: run 'pivot repro'" if stale else f"{total}, all cached"]
+    return _text(lines)
+
+
+def dry_run(planned: Status) -> str:
+    """One line per stage: what a run would do with it, and the weightiest reason."""
+    if not planned.stages:
+        return "No stages are registered.\n"
+    width = max(len(stage.name) for stage in planned.stages)
+    lines = []
+    for stage in planned.stages:
+        verb = _DRY[stage.evaluation.decision.verdict]
+        lines.append(f"{verb:<13}  {stage.name:<{width}}  {_because(stage, planned)}".rstrip())
+    return _text(lines)
+
+
+def explanations(found: Status) -> str:
+    """A block per stage: status, reason, every change with old and new, and what is not tracked."""
+    if not found.stages:
+        return "No stages are registered.\n"
+    return "\n".join(_text(_explained(stage, found)) for stage in found.stages)
+
+
+def _explained(stage: StageStatus, found: Status) -> Iterator[str]:
+    decision = stage.evaluation.decision
+    yield f"Stage: {stage.name}"
+    yield f"  Status: {wording.action(decision.verdict)}"
+    if decision.reasons:
+        yield f"  Reason: {wording.reasons(decision)}"
+    upstream = stage.evaluation.observation.upstream
+    if upstream:
+        yield f"  Upstream: {', '.join(found.names.get(address, address) for address in upstream)}"
+    if decision.changes:
+        yield ""
+        yield "  Changes:"
+        shown = wording.keys(decision.changes)
+        for change in decision.changes:
+            yield from _changed(change, shown[change])
+    edges = stage.evaluation.observation.unresolved
+    if edges:
+        yield ""
+        yield "  Not tracked:"
+        for edge in edges:
+            yield f"    {edge.reason}"
+            if edge.location is not None:
+                yield f"      File: {edge.location}"
+
+
+def _changed(change: Change, key: str) -> Iterator[str]:
+    yield f"    {key}"
+    if change.reason in (Reason.DEP_MISSING, Reason.UPSTREAM_BLOCKED):
+        yield f"      {change.reason.value}"
+        return
+    yield f"      Old: {wording.value(change.reason, change.old)}"
+    yield f"      New: {wording.value(change.reason, change.new)}"
+    if change.location is not None:
+        yield f"      File: {change.location}"
+
+
+def summary(outcome: Outcome) -> str:
+    """The line at the end of a run."""
+    parts = [
+        f"{len(addresses)} {word}"
+        for word, addresses in (
+            ("failed", outcome.failed),
+            ("blocked", outcome.blocked),
+            ("not recorded", outcome.torn),
+            ("ran", outcome.ran),
+            ("restored", outcome.restored),
+            ("cached", outcome.cached),
+        )
+        if addresses
+    ]
+    duration = wording.seconds(outcome.seconds)
+    if not parts:
+        return "Nothing to do: no stages are registered"
+    if outcome.cached and len(parts) == 1:
+        return f"Everything is up to date: {wording.counted(len(outcome.cached), 'stage')} cached ({duration})"
+    return f"{'Done' if outcome.complete else 'Not done'}: {', '.join(parts)} ({duration})"
+
+
+def _because(stage: StageStatus, found: Status) -> str:
+    return wording.because(stage.evaluation.decision, found.names, stage.evaluation.observation.upstream)
+
+
+def _text(lines: Iterator[str] | list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,101 @@
+"""How decisions are said to a person: keys, digests, reasons; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pivot_core.decide import Change, Decision, Reason, Verdict
+
+_PREFIX: Mapping[Reason, str] = {
+    Reason.PARAM: "param:",
+    Reason.DEP: "dep:",
+    Reason.OUT_SPEC: "out:",
+    Reason.OUT_MISSING: "out:",
+    Reason.OUT_MODIFIED: "out:",
+    Reason.DEP_MISSING: "dep:",
+}
+_DIGITS = 8
+_MOST = 3
+
+
+def short_key(key: str) -> str:
+    """A manifest key without its module: ``func:utils:normalize`` is shown as ``func:normalize``."""
+    kind, _, rest = key.partition(":")
+    module, found, name = rest.rpartition(":")
+    return f"{kind}:{name}" if found and module else key
+
+
+def keys(changes: Sequence[Change]) -> dict[Change, str]:
+    """How the subject of each change is shown: code by its short key unless two share it."""
+    count: dict[str, int] = {}
+    for change in changes:
+        if change.reason is Reason.CODE:
+            count[short_key(change.key)] = count.get(short_key(change.key), 0) + 1
+    return {
+        change: short_key(change.key)
+        if change.reason is Reason.CODE and count[short_key(change.key)] == 1
+        else f"{_PREFIX.get(change.reason, '')}{change.key}"
+        for change in changes
+    }
+
+
+def value(reason: Reason, text: str | None) -> str:
+    """One side of a change: eight digits of a digest, or the value itself."""
+    if text is None:
+        return "(none)"
+    return text if reason in (Reason.PARAM, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+
+
+def reasons(decision: Decision) -> str:
+    """All reasons, the weightiest first."""
+    return ", ".join(reason.value for reason in decision.reasons)
+
+
+def because(decision: Decision, names: Mapping[str, str], upstream: Iterable[str]) -> str:
+    """The weightiest reason and what it is about, on one line."""
+    if not decision.reasons:
+        return ""
+    reason = decision.reasons[0]
+    if reason is Reason.UPSTREAM:
+        subjects = [names.get(address, address) for address in upstream]
+    elif reason is Reason.UPSTREAM_BLOCKED:
+        subjects = [names.get(change.key, change.key) for change in decision.changes if change.reason is reason]
+    else:
+        shown = keys(decision.changes)
+        subjects = [
+            shown[change] if reason is Reason.CODE else change.key
+            for change in decision.changes
+            if change.reason is reason and reason not in (Reason.NEVER_RUN, Reason.FORCED, Reason.SCHEMA)
+        ]
+    return f"{reason.value}: {listed(subjects)}" if subjects else reason.value
+
+
+def listed(names: Sequence[str], most: int = _MOST) -> str:
+    """``a, b, c and 4 more``."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def action(verdict: Verdict) -> str:
+    """What a verdict means for a stage that is looked at."""
+    return {
+        Verdict.UP_TO_DATE: "CACHED",
+        Verdict.RUN: "WILL RUN",
+        Verdict.RESTORE: "WILL RESTORE",
+        Verdict.BLOCKED: "BLOCKED",
+    }[verdict]
+
+
+def seconds(duration: float) -> str:
+    """``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
+    if duration < 1:
+        return f"{duration:.2f}s"
+    if duration < 60:  # noqa: PLR2004
+        return f"{duration:.1f}s"
+    minutes, rest = divmod(round(duration), 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes}m{rest:02d}s"
+    return f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 stage``, ``2 stages``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,43 @@
+"""The line between coordinator and host: one JSON object per line over a pair of pipes."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+_CHUNK = 1 << 16
+
+
+def send(fd: int, message: dict[str, Any]) -> None:
+    """Write one message whole.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+    """
+    view = memoryview(json.dumps(message).encode() + b"\n")
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+class Lines:
+    """The messages that come in on a file descriptor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._pending = bytearray()
+        self.closed = False
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """Read once (blocking if nothing has come) and yield what is complete; sets `closed` at the end."""
+        try:
+            data = os.read(self._fd, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self.closed = True
+            return
+        self._pending += data
+        *complete, rest = self._pending.split(b"\n")
+        self._pending = bytearray(rest)
+        for line in complete:
+            yield json.loads(line)

@@ -1,0 +1,127 @@
+"""One stage run in a child of its own: load the deps, call the function, save the outs."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from pivot_core.errors import PivotError
+from pivot_core.pipeline import plain_call
+from pivot_core.stage import Stage
+from pivot_engine import _death, _wire
+
+
+def execute(stage: Stage) -> None:
+    """Run a stage in the current process, whose working directory is the stage's."""
+    values = {}
+    for name, dep in stage.deps.items():
+        with _noted(f"while loading {dep.path!r} for parameter {name!r}"):
+            values[name] = dep.loader.load(pathlib.Path(dep.path))
+    results = plain_call(stage, values)
+    for key, out in stage.outs.items():
+        with _noted(f"while saving {out.path!r}"):
+            out.loader.save(results[key], pathlib.Path(out.path))
+
+
+@contextlib.contextmanager
+def _noted(what: str) -> Iterator[None]:
+    try:
+        yield
+    except PivotError:
+        raise
+    except Exception as error:
+        error.add_note(what)
+        raise
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
+    if isinstance(error, PivotError):
+        return {"summary": str(error), "detail": "", "hint": error.hint}
+    if isinstance(error, SystemExit):
+        return {"summary": f"it called sys.exit({error.code!r})", "detail": _user_part(error), "hint": None}
+    return {"summary": one_line(error), "detail": _user_part(error), "hint": None}
+
+
+def one_line(error: BaseException) -> str:
+    """The error's type, the last line of its message, and its notes."""
+    told = [line for line in str(error).splitlines() if line.strip()]
+    message = f": {told[-1].strip()}" if told else ""
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}{message}{notes}"
+
+
+def _user_part(error: BaseException) -> str:
+    """The whole traceback, less the frames of Pivot through which the stage was called."""
+    own = os.path.dirname(__file__)
+    core = os.path.dirname(sys.modules["pivot_core"].__file__ or "")
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith((own, core)):
+        place = place.tb_next
+    lines = traceback.format_exception(type(error), error, place)
+    return "".join(lines)
+
+
+def become(stage: Stage, *, directory: str, log: str, result: int, inherited: tuple[int, ...], host: int) -> NoReturn:
+    """Turn a freshly forked child into the run of a stage; reports through ``result`` and never returns.
+
+    Args:
+        stage: What to run.
+        directory: The absolute path of the stage's directory.
+        log: Where everything that the stage prints goes.
+        result: The descriptor that takes one message.
+        inherited: Descriptors of the host that the stage must not hold open.
+        host: The process without which this one has no right to go on.
+    """
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        _death.die_with(host)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for fd in inherited:
+            os.close(fd)
+        _redirect(log)
+        os.chdir(directory)
+        try:
+            execute(stage)
+            _flush()
+            message: dict[str, Any] = {"ok": True}
+            status = 0
+        except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
+            message = {"ok": False, "failure": failure(error)}
+        _finish_threads()
+        _flush()
+        _wire.send(result, message)
+    finally:
+        os._exit(status)
+
+
+def _redirect(log: str) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(nothing)
+    os.close(output)
+    # What the host's own buffers held at the fork is the host's to print.
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _finish_threads() -> None:
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()

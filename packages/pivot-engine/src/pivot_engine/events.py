@@ -1,0 +1,132 @@
+"""What the engine tells while it works; it never prints."""
+
+from collections.abc import Callable
+
+import attrs
+
+from pivot_core.decide import Decision
+from pivot_core.paths import ArtifactPath
+
+
+@attrs.frozen
+class Waiting:
+    """Another command holds the project; ``command`` and ``pid`` are what it says of itself."""
+
+    pid: int
+    command: str
+
+
+@attrs.frozen
+class RunStarted:
+    """The stages of this run, in their order."""
+
+    addresses: tuple[str, ...]
+
+
+@attrs.frozen
+class StageStarted:
+    """A stage has been given to a worker."""
+
+    address: str
+    decision: Decision
+
+
+@attrs.frozen
+class StageCached:
+    """Nothing had to be done."""
+
+    address: str
+
+
+@attrs.frozen
+class StageRestored:
+    """Its outs were written from the cache."""
+
+    address: str
+    decision: Decision
+    seconds: float
+
+
+@attrs.frozen
+class StageRan:
+    """It ran, and its outs and lock are in place."""
+
+    address: str
+    decision: Decision
+    seconds: float
+
+
+@attrs.frozen
+class StageTorn:
+    """It ran, but what it rests on moved meanwhile: its outs stay, and no lock was written."""
+
+    address: str
+    seconds: float
+    moved: tuple[str, ...]
+
+
+@attrs.frozen
+class StageFailed:
+    """It ended badly.
+
+    Attributes:
+        address: Which.
+        seconds: How long it ran.
+        summary: One line.
+        detail: Its own traceback, or nothing.
+        output: The last lines that it printed.
+        log: The file with all that it printed, relative to the root; None if it did not start.
+    """
+
+    address: str
+    seconds: float
+    summary: str
+    detail: str = ""
+    output: str = ""
+    log: str | None = None
+    hint: str | None = None
+
+
+@attrs.frozen
+class StageBlocked:
+    """It cannot run, since an upstream stage failed or an input is missing."""
+
+    address: str
+    because: str
+    missing: tuple[ArtifactPath, ...] = ()
+
+
+@attrs.frozen
+class FileKept:
+    """A file that no run had written was in the way of an out; its bytes are now in the cache at ``kept``."""
+
+    path: ArtifactPath
+    kept: str
+
+
+@attrs.frozen
+class RunEnded:
+    """The whole run, with how long it took."""
+
+    seconds: float
+
+
+type Event = (
+    Waiting
+    | RunStarted
+    | StageStarted
+    | StageCached
+    | StageRestored
+    | StageRan
+    | StageTorn
+    | StageFailed
+    | StageBlocked
+    | FileKept
+    | RunEnded
+)
+
+type Reporter = Callable[[Event], None]
+
+
+def silent(_: Event) -> None:
+    """The reporter that says nothing."""

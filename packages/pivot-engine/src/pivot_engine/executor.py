@@ -1,0 +1,145 @@
+"""Executors: what runs a stage; one process per stage run through the host, or inline for tests."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from pivot_core.stage import Stage
+from pivot_engine import _worker
+from pivot_engine.errors import HostError
+from pivot_engine.hosting import HostProcess
+
+
+@attrs.frozen
+class Failure:
+    """How a stage run ended badly: one line, its own traceback or nothing, the way out if known."""
+
+    summary: str
+    detail: str = ""
+    hint: str | None = None
+
+
+@attrs.frozen
+class Finished:
+    """The end of a stage run."""
+
+    address: str
+    seconds: float
+    failure: Failure | None = None
+
+
+class Executor(Protocol):
+    """Runs stages that the coordinator has found ready; it neither decides nor commits anything."""
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """Begin to run a stage whose deps are on disk; ``log`` takes what it prints."""
+        ...
+
+    def wait(self) -> Finished:
+        """Block until a started stage ends."""
+        ...
+
+    def stop(self) -> None:
+        """End all started stages: gracefully, and after a while by force; they count as never run."""
+        ...
+
+
+class HostExecutor:
+    """Each stage run is a child that the warm host forks."""
+
+    def __init__(self, host: HostProcess) -> None:
+        self._host = host
+        self._started: dict[int, tuple[str, float]] = {}
+        self._pids: dict[int, int] = {}
+        self._finished: deque[Finished] = deque()
+        self._count = 0
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`."""
+        self._count += 1
+        self._started[self._count] = (address, time.monotonic())
+        self._host.send({"op": "run", "id": self._count, "address": address, "log": str(log)})
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`.
+
+        Raises:
+            HostError: The host died; its stages are killed.
+        """
+        while not self._finished:
+            self._receive()
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        if not self._started:
+            return
+        with contextlib.suppress(HostError):  # then it is gone, and its children with it
+            self._host.send({"op": "stop"})
+            while self._started:
+                self._receive()
+        self._finished.clear()
+
+    def _receive(self) -> None:
+        try:
+            for message in self._host.receive():
+                self._note(message)
+        except HostError:
+            for pid in self._pids.values():
+                _kill_group(pid)
+            raise
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        number = message["id"]
+        if message["event"] == "started":
+            self._pids[number] = message["pid"]
+            return
+        self._pids.pop(number, None)
+        address, began = self._started.pop(number)
+        failure = None if message["ok"] else Failure(**message["failure"])
+        self._finished.append(Finished(address, time.monotonic() - began, failure))
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class InlineExecutor:
+    """Runs stages in this process, one after the other; what they print is not captured."""
+
+    def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
+        """Take the live stages by address, each with the absolute path of its directory."""
+        self._stages = stages
+        self._finished: deque[Finished] = deque()
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`; returns when the stage has ended."""
+        stage, directory = self._stages[address]
+        began = time.monotonic()
+        log.touch()
+        before = pathlib.Path.cwd()
+        failure = None
+        os.chdir(directory)
+        try:
+            _worker.execute(stage)
+        except Exception as error:  # noqa: BLE001  # whatever a stage raises is its result
+            failure = Failure(**_worker.failure(error))
+        finally:
+            os.chdir(before)
+        self._finished.append(Finished(address, time.monotonic() - began, failure))
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`."""
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        self._finished.clear()

@@ -1,0 +1,215 @@
+"""The host: the only process that imports the user's code; fingerprints it, and forks a child per stage run."""
+
+import contextlib
+import os
+import pathlib
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from pivot_core.discovery import import_pipeline
+from pivot_core.errors import PivotError
+from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
+from pivot_engine import _death, _sources, _wire, _worker
+from pivot_engine.loaded import Loaded, LoadedStage, to_plain
+from pivot_fingerprint import SCHEMA, Manifest, fingerprint
+
+COMMANDS_FD = 3
+EVENTS_FD = 4
+GRACE_SECONDS = 5.0
+_POLL_MS = 50
+
+
+def main() -> None:
+    """Serve one coordinator until it closes its end; then take every running stage down."""
+    for fd in (COMMANDS_FD, EVENTS_FD):
+        os.set_inheritable(fd, False)
+    Host().serve()
+
+
+class _Child:
+    """A stage run that has not ended."""
+
+    def __init__(self, number: int, pid: int, result: int) -> None:
+        self.number = number
+        self.pid = pid
+        self.result = result
+        self.lines = _wire.Lines(result)
+        self.message: dict[str, Any] | None = None
+        self.death = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+        os.set_blocking(result, False)
+
+    def fds(self) -> list[int]:
+        return [fd for fd in (None if self.lines.closed else self.result, self.death) if fd is not None]
+
+    def read(self) -> None:
+        while not self.lines.closed:
+            before = self.message
+            for message in self.lines.receive():
+                self.message = message
+            if self.message is before:
+                break
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def close(self) -> None:
+        os.close(self.result)
+        if self.death is not None:
+            os.close(self.death)
+
+
+class Host:
+    """The state of the serving process."""
+
+    def __init__(self) -> None:
+        self._commands = _wire.Lines(COMMANDS_FD)
+        self._is_user_code = _sources.user_code_predicate()
+        self._sources: dict[str, str] = {}
+        self._stages: dict[str, tuple[Stage, str]] = {}
+        self._children: list[_Child] = []
+        self._kill_at: float | None = None
+
+    def serve(self) -> None:
+        """Answer commands and report ended children until the coordinator is gone."""
+        try:
+            while not self._commands.closed:
+                self._wait()
+                self._reap()
+                if self._kill_at is not None and time.monotonic() > self._kill_at:
+                    self._signal(signal.SIGKILL)
+        except BrokenPipeError:
+            pass  # the coordinator is gone
+        finally:
+            self._signal(signal.SIGKILL)
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(COMMANDS_FD, select.POLLIN)
+        patient = self._kill_at is None
+        for child in self._children:
+            patient = patient and child.death is not None
+            for fd in child.fds():
+                poll.register(fd, select.POLLIN)
+        for fd, _ in poll.poll(None if patient else _POLL_MS):
+            if fd == COMMANDS_FD:
+                for message in self._commands.receive():
+                    self._obey(message)
+
+    def _obey(self, message: Mapping[str, Any]) -> None:
+        match message["op"]:
+            case "load":
+                _wire.send(EVENTS_FD, self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"])))
+            case "run":
+                self._run(message["id"], message["address"], message["log"])
+            case "stop":
+                self._signal(signal.SIGTERM)
+                self._kill_at = time.monotonic() + GRACE_SECONDS
+
+    def _load(self, root: pathlib.Path, file: pathlib.Path) -> dict[str, Any]:
+        _sources.import_from_source(self._is_user_code, self._sources)
+        os.chdir(file.parent)
+        try:
+            pipelines = import_pipeline(file, root=root)
+            base = base_of(file, root)
+            stages = []
+            for pipeline in pipelines:
+                for spec in pipeline.specs(base=base, root=str(root)):
+                    stage = pipeline.stages[spec.name]
+                    stages.append(_loaded(spec, self._fingerprint(stage, root)))
+                    self._stages[spec.address] = (stage, str(file.parent))
+        except PivotError as error:
+            told = error.below(str(root)) if isinstance(error, StageError) else error
+            return {"event": "refused", "message": str(told), "hint": error.hint}
+        except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
+            return {"event": "broken", **_import_failure(error, file, root)}
+        if _sources.changed(self._sources):
+            return {"event": "moved"}
+        return {"event": "loaded", **to_plain(Loaded(SCHEMA, tuple(stages), self._sources))}
+
+    def _fingerprint(self, stage: Stage, root: pathlib.Path) -> Manifest:
+        values: dict[str, object] = {f"loader:{name}": dep.loader for name, dep in stage.deps.items()}
+        values |= {f"writer:{key}": out.loader for key, out in stage.outs.items()}
+        return fingerprint(stage.func, is_user_code=self._is_user_code, root=root, values=values)
+
+    def _run(self, number: int, address: str, log: str) -> None:
+        stage, directory = self._stages[address]
+        _death.prepare()
+        result, childs = os.pipe()
+        host = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            inherited = (COMMANDS_FD, EVENTS_FD, result, *(fd for child in self._children for fd in child.fds()))
+            _worker.become(stage, directory=directory, log=log, result=childs, inherited=inherited, host=host)
+        os.close(childs)
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, pid)
+        self._children.append(_Child(number, pid, result))
+        _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": pid})
+
+    def _reap(self) -> None:
+        for child in list(self._children):
+            child.read()
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
+            if pid == 0:
+                continue
+            child.read()
+            child.signal(signal.SIGKILL)  # what the stage left running would go on writing
+            child.close()
+            self._children.remove(child)
+            code = os.waitstatus_to_exitcode(status)
+            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, **(child.message or _crash(code))})
+
+    def _signal(self, number: int) -> None:
+        for child in self._children:
+            child.signal(number)
+
+
+def _loaded(spec: StageSpec, manifest: Manifest) -> LoadedStage:
+    return LoadedStage(
+        spec,
+        {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
+        tuple(Unresolved(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
+    )
+
+
+def _location(file: str | None, line: int | None) -> Location | None:
+    return None if file is None else Location(file, line or 0)
+
+
+def _crash(code: int) -> dict[str, Any]:
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        hint = "it may have run out of memory" if -code == signal.SIGKILL else None
+        return {"ok": False, "failure": {"summary": f"it was killed by {name}", "detail": "", "hint": hint}}
+    return {
+        "ok": False,
+        "failure": {"summary": f"its process ended early with exit code {code}", "detail": "", "hint": None},
+    }
+
+
+def _import_failure(error: BaseException, file: pathlib.Path, root: pathlib.Path) -> dict[str, Any]:
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename != str(file):
+        place = place.tb_next
+    if isinstance(error, SyntaxError):
+        place = None
+    return {
+        "message": f"{file.relative_to(root)} cannot be imported: {_worker.one_line(error)}",
+        "traceback": "".join(traceback.format_exception(type(error), error, place)),
+    }
+
+
+if __name__ == "__main__":
+    main()

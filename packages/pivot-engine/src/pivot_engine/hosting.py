@@ -1,0 +1,156 @@
+"""The coordinator's end of the host: start it, load through it, and take it down."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from pivot_core.errors import PivotError
+from pivot_engine import _wire
+from pivot_engine.errors import HostError, LoadError
+from pivot_engine.loaded import Loaded, from_plain
+
+_COMMANDS_FD, _EVENTS_FD = 3, 4
+_ATTEMPTS = 5
+
+
+class HostProcess:
+    """A running host. Closing it, or dying, ends the host and every stage that it runs."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Start a host; ``quiet`` drops what the user's code prints while it is imported."""
+        theirs_in, self._commands = map(_above_target, os.pipe())
+        self._events, theirs_out = map(_above_target, os.pipe())
+        try:
+            self.pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-P", "-c", "from pivot_engine.host import main; main()"],
+                os.environ,
+                file_actions=_file_actions(theirs_in, theirs_out, quiet=quiet),
+                setpgroup=0,
+            )
+        except BaseException:
+            os.close(self._commands)
+            os.close(self._events)
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        self._lines = _wire.Lines(self._events)
+        self._open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Give the host a command.
+
+        Raises:
+            HostError: The host is gone.
+        """
+        try:
+            _wire.send(self._commands, dict(message))
+        except BrokenPipeError:
+            raise self._gone() from None
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """Wait for the host to say something and yield it.
+
+        Raises:
+            HostError: The host is gone.
+        """
+        yield from self._lines.receive()
+        if self._lines.closed:
+            raise self._gone()
+
+    def load(self, root: pathlib.Path, file: pathlib.Path) -> Loaded | None:
+        """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
+
+        Raises:
+            LoadError: The user's module raised something.
+            PivotError: A definition in it is wrong.
+            HostError: The host died.
+        """
+        self.send({"op": "load", "root": str(root), "file": str(file)})
+        answer: dict[str, Any] = {}
+        while not answer:
+            for message in self.receive():
+                answer = message
+        match answer["event"]:
+            case "loaded":
+                return from_plain(answer)
+            case "moved":
+                return None
+            case "refused":
+                raise PivotError(answer["message"], hint=answer["hint"])
+            case _:
+                raise LoadError(answer["message"], traceback=answer["traceback"])
+
+    def close(self) -> None:
+        """End the host and all that it runs, and wait until it is gone."""
+        if self._open:
+            self._open = False
+            os.close(self._commands)
+            os.close(self._events)
+            os.waitpid(self.pid, 0)
+
+    def kill(self) -> None:
+        """End a host that may be busy in the user's code."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.close()
+
+    def _gone(self) -> HostError:
+        return HostError(
+            "the process that imports your pipeline ended unexpectedly",
+            hint="import the pipeline by hand to see why: python -c 'import pipeline'",
+        )
+
+
+def _above_target(fd: int) -> int:
+    """Move a descriptor out of the way of the numbers that the host's ends will have."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _EVENTS_FD + 1)
+    os.close(fd)
+    return moved
+
+
+def _file_actions(theirs_in: int, theirs_out: int, *, quiet: bool) -> list[tuple[Any, ...]]:
+    if quiet:
+        output: list[tuple[Any, ...]] = [
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+    else:  # what is printed while importing is no answer of ours, so it does not go to our stdout
+        output = [(os.POSIX_SPAWN_DUP2, 2, 1)]
+    return [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        *output,
+        (os.POSIX_SPAWN_DUP2, theirs_in, _COMMANDS_FD),
+        (os.POSIX_SPAWN_DUP2, theirs_out, _EVENTS_FD),
+    ]
+
+
+def load(root: pathlib.Path, file: pathlib.Path, *, quiet: bool = False) -> tuple[Loaded, HostProcess]:
+    """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
+
+    Raises:
+        PivotError: As `HostProcess.load`; the host is gone then.
+    """
+    for _ in range(_ATTEMPTS):
+        host = HostProcess(quiet=quiet)
+        try:
+            loaded = host.load(root, file)
+        except BaseException:
+            host.kill()
+            raise
+        if loaded is not None:
+            return loaded, host
+        host.close()
+    raise HostError(f"{file.name} or a module it imports keeps changing", hint="wait for the edits to end, and repeat")

@@ -1,0 +1,86 @@
+"""What a load yields: the stages of a project and the code they rest on, as plain data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec, StageSpec
+
+
+@attrs.frozen
+class LoadedStage:
+    """One stage: what it declares, and the fingerprint of its code."""
+
+    spec: StageSpec
+    code: Mapping[str, CodeEntry]
+    unresolved: tuple[Unresolved, ...] = ()
+
+
+@attrs.frozen
+class Loaded:
+    """The outcome of importing pipelines; nothing in it is the user's live code.
+
+    Attributes:
+        schema: The version of all fingerprints.
+        stages: In the order of registration.
+        sources: The digest of each source file of the user's that was imported, by absolute path.
+    """
+
+    schema: int
+    stages: tuple[LoadedStage, ...]
+    sources: Mapping[str, str]
+
+
+def to_plain(loaded: Loaded) -> dict[str, Any]:
+    """The same as JSON-able data; `from_plain` is its inverse."""
+    return {
+        "schema": loaded.schema,
+        "stages": [
+            {
+                "name": stage.spec.name,
+                "pipeline": stage.spec.pipeline,
+                "base": stage.spec.base,
+                "location": _from_location(stage.spec.location),
+                "deps": list(stage.spec.deps),
+                "outs": [[out.path, out.cache] for out in stage.spec.outs],
+                "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
+                "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
+            }
+            for stage in loaded.stages
+        ],
+        "sources": dict(loaded.sources),
+    }
+
+
+def from_plain(data: Mapping[str, Any]) -> Loaded:
+    """The inverse of `to_plain`; the data come from a process of our own."""
+    return Loaded(
+        schema=data["schema"],
+        stages=tuple(
+            LoadedStage(
+                StageSpec(
+                    name=stage["name"],
+                    pipeline=stage["pipeline"],
+                    base=stage["base"],
+                    location=Location(*stage["location"]),
+                    deps=tuple(ArtifactPath(path) for path in stage["deps"]),
+                    outs=tuple(OutSpec(ArtifactPath(path), cache) for path, cache in stage["outs"]),
+                ),
+                {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
+                tuple(Unresolved(reason, _to_location(at)) for reason, at in stage["unresolved"]),
+            )
+            for stage in data["stages"]
+        ),
+        sources=data["sources"],
+    )
+
+
+def _from_location(location: Location | None) -> list[Any] | None:
+    return None if location is None else [location.file, location.line]
+
+
+def _to_location(plain: list[Any] | None) -> Location | None:
+    return None if plain is None else Location(*plain)

@@ -1,0 +1,111 @@
+"""Observing: a loaded stage and the disk as they are now, ready for the decision."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
+
+import attrs
+
+from pivot_core.decide import Decision, Memory, Verdict, decide
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, Inputs, Observation, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_engine.loaded import LoadedStage
+
+type Look = Callable[[ArtifactPath], Artifact | None]
+"""The content of the file at a path now, or None."""
+
+
+@attrs.frozen
+class Foresight:
+    """What a command that only looks knows of stages it would have acted on.
+
+    Attributes:
+        running: Addresses of stages that would run, so that what they write is not known.
+        blocked: Addresses of stages that could not run.
+        restored: What would have been written from the cache.
+    """
+
+    running: Collection[str] = ()
+    blocked: Collection[str] = ()
+    restored: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Evaluation:
+    """A stage, its last run, how it is now, and what must happen."""
+
+    stage: LoadedStage
+    lock: StageLock | None
+    observation: Observation
+    decision: Decision
+
+
+def observe(
+    stage: LoadedStage, graph: Graph, look: Look, *, schema: int, foresight: Foresight | None = None
+) -> Observation:
+    """A stage as it is now, or as it would be after what is foreseen."""
+    foresight = foresight or Foresight()
+    spec = stage.spec
+    deps: dict[ArtifactPath, Artifact] = {}
+    missing = []
+    for path in spec.deps:
+        if graph.producers.get(path) in foresight.running:
+            continue
+        found = foresight.restored.get(path) or look(path)
+        if found is not None:
+            deps[path] = found
+        elif graph.producers.get(path) not in foresight.blocked:
+            missing.append(path)
+    upstream = graph.upstream[spec.address]
+    return Observation(
+        inputs=Inputs(schema=schema, code=stage.code, deps=deps, outs=spec.outs),
+        outs={out.path: look(out.path) for out in spec.outs},
+        missing=tuple(missing),
+        upstream=tuple(sorted(upstream.intersection(foresight.running))),
+        blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
+        unresolved=stage.unresolved,
+    )
+
+
+class World(Protocol):
+    """What a decision needs to know beyond the code."""
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """The content of the file at a path now, or None."""
+        ...
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        ...
+
+    def memory(self) -> Memory:
+        """What earlier runs left behind."""
+        ...
+
+
+def evaluate(
+    graph: Graph, stages: Mapping[str, LoadedStage], world: World, *, schema: int, force: bool = False
+) -> dict[str, Evaluation]:
+    """What would have to happen to every stage of the graph, in its order; changes nothing."""
+    memory = world.memory()
+    running: set[str] = set()
+    blocked: set[str] = set()
+    restored: dict[ArtifactPath, Artifact] = {}
+    foresight = Foresight(running, blocked, restored)
+    evaluations = {}
+    for address in graph.stages:
+        stage = stages[address]
+        observation = observe(stage, graph, world.look, schema=schema, foresight=foresight)
+        lock = world.lock(address)
+        decision = decide(lock, observation, memory, force=force)
+        match decision.verdict:
+            case Verdict.RUN:
+                running.add(address)
+            case Verdict.BLOCKED:
+                blocked.add(address)
+            case Verdict.RESTORE:
+                restored.update(decision.restore or {})
+            case Verdict.UP_TO_DATE:
+                pass
+        evaluations[address] = Evaluation(stage, lock, observation, decision)
+    return evaluations

@@ -1,0 +1,112 @@
+"""A project on disk: its root, where a command stands in it, and what `pivot init` makes."""
+
+import pathlib
+
+import attrs
+
+from pivot_cache.atomic import write_bytes
+from pivot_cache.layout import Layout
+from pivot_core.discovery import find_pipeline, find_root
+from pivot_core.errors import PivotError
+
+_GITIGNORE = b"""\
+# What Pivot can make again; the lock files in stages/ belong into git.
+/cache/
+/state.db/
+"""
+
+_PIVOTIGNORE = b"""\
+# Files that Pivot does not watch, in the syntax of .gitignore.
+# The content of declared deps and outs is never filtered by these patterns.
+.git/
+.venv/
+venv/
+__pycache__/
+*.pyc
+.mypy_cache/
+.pytest_cache/
+.ruff_cache/
+.ipynb_checkpoints/
+node_modules/
+*.swp
+*~
+.DS_Store
+"""
+
+
+@attrs.frozen
+class Project:
+    """Where a command works.
+
+    Attributes:
+        root: The absolute path of the project's root.
+        cwd: The absolute path of the directory that the command was given in, at or below the root.
+    """
+
+    root: pathlib.Path
+    cwd: pathlib.Path
+
+    @classmethod
+    def find(cls, cwd: pathlib.Path) -> "Project":
+        """The project around ``cwd``.
+
+        Raises:
+            DiscoveryError: There is none.
+        """
+        return cls(root=find_root(cwd), cwd=cwd)
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything of Pivot's lies in this project."""
+        return Layout(self.root)
+
+    def pipeline_file(self) -> pathlib.Path:
+        """The pipeline of a command given in ``cwd``.
+
+        Raises:
+            DiscoveryError: There is none.
+        """
+        return find_pipeline(self.cwd, self.root)
+
+
+@attrs.frozen
+class Initialized:
+    """What `init` did.
+
+    Attributes:
+        created: The files and directories that are new, relative to the directory.
+        outer: The root of a project around it, which then stays the root; None if there is none.
+    """
+
+    created: tuple[str, ...]
+    outer: pathlib.Path | None
+
+
+def init(directory: pathlib.Path) -> Initialized:
+    """Make ``directory`` the root of a project; what is there already stays as it is.
+
+    Raises:
+        PivotError: A file is in the way, or the directory cannot be written.
+    """
+    layout = Layout(directory)
+    created = []
+    try:
+        for wanted in (layout.state_dir, layout.stages_dir):
+            if not wanted.is_dir():
+                wanted.mkdir()
+                created.append(f"{wanted.relative_to(directory)}/")
+        for file, content in ((layout.gitignore_file, _GITIGNORE), (layout.ignore_file, _PIVOTIGNORE)):
+            if not file.exists():
+                write_bytes(file, content)
+                created.append(str(file.relative_to(directory)))
+    except OSError as error:
+        raise PivotError(
+            f"cannot make a project in {directory}: {error.strerror}: {error.filename}",
+            hint="check what lies there, and that you may write to the directory",
+        ) from None
+    return Initialized(tuple(created), _outer(directory))
+
+
+def _outer(directory: pathlib.Path) -> pathlib.Path | None:
+    root = find_root(directory)
+    return None if root == directory else root

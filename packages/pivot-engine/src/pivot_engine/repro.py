@@ -1,0 +1,275 @@
+"""`pivot repro`: skip, restore or run every stage that the targets rest on, and record it."""
+
+import pathlib
+import time
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from pivot_cache import checkout, lockfiles
+from pivot_core.decide import Decision, Verdict, decide
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.plan import Plan
+from pivot_engine import events
+from pivot_engine.events import Reporter, silent
+from pivot_engine.executor import Executor, Finished, HostExecutor
+from pivot_engine.guard import guarded
+from pivot_engine.jobs import default_jobs
+from pivot_engine.observe import observe
+from pivot_engine.project import Project
+from pivot_engine.session import Session, loading, opened
+from pivot_engine.torn import CodeWatch
+
+_OUTPUT_LINES = 20
+_OUTPUT_BYTES = 1 << 14
+
+
+@attrs.frozen
+class Options:
+    """How a run is done.
+
+    Attributes:
+        jobs: Stages at once; None for what the machine grants.
+        force: Run every stage, whatever the decision would be.
+        keep_going: After a failure, run what does not rest on it.
+    """
+
+    jobs: int | None = None
+    force: bool = False
+    keep_going: bool = False
+
+
+@attrs.define
+class Outcome:
+    """What became of each stage, as addresses."""
+
+    cached: set[str] = attrs.field(factory=set)
+    restored: set[str] = attrs.field(factory=set)
+    ran: set[str] = attrs.field(factory=set)
+    torn: set[str] = attrs.field(factory=set)
+    failed: set[str] = attrs.field(factory=set)
+    blocked: set[str] = attrs.field(factory=set)
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Every stage is now as its code and inputs want it."""
+        return not (self.failed or self.blocked or self.torn)
+
+
+def repro(
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    options: Options | None = None,
+    command: str = "pivot repro",
+    report: Reporter = silent,
+) -> Outcome:
+    """Make the targets, and all that they rest on, true.
+
+    Raises:
+        PivotError: The pipeline cannot be loaded, a target is not known, or the cache cannot be written.
+        KeyboardInterrupt: The user interrupted; started stages are ended and count as never run.
+    """
+    options = options or Options()
+    layout = project.layout
+    with (
+        loading(project) as (loaded, host),
+        guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
+        opened(project, loaded) as session,
+    ):
+        graph = session.graph.select(session.graph.ancestors(session.resolve(targets)))
+        watch = CodeWatch(project, loaded)
+        return Run(session, graph, HostExecutor(host), watch, options=options, report=report).drive()
+
+
+class Run:
+    """One run over a graph: asks the plan, decides, and acts; alone writes cache and locks."""
+
+    def __init__(
+        self,
+        session: Session,
+        graph: Graph,
+        executor: Executor,
+        watch: CodeWatch,
+        *,
+        options: Options,
+        report: Reporter,
+    ) -> None:
+        """Prepare a run; nothing starts before `drive`."""
+        self._session = session
+        self._layout = session.project.layout
+        self._graph = graph
+        self._executor = executor
+        self._watch = watch
+        self._options = options
+        self._report = report
+        self._plan = Plan({address: graph.upstream[address] for address in graph.stages})
+        self._running: dict[str, tuple[Observation, Decision]] = {}
+        self._outcome = Outcome()
+
+    def drive(self) -> Outcome:
+        """Go on until every stage is done, failed or skipped."""
+        began = time.monotonic()
+        self._report(events.RunStarted(tuple(self._graph.stages)))
+        try:
+            self._loop()
+        except BaseException:
+            self._executor.stop()
+            for address in self._running:
+                self._put_back(address)
+            raise
+        self._outcome.seconds = time.monotonic() - began
+        self._report(events.RunEnded(self._outcome.seconds))
+        return self._outcome
+
+    def _loop(self) -> None:
+        jobs = self._options.jobs or default_jobs()
+        while not self._plan.finished:
+            while len(self._running) < jobs and (address := self._plan.take()) is not None:
+                self._begin(address)
+            if self._running:
+                self._end(self._executor.wait())
+
+    def _begin(self, address: str) -> None:
+        began = time.monotonic()
+        observation = self._observe(address)
+        lock = self._session.lock(address)
+        decision = decide(lock, observation, self._session.memory(), force=self._options.force)
+        match decision.verdict:
+            case Verdict.UP_TO_DATE:
+                self._outcome.cached.add(address)
+                self._report(events.StageCached(address))
+                self._plan.done(address)
+            case Verdict.RESTORE:
+                self._restore(address, observation, decision)
+                self._outcome.restored.add(address)
+                self._report(events.StageRestored(address, decision, time.monotonic() - began))
+                self._plan.done(address)
+            case Verdict.RUN:
+                self._start(address, observation, decision)
+            case Verdict.BLOCKED:
+                self._outcome.failed.add(address)
+                self._report(events.StageBlocked(address, "", tuple(observation.missing)))
+                self._failed(address)
+
+    def _observe(self, address: str) -> Observation:
+        session = self._session
+        return observe(session.stages[address], self._graph, session.look, schema=session.loaded.schema)
+
+    def _start(self, address: str, observation: Observation, decision: Decision) -> None:
+        self._report(events.StageStarted(address, decision))
+        self._keep_unknown(observation.outs)
+        for path in observation.outs:
+            file = self._layout.artifact(path)
+            file.unlink(missing_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+        self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
+        self._running[address] = (observation, decision)
+        self._executor.start(address, self._log(address))
+
+    def _end(self, finished: Finished) -> None:
+        address = finished.address
+        if finished.failure is not None:
+            failure = finished.failure
+            self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
+            return
+        observation, decision = self._running[address]
+        absent = [path for path in observation.outs if not self._layout.artifact(path).exists()]
+        if absent:
+            self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
+            return
+        moved = self._moved(address, observation)
+        del self._running[address]
+        if moved:
+            self._outcome.torn.add(address)
+            self._report(events.StageTorn(address, finished.seconds, moved))
+            self._failed(address)
+            return
+        outs = {path: self._session.store.put(self._layout.artifact(path)) for path in observation.outs}
+        self._session.runs.put(RunRecord(observation.inputs.key(), outs))
+        self._commit(address, observation, outs)
+        self._outcome.ran.add(address)
+        self._report(events.StageRan(address, decision, finished.seconds))
+        self._plan.done(address)
+
+    def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
+        """What the stage rests on that is no longer as it was when the stage started."""
+        deps = [path for path, artifact in before.inputs.deps.items() if self._session.look(path) != artifact]
+        return (*deps, *self._watch.moved(address))
+
+    def _restore(self, address: str, observation: Observation, decision: Decision) -> None:
+        wanted = decision.restore or {}
+        plan = checkout.compare(wanted, observation.outs)
+        self._keep_unknown({path: observation.outs[path] for path in plan.replace})
+        checkout.apply(plan, self._session.store, self._layout)
+        self._commit(address, observation, wanted)
+
+    def _commit(self, address: str, observation: Observation, outs: Mapping[ArtifactPath, Artifact]) -> None:
+        lockfiles.write(self._layout.lock_file(address), StageLock(observation.inputs, outs))
+
+    def _keep_unknown(self, outs: Mapping[ArtifactPath, Artifact | None]) -> None:
+        """Before files are overwritten: what no run had put into the cache is the user's, and goes there."""
+        store = self._session.store
+        for path, artifact in outs.items():
+            if artifact is not None and not store.has(artifact.digest):
+                kept = store.put(self._layout.artifact(path))
+                shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
+                self._report(events.FileKept(path, str(shown)))
+
+    def _fail(self, finished: Finished, summary: str, *, detail: str = "", hint: str | None = None) -> None:
+        address = finished.address
+        self._put_back(address)
+        del self._running[address]
+        log = self._log(address)
+        self._outcome.failed.add(address)
+        self._report(
+            events.StageFailed(
+                address,
+                finished.seconds,
+                summary,
+                detail=detail,
+                output=_tail(log),
+                log=str(log.relative_to(self._session.project.root)),
+                hint=hint,
+            )
+        )
+        self._failed(address)
+
+    def _failed(self, address: str) -> None:
+        for blocked in self._plan.fail(address):
+            self._outcome.blocked.add(blocked)
+            self._report(events.StageBlocked(blocked, address))
+        if not self._options.keep_going:
+            self._outcome.blocked.update(self._plan.stop())
+
+    def _put_back(self, address: str) -> None:
+        """A stage that did not succeed changes nothing: its outs are again what they were."""
+        before = self._running[address][0].outs
+        for path, artifact in before.items():
+            file = self._layout.artifact(path)
+            if artifact is None:
+                _discard(file)
+            elif self._session.look(path) != artifact:
+                self._session.store.restore(artifact, file)
+
+    def _log(self, address: str) -> pathlib.Path:
+        return self._layout.logs_dir / f"{address}.log"
+
+
+def _discard(file: pathlib.Path) -> None:
+    if not file.is_dir():
+        file.unlink(missing_ok=True)
+
+
+def _tail(log: pathlib.Path) -> str:
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _OUTPUT_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-_OUTPUT_LINES:])

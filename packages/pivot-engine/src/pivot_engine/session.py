@@ -1,0 +1,93 @@
+"""One command at work on a project: its loaded stages, graph, and the open stores."""
+
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import attrs
+
+from pivot_cache import lockfiles
+from pivot_cache.memory import CacheMemory
+from pivot_cache.runcache import RunCache
+from pivot_cache.statcache import StatCache
+from pivot_cache.store import ObjectStore
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_engine import hosting, targets
+from pivot_engine.hosting import HostProcess
+from pivot_engine.loaded import Loaded, LoadedStage
+from pivot_engine.observe import Evaluation, evaluate
+from pivot_engine.project import Project
+
+
+@attrs.frozen
+class Session:
+    """What every command needs of a project.
+
+    Attributes:
+        project: Where.
+        loaded: What was imported.
+        graph: How the stages hang together.
+        stages: By address.
+        files: The content of files, remembered by their stat signatures.
+        store: Contents by digest.
+        runs: Results by inputs key.
+    """
+
+    project: Project
+    loaded: Loaded
+    graph: Graph
+    stages: Mapping[str, LoadedStage]
+    files: StatCache
+    store: ObjectStore
+    runs: RunCache
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """The content of the file at ``path`` now, or None."""
+        return self.files.artifact(self.project.layout.artifact(path))
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        return lockfiles.read(self.project.layout.lock_file(address))
+
+    def memory(self) -> CacheMemory:
+        """What earlier runs left in the cache."""
+        return CacheMemory(self.store, self.runs)
+
+    def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The addresses that targets mean; all stages if there are none."""
+        return targets.resolve(names, self.graph, root=self.project.root, cwd=self.project.cwd)
+
+    def evaluate(self, addresses: Iterable[str], *, force: bool = False) -> dict[str, Evaluation]:
+        """What would have to happen to these stages and all that they rest on."""
+        graph = self.graph.select(self.graph.ancestors(addresses))
+        return evaluate(graph, self.stages, self, schema=self.loaded.schema, force=force)
+
+
+@contextmanager
+def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
+    """A session over what was loaded; what it learned of files is remembered at the end."""
+    graph = Graph.build(stage.spec for stage in loaded.stages)
+    layout = project.layout
+    with StatCache(layout.statcache_file) as files:
+        yield Session(
+            project=project,
+            loaded=loaded,
+            graph=graph,
+            stages={stage.spec.address: stage for stage in loaded.stages},
+            files=files,
+            store=ObjectStore(layout.objects_dir),
+            runs=RunCache(layout.runs_dir),
+        )
+
+
+@contextmanager
+def loading(project: Project, *, quiet: bool = False) -> Iterator[tuple[Loaded, HostProcess]]:
+    """Load the command's pipeline; the warm host lives until the end of the block."""
+    file: pathlib.Path = project.pipeline_file()
+    loaded, host = hosting.load(project.root, file, quiet=quiet)
+    try:
+        yield loaded, host
+    finally:
+        host.close()

@@ -1,0 +1,68 @@
+"""`pivot status`: what would have to happen to each stage, and why; changes nothing."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from pivot_core.decide import Verdict
+from pivot_engine.observe import Evaluation
+from pivot_engine.project import Project
+from pivot_engine.session import loading, opened
+from pivot_engine.targets import short_names
+
+
+@attrs.frozen
+class StageStatus:
+    """One stage: its evaluation, and the name that it is shown by."""
+
+    name: str
+    evaluation: Evaluation
+
+    @property
+    def cached(self) -> bool:
+        """Nothing has to be done."""
+        return self.evaluation.decision.verdict is Verdict.UP_TO_DATE
+
+
+@attrs.frozen
+class Status:
+    """The stages asked for, in graph order, and the names by which all stages are shown."""
+
+    stages: tuple[StageStatus, ...]
+    names: dict[str, str]
+
+    @property
+    def cached(self) -> bool:
+        """Nothing has to be done to any of them."""
+        return all(stage.cached for stage in self.stages)
+
+
+def status(
+    project: Project, targets: Iterable[str] = (), *, closure: bool = False, force: bool = False, quiet: bool = False
+) -> Status:
+    """Evaluate the targets; all stages if there are none.
+
+    Args:
+        project: Where.
+        targets: Stage names, addresses or out paths.
+        closure: List also the stages that the targets rest on.
+        force: Evaluate as a forced run would.
+        quiet: Drop what the user's code prints while it is imported.
+
+    Raises:
+        PivotError: The pipeline cannot be loaded, or a target is not known.
+    """
+    with loading(project, quiet=quiet) as (loaded, host):
+        host.close()
+    with opened(project, loaded) as session:
+        wanted = session.resolve(targets)
+        evaluations = session.evaluate(wanted, force=force)
+        names = short_names(session.graph)
+        return Status(
+            tuple(
+                StageStatus(names[address], evaluation)
+                for address, evaluation in evaluations.items()
+                if closure or address in wanted
+            ),
+            dict(names),
+        )

@@ -1,0 +1,44 @@
+"""Noticing that code was edited while stages run: files first, and only then what the edit means."""
+
+from pivot_core.errors import PivotError
+from pivot_engine import _sources, hosting
+from pivot_engine.loaded import Loaded
+from pivot_engine.project import Project
+
+
+class CodeWatch:
+    """Compares the code that was loaded with the code that lies there now."""
+
+    def __init__(self, project: Project, loaded: Loaded) -> None:
+        """Watch what ``loaded`` was made from."""
+        self._project = project
+        self._loaded = {stage.spec.address: stage for stage in loaded.stages}
+        self._sources = dict(loaded.sources)
+        self._now = self._loaded
+
+    def moved(self, address: str) -> tuple[str, ...]:
+        """What of a stage's code is no longer as it was loaded: manifest keys, or files that cannot be loaded.
+
+        An edit that changes no fingerprint, such as a comment, is no move.
+        """
+        edited = _sources.changed(self._sources)
+        if edited:
+            try:
+                loaded, host = hosting.load(self._project.root, self._project.pipeline_file(), quiet=True)
+            except PivotError:
+                return tuple(edited)
+            host.close()
+            self._sources = dict(loaded.sources)
+            self._now = {stage.spec.address: stage for stage in loaded.stages}
+        before, now = self._loaded[address], self._now.get(address)
+        if now is before:
+            return ()
+        if now is None or now.spec.deps != before.spec.deps or now.spec.outs != before.spec.outs:
+            return (address,)
+        return tuple(
+            sorted(
+                key
+                for key in before.code.keys() | now.code.keys()
+                if key not in now.code or key not in before.code or now.code[key].digest != before.code[key].digest
+            )
+        )
