@@ -1,0 +1,412 @@
+"""Syntax tree → canonical bytes and the names it rests on, in one walk; never positions, comments or spelling."""
+
+import ast
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from xxhash import xxh3_128_digest
+
+from pivot_fingerprint._scopes import (
+    COMPREHENSIONS,
+    Import,
+    Scope,
+    is_import_call,
+    literal_import,
+    parameters,
+)
+
+# Contexts repeat what their place says; the others are positions, comments and `u""`.
+_DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
+_DYNAMIC = {
+    "eval": "runs text as code with `eval`",
+    "exec": "runs text as code with `exec`",
+    "globals": "looks names up in `globals()`",
+}
+_BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+_UNBOUND = frozenset({"__class__", "__debug__"})
+
+type Item = str | ast.AST | Scope | None
+
+
+class Ref(NamedTuple):
+    """A name used: a global, or what an import inside the code binds; and the attributes taken from it."""
+
+    root: str | Import
+    attrs: tuple[str, ...]
+    line: int
+    weak: bool = False  # may well be unbound
+
+
+class Issue(NamedTuple):
+    """Something in the code that cannot be followed."""
+
+    line: int
+    reason: str
+
+
+class Form(NamedTuple):
+    """The canonical form of one piece of code."""
+
+    digest: bytes
+    docs: bytes  # the docstrings, which count only where some code reads them
+    refs: tuple[Ref, ...]
+    issues: tuple[Issue, ...]
+    reads_docs: bool
+
+
+def canonical(nodes: Iterable[ast.AST]) -> Form:
+    """The form of these statements or expressions, which stand at the top of a module."""
+    writer = _Writer()
+    writer.run(list(nodes))
+    return writer.form()
+
+
+def is_silent(node: ast.AST) -> bool:
+    """Whether this statement does nothing: `pass`, a docstring or another lone constant, a bare annotation."""
+    if type(node) is ast.Expr:
+        return type(node.value) is ast.Constant
+    if type(node) is ast.AnnAssign:
+        return node.value is None
+    return type(node) is ast.Pass
+
+
+def scalar(value: object) -> str:
+    """A constant by type and value, in text that no version of Python spells differently."""
+    kind = type(value)
+    if kind is str:
+        assert isinstance(value, str)
+        return f"s{len(value)}:{value}"
+    if kind is bytes:
+        assert isinstance(value, bytes)
+        return f"b{value.hex()};"
+    if kind is float:
+        assert isinstance(value, float)
+        return "fnan;" if value != value else f"f{value.hex()};"  # noqa: PLR0124 - NaN alone differs from itself
+    if kind is complex:
+        assert isinstance(value, complex)
+        return f"c{scalar(value.real)}{scalar(value.imag)}"
+    if kind is int:
+        return f"i{value:x};"
+    return f"{value};"  # True, False, None, Ellipsis
+
+
+class _Writer:
+    """An explicit stack instead of recursion: code may nest deeper than the interpreter's limit."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.stack: list[Item] = []
+        self.scope: Scope | None = None  # None: the module itself, where every name is a global
+        self.refs: dict[tuple[str | Import, tuple[str, ...]], Ref] = {}
+        self.issues: list[Issue] = []
+        self.docs: list[str] = []
+        self.reads_docs = False
+        self.assigned: set[int] = set()
+
+    def form(self) -> Form:
+        text = "".join(self.out).encode("utf-8", "surrogatepass")
+        docs = "\0".join(self.docs).encode("utf-8", "surrogatepass")
+        refs = tuple(self.refs[key] for key in sorted(self.refs, key=lambda key: (str(key[0]), key[1])))
+        return Form(xxh3_128_digest(text), xxh3_128_digest(docs), refs, tuple(self.issues), self.reads_docs)
+
+    def run(self, nodes: list[ast.AST]) -> None:
+        self.stack.extend(reversed(nodes))
+        while self.stack:
+            item = self.stack.pop()
+            if isinstance(item, str):
+                self.out.append(item)
+            elif isinstance(item, ast.AST):
+                handler = _HANDLERS.get(type(item))
+                if handler is None:
+                    self.generic(item)
+                else:
+                    handler(self, item)
+            else:
+                self.leave(item)
+
+    def push(self, *items: object) -> None:
+        """Expand these next, in this order: text as it stands, nodes, lists of nodes, a scope to enter."""
+        flat: list[Item] = []
+        for item in items:
+            if isinstance(item, list):
+                flat.append("[")
+                flat.extend("-" if each is None else each for each in item if not is_silent(each))
+                flat.append("]")
+            elif item is not None:
+                assert isinstance(item, str | ast.AST | Scope)
+                flat.append(item)
+        self.stack.extend(reversed(flat))
+
+    def generic(self, node: ast.AST, skip: str = "") -> None:
+        items: list[object] = [f"({type(node).__name__}"]
+        for name in sorted(node._fields):
+            value = getattr(node, name, None)
+            if value is None or name in _DROPPED or name == skip:
+                continue
+            if isinstance(value, ast.AST):
+                items += [f" {name}=", value]
+            elif not isinstance(value, list):
+                if value not in (0, -1):  # the defaults of level, is_async, conversion, simple
+                    items.append(f" {name}={scalar(value)}")
+            elif value and isinstance(value[0], str):
+                items.append(f" {name}={','.join(value)}")
+            elif any(each is None or not is_silent(each) for each in value):
+                items += [f" {name}=", value]
+        self.push(*items, ")")
+
+    # Scopes
+
+    def enter(self, scope: Scope, *items: object) -> None:
+        """Expand items inside a new scope, then come back to this one."""
+        before = self.scope
+        self.scope = scope
+        self.stack.append(before)
+        self.push(*items)
+
+    def leave(self, outer: Scope | None) -> None:
+        """Back to the outer scope; an import that no name uses is there for what it does."""
+        inner = self.scope
+        if inner is not None and not inner.is_class:
+            for name, targets in inner.names.items():
+                if name not in inner.used:
+                    for target in targets:
+                        self.note(Ref(target, (), 0, weak=True))
+        self.scope = outer
+
+    def note(self, ref: Ref) -> None:
+        key = (ref.root, ref.attrs)
+        known = self.refs.get(key)
+        if known is None or (known.weak and not ref.weak):
+            self.refs[key] = ref
+
+    def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
+        """Find out what a name means here, as the compiler would."""
+        scope, weak, current = self.scope, False, True
+        while scope is not None:
+            if name in scope.declared:
+                weak = True
+                break
+            targets = scope.names.get(name)
+            if targets is not None and (current or not scope.is_class):
+                scope.used.add(name)
+                for target in targets:
+                    self.note(Ref(target, attrs, line))
+                if not scope.is_class:
+                    return
+                weak = True  # in a class body a name may be the class's or the module's
+            current = False
+            scope = scope.parent
+        if name not in _UNBOUND:
+            self.note(Ref(name, attrs, line, weak))
+
+    def is_local(self, name: str) -> bool:
+        scope = self.scope
+        while scope is not None:
+            if name in scope.names:
+                return True
+            scope = scope.parent
+        return False
+
+    # Nodes with rules of their own
+
+    def name(self, node: ast.Name) -> None:
+        self.use(node.id, (), node.lineno)
+        self.out.append(f"(Name {node.id})")
+
+    def attribute(self, node: ast.Attribute) -> None:
+        root, attrs = _chain(node)
+        if "__doc__" in attrs:
+            self.reads_docs = True
+        if isinstance(root, ast.Name):
+            if root.id == "sys" and attrs[:1] == ("modules",):
+                self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
+            self.use(root.id, attrs, node.lineno)
+        else:
+            target = literal_import(root)
+            if target is not None:
+                self.assigned.add(id(root))
+                self.note(Ref(target, attrs, node.lineno))
+        self.out.append(f"(Attribute .{'.'.join(attrs)} ")
+        if isinstance(root, ast.Name):
+            self.out.append(f"(Name {root.id}))")
+        else:
+            self.push(root, ")")
+
+    def call(self, node: ast.Call) -> None:
+        func = node.func
+        if isinstance(func, ast.Name) and not self.is_local(func.id):
+            if func.id in _DYNAMIC:
+                self.issues.append(Issue(node.lineno, _DYNAMIC[func.id]))
+            elif func.id in _BY_NAME and len(node.args) > 1 and self.by_name(node, func.id):
+                return
+        if is_import_call(func):
+            target = literal_import(node)
+            if target is None:
+                self.issues.append(Issue(node.lineno, "imports a module whose name is computed"))
+            elif id(node) not in self.assigned:
+                self.note(Ref(target, (), node.lineno))
+        self.generic(node)
+
+    def by_name(self, node: ast.Call, func: str) -> bool:
+        """`getattr(x, "literal")` rests on `x.literal` alone."""
+        subject, name = node.args[0], node.args[1]
+        root, attrs = _chain(subject)
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
+                self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
+            return False
+        if name.value == "__doc__":
+            self.reads_docs = True
+        if not isinstance(root, ast.Name):
+            return False
+        self.use(root.id, (*attrs, name.value), node.lineno)
+        self.use(func, (), node.lineno)
+        text = f"(by name {func} {'.'.join((root.id, *attrs))} {scalar(name.value)} "
+        self.push(text, node.args[2:], node.keywords, ")")
+        return True
+
+    def constant(self, node: ast.Constant) -> None:
+        self.out.append(scalar(node.value))
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+        args = node.args
+        every = parameters(args)
+        scope = Scope(self.scope)
+        for arg in every:
+            scope.bind(arg.arg)
+        body: list[ast.stmt] | ast.expr
+        if isinstance(node, ast.Lambda):
+            body, decorators, title = node.body, [], "(Lambda"
+            scope.collect([node.body])
+        else:
+            body, decorators, title = node.body, node.decorator_list, f"({type(node).__name__} {node.name}"
+            self.docs.append(ast.get_docstring(node, clean=False) or "")
+            for parameter in node.type_params:
+                scope.bind(parameter.name)  # type: ignore[attr-defined]
+            scope.collect(node.body)
+        shape = ";".join(
+            f"{kind}:{','.join(arg.arg for arg in group)}"
+            for kind, group in (
+                ("pos", args.posonlyargs),
+                ("any", args.args),
+                ("var", [args.vararg] if args.vararg else []),
+                ("kwo", args.kwonlyargs),
+                ("kwv", [args.kwarg] if args.kwarg else []),
+            )
+            if group
+        )
+        # Annotations go: in functions they carry no behaviour.
+        self.push(title, f" {shape} ", args.defaults, args.kw_defaults, decorators, _Body(scope, body), ")")
+
+    def body(self, node: "_Body") -> None:
+        self.enter(node.scope, *node.content)
+
+    def assign(self, node: ast.Assign) -> None:
+        """`m = importlib.import_module("x")` makes `m` an import: only what is taken from it counts."""
+        if self.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
+            self.assigned.add(id(node.value))
+        self.generic(node)
+
+    def class_(self, node: ast.ClassDef) -> None:
+        self.docs.append(ast.get_docstring(node, clean=False) or "")
+        outer = Scope(self.scope)
+        for parameter in node.type_params:
+            outer.bind(parameter.name)  # type: ignore[attr-defined]
+        scope = Scope(outer, is_class=True)
+        scope.collect(node.body)
+        # Annotations define fields wherever something can read them: a base, a metaclass or a decorator.
+        fields = bool(node.bases or node.keywords or node.decorator_list)
+        body: list[ast.AST] = []
+        for statement in node.body:
+            if isinstance(statement, ast.AnnAssign) and fields:
+                body.append(_Field(statement))
+            else:
+                body.append(statement)
+        inside = _Body(outer, node.type_params, node.bases, node.keywords, _Body(scope, body))
+        self.push(f"(ClassDef {node.name} ", node.decorator_list, inside, ")")
+
+    def field(self, node: "_Field") -> None:
+        self.generic(node.statement)
+
+    def annotated(self, node: ast.AnnAssign) -> None:
+        """An annotation that nothing reads: the assignment alone (without a value there is none, see `is_silent`)."""
+        self.push("(Assign targets=", [node.target], " value=", node.value, ")")
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+        scope = Scope(self.scope)
+        rest: list[object] = []
+        for number, each in enumerate(node.generators):
+            scope.collect([each.target])
+            rest += [" async" if each.is_async else "", each.target, each.iter if number else "", each.ifs]
+        if isinstance(node, ast.DictComp):
+            rest += [node.key, node.value]
+        else:
+            rest.append(node.elt)
+        # The first iterable is evaluated outside.
+        title = f"({type(node).__name__} "
+        self.push(title, node.generators[0].iter, _Body(scope, *rest), ")")
+
+    def joined(self, node: ast.JoinedStr) -> None:
+        items: list[object] = []
+        text = ""
+        for value in node.values:
+            if isinstance(value, ast.Constant):
+                text += str(value.value)
+                continue
+            if text:
+                items.append(scalar(text))
+            text = ""
+            items.append(value)
+        self.push("(JoinedStr ", *items, scalar(text) if text else "", ")")
+
+    def singleton(self, node: ast.MatchSingleton) -> None:
+        self.out.append(f"(MatchSingleton {scalar(node.value)})")
+
+
+class _Body(ast.AST):
+    """Something to be expanded in a scope of its own."""
+
+    _fields = ()
+
+    def __init__(self, scope: Scope, *content: object) -> None:
+        super().__init__()
+        self.scope = scope
+        self.content = content
+
+
+class _Field(ast.AST):
+    """An annotated name in a class whose annotations count."""
+
+    _fields = ()
+
+    def __init__(self, statement: ast.AnnAssign) -> None:
+        super().__init__()
+        self.statement = statement
+
+
+def _chain(node: ast.AST) -> tuple[ast.AST, tuple[str, ...]]:
+    """`a.b.c` → the expression `a`, and the attributes `b`, `c`."""
+    attrs = []
+    while isinstance(node, ast.Attribute):
+        attrs.append(node.attr)
+        node = node.value
+    return node, tuple(reversed(attrs))
+
+
+_HANDLERS: dict[type[ast.AST], Callable[[_Writer, Any], None]] = {
+    ast.Name: _Writer.name,
+    ast.Attribute: _Writer.attribute,
+    ast.Call: _Writer.call,
+    ast.Constant: _Writer.constant,
+    ast.FunctionDef: _Writer.function,
+    ast.AsyncFunctionDef: _Writer.function,
+    ast.Lambda: _Writer.function,
+    ast.ClassDef: _Writer.class_,
+    ast.Assign: _Writer.assign,
+    ast.AnnAssign: _Writer.annotated,
+    ast.JoinedStr: _Writer.joined,
+    ast.MatchSingleton: _Writer.singleton,
+    _Body: _Writer.body,
+    _Field: _Writer.field,
+    **dict.fromkeys(COMPREHENSIONS, _Writer.comprehension),
+}

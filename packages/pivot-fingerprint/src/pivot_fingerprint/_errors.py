@@ -1,0 +1,28 @@
+"""What can go wrong in this package: one family of errors."""
+
+
+class FingerprintError(Exception):
+    """Any error of this package; its text is one sentence for the reader."""
+
+
+class ManifestError(FingerprintError):
+    """A manifest's JSON form is not one; `field` names the place."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field = field
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem} @ {self.field}"
+
+
+class NotCallableError(FingerprintError, TypeError):
+    """What was to be fingerprinted is nothing that can be called."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(value)
+        self.value = value
+
+    def __str__(self) -> str:
+        return f"only something callable has a fingerprint, not a {type(self.value).__qualname__}"

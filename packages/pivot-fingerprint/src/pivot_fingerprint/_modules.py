@@ -1,0 +1,169 @@
+"""The modules that code stands in: imported ones as they are now, others found on disk without importing them."""
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+from pivot_fingerprint._scopes import Import
+from pivot_fingerprint._source import SourceFile, read
+from pivot_fingerprint._usercode import Predicate
+
+
+class Module:
+    """One module: its name, its file, and its namespace if it has been imported."""
+
+    __slots__ = ("_source", "file", "is_user", "name", "namespace", "package", "shown")
+
+    def __init__(
+        self,
+        name: str,
+        file: str | None,
+        package: str,
+        namespace: Mapping[str, object] | None,
+        *,
+        is_user: bool,
+        shown: str | None,
+    ) -> None:
+        self.name = name
+        self.file = file
+        self.package = package
+        self.namespace = namespace
+        self.is_user = is_user
+        self.shown = shown  # the file as entries show it: never absolute
+        self._source: SourceFile | None | bool = False
+
+    @property
+    def source(self) -> SourceFile | None:
+        """The module's parsed source, if there is any."""
+        if isinstance(self._source, bool):
+            self._source = read(self.file) if self.file and self.file.endswith((".py", ".pyw")) else None
+        return self._source
+
+    def absolute(self, target: Import) -> str:
+        """The full name of the module that an import statement in this module names."""
+        if not target.level:
+            return target.module
+        parts = self.package.split(".")
+        parts = parts[: len(parts) - target.level + 1]
+        return ".".join([*parts, target.module] if target.module else parts)
+
+
+class Modules:
+    """All modules met during one walk, and the places that are the same in every checkout."""
+
+    def __init__(self, is_user_code: Predicate, root: str | None) -> None:
+        self.is_user_code = is_user_code
+        self._root = os.path.realpath(root) if root is not None else None
+        self._bases = [os.path.abspath(root), os.path.realpath(root)] if root is not None else []
+        self._by_namespace: dict[int, Module] = {}
+        self._static: dict[str, Module | None] = {}
+
+    def of(self, module: ModuleType) -> Module:
+        """An imported module."""
+        return self.of_namespace(vars(module))
+
+    def of_namespace(self, namespace: dict[str, object]) -> Module:
+        """The module whose globals these are."""
+        known = self._by_namespace.get(id(namespace))
+        if known is None:
+            known = self._by_namespace[id(namespace)] = self._live(namespace)
+        return known
+
+    def named(self, name: str) -> Module | None:
+        """The module of this full name, imported or found on disk."""
+        live = sys.modules.get(name)
+        return self.of(live) if isinstance(live, ModuleType) else self.on_disk(name)
+
+    def on_disk(self, name: str) -> Module | None:
+        """A module that is not imported, found without importing it or its packages."""
+        if name not in self._static:
+            spec = self._spec(name)
+            module = None
+            if spec is not None:
+                file = spec.origin if spec.has_location else None
+                places = list(spec.submodule_search_locations or ())
+                package = name if places else name.rpartition(".")[0]
+                user = self.is_user_code(file or (os.path.join(places[0], "__init__.py") if places else ""))
+                module = Module(name, file, package, None, is_user=user, shown=self.show(file, name))
+            self._static[name] = module
+        return self._static[name]
+
+    def show(self, file: str | None, module: str) -> str | None:
+        """A file as entries name it: relative to the root, else to the directory it was imported from."""
+        if not file:
+            return None
+        if self._root is not None:
+            relative = os.path.relpath(os.path.realpath(file), self._root)
+            if not relative.startswith(os.pardir) and not os.path.isabs(relative):
+                return relative.replace(os.sep, "/")
+        base = import_base(file, module)
+        return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
+
+    def adopt_base(self, module: Module) -> None:
+        """Without a root, texts below the directory a module came from are the same in every checkout."""
+        if not self._bases and module.file:
+            base = import_base(module.file, module.name) or os.path.dirname(module.file)
+            self._bases = [os.path.abspath(base), os.path.realpath(base)]
+
+    def portable(self, text: str) -> str | None:
+        """A text that names a place below the root, spelled without the root; None for any other text."""
+        if not text.startswith("/"):
+            return None
+        for base in self._bases:
+            if base != "/" and (text == base or text.startswith(base + "/")):
+                return f"place:{text[len(base) :]}"
+        return None
+
+    def _live(self, namespace: dict[str, object]) -> Module:
+        name = str(namespace.get("__name__") or "")
+        file = namespace.get("__file__")
+        path = os.path.abspath(file) if isinstance(file, str) else None
+        spec = namespace.get("__spec__")
+        if name == "__main__":
+            if isinstance(spec, ModuleSpec):
+                name = spec.name.removesuffix(".__main__")
+            elif path:
+                name = os.path.splitext(os.path.basename(path))[0]
+        package = namespace.get("__package__")
+        if not isinstance(package, str):
+            package = name if "__path__" in namespace else name.rpartition(".")[0]
+        user = self.is_user_code(path) if path else self._is_user_namespace(namespace)
+        return Module(name, path, package, namespace, is_user=user, shown=self.show(path, name))
+
+    def _is_user_namespace(self, namespace: Mapping[str, object]) -> bool:
+        """A namespace package has no file of its own."""
+        path = namespace.get("__path__")
+        places = [str(place) for place in path] if path is not None and hasattr(path, "__iter__") else []
+        return any(self.is_user_code(os.path.join(place, "__init__.py")) for place in places)
+
+    def _spec(self, name: str) -> ModuleSpec | None:
+        parent, _, _tail = name.rpartition(".")
+        path: list[str] | None = None
+        if parent:
+            live = sys.modules.get(parent)
+            if live is not None:
+                path = list(getattr(live, "__path__", ()))
+            else:
+                spec = self._spec(parent)
+                path = list(spec.submodule_search_locations or ()) if spec is not None else []
+            if not path:
+                return None
+        try:
+            if not parent and name in sys.builtin_module_names:
+                return ModuleSpec(name, None)
+            return PathFinder.find_spec(name, path)
+        except (ImportError, OSError, ValueError, AttributeError):
+            return None
+
+
+def import_base(file: str, module: str) -> str | None:
+    """The directory on `sys.path` from which a module of this name came, judged by its file."""
+    parts = module.split(".")
+    stem = os.path.splitext(file)[0].split(os.sep)
+    if stem[-1] == "__init__" and parts[-1] != "__init__":
+        stem.pop()
+    if stem[-len(parts) :] != parts:
+        return None
+    return os.sep.join(stem[: -len(parts)]) or os.sep

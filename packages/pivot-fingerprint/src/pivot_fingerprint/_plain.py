@@ -1,0 +1,186 @@
+"""How values that are no code are taken apart: containers, the standard library's types, arrays, instances."""
+
+import enum
+import functools
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Iterable
+from os import fspath
+
+from pivot_fingerprint import _arrays
+from pivot_fingerprint._values import Parts, UnencodableError
+
+_ENCODERS: dict[type, Callable[[object], object]] = {}
+
+_CONTENT: tuple[tuple[type, Callable[[object], object]], ...] = (
+    (dict, lambda value: list(dict.items(value))),  # type: ignore[arg-type]
+    (list, lambda value: list(list.__iter__(value))),  # type: ignore[arg-type]
+    (tuple, lambda value: list(tuple.__iter__(value))),  # type: ignore[arg-type]
+    (set, lambda value: frozenset(set.__iter__(value))),  # type: ignore[arg-type]
+    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),  # type: ignore[arg-type]
+    (str, lambda value: str.__str__(value)),  # type: ignore[arg-type]
+    (bytes, lambda value: bytes.__getitem__(value, slice(None))),  # type: ignore[arg-type]
+    (int, lambda value: int.__int__(value)),  # type: ignore[arg-type]
+    (float, lambda value: float.__float__(value)),  # type: ignore[arg-type]
+)
+
+
+def register_encoder[T](type_: type[T], encode: Callable[[T], object]) -> None:
+    """From now on instances of `type_` (and of its subclasses) count by what `encode(value)` gives.
+
+    That must be plain data: numbers, texts, bytes, containers of these, or values with encoders
+    of their own. Equal values must give equal data in every process.
+    """
+    if not isinstance(type_, type):
+        raise TypeError("register_encoder takes a class and a function")
+    _ENCODERS[type_] = encode  # type: ignore[assignment]
+
+
+def take_apart(value: object, *, owned: bool) -> Parts:
+    """The parts of a value that is no code; `owned` says whether its class is the user's own.
+
+    Raises:
+        UnencodableError: the value has no canonical form.
+    """
+    kind = type(value)
+    for base in kind.__mro__ if _ENCODERS else ():
+        encode = _ENCODERS.get(base)
+        if encode is not None:
+            try:
+                return Parts("encoded", (kind, encode(value)))
+            except Exception as error:
+                raise UnencodableError(f"the encoder of {_name(base)} failed: {error!r}") from error
+    known = _KNOWN.get(kind)
+    if known is not None:
+        return known(value)
+    if isinstance(value, enum.Enum):
+        return Parts("enum", (kind, value._name_, value._value_))
+    special = _arrays.take_apart(value) or _by_module(value, kind)
+    if special is not None:
+        return special
+    if owned:
+        return _instance(value, kind, "user")
+    return _foreign(value, kind)
+
+
+def attributes(value: object) -> dict[str, object]:
+    """An instance's own state, by name: `__dict__` and slots; what `cached_property` keeps is no state."""
+    kind = type(value)
+    state: dict[str, object] = {}
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else tuple(slots):
+            name = f"_{base.__name__.lstrip('_')}{slot}" if _is_mangled(slot) else slot
+            descriptor = base.__dict__.get(name)
+            if isinstance(descriptor, types.MemberDescriptorType):
+                try:
+                    state[name] = descriptor.__get__(value, kind)
+                except AttributeError:
+                    continue
+    for name, attribute in getattr(value, "__dict__", {}).items():
+        if not isinstance(getattr(kind, name, None), functools.cached_property):
+            state[str(name)] = attribute
+    return {name: state[name] for name in sorted(state)}
+
+
+def _is_mangled(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
+
+
+def _instance(value: object, kind: type, boundary: str) -> Parts:
+    children: list[object] = [kind]
+    for base, content in _CONTENT:
+        if isinstance(value, base):
+            children.append(content(value))
+    for name, attribute in attributes(value).items():
+        children += [name, attribute]
+    return Parts("instance", children, boundary=boundary)
+
+
+def _foreign(value: object, kind: type) -> Parts:
+    """An object of a library: by its fields, or as its class says that it can be rebuilt."""
+    if "__dataclass_fields__" in kind.__dict__ or "__attrs_attrs__" in kind.__dict__:
+        return _instance(value, kind, "library")
+    try:
+        reduced = value.__reduce_ex__(4)
+    except Exception as error:
+        raise UnencodableError(f"a value of type {_name(kind)} has no canonical form") from error
+    if isinstance(reduced, str):
+        return Parts("named", (kind, reduced))
+    if not isinstance(reduced, tuple) or len(reduced) < 2:  # noqa: PLR2004 - pickle's protocol
+        raise UnencodableError(f"a value of type {_name(kind)} has no canonical form")
+    if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
+        return Parts("instance", (kind, *reduced[1:2], *(_listed(each) for each in reduced[2:])), boundary="library")
+    return Parts("rebuilt", (kind, *reduced[:2], *(_listed(each) for each in reduced[2:])), boundary="library")
+
+
+def _listed(part: object) -> object:
+    """The items that pickle would append are given as iterators."""
+    if isinstance(part, Iterable) and not isinstance(part, list | tuple | dict | str | bytes | set | frozenset):
+        return list(part) if hasattr(part, "__next__") else part
+    return part
+
+
+def _by_module(value: object, kind: type) -> Parts | None:
+    """Types of modules that may well not be imported: known by name, so that nothing is imported for them."""
+    module = kind.__module__.partition(".")[0]
+    if module == "pathlib":
+        concrete = isinstance(value, sys.modules["pathlib"].Path)
+        return Parts("path", (concrete, fspath(value)))  # type: ignore[call-overload]
+    if module == "uuid" and kind.__qualname__ == "UUID":
+        return Parts("uuid", (value.hex,))  # type: ignore[attr-defined]
+    if module == "zoneinfo" and kind.__qualname__ == "ZoneInfo":
+        return Parts("zone", (value.key,))  # type: ignore[attr-defined]
+    if module == "re" and kind.__qualname__ == "Pattern":
+        return Parts("regex", (value.pattern, value.flags))  # type: ignore[attr-defined]
+    if module in {"types", "typing"} and hasattr(value, "__origin__") and hasattr(value, "__args__"):
+        metadata = getattr(value, "__metadata__", ())
+        return Parts("alias", (value.__origin__, value.__args__, metadata))
+    if isinstance(value, types.UnionType):
+        return Parts("union", value.__args__, unordered=True)
+    if kind is functools._lru_cache_wrapper:  # noqa: SLF001 - the class has no other name
+        return Parts("cached", (value.__wrapped__, value.cache_parameters()))  # type: ignore[attr-defined]
+    return None
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _dict(value: object) -> Parts:
+    flat: list[object] = []
+    for key, item in value.items():  # type: ignore[attr-defined]
+        flat += (key, item)
+    return Parts("dict", flat)
+
+
+_KNOWN: dict[type, Callable[..., Parts]] = {
+    list: lambda value: Parts("list", tuple(value)),
+    tuple: lambda value: Parts("tuple", value),
+    dict: _dict,
+    types.MappingProxyType: _dict,
+    set: lambda value: Parts("set", tuple(value), unordered=True),
+    frozenset: lambda value: Parts("frozenset", tuple(value), unordered=True),
+    bytearray: lambda value: Parts("bytearray", (bytes(value),)),
+    memoryview: lambda value: Parts("memoryview", (value.format, value.shape, value.tobytes())),
+    range: lambda value: Parts("range", (value.start, value.stop, value.step)),
+    slice: lambda value: Parts("slice", (value.start, value.stop, value.step)),
+    deque: lambda value: Parts("deque", (value.maxlen, *value)),
+    property: lambda value: Parts("property", (value.fget, value.fset, value.fdel)),
+    staticmethod: lambda value: Parts("staticmethod", (value.__func__,)),
+    classmethod: lambda value: Parts("classmethod", (value.__func__,)),
+    functools.cached_property: lambda value: Parts("cached_property", (value.func,)),
+    functools.partial: lambda value: Parts("partial", (value.func, value.args, value.keywords)),
+    functools.partialmethod: lambda value: Parts("partialmethod", (value.func, value.args, value.keywords)),
+    functools.singledispatchmethod: lambda value: Parts("by type", (value.dispatcher, value.func)),
+    types.MethodType: lambda value: Parts("method", (value.__func__, value.__self__)),
+    types.CellType: lambda value: _cell(value),
+}
+
+
+def _cell(value: types.CellType) -> Parts:
+    try:
+        return Parts("cell", (value.cell_contents,))
+    except ValueError:
+        return Parts("empty cell")

@@ -1,0 +1,183 @@
+"""Which names a scope binds: Python's own scoping rules, read off the syntax tree."""
+
+import ast
+from collections.abc import Iterable
+from typing import NamedTuple
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+class Import(NamedTuple):
+    """What an import statement binds a name to: a module, or `name` out of it."""
+
+    level: int
+    module: str
+    name: str | None
+
+    def __str__(self) -> str:
+        return f"{'.' * self.level}{self.module}" + (f":{self.name}" if self.name else "")
+
+
+class Scope:
+    """One scope: the names bound in it; imports carry what they bind."""
+
+    __slots__ = ("declared", "is_class", "names", "parent", "used")
+
+    def __init__(self, parent: "Scope | None", *, is_class: bool = False) -> None:
+        self.parent = parent
+        self.is_class = is_class
+        self.names: dict[str, list[Import]] = {}
+        self.declared: set[str] = set()  # `global x`
+        self.used: set[str] = set()
+
+    def bind(self, name: str, target: Import | None = None) -> None:
+        """Note that `name` is bound here."""
+        targets = self.names.setdefault(name, [])
+        if target is not None and target not in targets:
+            targets.append(target)
+
+    def collect(self, body: Iterable[ast.AST]) -> None:
+        """Bind everything that these statements or expressions bind in this very scope."""
+        outer: set[str] = set()
+        stack: list[ast.AST] = list(body)
+        while stack:
+            node = stack.pop()
+            handler = _BINDERS.get(type(node))
+            if handler is None:
+                stack.extend(ast.iter_child_nodes(node))
+            else:
+                handler(self, node, stack, outer)
+        for name in outer:
+            self.names.pop(name, None)
+
+
+def imports(node: ast.Import | ast.ImportFrom) -> Iterable[tuple[str, Import]]:
+    """Each name that the statement binds, and to what; `*` stands for itself."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            yield alias.asname or alias.name, Import(node.level, node.module or "", alias.name)
+        elif alias.asname:
+            yield alias.asname, Import(0, alias.name, None)
+        else:
+            top = alias.name.partition(".")[0]
+            yield top, Import(0, top, None)
+
+
+def literal_import(node: ast.AST) -> Import | None:
+    """The module named by `importlib.import_module("literal")` or `__import__("literal")`."""
+    if not isinstance(node, ast.Call) or not is_import_call(node.func) or not node.args:
+        return None
+    first = node.args[0]
+    if len(node.args) > 1 or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return None
+    name = first.value.lstrip(".")
+    if isinstance(node.func, ast.Name) and node.func.id == "__import__":
+        name = name.partition(".")[0]
+    return Import(len(first.value) - len(first.value.lstrip(".")), name, None)
+
+
+def is_import_call(func: ast.expr) -> bool:
+    """Whether this is the name of a function that imports by name."""
+    if isinstance(func, ast.Attribute):
+        return func.attr == "import_module" and isinstance(func.value, ast.Name)
+    return isinstance(func, ast.Name) and func.id in {"import_module", "__import__"}
+
+
+def parameters(arguments: ast.arguments) -> list[ast.arg]:
+    """All parameters of a function, in no particular order."""
+    extra = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
+
+
+def _definition(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        scope.bind(node.name)
+        stack.extend(node.decorator_list)
+        stack.extend(node.args.defaults)
+        stack.extend(default for default in node.args.kw_defaults if default is not None)
+    elif isinstance(node, ast.ClassDef):
+        scope.bind(node.name)
+        stack.extend(node.decorator_list)
+        stack.extend(node.bases)
+        stack.extend(keyword.value for keyword in node.keywords)
+    elif isinstance(node, ast.Lambda):
+        stack.extend(node.args.defaults)
+        stack.extend(default for default in node.args.kw_defaults if default is not None)
+
+
+def _name(scope: Scope, node: ast.AST, _stack: list[ast.AST], _outer: set[str]) -> None:
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        scope.bind(node.id)
+
+
+def _import(scope: Scope, node: ast.AST, _stack: list[ast.AST], _outer: set[str]) -> None:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        for name, target in imports(node):
+            scope.bind(name, target)
+
+
+def _assign(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+    if isinstance(node, ast.Assign):
+        stack.append(node.value)
+        target = literal_import(node.value)
+        for each in node.targets:
+            if isinstance(each, ast.Name):
+                scope.bind(each.id, target)
+            else:
+                stack.append(each)
+
+
+def _annotated(_scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+    if isinstance(node, ast.AnnAssign):
+        stack.append(node.target)
+        if node.value is not None:
+            stack.append(node.value)
+
+
+def _declared(scope: Scope, node: ast.AST, _stack: list[ast.AST], outer: set[str]) -> None:
+    if isinstance(node, ast.Global):
+        scope.declared.update(node.names)
+        outer.update(node.names)
+    elif isinstance(node, ast.Nonlocal):
+        outer.update(node.names)
+
+
+def _named(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+    name = getattr(node, "name", None) or getattr(node, "rest", None)
+    if isinstance(name, str):
+        scope.bind(name)
+    elif isinstance(name, ast.Name):  # `type X = ...`
+        scope.bind(name.id)
+        return
+    stack.extend(ast.iter_child_nodes(node))
+
+
+def _comprehension(_scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.comprehension):  # its targets belong to the comprehension's own scope
+            stack.append(child.iter)
+            stack.extend(child.ifs)
+        else:
+            stack.append(child)
+
+
+_BINDERS = {
+    ast.FunctionDef: _definition,
+    ast.AsyncFunctionDef: _definition,
+    ast.ClassDef: _definition,
+    ast.Lambda: _definition,
+    ast.Name: _name,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.Global: _declared,
+    ast.Nonlocal: _declared,
+    ast.ExceptHandler: _named,
+    ast.MatchAs: _named,
+    ast.MatchStar: _named,
+    ast.MatchMapping: _named,
+    ast.TypeAlias: _named,
+    **dict.fromkeys(COMPREHENSIONS, _comprehension),
+}

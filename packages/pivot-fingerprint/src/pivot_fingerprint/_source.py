@@ -1,0 +1,209 @@
+"""A source file as it lies on disk: parsed once, and where each function and class stands in it."""
+
+import ast
+import os
+from collections.abc import Iterator
+from types import CodeType
+from typing import NamedTuple
+
+from xxhash import xxh3_128_digest
+
+from pivot_fingerprint._canonical import Form, canonical
+
+type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+type Node = Definition | ast.Lambda
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NODES = (*_DEFINITIONS, ast.Lambda)
+
+
+class Place(NamedTuple):
+    """Where a function or class stands: the definition at the top of the module that holds it, and which of its own."""
+
+    top: Definition | None  # None: a lambda outside any definition
+    number: int  # 0 is the top itself
+    node: Node
+
+
+class SourceFile:
+    """One parsed file; everything else about it is worked out when it is first asked for."""
+
+    def __init__(self, path: str, content: bytes) -> None:
+        self.path = path
+        self.tree = ast.parse(content)
+        self.bindings: dict[str, list[ast.stmt]] = {}
+        self.stars: list[ast.ImportFrom] = []
+        self.tops: list[Definition] = []
+        self._forms: dict[ast.AST, Form] = {}
+        self._inner: dict[ast.AST, list[Node]] = {}
+        for statement in _top_statements(self.tree):
+            if isinstance(statement, _DEFINITIONS):
+                self.tops.append(statement)
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+                self.stars.append(statement)
+            for name in _bound(statement):
+                self.bindings.setdefault(name, []).append(statement)
+
+    def form(self, node: ast.AST) -> Form:
+        """The canonical form of a node of this file, written once."""
+        form = self._forms.get(node)
+        if form is None:
+            body = node.body if isinstance(node, ast.Module) else [node]
+            form = self._forms[node] = canonical(body)
+        return form
+
+    def locate(self, code: CodeType) -> Place | None:
+        """Where the function that has this code stands."""
+        line = code.co_firstlineno
+        place = self._locate(line, code.co_name)
+        if len(place) > 1:
+            place = _enclosing(place, code)
+        if not place and code.co_name != "<lambda>":
+            place = self._by_qualname(code.co_qualname)
+        return place[0] if place else None
+
+    def locate_class(self, cls: type) -> Place | None:
+        """Where a class stands."""
+        line = getattr(cls, "__firstlineno__", None)
+        places = self._locate(line, cls.__name__) if isinstance(line, int) else []
+        places = places or self._by_qualname(cls.__qualname__)
+        places = [place for place in places if isinstance(place.node, ast.ClassDef)]
+        return places[0] if places else None
+
+    def _locate(self, line: int, name: str) -> list[Place]:
+        for top in self.tops:
+            if first_line(top) <= line <= (top.end_lineno or 0):
+                return [
+                    Place(top, number, node)
+                    for number, node in enumerate(self.inner(top))
+                    if first_line(node) == line and _name(node) == name
+                ]
+        if name != "<lambda>":
+            return []
+        return [
+            Place(None, number, node) for number, node in enumerate(self._outer_lambdas()) if first_line(node) == line
+        ]
+
+    def _by_qualname(self, qualname: str) -> list[Place]:
+        """When lines have moved since the import: the one definition of that name."""
+        found = [top for top in self.tops if top.name == qualname]
+        return [Place(found[0], 0, found[0])] if len(found) == 1 else []
+
+    def inner(self, top: Definition) -> list[Node]:
+        """The definition itself and all that is defined in it, in a fixed order."""
+        nodes = self._inner.get(top)
+        if nodes is None:
+            nodes = self._inner[top] = [node for node in ast.walk(top) if isinstance(node, _NODES)]
+        return nodes
+
+    def _outer_lambdas(self) -> list[Node]:
+        nodes = self._inner.get(self.tree)
+        if nodes is None:
+            nodes = self._inner[self.tree] = [
+                node
+                for statement in _top_statements(self.tree)
+                if not isinstance(statement, _DEFINITIONS)
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Lambda)
+            ]
+        return nodes
+
+
+def read(path: str) -> SourceFile | None:
+    """The file as it lies on disk now, or None if there is no Python source to be had."""
+    try:
+        stat = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    signature = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    known = _FILES.get(path)
+    if known is not None and known[0] == signature:
+        return known[2]
+    try:
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
+    except OSError:
+        return None
+    digest = xxh3_128_digest(content)
+    if known is not None and known[1] == digest:
+        source = known[2]
+    else:
+        try:
+            source = SourceFile(path, content)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            source = None
+    _FILES[path] = (signature, digest, source)
+    return source
+
+
+def first_line(node: Node) -> int:
+    """The line at which the definition starts, decorators included."""
+    if isinstance(node, _DEFINITIONS) and node.decorator_list:
+        return min(node.lineno, *(each.lineno for each in node.decorator_list))
+    return node.lineno
+
+
+_FILES: dict[str, tuple[tuple[int, int, int, int], bytes, SourceFile | None]] = {}
+
+
+def _name(node: Node) -> str:
+    return "<lambda>" if isinstance(node, ast.Lambda) else node.name
+
+
+def _enclosing(places: list[Place], code: CodeType) -> list[Place]:
+    """Several on one line: the smallest whose body holds all positions of the code."""
+    spots = [
+        (line, column, end, end_column)
+        for line, end, column, end_column in code.co_positions()
+        if line is not None and end is not None and column is not None and end_column is not None
+        if (column, end_column) != (0, 0)
+    ]
+    fitting = []
+    for place in places:
+        body = place.node.body
+        first, last = (body[0], body[-1]) if isinstance(body, list) else (body, body)
+        start = (first.lineno, first.col_offset)
+        stop = (last.end_lineno or 0, last.end_col_offset or 0)
+        if spots and all(start <= spot[:2] and spot[2:] <= stop for spot in spots):
+            fitting.append(((stop[0] - start[0], stop[1] - start[1]), place))
+    fitting.sort(key=lambda pair: pair[0])
+    return [pair[1] for pair in fitting]
+
+
+def _top_statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run when the module does, also inside `if`, `try`, `with` and loops."""
+    stack: list[ast.stmt] = list(reversed(tree.body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        if not isinstance(statement, _DEFINITIONS):
+            blocks: list[ast.AST] = [statement]
+            while blocks:
+                block = blocks.pop()
+                for child in ast.iter_child_nodes(block):
+                    if isinstance(child, ast.stmt):
+                        stack.append(child)
+                    elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                        blocks.append(child)
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """The module's names that a statement binds (of a compound one: by its head alone)."""
+    if isinstance(statement, _DEFINITIONS):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            if isinstance(statement, ast.ImportFrom) or alias.asname:
+                yield alias.asname or alias.name
+            else:
+                yield alias.name.partition(".")[0]
+    elif isinstance(statement, ast.TypeAlias):
+        yield statement.name.id
+    else:
+        stack: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                yield node.id
+            elif isinstance(node, ast.NamedExpr | ast.Tuple | ast.List | ast.Starred | ast.withitem):
+                stack.extend(ast.iter_child_nodes(node))

@@ -1,0 +1,60 @@
+"""Which files are the user's own: by default all that lie neither in the standard library nor among installed packages."""
+
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Callable
+
+type Predicate = Callable[[str], bool]
+
+
+def default_is_user_code(filename: str) -> bool:
+    """Whether a file is neither the standard library's nor an installed distribution's.
+
+    Editable installs lie elsewhere, and so count as user code. Both sides are resolved through symlinks.
+    """
+    if not filename or filename.startswith("<"):
+        return False
+    path = os.path.realpath(filename)
+    parts = path.split(os.sep)
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    roots = _library_roots()
+    return not path.startswith(roots)
+
+
+def remembered(predicate: Predicate) -> Predicate:
+    """The same predicate, asked once per file."""
+    known: dict[str, bool] = {}
+
+    def ask(filename: str) -> bool:
+        answer = known.get(filename)
+        if answer is None:
+            answer = known[filename] = bool(predicate(filename))
+        return answer
+
+    return ask
+
+
+_roots: tuple[str, ...] = ()
+
+
+def _library_roots() -> tuple[str, ...]:
+    global _roots  # noqa: PLW0603 - worked out once, when first needed
+    if not _roots:
+        names = ("stdlib", "platstdlib", "purelib", "platlib")
+        found = {sysconfig.get_paths().get(name) for name in names}
+        found.add(os.path.dirname(os.__file__))
+        found.update(_site_directories())
+        if hasattr(sys, "_stdlib_dir"):
+            found.add(sys._stdlib_dir)  # noqa: SLF001 - frozen modules come from there
+        _roots = tuple(sorted(os.path.join(os.path.realpath(path), "") for path in found if path))
+    return _roots
+
+
+def _site_directories() -> list[str]:
+    try:
+        return [*site.getsitepackages(), site.getusersitepackages()]
+    except (AttributeError, OSError):  # some embedded interpreters have no site
+        return []
