@@ -64,8 +64,11 @@ def milliseconds(command: list[str], project: str) -> float:
     # A user's interpreter keeps its byte code.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    subprocess.run(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=True)
-    return (time.perf_counter() - start) * 1000
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return taken * 1000
 
 
 def main() -> None:
