@@ -21,15 +21,15 @@ class Verdict(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why; the value is how it is said to the user."""
+    """Why, the weightiest first; the value is how it is said to the user."""
 
     FORCED = "Forced"
     NEVER_RUN = "No previous run"
+    SCHEMA = "Fingerprint schema changed"
     CODE = "Code dependency changed"
     PARAM = "Parameter changed"
     DEP = "Input data changed"
     OUT_SPEC = "Output declaration changed"
-    SCHEMA = "Fingerprint schema changed"
     OUT_MISSING = "Output missing"
     OUT_MODIFIED = "Output modified"
     UPSTREAM = "Upstream stage will run"
@@ -43,6 +43,7 @@ _BY_KIND: Mapping[str, Reason] = {
     "dep": Reason.DEP,
     "out": Reason.OUT_SPEC,
 }
+_KIND_RANK: Mapping[str, int] = {kind: rank for rank, kind in enumerate(_BY_KIND)}
 
 
 @attrs.frozen
@@ -63,7 +64,8 @@ class Decision:
     Attributes:
         verdict: What.
         reasons: Why, the weightiest first; empty if and only if the stage is up to date.
-        changes: The facts behind the reasons.
+        changes: The facts behind the reasons, sorted by reason and key; of a blocked stage
+            also what else is known to differ.
         restore: For RESTORE, the content of every out, all of it obtainable without running.
     """
 
@@ -148,7 +150,7 @@ def _input_changes(before: Inputs, now: Observation) -> list[Change]:
     changes = []
     if before.schema != now.inputs.schema:
         changes.append(Change(Reason.SCHEMA, "schema", str(before.schema), str(now.inputs.schema)))
-    for fact in dict.fromkeys((*new, *old)):
+    for fact in sorted(old.keys() | new.keys(), key=lambda fact: (_KIND_RANK[fact[0]], fact[1])):
         was, is_ = old.get(fact), new.get(fact)
         if fact in unknown or (was is not None and is_ is not None and was.value == is_.value):
             continue
@@ -170,14 +172,12 @@ def _by_fact(inputs: Inputs) -> dict[tuple[str, str], InputLine]:
 
 
 def _out_changes(lock: StageLock, now: Observation) -> list[Change]:
-    declared = {out.path for out in lock.inputs.outs}
+    before = {out.path for out in lock.inputs.outs}
     changes = []
-    for path, found in now.outs.items():
-        locked = lock.outs.get(path)
-        if path not in declared or (found == locked and found is not None):
-            continue
-        if found is None or locked is None:
-            changes.append(Change(Reason.OUT_MISSING, path, locked.digest if locked else None, None))
-        else:
-            changes.append(Change(Reason.OUT_MODIFIED, path, locked.digest, found.digest))
-    return changes
+    for path in sorted(out.path for out in now.inputs.outs if out.path in before):
+        locked, found = lock.outs.get(path), now.outs.get(path)
+        if found is None:
+            changes.append(Change(Reason.OUT_MISSING, path, None if locked is None else locked.digest, None))
+        elif found != locked:
+            changes.append(Change(Reason.OUT_MODIFIED, path, None if locked is None else locked.digest, found.digest))
+    return sorted(changes, key=lambda change: change.reason is Reason.OUT_MODIFIED)

@@ -175,8 +175,10 @@ def _cycle_error(
 
 def _closing(stages: Mapping[str, StageSpec], cycle: Sequence[str]) -> str:
     first, second = stages[cycle[0]], stages[cycle[1]]
-    outs = {out.path for out in first.outs}
-    shared = sorted(path for path in second.deps if path in outs) or sorted(second.deps)
+    written = _PathTree()
+    for out in first.outs:
+        written.add(out.path, first.address)
+    shared = [path for path in second.deps if written.touching(path)]
     return f"{second.name!r} reads {', '.join(map(repr, map(str, shared)))}, written by {first.name!r}"
 
 

@@ -77,7 +77,7 @@ class Inputs:
     outs: Sequence[OutSpec] = ()
 
     def lines(self) -> Iterator[InputLine]:
-        """All facts, sorted within their kind: the only walk, so that key and explanation agree."""
+        """All facts but the schema, sorted within their kind: the only walk, so that key and explanation agree."""
         for key, entry in sorted(self.code.items()):
             yield InputLine("code", key, entry.digest, entry.location)
         for key, value in sorted(self.params.items()):
@@ -88,7 +88,7 @@ class Inputs:
             yield InputLine("out", out.path, digest.canonical_json({"cache": out.cache}))
 
     def key(self) -> str:
-        """The inputs key: equal if and only if all lines are equal."""
+        """The inputs key: equal if and only if the schema and all lines are equal."""
         return digest.of_lines(
             text
             for line in (InputLine("schema", "", str(self.schema)), *self.lines())

@@ -24,13 +24,14 @@ class ArtifactPath(str):
         """The path written in a lock file, tree or other untrusted place.
 
         Raises:
-            PathError: It is not already in normal form.
+            PathError: It is not already in normal form, or not a path that `resolve` could give.
         """
         if not isinstance(text, str):
             raise PathError(f"a path must be a text, not {type(text).__name__}")
         _check_text(text)
-        if posixpath.isabs(text) or posixpath.normpath(text) != text or _escapes(text):
+        if posixpath.isabs(text) or posixpath.normpath(text) != text or text == "." or _escapes(text):
             raise PathError(f"{text!r} is not a normalised path inside the project")
+        _check_not_state(text, text)
         return cls(text)
 
     @classmethod
@@ -50,7 +51,7 @@ class ArtifactPath(str):
             raise PathError(f"a path must be a text, not {type(text).__name__}")
         _check_text(text)
         if posixpath.isabs(text):
-            inside = None if root is None else _below(posixpath.normpath(text), posixpath.normpath(root))
+            inside = None if root is None else _below(_absolute(text), _absolute(root))
             if inside is None:
                 raise PathError(
                     f"{text!r} is outside the project",
@@ -67,13 +68,16 @@ class ArtifactPath(str):
                 f"{text!r} is outside the project",
                 hint="to use data that lie elsewhere, put a symbolic link to them into the project",
             )
-        if normal == STATE_DIR or normal.startswith(f"{STATE_DIR}/"):
-            raise PathError(f"{text!r} lies in {STATE_DIR}/, which belongs to Pivot")
+        _check_not_state(normal, text)
         return cls(normal)
 
     def relative_to(self, base: str) -> str:
         """This path as a user who stands in the directory ``base`` would write it."""
         return posixpath.relpath(self, base or ".")
+
+
+def _absolute(path: str) -> str:
+    return "/" + posixpath.normpath(path).lstrip("/")  # POSIX lets normpath keep two leading slashes
 
 
 def _below(path: str, root: str) -> str | None:
@@ -85,6 +89,12 @@ def _below(path: str, root: str) -> str | None:
 
 def _escapes(normal: str) -> bool:
     return normal == ".." or normal.startswith("../")
+
+
+def _check_not_state(normal: str, shown: str) -> None:
+    # Also `.PIVOT/`, which is the same directory where the file system ignores case.
+    if normal.split("/", 1)[0].casefold() == STATE_DIR:
+        raise PathError(f"{shown!r} lies in {STATE_DIR}/, which belongs to Pivot")
 
 
 def _check_text(text: str) -> None:

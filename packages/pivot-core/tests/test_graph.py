@@ -1,0 +1,226 @@
+"""The graph has exactly the edges that the files give, in a stable order, or an error that names the stages."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pivot_core.errors import GraphError
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec, StageSpec
+
+PATHS = st.lists(st.sampled_from(["a", "b", "a2"]), min_size=1, max_size=3).map("/".join)
+
+
+def stage(
+    name: str, deps: Iterable[str] = (), outs: Iterable[str] = (), *, pipeline: str = "p", line: int = 1
+) -> StageSpec:
+    return StageSpec(
+        name=name,
+        pipeline=pipeline,
+        base="",
+        location=Location("pipeline.py", line),
+        deps=tuple(sorted(map(ArtifactPath, deps))),
+        outs=tuple(OutSpec(ArtifactPath(path)) for path in sorted(outs)),
+    )
+
+
+@st.composite
+def stage_lists(draw: st.DrawFn) -> list[StageSpec]:
+    size = draw(st.integers(0, 6))
+    return [
+        stage(f"s{number}", draw(st.sets(PATHS, max_size=3)), draw(st.sets(PATHS, max_size=2)), line=number + 1)
+        for number in range(size)
+    ]
+
+
+def within(inner: str, outer: str) -> bool:
+    """The naive model: a path lies in another if it begins with the other's parts."""
+    return inner.split("/")[: outer.count("/") + 1] == outer.split("/")
+
+
+def overlap(left: str, right: str) -> bool:
+    return within(left, right) or within(right, left)
+
+
+def naive_edges(specs: list[StageSpec]) -> set[tuple[str, str]]:
+    return {
+        (writer.address, reader.address)
+        for writer in specs
+        for reader in specs
+        if any(overlap(out.path, dep) for out in writer.outs for dep in reader.deps)
+    }
+
+
+def naive_conflict(specs: list[StageSpec]) -> bool:
+    outs = [out.path for spec in specs for out in spec.outs]
+    return any(overlap(left, right) for index, left in enumerate(outs) for right in outs[:index])
+
+
+def naive_cycle(specs: list[StageSpec]) -> bool:
+    """Repeatedly drop whatever has no upstream left; what remains holds a cycle."""
+    edges = naive_edges(specs)
+    left = {spec.address for spec in specs}
+    while free := {name for name in left if not any(to == name and frm in left for frm, to in edges)}:
+        left -= free
+    return bool(left)
+
+
+def edges(graph: Graph) -> set[tuple[str, str]]:
+    return {(writer, reader) for reader, writers in graph.upstream.items() for writer in writers}
+
+
+@given(stage_lists())
+def test_graph_agrees_with_a_naive_model(specs: list[StageSpec]) -> None:
+    if naive_conflict(specs):
+        with pytest.raises(GraphError, match=r"two stages write|overlap"):
+            Graph.build(specs)
+    elif naive_cycle(specs):
+        with pytest.raises(GraphError, match="cycle"):
+            Graph.build(specs)
+    else:
+        graph = Graph.build(specs)
+
+        assert edges(graph) == naive_edges(specs)
+        assert graph.producers == {out.path: spec.address for spec in specs for out in spec.outs}
+        assert graph.upstream.keys() == graph.stages.keys() == {spec.address for spec in specs}
+
+
+def build(specs: list[StageSpec]) -> Graph:
+    """The graph, where there is one; other examples are passed over."""
+    try:
+        return Graph.build(specs)
+    except GraphError:
+        assume(False)
+        raise AssertionError from None
+
+
+@given(stage_lists())
+def test_order_is_topological_and_the_given_one_breaks_ties(specs: list[StageSpec]) -> None:
+    graph = build(specs)
+    order = list(graph.stages)
+
+    done: set[str] = set()
+    given_order = [spec.address for spec in specs]
+    for address in order:
+        ready = [name for name in given_order if name not in done and graph.upstream[name] <= done]
+        assert address == ready[0]
+        done.add(address)
+    assert list(Graph.build(specs).stages) == order
+    assert list(Graph.build(list(graph.stages.values())).stages) == order
+
+
+@given(stage_lists(), st.data())
+def test_ancestors_are_what_a_stage_rests_on(specs: list[StageSpec], data: st.DataObject) -> None:
+    graph = build(specs)
+    wanted = data.draw(st.sets(st.sampled_from(sorted(graph.stages)))) if graph.stages else set()
+
+    expected = set(wanted)
+    while more := {writer for writer, reader in edges(graph) if reader in expected} - expected:
+        expected |= more
+    assert graph.ancestors(wanted) == expected
+
+
+@given(stage_lists(), st.data())
+def test_selected_graph_has_the_kept_stages_and_the_edges_between_them(
+    specs: list[StageSpec], data: st.DataObject
+) -> None:
+    graph = build(specs)
+    kept = data.draw(st.sets(st.sampled_from(sorted(graph.stages)))) if graph.stages else set()
+    selected = graph.select(kept)
+
+    assert list(selected.stages) == [address for address in graph.stages if address in kept]
+    assert edges(selected) == {(frm, to) for frm, to in edges(graph) if frm in kept and to in kept}
+    assert set(selected.producers.values()) <= kept
+    assert graph.select(graph.stages) == graph
+
+
+@pytest.mark.parametrize(
+    ("out", "dep", "connected"),
+    [
+        ("data", "data", True),
+        ("data/x.csv", "data", True),
+        ("data/deep/x.csv", "data", True),
+        ("data", "data/x.csv", True),
+        ("data", "data2", False),
+        ("data2", "data", False),
+        ("data", "data.csv", False),
+        ("data/x", "data/y", False),
+        ("data/x", "data/x2/y", False),
+    ],
+)
+def test_who_reads_what_is_written(out: str, dep: str, connected: bool) -> None:
+    graph = Graph.build([stage("read", [dep]), stage("write", [], [out])])
+
+    assert graph.upstream["p.read"] == (frozenset({"p.write"}) if connected else frozenset())
+    assert list(graph.stages) == (["p.write", "p.read"] if connected else ["p.read", "p.write"])
+
+
+def refusal(*specs: StageSpec) -> GraphError:
+    with pytest.raises(GraphError) as caught:
+        Graph.build(specs)
+    return caught.value
+
+
+def test_two_stages_of_one_address() -> None:
+    error = refusal(stage("train", line=3), stage("train", line=7))
+
+    assert str(error) == "two stages have the address 'p.train': 'train' (pipeline.py:3) and 'train' (pipeline.py:7)"
+    assert "another name" in str(error.hint)
+
+
+def test_same_name_in_two_pipelines_is_no_conflict() -> None:
+    graph = Graph.build([stage("train", pipeline="a"), stage("train", pipeline="b")])
+
+    assert list(graph.stages) == ["a.train", "b.train"]
+
+
+def test_two_stages_write_one_file() -> None:
+    error = refusal(stage("a", outs=["x.csv"], line=3), stage("b", outs=["x.csv"], line=7))
+
+    assert str(error) == "two stages write 'x.csv': 'a' (pipeline.py:3) and 'b' (pipeline.py:7)"
+
+
+@pytest.mark.parametrize("inner_first", [True, False])
+def test_out_inside_another_out(inner_first: bool) -> None:
+    specs = [stage("a", outs=["data"], line=3), stage("b", outs=["data/deep/x"], line=7)]
+    error = refusal(*specs[:: -1 if inner_first else 1])
+
+    assert str(error) == ("the outs 'data' of 'a' (pipeline.py:3) and 'data/deep/x' of 'b' (pipeline.py:7) overlap")
+
+
+def test_cycle_is_told_in_the_order_of_the_data() -> None:
+    error = refusal(
+        stage("a", ["c.csv", "raw.csv"], ["a.csv"], line=1),
+        stage("b", ["a.csv"], ["b.csv"], line=2),
+        stage("c", ["b.csv"], ["c.csv"], line=3),
+        stage("late", ["c.csv"], line=4),
+    )
+
+    told = str(error).removeprefix("the stages form a cycle: ").split(" -> ")
+    assert told[0] == told[-1]
+    follows = {"'a' (pipeline.py:1)": "'b' (pipeline.py:2)", "'b' (pipeline.py:2)": "'c' (pipeline.py:3)"}
+    follows |= {"'c' (pipeline.py:3)": "'a' (pipeline.py:1)"}
+    assert [follows[name] for name in told[:-1]] == told[1:]
+    assert "raw.csv" not in str(error.hint)
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_cycle_through_a_directory_names_only_what_closes_it(first: str, second: str) -> None:
+    error = refusal(
+        stage(first, ["data", "raw.csv", "more.csv"], ["a.csv"], line=1),
+        stage(second, ["a.csv"], ["data/b.csv"], line=2),
+    )
+
+    assert str(error.hint).endswith(
+        (f"'{first}' reads 'data', written by '{second}'", f"'{second}' reads 'a.csv', written by '{first}'")
+    )
+
+
+def test_stage_that_reads_what_it_writes() -> None:
+    error = refusal(stage("a", ["x", "y"], ["x"], line=5))
+
+    assert str(error) == "the stages form a cycle: 'a' (pipeline.py:5) -> 'a' (pipeline.py:5)"
+    assert str(error.hint).endswith("'a' reads 'x', written by 'a'")

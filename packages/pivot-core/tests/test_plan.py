@@ -1,0 +1,147 @@
+"""A plan always drains, keeps the order of the graph, and tells of every skipped stage once."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_core.plan import Plan, State
+
+ENDED = {State.DONE, State.FAILED, State.SKIPPED}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, frozenset[str]]:
+    """Stages by name, each with some of the earlier ones as its upstream."""
+    size = draw(st.integers(0, 8))
+    upstream: dict[str, frozenset[str]] = {}
+    for name in draw(st.permutations([f"s{number}" for number in range(size)])):
+        before = sorted(upstream)
+        upstream[name] = draw(st.frozensets(st.sampled_from(before), max_size=3)) if before else frozenset()
+    return upstream
+
+
+def descendants(upstream: dict[str, frozenset[str]], name: str) -> set[str]:
+    """All stages that rest on one, by brute force."""
+    found = {name}
+    while more := {other for other, before in upstream.items() if before & found} - found:
+        found |= more
+    return found - {name}
+
+
+@given(graphs(), st.data())
+def test_run_of_random_stages(upstream: dict[str, frozenset[str]], data: st.DataObject) -> None:
+    """Whatever ends in whatever order, all stages end, each after its upstream."""
+    plan = Plan(upstream)
+    taken: list[str] = []
+    running: list[str] = []
+    told: list[str] = []
+    while not plan.finished:
+        action = data.draw(st.sampled_from(["take", "done", "fail", "stop"]))
+        if action == "take" or (not running and action != "stop"):
+            name = plan.take()
+            assert name is not None or running
+            if name is not None:
+                assert all(plan.state(before) is State.DONE for before in upstream[name])
+                assert plan.state(name) is State.RUNNING
+                taken.append(name)
+                running.append(name)
+        elif action == "stop":
+            told += plan.stop()
+            assert plan.take() is None
+        else:
+            name = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            if action == "done":
+                plan.done(name)
+            else:
+                skipped = plan.fail(name)
+                assert set(skipped) == descendants(upstream, name) - set(told)
+                told += skipped
+        assert plan.running == len(running)
+        assert plan.finished == all(plan.state(name) in ENDED for name in upstream)
+
+    assert plan.take() is None
+    assert len(taken) == len(set(taken))
+    assert len(told) == len(set(told))
+    assert set(taken) | set(told) == set(upstream)
+    assert not set(taken) & set(told)
+    assert {name for name in upstream if plan.state(name) is State.SKIPPED} == set(told)
+
+
+@given(graphs())
+def test_one_worker_takes_all_stages_in_the_given_order(upstream: dict[str, frozenset[str]]) -> None:
+    plan = Plan(upstream)
+    taken = []
+    while (name := plan.take()) is not None:
+        taken.append(name)
+        plan.done(name)
+
+    assert taken == list(upstream)
+    assert plan.finished
+
+
+@given(graphs(), st.data())
+def test_failures_skip_exactly_what_rests_on_them(upstream: dict[str, frozenset[str]], data: st.DataObject) -> None:
+    """With `--keep-going`, what does not rest on a failed stage is done."""
+    broken = data.draw(st.sets(st.sampled_from(sorted(upstream)))) if upstream else set()
+    plan = Plan(upstream)
+    failed = set()
+    while (name := plan.take()) is not None:
+        if name in broken:
+            failed.add(name)
+            plan.fail(name)
+        else:
+            plan.done(name)
+
+    skipped = set().union(*(descendants(upstream, name) for name in failed))
+    assert plan.finished
+    assert {name for name in upstream if plan.state(name) is State.SKIPPED} == skipped
+    assert {name for name in upstream if plan.state(name) is State.DONE} == upstream.keys() - skipped - failed
+
+
+def test_states_of_a_diamond() -> None:
+    plan = Plan({"a": frozenset(), "b": frozenset({"a"}), "c": frozenset({"a"}), "d": frozenset({"b", "c"})})
+
+    assert [plan.state(name) for name in "abcd"] == [State.READY, State.WAITING, State.WAITING, State.WAITING]
+    assert plan.take() == "a"
+    assert plan.take() is None
+    plan.done("a")
+    assert (plan.take(), plan.take(), plan.take()) == ("b", "c", None)
+    assert plan.fail("b") == ("d",)
+    plan.done("c")
+    assert plan.finished
+    assert [plan.state(name) for name in "abcd"] == [State.DONE, State.FAILED, State.DONE, State.SKIPPED]
+
+
+def test_stopped_plan_ends_with_its_running_stages() -> None:
+    plan = Plan({"a": frozenset(), "b": frozenset(), "c": frozenset({"a"})})
+    plan.take()
+
+    assert plan.stop() == ("b", "c")
+    assert plan.stop() == ()
+    assert plan.take() is None
+    assert (plan.finished, plan.running) == (False, 1)
+    plan.done("a")
+    assert (plan.finished, plan.running) == (True, 0)
+    assert plan.take() is None
+
+
+def test_empty_plan_is_finished() -> None:
+    plan = Plan({})
+
+    assert plan.finished
+    assert plan.take() is None
+    assert plan.stop() == ()
+
+
+@pytest.mark.parametrize("end", [Plan.done, Plan.fail])
+def test_only_a_running_stage_can_end(end: Callable[[Plan, str], object]) -> None:
+    plan = Plan({"a": frozenset()})
+
+    with pytest.raises(ValueError, match="'a' is ready, not running"):
+        end(plan, "a")
+    plan.take()
+    end(plan, "a")
+    with pytest.raises(ValueError, match="not running"):
+        end(plan, "a")
