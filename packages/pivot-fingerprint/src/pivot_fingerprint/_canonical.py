@@ -25,7 +25,7 @@ _DYNAMIC = {
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _UNBOUND = frozenset({"__class__", "__debug__"})
 
-type Item = str | ast.AST | Scope | None
+type Item = str | ast.AST | Scope | None  # text as it stands, a node to expand, a scope to come back to
 
 
 class Ref(NamedTuple):
@@ -70,20 +70,16 @@ def is_silent(node: ast.AST) -> bool:
     return type(node) is ast.Pass
 
 
-def scalar(value: object) -> str:
+def scalar(value: Any) -> str:
     """A constant by type and value, in text that no version of Python spells differently."""
     kind = type(value)
     if kind is str:
-        assert isinstance(value, str)
         return f"s{len(value)}:{value}"
     if kind is bytes:
-        assert isinstance(value, bytes)
         return f"b{value.hex()};"
     if kind is float:
-        assert isinstance(value, float)
         return "fnan;" if value != value else f"f{value.hex()};"  # noqa: PLR0124 - NaN alone differs from itself
     if kind is complex:
-        assert isinstance(value, complex)
         return f"c{scalar(value.real)}{scalar(value.imag)}"
     if kind is int:
         return f"i{value:x};"
@@ -124,7 +120,7 @@ class _Writer:
             else:
                 self.leave(item)
 
-    def push(self, *items: object) -> None:
+    def push(self, *items: Any) -> None:
         """Expand these next, in this order: text as it stands, nodes, lists of nodes, a scope to enter."""
         flat: list[Item] = []
         for item in items:
@@ -133,12 +129,11 @@ class _Writer:
                 flat.extend("-" if each is None else each for each in item if not is_silent(each))
                 flat.append("]")
             elif item is not None:
-                assert isinstance(item, str | ast.AST | Scope)
                 flat.append(item)
         self.stack.extend(reversed(flat))
 
     def generic(self, node: ast.AST, skip: str = "") -> None:
-        items: list[object] = [f"({type(node).__name__}"]
+        items: list[Any] = [f"({type(node).__name__}"]
         for name in sorted(node._fields):
             value = getattr(node, name, None)
             if value is None or name in _DROPPED or name == skip:
@@ -210,7 +205,8 @@ class _Writer:
     # Nodes with rules of their own
 
     def name(self, node: ast.Name) -> None:
-        self.use(node.id, (), node.lineno)
+        if isinstance(node.ctx, ast.Load):
+            self.use(node.id, (), node.lineno)
         self.out.append(f"(Name {node.id})")
 
     def attribute(self, node: ast.Attribute) -> None:

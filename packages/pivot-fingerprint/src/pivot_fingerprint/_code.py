@@ -47,10 +47,10 @@ class Describer:
         """Whether a class is the user's own."""
         return self._module_of(cls).is_user
 
-    def _describe(self, value: object) -> Parts | None:
+    def _describe(self, value: object) -> Parts | None:  # noqa: PLR0911 - one line per kind
         if isinstance(value, types.FunctionType):
             return self._function(value)
-        if isinstance(value, type) and not isinstance(value, types.GenericAlias):
+        if isinstance(value, type):
             return self._class(value)
         if isinstance(value, types.ModuleType):
             module = self._modules.of(value)
@@ -237,9 +237,10 @@ def _members(cls: type, body: Scope | None, is_user_code: Predicate) -> list[obj
             continue
         if name.startswith("_abc_") or (isinstance(cls, enum.EnumMeta) and name.startswith("_")):
             continue
-        if name.startswith("__") and name.endswith("__") and (body is None or name not in body.names):
-            if not isinstance(value, types.FunctionType) or not is_user_code(value.__code__.co_filename):
-                continue  # made by the interpreter or by a class decorator
+        own = isinstance(value, types.FunctionType) and is_user_code(value.__code__.co_filename)
+        dunder = name.startswith("__") and name.endswith("__")
+        if dunder and not own and (body is None or name not in body.names):
+            continue  # made by the interpreter or by a class decorator
         if name not in {"__doc__", "__module__", "__qualname__"}:
             parts += [name, value]
     fields = vars(cls).get("__dataclass_fields__")

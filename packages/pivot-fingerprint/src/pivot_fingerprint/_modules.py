@@ -14,7 +14,7 @@ from pivot_fingerprint._usercode import Predicate
 class Module:
     """One module: its name, its file, and its namespace if it has been imported."""
 
-    __slots__ = ("_source", "file", "is_user", "name", "namespace", "package", "shown")
+    __slots__ = ("_sources", "file", "is_user", "name", "namespace", "package", "shown")
 
     def __init__(
         self,
@@ -32,14 +32,15 @@ class Module:
         self.namespace = namespace
         self.is_user = is_user
         self.shown = shown  # the file as entries show it: never absolute
-        self._source: SourceFile | None | bool = False
+        self._sources: list[SourceFile | None] = []
 
     @property
     def source(self) -> SourceFile | None:
         """The module's parsed source, if there is any."""
-        if isinstance(self._source, bool):
-            self._source = read(self.file) if self.file and self.file.endswith((".py", ".pyw")) else None
-        return self._source
+        if not self._sources:
+            python = self.file is not None and self.file.endswith((".py", ".pyw"))
+            self._sources.append(read(self.file) if self.file is not None and python else None)
+        return self._sources[0]
 
     def absolute(self, target: Import) -> str:
         """The full name of the module that an import statement in this module names."""

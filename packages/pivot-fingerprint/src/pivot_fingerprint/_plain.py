@@ -7,22 +7,23 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterable
 from os import fspath
+from typing import Any
 
 from pivot_fingerprint import _arrays
 from pivot_fingerprint._values import Parts, UnencodableError
 
 _ENCODERS: dict[type, Callable[[object], object]] = {}
 
-_CONTENT: tuple[tuple[type, Callable[[object], object]], ...] = (
-    (dict, lambda value: list(dict.items(value))),  # type: ignore[arg-type]
-    (list, lambda value: list(list.__iter__(value))),  # type: ignore[arg-type]
-    (tuple, lambda value: list(tuple.__iter__(value))),  # type: ignore[arg-type]
-    (set, lambda value: frozenset(set.__iter__(value))),  # type: ignore[arg-type]
-    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),  # type: ignore[arg-type]
-    (str, lambda value: str.__str__(value)),  # type: ignore[arg-type]
-    (bytes, lambda value: bytes.__getitem__(value, slice(None))),  # type: ignore[arg-type]
-    (int, lambda value: int.__int__(value)),  # type: ignore[arg-type]
-    (float, lambda value: float.__float__(value)),  # type: ignore[arg-type]
+_CONTENT: tuple[tuple[type, Callable[[Any], object]], ...] = (
+    (dict, lambda value: list(dict.items(value))),
+    (list, lambda value: list(list.__iter__(value))),
+    (tuple, lambda value: list(tuple.__iter__(value))),
+    (set, lambda value: frozenset(set.__iter__(value))),
+    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
+    (str, str.__str__),
+    (bytes, lambda value: bytes(memoryview(value))),
+    (int, int.__int__),
+    (float, float.__float__),
 )
 
 
@@ -98,7 +99,7 @@ def _instance(value: object, kind: type, boundary: str) -> Parts:
     return Parts("instance", children, boundary=boundary)
 
 
-def _foreign(value: object, kind: type) -> Parts:
+def _foreign(value: Any, kind: Any) -> Parts:
     """An object of a library: by its fields, or as its class says that it can be rebuilt."""
     if "__dataclass_fields__" in kind.__dict__ or "__attrs_attrs__" in kind.__dict__:
         return _instance(value, kind, "library")
@@ -122,25 +123,25 @@ def _listed(part: object) -> object:
     return part
 
 
-def _by_module(value: object, kind: type) -> Parts | None:
+def _by_module(value: Any, kind: type) -> Parts | None:  # noqa: PLR0911 - a table in the shape of a function
     """Types of modules that may well not be imported: known by name, so that nothing is imported for them."""
     module = kind.__module__.partition(".")[0]
     if module == "pathlib":
         concrete = isinstance(value, sys.modules["pathlib"].Path)
-        return Parts("path", (concrete, fspath(value)))  # type: ignore[call-overload]
+        return Parts("path", (concrete, fspath(value)))
     if module == "uuid" and kind.__qualname__ == "UUID":
-        return Parts("uuid", (value.hex,))  # type: ignore[attr-defined]
+        return Parts("uuid", (value.hex,))
     if module == "zoneinfo" and kind.__qualname__ == "ZoneInfo":
-        return Parts("zone", (value.key,))  # type: ignore[attr-defined]
+        return Parts("zone", (value.key,))
     if module == "re" and kind.__qualname__ == "Pattern":
-        return Parts("regex", (value.pattern, value.flags))  # type: ignore[attr-defined]
+        return Parts("regex", (value.pattern, value.flags))
     if module in {"types", "typing"} and hasattr(value, "__origin__") and hasattr(value, "__args__"):
         metadata = getattr(value, "__metadata__", ())
         return Parts("alias", (value.__origin__, value.__args__, metadata))
     if isinstance(value, types.UnionType):
         return Parts("union", value.__args__, unordered=True)
     if kind is functools._lru_cache_wrapper:  # noqa: SLF001 - the class has no other name
-        return Parts("cached", (value.__wrapped__, value.cache_parameters()))  # type: ignore[attr-defined]
+        return Parts("cached", (value.__wrapped__, value.cache_parameters()))
     return None
 
 
@@ -148,11 +149,18 @@ def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _dict(value: object) -> Parts:
+def _dict(value: Any) -> Parts:
     flat: list[object] = []
-    for key, item in value.items():  # type: ignore[attr-defined]
+    for key, item in value.items():
         flat += (key, item)
     return Parts("dict", flat)
+
+
+def _cell(value: types.CellType) -> Parts:
+    try:
+        return Parts("cell", (value.cell_contents,))
+    except ValueError:
+        return Parts("empty cell")
 
 
 _KNOWN: dict[type, Callable[..., Parts]] = {
@@ -175,12 +183,5 @@ _KNOWN: dict[type, Callable[..., Parts]] = {
     functools.partialmethod: lambda value: Parts("partialmethod", (value.func, value.args, value.keywords)),
     functools.singledispatchmethod: lambda value: Parts("by type", (value.dispatcher, value.func)),
     types.MethodType: lambda value: Parts("method", (value.__func__, value.__self__)),
-    types.CellType: lambda value: _cell(value),
+    types.CellType: _cell,
 }
-
-
-def _cell(value: types.CellType) -> Parts:
-    try:
-        return Parts("cell", (value.cell_contents,))
-    except ValueError:
-        return Parts("empty cell")

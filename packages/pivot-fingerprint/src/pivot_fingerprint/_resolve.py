@@ -224,7 +224,7 @@ class Resolver:
         others = []
         for statement in source.bindings[name]:
             if statement in source.tops:
-                tokens.append(self._drafts.code(module, source, statement).key)  # type: ignore[arg-type]
+                tokens.append(self._drafts.code(module, source, statement).key)
             elif hasattr(statement, "names") and not hasattr(statement, "value"):
                 for bound, target in imports(statement):  # type: ignore[arg-type]
                     if bound == name:

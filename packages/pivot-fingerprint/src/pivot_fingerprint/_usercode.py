@@ -1,4 +1,4 @@
-"""Which files are the user's own: by default all that lie neither in the standard library nor among installed packages."""
+"""Which files are the user's own: by default all outside the standard library and the installed packages."""
 
 import os
 import site

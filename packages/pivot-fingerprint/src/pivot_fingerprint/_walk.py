@@ -41,9 +41,8 @@ def fingerprint(
         raise NotCallableError(func)
     walk = _Walk(is_user_code or default_is_user_code, os.fspath(root) if root is not None else None)
     walk.start(func)
-    for key in sorted(values or ()):
-        assert values is not None
-        walk.add(key, values[key])
+    for key, value in sorted((values or {}).items(), key=lambda item: item[0]):
+        walk.add(key, value)
     return walk.finish()
 
 

@@ -1,0 +1,52 @@
+"""A project is one text: `pipeline.py` first, then `# file: name` before each further file."""
+
+import importlib
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pivot_fingerprint import Manifest, fingerprint
+
+type Take = Callable[..., Manifest]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    numbers = itertools.count()
+
+    def write(project: str) -> Path:
+        root = tmp_path / f"checkout{next(numbers)}"
+        for part in f"# file: pipeline.py\n{project.lstrip()}".split("# file: ")[1:]:
+            name, _, text = part.partition("\n")
+            path = root / name.strip()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return root
+
+    return write
+
+
+@pytest.fixture
+def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Take]:
+    """The manifest of `pipeline.stage` in a project that is written, imported afresh and forgotten again."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+
+    def take(project: str, **options: object) -> Manifest:
+        root = write(project)
+        sys.path.insert(0, os.fspath(root))
+        importlib.invalidate_caches()
+        try:
+            stage = importlib.import_module("pipeline").stage
+            return fingerprint(stage, **options)  # type: ignore[arg-type]
+        finally:
+            sys.path.remove(os.fspath(root))
+            for name in set(sys.modules) - before:
+                if os.fspath(root) in str(vars(sys.modules[name])):
+                    del sys.modules[name]
+
+    return take
