@@ -1,0 +1,193 @@
+"""`pivot status`: the documented layout, the documented JSON, and nothing changed by looking."""
+
+from collections.abc import Callable
+
+from harness import Project
+
+UTILS = '''\
+"""Helpers."""
+
+import math
+
+SCALE = 2
+
+
+# What the records are divided by.
+
+
+def unrelated():
+    return 1
+
+
+def normalize(records):
+    return [r["value"] / SCALE for r in records]
+'''
+
+PIPELINE = """\
+from typing import Annotated
+
+import pivot
+from src.utils import normalize
+
+
+def prepare(
+    raw: Annotated[dict, pivot.Dep("data.json", pivot.loaders.JSON())],
+) -> Annotated[list, pivot.Out("rows.json", pivot.loaders.JSON())]:
+    return raw["records"]
+
+
+def train(
+    rows: Annotated[list, pivot.Dep("rows.json", pivot.loaders.JSON())],
+    factor: int = 1,
+) -> Annotated[list, pivot.Out("model.json", pivot.loaders.JSON(indent=None))]:
+    return [factor * value for value in normalize(rows)]
+
+
+pipeline = pivot.Pipeline("demo")
+pipeline.register(prepare)
+pipeline.register(train)
+"""
+
+
+def project_of(make: Callable[[str], Project]) -> Project:
+    project = make(PIPELINE)
+    project.write("src/utils.py", UTILS)
+    project.write("data.json", '{"records": [{"value": 1}]}')
+    project.pivot("repro")
+    return project
+
+
+def entry(project: Project, stage: str, key: str) -> str:
+    """The first eight digits of an entry of a lock."""
+    digest: str = project.lock(f"demo.{stage}")["code"][key]["digest"]
+    return digest[:8]
+
+
+def test_the_layout_of_the_home_page(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    old = entry(project, "train", "func:src.utils:normalize")
+    project.replace("src/utils.py", 'r["value"] / SCALE', 'r["value"] * SCALE')
+    before = project.snapshot()
+    explained = project.pivot("status", "--explain", "train")
+    assert project.snapshot() == before
+    project.pivot("repro")
+    new = entry(project, "train", "func:src.utils:normalize")
+
+    assert old != new
+    assert explained.stderr == ""
+    assert explained.stdout == (
+        "Stage: train\n"
+        "  Status: WILL RUN\n"
+        "  Reason: Code dependency changed\n"
+        "\n"
+        "  Changes:\n"
+        "    func:normalize\n"
+        f"      Old: {old}\n"
+        f"      New: {new}\n"
+        "      File: src/utils.py:15\n"
+    )
+
+
+def test_json_with_everything_cached(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+
+    found = project.json("status", "--json")
+    assert found.keys() == {"stages", "tracked_files", "suggestions"}
+    assert [(stage["name"], stage["status"]) for stage in found["stages"]] == [
+        ("prepare", "cached"),
+        ("train", "cached"),
+    ]
+    assert found["tracked_files"] == []
+    assert found["suggestions"] == []
+
+
+def test_json_explains_code_deps_and_upstream(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.write("data.json", '{"records": [{"value": 5}]}')
+    project.replace("src/utils.py", "SCALE = 2", "SCALE = 3")
+
+    prepare, train = project.json("status", "--json", "--explain")["stages"]
+    assert prepare["will_run"] is True
+    assert [change["path"] for change in prepare["dep_changes"]] == ["data.json"]
+    assert prepare["code_changes"] == prepare["param_changes"] == prepare["upstream_stale"] == []
+    assert train["will_run"] is True
+    assert train["upstream_stale"] == ["prepare"]
+    assert train["dep_changes"] == []
+    (scale,) = train["code_changes"]
+    assert scale["name"].endswith(":SCALE")
+    assert (scale["file"], scale["line"]) == ("src/utils.py", 5)
+    assert project.json("status", "--json")["suggestions"] == ["Run 'pivot repro' to update 2 stale stages"]
+
+
+def test_json_stages_only_keeps_the_shape(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.replace("src/utils.py", "SCALE = 2", "SCALE = 3")
+
+    found = project.json("status", "--json", "--stages-only")
+    assert [stage["status"] for stage in found["stages"]] == ["cached", "stale"]
+    assert found["tracked_files"] == []
+    assert found["suggestions"] == []
+
+
+def test_quiet_prints_nothing_and_answers_by_exit_code(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    cached = project.pivot("status", "--quiet", code=0)
+    project.replace("pipeline.py", "factor: int = 1", "factor: int = 2")
+    project.replace("pipeline.py", "import pivot\n", "import pivot\n\nprint('loud at import')\n")
+    stale = project.pivot("status", "-q", code=1)
+
+    assert (cached.stdout, cached.stderr) == ("", "")
+    assert (stale.stdout, stale.stderr) == ("", "")
+    project.pivot("status", "--quiet", "prepare", code=0)
+
+
+def test_what_the_user_prints_while_importing_is_no_data(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.replace("pipeline.py", "import pivot\n", "import pivot\n\nprint('loud at import')\n")
+
+    assert project.states() == {"prepare": "cached", "train": "cached"}
+    assert "loud at import" in project.pivot("status").stderr
+
+
+def test_plain_status(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.replace("pipeline.py", "factor: int = 1", "factor: int = 2")
+
+    assert project.pivot("status").stdout == (
+        "prepare  cached\n"
+        "train    stale   Code dependency changed: func:train\n"
+        "\n"
+        "2 stages, 1 stale: run 'pivot repro'\n"
+    )
+    assert project.pivot("status", "prepare").stdout == "prepare  cached\n\n1 stage, all cached\n"
+
+
+def test_explanations_name_what_changed(make: Callable[[str], Project]) -> None:
+    """Loader options, deleted and edited outs, moved paths, and removed entries."""
+    project = project_of(make)
+
+    project.replace("pipeline.py", "JSON(indent=None)", "JSON(indent=4)")
+    assert "writer:return" in project.pivot("status", "--explain", "train").stdout
+    project.replace("pipeline.py", "JSON(indent=4)", "JSON(indent=None)")
+
+    (project.root / "model.json").unlink()
+    explained = project.pivot("status", "--explain", "train").stdout
+    assert "Status: WILL RESTORE" in explained
+    assert "Reason: Output missing" in explained
+    assert "out:model.json" in explained
+    project.pivot("repro")
+
+    project.replace("pipeline.py", "for value in normalize(rows)]", "for value in rows]")
+    explained = project.pivot("status", "--explain", "train").stdout
+    assert "func:normalize" in explained
+    assert "New: (none)" in explained
+
+
+def test_what_cannot_be_followed_is_listed(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.replace("pipeline.py", "    return raw[", "    getattr(raw, 'ke' + str(factor()))\n    return raw[")
+    project.replace("pipeline.py", "def prepare(", "def factor():\n    return 'ys'\n\n\ndef prepare(")
+
+    explained = project.pivot("status", "--explain", "prepare").stdout
+    assert "  Not tracked:\n" in explained
+    assert "      File: pipeline.py:" in explained
