@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import sys
+import tempfile
 import tomllib
 import zipfile
 
@@ -27,8 +28,6 @@ MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
 # Many cores do not mean much memory, and an end-to-end test starts several processes.
 XDIST = ("-n", "auto", "--maxprocesses", "8")
-# Packages whose tests start processes; elsewhere starting the workers of xdist costs more than it gains.
-SLOW = {"pivot", "pivot-engine"}
 
 # Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
 COVERAGE = {
@@ -86,9 +85,8 @@ def coverage(session: nox.Session) -> None:
     short = []
     for name, floor in COVERAGE.items():
         args = [str(PACKAGES[name] / "tests"), f"--cov={MODULES[name]}", "--cov-branch", f"--cov-fail-under={floor}"]
-        report = ["--cov-report=term-missing:skip-covered", *(XDIST if name in SLOW else ())]
         try:
-            tool(session, "pytest", *args, *report)
+            tool(session, "pytest", *args, "--cov-report=term-missing:skip-covered", *XDIST)
         except nox.command.CommandFailed:
             short.append(name)
     if short:
@@ -182,14 +180,13 @@ def alone(session: nox.Session, package: str) -> None:
     if source not in TESTED:
         session.warn(f"{package} has no tests yet")
         return
-    place = import_all.with_name("outside")
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(source, place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "conftest.py"):
-        shutil.copy(ROOT / file, place)
-    session.chdir(place)
-    workers = XDIST if package in SLOW else ()
-    session.run("python", "-m", "pytest", "tests", "-p", "no:cacheprovider", *workers, *session.posargs)
+    with tempfile.TemporaryDirectory(prefix="alone-") as directory:
+        place = pathlib.Path(directory)
+        shutil.copytree(source, place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "conftest.py"):
+            shutil.copy(ROOT / file, place)
+        with session.chdir(place):
+            session.run("python", "-m", "pytest", "tests", "-p", "no:cacheprovider", *XDIST, *session.posargs)
 
 
 @nox.session(venv_backend="uv")

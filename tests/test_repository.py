@@ -26,7 +26,8 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"
 
 # Written in pieces, or this file would break its own rules.
 INDEX_HOSTS = re.compile(rf"\b{'py' + 'pi'}\.org|{'python' + 'hosted'}\.org", re.IGNORECASE)
-MACHINE_PATHS = re.compile(r"(?<![\w./~-])/(?:root|work|home|Users)/\w")
+# An example may speak of /home/me and /home/you.
+MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:(?:root|work)/\w|(?:home|Users)/(?!me\b|you\b)\w)")
 
 
 def requirements(spec: dict[str, Any]) -> list[Requirement]:
