@@ -6,7 +6,7 @@ from typing import Any
 from pivot_core import digest as digests
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import ArtifactPath
 
 
 class FieldError(Exception):
@@ -79,14 +79,11 @@ def digest(value: object, field: str) -> str:
 
 
 def path(value: str, field: str) -> ArtifactPath:
-    """The normal path of something in the project that is not Pivot's own."""
+    """The path of an artifact."""
     try:
-        parsed = ArtifactPath.parse(value)
+        return ArtifactPath.parse(value)
     except PathError as error:
         raise FieldError(field, str(error)) from None
-    if parsed in {".", STATE_DIR} or parsed.startswith(f"{STATE_DIR}/"):
-        raise FieldError(field, f"{value!r} cannot be an artifact")
-    return parsed
 
 
 def artifacts[T](value: object, field: str, read: Callable[[object, str], T]) -> dict[ArtifactPath, T]:

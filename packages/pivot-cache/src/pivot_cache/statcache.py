@@ -1,10 +1,11 @@
 """The digests of files that have not changed since they were hashed, in one SQLite file that may be lost at any time.
 
-A digest is remembered with the file's stat signature. A signature is remembered only if the file had
-already been left alone for longer than one step of the file system's clock when hashing began: an edit
-after that must change the signature, also one that keeps the size and sets the time of modification back.
-The database holds nothing but what can be computed again, so it is never flushed, and where it is damaged,
-locked, read-only or from a newer version, the files are hashed instead.
+A digest is remembered with the file's stat signature, and only if the file had already been left alone for
+longer than one step of the file system's clock when hashing began: an edit after that must change the
+signature, also one that keeps the size and sets the time of modification back. What was hashed within
+`_FLUSHED_NS` of its last change is believed only until the machine starts again, since a power cut may keep
+the signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
+it is never flushed, and where it is damaged, locked, read-only or newer, the files are hashed instead.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 import xxhash
 
+from pivot_cache._boot import session
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
 from pivot_core.lock import Artifact
@@ -31,6 +33,9 @@ _BUSY_SECONDS = 5.0
 _SECOND_NS = 1_000_000_000
 _FINE_STEP_NS = 20_000_000
 _COARSE_STEP_NS = 2 * _SECOND_NS
+_FLUSHED_NS = 120 * _SECOND_NS
+"""By then every kernel has begun, and finished, to write a changed file to the disk."""
+
 _CREATE = "CREATE TABLE files (path BLOB PRIMARY KEY, signature TEXT, digest TEXT, seal TEXT) WITHOUT ROWID"
 _DAMAGED = frozenset({1, 11, 26})
 """SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
@@ -46,17 +51,21 @@ class StatCache:
     number of processes may each have one on the same file.
     """
 
-    def __init__(self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns, boot: str | None = None
+    ) -> None:
         """Describe a stat cache; the file is opened, or made, only when there is something to read or remember.
 
         Args:
             file: The database.
             readonly: Nothing is ever written, not even the database.
             clock: The present in ns since the epoch.
+            boot: What another start of the machine does not share; by default the system is asked.
         """
         self._file = file
         self._readonly = readonly
         self._clock = clock
+        self._boot = boot
         self._guard = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._usable = True
@@ -117,30 +126,30 @@ class StatCache:
             hashed = hash_descriptor(descriptor, status.st_size)
             signature = _signature(status)
             if _settled(status, began) and signature == _signature(os.fstat(descriptor)):
+                flushed = status.st_ctime_ns + _FLUSHED_NS <= began
                 with self._guard:
-                    self._new[key] = signature, hashed.digest
+                    self._new[key] = signature if flushed else self._until_restart(signature), hashed.digest
         return _artifact(hashed.digest, hashed.size, status)
 
     def _remembered(self, key: bytes, signature: str) -> str | None:
         with self._guard:
-            new = self._new.get(key)
-            if new is not None and new[0] == signature:
-                return new[1]
-            row = self._read(key) if self._usable else None
-        if row is None or row[0] != signature:
-            return None
-        digest = row[1]
-        return digest if isinstance(digest, str) and row[2] == _seal(key, signature, digest) else None
+            row = self._new.get(key) or (self._read(key) if self._usable else None)
+        return row[1] if row is not None and row[0] in (signature, self._until_restart(signature)) else None
 
-    def _read(self, key: bytes) -> tuple[object, object, object] | None:
+    def _until_restart(self, signature: str) -> str:
+        return f"{signature} {session() if self._boot is None else self._boot}"
+
+    def _read(self, key: bytes) -> tuple[str, str] | None:
         try:
             database = self._database(create=False)
-            row: tuple[object, object, object] | None
             row = None if database is None else database.execute(_SELECT, (key,)).fetchone()
         except _errors() as error:
             self._give_up(error)
             return None
-        return row
+        if row is None or not (isinstance(row[0], str) and isinstance(row[1], str)):
+            return None
+        signature, digest, seal = row
+        return (signature, digest) if seal == _seal(key, signature, digest) else None
 
     def _write(self) -> bool:
         rows = [(key, *row, _seal(key, *row)) for key, row in self._new.items()]

@@ -12,12 +12,12 @@ instead, the time of modification, which objects have no other use for, says how
 import contextlib
 import errno
 import fcntl
-import functools
 import os
 import stat
 import time
 from pathlib import Path
 
+from pivot_cache._boot import started_ns
 from pivot_cache.atomic import temporary
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, reporting
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
@@ -31,6 +31,7 @@ VERIFIED_NS = 1_000_000_000
 _FICLONE = 0x40049409
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _MARGIN_NS = 60_000_000_000
+"""How far the clock may have been set since an object was published, without a wrong answer."""
 
 
 class ObjectStore:
@@ -130,7 +131,7 @@ class ObjectStore:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
                 return False
-            started = _started_ns() if self._started_ns is None else self._started_ns
+            started = started_ns() if self._started_ns is None else self._started_ns
             recent = started + _MARGIN_NS <= status.st_ctime_ns <= time.time_ns()
             if status.st_mtime_ns == VERIFIED_NS or (recent and status.st_mtime_ns == FRESH_NS):
                 return True
@@ -138,7 +139,7 @@ class ObjectStore:
                 return False
         except (OSError, ArtifactError):
             return False
-        mark = FRESH_NS if recent else VERIFIED_NS
+        mark = VERIFIED_NS if status.st_ctime_ns < started - _MARGIN_NS else FRESH_NS
         with contextlib.suppress(OSError):  # an object that belongs to somebody else is verified each time
             os.utime(path, ns=(mark, mark), follow_symlinks=False)
         return True
@@ -168,12 +169,9 @@ def _copy(source: int, target: int, size: int) -> Hashed:
 
 def _publish(temp: Path, path: Path) -> bool:
     """Give the file its name; False if something has that name already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        try:
-            os.link(temp, path)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(temp, path)
+        os.link(temp, path)
     except FileExistsError:
         return False
     except OSError as error:
@@ -183,9 +181,3 @@ def _publish(temp: Path, path: Path) -> bool:
             return False
         temp.replace(path)
     return True
-
-
-@functools.cache
-def _started_ns() -> int:
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: monotonic since the start
-    return time.time_ns() - time.clock_gettime_ns(clock)

@@ -1,0 +1,445 @@
+"""Objects are published whole, verified before use, and healed."""
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore
+from pivot_cache.store import FRESH_NS, VERIFIED_NS
+from pivot_core import digest as digests
+from pivot_core.lock import Artifact
+
+CONTENT = b"some content\n"
+DIGEST = digests.of_bytes(CONTENT)
+LONG_AGO = 1
+"""A start of the machine before every object."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "cache" / "files", started_ns=LONG_AGO)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def names(directory: Path) -> set[str]:
+    return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
+
+
+def damage(store: ObjectStore, digest: str, content: bytes = b"SOME content\n") -> Path:
+    """Write to an object in place, the way an editor that ignores the mode does."""
+    path = store.path_of(digest)
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(0o444)
+    return path
+
+
+def raising(number: int) -> Callable[..., None]:
+    def fail(*args: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_put_stores_the_bytes_read_only_under_their_digest(store: ObjectStore, source: Path) -> None:
+    artifact = store.put(source)
+
+    path = store.directory / DIGEST[:2] / DIGEST[2:]
+    assert artifact == Artifact(DIGEST, len(CONTENT))
+    assert path == store.path_of(DIGEST)
+    assert path.read_bytes() == CONTENT
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert path.stat().st_nlink == 1
+    assert store.has(DIGEST)
+    assert names(store.directory) == {f"{DIGEST[:2]}/{DIGEST[2:]}"}
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_put_and_restore_are_exact_at_every_size(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    (tmp_path / "source").write_bytes(content)
+
+    artifact = store.put(tmp_path / "source")
+    store.restore(artifact, tmp_path / "target")
+
+    assert artifact == Artifact(digests.of_bytes(content), size)
+    assert (tmp_path / "target").read_bytes() == content
+
+
+def test_put_keeps_the_object_that_is_there(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    before = store.path_of(DIGEST).stat()
+
+    store.put(source)
+
+    after = store.path_of(DIGEST).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert len(names(store.directory)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"SOME content\n", b"longer than it should be\n"])
+def test_put_heals_an_object_that_was_damaged(store: ObjectStore, source: Path, content: bytes) -> None:
+    store.put(source)
+    path = damage(store, DIGEST, content)
+
+    store.put(source)
+
+    assert path.read_bytes() == CONTENT
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert len(names(store.directory)) == 1
+
+
+def test_put_follows_a_symlink_and_sees_the_executable_bit(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    source.chmod(0o755)
+    (tmp_path / "link").symlink_to("source")
+
+    assert store.put(tmp_path / "link") == Artifact(DIGEST, len(CONTENT), executable=True)
+
+
+def test_put_describes_the_stored_bytes_when_the_file_grows_meanwhile(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readv = os.readv
+
+    def growing(descriptor: int, buffers: list[memoryview]) -> int:
+        count = readv(descriptor, buffers)
+        if source.stat().st_size < 3 * len(CONTENT):
+            with source.open("ab") as file:
+                file.write(CONTENT)
+        return count
+
+    monkeypatch.setattr(os, "readv", growing)
+    monkeypatch.setattr(fcntl, "ioctl", raising(errno.EOPNOTSUPP))
+    artifact = store.put(source)
+
+    stored = store.path_of(artifact.digest).read_bytes()
+    assert stored == 3 * CONTENT
+    assert artifact == Artifact(digests.of_bytes(stored), len(stored))
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.is_file], ids=["directory", "pipe", "nothing"])
+def test_put_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "odd")
+
+    with pytest.raises(ArtifactError, match="odd"):
+        store.put(tmp_path / "odd")
+    assert not store.directory.exists()
+
+
+def test_put_copies_where_blocks_cannot_be_shared(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "ioctl", raising(errno.EXDEV))
+
+    store.put(source)
+
+    assert store.path_of(DIGEST).read_bytes() == CONTENT
+
+
+def test_put_hashes_what_was_cloned(store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for a file system with FICLONE, where the file is edited right after."""
+
+    def clone(target: int, request: int, origin: int) -> int:
+        assert request == 0x40049409
+        os.pwrite(target, os.pread(origin, 1 << 20, 0), 0)
+        source.write_bytes(b"edited")
+        return 0
+
+    monkeypatch.setattr(fcntl, "ioctl", clone)
+    artifact = store.put(source)
+
+    assert artifact == Artifact(DIGEST, len(CONTENT))
+    assert store.path_of(DIGEST).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_put_works_without_hard_links(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "link", raising(number))
+
+    store.put(source)
+    store.put(source)
+
+    assert store.has(DIGEST)
+    assert len(names(store.directory)) == 1
+
+
+@pytest.mark.parametrize("call", ["write", "link", "fchmod"])
+def test_put_that_fails_leaves_nothing(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(fcntl, "ioctl", raising(errno.EOPNOTSUPP))
+    monkeypatch.setattr(os, call, raising(errno.ENOSPC))
+
+    with pytest.raises(CacheError, match="the disk is full") as caught:
+        store.put(source)
+    assert "free some space" in str(caught.value.hint)
+    assert caught.value.exit_code == 3
+    assert names(store.directory) == set()
+
+
+def test_put_into_a_store_that_may_not_be_written_says_so(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(source)
+    other = source.with_name("other")
+    other.write_bytes(b"other")
+    actual = os.open
+
+    def refusing(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return actual(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(CacheError, match="Permission denied") as caught:
+        store.put(other)
+    assert "permissions" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("executable", "mode"), [(False, 0o644), (True, 0o755)])
+def test_restore_gives_the_usual_mode(
+    store: ObjectStore, source: Path, tmp_path: Path, executable: bool, mode: int
+) -> None:
+    store.put(source)
+    before = os.umask(0o022)
+    try:
+        store.restore(Artifact(DIGEST, len(CONTENT), executable), tmp_path / "deep" / "er" / "target")
+    finally:
+        os.umask(before)
+
+    target = tmp_path / "deep" / "er" / "target"
+    assert target.read_bytes() == CONTENT
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+    assert names(target.parent) == {"target"}
+
+
+def test_a_restored_file_can_be_edited_without_harm_to_the_object(
+    store: ObjectStore, source: Path, tmp_path: Path
+) -> None:
+    artifact = store.put(source)
+    store.restore(artifact, tmp_path / "target")
+
+    with (tmp_path / "target").open("ab") as file:
+        file.write(b"more")
+
+    assert store.path_of(DIGEST).read_bytes() == CONTENT
+
+
+def test_restore_replaces_a_symlink_and_never_writes_through_it(
+    store: ObjectStore, source: Path, tmp_path: Path
+) -> None:
+    artifact = store.put(source)
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "target").symlink_to("precious")
+
+    store.restore(artifact, tmp_path / "target")
+
+    assert not (tmp_path / "target").is_symlink()
+    assert (tmp_path / "target").read_bytes() == CONTENT
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_restore_leaves_a_directory_alone(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    artifact = store.put(source)
+    (tmp_path / "target").mkdir()
+
+    with pytest.raises(CacheError, match="a directory lies there"):
+        store.restore(artifact, tmp_path / "target")
+    assert names(tmp_path) == {"source", f"cache/files/{DIGEST[:2]}/{DIGEST[2:]}"}
+
+
+def test_restore_below_a_file_says_so(store: ObjectStore, source: Path, tmp_path: Path) -> None:
+    artifact = store.put(source)
+
+    with pytest.raises(CacheError, match="source/target"):
+        store.restore(artifact, tmp_path / "source" / "target")
+    assert source.read_bytes() == CONTENT
+
+
+def test_restore_of_an_absent_object_keeps_what_is_there(store: ObjectStore, source: Path) -> None:
+    with pytest.raises(MissingObjectError) as caught:
+        store.restore(Artifact(DIGEST, 1), source)
+
+    assert caught.value.digest == DIGEST
+    assert caught.value.exit_code == 1
+    assert source.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("content", [b"", b"SOME content\n"])
+def test_a_corrupt_object_is_quarantined_and_never_restored(
+    store: ObjectStore, source: Path, tmp_path: Path, content: bytes
+) -> None:
+    artifact = store.put(source)
+    damage(store, DIGEST, content)
+    target = tmp_path / "target"
+    target.write_bytes(b"previous")
+
+    with pytest.raises(CorruptObjectError) as caught:
+        store.restore(artifact, target)
+    assert target.read_bytes() == b"previous"
+    assert caught.value.quarantined == tmp_path / "cache" / "quarantine" / DIGEST
+    assert caught.value.quarantined.read_bytes() == content
+    assert not store.has(DIGEST)
+    assert names(tmp_path) == {"source", "target", f"cache/quarantine/{DIGEST}"}
+
+    assert store.put(source) == artifact
+    store.restore(artifact, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_corrupt_object_that_cannot_be_moved_is_still_not_restored(
+    store: ObjectStore, source: Path, tmp_path: Path
+) -> None:
+    artifact = store.put(source)
+    damage(store, DIGEST)
+    (tmp_path / "cache" / "quarantine").write_bytes(b"in the way")
+
+    with pytest.raises(CorruptObjectError) as caught:
+        store.restore(artifact, tmp_path / "target")
+    assert caught.value.quarantined is None
+    assert not (tmp_path / "target").exists()
+
+
+def test_restore_with_a_full_disk_keeps_what_is_there(
+    store: ObjectStore, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = store.put(source)
+    target = tmp_path / "target"
+    target.write_bytes(b"previous")
+    monkeypatch.setattr(fcntl, "ioctl", raising(errno.EOPNOTSUPP))
+    monkeypatch.setattr(os, "write", raising(errno.ENOSPC))
+
+    with pytest.raises(CacheError, match=f"cannot restore {target}: the disk is full"):
+        store.restore(artifact, target)
+    assert target.read_bytes() == b"previous"
+    assert names(tmp_path) == {"source", "target", f"cache/files/{DIGEST[:2]}/{DIGEST[2:]}"}
+
+
+@pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 32, "0" * 31, "0" * 33, "0" * 31 + "/"])
+def test_only_digests_become_paths(store: ObjectStore, digest: str) -> None:
+    with pytest.raises(CacheError, match="is not a digest"):
+        store.path_of(digest)
+    with pytest.raises(CacheError, match="is not a digest"):
+        store.has(digest)
+    with pytest.raises(CacheError, match="is not a digest"):
+        store.restore(Artifact(digest, 0), Path("target"))
+
+
+def test_has_notices_a_write_in_place(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    damage(store, DIGEST)
+
+    assert not store.has(DIGEST)
+
+
+def test_has_believes_an_object_that_was_merely_touched(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    store.path_of(DIGEST).touch()
+
+    assert store.has(DIGEST)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == FRESH_NS
+
+
+def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None:
+    store.path_of(DIGEST).mkdir(parents=True)
+
+    assert not store.has(DIGEST)
+
+
+def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    later = ObjectStore(store.directory, started_ns=time.time_ns() + 3_600_000_000_000)
+
+    assert later.has(DIGEST)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == VERIFIED_NS
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * len(CONTENT), CONTENT[:5]])
+def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, source: Path, content: bytes) -> None:
+    store.put(source)
+    path = damage(store, DIGEST, content)
+    os.utime(path, ns=(FRESH_NS, FRESH_NS))
+    later = ObjectStore(store.directory, started_ns=time.time_ns())
+
+    assert not later.has(DIGEST)
+    later.put(source)
+    assert path.read_bytes() == CONTENT
+
+
+def test_an_object_just_before_the_start_is_verified_but_not_marked_for_good(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    later = ObjectStore(store.directory, started_ns=time.time_ns())
+
+    assert later.has(DIGEST)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == FRESH_NS
+
+
+def script(text: str, *arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("call", ["fchmod", "link"])
+def test_a_process_killed_before_publishing_leaves_a_good_store(store: ObjectStore, source: Path, call: str) -> None:
+    process = script(
+        """
+        import os, pathlib, signal, sys
+        from pivot_cache import ObjectStore
+        setattr(os, sys.argv[3], lambda *args, **options: os.kill(os.getpid(), signal.SIGKILL))
+        ObjectStore(pathlib.Path(sys.argv[1])).put(pathlib.Path(sys.argv[2]))
+        """,
+        store.directory,
+        source,
+        call,
+    )
+    process.communicate()
+
+    assert process.returncode == -signal.SIGKILL
+    assert not store.has(DIGEST)
+    assert not store.path_of(DIGEST).exists()
+    assert store.put(source).digest == DIGEST
+    assert store.has(DIGEST)
+
+
+def test_eight_processes_put_and_restore_the_same_objects_at_once(store: ObjectStore, tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"source{number}").write_bytes(b"%d" % number * 1000)
+    text = """
+        import pathlib, sys
+        from pivot_cache import ObjectStore
+        root, me = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+        store = ObjectStore(root / "cache" / "files")
+        for step in range(30):
+            number = (step * 7 + me) % 10
+            artifact = store.put(root / f"source{number}")
+            store.restore(artifact, root / f"target{number}")
+            assert (root / f"target{number}").read_bytes() == b"%d" % number * 1000
+        print("done")
+        """
+    processes = [script(text, tmp_path, str(number)) for number in range(8)]
+
+    assert [process.communicate()[0] for process in processes] == ["done\n"] * 8
+    objects = [path for path in store.directory.rglob("*") if path.is_file()]
+    assert {digests.of_bytes(path.read_bytes()) for path in objects} == {
+        path.parent.name + path.name for path in objects
+    }
+    assert len(objects) == 10
