@@ -1,7 +1,6 @@
 """The gates of the project, each a session: `uv run nox` runs what must pass before a change lands."""
 
 import functools
-import os
 import pathlib
 import re
 import shutil
@@ -44,53 +43,68 @@ def relative(paths: list[pathlib.Path]) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
-def tool(session: nox.Session, module: str, *args: str) -> None:
-    """Run a tool of the environment that nox itself runs in."""
-    session.run(sys.executable, "-m", module, *args, external=True)
+def tool(module: str, *args: str) -> list[str]:
+    """The command of a tool in the environment that nox itself runs in."""
+    return [sys.executable, "-m", module, *args]
+
+
+def run_all(session: nox.Session, *commands: list[str]) -> None:
+    """Run every command, whatever became of the others: one run shows all that is wrong."""
+    failed = 0
+    for command in commands:
+        try:
+            session.run(*command, external=True)
+        except nox.command.CommandFailed:
+            failed += 1
+    if failed:
+        session.error(f"{failed} of {len(commands)} commands failed")
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Style, import contracts and the lock file."""
-    tool(session, "ruff", "check", ".")
-    tool(session, "ruff", "format", "--check", ".")
-    session.run(str(pathlib.Path(sys.executable).with_name("lint-imports")), external=True)
-    session.run("uv", "lock", "--check", "--quiet", external=True)
+    run_all(
+        session,
+        tool("ruff", "check", "."),
+        tool("ruff", "format", "--check", "."),
+        [str(pathlib.Path(sys.executable).with_name("lint-imports"))],
+        ["uv", "lock", "--check", "--quiet"],
+    )
 
 
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Strict types: all sources in one run, then each directory of tests, whose module names may repeat."""
-    tool(session, "mypy", *relative([package / "src" for package in PACKAGES.values()]))
-    for tests in TESTED:
-        tool(session, "mypy", *relative([tests]))
-    tool(session, "mypy", "noxfile.py", "tests", "conftest.py", "benchmarks")
+    run_all(
+        session,
+        tool("mypy", *relative([package / "src" for package in PACKAGES.values()])),
+        *(tool("mypy", path) for path in relative(TESTED)),
+        tool("mypy", "noxfile.py", "tests", "conftest.py", "benchmarks"),
+    )
 
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests but the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
-    tool(session, "pytest", *(session.posargs or [*XDIST, "--ignore=tests/test_docs.py"]))
+    run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--ignore=tests/test_docs.py"])))
 
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Run the code blocks of the README files and of docs/."""
-    tool(session, "pytest", "tests/test_docs.py", *session.posargs)
+    run_all(session, tool("pytest", "tests/test_docs.py", *session.posargs))
 
 
 @nox.session(venv_backend="none")
 def coverage(session: nox.Session) -> None:
     """Branch coverage of each package by its own tests."""
-    short = []
-    for name, floor in COVERAGE.items():
-        args = [str(PACKAGES[name] / "tests"), f"--cov={MODULES[name]}", "--cov-branch", f"--cov-fail-under={floor}"]
-        try:
-            tool(session, "pytest", *args, "--cov-report=term-missing:skip-covered", *XDIST)
-        except nox.command.CommandFailed:
-            short.append(name)
-    if short:
-        session.error(f"below the floor, or failing: {', '.join(short)}")
+
+    def command(name: str, floor: int) -> list[str]:
+        args = [f"--cov={MODULES[name]}", "--cov-branch", f"--cov-fail-under={floor}"]
+        tests = relative([PACKAGES[name] / "tests"])
+        return tool("pytest", *tests, *args, "--cov-report=term-missing:skip-covered", *XDIST)
+
+    run_all(session, *(command(name, floor) for name, floor in COVERAGE.items()))
 
 
 @functools.cache
@@ -240,5 +254,4 @@ def bump(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
     """Whole-process times, as ratios to a bare interpreter."""
-    for script in sorted(ROOT.glob("benchmarks/*.py")):
-        session.run(sys.executable, str(script), *session.posargs, external=True, env=dict(os.environ))
+    run_all(session, *([sys.executable, str(path), *session.posargs] for path in sorted(ROOT.glob("benchmarks/*.py"))))
