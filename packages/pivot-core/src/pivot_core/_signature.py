@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pivot_core.annotations import Dep, Out
+from pivot_core.errors import PivotError
 from pivot_core.stage import Location, StageError
 
 type _Declared = tuple[Dep | Out, ...]
@@ -40,25 +41,26 @@ class _Reader:
         return StageError(self.name, self.location, problem, hint=hint)
 
     def read(self) -> tuple[dict[str, Dep], dict[str, Out], bool]:
-        target = _innermost(self.func)
-        if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
+        called = _called(self.func)
+        if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
             raise self.error("a stage cannot be an async function", "call asyncio.run(...) inside a plain function")
-        if inspect.isgeneratorfunction(target):
+        if inspect.isgeneratorfunction(called):
             raise self.error("a stage cannot be a generator", "return the values instead of yielding them")
-        hints = self._hints(target)
-        outs, single = self._outs(hints)
-        return self._deps(hints), outs, single
-
-    def _hints(self, target: Callable[..., Any]) -> dict[str, Any]:
         try:
-            return typing.get_type_hints(target, include_extras=True)
+            hints = typing.get_type_hints(_innermost(self.func), include_extras=True)
+            outs, single = self._outs(hints)
+            return self._deps(hints), outs, single
+        except StageError:
+            raise
+        except PivotError as error:
+            raise self.error(str(error), error.hint) from None
         except NameError as error:
             raise self.error(
                 f"its type hints name {error.name!r}, which is not defined where the stage is registered",
                 "define or import it at the top level of the module, before pipeline.register(...)",
             ) from None
-        except TypeError as error:
-            raise self.error(f"its type hints cannot be read: {error}") from None
+        except Exception as error:  # whatever evaluating the user's hints and aliases raises
+            raise self.error(f"its type hints cannot be read: {type(error).__name__}: {error}") from error
 
     def _deps(self, hints: Mapping[str, Any]) -> dict[str, Dep]:
         deps: dict[str, Dep] = {}
@@ -67,6 +69,11 @@ class _Reader:
             if len(declared) > 1:
                 raise self.error(f"parameter {parameter.name!r} has more than one Dep or Out")
             if not declared:
+                if _buried(hints.get(parameter.name)):
+                    raise self.error(
+                        f"parameter {parameter.name!r} has a Dep or Out inside another type, where it declares nothing",
+                        f"put Annotated outermost, as in {parameter.name}: Annotated[... | None, pivot.Dep(...)]",
+                    )
                 if parameter.default is parameter.empty and parameter.kind not in (
                     parameter.VAR_POSITIONAL,
                     parameter.VAR_KEYWORD,
@@ -108,6 +115,8 @@ class _Reader:
 
     def _fields(self, shape: type) -> dict[str, Out]:
         fields = typing.get_type_hints(shape, include_extras=True)
+        if not fields:
+            raise self.error(f"{_name(shape)} has no keys", "annotate the return type with None if nothing is written")
         plain = [key for key, hint in fields.items() if not _declared(hint)]
         if plain:
             if len(plain) == len(fields):
@@ -115,7 +124,8 @@ class _Reader:
             else:
                 problem = f"{_name(shape)}: {_join(plain)} without an Out, while the other keys have one"
             raise self.error(problem, f'annotate {_join(plain)} with Annotated[..., pivot.Out("path", loader)]')
-        optional = sorted(getattr(shape, "__optional_keys__", ()))
+        unmarked: frozenset[str] = getattr(shape, "__required_keys__", frozenset())
+        optional = [key for key, hint in fields.items() if not _is_required(hint, default=key in unmarked)]
         if optional:
             raise self.error(
                 f"{_name(shape)}: {_join(optional)} may be left out, but a stage writes all its outs",
@@ -146,18 +156,46 @@ def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
             return func
 
 
-def _strip(hint: Any) -> Any:
-    while typing.get_origin(hint) in _FIELD_WRAPPERS or typing.get_origin(hint) is typing.Annotated:
-        hint = typing.get_args(hint)[0]
-    if isinstance(hint, typing.TypeAliasType):
-        return _strip(hint.__value__)
+def _called(func: Callable[..., Any]) -> Callable[..., Any]:
+    """What a call enters first: under partials and methods, but not under decorators, which may change its kind."""
+    while True:
+        if isinstance(func, functools.partial):
+            func = func.func
+        elif inspect.ismethod(func):
+            func = func.__func__
+        elif not inspect.isroutine(func):
+            func = type(func).__call__
+        else:
+            return func
+
+
+def _unalias(hint: Any) -> Any:
+    """The hint behind ``type`` aliases, with or without parameters."""
+    while isinstance(alias := typing.get_origin(hint) or hint, typing.TypeAliasType):
+        hint = alias.__value__
     return hint
+
+
+def _strip(hint: Any) -> Any:
+    """The type itself, without metadata and parameters."""
+    hint = _unalias(hint)
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = _unalias(typing.get_args(hint)[0])
+    return typing.get_origin(hint) if typing.is_typeddict(typing.get_origin(hint)) else hint
+
+
+def _is_required(hint: Any, *, default: bool) -> bool:
+    """Whether a key must be there; Python itself does not know where hints are postponed."""
+    while (origin := typing.get_origin(hint)) in _FIELD_WRAPPERS or origin is typing.Annotated:
+        if origin in (typing.Required, typing.NotRequired):
+            return origin is typing.Required
+        hint = typing.get_args(hint)[0]
+    return default
 
 
 def _declared(hint: Any) -> _Declared:
     """The Deps and Outs in a hint, also under ``Required[...]`` and behind a ``type`` alias."""
-    if isinstance(hint, typing.TypeAliasType):
-        return _declared(hint.__value__)
+    hint = _unalias(hint)
     origin = typing.get_origin(hint)
     if origin in _FIELD_WRAPPERS:
         return _declared(typing.get_args(hint)[0])
@@ -165,6 +203,27 @@ def _declared(hint: Any) -> _Declared:
         return ()
     inner, *metadata = typing.get_args(hint)
     return _declared(inner) + tuple(item for item in metadata if isinstance(item, Dep | Out))
+
+
+def _buried(hint: Any) -> bool:
+    """Whether a Dep or Out stands anywhere in a hint, as in ``Annotated[...] | None``."""
+    pending = [hint]
+    aliases: list[Any] = []
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Dep | Out):
+            return True
+        pending.extend(part if isinstance(part, list) else typing.get_args(part))
+        origin = typing.get_origin(part) or part
+        if any(origin is alias for alias in aliases):
+            continue
+        if isinstance(origin, typing.TypeAliasType):
+            aliases.append(origin)
+            pending.append(origin.__value__)
+        elif typing.is_typeddict(origin):
+            aliases.append(origin)
+            pending.extend(typing.get_type_hints(origin, include_extras=True).values())
+    return False
 
 
 def _name(hint: Any) -> str:

@@ -52,8 +52,9 @@ class Pipeline:
         """
         stage_name = name if name is not None else getattr(func, "__name__", "")
         location = _signature.location_of(func)
-        if not callable(func):
-            raise DefinitionError(f"{self!r}: only a function can be registered, not {type(func).__name__}")
+        if isinstance(func, type) or not callable(func):
+            shown = f"the class {func.__name__}" if isinstance(func, type) else type(func).__name__
+            raise DefinitionError(f"{self!r}: only a function can be registered, not {shown}")
         if not _NAME.fullmatch(stage_name):
             raise StageError(
                 stage_name or repr(func),

@@ -96,7 +96,7 @@ class Stage:
         deps = {self._resolve(dep.path, f"Dep of parameter {name!r}", base, root) for name, dep in self.deps.items()}
         outs: dict[ArtifactPath, str] = {}
         for key, out in self.outs.items():
-            label = "returned value" if self.single else repr(key)
+            label = "the returned value" if self.single else repr(key)
             path = self._resolve(out.path, f"Out of {label}", base, root)
             if path in outs:
                 raise StageError(self.name, self.location, f"{outs[path]} and {label} are both written to {path!r}")
