@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_cache import CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, checkout
@@ -33,6 +33,7 @@ def look(root: Path) -> dict[ArtifactPath, Artifact | None]:
     }
 
 
+@settings(deadline=None, max_examples=60)
 @given(workspaces, workspaces)
 def test_apply_makes_the_workspace_as_wanted(
     before: dict[ArtifactPath, tuple[bytes, bool]], after: dict[ArtifactPath, tuple[bytes, bool]]

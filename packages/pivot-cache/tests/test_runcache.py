@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_cache import CacheError, CacheMemory, ObjectStore, RunCache
@@ -38,6 +38,7 @@ def file_of(runs: RunCache) -> Path:
     return runs.directory / KEY[:2] / KEY[2:]
 
 
+@settings(deadline=None)
 @given(records)
 def test_what_was_put_is_got(tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
     runs = RunCache(tmp_path_factory.getbasetemp() / "runs")
