@@ -1,7 +1,21 @@
 """Words and decisions of Pivot: stages, artifacts, the graph, and what must run."""
 
-from pivot_core.annotations import Dep, Out
-from pivot_core.errors import PivotError
-from pivot_core.pipeline import Pipeline
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pivot_core.annotations import Dep, Out
+    from pivot_core.errors import PivotError
+    from pivot_core.pipeline import Pipeline
 
 __all__ = ["Dep", "Out", "Pipeline", "PivotError"]
+
+_HOMES = {"Dep": "annotations", "Out": "annotations", "Pipeline": "pipeline", "PivotError": "errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is asked for, since every module of this package imports the package first."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -1,0 +1,211 @@
+"""Records become text and JSON."""
+
+import json
+
+import pytest
+
+from pivot_cli import jsonform, render, wording
+from pivot_core.decide import Change, Decision, Reason, Verdict
+from pivot_core.lock import Inputs, Observation, Unresolved
+from pivot_core.stage import Location, StageSpec
+from pivot_engine.loaded import LoadedStage
+from pivot_engine.observe import Evaluation
+from pivot_engine.repro import Outcome
+from pivot_engine.status import StageStatus, Status
+
+OLD = "5995c853" + "0" * 24
+NEW = "a1b2c3d4" + "0" * 24
+
+
+def evaluated(
+    name: str, decision: Decision, *, upstream: tuple[str, ...] = (), unresolved: tuple[Unresolved, ...] = ()
+) -> StageStatus:
+    spec = StageSpec(name, "p", "", Location("pipeline.py", 1))
+    observation = Observation(Inputs(schema=1), {}, upstream=upstream, unresolved=unresolved)
+    return StageStatus(name, Evaluation(LoadedStage(spec, {}), None, observation, decision))
+
+
+def found(*stages: StageStatus) -> Status:
+    return Status(stages, {stage.evaluation.stage.spec.address: stage.name for stage in stages})
+
+
+def code(key: str, *, old: str | None = OLD, new: str | None = NEW, line: int = 15) -> Change:
+    return Change(Reason.CODE, key, old, new, Location("src/utils.py", line))
+
+
+TRAIN = evaluated("train", Decision(Verdict.RUN, (Reason.CODE,), (code("func:src.utils:normalize"),)))
+CACHED = evaluated("prepare", Decision(Verdict.UP_TO_DATE))
+
+
+def test_the_documented_layout() -> None:
+    assert (
+        render.explanations(found(TRAIN))
+        == """\
+Stage: train
+  Status: WILL RUN
+  Reason: Code dependency changed
+
+  Changes:
+    func:normalize
+      Old: 5995c853
+      New: a1b2c3d4
+      File: src/utils.py:15
+"""
+    )
+
+
+def test_functions_of_one_name_are_told_apart() -> None:
+    changes = (code("func:a:load"), code("func:b:load"), code("func:b:save"))
+
+    assert list(wording.keys(changes).values()) == ["func:a:load", "func:b:load", "func:save"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("func:a.b:f", "func:f"),
+        ("class:m:C.D", "class:C.D"),
+        ("loader:raw", "loader:raw"),
+        ("func::f", "func::f"),
+        ("plain", "plain"),
+    ],
+)
+def test_short_keys(key: str, shown: str) -> None:
+    assert wording.short_key(key) == shown
+
+
+def test_other_changes_name_what_they_are_about() -> None:
+    decision = Decision(
+        Verdict.RUN,
+        (Reason.PARAM, Reason.DEP, Reason.OUT_SPEC, Reason.UPSTREAM),
+        (
+            Change(Reason.PARAM, "rate", "0.1", "0.2"),
+            Change(Reason.DEP, "data.csv", OLD, NEW),
+            Change(Reason.OUT_SPEC, "new.csv", None, '{"cache":true}'),
+        ),
+    )
+    stage = evaluated("train", decision, upstream=("p.prepare",), unresolved=(Unresolved("exec", None),))
+
+    assert (
+        render.explanations(found(stage, CACHED))
+        == """\
+Stage: train
+  Status: WILL RUN
+  Reason: Parameter changed, Input data changed, Output declaration changed, Upstream stage will run
+  Upstream: prepare
+
+  Changes:
+    param:rate
+      Old: 0.1
+      New: 0.2
+    dep:data.csv
+      Old: 5995c853
+      New: a1b2c3d4
+    out:new.csv
+      Old: (none)
+      New: {"cache":true}
+
+  Not tracked:
+    exec
+
+Stage: prepare
+  Status: CACHED
+"""
+    )
+
+
+def test_a_blocked_stage_says_what_is_missing() -> None:
+    decision = Decision(Verdict.BLOCKED, (Reason.DEP_MISSING,), (Change(Reason.DEP_MISSING, "data.csv", None, None),))
+    stage = evaluated("train", decision)
+
+    assert render.status(found(stage)) == (
+        "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: run 'pivot repro'\n"
+    )
+    assert "    dep:data.csv\n      Input missing\n" in render.explanations(found(stage))
+    assert render.dry_run(found(stage)) == "blocked        train  Input missing: data.csv\n"
+
+
+def test_a_stage_behind_a_blocked_one_names_it() -> None:
+    decision = Decision(
+        Verdict.BLOCKED, (Reason.UPSTREAM_BLOCKED,), (Change(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),)
+    )
+
+    assert "Upstream stage cannot run: prepare" in render.status(found(CACHED, evaluated("train", decision)))
+
+
+def test_a_project_without_stages() -> None:
+    nothing = found()
+
+    assert {render.status(nothing), render.dry_run(nothing), render.explanations(nothing)} == {
+        "No stages are registered.\n"
+    }
+    assert render.summary(Outcome()) == "Nothing to do: no stages are registered"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome(cached={"a", "b"}, seconds=0.04), "Everything is up to date: 2 stages cached (0.04s)"),
+        (Outcome(cached={"a"}, ran={"b"}, restored={"c"}, seconds=2), "Done: 1 ran, 1 restored, 1 cached (2.0s)"),
+        (Outcome(failed={"a"}, blocked={"b"}, seconds=61), "Not done: 1 failed, 1 blocked (1m01s)"),
+        (Outcome(torn={"a"}, ran={"b"}, seconds=3661), "Not done: 1 not recorded, 1 ran (1h01m)"),
+    ],
+)
+def test_the_summary_line(outcome: Outcome, line: str) -> None:
+    assert render.summary(outcome) == line
+
+
+def test_json_has_the_documented_fields() -> None:
+    plain = jsonform.status(found(CACHED, TRAIN), explain=True, stages_only=False)
+
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain.keys() == {"stages", "tracked_files", "suggestions"}
+    assert plain["suggestions"] == ["Run 'pivot repro' to update 1 stale stage"]
+    assert plain["stages"][0] == {
+        "name": "prepare",
+        "address": "p.prepare",
+        "status": "cached",
+        "reason": "",
+        "will_run": False,
+        "action": "up_to_date",
+        "reasons": [],
+        "code_changes": [],
+        "param_changes": [],
+        "dep_changes": [],
+        "out_changes": [],
+        "upstream_stale": [],
+        "unresolved": [],
+    }
+    assert plain["stages"][1]["code_changes"] == [
+        {
+            "key": "func:src.utils:normalize",
+            "reason": "Code dependency changed",
+            "old": OLD,
+            "new": NEW,
+            "name": "func:normalize",
+            "file": "src/utils.py",
+            "line": 15,
+        }
+    ]
+
+
+def test_without_explain_json_is_short() -> None:
+    plain = jsonform.status(found(TRAIN), explain=False, stages_only=True)
+
+    assert plain == {
+        "stages": [
+            {
+                "name": "train",
+                "address": "p.train",
+                "status": "stale",
+                "reason": "Code dependency changed: func:normalize",
+            }
+        ],
+        "tracked_files": [],
+        "suggestions": [],
+    }
+
+
+def test_long_lists_are_cut() -> None:
+    assert wording.listed(list("abcde")) == "a, b, c and 2 more"
+    assert wording.listed(list("abc")) == "a, b, c"
