@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 
-from pivot_core import Dep, Out, Pipeline, PivotError
-from pivot_core.errors import DefinitionError
+from pivot_core.annotations import Dep, Out
+from pivot_core.errors import DefinitionError, PivotError
 from pivot_core.loaders import JSON
 from pivot_core.paths import ArtifactPath
-from pivot_core.pipeline import plain_call
+from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.stage import Location, OutSpec, Stage, StageError, StageSpec, base_of
 
 HERE = __file__

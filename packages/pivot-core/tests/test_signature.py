@@ -13,16 +13,17 @@ from types import ModuleType
 
 import pytest
 
-from pivot_core import Dep, Out, Pipeline
+from pivot_core.annotations import Dep, Out
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import CSV, JSON, PathOnly, Text
+from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Stage, StageError
 
 PRELUDE = """\
 import asyncio, contextlib, functools
 from collections.abc import Callable
 from typing import Annotated, Any, NotRequired, ReadOnly, Required, TypedDict, Unpack
-from pivot_core import Dep, Out, Pipeline
+from pivot_core.annotations import Dep, Out
 from pivot_core.loaders import CSV, JSON, PathOnly, Text
 """
 FUTURE = "from __future__ import annotations\n"

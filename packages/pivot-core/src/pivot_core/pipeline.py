@@ -53,8 +53,7 @@ class Pipeline:
         stage_name = name if name is not None else getattr(func, "__name__", "")
         location = _signature.location_of(func)
         if isinstance(func, type) or not callable(func):
-            shown = f"the class {func.__name__}" if isinstance(func, type) else type(func).__name__
-            raise DefinitionError(f"{self!r}: only a function can be registered, not {shown}")
+            raise DefinitionError(f"{self!r}: only a function can be registered, not {_shown(func)}")
         if not _NAME.fullmatch(stage_name):
             raise StageError(
                 stage_name or repr(func),
@@ -88,6 +87,10 @@ class Pipeline:
             StageError: A declared path cannot be an artifact.
         """
         return tuple(stage.spec(self.name, base=base, root=root) for stage in self._stages.values())
+
+
+def _shown(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
 
 
 def plain_call(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
