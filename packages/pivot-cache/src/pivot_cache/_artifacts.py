@@ -33,6 +33,8 @@ def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def fields(value: object, field: str, known: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     """An object with all of the ``known`` keys, save the ``optional`` ones, and no other."""
     record = mapping(value, field)
+    if record.keys() == known:
+        return record
     if not known.issuperset(record):
         raise FieldError(below(field, min(record.keys() - known)), "is not a known field")
     missing = known - optional - record.keys()

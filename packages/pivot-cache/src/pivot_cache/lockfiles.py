@@ -24,7 +24,7 @@ from pathlib import Path
 from pivot_cache import _artifacts, atomic
 from pivot_cache._artifacts import FieldError, below
 from pivot_cache.errors import LockFileError, cannot
-from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.digest import ALGORITHM, canonical_json, is_digest
 from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
 from pivot_core.stage import Location, OutSpec
 
@@ -139,15 +139,27 @@ def _lock(record: Mapping[str, object]) -> StageLock:
     if _artifacts.mapping(top["observed"], "observed"):
         raise _NewerError("observed", "this Pivot does not understand observed entries")
     outs = _artifacts.artifacts(top["outs"], "outs", _out)
-    code = _artifacts.mapping(top["code"], "code")
     inputs = Inputs(
         schema=_artifacts.number(top["schema"], "schema"),
-        code={key: _code_entry(value, below("code", key)) for key, value in code.items()},
+        code=_code_entries(top["code"]),
         params=_artifacts.mapping(top["params"], "params"),
         deps=_artifacts.artifacts(top["deps"], "deps", _dep),
         outs=tuple(OutSpec(path, cache=cache) for path, (_, cache) in sorted(outs.items())),
     )
     return StageLock(inputs, {path: artifact for path, (artifact, _) in outs.items()})
+
+
+def _code_entries(value: object) -> dict[str, CodeEntry]:
+    """The entries of ``code``: most of a lock, so that the usual form is recognised at once."""
+    entries = {}
+    for key, item in _artifacts.mapping(value, "code").items():
+        if isinstance(item, dict) and item.keys() == _CODE:
+            digest, file, line = item["digest"], item["file"], item["line"]
+            if is_digest(digest) and type(file) is str and type(line) is int and line >= 0:
+                entries[key] = CodeEntry(digest, Location(file, line))
+                continue
+        entries[key] = _code_entry(item, below("code", key))
+    return entries
 
 
 def _code_entry(value: object, field: str) -> CodeEntry:
