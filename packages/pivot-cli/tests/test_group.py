@@ -1,13 +1,14 @@
 """The command group without any project: what is imported when, and how errors end."""
 
 import importlib
+import importlib.metadata
 import subprocess
 import sys
 
 import click
 import pytest
 
-from pivot_cli import group
+from pivot_cli import group, version
 from pivot_core.errors import PivotError
 
 
@@ -76,3 +77,8 @@ def test_a_bug_with_debugging_is_a_traceback(
     ends_with(monkeypatch, ZeroDivisionError("division by zero"))
 
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_quick_look_at_the_version_agrees_with_the_standard_library() -> None:
+    assert version.version_line() == f"pivot {importlib.metadata.version('pivot-cli')}"
+    assert version._installed() == version._anywhere()

@@ -112,6 +112,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _refused(error)
     except Exception as error:  # noqa: BLE001  # a bug of ours must not look like one of the user's
         return _bug(error)
     return outcome if isinstance(outcome, int) else 0
@@ -135,6 +137,14 @@ def _tell(error: PivotError) -> None:
     console.error(str(error))
     if error.hint:
         console.hint(error.hint)
+
+
+def _refused(error: OSError) -> int:
+    """The system said no where no module of ours had words of its own for it."""
+    where = f": {error.filename}" if error.filename else ""
+    console.error(f"{error.strerror or error}{where}")
+    console.hint("see to the permissions and the free space there, and repeat the command; nothing was lost")
+    return 3
 
 
 def _bug(error: Exception) -> int:

@@ -93,6 +93,7 @@ def summary(outcome: Outcome) -> str:
             ("failed", outcome.failed),
             ("blocked", outcome.blocked),
             ("not recorded", outcome.torn),
+            ("not started", outcome.unstarted),
             ("ran", outcome.ran),
             ("restored", outcome.restored),
             ("cached", outcome.cached),

@@ -4,13 +4,16 @@ import importlib.machinery
 import os
 import site
 import sysconfig
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import Any
 
 from pivot_core import digest
 
 _OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_engine", "pivot_fingerprint", "pivot_remote_s3")
+_SETTLED_NS = 2_000_000_000
+"""After this time an edit must give a file another signature, on the coarsest of file systems too."""
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -71,14 +74,29 @@ def import_from_source(is_user_code: Callable[[str], bool], seen: dict[str, str]
     loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting
 
 
-def changed(seen: dict[str, str]) -> list[str]:
-    """The noted files whose bytes are no longer those that were imported."""
-    return [file for file, known in seen.items() if _digest(file) != known]
+class Changes:
+    """Tells which of the noted files no longer have the bytes that were imported; reads only what may have changed."""
 
+    def __init__(self, seen: Mapping[str, str]) -> None:
+        """Watch the files of ``seen``, whose values are the digests of what was imported."""
+        self._seen = seen
+        self._verified: dict[str, tuple[int, ...]] = {}
 
-def _digest(file: str) -> str | None:
-    try:
-        with open(file, "rb") as source:  # in step with the import system, which knows only texts
-            return digest.of_bytes(source.read())
-    except OSError:
-        return None
+    def find(self) -> list[str]:
+        """The files that are now different, or gone."""
+        return [file for file, known in self._seen.items() if self._changed(file, known)]
+
+    def _changed(self, file: str, known: str) -> bool:
+        try:
+            status = os.stat(file)
+            signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            if self._verified.get(file) == signature:
+                return False
+            now = time.time_ns()
+            with open(file, "rb") as source:
+                same = digest.of_bytes(source.read()) == known
+        except OSError:
+            return True
+        if same and status.st_ctime_ns + _SETTLED_NS < now:
+            self._verified[file] = signature
+        return not same

@@ -111,8 +111,9 @@ def _redirect(log: str) -> None:
     os.close(nothing)
     os.close(output)
     # What the host's own buffers held at the fork is the host's to print.
-    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    # Line by line, so that a crash loses nothing of what led to it.
+    sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _finish_threads() -> None:

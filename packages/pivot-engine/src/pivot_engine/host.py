@@ -129,7 +129,7 @@ class Host:
             return {"event": "refused", "message": str(told), "hint": error.hint}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
             return {"event": "broken", **_import_failure(error, file, root)}
-        if _sources.changed(self._sources):
+        if _sources.Changes(self._sources).find():
             return {"event": "moved"}
         return {"event": "loaded", **to_plain(Loaded(SCHEMA, tuple(stages), self._sources))}
 

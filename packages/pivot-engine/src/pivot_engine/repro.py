@@ -43,7 +43,18 @@ class Options:
 
 @attrs.define
 class Outcome:
-    """What became of each stage, as addresses."""
+    """What became of each stage, as addresses; each is in one of the sets.
+
+    Attributes:
+        cached: Nothing had to be done.
+        restored: Its outs came from the cache.
+        ran: It ran, and was recorded.
+        torn: It ran, but something it rests on changed meanwhile, so it was not recorded.
+        failed: It ended badly, or an input is missing.
+        blocked: It rests on one that failed.
+        unstarted: It could have run, but the run ended early.
+        seconds: How long the whole run took.
+    """
 
     cached: set[str] = attrs.field(factory=set)
     restored: set[str] = attrs.field(factory=set)
@@ -51,12 +62,13 @@ class Outcome:
     torn: set[str] = attrs.field(factory=set)
     failed: set[str] = attrs.field(factory=set)
     blocked: set[str] = attrs.field(factory=set)
+    unstarted: set[str] = attrs.field(factory=set)
     seconds: float = 0.0
 
     @property
     def complete(self) -> bool:
         """Every stage is now as its code and inputs want it."""
-        return not (self.failed or self.blocked or self.torn)
+        return not (self.failed or self.blocked or self.unstarted or self.torn)
 
 
 def repro(
@@ -243,7 +255,7 @@ class Run:
             self._outcome.blocked.add(blocked)
             self._report(events.StageBlocked(blocked, address))
         if not self._options.keep_going:
-            self._outcome.blocked.update(self._plan.stop())
+            self._outcome.unstarted.update(self._plan.stop())
 
     def _put_back(self, address: str) -> None:
         """A stage that did not succeed changes nothing: its outs are again what they were."""

@@ -13,7 +13,7 @@ class CodeWatch:
         """Watch what ``loaded`` was made from."""
         self._project = project
         self._loaded = {stage.spec.address: stage for stage in loaded.stages}
-        self._sources = dict(loaded.sources)
+        self._changes = _sources.Changes(loaded.sources)
         self._now = self._loaded
 
     def moved(self, address: str) -> tuple[str, ...]:
@@ -21,14 +21,14 @@ class CodeWatch:
 
         An edit that changes no fingerprint, such as a comment, is no move.
         """
-        edited = _sources.changed(self._sources)
+        edited = self._changes.find()
         if edited:
             try:
                 loaded, host = hosting.load(self._project.root, self._project.pipeline_file(), quiet=True)
             except PivotError:
                 return tuple(edited)
             host.close()
-            self._sources = dict(loaded.sources)
+            self._changes = _sources.Changes(loaded.sources)
             self._now = {stage.spec.address: stage for stage in loaded.stages}
         before, now = self._loaded[address], self._now.get(address)
         if now is before:
