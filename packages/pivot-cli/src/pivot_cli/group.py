@@ -101,22 +101,28 @@ def run(arguments: list[str]) -> int:
     """Parse and run; every way to end becomes an exit code."""
     try:
         outcome: Any = cli.main(arguments, prog_name="pivot", standalone_mode=False)
-    except click.ClickException as error:
-        return _misused(error)
-    except (click.Abort, KeyboardInterrupt):
-        console.error("interrupted")
-        return INTERRUPTED
-    except PivotError as error:
-        _tell(error)
-        return error.exit_code
-    except BrokenPipeError:
+    except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        return _refused(error)
-    except Exception as error:  # noqa: BLE001  # a bug of ours must not look like one of the user's
-        return _bug(error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code
+        return _ended(error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _ended(error: BaseException) -> int:
+    match error:
+        case click.ClickException():
+            code = _misused(error)
+        case click.Abort() | KeyboardInterrupt():
+            console.error("interrupted")
+            code = INTERRUPTED
+        case PivotError():
+            code = _told(error)
+        case OSError():
+            code = _refused(error)
+        case _:
+            code = _bug(error)
+    return code
 
 
 def _misused(error: click.ClickException) -> int:
@@ -130,13 +136,14 @@ def _misused(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def _tell(error: PivotError) -> None:
+def _told(error: PivotError) -> int:
     shown = getattr(error, "traceback", "")
     if shown:
         console.text(shown)
     console.error(str(error))
     if error.hint:
         console.hint(error.hint)
+    return error.exit_code
 
 
 def _refused(error: OSError) -> int:
@@ -147,7 +154,7 @@ def _refused(error: OSError) -> int:
     return 3
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: BaseException) -> int:
     if os.environ.get("PIVOT_DEBUG"):
         console.text("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
