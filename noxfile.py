@@ -32,9 +32,9 @@ XDIST = ("-n", "auto", "--maxprocesses", "8")
 COVERAGE = {
     "pivot-core": 100,
     "pivot-fingerprint": 100,
-    "pivot-cache": 90,
-    "pivot-engine": 70,
-    "pivot-cli": 70,
+    "pivot-cache": 95,
+    "pivot-engine": 60,
+    "pivot-cli": 60,
 }
 
 
