@@ -4,7 +4,7 @@ import importlib
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Take]:
+def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Take:
     """The manifest of `pipeline.stage` in a project that is written, imported afresh and forgotten again."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)

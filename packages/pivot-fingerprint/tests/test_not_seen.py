@@ -2,7 +2,11 @@
 
 # ruff: noqa: E501, Q000 - a row of the table is a line, as written
 
+from collections.abc import Callable
+
 import pytest
+
+from pivot_fingerprint import Manifest
 
 BASE = '''
 """A pipeline."""
@@ -112,7 +116,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("title", EDITS)
-def test_an_edit_is_not_seen(title, take):
+def test_an_edit_is_not_seen(title: str, take: Callable[..., Manifest]) -> None:
     old, new = EDITS[title]
     assert old in BASE
     before, after = take(BASE), take(BASE.replace(old, new, 1))
@@ -121,7 +125,7 @@ def test_an_edit_is_not_seen(title, take):
     assert [entry.digest for entry in before.values()] == [entry.digest for entry in after.values()]
 
 
-def test_the_base_is_followed_in_full(take):
+def test_the_base_is_followed_in_full(take: Callable[..., Manifest]) -> None:
     manifest = take(BASE)
 
     assert list(manifest) == [

@@ -2,11 +2,12 @@
 
 # ruff: noqa: E501 - a row of the table is a line, as written
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from pivot_fingerprint import diff
+from pivot_fingerprint import Manifest, diff
 
 
 class Edit(NamedTuple):
@@ -332,7 +333,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.title)
-def test_an_edit_is_seen(edit, take):
+def test_an_edit_is_seen(edit: Edit, take: Callable[..., Manifest]) -> None:
     assert edit.project.count(edit.old) == 1
     old, new = take(edit.project), take(edit.project.replace(edit.old, edit.new))
 

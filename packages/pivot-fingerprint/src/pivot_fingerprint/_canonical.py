@@ -2,10 +2,11 @@
 
 import ast
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from xxhash import xxh3_128_digest
 
+from pivot_fingerprint._form import Form, Issue, Ref, scalar
 from pivot_fingerprint._scopes import (
     COMPREHENSIONS,
     Import,
@@ -28,32 +29,6 @@ _UNBOUND = frozenset({"__class__", "__debug__"})
 type Item = str | ast.AST | Scope | None  # text as it stands, a node to expand, a scope to come back to
 
 
-class Ref(NamedTuple):
-    """A name used: a global, or what an import inside the code binds; and the attributes taken from it."""
-
-    root: str | Import
-    attrs: tuple[str, ...]
-    line: int
-    weak: bool = False  # may well be unbound
-
-
-class Issue(NamedTuple):
-    """Something in the code that cannot be followed."""
-
-    line: int
-    reason: str
-
-
-class Form(NamedTuple):
-    """The canonical form of one piece of code."""
-
-    digest: bytes
-    docs: bytes  # the docstrings, which count only where some code reads them
-    refs: tuple[Ref, ...]
-    issues: tuple[Issue, ...]
-    reads_docs: bool
-
-
 def canonical(nodes: Iterable[ast.AST]) -> Form:
     """The form of these statements or expressions, which stand at the top of a module."""
     writer = _Writer()
@@ -68,22 +43,6 @@ def is_silent(node: ast.AST) -> bool:
     if type(node) is ast.AnnAssign:
         return node.value is None
     return type(node) is ast.Pass
-
-
-def scalar(value: Any) -> str:
-    """A constant by type and value, in text that no version of Python spells differently."""
-    kind = type(value)
-    if kind is str:
-        return f"s{len(value)}:{value}"
-    if kind is bytes:
-        return f"b{value.hex()};"
-    if kind is float:
-        return "fnan;" if value != value else f"f{value.hex()};"  # noqa: PLR0124 - NaN alone differs from itself
-    if kind is complex:
-        return f"c{scalar(value.real)}{scalar(value.imag)}"
-    if kind is int:
-        return f"i{value:x};"
-    return f"{value};"  # True, False, None, Ellipsis
 
 
 class _Writer:

@@ -9,8 +9,8 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._canonical import Form
 from pivot_fingerprint._drafts import CodeTask, Drafts
+from pivot_fingerprint._form import Form
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._optout import OptOut, opt_out
 from pivot_fingerprint._scopes import Scope
@@ -84,15 +84,13 @@ class Describer:
         if mark is not None:
             return Parts(self._opted_out(function, module, mark))
         code = function.__code__
-        file = code.co_filename
-        if not os.path.exists(file):
+        file = self._modules.file_of(code.co_filename, module)
+        if file is None:
             if not module.is_user:
                 return self._library(function)
-            if not file.startswith("<"):  # compiled elsewhere, as from a moved .pyc
-                file = module.file or file
         elif not self._modules.is_user_code(file):
             return self._library(function)
-        source = read(file) if file.endswith((".py", ".pyw")) else None
+        source = read(file) if file is not None and file.endswith((".py", ".pyw")) else None
         found = source.locate(code) if source is not None else None
         if source is None or found is None:
             return self._sourceless(function, module)

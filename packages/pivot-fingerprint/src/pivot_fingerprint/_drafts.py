@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._canonical import Form
+from pivot_fingerprint._form import Form
 from pivot_fingerprint._manifest import Entry, Manifest, Unresolved
 from pivot_fingerprint._modules import Module
 from pivot_fingerprint._source import Definition, SourceFile

@@ -60,6 +60,7 @@ class Modules:
         self._bases = [os.path.abspath(root), os.path.realpath(root)] if root is not None else []
         self._by_namespace: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
+        self._files: dict[tuple[str, str | None], str | None] = {}
 
     def of(self, module: ModuleType) -> Module:
         """An imported module."""
@@ -90,6 +91,25 @@ class Modules:
                 module = Module(name, file, package, None, is_user=user, shown=self.show(file, name))
             self._static[name] = module
         return self._static[name]
+
+    def file_of(self, filename: str, module: Module) -> str | None:
+        """The file that a code object names, spelled as its module's file is; None if there is none.
+
+        Code that was compiled elsewhere, as from a moved `.pyc`, belongs to its module's file.
+        """
+        key = (filename, module.file)
+        if key not in self._files:
+            file: str | None = os.path.abspath(filename)
+            if filename.startswith("<"):
+                file = None
+            elif module.file is not None and file != module.file:
+                moved = not os.path.exists(filename)
+                if moved or os.path.realpath(filename) == os.path.realpath(module.file):
+                    file = module.file
+            elif not os.path.exists(filename):
+                file = None
+            self._files[key] = file
+        return self._files[key]
 
     def show(self, file: str | None, module: str) -> str | None:
         """A file as entries name it: relative to the root, else to the directory it was imported from."""
@@ -145,7 +165,7 @@ class Modules:
         if parent:
             live = sys.modules.get(parent)
             if live is not None:
-                path = list(getattr(live, "__path__", ()))
+                path = list(vars(live).get("__path__", ()))  # not getattr: it may run a `__getattr__`
             else:
                 spec = self._spec(parent)
                 path = list(spec.submodule_search_locations or ()) if spec is not None else []

@@ -126,7 +126,7 @@ def _listed(part: object) -> object:
 def _by_module(value: Any, kind: type) -> Parts | None:  # noqa: PLR0911 - a table in the shape of a function
     """Types of modules that may well not be imported: known by name, so that nothing is imported for them."""
     module = kind.__module__.partition(".")[0]
-    if module == "pathlib":
+    if module == "pathlib" and isinstance(value, sys.modules["pathlib"].PurePath):
         concrete = isinstance(value, sys.modules["pathlib"].Path)
         return Parts("path", (concrete, fspath(value)))
     if module == "uuid" and kind.__qualname__ == "UUID":

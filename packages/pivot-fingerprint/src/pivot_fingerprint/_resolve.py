@@ -4,9 +4,10 @@ import builtins
 import sys
 from types import FunctionType, ModuleType
 
-from pivot_fingerprint._canonical import Form, Ref, canonical
+from pivot_fingerprint._canonical import canonical
 from pivot_fingerprint._code import Describer
 from pivot_fingerprint._drafts import CodeTask, Drafts, ValueTask
+from pivot_fingerprint._form import Form, Ref
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import, imports
 from pivot_fingerprint._source import SourceFile

@@ -2,13 +2,15 @@
 
 import ast
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from types import CodeType
 from typing import NamedTuple
 
 from xxhash import xxh3_128_digest
 
-from pivot_fingerprint._canonical import Form, canonical
+from pivot_fingerprint._canonical import canonical
+from pivot_fingerprint._form import Form
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 type Node = Definition | ast.Lambda
@@ -43,6 +45,8 @@ class SourceFile:
                 self.stars.append(statement)
             for name in _bound(statement):
                 self.bindings.setdefault(name, []).append(statement)
+        self._sorted = sorted(self.tops, key=first_line)
+        self._starts = [first_line(top) for top in self._sorted]
 
     def form(self, node: ast.AST) -> Form:
         """The canonical form of a node of this file, written once."""
@@ -71,8 +75,9 @@ class SourceFile:
         return places[0] if places else None
 
     def _locate(self, line: int, name: str) -> list[Place]:
-        for top in self.tops:
-            if first_line(top) <= line <= (top.end_lineno or 0):
+        at = bisect_right(self._starts, line) - 1
+        for top in self._sorted[at : at + 1] if at >= 0 else ():
+            if line <= (top.end_lineno or 0):
                 return [
                     Place(top, number, node)
                     for number, node in enumerate(self.inner(top))

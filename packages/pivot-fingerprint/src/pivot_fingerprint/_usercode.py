@@ -25,13 +25,14 @@ def default_is_user_code(filename: str) -> bool:
 
 
 def remembered(predicate: Predicate) -> Predicate:
-    """The same predicate, asked once per file."""
+    """The same predicate, asked once per file; this package itself never counts as user code."""
     known: dict[str, bool] = {}
+    own = os.path.join(os.path.dirname(__file__), "")
 
     def ask(filename: str) -> bool:
         answer = known.get(filename)
         if answer is None:
-            answer = known[filename] = bool(predicate(filename))
+            answer = known[filename] = not filename.startswith(own) and bool(predicate(filename))
         return answer
 
     return ask

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._canonical import scalar
+from pivot_fingerprint._form import scalar
 
 _SCALARS = frozenset({int, float, complex, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)})
 _INLINE = 48  # shorter tokens stand as they are, longer ones as their digest
@@ -72,8 +72,11 @@ class Encoder:
                 stack.pop()
                 token = _closed(frame)
                 if frame.low >= frame.index:
-                    for identity in [each for each, index in seen.items() if index >= frame.index]:
-                        del seen[identity]
+                    while seen:  # in the order of their indices
+                        identity, index = seen.popitem()
+                        if index < frame.index:
+                            seen[identity] = index
+                            break
                     done[frame.identity] = token
                 elif stack:
                     stack[-1].low = min(stack[-1].low, frame.low)

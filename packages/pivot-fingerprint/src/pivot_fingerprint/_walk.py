@@ -3,6 +3,7 @@
 import os
 import types
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts
 from pivot_fingerprint._errors import NotCallableError
@@ -11,7 +12,9 @@ from pivot_fingerprint._modules import Modules
 from pivot_fingerprint._plain import take_apart
 from pivot_fingerprint._resolve import Resolver
 from pivot_fingerprint._usercode import default_is_user_code, remembered
-from pivot_fingerprint._values import Encoder, Parts
+from pivot_fingerprint._values import Encoder, Parts, UnencodableError
+
+_WRAPPERS = 1000
 
 
 def fingerprint(
@@ -67,14 +70,7 @@ class _Walk:
 
     def start(self, func: Callable[..., object]) -> None:
         """Queue the function itself: a plain one is its own entry, others have an entry that holds them."""
-        inner: object = func
-        while not isinstance(inner, types.FunctionType | type):
-            step = getattr(inner, "__wrapped__", None) or getattr(inner, "__func__", None)
-            step = step or getattr(inner, "func", None)
-            if not callable(step):
-                inner = inner if hasattr(inner, "__globals__") else type(inner)
-                break
-            inner = step
+        inner = _innermost(func)
         file = line = None
         if isinstance(inner, types.FunctionType):
             module = self._modules.of_namespace(inner.__globals__)
@@ -112,7 +108,28 @@ class _Walk:
         draft.lines.append(f"{label} {self._encoder.encode(value)}")
 
     def _take_apart(self, value: object) -> Parts:
-        code = self._code.describe(value)
-        if code is not None:
-            return code
-        return take_apart(value, owned=self._code.owns(type(value)))
+        try:
+            code = self._code.describe(value)
+            if code is not None:
+                return code
+            return take_apart(value, owned=self._code.owns(type(value)))
+        except UnencodableError:
+            raise
+        except Exception as error:  # whatever a user's or a library's object does when it is looked at
+            kind = type(value)
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            raise UnencodableError(f"a value of type {name} cannot be looked at: {type(error).__name__}") from error
+
+
+def _innermost(func: object) -> object:
+    """The function or class behind wrappers, partials and methods: it gives the entry its name and place."""
+    for _ in range(_WRAPPERS):
+        if isinstance(func, types.FunctionType | type):
+            return func
+        if isinstance(func, partial):
+            func = func.func
+        elif isinstance(func, types.MethodType):
+            func = func.__func__
+        else:
+            func = getattr(func, "__dict__", {}).get("__wrapped__") or type(func)
+    return type(func)

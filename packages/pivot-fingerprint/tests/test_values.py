@@ -1,0 +1,253 @@
+"""The encoder of values: equal if and only if type and content are, in every process."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pivot_fingerprint import Manifest, fingerprint, register_encoder
+
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.load_profile("quick")
+
+
+def anchor() -> None:
+    pass
+
+
+def manifest_of(value: object) -> Manifest:
+    return fingerprint(anchor, is_user_code=lambda file: file == __file__, values={"value": value})
+
+
+def digest(value: object) -> str:
+    return manifest_of(value)["value"].digest
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(alphabet="ab\0é\ud800 ;:<>", max_size=4)
+    | st.binary(max_size=4)
+)
+hashables = st.recursive(leaves, lambda inner: st.tuples(inner, inner) | st.frozensets(inner), max_leaves=4)
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.tuples(inner, inner)
+        | st.sets(hashables, max_size=3)
+        | st.dictionaries(hashables, inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def same(one: object, two: object) -> bool:  # noqa: PLR0911 - one line per kind
+    """Equality by type and content, spelled out the slow way."""
+    if type(one) is not type(two):
+        return False
+    if isinstance(one, float) and isinstance(two, float):
+        return one.hex() == two.hex()
+    if isinstance(one, complex) and isinstance(two, complex):
+        return same((one.real, one.imag), (two.real, two.imag))
+    if isinstance(one, list | tuple) and isinstance(two, list | tuple):
+        return len(one) == len(two) and all(map(same, one, two))
+    if isinstance(one, dict) and isinstance(two, dict):
+        return same(list(one.items()), list(two.items()))
+    if isinstance(one, set | frozenset) and isinstance(two, set | frozenset):
+        return len(one) == len(two) and all(any(same(each, other) for other in two) for each in one)
+    return one == two
+
+
+@given(values, values)
+def test_equal_digests_mean_equal_values(one: object, two: object) -> None:
+    assert same(one, two) == (digest(one) == digest(two))
+
+
+@given(values)
+def test_one_level_more_is_another_value(value: object) -> None:
+    assert digest(value) != digest([value]) != digest((value,))
+
+
+@given(st.lists(hashables, max_size=6))
+def test_the_order_in_which_a_set_was_filled_does_not_count(items: list[object]) -> None:
+    kept: list[object] = []
+    for item in items:
+        if item not in kept:
+            kept.append(item)
+
+    backwards = list(reversed(kept))
+    assert digest(set(kept)) == digest(set(backwards))
+
+
+def test_sharing_does_not_count() -> None:
+    shared = [1]
+
+    assert digest([shared, shared]) == digest([[1], [1]])
+
+
+def test_shared_values_are_encoded_once() -> None:
+    value: list[object] = []
+    for _ in range(200):
+        value = [value, value]
+
+    assert digest(value) == digest(value)
+
+
+def test_cycles_end_and_count_by_their_shape() -> None:
+    def ring(length: int) -> list[object]:
+        first: list[object] = [length]
+        last = first
+        for _ in range(length):
+            last.append([length])
+            last = last[-1]  # type: ignore[assignment]
+        last.append(first)
+        return first
+
+    assert digest(ring(3)) == digest(ring(3))
+    assert digest(ring(3)) != digest(ring(4))
+
+
+def test_a_web_of_objects_is_linear() -> None:
+    class Node:
+        def __init__(self) -> None:
+            self.near: list[Node] = []
+
+    nodes = [Node() for _ in range(60)]
+    for node in nodes:
+        node.near = nodes
+
+    assert len(digest(nodes)) == 32
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}, lambda value: (value,)])
+def test_no_nesting_is_too_deep(wrap: Callable[[object], object]) -> None:
+    def deep(value: object) -> object:
+        for _ in range(10_000):
+            value = wrap(value)
+        return value
+
+    assert digest(deep(1)) == digest(deep(1))
+    assert digest(deep(1)) != digest(deep(2))
+
+
+def test_chains_of_closures_and_partials_are_not_too_deep() -> None:
+    def wrap(f: object) -> Callable[..., object]:
+        return lambda: f
+
+    def deep(innermost: object) -> object:
+        f = innermost
+        for _ in range(3_000):
+            f = partial(wrap(f), 1)
+        return f
+
+    assert digest(deep(1)) != digest(deep(2))
+
+
+def test_nan_equals_itself_and_zeros_differ() -> None:
+    assert digest(float("nan")) == digest(-float("nan"))
+    assert digest(0.0) != digest(-0.0)
+
+
+def test_all_processes_agree() -> None:
+    """Two hash seeds, compared byte by byte."""
+    script = (
+        "from pivot_fingerprint import fingerprint\n"
+        "import enum, datetime\n"
+        "def anchor(): pass\n"
+        "value = [{'a', 'b', (1, 'c'), frozenset({'x', 'y'})}, {'k': {1, 2, 'z'}}, datetime.date(2020, 1, 1)]\n"
+        "print(fingerprint(anchor, values={'v': value})['v'].digest)\n"
+    )
+    seen = set()
+    for seed in ("0", "1", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        seen.add(run.stdout)
+
+    assert len(seen) == 1
+
+
+def test_an_unencodable_value_is_named() -> None:
+    manifest = manifest_of([1, threading.Lock()])
+
+    assert [(edge.key, edge.reason) for edge in manifest.unresolved] == [
+        ("value", "a value of type _thread.lock has no canonical form")
+    ]
+
+
+def test_what_surrounds_an_unencodable_value_still_counts() -> None:
+    assert digest([1, threading.Lock()]) != digest([2, threading.Lock()])
+
+
+def test_a_library_object_with_unencodable_state_counts_by_its_class() -> None:
+    event = threading.Event()
+    event.set()
+
+    assert digest(event) == digest(threading.Event())
+    assert len(manifest_of(event).unresolved) == 1
+
+
+@pytest.mark.parametrize("value", [(x for x in "ab"), open(os.devnull), sys.stdout, iter([]).__next__])  # noqa: SIM115
+def test_nothing_raises(value: object) -> None:
+    assert len(digest(value)) == 32
+
+
+def test_an_object_that_resists_is_named() -> None:
+    class Resists:
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+            raise RuntimeError("no")
+
+    reasons = [edge.reason for edge in manifest_of(Resists()).unresolved]
+
+    assert len(reasons) == 1
+    assert "cannot be looked at: RuntimeError" in reasons[0]
+
+
+def test_an_encoder_of_the_users_own() -> None:
+    class Token:
+        def __init__(self, name: str) -> None:
+            self.name = name
+            self.lock = threading.Lock()
+
+    register_encoder(Token, lambda token: token.name)
+
+    assert digest(Token("a")) == digest(Token("a"))
+    assert digest(Token("a")) != digest(Token("b"))
+    assert manifest_of(Token("a")).unresolved == ()
+
+
+def test_an_encoder_that_fails_is_named() -> None:
+    class Broken:
+        pass
+
+    register_encoder(Broken, lambda _value: 1 // 0)
+
+    assert "the encoder of" in manifest_of(Broken()).unresolved[0].reason
+
+
+def test_register_encoder_wants_a_class() -> None:
+    with pytest.raises(TypeError):
+        register_encoder("int", str)  # type: ignore[arg-type]
+
+
+def test_places_below_the_root_are_the_same_in_every_checkout(tmp_path: Path) -> None:
+    def at(root: Path) -> str:
+        value = [root / "data", str(root / "data"), root]
+        return fingerprint(anchor, root=root, values={"v": value})["v"].digest
+
+    assert at(tmp_path / "one") == at(tmp_path / "two")
+    assert at(tmp_path / "one") != fingerprint(anchor, values={"v": [tmp_path]})["v"].digest
