@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from pivot_cache import ArtifactError, StatCache, statcache
+from pivot_cache import ArtifactError, ObjectStore, StatCache, statcache
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -34,6 +34,11 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "data"
     path.write_bytes(b"one")
     return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "objects")
 
 
 @pytest.fixture
@@ -110,7 +115,7 @@ def test_a_file_is_remembered_only_a_step_after_its_last_change(
 def test_whole_seconds_need_a_longer_wait(age_ns: int, settled: bool) -> None:
     status = os.stat_result([0] * 10, {"st_ctime_ns": 5_000_000_000})
 
-    assert statcache._settled(status, 5_000_000_000 + age_ns) == settled
+    assert (statcache._settles_at(status) <= 5_000_000_000 + age_ns) == settled
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
@@ -371,3 +376,29 @@ for step in range(10):
         for number in range(40):
             assert cache.artifact(tmp_path / f"file{number}") == of(b"%d" % number)
     assert hashed == []
+
+
+def test_a_large_new_file_is_read_once_when_it_is_stored(
+    database: Path, tmp_path: Path, hashed: list[int], store: ObjectStore
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(bytes(1 << 20))
+    with StatCache(database) as cache:
+        stored = cache.storing(path, store.put)
+    with StatCache(database) as cache:
+        assert cache.artifact(path) == stored
+
+    assert len(hashed) == 1
+
+
+def test_a_file_that_changes_while_it_is_stored_is_not_remembered(
+    database: Path, path: Path, store: ObjectStore
+) -> None:
+    def put_and_edit(file: Path) -> Artifact:
+        artifact = store.put(file)
+        file.write_bytes(b"two")
+        return artifact
+
+    with StatCache(database, clock=in_an_hour) as cache:
+        assert cache.storing(path, put_and_edit) == of(b"one")
+        assert cache.artifact(path) == of(b"two")

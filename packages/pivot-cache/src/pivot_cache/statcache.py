@@ -36,6 +36,8 @@ _COARSE_STEP_NS = 2 * _SECOND_NS
 _FLUSHED_NS = 120 * _SECOND_NS
 """By then every kernel has begun, and finished, to write a changed file to the disk."""
 
+_LARGE = 1 << 20
+"""From this size on, in bytes, hashing a file twice costs more than waiting for the clock."""
 _CREATE = "CREATE TABLE files (path BLOB PRIMARY KEY, signature TEXT, digest TEXT, seal TEXT) WITHOUT ROWID"
 _DAMAGED = frozenset({1, 11, 26})
 """SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
@@ -104,6 +106,20 @@ class StatCache:
         except FileNotFoundError:
             return None
 
+    def storing(self, path: Path, put: Callable[[Path], Artifact]) -> Artifact:
+        """What ``put`` returns for the file that it reads, remembered as its content: the file is read only once.
+
+        A large file that has just been written is first left alone until the clock of the file system has moved on:
+        less than 20 ms, or 2 s where that clock keeps whole seconds.
+        """
+        status = path.stat()
+        if status.st_size >= _LARGE:
+            time.sleep(max(0, _settles_at(status) - self._clock()) / _SECOND_NS)
+        began = self._clock()
+        artifact = put(path)
+        self._learn(os.fsencode(path), artifact.digest, status, path.stat(), began)
+        return artifact
+
     def flush(self) -> None:
         """Write what is new; never fails, at worst nothing is remembered."""
         with self._guard:
@@ -124,12 +140,15 @@ class StatCache:
         with opened(path) as (descriptor, status), reading(path):
             began = self._clock()
             hashed = hash_descriptor(descriptor, status.st_size)
-            signature = _signature(status)
-            if _settled(status, began) and signature == _signature(os.fstat(descriptor)):
-                flushed = status.st_ctime_ns + _FLUSHED_NS <= began
-                with self._guard:
-                    self._new[key] = signature if flushed else self._until_restart(signature), hashed.digest
+            self._learn(key, hashed.digest, status, os.fstat(descriptor), began)
         return _artifact(hashed.digest, hashed.size, status)
+
+    def _learn(self, key: bytes, digest: str, before: os.stat_result, after: os.stat_result, began: int) -> None:
+        signature = _signature(before)
+        if _settles_at(before) <= began and signature == _signature(after):
+            flushed = before.st_ctime_ns + _FLUSHED_NS <= began
+            with self._guard:
+                self._new[key] = signature if flushed else self._until_restart(signature), digest
 
     def _remembered(self, key: bytes, signature: str) -> str | None:
         with self._guard:
@@ -225,10 +244,10 @@ def _signature(status: os.stat_result) -> str:
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def _settled(status: os.stat_result, now: int) -> bool:
-    """Whether any later change must give the file another signature."""
+def _settles_at(status: os.stat_result) -> int:
+    """From when on any later change must give the file another signature."""
     coarse = status.st_ctime_ns % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
-    return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS) <= now
+    return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS)
 
 
 def _seal(key: bytes, signature: str, digest: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_cache import checkout, lockfiles
+from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
@@ -146,6 +147,13 @@ class Run:
                 self._end(self._executor.wait())
 
     def _begin(self, address: str) -> None:
+        try:
+            self._act(address)
+        except (CorruptObjectError, MissingObjectError):
+            # The store no longer claims to have that object, so the decision is another one now.
+            self._act(address)
+
+    def _act(self, address: str) -> None:
         began = time.monotonic()
         observation = self._observe(address)
         lock = self._session.lock(address)
@@ -200,12 +208,15 @@ class Run:
             self._report(events.StageTorn(address, finished.seconds, moved))
             self._failed(address)
             return
-        outs = {path: self._session.store.put(self._layout.artifact(path)) for path in observation.outs}
+        outs = {path: self._store(path) for path in observation.outs}
         self._session.runs.put(RunRecord(observation.inputs.key(), outs))
         self._commit(address, observation, outs)
         self._outcome.ran.add(address)
         self._report(events.StageRan(address, decision, finished.seconds))
         self._plan.done(address)
+
+    def _store(self, path: ArtifactPath) -> Artifact:
+        return self._session.files.storing(self._layout.artifact(path), self._session.store.put)
 
     def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
         """What the stage rests on that is no longer as it was when the stage started."""
@@ -227,7 +238,7 @@ class Run:
         store = self._session.store
         for path, artifact in outs.items():
             if artifact is not None and not store.has(artifact.digest):
-                kept = store.put(self._layout.artifact(path))
+                kept = self._store(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.FileKept(path, str(shown)))
 
