@@ -145,8 +145,8 @@ def test_a_project_without_stages() -> None:
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
-        (Outcome(cached={"a", "b"}, seconds=0.04), "Everything is up to date: 2 stages cached (0.04s)"),
-        (Outcome(cached={"a"}, ran={"b"}, restored={"c"}, seconds=2), "Done: 1 ran, 1 restored, 1 cached (2.0s)"),
+        (Outcome(cached={"a", "b"}, seconds=0.04), "Everything is up to date: 2 stages cached (40ms)"),
+        (Outcome(cached={"a"}, ran={"b"}, restored={"c"}, seconds=0.5), "Done: 1 ran, 1 restored, 1 cached (0.50s)"),
         (Outcome(failed={"a"}, blocked={"b"}, seconds=61), "Not done: 1 failed, 1 blocked (1m01s)"),
         (Outcome(torn={"a"}, ran={"b"}, seconds=3661), "Not done: 1 not recorded, 1 ran (1h01m)"),
     ],

@@ -85,7 +85,9 @@ def action(verdict: Verdict) -> str:
 
 
 def seconds(duration: float) -> str:
-    """``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
+    """``4ms``, ``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
+    if duration < 0.1:  # noqa: PLR2004
+        return f"{duration * 1000:.0f}ms"
     if duration < 1:
         return f"{duration:.2f}s"
     if duration < 60:  # noqa: PLR2004

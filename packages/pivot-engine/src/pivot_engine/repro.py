@@ -147,11 +147,13 @@ class Run:
                 self._end(self._executor.wait())
 
     def _begin(self, address: str) -> None:
-        try:
-            self._act(address)
-        except (CorruptObjectError, MissingObjectError):
-            # The store no longer claims to have that object, so the decision is another one now.
-            self._act(address)
+        for _ in self._session.stages[address].spec.outs:
+            try:
+                self._act(address)
+            except (CorruptObjectError, MissingObjectError):
+                continue  # the store no longer claims to have that object, so the decision is another one now
+            return
+        self._act(address)
 
     def _act(self, address: str) -> None:
         began = time.monotonic()
