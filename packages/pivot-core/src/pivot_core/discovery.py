@@ -55,7 +55,9 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
     """Import a ``pipeline.py`` as the module ``pipeline`` and return its pipelines.
 
     The file's directory, then the root, come first on ``sys.path``, so that modules beside
-    the file and packages in the root can be imported. What the import raises is passed on.
+    the file and packages in the root can be imported; they stay there. What the import
+    raises is passed on, and leaves no half-made module behind. A process should import the
+    pipelines of one directory only: modules of one name beside two of them are one module.
 
     Raises:
         DiscoveryError: The module defines no `Pipeline`.
@@ -68,8 +70,15 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
     if spec is None or spec.loader is None:
         raise DiscoveryError(f"{file} cannot be imported")
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(MODULE_NAME)
     sys.modules[MODULE_NAME] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(MODULE_NAME, None)
+        if before is not None:
+            sys.modules[MODULE_NAME] = before
+        raise
     pipelines: list[Pipeline] = []
     for value in vars(module).values():
         if isinstance(value, Pipeline) and value not in pipelines:

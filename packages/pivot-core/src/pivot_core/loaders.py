@@ -1,5 +1,6 @@
 """Loaders: how a file becomes a Python value (Reader) and a value a file (Writer)."""
 
+import collections
 import json
 import os
 import pathlib
@@ -77,13 +78,22 @@ class Text:
         return path.read_bytes().decode(self.encoding)
 
     def save(self, value: str, path: pathlib.Path) -> None:
-        """Write ``value``, encoded."""
+        """Write ``value``, encoded.
+
+        Raises:
+            LoaderError: It is no ``str``.
+        """
+        if not isinstance(value, str):
+            raise _misfit("Text", "a str", value)
         path.write_bytes(value.encode(self.encoding))
 
 
 @attrs.frozen
 class JSON:
-    """One JSON value in UTF-8."""
+    """One JSON value in UTF-8; what JSON does not know comes back as what it is written as.
+
+    So a tuple comes back as a list, and a key that is a number as its text.
+    """
 
     indent: int | None = 2
     sort_keys: bool = False
@@ -95,7 +105,8 @@ class JSON:
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write ``value`` and a final newline."""
         text = json.dumps(value, indent=self.indent, sort_keys=self.sort_keys, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        # A lone surrogate, as in a file name that is no UTF-8, has a form in JSON: its escape.
+        path.write_bytes((text + "\n").encode(errors="backslashreplace"))
 
 
 @attrs.frozen
@@ -110,9 +121,17 @@ class JSONL:
             return [json.loads(line) for line in lines if line.strip()]
 
     def save(self, value: Iterable[Any], path: pathlib.Path) -> None:
-        """Write each item of ``value`` on a line of its own."""
+        """Write each item of ``value`` on a line of its own.
+
+        Raises:
+            LoaderError: It has no items, or none that are meant to be saved: the letters of a
+                text, the keys of a mapping.
+        """
+        items: object = value
+        if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+            raise _misfit("JSONL", "a list of values", value)
         with path.open("w", encoding="utf-8") as file:
-            for item in value:
+            for item in items:
                 file.write(json.dumps(item, sort_keys=self.sort_keys) + "\n")
 
 
@@ -156,14 +175,17 @@ class YAML:
 class CSV:
     """A pandas ``DataFrame`` as comma-separated text. Needs pandas.
 
-    What CSV cannot hold is refused rather than lost: a named or multi-level index that
-    ``index`` does not name, and columns of several levels. An unnamed index is row
-    numbering and is not written.
+    What CSV cannot hold is refused rather than lost: an index that ``index`` does not name,
+    columns of several levels, of one name, or whose name is no text. An unnamed index of
+    integers is the numbering of rows and is not written. Types of columns are not written
+    either: pandas guesses them again where ``dtype`` and ``parse_dates`` do not say them, so
+    that "007" comes back as 7, and an empty text as a missing value.
 
     Attributes:
         sep: The separator between columns.
         index: The column, or columns, that are the frame's index.
-        dtype: Types by column, as ``pandas.read_csv`` takes them.
+        dtype: Types by column, as ``pandas.read_csv`` takes them; give it for texts that look
+            like numbers.
         parse_dates: The columns that hold dates.
     """
 
@@ -178,9 +200,10 @@ class CSV:
         frame: pd.DataFrame = pandas.read_csv(
             path,
             sep=self.sep,
-            index_col=list(self.index) if isinstance(self.index, tuple) else self.index,
+            index_col=list(self._index) or None,
             dtype=dict(self.dtype) if self.dtype is not None else None,
             parse_dates=list(self.parse_dates),
+            **_exact_floats(pandas.__version__),
         )
         return frame
 
@@ -192,26 +215,52 @@ class CSV:
         """
         pandas = _pandas()
         if not isinstance(value, pandas.DataFrame):
-            raise LoaderError(
-                f"loaders.CSV() saves a pandas DataFrame, not {type(value).__name__}",
-                hint="return a DataFrame, or use another loader",
-            )
+            raise _misfit("CSV", "a pandas DataFrame", value)
         if value.columns.nlevels > 1:
             raise LoaderError("loaders.CSV() cannot keep columns of several levels", hint="flatten frame.columns first")
-        wanted = (self.index,) if isinstance(self.index, str) else self.index or ()
-        names = tuple(name for name in value.index.names if name is not None)
-        if names != wanted:
+        names = tuple(value.index.names)
+        is_numbering = names == (None,) and (value.empty or pandas.api.types.is_integer_dtype(value.index.dtype))
+        if names != self._index and (self._index or not is_numbering):
             raise LoaderError(
-                f"the frame's index is {list(names)}, but loaders.CSV() would keep {list(wanted)}",
+                f"the frame's index is {list(names)}, but loaders.CSV() would keep {list(self._index)}",
                 hint="name the index columns, as in CSV(index='id'), or call frame.reset_index()",
             )
-        value.to_csv(path, sep=self.sep, index=bool(wanted))
+        _check_names([*self._index, *value.columns])
+        value.to_csv(path, sep=self.sep, index=bool(self._index))
+
+    @property
+    def _index(self) -> tuple[str, ...]:
+        return (self.index,) if isinstance(self.index, str) else self.index or ()
+
+
+def _check_names(names: list[object]) -> None:
+    unnamed = [repr(name) for name in names if not isinstance(name, str) or not name]
+    if unnamed:
+        raise LoaderError(
+            f"loaders.CSV() cannot keep column names that are no text: {', '.join(unnamed)}",
+            hint="give the columns names, as in frame.columns = frame.columns.astype(str)",
+        )
+    shared = [repr(name) for name, count in collections.Counter(names).items() if count > 1]
+    if shared:
+        raise LoaderError(
+            f"loaders.CSV() cannot keep columns that share a name: {', '.join(shared)}", hint="rename one of them"
+        )
+    if not names:
+        raise LoaderError("loaders.CSV() cannot keep a frame without columns", hint="use loaders.Pickle()")
+
+
+def _exact_floats(version: str) -> Mapping[str, str]:
+    """What makes pandas read back the very floats that it wrote; from 3.1 on it does so by itself."""
+    major, minor = map(int, version.split(".")[:2])
+    return {"float_precision": "round_trip"} if (major, minor) < (3, 1) else {}
 
 
 def _yaml() -> Any:
     try:
         import yaml  # noqa: PLC0415  # heavy: only who uses the loader pays
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "yaml":
+            raise
         raise _missing("YAML", "PyYAML", "yaml") from None
     return yaml
 
@@ -219,10 +268,18 @@ def _yaml() -> Any:
 def _pandas() -> Any:
     try:
         import pandas as pd  # noqa: PLC0415  # heavy: only who uses the loader pays
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "pandas":
+            raise
         raise _missing("CSV", "pandas", "pandas") from None
     return pd
 
 
 def _missing(loader: str, library: str, extra: str) -> LoaderError:
     return LoaderError(f"loaders.{loader} needs {library}, which is not installed", hint=f'uv add "pivot[{extra}]"')
+
+
+def _misfit(loader: str, wanted: str, value: object) -> LoaderError:
+    return LoaderError(
+        f"loaders.{loader}() saves {wanted}, not {type(value).__name__}", hint=f"return {wanted}, or use another loader"
+    )
