@@ -200,3 +200,45 @@ def test_a_function_made_by_exec_is_named(take: Callable[..., Manifest]) -> None
     manifest = take("space = {'__name__': __name__}\nexec('def stage(x): return x', globals())\n")
 
     assert [edge.reason for edge in manifest.unresolved] == ["the source of `stage` cannot be found"]
+
+
+def test_compiled_code_of_the_users_own_is_named(take: Callable[..., Manifest]) -> None:
+    """As an extension module in the project's own directory would be."""
+    math = pytest.importorskip("math", reason="always there")
+    if not getattr(math, "__file__", None):
+        pytest.skip("this Python has its math built in")
+    project = "from math import floor\nT = [floor]\ndef stage(x):\n    return T, floor(x)\n"
+    mine = {math.__file__}
+    reasons = {
+        edge.reason for edge in take(project, is_user_code=lambda file: file in mine or "pipeline" in file).unresolved
+    }
+
+    assert "`math.floor` is compiled code" in reasons
+
+
+def test_a_library_function_around_a_users_counts_by_both(take: Callable[..., Manifest]) -> None:
+    manifest = take(
+        "import contextlib\n@contextlib.contextmanager\ndef cm():\n    yield\ndef stage(x):\n    return cm\n"
+    )
+
+    assert list(manifest) == ["const:pipeline:cm", "func:pipeline:cm", "func:pipeline:stage"]
+    assert manifest.unresolved == ()
+
+
+def test_two_modules_of_one_name_are_told_apart(write: Callable[[str], Path]) -> None:
+    root = write(
+        "x = 1\n# file: a/same_name.py\ndef f():\n    return 1\n# file: b/same_name.py\ndef f():\n    return 2\n"
+    )
+    found = []
+    for folder in "ab":
+        sys.path.insert(0, str(root / folder))
+        importlib.invalidate_caches()
+        found.append(importlib.import_module("same_name").f)
+        del sys.modules["same_name"], sys.path[0]
+    keys = fingerprint(len, root=root, values={"v": found})
+
+    assert [(key, entry.file) for key, entry in keys.items()][1:] == [
+        ("func:same_name:f", "a/same_name.py"),
+        ("func:same_name:f#2", "b/same_name.py"),
+        ("v", None),
+    ]

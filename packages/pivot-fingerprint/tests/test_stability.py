@@ -85,6 +85,12 @@ def test_a_long_chain_of_helpers(write: Callable[[str], Path], tmp_path: Path) -
     assert manifest.unresolved == ()
 
 
+def test_a_long_chain_of_lambdas(take: Callable[..., Manifest]) -> None:
+    lines = [f"f{n} = lambda x: f{n + 1}(x)\n" for n in range(3000)]
+
+    assert len(take(f"{''.join(lines)}f3000 = 1\ndef stage(x):\n    return f0(x)\n")) == 3002
+
+
 def test_a_long_expression(take: Callable[..., Manifest]) -> None:
     total = " + ".join(["x"] * 3000)
 

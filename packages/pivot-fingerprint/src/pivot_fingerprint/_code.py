@@ -35,6 +35,7 @@ class Describer:
         self._modules = modules
         self._inline = inline
         self._known: dict[int, tuple[object, Parts | None]] = {}
+        self._owned: dict[type, bool] = {}
 
     def describe(self, value: object) -> Parts | None:
         """The parts of code (the tag alone, if it is an entry and nothing more); None for other values."""
@@ -45,7 +46,10 @@ class Describer:
 
     def owns(self, cls: type) -> bool:
         """Whether a class is the user's own."""
-        return self._module_of(cls).is_user
+        answer = self._owned.get(cls)
+        if answer is None:
+            answer = self._owned[cls] = self._module_of(cls).is_user
+        return answer
 
     def _describe(self, value: object) -> Parts | None:  # noqa: PLR0911 - one line per kind
         if isinstance(value, types.FunctionType):

@@ -38,6 +38,12 @@ def register_encoder[T](type_: type[T], encode: Callable[[T], object]) -> None:
     _ENCODERS[type_] = encode  # type: ignore[assignment]
 
 
+def familiar(value: object) -> Parts | None:
+    """The parts of a value of one of Python's own types, unless somebody has an encoder for it."""
+    known = None if _ENCODERS else _KNOWN.get(type(value))
+    return None if known is None else known(value)
+
+
 def take_apart(value: object, *, owned: bool) -> Parts:
     """The parts of a value that is no code; `owned` says whether its class is the user's own.
 

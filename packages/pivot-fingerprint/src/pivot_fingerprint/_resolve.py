@@ -123,8 +123,10 @@ class Resolver:
         """The entry that a global counts by."""
         if name in _DEFINED_BY_THE_SYSTEM:
             return [f"{name} {module.name}"]
-        parts = self.code.describe(value)
-        if parts is not None and not parts.children and not parts.tag.startswith(("lib ", "lambda ")):
+        # A lambda stands in the entry of its name; to look into it here would nest as deep as lambdas do.
+        is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
+        parts = None if is_lambda else self.code.describe(value)
+        if parts is not None and not parts.children and not parts.tag.startswith("lib "):
             return [parts.tag]
         module, name = self._origin(module, name, value)
         if not module.is_user:

@@ -9,7 +9,7 @@ from pivot_fingerprint._drafts import CodeTask, Draft, Drafts
 from pivot_fingerprint._errors import NotCallableError
 from pivot_fingerprint._manifest import Manifest, Unresolved
 from pivot_fingerprint._modules import Modules
-from pivot_fingerprint._plain import take_apart
+from pivot_fingerprint._plain import familiar, take_apart
 from pivot_fingerprint._resolve import Resolver
 from pivot_fingerprint._usercode import default_is_user_code, remembered
 from pivot_fingerprint._values import Encoder, Parts, UnencodableError
@@ -109,9 +109,9 @@ class _Walk:
 
     def _take_apart(self, value: object) -> Parts:
         try:
-            code = self._code.describe(value)
-            if code is not None:
-                return code
+            parts = familiar(value) or self._code.describe(value)
+            if parts is not None:
+                return parts
             return take_apart(value, owned=self._code.owns(type(value)))
         except UnencodableError:
             raise
