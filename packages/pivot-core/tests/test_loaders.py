@@ -32,6 +32,16 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return tmp_path_factory.mktemp("loaders") / "file"
 
 
+@pytest.fixture(scope="module")
+def pd() -> Any:
+    return pytest.importorskip("pandas", reason="the loader needs pandas")
+
+
+@pytest.fixture(scope="module")
+def yaml() -> Any:
+    return pytest.importorskip("yaml", reason="the loader needs PyYAML")
+
+
 def through[T](loader: Any, value: T, file: pathlib.Path) -> T:
     """Save and load again; nothing lies at the path before, as a stage finds it."""
     file.unlink(missing_ok=True)
@@ -73,9 +83,7 @@ def test_pickle_round_trip(file: pathlib.Path, value: Any) -> None:
 
 
 @given(plain | st.dates() | st.dictionaries(st.integers() | st.booleans() | st.dates(), texts, max_size=2))
-def test_yaml_round_trip(file: pathlib.Path, value: Any) -> None:
-    pytest.importorskip("yaml", reason="the loader needs PyYAML")
-
+def test_yaml_round_trip(yaml: Any, file: pathlib.Path, value: Any) -> None:
     assert through(YAML(), value, file) == value
 
 
@@ -89,8 +97,7 @@ cells: list[st.SearchStrategy[Any]] = [
 
 
 @given(st.data())
-def test_csv_round_trip(file: pathlib.Path, data: st.DataObject) -> None:
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
+def test_csv_round_trip(pd: Any, file: pathlib.Path, data: st.DataObject) -> None:
     names = data.draw(columns)
     size = data.draw(st.integers(1, 4))
     frame = pd.DataFrame(
@@ -102,9 +109,8 @@ def test_csv_round_trip(file: pathlib.Path, data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_csv_round_trip_with_index(file: pathlib.Path, data: st.DataObject) -> None:
+def test_csv_round_trip_with_index(pd: Any, file: pathlib.Path, data: st.DataObject) -> None:
     """One column or several, named by the loader, are the frame's index again."""
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
     names = data.draw(st.sampled_from([("id",), ("id", "year")]))
     rows = data.draw(st.lists(st.tuples(*[st.integers(-5, 5) for _ in names]), min_size=1, max_size=4))
     index = (
@@ -119,9 +125,8 @@ def test_csv_round_trip_with_index(file: pathlib.Path, data: st.DataObject) -> N
     pd.testing.assert_frame_equal(through(CSV(index=names), frame, file), frame)
 
 
-def test_csv_types_of_columns(file: pathlib.Path) -> None:
+def test_csv_types_of_columns(pd: Any, file: pathlib.Path) -> None:
     """Types that text does not tell are told by the loader."""
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
     frame = pd.DataFrame({"code": ["007", "0"], "when": pd.to_datetime(["2024-01-02", "2024-02-03"]), "n": [1, 2]})
     loader = CSV(dtype={"code": "str", "n": "int8"}, parse_dates=("when",))
     loaded = through(loader, frame.astype({"n": "int8"}), file)
@@ -131,8 +136,7 @@ def test_csv_types_of_columns(file: pathlib.Path) -> None:
     assert loaded["n"].dtype == "int8"
 
 
-def test_csv_unnamed_numbering_of_rows_is_not_written(file: pathlib.Path) -> None:
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
+def test_csv_unnamed_numbering_of_rows_is_not_written(pd: Any, file: pathlib.Path) -> None:
     frame = pd.DataFrame({"a": [1, 2, 3]}).query("a > 1")
 
     assert list(frame.index) == [1, 2]
@@ -141,8 +145,7 @@ def test_csv_unnamed_numbering_of_rows_is_not_written(file: pathlib.Path) -> Non
 
 
 @pytest.mark.parametrize("index", [None, ()])
-def test_csv_without_rows_keeps_its_columns(file: pathlib.Path, index: tuple[str, ...] | None) -> None:
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
+def test_csv_without_rows_keeps_its_columns(pd: Any, file: pathlib.Path, index: tuple[str, ...] | None) -> None:
 
     assert list(through(CSV(index=index), pd.DataFrame({"a": [], "b": []}), file).columns) == ["a", "b"]
 
@@ -193,17 +196,14 @@ def test_text_keeps_line_ends(file: pathlib.Path) -> None:
     assert Text().load(file) == "a\r\nb\rc\n"
 
 
-def test_yaml_is_readable(file: pathlib.Path) -> None:
-    pytest.importorskip("yaml", reason="the loader needs PyYAML")
-
+def test_yaml_is_readable(yaml: Any, file: pathlib.Path) -> None:
     YAML().save({"b": "é", "a": [1, None]}, file)
     assert file.read_text(encoding="utf-8") == "b: é\na:\n- 1\n- null\n"
     YAML(sort_keys=True).save({"b": 1, "a": 2}, file)
     assert file.read_text() == "a: 2\nb: 1\n"
 
 
-def test_yaml_builds_no_objects(file: pathlib.Path) -> None:
-    yaml = pytest.importorskip("yaml", reason="the loader needs PyYAML")
+def test_yaml_builds_no_objects(yaml: Any, file: pathlib.Path) -> None:
     file.write_text("!!python/object/apply:os.getcwd []")
 
     with pytest.raises(yaml.YAMLError, match="could not determine a constructor"):
@@ -247,9 +247,7 @@ def test_json_value_without_a_form_leaves_no_file(file: pathlib.Path, value: obj
     assert not file.exists()
 
 
-def test_csv_saves_frames_only(file: pathlib.Path) -> None:
-    pytest.importorskip("pandas", reason="the loader needs pandas")
-
+def test_csv_saves_frames_only(pd: Any, file: pathlib.Path) -> None:
     assert refused(CSV(), [{"a": 1}], file) == "loaders.CSV() saves a pandas DataFrame, not list"
 
 
@@ -281,9 +279,8 @@ def test_csv_saves_frames_only(file: pathlib.Path) -> None:
     ],
 )
 def test_csv_refuses_what_it_would_lose(
-    file: pathlib.Path, make: str, index: str | tuple[str, ...] | None, said: str
+    pd: Any, file: pathlib.Path, make: str, index: str | tuple[str, ...] | None, said: str
 ) -> None:
-    pd = pytest.importorskip("pandas", reason="the loader needs pandas")
 
     assert said in refused(CSV(index=index), eval(make, {"pd": pd}), file)
 
