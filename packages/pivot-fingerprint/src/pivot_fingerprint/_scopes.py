@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -90,7 +90,7 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
 
 
-def _definition(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
+def _definition(scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         scope.bind(node.name)
         stack.extend(node.decorator_list)
@@ -101,46 +101,41 @@ def _definition(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[s
         stack.extend(node.decorator_list)
         stack.extend(node.bases)
         stack.extend(keyword.value for keyword in node.keywords)
-    elif isinstance(node, ast.Lambda):
+    else:  # a lambda
         stack.extend(node.args.defaults)
         stack.extend(default for default in node.args.kw_defaults if default is not None)
 
 
-def _name(scope: Scope, node: ast.AST, _stack: list[ast.AST], _outer: set[str]) -> None:
-    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+def _name(scope: Scope, node: Any, _stack: list[ast.AST], _outer: set[str]) -> None:
+    if not isinstance(node.ctx, ast.Load):
         scope.bind(node.id)
 
 
-def _import(scope: Scope, node: ast.AST, _stack: list[ast.AST], _outer: set[str]) -> None:
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        for name, target in imports(node):
-            scope.bind(name, target)
+def _import(scope: Scope, node: Any, _stack: list[ast.AST], _outer: set[str]) -> None:
+    for name, target in imports(node):
+        scope.bind(name, target)
 
 
-def _assign(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
-    if isinstance(node, ast.Assign):
+def _assign(scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
+    stack.append(node.value)
+    target = literal_import(node.value)
+    for each in node.targets:
+        if isinstance(each, ast.Name):
+            scope.bind(each.id, target)
+        else:
+            stack.append(each)
+
+
+def _annotated(_scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
+    stack.append(node.target)
+    if node.value is not None:
         stack.append(node.value)
-        target = literal_import(node.value)
-        for each in node.targets:
-            if isinstance(each, ast.Name):
-                scope.bind(each.id, target)
-            else:
-                stack.append(each)
 
 
-def _annotated(_scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
-    if isinstance(node, ast.AnnAssign):
-        stack.append(node.target)
-        if node.value is not None:
-            stack.append(node.value)
-
-
-def _declared(scope: Scope, node: ast.AST, _stack: list[ast.AST], outer: set[str]) -> None:
+def _declared(scope: Scope, node: Any, _stack: list[ast.AST], outer: set[str]) -> None:
     if isinstance(node, ast.Global):
         scope.declared.update(node.names)
-        outer.update(node.names)
-    elif isinstance(node, ast.Nonlocal):
-        outer.update(node.names)
+    outer.update(node.names)
 
 
 def _named(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:

@@ -47,15 +47,7 @@ def _library_roots() -> tuple[str, ...]:
         names = ("stdlib", "platstdlib", "purelib", "platlib")
         found = {sysconfig.get_paths().get(name) for name in names}
         found.add(os.path.dirname(os.__file__))
-        found.update(_site_directories())
-        if hasattr(sys, "_stdlib_dir"):
-            found.add(sys._stdlib_dir)  # noqa: SLF001 - frozen modules come from there
+        found.add(getattr(sys, "_stdlib_dir", None))  # where frozen modules come from
+        found.update((*site.getsitepackages(), site.getusersitepackages()))
         _roots = tuple(sorted(os.path.join(os.path.realpath(path), "") for path in found if path))
     return _roots
-
-
-def _site_directories() -> list[str]:
-    try:
-        return [*site.getsitepackages(), site.getusersitepackages()]
-    except (AttributeError, OSError):  # some embedded interpreters have no site
-        return []

@@ -78,7 +78,7 @@ class Encoder:
                             seen[identity] = index
                             break
                     done[frame.identity] = token
-                elif stack:
+                else:
                     stack[-1].low = min(stack[-1].low, frame.low)
         return token or ""
 
