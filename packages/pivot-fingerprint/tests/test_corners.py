@@ -1,5 +1,7 @@
 """What happens at the edges: files that move, break or vanish, odd objects, odd modules."""
 
+# ruff: noqa: E501 - projects as texts
+
 import dataclasses
 import importlib
 import os
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from pivot_fingerprint import Manifest, fingerprint
+from pivot_fingerprint._source import read
 
 type Take = Callable[..., Manifest]
 type Write = Callable[[str], Path]
@@ -266,3 +269,78 @@ def test_local_type_aliases_and_imports_seen_twice(take: Take) -> None:
     project = "import os\ndef stage(x):\n    type A = int\n    import os\n    def f():\n        return os.sep\n    return A, f, os.sep\n"
 
     assert take(project).unresolved == ()
+
+
+NAMED_NOTHING = {
+    "an import in a class body": "class A:\n    import os\n    sep = os.sep\ndef stage(x):\n    return A\n",
+    "a module as a value, twice": "import utils\nT = [utils]\nU = (utils,)\ndef stage(x):\n    return T, U, utils\n# file: utils.py\n",
+    "a namespace package as a value": "import ns.leaf\nT = [ns]\ndef stage(x):\n    return T\n# file: ns/leaf.py\n",
+    "a class that says its name": "class A:\n    __module__ = 'pipeline'\n    __qualname__ = 'A'\ndef stage(x):\n    return A\n",
+    "two imports of one name": "try:\n    from os import sep as s\nexcept ImportError:\n    from os import curdir as s\n"
+    "def stage(x):\n    return s\n",
+    "a method of a class that was replaced": "class A:\n    def f(self):\n        return 1\nT = [A.f]\nclass A:\n    pass\n"
+    "def stage(x):\n    return T\n",
+    "an import that may fail and is not used": "def stage(x):\n    try:\n        import nowhere_at_all\n    except ImportError:\n"
+    "        pass\n",
+    "an import by several names": "def stage(x):\n    import lazy\n    return lazy.f\n# file: lazy.py\nfrom os import curdir, sep as f\n",
+    "an optional attribute of a module imported later": "import utils\ndef stage(x):\n    return utils\n# file: utils.py\n"
+    "try:\n    f = undefined\nexcept NameError:\n    pass\n",
+}
+
+
+@pytest.mark.parametrize("title", NAMED_NOTHING)
+def test_nothing_to_name(title: str, take: Take) -> None:
+    assert take(NAMED_NOTHING[title]).unresolved == ()
+
+
+def test_a_time_zone() -> None:
+    zoneinfo = importlib.import_module("zoneinfo")
+    path = next((Path(root, "UTC") for root in zoneinfo.TZPATH if Path(root, "UTC").exists()), None)
+    if path is None:
+        pytest.skip("this machine has no time zones")
+
+    assert library(zoneinfo.ZoneInfo("UTC")).digest == library(zoneinfo.ZoneInfo.no_cache("UTC")).digest
+
+
+def test_what_is_no_file_has_no_source(tmp_path: Path) -> None:
+    assert read(str(tmp_path / "missing.py")) is None
+    assert read("a\0b.py") is None
+
+
+def test_a_finder_that_raises(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hook(_path: str) -> Any:
+        raise ValueError
+
+    monkeypatch.setattr(sys, "path_hooks", [hook])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+
+    def stage() -> object:
+        import nowhere_at_all  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        return nowhere_at_all.f
+
+    reasons = [edge.reason for edge in fingerprint(stage, is_user_code=lambda file: file == __file__).unresolved]
+
+    assert "the module `nowhere_at_all` cannot be found" in reasons
+
+
+def test_functions_that_are_made_in_a_library(take: Take) -> None:
+    namespace: dict[str, Any] = {"__name__": "a_library"}
+    exec("def made(): pass", namespace)
+
+    assert library(namespace["made"]).unresolved == ()
+
+
+def test_functions_without_source_share_an_entry(write: Write) -> None:
+    path = write("stage = []\nfor n in 1, 2:\n    exec('def f(): return n')\n    stage.append(f)\n") / "pipeline.py"
+    made = load(path, "__main__")
+
+    keys = list(fingerprint(len, values={"v": made}))
+    assert keys == ["call:builtins:len", "func:pipeline:f", "v"]
+
+
+def test_main_without_a_file() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec("def stage(): pass", namespace)
+
+    assert fingerprint(namespace["stage"], is_user_code=lambda _file: True).unresolved == ()

@@ -280,6 +280,10 @@ EDITS = [
     Edit("a bound operator", "f = (1).__add__\ndef stage(x):\n    return f(x)\n", "(1)", "(2)", "const:pipeline:f"),
     Edit("a module as a value", "import utils\nT = [utils]\ndef stage(x):\n    return T[0].f(x)\n# file: utils.py\ndef f(x):\n"
          "    return 1\n", "return 1", "return 2", "module:utils:*"),
+    Edit("a module that is handed on", "import importlib\ndef stage(x):\n    return importlib.import_module('plugin')\n"
+         "# file: plugin.py\ndef f(x):\n    return 1\n", "return 1", "return 2", "module:plugin:*"),
+    Edit("a lambda under a condition", "if True:\n    f = lambda x: x + 1\ndef stage(x):\n    return f(x)\n", "+ 1", "+ 2",
+         "const:pipeline:f"),
     Edit("operator.methodcaller", "import operator\nf = operator.methodcaller('strip')\ndef stage(x):\n    return f(x)\n",
          "'strip'", "'lstrip'", "const:pipeline:f"),
     Edit("operator.attrgetter", "import operator\nf = operator.attrgetter('a.b')\ndef stage(x):\n    return f(x)\n", "a.b", "a.c",

@@ -87,7 +87,7 @@ class _Writer:
                 flat.append("[")
                 flat.extend("-" if each is None else each for each in item if not is_silent(each))
                 flat.append("]")
-            elif item is not None:
+            else:
                 flat.append(item)
         self.stack.extend(reversed(flat))
 

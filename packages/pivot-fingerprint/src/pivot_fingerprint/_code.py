@@ -146,14 +146,13 @@ class Describer:
     def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> str:
         key = f"func:{module.name}:{function.__qualname__}"
         place = (module.shown, function.__code__.co_firstlineno)
-        draft, new = self._drafts.open(key, ("opted out", id(function)), place)
-        if new:
-            draft.lines.append(f"opted out {function.__qualname__}")
-            directory = os.path.dirname(function.__code__.co_filename)
-            before, self._drafts.current = self._drafts.current, draft
-            for name in sorted(mark.code_deps):
-                draft.lines.append(f"file {name} {self._file_digest(os.path.join(directory, name), name)}")
-            self._drafts.current = before
+        draft, _ = self._drafts.open(key, ("opted out", id(function)), place)
+        draft.lines.append(f"opted out {function.__qualname__}")
+        directory = os.path.dirname(function.__code__.co_filename)
+        before, self._drafts.current = self._drafts.current, draft
+        for name in sorted(mark.code_deps):
+            draft.lines.append(f"file {name} {self._file_digest(os.path.join(directory, name), name)}")
+        self._drafts.current = before
         return draft.key
 
     def _file_digest(self, path: str, name: str) -> str:

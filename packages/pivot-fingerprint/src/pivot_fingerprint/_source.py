@@ -38,6 +38,7 @@ class SourceFile:
         self.tops: list[Definition] = []
         self._forms: dict[ast.AST, Form] = {}
         self._inner: dict[ast.AST, list[Node]] = {}
+        self._lambdas: dict[int, list[Place]] | None = None
         for statement in _top_statements(self.tree):
             if isinstance(statement, _DEFINITIONS):
                 self.tops.append(statement)
@@ -85,9 +86,7 @@ class SourceFile:
                 ]
         if name != "<lambda>":
             return []
-        return [
-            Place(None, number, node) for number, node in enumerate(self._outer_lambdas()) if first_line(node) == line
-        ]
+        return self._outer_lambdas().get(line, [])
 
     def _by_qualname(self, qualname: str) -> list[Place]:
         """When lines have moved since the import: the one definition of that name."""
@@ -101,17 +100,17 @@ class SourceFile:
             nodes = self._inner[top] = [node for node in ast.walk(top) if isinstance(node, _NODES)]
         return nodes
 
-    def _outer_lambdas(self) -> list[Node]:
-        nodes = self._inner.get(self.tree)
-        if nodes is None:
-            nodes = self._inner[self.tree] = [
-                node
-                for statement in _top_statements(self.tree)
-                if not isinstance(statement, _DEFINITIONS)
-                for node in ast.walk(statement)
-                if isinstance(node, ast.Lambda)
-            ]
-        return nodes
+    def _outer_lambdas(self) -> dict[int, list[Place]]:
+        """By line: the lambdas outside any definition."""
+        if self._lambdas is None:
+            self._lambdas = {}
+            for statement in _top_statements(self.tree):
+                for node in ast.walk(statement) if not isinstance(statement, _DEFINITIONS) else ():
+                    if isinstance(node, ast.Lambda):
+                        places = self._lambdas.setdefault(node.lineno, [])
+                        if all(place.node is not node for place in places):  # walked with each block around it
+                            places.append(Place(None, 1, node))
+        return self._lambdas
 
 
 def read(path: str) -> SourceFile | None:
