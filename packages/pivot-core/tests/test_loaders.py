@@ -311,6 +311,14 @@ def test_path_only_takes_a_directory(tmp_path: pathlib.Path) -> None:
     PathOnly().save(tmp_path, tmp_path)
 
 
+def test_path_only_takes_no_link_that_leads_nowhere(tmp_path: pathlib.Path) -> None:
+    link = tmp_path / "x.bin"
+    link.symlink_to("nowhere")
+
+    with pytest.raises(LoaderError, match="did not write it"):
+        PathOnly().save(link, link)
+
+
 @pytest.mark.parametrize(
     ("returned", "said"),
     [

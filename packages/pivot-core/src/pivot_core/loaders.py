@@ -46,7 +46,7 @@ class PathOnly:
         """Check that the stage returned the declared path and wrote a file there.
 
         Raises:
-            LoaderError: It returned something else, or nothing lies there.
+            LoaderError: It returned something else, or nothing lies there: a link that leads nowhere is nothing.
         """
         try:
             returned = pathlib.Path(value)
@@ -60,7 +60,7 @@ class PathOnly:
                 f"the stage returned the path {str(returned)!r}, but its Out declares {str(path)!r}",
                 hint="write to the declared path and return it",
             )
-        if not os.path.lexists(path):
+        if not os.path.exists(path):
             raise LoaderError(
                 f"the stage returned {str(path)!r} but did not write it",
                 hint="with PathOnly() the stage writes the file itself",
