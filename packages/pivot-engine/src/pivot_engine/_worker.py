@@ -18,11 +18,13 @@ from pivot_engine import _death, _wire
 
 def execute(stage: Stage) -> None:
     """Run a stage in the current process, whose working directory is the stage's."""
+    directory = os.getcwd()
     values = {}
     for name, dep in stage.deps.items():
         with _noted(f"while loading {dep.path!r} for parameter {name!r}"):
             values[name] = dep.loader.load(pathlib.Path(dep.path))
     results = plain_call(stage, values)
+    os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
     for key, out in stage.outs.items():
         with _noted(f"while saving {out.path!r}"):
             out.loader.save(results[key], pathlib.Path(out.path))
@@ -51,9 +53,13 @@ def failure(error: BaseException) -> dict[str, Any]:
 def one_line(error: BaseException) -> str:
     """The error's type, the last line of its message, and its notes."""
     told = [line for line in str(error).splitlines() if line.strip()]
-    message = f": {told[-1].strip()}" if told else ""
+    message = f": {_shortened(told[-1].strip())}" if told else ""
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     return f"{type(error).__name__}{message}{notes}"
+
+
+def _shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _user_part(error: BaseException) -> str:

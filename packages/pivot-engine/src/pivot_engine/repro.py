@@ -1,13 +1,15 @@
 """`pivot repro`: skip, restore or run every stage that the targets rest on, and record it."""
 
+import contextlib
 import pathlib
+import shutil
 import time
 from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pivot_cache import checkout, lockfiles
-from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
@@ -147,12 +149,19 @@ class Run:
                 self._end(self._executor.wait())
 
     def _begin(self, address: str) -> None:
+        try:
+            self._act_again(address)
+        except ArtifactError as error:
+            self._outcome.failed.add(address)
+            self._report(events.StageFailed(address, 0.0, str(error), hint=error.hint))
+            self._failed(address)
+
+    def _act_again(self, address: str) -> None:
+        """Act; each out whose object turns out to be damaged or gone makes the decision another one."""
         for _ in self._session.stages[address].spec.outs:
-            try:
+            with contextlib.suppress(CorruptObjectError, MissingObjectError):
                 self._act(address)
-            except (CorruptObjectError, MissingObjectError):
-                continue  # the store no longer claims to have that object, so the decision is another one now
-            return
+                return
         self._act(address)
 
     def _act(self, address: str) -> None:
@@ -204,13 +213,17 @@ class Run:
             self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
             return
         moved = self._moved(address, observation)
+        try:
+            outs = {} if moved else {path: self._store(path) for path in observation.outs}
+        except ArtifactError as error:
+            self._fail(finished, str(error), hint=error.hint)
+            return
         del self._running[address]
         if moved:
             self._outcome.torn.add(address)
             self._report(events.StageTorn(address, finished.seconds, moved))
             self._failed(address)
             return
-        outs = {path: self._store(path) for path in observation.outs}
         self._session.runs.put(RunRecord(observation.inputs.key(), outs))
         self._commit(address, observation, outs)
         self._outcome.ran.add(address)
@@ -275,9 +288,8 @@ class Run:
         before = self._running[address][0].outs
         for path, artifact in before.items():
             file = self._layout.artifact(path)
-            if artifact is None:
-                _discard(file)
-            elif self._session.look(path) != artifact:
+            _discard(file)
+            if artifact is not None:
                 self._session.store.restore(artifact, file)
 
     def _log(self, address: str) -> pathlib.Path:
@@ -285,7 +297,10 @@ class Run:
 
 
 def _discard(file: pathlib.Path) -> None:
-    if not file.is_dir():
+    """Remove what a run left; before it, there was nothing."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    else:
         file.unlink(missing_ok=True)
 
 
