@@ -310,3 +310,27 @@ def test_locks_do_not_depend_on_the_hash_seed_or_the_place(
 
         assert {file.name: file.read_bytes() for file in (twin.root / ".pivot/stages").iterdir()} == locks
         assert str(twin.root).encode() not in b"".join(locks.values())
+
+
+def test_stages_registered_by_a_decorator_do_not_rest_on_each_other(make: Callable[[str], Project]) -> None:
+    project = make("""\
+from typing import Annotated
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def one() -> Annotated[str, pivot.Out("one.txt", pivot.loaders.Text())]:
+    return "one"
+
+
+@pipeline.register
+def two() -> Annotated[str, pivot.Out("two.txt", pivot.loaders.Text())]:
+    return "two"
+""")
+    project.pivot("repro")
+    project.replace("pipeline.py", 'return "two"', 'return "three"')
+
+    assert project.states() == {"one": "cached", "two": "stale"}

@@ -14,10 +14,11 @@ from typing import Any
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
-from pivot_fingerprint import SCHEMA, Manifest, fingerprint
+from pivot_fingerprint import SCHEMA, Manifest, fingerprint, register_encoder
 
 COMMANDS_FD = 3
 EVENTS_FD = 4
@@ -27,6 +28,8 @@ _POLL_MS = 50
 
 def main() -> None:
     """Serve one coordinator until it closes its end; then take every running stage down."""
+    # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them rests on the others.
+    register_encoder(Pipeline, lambda pipeline: pipeline.name)
     for fd in (COMMANDS_FD, EVENTS_FD):
         os.set_inheritable(fd, False)
     Host().serve()

@@ -1,0 +1,357 @@
+"""Stages that fail: told by name, nothing else harmed, nothing lost."""
+
+import os
+import resource
+import stat
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+HEAD = """\
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Annotated, TypedDict
+
+import pivot
+from pivot import Dep, Out
+from pivot.loaders import JSON, Text
+
+pipeline = pivot.Pipeline("p")
+"""
+
+CHAIN = """
+@pipeline.register
+def before() -> Annotated[str, Out("before.txt", Text())]:
+    return "before"
+
+
+@pipeline.register
+def middle(text: Annotated[str, Dep("before.txt", Text())]) -> Annotated[str, Out("middle.txt", Text())]:
+    print("some output")
+    return helper(text)
+
+
+@pipeline.register
+def after(text: Annotated[str, Dep("middle.txt", Text())]) -> Annotated[str, Out("after.txt", Text())]:
+    return text
+
+
+@pipeline.register
+def aside(text: Annotated[str, Dep("side.txt", Text())]) -> Annotated[str, Out("aside.txt", Text())]:
+    return text
+"""
+
+GOOD = "\n\ndef helper(text):\n    return text + '!'\n"
+BAD = "\n\ndef helper(text):\n    pathlib.Path('middle.txt').write_text('half')\n    raise ValueError(f'no {text}')\n"
+
+
+@pytest.fixture
+def chain(make: Callable[[str], Project]) -> Project:
+    project = make(HEAD + CHAIN + GOOD)
+    project.write("side.txt", "side")
+    project.pivot("repro")
+    return project
+
+
+def test_a_failed_stage_is_told_and_nothing_else_is_harmed(chain: Project) -> None:
+    chain.write("pipeline.py", HEAD + CHAIN + BAD)
+    before = chain.snapshot()
+    done = chain.pivot("repro", "-j", "1", code=1)
+
+    told = done.stderr
+    assert "FAILED    middle" in told
+    assert 'pipeline.py", line ' in told
+    assert "in helper\n    raise ValueError(f'no {text}')" in told
+    assert "ValueError: no before\n" in told
+    assert "some output" in told
+    assert "error: stage 'middle' failed: ValueError: no before" in told
+    assert "pivot_engine" not in told
+    assert "BLOCKED   after" in told
+    assert "Not done: 1 failed, 1 blocked" in done.stdout
+    assert chain.snapshot() == before | {"pipeline.py": chain.snapshot()["pipeline.py"]} | {
+        # put back: the same bytes, written anew
+        "middle.txt": chain.snapshot()["middle.txt"],
+    }
+    assert chain.read("middle.txt") == "before!"
+    assert chain.states() == {"before": "cached", "middle": "stale", "after": "stale", "aside": "cached"}
+
+
+def test_a_mended_stage_goes_on_from_there(chain: Project) -> None:
+    chain.write("pipeline.py", HEAD + CHAIN + BAD)
+    chain.pivot("repro", code=1)
+    chain.write("pipeline.py", HEAD + CHAIN + GOOD.replace("'!'", "'?'"))
+
+    assert "2 ran, 2 cached" in chain.pivot("repro").stdout
+    assert chain.read("after.txt") == "before?"
+
+
+def test_keep_going_runs_what_does_not_rest_on_the_failure(chain: Project) -> None:
+    chain.write("pipeline.py", HEAD + CHAIN + BAD)
+    chain.write("side.txt", "other side")
+
+    first = chain.pivot("repro", "-j", "1", code=1)
+    assert "1 not started" in first.stdout
+    assert chain.read("aside.txt") == "side"
+    second = chain.pivot("repro", "-j", "1", "--keep-going", code=1)
+    assert "1 failed, 1 blocked, 1 ran" in second.stdout
+    assert chain.read("aside.txt") == "other side"
+
+
+# What a stage does in its body, and what must be told.
+ENDINGS = {
+    "exits": ("sys.exit(3)", "it called sys.exit(3)"),
+    "leaves": ("print('last words'); os._exit(0)", "its process ended early with exit code 0"),
+    "segfaults": ("ctypes.string_at(0)", "it was killed by SIGSEGV"),
+    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it was killed by SIGKILL"),
+    "unpicklable": ("raise type('Odd', (Exception,), {'lock': threading.Lock()})('odd')", "Odd: odd"),
+    "huge message": ("raise ValueError('z' * 1_000_000)", "ValueError: zzz"),
+    "interrupts itself": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "writes nothing": ("return 'out.txt'", "did not write it"),
+    "writes a directory": ("os.mkdir('out.txt'); return 'out.txt'", "is a directory"),
+    "returns a wrong path": (
+        "pathlib.Path('x.txt').touch(); return 'x.txt'",
+        "returned the path 'x.txt', but its Out declares 'out.txt'",
+    ),
+    "returns a number": ("return 3", "returned int for 'out.txt'"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_way_to_end_badly(make: Callable[[str], Project], ending: str) -> None:
+    body, told = ENDINGS[ending]
+    project = make(
+        HEAD
+        + f"@pipeline.register\ndef stage() -> Annotated[str, Out('out.txt')]:\n    {body}\n"
+        + "@pipeline.register\ndef other() -> Annotated[str, Out('other.txt', Text())]:\n    return ''\n"
+    )
+    done = project.pivot("repro", "--keep-going", code=1)
+
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: stage 'stage' failed: ")
+    assert told in error
+    assert len(done.stderr) < 1_100_000
+    assert "1 failed, 1 ran" in done.stdout
+    assert not (project.root / "out.txt").exists()
+    assert not (project.root / ".pivot/stages/p.stage.lock").exists()
+    assert project.states() == {"stage": "stale", "other": "cached"}
+
+
+HARMLESS = {
+    "changes directory": "os.chdir('/')",
+    "closes its output": "os.close(1); os.close(2); sys.stdout.close()",
+    "prints a lot": "print('y' * 5_000_000)",
+    "prints what is not UTF-8": "os.write(1, bytes(range(256)))",
+    "leaves a thread": "threading.Thread(target=lambda: (time.sleep(0.1), open('late.txt', 'w').close())).start()",
+    "sets the umask": "os.umask(0o777)",
+}
+
+
+@pytest.mark.parametrize("deed", HARMLESS)
+def test_what_a_stage_may_do(make: Callable[[str], Project], deed: str) -> None:
+    project = make(
+        HEAD
+        + "@pipeline.register\ndef stage() -> Annotated[str, Out('out.txt', Text())]:\n"
+        + f"    {HARMLESS[deed]}\n    return 'done'\n"
+    )
+    done = project.pivot("repro")
+
+    assert "1 ran" in done.stdout
+    assert project.read("out.txt") == "done"
+    assert project.states() == {"stage": "cached"}
+    assert (project.root / "late.txt").exists() == (deed == "leaves a thread")
+
+
+def test_what_a_stage_leaves_running_is_ended(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD
+        + "@pipeline.register\ndef stage() -> Annotated[str, Out('pid.txt', Text())]:\n"
+        + "    return str(subprocess.Popen(['sleep', '300']).pid)\n"
+    )
+    project.pivot("repro")
+
+    pid = int(project.read("pid.txt"))
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_loader_errors_name_the_file_and_the_parameter(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD
+        + "@pipeline.register\ndef load(x: Annotated[dict, Dep('in.json', JSON())]) -> None: ...\n"
+        + "@pipeline.register\ndef save() -> Annotated[object, Out('out.json', JSON())]:\n    return object()\n"
+    )
+    project.write("in.json", "{")
+    done = project.pivot("repro", "-k", code=1)
+
+    assert "(while loading 'in.json' for parameter 'x')" in done.stderr
+    assert "(while saving 'out.json')" in done.stderr
+    assert not (project.root / "out.json").exists()
+
+
+def test_returned_keys_must_be_the_declared_ones(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD
+        + "class Outs(TypedDict):\n"
+        + "    a: Annotated[str, Out('a.txt', Text())]\n    b: Annotated[str, Out('b.txt', Text())]\n"
+        + "@pipeline.register\ndef stage() -> Outs:\n    return {'a': '', 'c': ''}\n"
+    )
+    done = project.pivot("repro", code=1)
+
+    assert "stage 'stage': it returned its outs without ['b'] and with the undeclared ['c']" in done.stderr
+
+
+def test_a_missing_input(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD
+        + "@pipeline.register\ndef one(x: Annotated[str, Dep('no.txt', Text())]) -> Annotated[str, Out('1', Text())]:\n"
+        + "    return x\n"
+        + "@pipeline.register\ndef two(x: Annotated[str, Dep('1', Text())]) -> Annotated[str, Out('2', Text())]:\n"
+        + "    return x\n"
+    )
+
+    done = project.pivot("repro", code=1)
+    assert "error: stage 'one' cannot run: no.txt does not exist\nhint: " in done.stderr
+    assert "1 failed, 1 blocked" in done.stdout
+    assert project.states() == {"one": "stale", "two": "stale"}
+    assert "Status: BLOCKED" in project.pivot("status", "--explain", "two").stdout
+
+
+def test_a_directory_as_an_input_is_no_crash(make: Callable[[str], Project]) -> None:
+    project = make(HEAD + "@pipeline.register\ndef one(x: Annotated[str, Dep('d', Text())]) -> None: ...\n")
+    (project.root / "d").mkdir()
+
+    assert "is a directory" in project.pivot("repro", code=1).stderr
+
+
+def test_directories_of_outs_are_made(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD + "@pipeline.register\ndef one() -> Annotated[str, Out('a/b/c.txt', Text())]:\n    return 'deep'\n"
+    )
+    project.pivot("repro")
+
+    assert project.read("a/b/c.txt") == "deep"
+
+
+def test_a_file_that_is_in_the_way_is_kept(make: Callable[[str], Project]) -> None:
+    """Also where no run has ever written the out."""
+    project = make(HEAD + "@pipeline.register\ndef one() -> Annotated[str, Out('a.txt', Text())]:\n    return 'new'\n")
+    project.write("a.txt", "precious")
+    done = project.pivot("repro")
+
+    assert project.read("a.txt") == "new"
+    kept = done.stderr.partition("is kept as ")[2].splitlines()[0]
+    assert (project.root / kept).read_text() == "precious"
+
+
+def test_executable_outs_stay_executable(make: Callable[[str], Project]) -> None:
+    project = make(
+        HEAD
+        + "@pipeline.register\ndef one() -> Annotated[pathlib.Path, Out('run.sh')]:\n"
+        + "    file = pathlib.Path('run.sh')\n    file.write_text('#!/bin/sh')\n"
+        + "    file.chmod(0o755)\n    return file\n"
+    )
+    project.pivot("repro")
+    (project.root / "run.sh").unlink()
+    project.pivot("repro")
+    assert (project.root / "run.sh").stat().st_mode & stat.S_IXUSR
+
+    (project.root / "run.sh").chmod(0o644)
+    assert project.states() == {"one": "stale"}
+
+
+CONFLICT = """\
+<<<<<<< HEAD
+{"format": 1}
+=======
+>>>>>>> branch
+"""
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', CONFLICT, "\xff\xfe"])
+def test_a_damaged_lock_is_an_error_that_says_the_way_out(quick: Project, text: str) -> None:
+    quick.pivot("repro")
+    lock = ".pivot/stages/my_pipeline.preprocess.lock"
+    quick.write(lock, text)
+
+    for command in ("status", "repro"):
+        done = quick.pivot(command, code=None)
+        if text:
+            assert done.returncode in (2, 3)
+            assert lock in done.stderr
+            assert "hint: " in done.stderr
+        assert "Traceback" not in done.stderr
+    (quick.root / lock).unlink()
+    assert "1 restored, 1 cached" in quick.pivot("repro").stdout if text else True
+
+
+def test_a_damaged_object_is_never_checked_out(quick: Project) -> None:
+    quick.pivot("repro")
+    digest = quick.lock("my_pipeline.preprocess")["outs"]["clean.json"]["digest"]
+    stored = quick.root / ".pivot/cache/files" / digest[:2] / digest[2:]
+    right = stored.read_text()
+    stored.chmod(0o644)
+    stored.write_text(right.replace("Alice", "Mallo"))
+    (quick.root / "clean.json").unlink()
+
+    done = quick.pivot("repro")
+    assert "1 ran, 1 cached" in done.stdout
+    assert quick.read("clean.json") == right
+    assert stored.read_text() == right
+
+
+def test_without_the_cache_everything_still_works(quick: Project) -> None:
+    quick.pivot("repro")
+    for directory, _, files in os.walk(quick.root / ".pivot/cache", topdown=False):
+        for file in files:
+            os.unlink(os.path.join(directory, file))
+        os.rmdir(directory)
+
+    assert "Everything is up to date" in quick.pivot("repro").stdout
+    (quick.root / "clean.json").unlink()
+    assert "1 ran" in quick.pivot("repro").stdout
+
+
+def test_a_damaged_state_database_costs_time_only(quick: Project) -> None:
+    quick.pivot("repro")
+    (database,) = (quick.root / ".pivot/state.db").glob("*.sqlite")
+    database.write_bytes(b"garbage" * 1000)
+
+    assert "Everything is up to date" in quick.pivot("repro").stdout
+
+
+def test_a_full_disk_loses_nothing(make: Callable[[str], Project]) -> None:
+    """Files may not grow over 2 MB, as on a disk that is nearly full: storing the out fails."""
+    project = make(
+        HEAD
+        + "SIZE = 10\n\n\n@pipeline.register\ndef one() -> Annotated[str, Out('a.txt', Text())]:\n"
+        + "    pathlib.Path('a.txt').write_text('x' * SIZE)\n    return 'x' * SIZE\n"
+    )
+    project.pivot("repro")
+    lock = project.read(".pivot/stages/p.one.lock")
+    project.replace("pipeline.py", "SIZE = 10\n", "SIZE = 5_000_000\n")
+
+    limited = project.start(
+        "repro", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+    )
+    told = limited.communicate(timeout=60)[1]
+    assert limited.returncode == 1
+    assert "File too large" in told
+    assert project.read(".pivot/stages/p.one.lock") == lock
+    assert project.read("a.txt") == "x" * 10
+    assert "1 ran" in project.pivot("repro").stdout
+    assert len(project.read("a.txt")) == 5_000_000
