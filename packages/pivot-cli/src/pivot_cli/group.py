@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from pivot_cli import console
+from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -114,8 +115,7 @@ def _ended(error: BaseException) -> int:
         case click.ClickException():
             code = _misused(error)
         case click.Abort() | KeyboardInterrupt():
-            console.error("interrupted")
-            code = INTERRUPTED
+            code = _interrupted(error)
         case PivotError():
             code = _told(error)
         case OSError():
@@ -123,6 +123,15 @@ def _ended(error: BaseException) -> int:
         case _:
             code = _bug(error)
     return code
+
+
+def _interrupted(error: BaseException) -> int:
+    told = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps what it catches
+    if isinstance(told, Terminated):
+        console.error("terminated")
+        return 128 + told.number
+    console.error("interrupted")
+    return INTERRUPTED
 
 
 def _misused(error: click.ClickException) -> int:

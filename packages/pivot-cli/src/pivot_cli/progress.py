@@ -59,6 +59,9 @@ class Lines:
                 self._blocked(event)
             case events.FileKept(path=path, kept=kept):
                 console.note(f"{path} was not written by a stage: replaced, and what was there is kept as {kept}")
+            case events.Interrupted(running=running) if running:
+                names = wording.listed([self._name(address) for address in running])
+                console.note(f"interrupted: ending {names}; once more to end at once")
             case _:
                 pass
 

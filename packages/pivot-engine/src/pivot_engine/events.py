@@ -105,6 +105,13 @@ class FileKept:
 
 
 @attrs.frozen
+class Interrupted:
+    """The user ends the run; the stages that are running are being ended."""
+
+    running: tuple[str, ...]
+
+
+@attrs.frozen
 class RunEnded:
     """The whole run, with how long it took."""
 
@@ -122,6 +129,7 @@ type Event = (
     | StageFailed
     | StageBlocked
     | FileKept
+    | Interrupted
     | RunEnded
 )
 

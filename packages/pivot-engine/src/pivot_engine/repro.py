@@ -131,7 +131,9 @@ class Run:
         self._report(events.RunStarted(tuple(self._graph.stages)))
         try:
             self._loop()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                self._report(events.Interrupted(tuple(self._running)))
             self._executor.stop()
             for address in self._running:
                 self._put_back(address)

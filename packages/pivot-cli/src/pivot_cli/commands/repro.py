@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import console, options, render
+from pivot_cli import console, options, render, signals
 from pivot_cli.group import working_directory
 from pivot_cli.progress import Lines
 from pivot_engine.project import Project
@@ -38,13 +38,9 @@ def command(
         click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
         return 0
     lines = Lines(explain=explain)
-    outcome = repro(
-        project,
-        targets,
-        options=Options(jobs=jobs, force=force, keep_going=keep_going),
-        command="pivot repro",
-        report=lines,
-    )
+    wanted = Options(jobs=jobs, force=force, keep_going=keep_going)
+    with signals.heeding():
+        outcome = repro(project, targets, options=wanted, command="pivot repro", report=lines)
     click.echo(render.summary(outcome))
     if outcome.torn:
         console.hint("run 'pivot repro' again: what was edited meanwhile has not been used everywhere")

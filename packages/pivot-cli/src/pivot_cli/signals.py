@@ -1,0 +1,34 @@
+"""Signals that ask a command to end: like Ctrl-C, but with the exit code that shells know them by."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end; `number` is the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def heeding() -> Iterator[None]:
+    """While the block lasts, SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that it can put things in order.
+
+    A signal that is ignored, as under `nohup`, stays ignored.
+    """
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in heeded:
+        signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise Terminated(number)
