@@ -21,30 +21,29 @@ def execute(stage: Stage) -> None:
     directory = os.getcwd()
     values = {}
     for name, dep in stage.deps.items():
-        with _noted(f"while loading {dep.path!r} for parameter {name!r}"):
+        with _noted(dep.path, f"while loading {dep.path!r} for parameter {name!r}"):
             values[name] = dep.loader.load(pathlib.Path(dep.path))
     results = plain_call(stage, values)
     os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
     for key, out in stage.outs.items():
-        with _noted(f"while saving {out.path!r}"):
+        with _noted(out.path, f"while saving {out.path!r}"):
             out.loader.save(results[key], pathlib.Path(out.path))
 
 
 @contextlib.contextmanager
-def _noted(what: str) -> Iterator[None]:
+def _noted(path: str, what: str) -> Iterator[None]:
     try:
         yield
-    except PivotError:
-        raise
     except Exception as error:
-        error.add_note(what)
+        if not isinstance(error, PivotError) or repr(path) not in str(error):
+            error.add_note(what)
         raise
 
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
     if isinstance(error, PivotError):
-        return {"summary": str(error), "detail": "", "hint": error.hint}
+        return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
     if isinstance(error, SystemExit):
         return {"summary": f"it called sys.exit({error.code!r})", "detail": _user_part(error), "hint": None}
     return {"summary": one_line(error), "detail": _user_part(error), "hint": None}
@@ -52,10 +51,16 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 def one_line(error: BaseException) -> str:
     """The error's type, the last line of its message, and its notes."""
-    told = [line for line in str(error).splitlines() if line.strip()]
+    try:
+        told = [line for line in str(error).splitlines() if line.strip()]
+    except Exception:  # noqa: BLE001  # a user's exception may fail to say what it is
+        told = []
     message = f": {_shortened(told[-1].strip())}" if told else ""
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}{message}{notes}"
+    return f"{type(error).__name__}{message}{_notes(error)}"
+
+
+def _notes(error: BaseException) -> str:
+    return "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
 
 
 def _shortened(text: str, most: int = 200) -> str:
@@ -123,9 +128,9 @@ def _redirect(log: str) -> None:
 
 
 def _finish_threads() -> None:
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    """What the interpreter does at its end: idle pools of threads are told to end, then all but daemons are joined."""
+    shutdown: Any = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
+    shutdown()
 
 
 def _flush() -> None:

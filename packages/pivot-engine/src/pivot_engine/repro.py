@@ -195,12 +195,12 @@ class Run:
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
         self._keep_unknown(observation.outs)
+        self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
+        self._running[address] = (observation, decision)  # from here on its outs are to be put back
         for path in observation.outs:
             file = self._layout.artifact(path)
             file.unlink(missing_ok=True)
             file.parent.mkdir(parents=True, exist_ok=True)
-        self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
-        self._running[address] = (observation, decision)
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: Finished) -> None:
