@@ -100,6 +100,18 @@ def build(specs: list[StageSpec]) -> Graph:
         raise AssertionError from None
 
 
+@given(stage_lists(), PATHS, st.data())
+def test_writers_touch_the_path_and_are_among_the_stages(
+    specs: list[StageSpec], path: str, data: st.DataObject
+) -> None:
+    graph = build(specs)
+    kept = data.draw(st.sets(st.sampled_from(sorted(graph.stages)))) if graph.stages else set()
+
+    expected = {spec.address for spec in specs if any(overlap(out.path, path) for out in spec.outs)}
+    assert graph.writers(ArtifactPath(path)) == expected
+    assert graph.select(kept).writers(ArtifactPath(path)) == expected & kept
+
+
 @given(stage_lists())
 def test_order_is_topological_and_the_given_one_breaks_ties(specs: list[StageSpec]) -> None:
     graph = build(specs)

@@ -24,6 +24,7 @@ class Graph:
     stages: Mapping[str, StageSpec]
     upstream: Mapping[str, frozenset[str]]
     producers: Mapping[ArtifactPath, str]
+    _tree: "_PathTree" = attrs.field(eq=False, repr=False)
 
     @classmethod
     def build(cls, specs: Iterable[StageSpec]) -> Self:
@@ -47,7 +48,11 @@ class Graph:
             for address, spec in stages.items()
         }
         order = _order(stages, upstream)
-        return cls({address: stages[address] for address in order}, upstream, producers)
+        return cls({address: stages[address] for address in order}, upstream, producers, tree)
+
+    def writers(self, path: ArtifactPath) -> frozenset[str]:
+        """The stages that write the path itself, a directory around it, or something inside it."""
+        return self._tree.touching(path) & self.stages.keys()
 
     def ancestors(self, addresses: Iterable[str]) -> frozenset[str]:
         """The given stages and all that they rest on."""
@@ -67,6 +72,7 @@ class Graph:
             {address: spec for address, spec in self.stages.items() if address in kept},
             {address: writers & kept for address, writers in self.upstream.items() if address in kept},
             {path: address for path, address in self.producers.items() if address in kept},
+            self._tree,
         )
 
 
@@ -83,14 +89,14 @@ class _PathTree:
             node = node.children.setdefault(part, _PathTree())
         node.writer = writer
 
-    def touching(self, path: str) -> set[str]:
+    def touching(self, path: str) -> frozenset[str]:
         """Who writes the path itself, a directory around it, or something inside it."""
         found: set[str] = set()
         node = self
         for part in path.split("/"):
             child = node.children.get(part)
             if child is None:
-                return found
+                return frozenset(found)
             node = child
             if node.writer is not None:
                 found.add(node.writer)
@@ -100,7 +106,7 @@ class _PathTree:
             pending.extend(node.children.values())
             if node.writer is not None:
                 found.add(node.writer)
-        return found
+        return frozenset(found)
 
 
 def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str], _PathTree]:

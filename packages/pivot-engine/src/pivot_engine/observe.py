@@ -49,12 +49,13 @@ def observe(
     deps: dict[ArtifactPath, Artifact] = {}
     missing = []
     for path in spec.deps:
-        if graph.producers.get(path) in foresight.running:
+        writers = graph.writers(path)
+        if not writers.isdisjoint(foresight.running):
             continue
         found = foresight.restored.get(path) or look(path)
         if found is not None:
             deps[path] = found
-        elif graph.producers.get(path) not in foresight.blocked:
+        elif writers.isdisjoint(foresight.blocked):
             missing.append(path)
     upstream = graph.upstream[spec.address]
     return Observation(

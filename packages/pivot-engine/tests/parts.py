@@ -1,0 +1,105 @@
+"""Small stages, worlds and graphs without a disk."""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, Inputs, RunRecord, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_engine.loaded import LoadedStage
+from pivot_engine.observe import Evaluation, evaluate
+
+SCHEMA = 1
+
+
+def spec(
+    name: str, deps: Iterable[str] = (), outs: Iterable[str] = (), *, pipeline: str = "p", base: str = ""
+) -> StageSpec:
+    """A stage that declares these paths, already relative to the root."""
+    return StageSpec(
+        name=name,
+        pipeline=pipeline,
+        base=base,
+        location=Location("pipeline.py", 1),
+        deps=tuple(sorted(map(ArtifactPath, deps))),
+        outs=tuple(OutSpec(ArtifactPath(path)) for path in sorted(outs)),
+    )
+
+
+def artifact(content: str) -> Artifact:
+    """A file with this content; equal contents are equal artifacts."""
+    return Artifact(content.encode().hex().rjust(32, "0"), len(content))
+
+
+@attrs.define
+class FakeWorld:
+    """A disk, lock files and a cache as mappings."""
+
+    disk: dict[ArtifactPath, Artifact] = attrs.field(factory=dict)
+    locks: dict[str, StageLock] = attrs.field(factory=dict)
+    records: dict[str, RunRecord] = attrs.field(factory=dict)
+    objects: set[str] = attrs.field(factory=set)
+    looked: list[str] = attrs.field(factory=list)
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        self.looked.append(path)
+        return self.disk.get(path)
+
+    def lock(self, address: str) -> StageLock | None:
+        return self.locks.get(address)
+
+    def memory(self) -> "FakeWorld":
+        return self
+
+    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
+        record = self.records.get(key)
+        return None if record is None else record.outs
+
+    def has(self, digest: str) -> bool:
+        return digest in self.objects
+
+    def write(self, **contents: str) -> None:
+        """Put files on the disk; ``__`` in a name is a dot."""
+        for name, content in contents.items():
+            self.disk[ArtifactPath(name.replace("__", "."))] = artifact(content)
+
+
+@attrs.define
+class Model:
+    """A project of given stages in a fake world."""
+
+    specs: list[StageSpec]
+    world: FakeWorld = attrs.field(factory=FakeWorld)
+    code: dict[str, str] = attrs.field(factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        return Graph.build(self.specs)
+
+    @property
+    def stages(self) -> dict[str, LoadedStage]:
+        return {
+            each.address: LoadedStage(each, {"func:f": CodeEntry(self.code.get(each.name, "0" * 32))})
+            for each in self.specs
+        }
+
+    def evaluate(self, *, force: bool = False) -> dict[str, Evaluation]:
+        """By bare name, in graph order."""
+        evaluations = evaluate(self.graph, self.stages, self.world, schema=SCHEMA, force=force)
+        return {address.partition(".")[2]: evaluation for address, evaluation in evaluations.items()}
+
+    def verdicts(self, *, force: bool = False) -> dict[str, str]:
+        return {name: found.decision.verdict.value for name, found in self.evaluate(force=force).items()}
+
+    def pretend_run(self, name: str, **outs: str) -> None:
+        """As if the stage had just run and left these outs."""
+        stage = next(each for each in self.stages.values() if each.spec.name == name)
+        self.world.write(**outs)
+        left = {ArtifactPath(path.replace("__", ".")): artifact(content) for path, content in outs.items()}
+        deps = {path: self.world.disk[path] for path in stage.spec.deps}
+        inputs = Inputs(schema=SCHEMA, code=stage.code, deps=deps, outs=stage.spec.outs)
+        self.world.locks[stage.spec.address] = StageLock(inputs, left)
+        self.world.records[inputs.key()] = RunRecord(inputs.key(), left)
+        self.world.objects.update(each.digest for each in left.values())
