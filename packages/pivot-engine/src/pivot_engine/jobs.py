@@ -21,7 +21,7 @@ def _quota(unified: pathlib.Path, quota_file: pathlib.Path, period_file: pathlib
     except (OSError, ValueError):
         try:
             quota, period = quota_file.read_text().strip(), period_file.read_text().strip()
-        except OSError:
+        except (OSError, ValueError):
             return None
     try:
         return int(quota) / int(period) if int(quota) > 0 else None
