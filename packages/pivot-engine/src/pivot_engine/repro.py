@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_cache import checkout, lockfiles
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
@@ -154,6 +154,9 @@ class Run:
         try:
             self._act_again(address)
         except ArtifactError as error:
+            if address in self._running:
+                self._put_back(address)
+                del self._running[address]
             self._outcome.failed.add(address)
             self._report(events.StageFailed(address, 0.0, str(error), hint=error.hint))
             self._failed(address)
@@ -198,9 +201,7 @@ class Run:
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
         for path in observation.outs:
-            file = self._layout.artifact(path)
-            file.unlink(missing_ok=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _clear(self._layout.artifact(path))
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: Finished) -> None:
@@ -214,8 +215,8 @@ class Run:
         if absent:
             self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
             return
-        moved = self._moved(address, observation)
         try:
+            moved = self._moved(address, observation)
             outs = {} if moved else {path: self._store(path) for path in observation.outs}
         except ArtifactError as error:
             self._fail(finished, str(error), hint=error.hint)
@@ -261,7 +262,9 @@ class Run:
 
     def _fail(self, finished: Finished, summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address
-        self._put_back(address)
+        lost = self._put_back(address)
+        if lost:
+            hint = f"{', '.join(lost)} could not be put back, since the cache had lost the content"
         del self._running[address]
         log = self._log(address)
         self._outcome.failed.add(address)
@@ -285,25 +288,41 @@ class Run:
         if not self._options.keep_going:
             self._outcome.unstarted.update(self._plan.stop())
 
-    def _put_back(self, address: str) -> None:
-        """A stage that did not succeed changes nothing: its outs are again what they were."""
-        before = self._running[address][0].outs
-        for path, artifact in before.items():
+    def _put_back(self, address: str) -> list[ArtifactPath]:
+        """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
+        lost = []
+        for path, artifact in self._running[address][0].outs.items():
             file = self._layout.artifact(path)
             _discard(file)
             if artifact is not None:
-                self._session.store.restore(artifact, file)
+                try:
+                    self._session.store.restore(artifact, file)
+                except CacheError:
+                    lost.append(path)
+        return lost
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.logs_dir / f"{address}.log"
 
 
-def _discard(file: pathlib.Path) -> None:
-    """Remove what a run left; before it, there was nothing."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file)
-    else:
+def _clear(file: pathlib.Path) -> None:
+    """Make the place of an out free, in a directory that exists."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
+    except OSError as error:
+        raise ArtifactError(
+            file, f"cannot be written: {error.strerror}: {error.filename}", hint="move away what is in its way"
+        ) from None
+
+
+def _discard(file: pathlib.Path) -> None:
+    """Remove what a run left; what cannot be removed stays."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def _tail(log: pathlib.Path) -> str:
