@@ -130,7 +130,7 @@ class InlineExecutor:
         os.chdir(directory)
         try:
             _worker.execute(stage)
-        except Exception as error:  # noqa: BLE001  # whatever a stage raises is its result
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
             failure = Failure(**_worker.failure(error))
         finally:
             os.chdir(before)
