@@ -106,7 +106,8 @@ def helpers_text(sources: Sources) -> Iterator[str]:
     for index, helper in enumerate(sources.helpers):
         inner = "x" if helper.inner is None else f"h{helper.inner}(x)"
         constant = {None: "", 0: " + values.K0", 1: " + K1"}[helper.constant]
-        yield f"def h{index}(x):\n    return {inner} * {helper.factor}{constant}"
+        docstring = f'"""Version {sources.comments[1]}."""'
+        yield f"def h{index}(x):\n    {docstring}\n    return {inner} * {helper.factor}{constant}"
 
 
 def pipeline_text(sources: Sources) -> Iterator[str]:
@@ -114,15 +115,16 @@ def pipeline_text(sources: Sources) -> Iterator[str]:
     yield f"from helpers import {', '.join(f'h{index}' for index in range(HELPERS))}"
     yield 'from values import K1\n\npipeline = pivot.Pipeline("p")\nNUMBER = pivot.loaders.JSON()'
     for index, stage in enumerate(sources.stages):
-        yield "\n".join(stage_text(index, stage))
+        yield "\n".join(stage_text(index, stage, version=sources.comments[0]))
     for index in range(len(sources.stages)):
         yield f"pipeline.register(s{index})"
 
 
-def stage_text(index: int, stage: Stage) -> Iterator[str]:
+def stage_text(index: int, stage: Stage, *, version: int) -> Iterator[str]:
     names = sorted([f"d{at}" for at in stage.data] + [f"o{at}" for at in stage.upstream])
     parameters = ", ".join(f'{name}: Annotated[int, pivot.Dep("{name}.json", NUMBER)]' for name in names)
     yield f'def s{index}({parameters}) -> Annotated[int, pivot.Out("o{index}.json", NUMBER)]:'
+    yield f'    """Version {version}."""'
     yield f'    open("runs/s{index}", "a").close()'
     yield f"    x = {' + '.join(names) or '0'}"
     if stage.helper is not None:
@@ -154,35 +156,36 @@ class Expected:
     locks: dict[int, tuple[object, str]] = attrs.field(factory=dict)
     runs: dict[object, str] = attrs.field(factory=dict)
 
-    def foresee(self, sources: Sources) -> dict[int, Verdict]:
+    def foresee(self, sources: Sources, *, force: bool) -> dict[int, Verdict]:
         """What looking must tell: like a run, but what a stage would write is not known."""
-        return self._walk(sources, attrs.evolve(self, outs=dict(self.outs), locks=dict(self.locks)), act=False)
+        after = attrs.evolve(self, outs=dict(self.outs), locks=dict(self.locks))
+        return after._walk(sources, act=False, force=force)
 
-    def run(self, sources: Sources) -> dict[int, Verdict]:
+    def run(self, sources: Sources, *, force: bool) -> dict[int, Verdict]:
         """What a run must do; afterwards this is how things are."""
-        return self._walk(sources, self, act=True)
+        return self._walk(sources, act=True, force=force)
 
-    def _walk(self, sources: Sources, after: "Expected", *, act: bool) -> dict[int, Verdict]:
+    def _walk(self, sources: Sources, *, act: bool, force: bool) -> dict[int, Verdict]:
         verdicts: dict[int, Verdict] = {}
         for index, stage in enumerate(sources.stages):
             upstream = {verdicts[at] for at in stage.upstream}
             if Verdict.BLOCKED in upstream or any(sources.data[at] is None for at in stage.data):
                 verdicts[index] = Verdict.BLOCKED
-            elif Verdict.RUN in upstream and not act:
+            elif (Verdict.RUN in upstream or force) and not act:
                 verdicts[index] = Verdict.RUN
             else:
                 deps = {f"d{at}": sources.data[at] or 0 for at in stage.data}
-                deps |= {f"o{at}": int(after.outs[at]) for at in stage.upstream}
-                verdicts[index] = after._decide(index, sources, deps, act=act)
+                deps |= {f"o{at}": int(self.outs[at]) for at in stage.upstream}
+                verdicts[index] = self._decide(index, sources, deps, act=act, force=force)
         return verdicts
 
-    def _decide(self, index: int, sources: Sources, deps: Mapping[str, int], *, act: bool) -> Verdict:
+    def _decide(self, index: int, sources: Sources, deps: Mapping[str, int], *, act: bool, force: bool) -> Verdict:
         stage = sources.stages[index]
         inputs = (index, code(sources, stage), frozenset(deps.items()))
         locked = self.locks.get(index)
-        if locked is not None and locked == (inputs, self.outs.get(index)):
+        if locked is not None and locked == (inputs, self.outs.get(index)) and not force:
             return Verdict.UP_TO_DATE
-        if inputs in self.runs:
+        if inputs in self.runs and not force:
             verdict = Verdict.RESTORE
         elif not act:
             return Verdict.RUN
@@ -246,6 +249,8 @@ def edits() -> st.SearchStrategy[Edit]:
         edit("comments", len(MODULES), numbers),
         edit("out", STAGES, st.sampled_from([None, "0\n", "1\n", "by hand"])),
         edit("revert", 100, st.none()),
+        edit("lock", STAGES, st.none()),
+        edit("state", 1, st.none()),
     )
 
 
@@ -269,13 +274,31 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     @initialize(sources=projects)
     def begin(self, sources: Sources) -> None:
         self.sources = sources
-        self.check(jobs=2, again=True)
+        self.check(Options(jobs=2, keep_going=True), again=True)
 
-    @rule(changes=st.lists(edits(), min_size=1, max_size=3), jobs=st.sampled_from([1, 2]), again=st.booleans())
-    def edit(self, changes: list[Edit], jobs: int, *, again: bool) -> None:
+    @rule(
+        changes=st.lists(edits(), min_size=1, max_size=3),
+        jobs=st.sampled_from([1, 2]),
+        force=st.sampled_from([False, False, False, True]),
+        again=st.booleans(),
+    )
+    def edit(self, changes: list[Edit], jobs: int, *, force: bool, again: bool) -> None:
         for what, index, new in changes:
             self.apply(what, index, new)
-        self.check(jobs=jobs, again=again)
+        self.check(Options(jobs=jobs, force=force, keep_going=True), again=again)
+
+    @rule(comments=st.tuples(*[st.integers(10, 99)] * len(MODULES)))
+    def comment(self, comments: tuple[int, ...]) -> None:
+        """Nothing is run after an edit of comments and docstrings only."""
+        self.sources = attrs.evolve(self.sources, comments=comments)
+        seen = self.visible(code=False)
+        self.write()
+        told, kept = self.run(Options(jobs=1, keep_going=True))
+
+        assert told == named(self.expected.run(self.sources, force=False))
+        assert kept == set()
+        assert {Verdict.RUN, Verdict.RESTORE}.isdisjoint(told.values())
+        assert self.visible(code=False) == seen
 
     def apply(self, what: str, index: int, new: object) -> None:
         if what == "revert":
@@ -289,6 +312,11 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             else:
                 file.unlink(missing_ok=True)
                 self.expected.outs.pop(index, None)
+        elif what == "lock":
+            (self.root / f".pivot/stages/p.s{index}.lock").unlink(missing_ok=True)
+            self.expected.locks.pop(index, None)
+        elif what == "state":
+            shutil.rmtree(self.root / ".pivot/state.db", ignore_errors=True)
         else:
             items = list(getattr(self.sources, what))
             if index < len(items):
@@ -308,39 +336,38 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             else:
                 file.write_text(f"{number}\n")
 
-    def check(self, *, jobs: int, again: bool) -> None:
+    def check(self, options: Options, *, again: bool) -> None:
         self.write()
         self.history.append(self.sources)
         seen = self.visible()
 
         foreseen = {
             stage.evaluation.stage.spec.name: stage.evaluation.decision.verdict
-            for stage in status(self.project, closure=True).stages
+            for stage in status(self.project, closure=True, force=options.force).stages
         }
 
-        assert foreseen == named(self.expected.foresee(self.sources))
+        assert foreseen == named(self.expected.foresee(self.sources, force=options.force))
         assert self.visible() == seen
 
         by_hand = dict(self.expected.outs)
-        told, kept = self.run(jobs)
+        told, kept = self.run(options)
 
-        assert told == named(self.expected.run(self.sources))
+        assert told == named(self.expected.run(self.sources, force=options.force))
         assert self.outs() == self.expected.outs
         assert kept <= set(by_hand.values())
 
         if again:
             seen = self.visible()
-            told, _ = self.run(jobs)
+            told, _ = self.run(attrs.evolve(options, force=False))
 
-            assert told == named(self.expected.run(self.sources))
-            assert Verdict.RUN not in told.values()
-            assert Verdict.RESTORE not in told.values()
+            assert told == named(self.expected.run(self.sources, force=False))
+            assert {Verdict.RUN, Verdict.RESTORE}.isdisjoint(told.values())
             assert self.visible() == seen
 
-    def run(self, jobs: int) -> tuple[dict[str, Verdict], set[str]]:
+    def run(self, options: Options) -> tuple[dict[str, Verdict], set[str]]:
         """What became of each stage, by name, and the contents that were told to be kept; each stage runs once."""
         heard: list[events.Event] = []
-        outcome = repro(self.project, options=Options(jobs=jobs, keep_going=True), report=heard.append)
+        outcome = repro(self.project, options=options, report=heard.append)
         assert not outcome.torn
         assert not outcome.unstarted
         ran = {file.name for file in (self.root / "runs").iterdir()}
@@ -365,9 +392,9 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             if (file := self.root / f"o{index}.json").exists()
         }
 
-    def visible(self) -> dict[str, tuple[bytes, int]]:
+    def visible(self, *, code: bool = True) -> dict[str, tuple[bytes, int]]:
         """Content and time of everything that a user or git can see."""
-        files = [*self.root.glob("*.*"), *(self.root / ".pivot/stages").iterdir()]
+        files = [*self.root.glob("*.*" if code else "o*.json"), *(self.root / ".pivot/stages").iterdir()]
         return {str(file): (file.read_bytes(), file.stat().st_mtime_ns) for file in files if file.is_file()}
 
 
