@@ -1,13 +1,16 @@
 """A child that must not outlive its parent."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 _PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 0.2
 
 
 def prepare() -> None:
@@ -26,9 +29,31 @@ def die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _watch(parent: int) -> None:
+@contextlib.contextmanager
+def dying_with(parent: int) -> Iterator[None]:
+    """While the block lasts, kill this process as soon as its parent is gone, whatever code it is in."""
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(parent, done), daemon=True)
+    if sys.platform == "linux":
+        die_with(parent)
+    else:
+        watcher.start()
+    try:
+        yield
+    finally:
+        if sys.platform == "linux":
+            _libc().prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
+        else:
+            done.set()
+            watcher.join()  # before anybody forks
+
+
+def _watch(parent: int, done: threading.Event | None = None) -> None:
     while os.getppid() == parent:
-        time.sleep(0.2)
+        if done is None:
+            time.sleep(_POLL_SECONDS)
+        elif done.wait(_POLL_SECONDS):
+            return
     os.killpg(0, signal.SIGKILL)
 
 

@@ -60,6 +60,7 @@ class HostExecutor:
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
         self._count = 0
+        self._stopping = False
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`."""
@@ -81,10 +82,12 @@ class HostExecutor:
         """As `Executor.stop`."""
         if not self._started:
             return
+        self._stopping = True
         with contextlib.suppress(HostError):  # then it is gone, and its children with it
             self._host.send({"op": "stop"})
-            while self._started:
+            while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
                 self._receive()
+        self._started.clear()
         self._finished.clear()
 
     def _receive(self) -> None:
@@ -97,6 +100,9 @@ class HostExecutor:
             raise
 
     def _note(self, message: Mapping[str, Any]) -> None:
+        if message["event"] == "stopped":
+            self._stopping = False
+            return
         number = message["id"]
         if message["event"] == "started":
             self._pids[number] = message["pid"]

@@ -26,13 +26,13 @@ GRACE_SECONDS = 5.0
 _POLL_MS = 50
 
 
-def main() -> None:
-    """Serve one coordinator until it closes its end; then take every running stage down."""
+def main(coordinator: int) -> None:
+    """Serve the process with the pid ``coordinator`` until it closes its end; then take every running stage down."""
     # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them rests on the others.
     register_encoder(Pipeline, lambda pipeline: pipeline.name)
     for fd in (COMMANDS_FD, EVENTS_FD):
         os.set_inheritable(fd, False)
-    Host().serve()
+    Host(coordinator).serve()
 
 
 class _Child:
@@ -71,7 +71,8 @@ class _Child:
 class Host:
     """The state of the serving process."""
 
-    def __init__(self) -> None:
+    def __init__(self, coordinator: int) -> None:
+        self._coordinator = coordinator
         self._commands = _wire.Lines(COMMANDS_FD)
         self._is_user_code = _sources.user_code_predicate()
         self._sources: dict[str, str] = {}
@@ -87,6 +88,9 @@ class Host:
                 self._reap()
                 if self._kill_at is not None and time.monotonic() > self._kill_at:
                     self._signal(signal.SIGKILL)
+                if self._kill_at is not None and not self._children:
+                    self._kill_at = None
+                    _wire.send(EVENTS_FD, {"event": "stopped"})
         except BrokenPipeError:
             pass  # the coordinator is gone
         finally:
@@ -108,7 +112,9 @@ class Host:
     def _obey(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
             case "load":
-                _wire.send(EVENTS_FD, self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"])))
+                with _death.dying_with(self._coordinator):  # this end of the pipe is not looked at meanwhile
+                    answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]))
+                _wire.send(EVENTS_FD, answer)
             case "run":
                 self._run(message["id"], message["address"], message["log"])
             case "stop":
@@ -212,7 +218,3 @@ def _import_failure(error: BaseException, file: pathlib.Path, root: pathlib.Path
         "message": f"{file.relative_to(root)} cannot be imported: {_worker.one_line(error)}",
         "traceback": "".join(traceback.format_exception(type(error), error, place)),
     }
-
-
-if __name__ == "__main__":
-    main()

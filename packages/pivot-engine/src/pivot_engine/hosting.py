@@ -28,7 +28,7 @@ class HostProcess:
         try:
             self.pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-P", "-c", "from pivot_engine.host import main; main()"],
+                [sys.executable, "-P", "-c", f"from pivot_engine.host import main; main({os.getpid()})"],
                 os.environ,
                 file_actions=_file_actions(theirs_in, theirs_out, quiet=quiet),
                 setpgroup=0,
