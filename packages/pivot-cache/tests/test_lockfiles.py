@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache import CacheError, LockFileError, lockfiles
-from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, OutSpec
 
@@ -29,11 +29,13 @@ LOCK = StageLock(
         params={"threshold": 0.5, "names": ["é", None]},
         deps={ArtifactPath("data.json"): Artifact(A, 123)},
         outs=(OutSpec(ArtifactPath("clean.json")), OutSpec(ArtifactPath("metrics.json"), cache=False)),
+        observed={"func:plugins:run": CodeEntry("c" * 32, Location("plugins.py", 3))},
     ),
     {
         ArtifactPath("metrics.json"): Artifact(A, 7),
         ArtifactPath("clean.json"): Artifact(B, 45, executable=True),
     },
+    {"pandas": LibraryUse("2.2.3", ("pandas.read_csv",))},
 )
 TEXT = """\
 {
@@ -44,7 +46,12 @@ TEXT = """\
 "builtin:len": {"digest":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"},
 "func:pipeline:preprocess": {"digest":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","file":"pipeline.py","line":16}
 },
-"observed": {},
+"observed": {
+"func:plugins:run": {"digest":"cccccccccccccccccccccccccccccccc","file":"plugins.py","line":3}
+},
+"libraries": {
+"pandas": {"names":["pandas.read_csv"],"version":"2.2.3"}
+},
 "params": {
 "names": ["\\u00e9",null],
 "threshold": 0.5
@@ -81,8 +88,10 @@ def locks(draw: st.DrawFn) -> StageLock:
             params=draw(st.dictionaries(letters, values, max_size=3)),
             deps=draw(st.dictionaries(paths, st.builds(Artifact, hexes, sizes), max_size=3)),
             outs=tuple(OutSpec(path, draw(st.booleans())) for path in sorted(outs)),
+            observed=draw(st.dictionaries(letters, st.builds(CodeEntry, hexes, places), max_size=2)),
         ),
         outs,
+        draw(st.dictionaries(letters, st.builds(LibraryUse, letters, st.lists(letters).map(tuple)), max_size=2)),
     )
 
 
@@ -213,7 +222,13 @@ HOSTILE = {
     "algorithm": (edited("algorithm", value="md5"), "algorithm", "digests of xxh3-128, not of 'md5'"),
     "algorithm 1": (edited("algorithm", value=1), "algorithm", "must be a text, not a number"),
     "unknown": (edited("extra", value=1), "extra", "is not a known field"),
-    "observed": (edited("observed", "x", value=1), "observed", "does not understand"),
+    "observed": (edited("observed", "x", value=1), "observed.x", "must be an object"),
+    "libraries": (edited("libraries", "x", value={"version": "1"}), "libraries.x.names", "is missing"),
+    "library names": (
+        edited("libraries", "x", value={"version": "1", "names": "y"}),
+        "libraries.x.names",
+        "must be a list",
+    ),
     "schema": (edited("schema", value=-1), "schema", "must be at least 0"),
     "code": (edited("code", value=[]), "code", "must be an object"),
     "code entry": (edited("code", "builtin:len", value=A), "code.builtin:len", "must be an object, not a text"),

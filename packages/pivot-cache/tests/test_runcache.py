@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pivot_cache import CacheError, CacheMemory, ObjectStore, RunCache
 from pivot_core.decide import Memory
-from pivot_core.lock import Artifact, RunRecord
+from pivot_core.lock import Artifact, CodeEntry, RunRecord
 from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location
 
 KEY = "c" * 32
 RECORD = RunRecord(KEY, {ArtifactPath("b"): Artifact("a" * 32, 3), ArtifactPath("a"): Artifact("b" * 32, 0, True)})
@@ -26,7 +27,9 @@ records = st.builds(
         st.builds(Artifact, hexes, st.integers(0, 2**63), st.booleans()),
         max_size=4,
     ),
+    st.dictionaries(st.sampled_from(["func:m:f", "module:m"]), st.builds(CodeEntry, hexes), max_size=2),
 )
+SEEN = RunRecord(KEY, {}, {"func:plugins:run": CodeEntry("d" * 32, Location("plugins.py", 1))})
 
 
 @pytest.fixture
@@ -44,11 +47,11 @@ def test_what_was_put_is_got(tmp_path_factory: pytest.TempPathFactory, record: R
     runs = RunCache(tmp_path_factory.getbasetemp() / "runs")
     runs.put(record)
 
-    assert runs.get(record.key) == record
+    assert runs.get(record.key)[0] == record
 
 
 def test_an_unknown_key_is_no_record(runs: RunCache) -> None:
-    assert runs.get(KEY) is None
+    assert runs.get(KEY) == ()
     assert not runs.directory.exists()
 
 
@@ -59,11 +62,17 @@ def test_the_same_record_is_not_written_again_and_another_replaces_it(runs: RunC
     assert file_of(runs).stat() == before
 
     runs.put(RunRecord(KEY, {}))
-    assert runs.get(KEY) == RunRecord(KEY, {})
+    assert runs.get(KEY) == (RunRecord(KEY, {}),)
+
+
+def content(**other: object) -> bytes:
+    """A file with one empty run, but for what is given."""
+    runs = [{"outs": {}, "observed": {}}]
+    return json.dumps({"format": 1, "algorithm": "xxh3-128", "key": KEY, "runs": runs, **other}).encode()
 
 
 @pytest.mark.parametrize(
-    "content",
+    "data",
     [
         b"",
         b"\0" * 99,
@@ -71,27 +80,29 @@ def test_the_same_record_is_not_written_again_and_another_replaces_it(runs: RunC
         b"[" * 100_000,
         b"[]",
         b"{}",
-        json.dumps({"format": 2, "algorithm": "xxh3-128", "key": KEY, "outs": {}}).encode(),
-        json.dumps({"format": 1, "algorithm": "md5", "key": KEY, "outs": {}}).encode(),
-        json.dumps({"format": 1, "algorithm": "xxh3-128", "key": "0" * 32, "outs": {}}).encode(),
-        json.dumps({"format": 1, "algorithm": "xxh3-128", "key": KEY, "outs": {"../x": {}}}).encode(),
-        json.dumps({"format": 1, "algorithm": "xxh3-128", "key": KEY, "outs": {"x": {"digest": 1}}}).encode(),
-        b'{"format": 1, "algorithm": "xxh3-128", "key": "%s", "outs": {}, "outs": {}}' % KEY.encode(),
+        content(format=2),
+        content(algorithm="md5"),
+        content(key="0" * 32),
+        content(runs=[{"outs": {"../x": {}}, "observed": {}}]),
+        content(runs=[{"outs": {"x": {"digest": 1}}, "observed": {}}]),
+        content(runs=[{"outs": {}}]),
+        b'{"format": 1, "algorithm": "xxh3-128", "key": "%s", "runs": [], "runs": []}' % KEY.encode(),
+        b'{"format": 1, "algorithm": "xxh3-128", "key": "%s", "runs": 3}' % KEY.encode(),
     ],
 )
-def test_a_damaged_or_foreign_record_is_none_and_can_be_put_again(runs: RunCache, content: bytes) -> None:
+def test_a_damaged_or_foreign_record_is_none_and_can_be_put_again(runs: RunCache, data: bytes) -> None:
     runs.put(RECORD)
-    file_of(runs).write_bytes(content)
+    file_of(runs).write_bytes(data)
 
-    assert runs.get(KEY) is None
+    assert runs.get(KEY) == ()
     runs.put(RECORD)
-    assert runs.get(KEY) == RECORD
+    assert runs.get(KEY) == (RECORD,)
 
 
 def test_a_directory_in_the_way_is_no_record(runs: RunCache) -> None:
     file_of(runs).mkdir(parents=True)
 
-    assert runs.get(KEY) is None
+    assert runs.get(KEY) == ()
     with pytest.raises(CacheError, match=KEY[2:]):
         runs.put(RECORD)
 
@@ -110,7 +121,30 @@ def test_a_full_disk_is_named(runs: RunCache, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(CacheError, match="the disk is full"):
         runs.put(RECORD)
-    assert runs.get(KEY) is None
+    assert runs.get(KEY) == ()
+
+
+def test_runs_that_observed_different_code_are_remembered_side_by_side(runs: RunCache) -> None:
+    """The newest first; the same observation takes the place of the older one; and not without end."""
+    runs.put(SEEN)
+    runs.put(RECORD)
+    assert runs.get(KEY) == (RECORD, SEEN)
+
+    runs.put(SEEN)
+    assert runs.get(KEY) == (SEEN, RECORD)
+    for number in range(40):
+        runs.put(RunRecord(KEY, {}, {"func:m:f": CodeEntry(f"{number:032x}")}))
+    assert len(runs.get(KEY)) == 16
+
+
+def test_the_memory_takes_only_runs_whose_observations_hold(runs: RunCache, tmp_path: Path) -> None:
+    runs.put(RECORD)
+    runs.put(SEEN)
+    store = ObjectStore(tmp_path / "files")
+
+    assert CacheMemory(store, runs).recorded(KEY) == RECORD
+    assert CacheMemory(store, runs, holds=lambda _: True).recorded(KEY) == SEEN
+    assert CacheMemory(store, runs, holds=lambda _: False).recorded(KEY) is None
 
 
 def test_the_memory_of_a_cache_is_its_runs_and_objects(runs: RunCache, tmp_path: Path) -> None:
@@ -120,7 +154,7 @@ def test_the_memory_of_a_cache_is_its_runs_and_objects(runs: RunCache, tmp_path:
     artifact = store.put(tmp_path / "source")
     runs.put(RECORD)
 
-    assert memory.recorded(KEY) == RECORD.outs
+    assert memory.recorded(KEY) == RECORD
     assert memory.recorded("0" * 32) is None
     assert memory.has(artifact.digest)
     assert not memory.has("0" * 32)

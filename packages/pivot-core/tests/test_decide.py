@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.decide import Change, Decision, Memory, Reason, Verdict, decide
-from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, StageLock, Unresolved
+from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, RunRecord, StageLock, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, OutSpec
 
@@ -26,17 +26,20 @@ plain = st.recursive(
 )
 params = st.dictionaries(st.sampled_from(["alpha", "beta"]), plain, max_size=2)
 outs = st.lists(st.builds(OutSpec, paths, st.booleans()), unique_by=lambda out: out.path, max_size=3).map(tuple)
-inputs = st.builds(Inputs, st.integers(1, 2), code, params, st.dictionaries(paths, artifacts, max_size=2), outs)
+packages = st.dictionaries(st.sampled_from(["numpy", "pandas"]), st.sampled_from(["1", "2"]), max_size=2)
+inputs = st.builds(
+    Inputs, st.integers(1, 2), code, params, st.dictionaries(paths, artifacts, max_size=2), outs, code, packages
+)
 
 
 @attrs.frozen
 class Remembered:
     """What earlier runs left: a `Memory` that is a few dicts."""
 
-    records: Mapping[str, Mapping[ArtifactPath, Artifact]] = attrs.field(factory=dict)
+    records: Mapping[str, RunRecord] = attrs.field(factory=dict)
     objects: frozenset[str] = frozenset()
 
-    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
+    def recorded(self, key: str) -> RunRecord | None:
         return self.records.get(key)
 
     def has(self, digest: str) -> bool:
@@ -46,7 +49,7 @@ class Remembered:
 class Unasked:
     """A `Memory` for decisions that must not ask for anything."""
 
-    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
+    def recorded(self, key: str) -> RunRecord | None:
         raise AssertionError(key)
 
     def has(self, digest: str) -> bool:
@@ -80,7 +83,7 @@ def pairs(draw: st.DrawFn) -> tuple[StageLock, Observation]:
     if part == "content" and lock.outs:
         path = draw(st.sampled_from(sorted(lock.outs)))
         return lock, Observation(now.inputs, {**lock.outs, path: draw(st.none() | artifacts)})
-    if part in ("schema", "code", "params", "deps", "outs"):
+    if part in ("schema", "code", "params", "deps", "outs", "observed", "packages"):
         other = getattr(draw(inputs), part)
         changed = attrs.evolve(lock.inputs, **{part: other})
         return lock, Observation(changed, {out.path: lock.outs.get(out.path) for out in changed.outs})
@@ -93,7 +96,8 @@ def memories(draw: st.DrawFn, now: Observation, lock: StageLock | None = None) -
     record = draw(st.none() | st.dictionaries(st.sampled_from([*declared, ArtifactPath("z")]), artifacts, max_size=3))
     full = {path: draw(artifacts) for path in declared}
     chosen = draw(st.sampled_from([record, full, lock.outs if lock else None]))
-    records = {} if chosen is None else {now.inputs.key(): chosen}
+    key = now.inputs.key()
+    records = {} if chosen is None else {key: RunRecord(key, chosen, draw(code))}
     return Remembered(records, draw(st.frozensets(st.sampled_from(DIGESTS))))
 
 
@@ -106,8 +110,10 @@ def facts(of: Inputs) -> list[tuple[str, str, str]]:
 
 
 @given(inputs, inputs)
-def test_keys_are_equal_exactly_where_all_lines_are(left: Inputs, right: Inputs) -> None:
-    assert (left.key() == right.key()) == (facts(left) == facts(right))
+def test_keys_are_equal_exactly_where_all_lines_but_the_observed_are(left: Inputs, right: Inputs) -> None:
+    known_before_a_run = [[fact for fact in facts(of) if fact[0] != "observed"] for of in (left, right)]
+
+    assert (left.key() == right.key()) == (known_before_a_run[0] == known_before_a_run[1])
 
 
 @given(inputs)
@@ -119,6 +125,8 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
         dict(list(one.params.items())[::-1]),
         dict(list(one.deps.items())[::-1]),
         tuple(reversed(one.outs)),
+        dict(list(one.observed.items())[::-1]),
+        dict(list(one.packages.items())[::-1]),
     )
 
     assert moved.key() == one.key()
@@ -129,7 +137,8 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
 def test_lines_name_every_fact_once(one: Inputs) -> None:
     names = [(line.kind, line.key) for line in one.lines()]
 
-    assert len(names) == len(set(names)) == len(one.code) + len(one.params) + len(one.deps) + len(one.outs)
+    sections = (one.code, one.observed, one.packages, one.params, one.deps, one.outs)
+    assert len(names) == len(set(names)) == sum(map(len, sections))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +202,7 @@ def test_explanation_is_empty_exactly_where_nothing_differs(
 ) -> None:
     lock, now = pair
     decision = decide(lock, now, data.draw(memories(now, lock)))
-    equal = lock.inputs.key() == now.inputs.key() and lock.outs == now.outs
+    equal = facts(lock.inputs) == facts(now.inputs) and lock.outs == now.outs
 
     assert (decision.verdict is Verdict.UP_TO_DATE) == equal
     assert (not decision.reasons) == equal
@@ -209,7 +218,9 @@ def test_reasons_are_those_of_the_changes_the_weightiest_first(
 
     assert list(decision.reasons) == list(dict.fromkeys(change.reason for change in decision.changes))
     assert list(decision.reasons) == sorted(decision.reasons, key=list(Reason).index)
-    assert len({(change.reason, change.key) for change in decision.changes}) == len(decision.changes)
+    doubled = lock.inputs.code.keys() | now.inputs.code.keys() if lock.inputs.observed or now.inputs.observed else set()
+    told = [(change.reason, change.key) for change in decision.changes if change.key not in doubled]
+    assert len(set(told)) == len(told)
     for change in decision.changes:
         assert change.old != change.new or change.reason is Reason.OUT_MODIFIED
 
@@ -220,15 +231,16 @@ def test_restore_only_if_every_out_can_be_had(lock: StageLock | None, data: st.D
     memory = data.draw(memories(now, lock))
     decision = decide(lock, now, memory)
 
-    def obtainable(left: Mapping[ArtifactPath, Artifact]) -> bool:
+    def obtainable(run: RunRecord) -> bool:
+        left = run.outs
         return left.keys() == now.outs.keys() and all(
             now.outs[path] == artifact or memory.has(artifact.digest) for path, artifact in left.items()
         )
 
     known = [memory.recorded(now.inputs.key())]
-    if lock is not None and lock.inputs.key() == now.inputs.key():
-        known.insert(0, lock.outs)
-    candidates = [left for left in known if left is not None and obtainable(left)]
+    if lock is not None and (lock.inputs.key(), lock.inputs.observed) == (now.inputs.key(), now.inputs.observed):
+        known.insert(0, RunRecord(now.inputs.key(), lock.outs, lock.inputs.observed))
+    candidates = [run for run in known if run is not None and obtainable(run)]
     if decision.verdict is Verdict.UP_TO_DATE:
         assert decision.restore is None
     elif candidates:
@@ -289,9 +301,11 @@ INPUTS = Inputs(
 )
 LOCK = StageLock(INPUTS, LEFT)
 SAME = Observation(INPUTS, LEFT)
+PLUGIN = attrs.evolve(INPUTS, observed={"func:plugins:run": CodeEntry("9" * 32, Location("plugins.py", 1))})
+SEEN = StageLock(PLUGIN, LEFT)
 STORED = Remembered(objects=frozenset({"c" * 32}))
 EDITED = attrs.evolve(INPUTS, code={"func:clean": CodeEntry("e" * 32, Location("pipeline.py", 12))})
-EDITED_BEFORE = Remembered({EDITED.key(): {CLEAN: OTHER}}, frozenset({"d" * 32}))
+EDITED_BEFORE = Remembered({EDITED.key(): RunRecord(EDITED.key(), {CLEAN: OTHER})}, frozenset({"d" * 32}))
 
 
 def now_with(**parts: object) -> Observation:
@@ -306,7 +320,7 @@ def now_with(**parts: object) -> Observation:
         pytest.param(
             None,
             SAME,
-            Remembered({INPUTS.key(): LEFT}),
+            Remembered({INPUTS.key(): RunRecord(INPUTS.key(), LEFT)}),
             Verdict.RESTORE,
             [Reason.NEVER_RUN],
             id="lock deleted, but remembered and still on disk",
@@ -314,7 +328,7 @@ def now_with(**parts: object) -> Observation:
         pytest.param(
             None,
             Observation(INPUTS, {CLEAN: None}),
-            Remembered({INPUTS.key(): LEFT}, frozenset({"c" * 32})),
+            Remembered({INPUTS.key(): RunRecord(INPUTS.key(), LEFT)}, frozenset({"c" * 32})),
             Verdict.RESTORE,
             [Reason.NEVER_RUN],
             id="fresh clone with a full cache",
@@ -334,11 +348,32 @@ def now_with(**parts: object) -> Observation:
         pytest.param(LOCK, now_with(code={}), NOTHING, Verdict.RUN, [Reason.CODE], id="helper no longer used"),
         pytest.param(LOCK, now_with(params={"alpha": 1.0}), NOTHING, Verdict.RUN, [Reason.PARAM], id="param retyped"),
         pytest.param(LOCK, now_with(deps={RAW: OTHER}), NOTHING, Verdict.RUN, [Reason.DEP], id="input edited"),
+        pytest.param(
+            LOCK, now_with(packages={"pandas": "3"}), NOTHING, Verdict.RUN, [Reason.PACKAGE], id="library upgraded"
+        ),
+        pytest.param(SEEN, Observation(PLUGIN, LEFT), NOTHING, Verdict.UP_TO_DATE, [], id="observed code unchanged"),
+        pytest.param(SEEN, SAME, NOTHING, Verdict.RUN, [Reason.CODE], id="observed code gone"),
+        pytest.param(
+            SEEN,
+            Observation(PLUGIN, {CLEAN: None}),
+            STORED,
+            Verdict.RESTORE,
+            [Reason.OUT_MISSING],
+            id="output deleted, observed code unchanged",
+        ),
+        pytest.param(
+            SEEN,
+            Observation(INPUTS, {CLEAN: None}),
+            STORED,
+            Verdict.RUN,
+            [Reason.CODE, Reason.OUT_MISSING],
+            id="output deleted, observed code gone",
+        ),
         pytest.param(LOCK, now_with(schema=2), NOTHING, Verdict.RUN, [Reason.SCHEMA], id="other fingerprints"),
         pytest.param(
             LOCK,
             now_with(outs=(OutSpec(CLEAN, cache=False),)),
-            Remembered({INPUTS.key(): LEFT}, frozenset({"c" * 32})),
+            Remembered({INPUTS.key(): RunRecord(INPUTS.key(), LEFT)}, frozenset({"c" * 32})),
             Verdict.RUN,
             [Reason.OUT_SPEC],
             id="output no longer cached",
@@ -384,7 +419,7 @@ def now_with(**parts: object) -> Observation:
         pytest.param(
             StageLock(INPUTS, {}),
             SAME,
-            Remembered({INPUTS.key(): {}}, frozenset({"c" * 32})),
+            Remembered({INPUTS.key(): RunRecord(INPUTS.key(), {})}, frozenset({"c" * 32})),
             Verdict.RUN,
             [Reason.OUT_MODIFIED],
             id="partial records are no hit",

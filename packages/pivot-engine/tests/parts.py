@@ -1,6 +1,6 @@
 """Small stages, worlds and graphs without a disk."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import attrs
 
@@ -53,9 +53,8 @@ class FakeWorld:
     def memory(self) -> "FakeWorld":
         return self
 
-    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
-        record = self.records.get(key)
-        return None if record is None else record.outs
+    def recorded(self, key: str) -> RunRecord | None:
+        return self.records.get(key)
 
     def has(self, digest: str) -> bool:
         return digest in self.objects

@@ -72,7 +72,9 @@ def test_a_chain_of_restores_is_foreseen(chain: Model) -> None:
     found = chain.evaluate()
 
     assert [each.decision.verdict for each in found.values()] == [Verdict.RESTORE, Verdict.RESTORE]
-    assert found["second"].decision.restore == {END: artifact("3")}
+    restore = found["second"].decision.restore
+    assert restore is not None
+    assert restore.outs == {END: artifact("3")}
 
 
 def test_missing_input_blocks_what_follows(chain: Model) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from pivot_core import digest as digests
 from pivot_core.errors import PathError
-from pivot_core.lock import Artifact
+from pivot_core.lock import Artifact, CodeEntry
 from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location
 
 
 class FieldError(Exception):
@@ -114,6 +115,40 @@ def artifact(value: object, field: str) -> Artifact:
 def encode(value: Artifact) -> Mapping[str, object]:
     """The plain form that `artifact` reads."""
     return {"digest": value.digest, "size": value.size, "executable": value.executable}
+
+
+_CODE = frozenset({"digest", "file", "line"})
+_PLACE = frozenset({"file", "line"})
+
+
+def code_entries(value: object, field: str) -> dict[str, CodeEntry]:
+    """An object of one code entry per key: most of a lock, so that the usual form is recognised at once."""
+    entries = {}
+    for key, item in mapping(value, field).items():
+        if isinstance(item, dict) and item.keys() == _CODE:
+            known, file, line = item["digest"], item["file"], item["line"]
+            if digests.is_digest(known) and type(file) is str and type(line) is int and line >= 0:
+                entries[key] = CodeEntry(known, Location(file, line))
+                continue
+        entries[key] = _code_entry(item, below(field, key))
+    return entries
+
+
+def encode_code(entry: CodeEntry) -> Mapping[str, object]:
+    """The plain form that `code_entries` reads."""
+    if entry.location is None:
+        return {"digest": entry.digest}
+    return {"digest": entry.digest, "file": entry.location.file, "line": entry.location.line}
+
+
+def _code_entry(value: object, field: str) -> CodeEntry:
+    record = fields(value, field, _CODE, _PLACE)
+    place = None
+    if not _PLACE.isdisjoint(record):
+        record = fields(value, field, _CODE)
+        line = number(record["line"], below(field, "line"))
+        place = Location(text(record["file"], below(field, "file")), line)
+    return CodeEntry(digest(record["digest"], below(field, "digest")), place)
 
 
 def _named(value: object) -> str:

@@ -7,14 +7,15 @@ Each fact has its own line, in an order that depends on nothing but the facts::
         "algorithm": "xxh3-128",
         "schema": 1,
         "code": {"func:pipeline:preprocess": {"digest": "...", "file": "pipeline.py", "line": 16}},
-        "observed": {},
+        "observed": {"func:plugins.upper:run": {"digest": "...", "file": "plugins/upper.py", "line": 3}},
+        "libraries": {"pandas": {"version": "2.2.3", "names": ["pandas.read_csv"]}},
         "params": {"threshold": 0.5},
         "deps": {"data.json": {"digest": "...", "size": 123}},
         "outs": {"clean.json": {"cache": true, "digest": "...", "executable": false, "size": 45}},
     }
 
-``file`` and ``line`` of a code entry are left out where they are not known, and ``observed`` is empty in
-this format. A dep's executable bit is not kept: no result rests on it. Everything read is untrusted.
+``file`` and ``line`` of a code entry are left out where they are not known. A dep's executable bit is not
+kept: no result rests on it. Everything read is untrusted.
 """
 
 from collections.abc import Mapping
@@ -24,16 +25,15 @@ from pathlib import Path
 from pivot_cache import _artifacts, atomic
 from pivot_cache._artifacts import FieldError, below
 from pivot_cache.errors import LockFileError, cannot
-from pivot_core.digest import ALGORITHM, canonical_json, is_digest
-from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
-from pivot_core.stage import Location, OutSpec
+from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
+from pivot_core.stage import OutSpec
 
 FORMAT = 1
 """The version of the layout above."""
 
-_TOP = frozenset({"format", "algorithm", "schema", "code", "observed", "params", "deps", "outs"})
-_CODE = frozenset({"digest", "file", "line"})
-_PLACE = frozenset({"file", "line"})
+_TOP = frozenset({"format", "algorithm", "schema", "code", "observed", "libraries", "params", "deps", "outs"})
+_LIBRARY = frozenset({"version", "names"})
 _DEP = frozenset({"digest", "size"})
 _OUT = frozenset({"cache", "digest", "executable", "size"})
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
@@ -89,8 +89,9 @@ def dumps(lock: StageLock) -> str:
     if len(specs) != len(lock.inputs.outs) or specs.keys() != lock.outs.keys():
         raise ValueError(f"the outs {sorted(lock.outs)} are not the declared ones, {sorted(specs)}")
     sections: Mapping[str, Mapping[str, object]] = {
-        "code": {key: _code(entry) for key, entry in lock.inputs.code.items()},
-        "observed": {},
+        "code": {key: _artifacts.encode_code(entry) for key, entry in lock.inputs.code.items()},
+        "observed": {key: _artifacts.encode_code(entry) for key, entry in lock.inputs.observed.items()},
+        "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
         "params": lock.inputs.params,
         "deps": {path: {"digest": dep.digest, "size": dep.size} for path, dep in lock.inputs.deps.items()},
         "outs": {path: {**_artifacts.encode(out), "cache": specs[path].cache} for path, out in lock.outs.items()},
@@ -136,40 +137,31 @@ def _lock(record: Mapping[str, object]) -> StageLock:
     algorithm = _artifacts.text(top["algorithm"], "algorithm")
     if algorithm != ALGORITHM:
         raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}, not of {algorithm!r}")
-    if _artifacts.mapping(top["observed"], "observed"):
-        raise _NewerError("observed", "this Pivot does not understand observed entries")
     outs = _artifacts.artifacts(top["outs"], "outs", _out)
     inputs = Inputs(
         schema=_artifacts.number(top["schema"], "schema"),
-        code=_code_entries(top["code"]),
+        code=_artifacts.code_entries(top["code"], "code"),
         params=_artifacts.mapping(top["params"], "params"),
         deps=_artifacts.artifacts(top["deps"], "deps", _dep),
         outs=tuple(OutSpec(path, cache=cache) for path, (_, cache) in sorted(outs.items())),
+        observed=_artifacts.code_entries(top["observed"], "observed"),
     )
-    return StageLock(inputs, {path: artifact for path, (artifact, _) in outs.items()})
+    libraries = {
+        name: _library(item, below("libraries", name))
+        for name, item in _artifacts.mapping(top["libraries"], "libraries").items()
+    }
+    return StageLock(inputs, {path: artifact for path, (artifact, _) in outs.items()}, libraries)
 
 
-def _code_entries(value: object) -> dict[str, CodeEntry]:
-    """The entries of ``code``: most of a lock, so that the usual form is recognised at once."""
-    entries = {}
-    for key, item in _artifacts.mapping(value, "code").items():
-        if isinstance(item, dict) and item.keys() == _CODE:
-            digest, file, line = item["digest"], item["file"], item["line"]
-            if is_digest(digest) and type(file) is str and type(line) is int and line >= 0:
-                entries[key] = CodeEntry(digest, Location(file, line))
-                continue
-        entries[key] = _code_entry(item, below("code", key))
-    return entries
-
-
-def _code_entry(value: object, field: str) -> CodeEntry:
-    record = _artifacts.fields(value, field, _CODE, _PLACE)
-    place = None
-    if not _PLACE.isdisjoint(record):
-        record = _artifacts.fields(value, field, _CODE)
-        line = _artifacts.number(record["line"], below(field, "line"))
-        place = Location(_artifacts.text(record["file"], below(field, "file")), line)
-    return CodeEntry(_artifacts.digest(record["digest"], below(field, "digest")), place)
+def _library(value: object, field: str) -> LibraryUse:
+    record = _artifacts.fields(value, field, _LIBRARY)
+    names = record["names"]
+    if not isinstance(names, list):
+        raise FieldError(below(field, "names"), "must be a list")
+    return LibraryUse(
+        _artifacts.text(record["version"], below(field, "version")),
+        tuple(_artifacts.text(name, below(field, "names")) for name in names),
+    )
 
 
 def _dep(value: object, field: str) -> Artifact:
@@ -184,12 +176,6 @@ def _out(value: object, field: str) -> tuple[Artifact, bool]:
     record = _artifacts.fields(value, field, _OUT)
     cache = _artifacts.boolean(record.pop("cache"), below(field, "cache"))
     return _artifacts.artifact(record, field), cache
-
-
-def _code(entry: CodeEntry) -> Mapping[str, object]:
-    if entry.location is None:
-        return {"digest": entry.digest}
-    return {"digest": entry.digest, "file": entry.location.file, "line": entry.location.line}
 
 
 def _section(entries: Mapping[str, object]) -> str:

@@ -1,13 +1,12 @@
 """What earlier runs left behind in a cache, as `pivot_core.decide` asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import attrs
 
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
-from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.lock import RunRecord
 
 
 @attrs.frozen
@@ -16,11 +15,12 @@ class CacheMemory:
 
     store: ObjectStore
     runs: RunCache
+    holds: Callable[[RunRecord], bool] = lambda record: not record.observed
+    """Whether all code that a run observed is as it was; by default only where it observed none."""
 
-    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
-        """What the newest run with this inputs key left; None if no run is remembered."""
-        record = self.runs.get(key)
-        return None if record is None else record.outs
+    def recorded(self, key: str) -> RunRecord | None:
+        """The newest run with this inputs key that still holds; None if there is none."""
+        return next((record for record in self.runs.get(key) if self.holds(record)), None)
 
     def has(self, digest: str) -> bool:
         """Whether the object store holds the content with this digest."""

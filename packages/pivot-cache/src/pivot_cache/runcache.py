@@ -9,9 +9,13 @@ from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import RunRecord
 
 FORMAT = 1
-"""The version of a record's layout: format, algorithm, key, and outs as in a lock file, without ``cache``."""
+"""The version of the layout: format, algorithm, key, and runs, the newest first, each with its outs as in a
+lock file, without ``cache``, and what it observed."""
 
-_FIELDS = frozenset({"format", "algorithm", "key", "outs"})
+_FIELDS = frozenset({"format", "algorithm", "key", "runs"})
+_RUN = frozenset({"outs", "observed"})
+_MOST = 16
+"""Runs of one key differ only in what they observed; older ones are forgotten."""
 
 
 class RunCache:
@@ -24,8 +28,8 @@ class RunCache:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def get(self, key: str) -> RunRecord | None:
-        """The newest record with this inputs key; one that cannot be read or understood is none.
+    def get(self, key: str) -> tuple[RunRecord, ...]:
+        """The records with this inputs key, the newest first; a file that cannot be understood holds none.
 
         Raises:
             CacheError: The key is not a digest.
@@ -33,26 +37,47 @@ class RunCache:
         file = sharded(self.directory, key)
         try:
             value = json.loads(file.read_bytes(), object_pairs_hook=_artifacts.unique_pairs)
-            record = _artifacts.fields(value, "", _FIELDS)
-            outs = _artifacts.artifacts(record["outs"], "outs", _artifacts.artifact)
-        except (OSError, ValueError, RecursionError, _artifacts.FieldError):
-            return None
-        known = (record["format"], record["algorithm"], record["key"]) == (FORMAT, ALGORITHM, key)
-        return RunRecord(key, outs) if known else None
+            top = _artifacts.fields(value, "", _FIELDS)
+            if (top["format"], top["algorithm"], top["key"]) != (FORMAT, ALGORITHM, key):
+                return ()
+            return tuple(_record(key, run) for run in top["runs"])
+        except (OSError, ValueError, TypeError, RecursionError, _artifacts.FieldError):
+            return ()
 
     def put(self, record: RunRecord) -> None:
-        """Remember a record, in the place of an older one with its key.
+        """Remember a record, in the place of an older one with its key that observed the same.
 
         Raises:
             CacheError: It cannot be written, or its key is not a digest.
         """
-        outs = {path: _artifacts.encode(artifact) for path, artifact in record.outs.items()}
-        plain = {"format": FORMAT, "algorithm": ALGORITHM, "key": record.key, "outs": outs}
-        data = f"{canonical_json(plain)}\n".encode()
-        file = sharded(self.directory, record.key)
-        try:
-            if file.read_bytes() == data:
-                return
-        except OSError:
-            pass  # not there, or not readable: then writing it will tell
-        atomic.write_bytes(file, data)
+        before = self.get(record.key)
+        if before[:1] == (record,):
+            return
+        others = [other for other in before if _facts(other) != _facts(record)]
+        plain = {
+            "format": FORMAT,
+            "algorithm": ALGORITHM,
+            "key": record.key,
+            "runs": [_plain(run) for run in [record, *others][:_MOST]],
+        }
+        atomic.write_bytes(sharded(self.directory, record.key), f"{canonical_json(plain)}\n".encode())
+
+
+def _record(key: str, value: object) -> RunRecord:
+    run = _artifacts.fields(value, "runs", _RUN)
+    return RunRecord(
+        key,
+        _artifacts.artifacts(run["outs"], "outs", _artifacts.artifact),
+        _artifacts.code_entries(run["observed"], "observed"),
+    )
+
+
+def _plain(record: RunRecord) -> dict[str, object]:
+    return {
+        "outs": {path: _artifacts.encode(artifact) for path, artifact in record.outs.items()},
+        "observed": {key: _artifacts.encode_code(entry) for key, entry in record.observed.items()},
+    }
+
+
+def _facts(record: RunRecord) -> dict[str, str]:
+    return {key: entry.digest for key, entry in record.observed.items()}

@@ -6,8 +6,7 @@ from typing import Protocol
 
 import attrs
 
-from pivot_core.lock import Artifact, InputLine, Inputs, Observation, StageLock
-from pivot_core.paths import ArtifactPath
+from pivot_core.lock import InputLine, Inputs, Observation, RunRecord, StageLock
 from pivot_core.stage import Location
 
 
@@ -27,6 +26,7 @@ class Reason(enum.Enum):
     NEVER_RUN = "No previous run"
     SCHEMA = "Fingerprint schema changed"
     CODE = "Code dependency changed"
+    PACKAGE = "Library version changed"
     PARAM = "Parameter changed"
     DEP = "Input data changed"
     OUT_SPEC = "Output declaration changed"
@@ -39,6 +39,8 @@ class Reason(enum.Enum):
 
 _BY_KIND: Mapping[str, Reason] = {
     "code": Reason.CODE,
+    "observed": Reason.CODE,
+    "package": Reason.PACKAGE,
     "param": Reason.PARAM,
     "dep": Reason.DEP,
     "out": Reason.OUT_SPEC,
@@ -64,22 +66,22 @@ class Decision:
     Attributes:
         verdict: What.
         reasons: Why, the weightiest first; empty if and only if the stage is up to date.
-        changes: The facts behind the reasons, sorted by reason and key; of a blocked stage
+        changes: The facts behind the reasons, sorted by kind and key; of a blocked stage
             also what else is known to differ.
-        restore: For RESTORE, the content of every out, all of it obtainable without running.
+        restore: For RESTORE, the earlier run whose outs can all be had without running.
     """
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
     changes: tuple[Change, ...] = ()
-    restore: Mapping[ArtifactPath, Artifact] | None = None
+    restore: RunRecord | None = None
 
 
 class Memory(Protocol):
     """What earlier runs left behind, as far as a decision asks for it."""
 
-    def recorded(self, key: str) -> Mapping[ArtifactPath, Artifact] | None:
-        """What a run with this inputs key left, if one is remembered."""
+    def recorded(self, key: str) -> RunRecord | None:
+        """A run with this inputs key, if one is remembered and all code that it observed is as it was."""
         ...
 
     def has(self, digest: str) -> bool:
@@ -117,19 +119,21 @@ def _blocked(now: Observation, changes: tuple[Change, ...]) -> Decision:
     return Decision(Verdict.BLOCKED, tuple(dict.fromkeys(reasons)), (*missing, *upstream, *changes))
 
 
-def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Mapping[ArtifactPath, Artifact] | None:
-    """The outs of a run with the present inputs, if every one can be had: else it is no hit at all."""
+def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> RunRecord | None:
+    """A run with the present inputs whose every out can be had: else it is no hit at all."""
     key = now.inputs.key()
-    candidates = [lock.outs] if lock is not None and lock.inputs.key() == key else []
+    candidates = []
+    if lock is not None and not _input_changes(lock.inputs, now):
+        candidates.append(RunRecord(key, lock.outs, lock.inputs.observed))
     recorded = memory.recorded(key)
     if recorded is not None:
         candidates.append(recorded)
     declared = {out.path for out in now.inputs.outs}
-    for outs in candidates:
-        if outs.keys() == declared and all(
-            now.outs.get(path) == artifact or memory.has(artifact.digest) for path, artifact in outs.items()
+    for run in candidates:
+        if run.outs.keys() == declared and all(
+            now.outs.get(path) == artifact or memory.has(artifact.digest) for path, artifact in run.outs.items()
         ):
-            return outs
+            return run
     return None
 
 

@@ -46,7 +46,7 @@ class InputLine:
     """One fact that a stage's result rests on.
 
     Attributes:
-        kind: ``code``, ``param``, ``dep`` or ``out``.
+        kind: ``code``, ``observed``, ``package``, ``param``, ``dep`` or ``out``.
         key: What it is about, unique in its kind.
         value: Its canonical text; equal texts are equal facts.
         location: Where it stands, if in code.
@@ -68,6 +68,8 @@ class Inputs:
         params: Plain values by name.
         deps: The content of each dep.
         outs: What is declared of each out.
+        observed: By key, code that a run was seen to rest on beyond ``code``.
+        packages: By name, as much of the version of each library as counts.
     """
 
     schema: int
@@ -75,11 +77,17 @@ class Inputs:
     params: Mapping[str, Any] = attrs.field(factory=dict)
     deps: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
     outs: Sequence[OutSpec] = ()
+    observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
+    packages: Mapping[str, str] = attrs.field(factory=dict)
 
     def lines(self) -> Iterator[InputLine]:
         """All facts but the schema, sorted within their kind: the only walk, so that key and explanation agree."""
         for key, entry in sorted(self.code.items()):
             yield InputLine("code", key, entry.digest, entry.location)
+        for key, entry in sorted(self.observed.items()):
+            yield InputLine("observed", key, entry.digest, entry.location)
+        for name, version in sorted(self.packages.items()):
+            yield InputLine("package", name, version)
         for key, value in sorted(self.params.items()):
             yield InputLine("param", key, digest.canonical_json(value))
         for path, artifact in sorted(self.deps.items()):
@@ -88,12 +96,25 @@ class Inputs:
             yield InputLine("out", out.path, digest.canonical_json({"cache": out.cache}))
 
     def key(self) -> str:
-        """The inputs key: equal if and only if the schema and all lines are equal."""
+        """The inputs key: equal if and only if the schema and all lines are equal.
+
+        Lines of kind ``observed`` are left out: they are known only when a stage has run, and the key
+        must be known before. Who finds something by its key compares them by themselves.
+        """
         return digest.of_lines(
             text
             for line in (InputLine("schema", "", str(self.schema)), *self.lines())
+            if line.kind != "observed"
             for text in (line.kind, line.key, line.value)
         )
+
+
+@attrs.frozen
+class LibraryUse:
+    """A library that a stage's code names: its version, and the names."""
+
+    version: str
+    names: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -103,18 +124,27 @@ class StageLock:
     Attributes:
         inputs: What it rested on.
         outs: What it left.
+        libraries: By distribution, what its code named of libraries.
     """
 
     inputs: Inputs
     outs: Mapping[ArtifactPath, Artifact]
+    libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
 
 
 @attrs.frozen
 class RunRecord:
-    """What some run with a given inputs key left; what the run cache holds."""
+    """What some run with a given inputs key left; what the run cache holds.
+
+    Attributes:
+        key: The inputs key.
+        outs: What it left.
+        observed: What it was seen to rest on beyond the code in its key.
+    """
 
     key: str
     outs: Mapping[ArtifactPath, Artifact]
+    observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -122,7 +152,8 @@ class Observation:
     """A stage as it is now.
 
     Attributes:
-        inputs: Code, params, out specs, and those deps whose content is known.
+        inputs: Code, params, out specs, those deps whose content is known, and what became of the
+            entries that the last run observed.
         outs: The content of each declared out, None where there is none.
         missing: Deps that are not on disk, and that no stage that is about to run will write.
         upstream: Addresses of the stages that will run first and so may change a dep.

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from pivot_core.lock import CodeEntry
 from pivot_core.stage import Stage
 from pivot_engine import _worker
 from pivot_engine.errors import HostError
@@ -28,11 +29,19 @@ class Failure:
 
 @attrs.frozen
 class Finished:
-    """The end of a stage run."""
+    """The end of a stage run.
+
+    Attributes:
+        address: Which.
+        seconds: How long it took.
+        failure: How it ended badly; None if it did not.
+        observed: By key, code that it was seen to rest on and that its fingerprint does not have.
+    """
 
     address: str
     seconds: float
     failure: Failure | None = None
+    observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
 
 
 class Executor(Protocol):

@@ -105,7 +105,7 @@ def evaluate(
             case Verdict.BLOCKED:
                 blocked.add(address)
             case Verdict.RESTORE:
-                restored.update(decision.restore or {})
+                restored.update(decision.restore.outs if decision.restore is not None else {})
             case Verdict.UP_TO_DATE:
                 pass
         evaluations[address] = Evaluation(stage, lock, observation, decision)

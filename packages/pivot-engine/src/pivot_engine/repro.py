@@ -179,8 +179,8 @@ class Run:
                 self._outcome.cached.add(address)
                 self._report(events.StageCached(address))
                 self._plan.done(address)
-            case Verdict.RESTORE:
-                self._restore(address, observation, decision)
+            case Verdict.RESTORE if decision.restore is not None:
+                self._restore(address, observation, decision.restore)
                 self._outcome.restored.add(address)
                 self._report(events.StageRestored(address, decision, time.monotonic() - began))
                 self._plan.done(address)
@@ -227,8 +227,9 @@ class Run:
             self._report(events.StageTorn(address, finished.seconds, moved))
             self._failed(address)
             return
-        self._session.runs.put(RunRecord(observation.inputs.key(), outs))
-        self._commit(address, observation, outs)
+        record = RunRecord(observation.inputs.key(), outs, finished.observed)
+        self._session.runs.put(record)
+        self._commit(address, observation, record)
         self._outcome.ran.add(address)
         self._report(events.StageRan(address, decision, finished.seconds))
         self._plan.done(address)
@@ -241,15 +242,15 @@ class Run:
         deps = [path for path, artifact in before.inputs.deps.items() if self._session.look(path) != artifact]
         return (*deps, *self._watch.moved(address))
 
-    def _restore(self, address: str, observation: Observation, decision: Decision) -> None:
-        wanted = decision.restore or {}
-        plan = checkout.compare(wanted, observation.outs)
+    def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
+        plan = checkout.compare(record.outs, observation.outs)
         self._keep_unknown({path: observation.outs[path] for path in plan.replace})
         checkout.apply(plan, self._session.store, self._layout)
-        self._commit(address, observation, wanted)
+        self._commit(address, observation, record)
 
-    def _commit(self, address: str, observation: Observation, outs: Mapping[ArtifactPath, Artifact]) -> None:
-        lockfiles.write(self._layout.lock_file(address), StageLock(observation.inputs, outs))
+    def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
+        inputs = attrs.evolve(observation.inputs, observed=record.observed)
+        lockfiles.write(self._layout.lock_file(address), StageLock(inputs, record.outs))
 
     def _keep_unknown(self, outs: Mapping[ArtifactPath, Artifact | None]) -> None:
         """Before files are overwritten: what no run had put into the cache is the user's, and goes there."""
