@@ -1,10 +1,15 @@
 """What code does this function rest on? A transitive, stable fingerprint of Python functions."""
 
+from typing import TYPE_CHECKING
+
 from pivot_fingerprint._errors import FingerprintError, ManifestError, NotCallableError
 from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Manifest, Unresolved, diff
 from pivot_fingerprint._optout import no_fingerprint
 from pivot_fingerprint._plain import register_encoder
 from pivot_fingerprint._walk import fingerprint, unresolved
+
+if TYPE_CHECKING:
+    from pivot_fingerprint.observation import Observed, ObservedEntry, Observer, Ran, recheck, source_digest, uncovered
 
 __all__ = [
     "SCHEMA",
@@ -14,10 +19,26 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "NotCallableError",
+    "Observed",
+    "ObservedEntry",
+    "Observer",
+    "Ran",
     "Unresolved",
     "diff",
     "fingerprint",
     "no_fingerprint",
+    "recheck",
     "register_encoder",
+    "source_digest",
+    "uncovered",
     "unresolved",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What observes is imported when it is first asked for: most users never do."""
+    if name in __all__:
+        from pivot_fingerprint import observation  # noqa: PLC0415 - for start-up time
+
+        return getattr(observation, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

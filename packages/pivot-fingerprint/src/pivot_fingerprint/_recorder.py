@@ -1,0 +1,322 @@
+"""Records what runs in this process and in the processes that it makes: one callback for the first run of each code."""
+
+import contextlib
+import json
+import os
+import pickle
+import re
+import sys
+import weakref
+from collections.abc import Callable
+from types import CodeType, FrameType
+
+from pivot_fingerprint._observed import MODULE, Observed, Ran, ran_from_json
+from pivot_fingerprint._usercode import Predicate, default_is_user_code, remembered
+
+# Free for anyone, then the one that no tool in use takes; those of debuggers, coverage and
+# profilers stay free for what the code itself may start.
+TOOL_IDS = (3, 4, 5)
+_EVENTS = sys.monitoring.events
+_ALL = _EVENTS.PY_START | _EVENTS.PY_RESUME | _EVENTS.PY_THROW
+_DISABLE = sys.monitoring.DISABLE
+_MAINS = frozenset({"__main__", "__mp_main__"})
+_IMPORTER = "<frozen importlib._bootstrap>"
+_SCOPES = ("<generic parameters of ", "__annotate__")  # they evaluate annotations, which do not count
+_PATIENCE = 1000  # calls of one function during one import, before it counts as having run
+_PYTHON = re.compile(r"\bpython[\d.]*\b|\.py\b")
+_OPTIMIZED = 1  # `inspect.CO_OPTIMIZED`: what all functions are, and no class or module
+_LINES = ".lines"  # what a child has seen
+_UNSURE = ".unsure"  # the same by another predicate, since the one given cannot leave its process
+_NO_TOOL = "no tool id of `sys.monitoring` was free: nothing was observed"
+_FORKED = "a process was forked, and there is no directory to collect what ran in it"
+_SPAWNED = "a process of `multiprocessing` was started in which nothing could be observed"
+_GARBLED = "what a child wrote cannot be read"
+_STARTED = "a Python process was started by `subprocess`: what ran in it was not observed"
+
+
+class Recorder:
+    """What has run since `start`, in memory; in children, line by line in a file of the spool directory."""
+
+    def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
+        self.root = os.path.realpath(root)
+        self.spool = os.path.abspath(spool) if spool is not None else None
+        self.predicate = is_user_code
+        self.trusted = trusted
+        self.reasons: set[str] = set()
+        self.ran: set[Ran] = set()
+        self.file = ""  # in a child: where it writes
+        self._is_user = remembered(is_user_code)
+        self._shown: dict[str, str | None] = {}
+        self._patience: dict[Ran, int] = {}
+        self._met: list[weakref.ref[CodeType]] = []
+        self._before: frozenset[str] = frozenset()
+        self._tool: int | None = None
+
+    def start(self) -> None:
+        """Observe from now on."""
+        if self.spool is not None:
+            os.makedirs(self.spool, exist_ok=True)
+        self._before = frozenset(sys.modules)
+        self._tool = tool = _take_tool()
+        if tool is None:
+            self.reason(_NO_TOOL)
+            return
+        _active.append(self)
+        _watch_forks()
+        sys.monitoring.register_callback(tool, _EVENTS.PY_START, self.started)
+        sys.monitoring.register_callback(tool, _EVENTS.PY_RESUME, self.started)
+        sys.monitoring.register_callback(tool, _EVENTS.PY_THROW, self.thrown)
+        sys.monitoring.set_events(tool, _ALL)
+
+    def stop(self) -> None:
+        """Observe no more, and leave everything as it was found."""
+        tool, self._tool = self._tool, None
+        self.imported()
+        if tool is None:
+            return
+        _active.remove(self)
+        sys.monitoring.set_events(tool, 0)
+        for event in (_EVENTS.PY_START, _EVENTS.PY_RESUME, _EVENTS.PY_THROW):
+            sys.monitoring.register_callback(tool, event, None)
+        for ref in self._met:
+            code = ref()
+            if code is not None:  # a code keeps what a tool has disabled until its events change once more
+                sys.monitoring.set_local_events(tool, code, _EVENTS.PY_START | _EVENTS.PY_RESUME)
+                sys.monitoring.set_local_events(tool, code, 0)
+        self._met.clear()
+        sys.monitoring.free_tool_id(tool)
+
+    # Callbacks: whatever goes wrong in them must not reach the code that is observed
+
+    def started(self, code: CodeType, _offset: int) -> object:
+        """A function, generator or module starts, or a generator goes on."""
+        return self._safely(code, sys._getframe(1))  # noqa: SLF001
+
+    def thrown(self, code: CodeType, _offset: int, _error: BaseException) -> None:
+        """A generator goes on by an exception; this event cannot be disabled."""
+        self._safely(code, sys._getframe(1))  # noqa: SLF001
+
+    def _safely(self, code: CodeType, frame: FrameType) -> object:
+        try:
+            return self.hit(code, frame)
+        except RecursionError:
+            return None  # so near the limit that there is no room to look at it; there may be next time
+        except Exception as error:  # noqa: BLE001
+            self.reason(f"the observation failed: {type(error).__name__}: {error}")
+            return _DISABLE
+
+    def hit(self, code: CodeType, frame: FrameType) -> object:
+        """Record the code if it is the user's; says whether its next run is of interest."""
+        shown = self.shown(code.co_filename)
+        if shown is None:
+            launched = _LAUNCHERS.get(code.co_qualname)
+            return launched(self, frame) if launched is not None else _DISABLE
+        name = code.co_name
+        if name != MODULE and (not code.co_flags & _OPTIMIZED or name.startswith(_SCOPES)):
+            return _DISABLE  # the body of a class is a part of the code around it
+        importing = "" if name == MODULE else _importing(frame)
+        ran = Ran(shown, _module(frame.f_globals, code.co_filename), code.co_qualname, code.co_firstlineno, importing)
+        if importing:
+            times = self._patience[ran] = self._patience.get(ran, 0) + 1
+            if times <= _PATIENCE:
+                self.add(ran)
+                return None
+        self.add(ran._replace(importing=""))
+        self._met.append(weakref.ref(code))
+        return _DISABLE
+
+    def shown(self, filename: str) -> str | None:
+        """A user's file relative to the root; None for any other."""
+        if filename not in self._shown:
+            file = os.path.abspath(filename)
+            user = not filename.startswith("<") and self._is_user(file)
+            shown = os.path.relpath(os.path.realpath(file), self.root).replace(os.sep, "/") if user else None
+            self._shown[filename] = shown
+        return self._shown[filename]
+
+    def add(self, ran: Ran) -> None:
+        """Note one thing that ran."""
+        if ran not in self.ran:
+            self.ran.add(ran)
+            self._write(list(ran))
+
+    def reason(self, reason: str) -> None:
+        """Note why there may be more."""
+        if reason not in self.reasons:
+            self.reasons.add(reason)
+            self._write(reason)
+
+    def imported(self) -> None:
+        """Note the user's modules that have come since the start; those of Python have been seen to run."""
+        for name in sorted(sys.modules.keys() - self._before):
+            file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
+            shown = self.shown(file) if isinstance(file, str) else None
+            if shown is None or shown.endswith(".pyc"):
+                continue
+            if shown.endswith((".py", ".pyw")):
+                self.add(Ran(shown, _module(vars(sys.modules[name]), shown), MODULE, 1))
+            else:
+                self.reason(f"the module `{name}` is compiled code")
+
+    # Children
+
+    def forked(self) -> None:
+        """In the parent, after a fork."""
+        if self.spool is None:
+            self.reason(_FORKED)
+
+    def enter_child(self) -> None:
+        """In a child: what its parent has seen is known; all else is written at once, since no end is certain."""
+        if self.spool is not None:
+            self.file = os.path.join(self.spool, f"{os.getpid()}{_LINES if self.trusted else _UNSURE}")
+
+    def _write(self, line: object) -> None:
+        if not self.file:
+            return
+        with contextlib.suppress(OSError):  # from here there is nobody to be told
+            # Opened each time: a daemon closes every descriptor. One write that appends is not mixed with others.
+            fd = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            try:
+                os.write(fd, json.dumps(line).encode() + b"\n")
+            finally:
+                os.close(fd)
+
+    def observed(self) -> Observed:
+        """What has been seen so far, also by children."""
+        ran, reasons = set(self.ran), set(self.reasons)
+        for name in os.listdir(self.spool) if self.spool is not None else ():
+            if not name.endswith((_LINES, _UNSURE)):
+                continue
+            with open(os.path.join(self.spool or "", name), "rb") as file:
+                lines = file.read().splitlines()
+            for line in lines:
+                told = _told(line)
+                if isinstance(told, str):
+                    reasons.add(told)
+                elif not name.endswith(_UNSURE) or self._is_user(os.path.normpath(os.path.join(self.root, told.file))):
+                    ran.add(told)
+        return Observed.of(ran, reasons)
+
+    def _launched(self, frame: FrameType) -> None:
+        """`multiprocessing` is about to start a fresh interpreter: what it sends there starts a recorder as well."""
+        process = frame.f_locals.get("process_obj")
+        home = str(frame.f_globals.get("__name__"))
+        if "popen_" not in home or home == "multiprocessing.popen_fork":
+            return
+        config = getattr(process, "_config", None)
+        spawn = sys.modules.get("multiprocessing.spawn")
+        if (
+            self.spool is None
+            or type(config) is not dict
+            or spawn is None
+            or os.fsdecode(spawn.get_executable()) != sys.executable
+        ):
+            self.reason(_SPAWNED)
+        else:
+            config[_CONFIG_KEY] = _Starter(self.root, self.spool, _portable(self.predicate))
+
+    def _executed(self, frame: FrameType) -> None:
+        """`subprocess` is about to start a program."""
+        args = frame.f_locals.get("args")
+        every = args if isinstance(args, list | tuple) else [args]
+        texts = [os.fsdecode(arg) for arg in every if isinstance(arg, str | bytes | os.PathLike)]
+        if frame.f_globals.get("__name__") == "subprocess" and (
+            sys.executable in texts or _PYTHON.search(" ".join(texts))
+        ):
+            self.reason(_STARTED)
+
+
+_LAUNCHERS: dict[str, Callable[[Recorder, FrameType], None]] = {
+    "Popen._launch": Recorder._launched,  # noqa: SLF001
+    "Popen._execute_child": Recorder._executed,  # noqa: SLF001
+}
+_CONFIG_KEY = "pivot_fingerprint"
+_active: list[Recorder] = []
+_hooks: list[bool] = []
+
+
+class _Starter:
+    """Sent to a fresh interpreter inside a process object, it comes to life there as a running recorder."""
+
+    def __init__(self, root: str, spool: str, predicate: bytes | None) -> None:
+        self._args = (root, spool, predicate)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (start_in_child, self._args)
+
+
+def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
+    """Observe in a process that `multiprocessing` has started, until it ends."""
+    is_user_code = pickle.loads(predicate) if predicate else default_is_user_code  # noqa: S301
+    recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
+    recorder.enter_child()
+    recorder.start()
+    return True
+
+
+def _portable(predicate: Predicate) -> bytes | None:
+    """The predicate for another interpreter; None if it cannot go there (the parent judges once more)."""
+    try:
+        return pickle.dumps(predicate)
+    except Exception:  # noqa: BLE001 - pickling calls whatever it likes
+        return None
+
+
+def _told(line: bytes) -> Ran | str:
+    """One line of a child: what ran, or why there may be more."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return _GARBLED
+    row = ran_from_json(told)
+    return row if row is not None else str(told)
+
+
+def _take_tool() -> int | None:
+    for tool in TOOL_IDS:
+        if sys.monitoring.get_tool(tool) is None:
+            alone = all(sys.monitoring.get_tool(other) is None for other in range(6))
+            sys.monitoring.use_tool_id(tool, "pivot-fingerprint")
+            if alone and sys.gettrace() is None and sys.getprofile() is None:
+                sys.monitoring.restart_events()  # an earlier tool may have left codes disabled for this id
+            return tool
+    return None
+
+
+def _watch_forks() -> None:
+    """Hooks for forks cannot be taken back: they are set once, and do nothing while no recorder is active."""
+    if not _hooks:
+        _hooks.append(True)
+        os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
+
+
+def _in_parent() -> None:
+    for recorder in _active:
+        recorder.forked()
+
+
+def _in_child() -> None:
+    for recorder in _active:
+        recorder.enter_child()
+
+
+def _importing(frame: FrameType | None) -> str:
+    """The innermost module whose import has called this; empty if none has."""
+    while frame is not None:
+        caller = frame.f_back
+        if frame.f_code.co_name == MODULE and caller is not None and caller.f_code.co_filename == _IMPORTER:
+            return str(frame.f_globals.get("__name__", ""))
+        frame = caller
+    return ""
+
+
+def _module(namespace: dict[str, object], filename: str) -> str:
+    """The module that some globals belong to, as manifests name it."""
+    name = namespace.get("__name__")
+    if isinstance(name, str) and name and name not in _MAINS:
+        return name
+    spec = getattr(namespace.get("__spec__"), "name", None)
+    if isinstance(spec, str) and spec not in _MAINS:
+        return spec.removesuffix(".__main__")
+    file = namespace.get("__file__")
+    return os.path.splitext(os.path.basename(file if isinstance(file, str) else filename))[0]
