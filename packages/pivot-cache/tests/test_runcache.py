@@ -67,7 +67,7 @@ def test_the_same_record_is_not_written_again_and_another_replaces_it(runs: RunC
 
 def content(**other: object) -> bytes:
     """A file with one empty run, but for what is given."""
-    runs = [{"outs": {}, "observed": {}}]
+    runs: list[object] = [{"outs": {}, "observed": {}}]
     return json.dumps({"format": 1, "algorithm": "xxh3-128", "key": KEY, "runs": runs, **other}).encode()
 
 

@@ -1,7 +1,7 @@
 """One decision: silent where nothing changed, and never silent where anything did."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 import attrs
 import pytest
@@ -137,7 +137,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
 def test_lines_name_every_fact_once(one: Inputs) -> None:
     names = [(line.kind, line.key) for line in one.lines()]
 
-    sections = (one.code, one.observed, one.packages, one.params, one.deps, one.outs)
+    sections: list[Sized] = [one.code, one.observed, one.packages, one.params, one.deps, one.outs]
     assert len(names) == len(set(names)) == sum(map(len, sections))
 
 
