@@ -148,7 +148,7 @@ class Recorder:
 
     def imported(self) -> None:
         """Note the user's modules that have come since the start; those of Python have been seen to run."""
-        for name in sorted(sys.modules.keys() - self._before):
+        for name in sorted(sys.modules.keys() - self._before - _MAINS):
             file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
             shown = self.shown(file) if isinstance(file, str) else None
             if shown is None or shown.endswith(".pyc"):

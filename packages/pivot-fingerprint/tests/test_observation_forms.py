@@ -1,0 +1,131 @@
+"""The source form of one name: what counts in it, and what never does."""
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_fingerprint import recheck, source_digest
+
+TEXT = '''
+"""A module."""
+import os
+from sys import path as where
+
+RATE = 0.5
+TABLE = {"a": lambda x: x + RATE}
+TABLE["b"] = len
+
+
+@os.register(RATE)
+def f(x, y=RATE):
+    """Says it."""
+    def inner(z):
+        return z + 1
+    return inner(x)
+
+
+class Net(object):
+    """Says more."""
+    limit = 3
+
+    def fit(self, n=1):
+        """Fits."""
+        return [n, self.limit]
+
+
+try:
+    import fast
+except ImportError:
+    fast = None
+
+    def slow(x):
+        return x
+
+if __name__ == "__main__":
+    f(1)
+
+
+def twice():
+    return 1
+
+
+def twice():
+    return 2
+'''
+NAMES = ("f", "f.<locals>.inner", "Net", "Net.fit", "RATE", "TABLE", "slow", "twice", "fast", "<module>")
+
+EDITS = [
+    ("a comment", "    def inner", "    # hm\n    def inner", ""),
+    ("moved lines", '"""A module."""', '"""A module."""\n\n\n', ""),
+    ("docstrings", '"""Says it."""', '"""Says nothing."""', ""),
+    ("a class's docstring", '    """Says more."""\n', "", ""),
+    ("the module's docstring", '"""A module."""', "", ""),
+    ("formatting", "[n, self.limit]", "[\n            n,\n            self.limit,\n        ]", ""),
+    ("quotes", '{"a"', "{'a'", ""),
+    ("an annotation", "x, y=RATE", "x: int, y=RATE", ""),
+    ("a nested body", "z + 1", "z + 2", "f f.<locals>.inner"),
+    ("a method's body", "[n, self.limit]", "[self.limit, n]", "Net Net.fit"),
+    ("a method's default", "n=1", "n=2", "Net Net.fit <module>"),
+    ("a method's name", "def fit", "def fits", "Net Net.fit <module>"),
+    ("a class's attribute", "limit = 3", "limit = 4", "Net Net.fit <module>"),
+    ("a default", "y=RATE", "y=9", "f f.<locals>.inner <module>"),
+    ("a decorator", "@os.register(RATE)", "@os.register(1)", "f f.<locals>.inner <module>"),
+    ("a constant", "RATE = 0.5", "RATE = 1", "RATE <module>"),
+    ("a table's lambda", "x + RATE}", "x - RATE}", "RATE TABLE <module>"),
+    ("a later change of a table", '["b"]', '["c"]', "TABLE <module>"),
+    ("a body below a try", "return x\n\nif", "return -x\n\nif", "slow"),
+    ("what stands beside it", "fast = None", "fast = 1", "fast <module>"),
+    ("an import", "import os\n", "import os, re\n", "<module>"),
+    ("one of two definitions", "return 1", "return 3", "twice"),
+    ("the other one", "return 2", "return 3", "twice"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "names"), [edit[1:] for edit in EDITS], ids=[edit[0] for edit in EDITS])
+def test_an_edit_changes_these_forms_alone(old: str, new: str, names: str) -> None:
+    assert TEXT.count(old) == 1
+    edited = TEXT.replace(old, new)
+
+    assert names.split() == [name for name in NAMES if source_digest(TEXT, name) != source_digest(edited, name)]
+
+
+def test_what_is_not_there_has_no_digest() -> None:
+    assert all(source_digest(TEXT, name) is not None for name in NAMES)
+    assert [source_digest(TEXT, name) for name in ("os", "where", "nothing", "<lambda>", "inner")] == [None] * 5
+    assert source_digest("def (", "f") is None
+    assert source_digest(b"\xff\xfe\xff", "f") is None
+
+
+def test_keys_are_rechecked_by_their_names() -> None:
+    assert recheck(TEXT, "func:any.where:f") == source_digest(TEXT, "f")
+    assert recheck(TEXT, "class:any:Net") == source_digest(TEXT, "Net")
+    assert recheck(TEXT, "const:any:RATE") == source_digest(TEXT, "RATE")
+    assert recheck(TEXT, "module:any") == source_digest(TEXT, "<module>")
+    assert recheck("", "func:any:f") is None
+
+
+def test_bytes_are_text_in_the_encoding_that_they_declare() -> None:
+    text = "# coding: latin-1\nX = 'ä'\n"
+
+    assert source_digest(text.encode("latin-1"), "X") == source_digest(text, "X") == source_digest("X = 'ä'", "X")
+
+
+def test_digests_are_the_same_everywhere() -> None:
+    assert source_digest("def f(x):\n    return x + 1\n", "f") == GOLDEN_F
+    assert source_digest("import os\nRATE = 1\ndef f(x=RATE):\n    return x\n", "<module>") == GOLDEN_MODULE
+
+
+GOLDEN_F = "a32602177a4fb8baf4efe165cd1dde57"
+GOLDEN_MODULE = "f65bed07601003227934672fe06f573e"
+
+
+@given(st.lists(st.sampled_from(["\n", "# note\n", '"""text"""\n', "pass\n"]), max_size=4), st.booleans())
+def test_what_says_nothing_never_counts(noise: list[str], unparsed: bool) -> None:
+    parts = TEXT.split("\n\n\n")
+    edited = "\n".join([parts[0], *noise, *parts[1:]])
+    if unparsed:
+        edited = ast.unparse(ast.parse(edited))
+
+    assert [source_digest(edited, name) for name in NAMES] == [source_digest(TEXT, name) for name in NAMES]

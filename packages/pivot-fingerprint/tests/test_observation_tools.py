@@ -1,0 +1,156 @@
+"""Observing takes nothing away: other tools go on as before, and everything is given back."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+from pivot_fingerprint import Observer
+
+MONITORING = sys.monitoring
+# Another tool's id, unless these very tests are measured by such a tool.
+OTHER = next(number for number in (1, 2, 0) if MONITORING.get_tool(number) is None)
+START = MONITORING.events.PY_START
+PROJECT = "def f(x=0):\n    return g()\ndef g():\n    return 1\n"
+
+
+@pytest.fixture
+def project(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, ModuleType]]:
+    root = write(PROJECT)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(os.fspath(root))
+    yield root, importlib.import_module("pipeline")
+    del sys.modules["pipeline"]
+
+
+@contextmanager
+def tool(number: int, *, every: bool = False) -> Iterator[list[str]]:
+    """Another tool, which wants each code once (as coverage does) or each time."""
+    seen: list[str] = []
+
+    def started(code: CodeType, _offset: int) -> object:
+        if code.co_filename.endswith("pipeline.py"):
+            seen.append(code.co_name)
+        return None if every else MONITORING.DISABLE
+
+    MONITORING.use_tool_id(number, "other")
+    MONITORING.register_callback(number, START, started)
+    MONITORING.set_events(number, START)
+    try:
+        yield seen
+    finally:
+        MONITORING.set_events(number, 0)
+        MONITORING.register_callback(number, START, None)
+        MONITORING.free_tool_id(number)
+
+
+def names(observer: Observer) -> list[str]:
+    return [ran.qualname for ran in observer.observed.ran]
+
+
+def test_each_observation_sees_anew(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    seen = []
+    for _ in range(3):
+        with Observer(root=root) as observer:
+            module.f()
+            module.f()
+        seen.append(names(observer))
+
+    assert seen == [["f", "g"]] * 3
+
+
+def test_each_observation_sees_anew_beside_another_tool(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    with tool(OTHER):
+        seen = []
+        for _ in range(3):
+            with Observer(root=root) as observer:
+                module.f()
+            seen.append(names(observer))
+
+    assert seen == [["f", "g"]] * 3
+
+
+def test_observations_may_nest(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    with Observer(root=root) as outer:
+        module.g()
+        with Observer(root=root) as inner:
+            module.f()
+
+    assert names(outer) == names(inner) == ["f", "g"]
+
+
+def test_a_tool_that_was_there_first_is_left_alone(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    with tool(OTHER) as once, tool(3, every=True) as each:
+        module.g()
+        with Observer(root=root) as observer:
+            assert MONITORING.get_tool(4) == "pivot-fingerprint"
+            module.f()
+            module.f()
+        module.f()
+
+        assert MONITORING.get_tool(OTHER) == MONITORING.get_tool(3) == "other"
+        assert MONITORING.get_events(OTHER) == START
+    assert names(observer) == ["f", "g"]
+    assert once == ["g", "f"]  # what it has disabled stays so
+    assert each == ["g", *["f", "g"] * 3]
+
+
+def test_everything_is_given_back(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    before = [MONITORING.get_tool(number) for number in range(6)]
+    observer = Observer(root=root)
+    with pytest.raises(TypeError), observer:
+        module.f(1, 2, 3) if module.f() else None
+
+    assert [MONITORING.get_tool(number) for number in range(6)] == before
+    MONITORING.use_tool_id(3, "next")
+    try:
+        assert MONITORING.get_events(3) == 0
+        assert MONITORING.register_callback(3, START, None) is None
+        assert MONITORING.get_local_events(3, module.f.__code__) == 0
+    finally:
+        MONITORING.free_tool_id(3)
+    assert names(observer) == ["f", "g"]
+
+
+def test_without_a_free_tool_it_says_so(project: tuple[Path, ModuleType]) -> None:
+    root, module = project
+    with tool(3), tool(4), tool(5), Observer(root=root) as observer:
+        module.f()
+
+    assert observer.observed.ran == ()
+    assert observer.observed.incomplete == ("no tool id of `sys.monitoring` was free: nothing was observed",)
+
+
+def test_a_profiler_and_a_tracer_go_on(project: tuple[Path, ModuleType]) -> None:
+    """In a process of its own: this one may be measured already."""
+    root, _ = project
+    script = (
+        "import sys, pipeline, cProfile\nfrom pivot_fingerprint import Observer\n"
+        "seen = []\n"
+        "def note(frame, event, arg):\n"
+        "    if frame.f_code.co_filename.endswith('pipeline.py') and event == 'call':\n"
+        "        seen.append(frame.f_code.co_name)\n"
+        "sys.setprofile(note)\nsys.settrace(note)\n"
+        "with Observer(root='.') as observer:\n    pipeline.f()\n"
+        "    assert sys.getprofile() is sys.gettrace() is note\n"
+        "pipeline.f()\nsys.setprofile(None)\nsys.settrace(None)\n"
+        "with Observer(root='.') as other:\n    profile = cProfile.Profile()\n    profile.runcall(pipeline.f)\n"
+        "assert len(profile.getstats()) == 3, profile.getstats()\n"
+        "print(seen, *([ran.qualname for ran in each.observed.ran] for each in (observer, other)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == f"{['f', 'f', 'g', 'g'] * 2} ['f', 'g'] ['f', 'g']"
