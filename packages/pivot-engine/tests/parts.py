@@ -1,11 +1,11 @@
 """Small stages, worlds and graphs without a disk."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, Inputs, RunRecord, StageLock
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, OutSpec, StageSpec
 from pivot_engine.loaded import LoadedStage
@@ -42,6 +42,7 @@ class FakeWorld:
     records: dict[str, RunRecord] = attrs.field(factory=dict)
     objects: set[str] = attrs.field(factory=set)
     looked: list[str] = attrs.field(factory=list)
+    gone: set[str] = attrs.field(factory=set)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         self.looked.append(path)
@@ -52,6 +53,12 @@ class FakeWorld:
 
     def memory(self) -> "FakeWorld":
         return self
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        return {key: entry for key, entry in observed.items() if key not in self.gone}
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        return {name: use.version for name, use in libraries.items()}
 
     def recorded(self, key: str) -> RunRecord | None:
         return self.records.get(key)

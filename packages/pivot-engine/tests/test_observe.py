@@ -27,7 +27,7 @@ def test_everything_there_is_seen() -> None:
     stage = LoadedStage(spec("s", ["in"], ["end"]), {"func:s": CodeEntry("0" * 32)}, (Unresolved("eval", None),))
     world = FakeWorld()
     world.write(**{"in": "1", "end": "2"})
-    seen = observe(stage, Graph.build([stage.spec]), world.look, schema=SCHEMA)
+    seen = observe(stage, Graph.build([stage.spec]), world, lock=None, schema=SCHEMA)
 
     assert seen.inputs.deps == {IN: artifact("1")}
     assert seen.outs == {END: artifact("2")}
@@ -38,7 +38,7 @@ def test_everything_there_is_seen() -> None:
 
 def test_what_is_not_there_is_missing_and_an_out_is_none() -> None:
     stage = LoadedStage(spec("s", ["in"], ["end"]), {})
-    seen = observe(stage, Graph.build([stage.spec]), FakeWorld().look, schema=SCHEMA)
+    seen = observe(stage, Graph.build([stage.spec]), FakeWorld(), lock=None, schema=SCHEMA)
 
     assert (dict(seen.inputs.deps), tuple(seen.missing), dict(seen.outs)) == ({}, (IN,), {END: None})
 
@@ -132,7 +132,9 @@ def test_foresight_of_stages_that_are_not_selected_is_dropped() -> None:
     graph = Graph.build([first, second]).select(["p.second"])
     world = FakeWorld()
     world.write(middle="1")
-    seen = observe(LoadedStage(second, {}), graph, world.look, schema=SCHEMA, foresight=Foresight(running={"p.first"}))
+    seen = observe(
+        LoadedStage(second, {}), graph, world, lock=None, schema=SCHEMA, foresight=Foresight(running={"p.first"})
+    )
 
     assert seen.inputs.deps == {MIDDLE: artifact("1")}
     assert tuple(seen.upstream) == ()

@@ -37,7 +37,7 @@ class Lines:
         self._flush_cached()
         self._say(event)
 
-    def _say(self, event: events.Event) -> None:  # noqa: C901  # one arm per event
+    def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912  # one arm per event
         match event:
             case events.Waiting(pid=pid, command=command):
                 console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
@@ -48,6 +48,8 @@ class Lines:
                     self._explanation(address, decision)
             case events.StageRan(address=address, decision=decision, seconds=seconds):
                 self._line("ran", address, seconds, self._because(decision))
+                for reason in event.incomplete:
+                    console.note(f"what {self._name(address)!r} ran was not seen in full: {reason}")
             case events.StageRestored(address=address, decision=decision, seconds=seconds):
                 self._line("restored", address, seconds, self._because(decision))
             case events.StageTorn(address=address, seconds=seconds, moved=moved):

@@ -10,10 +10,13 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+import attrs
+
 from pivot_core.errors import PivotError
 from pivot_core.pipeline import plain_call
 from pivot_core.stage import Stage
 from pivot_engine import _death, _wire
+from pivot_fingerprint.observation import Observer
 
 
 def execute(stage: Stage) -> None:
@@ -78,37 +81,52 @@ def _user_part(error: BaseException) -> str:
     return "".join(lines)
 
 
-def become(stage: Stage, *, directory: str, log: str, result: int, inherited: tuple[int, ...], host: int) -> NoReturn:
-    """Turn a freshly forked child into the run of a stage; reports through ``result`` and never returns.
+@attrs.frozen
+class Place:
+    """Where and under whom a stage runs.
 
-    Args:
-        stage: What to run.
+    Attributes:
         directory: The absolute path of the stage's directory.
         log: Where everything that the stage prints goes.
         result: The descriptor that takes one message.
         inherited: Descriptors of the host that the stage must not hold open.
         host: The process without which this one has no right to go on.
     """
+
+    directory: str
+    log: str
+    result: int
+    inherited: tuple[int, ...]
+    host: int
+
+
+def become(stage: Stage, place: Place, watched: Observer) -> NoReturn:
+    """Turn a freshly forked child into the run of a stage; reports through ``place.result`` and never returns.
+
+    What code runs is noted by ``watched``.
+    """
     status = 1
     try:
         os.setpgid(0, 0)
-        _death.die_with(host)
+        _death.die_with(place.host)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        for fd in inherited:
+        for fd in place.inherited:
             os.close(fd)
-        _redirect(log)
-        os.chdir(directory)
+        _redirect(place.log)
+        os.chdir(place.directory)
         try:
-            execute(stage)
+            with watched:
+                execute(stage)
+                _finish_threads()
             _flush()
-            message: dict[str, Any] = {"ok": True}
+            message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json()}
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure(error)}
         _finish_threads()
         _flush()
-        _wire.send(result, message)
+        _wire.send(place.result, message)
     finally:
         os._exit(status)
 

@@ -49,11 +49,12 @@ class StageRestored:
 
 @attrs.frozen
 class StageRan:
-    """It ran, and its outs and lock are in place."""
+    """It ran, and its outs and lock are in place; what it rests on may be more where `incomplete` says why."""
 
     address: str
     decision: Decision
     seconds: float
+    incomplete: tuple[str, ...] = ()
 
 
 @attrs.frozen

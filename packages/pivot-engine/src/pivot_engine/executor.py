@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import attrs
 
 from pivot_core.lock import CodeEntry
-from pivot_core.stage import Stage
+from pivot_core.stage import Location, Stage
 from pivot_engine import _worker
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
@@ -36,12 +36,14 @@ class Finished:
         seconds: How long it took.
         failure: How it ended badly; None if it did not.
         observed: By key, code that it was seen to rest on and that its fingerprint does not have.
+        incomplete: Why something that it rests on may not have been seen.
     """
 
     address: str
     seconds: float
     failure: Failure | None = None
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
+    incomplete: tuple[str, ...] = ()
 
 
 class Executor(Protocol):
@@ -118,8 +120,16 @@ class HostExecutor:
             return
         self._pids.pop(number, None)
         address, began = self._started.pop(number)
-        failure = None if message["ok"] else Failure(**message["failure"])
-        self._finished.append(Finished(address, time.monotonic() - began, failure))
+        seconds = time.monotonic() - began
+        if message["ok"]:
+            observed = {
+                key: CodeEntry(digest, Location(file, line))
+                for key, (digest, file, line) in message["observed"].items()
+            }
+            finished = Finished(address, seconds, observed=observed, incomplete=tuple(message["incomplete"]))
+        else:
+            finished = Finished(address, seconds, Failure(**message["failure"]))
+        self._finished.append(finished)
 
 
 def _kill_group(pid: int) -> None:

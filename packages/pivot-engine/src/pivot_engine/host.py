@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import select
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_fingerprint import SCHEMA, Manifest, fingerprint, register_encoder
+from pivot_fingerprint.observation import Observed, Observer, uncovered
 
 COMMANDS_FD = 3
 EVENTS_FD = 4
@@ -38,9 +40,11 @@ def main(coordinator: int) -> None:
 class _Child:
     """A stage run that has not ended."""
 
-    def __init__(self, number: int, pid: int, result: int) -> None:
+    def __init__(self, number: int, address: str, pid: int, result: int, *, spool: str) -> None:
         self.number = number
+        self.address = address
         self.pid = pid
+        self.spool = spool
         self.result = result
         self.lines = _wire.Lines(result)
         self.message: dict[str, Any] | None = None
@@ -76,7 +80,9 @@ class Host:
         self._commands = _wire.Lines(COMMANDS_FD)
         self._is_user_code = _sources.user_code_predicate()
         self._sources: dict[str, str] = {}
+        self._root = ""
         self._stages: dict[str, tuple[Stage, str]] = {}
+        self._manifests: dict[str, Manifest] = {}
         self._children: list[_Child] = []
         self._kill_at: float | None = None
 
@@ -124,6 +130,7 @@ class Host:
     def _load(self, root: pathlib.Path, file: pathlib.Path) -> dict[str, Any]:
         _sources.import_from_source(self._is_user_code, self._sources)
         os.chdir(file.parent)
+        self._root = str(root)
         try:
             pipelines = import_pipeline(file, root=root)
             base = base_of(file, root)
@@ -131,7 +138,8 @@ class Host:
             for pipeline in pipelines:
                 for spec in pipeline.specs(base=base, root=str(root)):
                     stage = pipeline.stages[spec.name]
-                    stages.append(_loaded(spec, self._fingerprint(stage, root)))
+                    manifest = self._manifests[spec.address] = self._fingerprint(stage, root)
+                    stages.append(_loaded(spec, manifest))
                     self._stages[spec.address] = (stage, str(file.parent))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else error
@@ -157,11 +165,12 @@ class Host:
         pid = os.fork()
         if pid == 0:
             inherited = (COMMANDS_FD, EVENTS_FD, result, *(fd for child in self._children for fd in child.fds()))
-            _worker.become(stage, directory=directory, log=log, result=childs, inherited=inherited, host=host)
+            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(f"{log}.ran"))
+            _worker.become(stage, _worker.Place(directory, log, childs, inherited, host), watched)
         os.close(childs)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
-        self._children.append(_Child(number, pid, result))
+        self._children.append(_Child(number, address, pid, result, spool=f"{log}.ran"))
         _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": pid})
 
     def _reap(self) -> None:
@@ -175,7 +184,24 @@ class Host:
             child.close()
             self._children.remove(child)
             code = os.waitstatus_to_exitcode(status)
-            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, **(child.message or _crash(code))})
+            shutil.rmtree(child.spool, ignore_errors=True)
+            message = self._seen(child.address, child.message) if child.message else _crash(code)
+            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, **message})
+
+    def _seen(self, address: str, message: dict[str, Any]) -> dict[str, Any]:
+        """A stage's message, with what ran reduced to what its manifest does not have."""
+        if not message["ok"]:
+            return message
+        observed = Observed.from_json(message["ran"])
+        entries = uncovered(observed, self._manifests[address], root=self._root)
+        return {
+            "ok": True,
+            "observed": {entry.key: [entry.digest, entry.file, entry.line] for entry in entries if entry.digest},
+            "incomplete": [
+                *observed.incomplete,
+                *(f"{entry.key} ran, but its source cannot be read" for entry in entries if not entry.digest),
+            ],
+        }
 
     def _signal(self, number: int) -> None:
         for child in self._children:

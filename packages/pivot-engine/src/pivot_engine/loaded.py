@@ -5,18 +5,30 @@ from typing import Any
 
 import attrs
 
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, OutSpec, StageSpec
 
 
 @attrs.frozen
 class LoadedStage:
-    """One stage: what it declares, and the fingerprint of its code."""
+    """One stage: what it declares, and the fingerprint of its code.
+
+    Attributes:
+        spec: What it declares.
+        code: The entries of its manifest.
+        unresolved: What its fingerprint could not follow.
+        libraries: By distribution, what its code names of libraries.
+        via: For each entry but the first, the entry that leads to it.
+        ends: The last line of each entry whose source is known.
+    """
 
     spec: StageSpec
     code: Mapping[str, CodeEntry]
     unresolved: tuple[Unresolved, ...] = ()
+    libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
+    via: Mapping[str, str] = attrs.field(factory=dict)
+    ends: Mapping[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -48,6 +60,9 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "outs": [[out.path, out.cache] for out in stage.spec.outs],
                 "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
                 "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
+                "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
+                "via": dict(stage.via),
+                "ends": dict(stage.ends),
             }
             for stage in loaded.stages
         ],
@@ -71,6 +86,9 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 ),
                 {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
                 tuple(Unresolved(reason, _to_location(at)) for reason, at in stage["unresolved"]),
+                {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
+                stage["via"],
+                stage["ends"],
             )
             for stage in data["stages"]
         ),

@@ -1,18 +1,39 @@
 """Observing: a loaded stage and the disk as they are now, ready for the decision."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import attrs
 
 from pivot_core.decide import Decision, Memory, Verdict, decide
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, Inputs, Observation, StageLock
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_engine.loaded import LoadedStage
 
-type Look = Callable[[ArtifactPath], Artifact | None]
-"""The content of the file at a path now, or None."""
+
+class World(Protocol):
+    """What a decision needs to know beyond the code that was loaded."""
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """The content of the file at a path now, or None."""
+        ...
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        ...
+
+    def memory(self) -> Memory:
+        """What earlier runs left behind."""
+        ...
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """What became of code that a run was seen to rest on; what is gone is left out."""
+        ...
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """As much of each library's version as counts."""
+        ...
 
 
 @attrs.frozen
@@ -41,7 +62,13 @@ class Evaluation:
 
 
 def observe(
-    stage: LoadedStage, graph: Graph, look: Look, *, schema: int, foresight: Foresight | None = None
+    stage: LoadedStage,
+    graph: Graph,
+    world: World,
+    *,
+    lock: StageLock | None,
+    schema: int,
+    foresight: Foresight | None = None,
 ) -> Observation:
     """A stage as it is now, or as it would be after what is foreseen."""
     foresight = foresight or Foresight()
@@ -52,36 +79,27 @@ def observe(
         writers = graph.writers(path)
         if not writers.isdisjoint(foresight.running):
             continue
-        found = foresight.restored.get(path) or look(path)
+        found = foresight.restored.get(path) or world.look(path)
         if found is not None:
             deps[path] = found
         elif writers.isdisjoint(foresight.blocked):
             missing.append(path)
     upstream = graph.upstream[spec.address]
     return Observation(
-        inputs=Inputs(schema=schema, code=stage.code, deps=deps, outs=spec.outs),
-        outs={out.path: look(out.path) for out in spec.outs},
+        inputs=Inputs(
+            schema=schema,
+            code=stage.code,
+            deps=deps,
+            outs=spec.outs,
+            observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
+            packages=world.counted(stage.libraries),
+        ),
+        outs={out.path: world.look(out.path) for out in spec.outs},
         missing=tuple(missing),
         upstream=tuple(sorted(upstream.intersection(foresight.running))),
         blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
         unresolved=stage.unresolved,
     )
-
-
-class World(Protocol):
-    """What a decision needs to know beyond the code."""
-
-    def look(self, path: ArtifactPath) -> Artifact | None:
-        """The content of the file at a path now, or None."""
-        ...
-
-    def lock(self, address: str) -> StageLock | None:
-        """The last run of a stage, or None."""
-        ...
-
-    def memory(self) -> Memory:
-        """What earlier runs left behind."""
-        ...
 
 
 def evaluate(
@@ -96,8 +114,8 @@ def evaluate(
     evaluations = {}
     for address in graph.stages:
         stage = stages[address]
-        observation = observe(stage, graph, world.look, schema=schema, foresight=foresight)
         lock = world.lock(address)
+        observation = observe(stage, graph, world, lock=lock, schema=schema, foresight=foresight)
         decision = decide(lock, observation, memory, force=force)
         match decision.verdict:
             case Verdict.RUN:

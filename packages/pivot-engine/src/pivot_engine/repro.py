@@ -193,7 +193,9 @@ class Run:
 
     def _observe(self, address: str) -> Observation:
         session = self._session
-        return observe(session.stages[address], self._graph, session.look, schema=session.loaded.schema)
+        return observe(
+            session.stages[address], self._graph, session, lock=session.lock(address), schema=session.loaded.schema
+        )
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
@@ -231,7 +233,7 @@ class Run:
         self._session.runs.put(record)
         self._commit(address, observation, record)
         self._outcome.ran.add(address)
-        self._report(events.StageRan(address, decision, finished.seconds))
+        self._report(events.StageRan(address, decision, finished.seconds, finished.incomplete))
         self._plan.done(address)
 
     def _store(self, path: ArtifactPath) -> Artifact:
@@ -250,7 +252,8 @@ class Run:
 
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
-        lockfiles.write(self._layout.lock_file(address), StageLock(inputs, record.outs))
+        lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
+        lockfiles.write(self._layout.lock_file(address), lock)
 
     def _keep_unknown(self, outs: Mapping[ArtifactPath, Artifact | None]) -> None:
         """Before files are overwritten: what no run had put into the cache is the user's, and goes there."""

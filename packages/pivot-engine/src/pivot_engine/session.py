@@ -1,5 +1,6 @@
 """One command at work on a project: its loaded stages, graph, and the open stores."""
 
+import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from pivot_cache.runcache import RunCache
 from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, StageLock
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_engine import hosting, targets
+from pivot_engine import config, hosting, targets
+from pivot_engine.config import Settings
 from pivot_engine.hosting import HostProcess
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.observe import Evaluation, evaluate
+from pivot_engine.observed import Rechecker
 from pivot_engine.project import Project
 
 
@@ -33,6 +36,8 @@ class Session:
         files: The content of files, remembered by their stat signatures.
         store: Contents by digest.
         runs: Results by inputs key.
+        settings: The configuration.
+        rechecker: What became of code that runs were seen to rest on.
     """
 
     project: Project
@@ -42,6 +47,8 @@ class Session:
     files: StatCache
     store: ObjectStore
     runs: RunCache
+    settings: Settings
+    rechecker: Rechecker
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The content of the file at ``path`` now, or None."""
@@ -49,11 +56,23 @@ class Session:
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
-        return lockfiles.read(self.project.layout.lock_file(address))
+        lock = lockfiles.read(self.project.layout.lock_file(address))
+        if lock is None or not lock.libraries:
+            return lock
+        return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.counted(lock.libraries)))
 
     def memory(self) -> CacheMemory:
         """What earlier runs left in the cache."""
-        return CacheMemory(self.store, self.runs)
+        return CacheMemory(self.store, self.runs, lambda record: self.rechecker.hold(record.observed))
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """What became of code that a run was seen to rest on; what is gone is left out."""
+        return self.rechecker.now(observed)
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """As much of each library's version as counts under the policy."""
+        policy = self.settings.packages
+        return {name: part for name, use in libraries.items() if (part := policy.of(use.version)) is not None}
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
         """The addresses that targets mean; all stages if there are none."""
@@ -79,6 +98,8 @@ def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
             files=files,
             store=ObjectStore(layout.objects_dir),
             runs=RunCache(layout.runs_dir),
+            settings=config.resolve(layout.state_dir, os.environ),
+            rechecker=Rechecker(project.root),
         )
 
 

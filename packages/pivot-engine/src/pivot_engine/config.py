@@ -1,0 +1,123 @@
+"""Settings: one typed object, resolved once from the environment and ``.pivot/config.yaml``.
+
+The file has one flat key per line, such as ``fingerprint.packages: minor``; the variable that wins over it
+is named after the key, ``PIVOT_FINGERPRINT_PACKAGES``.
+"""
+
+import difflib
+import enum
+import pathlib
+from collections.abc import Mapping
+from typing import ClassVar
+
+import attrs
+
+from pivot_engine.errors import EngineError
+
+FILE = "config.yaml"
+
+
+class PackagePolicy(enum.Enum):
+    """How much of a library's version counts as a change of the stages that name the library."""
+
+    OFF = "off"
+    MAJOR = "major"
+    MINOR = "minor"
+    EXACT = "exact"
+
+    def of(self, version: str) -> str | None:
+        """The part of a version that counts; None if none does."""
+        if self is PackagePolicy.OFF:
+            return None
+        parts = {PackagePolicy.MAJOR: 1, PackagePolicy.MINOR: 2}.get(self)
+        return version if parts is None else ".".join(version.split(".")[:parts])
+
+
+@attrs.frozen
+class Settings:
+    """What can be configured.
+
+    Attributes:
+        packages: ``fingerprint.packages``.
+    """
+
+    packages: PackagePolicy = PackagePolicy.OFF
+
+
+KEYS: Mapping[str, str] = {"fingerprint.packages": "packages"}
+"""The keys of the file, and the attribute that each sets."""
+
+
+class ConfigError(EngineError):
+    """The configuration holds something that it must not hold.
+
+    Attributes:
+        where: The file, or the environment variable.
+        key: The key at fault, or "".
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, where: str, key: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(problem, hint=hint)
+        self.where = where
+        self.key = key
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem} @ {self.where}{f': {self.key}' if self.key else ''}"
+
+
+def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings:
+    """The settings of a project.
+
+    Raises:
+        ConfigError: A key is not known, or its value is not one of its values.
+    """
+    chosen: dict[str, PackagePolicy] = {}
+    file = state_dir / FILE
+    for key, value in _read(file).items():
+        attribute = KEYS.get(key)
+        if attribute is None:
+            close = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(KEYS)}"
+            raise ConfigError(str(file), key, "this key is not known", hint=hint)
+        chosen[attribute] = _policy(value, str(file), key)
+    for key, attribute in KEYS.items():
+        variable = f"PIVOT_{key.replace('.', '_').upper()}"
+        if environment.get(variable):
+            chosen[attribute] = _policy(environment[variable], variable, "")
+    return Settings(**chosen)
+
+
+def _read(file: pathlib.Path) -> Mapping[str, object]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), "", f"cannot be read: {error}", hint="mend or remove the file") from None
+    if not text.strip():
+        return {}
+    import yaml  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+    try:
+        parsed = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = "it is not YAML: " + " ".join(str(error).split())
+        raise ConfigError(str(file), "", problem, hint="one 'key: value' on each line") from None
+    if parsed is None:
+        return {}
+    if not isinstance(parsed, dict) or not all(isinstance(key, str) for key in parsed):
+        raise ConfigError(str(file), "", "it must hold keys and values", hint="one 'key: value' on each line")
+    return parsed
+
+
+def _policy(value: object, where: str, key: str) -> PackagePolicy:
+    # YAML 1.1 reads a bare `off` as false.
+    text = "off" if value is False else value
+    for policy in PackagePolicy:
+        if policy.value == text:
+            return policy
+    known = ", ".join(policy.value for policy in PackagePolicy)
+    raise ConfigError(where, key, f"{text!r} is not one of {known}", hint="see docs/reference/configuration.md")
