@@ -1,0 +1,206 @@
+"""What ran and the manifest does not know: which entries, by which keys."""
+
+# ruff: noqa: E501 - projects as texts
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivot_fingerprint import Entry, Manifest, Observed, ObservedEntry, Observer, Ran, fingerprint, uncovered
+
+type Gaps = Callable[..., tuple[ObservedEntry, ...]]
+
+LATE = "def stage():\n    return vars(importlib.import_module('plug' + 'in'))['run']()\n"
+BEFORE = "import importlib\nplugin = importlib.import_module('plug' + 'in')\ndef stage():\n    return eval('plugin').run()\n# file: plugin.py\n"
+DISPATCH = "def stage():\n    return globals()['ru' + 'n']()\n"
+
+
+@pytest.fixture
+def gaps(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Gaps:
+    """What is uncovered when `pipeline.stage()` of a project runs in this process."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def gaps(project: str, *, before: Callable[[Path], object] | None = None) -> tuple[ObservedEntry, ...]:
+        root = write(project)
+        monkeypatch.syspath_prepend(os.fspath(root))
+        known = set(sys.modules)
+        try:
+            stage = importlib.import_module("pipeline").stage
+            manifest: Manifest = fingerprint(stage, root=root)
+            with Observer(root=root) as observer:
+                stage()
+            if before is not None:
+                before(root)
+            return uncovered(observer.observed, manifest, root=root)
+        finally:
+            for name in set(sys.modules) - known:
+                del sys.modules[name]
+
+    return gaps
+
+
+TABLE = {
+    "what a known module calls while it is imported": (
+        ("def stage():\n    import lazy\n    return lazy.f()\n# file: lazy.py\nimport importlib\nfrom logs import log\nL = log()\n"
+        "OTHER = importlib.import_module('other')\ndef f():\n    return 1\n# file: logs.py\ndef log():\n    return 1\n# file: other.py\n"),
+        "",
+    ),
+    "a name looked up in globals": (DISPATCH + "def run():\n    return 1\n", "func:pipeline:run"),
+    "a constant of the same module": (
+        DISPATCH + "K = 1\nK2 = [K]\nK2.append(2)\nOTHER = 2\ndef run():\n    return K2\n",
+        "const:pipeline:K const:pipeline:K2 func:pipeline:run",
+    ),
+    "what made a constant": (
+        DISPATCH + "def make(n):\n    return low(n)\ndef low(n):\n    return n\ndef idle():\n    pass\nK = make(1)\ndef run():\n    return K, low(1)\n",
+        "const:pipeline:K func:pipeline:low func:pipeline:make func:pipeline:run",
+    ),
+    "functions that only might have run": (
+        DISPATCH + "def other():\n    return 1\ndef run(x=0):\n    return other() if x else 2\n",
+        "func:pipeline:run",
+    ),
+    "a class by its method": (
+        DISPATCH.replace("()\n", "().go()\n") + "class run(dict):\n    def go(self):\n        return 1\n    def idle(self):\n        pass\n",
+        "class:pipeline:run",
+    ),
+    "a class without code of its own": (
+        DISPATCH + "import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int = 1\ndef run():\n    return A()\n",
+        "class:pipeline:A func:pipeline:run",
+    ),
+    "a class made twice by one name": (
+        DISPATCH + "class A:\n    x = make = 1\nif A:\n    class A:\n        y = 1\ndef run():\n    return A, A\n",
+        "class:pipeline:A func:pipeline:run",
+    ),
+    "a lambda in a table": (
+        "def stage():\n    return globals()['TAB' + 'LE']['a'](1)\nTABLE = {'a': lambda x: x + RATE}\nRATE = 2\n",
+        "const:pipeline:RATE const:pipeline:TABLE",
+    ),
+    "a lambda put into a table": (
+        "T = {}\nT['a'] = lambda x: x\nV = [T['a'], lambda: 1]\nU = []\nU.append(lambda x: x)\ndef stage():\n    return T['a'](1), U[0](1), V[1]()\n",
+        "",
+    ),
+    "a lambda put into an imported table": (
+        "from registry import R\nimport registry as r\nR['a'] = lambda x: x\ndef stage():\n    return r.R['a'](1)\n# file: registry.py\nR = {}\n",
+        "",
+    ),
+    "a lambda handed to a function": (
+        ("from registry import R, register\nregister(lambda x: x)\ndef stage():\n    return R[0](1)\n# file: registry.py\n"
+        "R = []\ndef register(f):\n    R.append(f)\n"),
+        "module:pipeline",
+    ),
+    "a lambda as a default": (
+        DISPATCH + "def run(f=lambda: 1):\n    return f()\n",
+        "func:pipeline:run",
+    ),
+    "one of two implementations": (
+        ("import functools\n@functools.singledispatch\ndef f(x):\n    return 0\n@f.register\ndef _(x: int):\n    return 1\n"
+        "def stage():\n    return f(1), globals()['_f']\ndef _f():\n    pass\n"),
+        "",
+    ),
+    "a second definition of a known name": (
+        "def f():\n    return 0\nkept = [f]\nold = [f][0]\ndef f():\n    return 1\ndef stage():\n    return f(), globals()['ol' + 'd']()\n",
+        "func:pipeline:f",
+    ),
+    "a global function defined inside another": (
+        "def make():\n    global run\n    def run():\n        return 1\nmake()\n" + DISPATCH,
+        "func:pipeline:make",
+    ),
+    "a module imported at run time": (
+        "import importlib\n" + LATE + "# file: plugin.py\nfrom far import CONST\nX = CONST\ndef run():\n    return X\n# file: far.py\nCONST = 1\n",
+        "func:plugin:run module:far module:plugin",
+    ),
+    "what a module imported at run time takes from one that was there": (
+        "import importlib, far\n" + LATE + "# file: plugin.py\nfrom far import CONST, f\nX = [CONST]\ndef run():\n    return f()\n"
+        "# file: far.py\nCONST = 1\ndef f():\n    return 2\n",
+        "const:far:CONST func:far:f func:plugin:run module:plugin",
+    ),
+    "a package's parts": (
+        BEFORE.replace("plug' + 'in", "pkg.plug' + 'in").replace("plugin.py", "pkg/plugin.py")
+        + "from . import near\nfrom .near import B as C\nfrom .. import nothing\nfrom pkg import D\nimport pkg.near\n".replace("from .. import nothing\n", "")
+        + "def run():\n    from . import near as again\n    return near.A, C, D, pkg.near.E, again.F\n"
+        "# file: pkg/__init__.py\nD = 1\n# file: pkg/near.py\nA = B = E = F = G = 1\n",
+        "const:pkg.near:A const:pkg.near:B const:pkg.near:E const:pkg.near:F const:pkg:D func:pkg.plugin:run",
+    ),
+    "a module as a value": (
+        BEFORE + "import far\nfrom far import nowhere\ndef run():\n    return dict(vars(far)), nowhere\n# file: far.py\nnowhere = K = 1\n",
+        "func:plugin:run module:far",
+    ),
+    "through star imports that go round": (
+        BEFORE + "from far import *\nfrom os.path import *\nimport ns.deep\ndef run():\n    return K, join, ns.deep.J, missing_or_not(1)\n"
+        "def missing_or_not(x):\n    return x\n# file: far.py\nfrom near import *\n# file: near.py\nfrom far import *\nK = 1\n# file: ns/deep.py\nJ = 1\n",
+        "const:near:K const:ns.deep:J func:plugin:missing_or_not func:plugin:run",
+    ),
+    "a function that the manifest has by another way": (
+        BEFORE.replace("import importlib\n", "import importlib\nfrom far import f\n").replace("eval('plugin').run()", "eval('plugin').run(), f")
+        + "from far import f, K\ndef run():\n    return f(), K\n# file: far.py\nK = 1\ndef f():\n    return K\n",
+        "func:plugin:run",
+    ),
+    "a whole module": (
+        "import plugin\ndef stage():\n    return getattr(plugin, 'ru' + 'n')()\n# file: plugin.py\nK = 1\ndef run():\n    return (lambda: K)()\nT = lambda: 1\n",
+        "",
+    ),
+    "a function that opts out": (
+        ("from pivot_fingerprint import no_fingerprint\ndef make():\n    @no_fingerprint()\n    def f():\n        return helper()\n    return f\n"
+        "f = make()\n@no_fingerprint()\ndef g():\n    return 1\ndef helper():\n    return 1\ndef stage():\n    return f(), g()\n"),
+        "func:pipeline:helper",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", TABLE)
+def test_what_is_uncovered(title: str, gaps: Gaps) -> None:
+    project, keys = TABLE[title]
+    entries = gaps(project)
+
+    assert keys.split() == [entry.key for entry in entries]
+    assert all(entry.digest is not None for entry in entries)
+
+
+def test_entries_say_where(gaps: Gaps) -> None:
+    (run,) = gaps(DISPATCH + "\n\n@staticmethod\ndef run():\n    return 1\n")
+
+    assert run[:3] == ("func:pipeline:run", "pipeline.py", 6)
+
+
+def test_without_its_source_an_entry_has_no_digest(gaps: Gaps) -> None:
+    project = (
+        "import importlib\n"
+        + LATE
+        + DISPATCH.replace("stage", "idle")
+        + "# file: plugin.py\ndef run():\n    return (lambda: 1)()\n"
+    )
+    entries = gaps(project, before=lambda root: (root / "plugin.py").unlink())
+
+    assert [(entry.key, entry.digest) for entry in entries] == [("func:plugin:run", None), ("module:plugin", None)]
+
+
+def test_what_has_moved_is_found_by_name_and_what_is_gone_has_no_digest(gaps: Gaps) -> None:
+    def move(root: Path) -> None:
+        path = root / "pipeline.py"
+        path.write_text("#\n" * 50 + path.read_text().replace("def gone", "def other"))
+
+    project = "def stage():\n    return globals()['run'](), globals()['gone'](), globals()['T']()\ndef run():\n    return 1\ndef gone():\n    return 1\nT = lambda: 1\n"
+    entries = gaps(project, before=move)
+
+    assert [(entry.key, entry.line, entry.digest is None) for entry in entries] == [
+        ("func:pipeline:gone", 5, True),
+        ("func:pipeline:run", 53, False),
+        ("module:pipeline", 1, False),
+    ]
+
+
+def test_keys_that_name_no_code_are_passed_over(tmp_path: Path) -> None:
+    manifest = {
+        "loader:raw": Entry("0" * 32),
+        "writer:a:b": Entry("0" * 32),
+        "func:m:f": Entry("0" * 32, "m.py", 1),
+        "func:m:gone": Entry("0" * 32),
+    }
+    (tmp_path / "m.py").write_text("def f(): pass\n")
+    gone = Ran("m.py", "m", "gone.<locals>.g", 9)
+    observed = Observed.of([gone, Ran("m.py", "m", "f", 1), Ran("raw.py", "raw", "<module>", 1)], [])
+
+    assert [entry.key for entry in uncovered(observed, manifest, root=tmp_path)] == ["module:raw"]

@@ -1,0 +1,272 @@
+"""The recorder by itself, called as the interpreter calls it: no coverage tool sees inside such a callback."""
+
+import importlib
+import json
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pivot_fingerprint import _recorder
+from pivot_fingerprint._observed import Ran
+from pivot_fingerprint._recorder import Recorder, start_in_child
+from pivot_fingerprint._usercode import default_is_user_code
+
+DISABLE = sys.monitoring.DISABLE
+HOME = "pivot_observed_home"
+
+
+def recorder_of(root: Path, *, spool: str | None = None) -> Recorder:
+    return Recorder(os.fspath(root), default_is_user_code, None if spool is None else os.fspath(root / spool))
+
+
+@pytest.fixture
+def load(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Import a module whose code calls `sys.recorder` as the interpreter would."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def load(project: str, recorder: Recorder | None = None) -> Any:
+        root = write(project)
+        chosen = recorder or recorder_of(root)
+        monkeypatch.setattr(sys, "recorder", chosen, raising=False)
+        monkeypatch.syspath_prepend(os.fspath(root))
+        return importlib.import_module("pipeline"), chosen
+
+    yield load
+    sys.modules.pop("pipeline", None)
+
+
+SELF = "import sys\ndef f():\n    return sys.recorder.started(f.__code__, 0)\n"
+
+
+def test_a_function_is_recorded_once(load: Callable[..., Any]) -> None:
+    module, recorder = load(SELF + "def g():\n    return sys.recorder.thrown(g.__code__, 0, None)\n")
+
+    assert [module.f(), module.f(), module.g()] == [DISABLE, DISABLE, None]
+    assert recorder.ran == {Ran("pipeline.py", "pipeline", "f", 2), Ran("pipeline.py", "pipeline", "g", 4)}
+
+
+def test_what_is_no_function_of_the_user_is_passed_over(load: Callable[..., Any]) -> None:
+    module, recorder = load("class A:\n    pass\n")
+    classes = compile("class A:\n    pass\n", module.__file__, "exec").co_consts[0]
+    generic = compile("def f[T](): pass", module.__file__, "exec").co_consts[0]
+    text = compile("x = 1", "<string>", "exec")
+
+    for code in (classes, generic, text, json.dumps.__code__):
+        assert recorder.hit(code, sys._getframe()) is DISABLE
+    assert recorder.ran == set()
+
+
+def test_a_function_called_by_an_import_stays_of_interest_for_a_while(load: Callable[..., Any]) -> None:
+    module, recorder = load(SELF + "answers = [f() for _ in range(1002)]\n")
+
+    assert module.answers == [None] * 1000 + [DISABLE] * 2
+    assert recorder.ran == {Ran("pipeline.py", "pipeline", "f", 2, by) for by in ("", "pipeline")}
+
+
+def test_an_error_never_reaches_the_code_that_is_observed(load: Callable[..., Any]) -> None:
+    errors: list[Exception] = [ValueError("no"), RecursionError()]
+
+    def predicate(_file: str) -> bool:
+        raise errors[0]
+
+    recorder = Recorder("/", predicate, None)
+    module, _ = load(SELF, recorder)
+
+    assert module.f() is DISABLE
+    assert recorder.reasons == {"the observation failed: ValueError: no"}
+    errors.pop(0)
+    assert module.f() is None
+    assert recorder.ran == set()
+
+
+# Children
+
+
+def test_a_child_writes_at_once_and_its_parent_reads(tmp_path: Path) -> None:
+    child, parent = recorder_of(tmp_path, spool="spool"), recorder_of(tmp_path, spool="spool")
+    ran = Ran("a.py", "a", "f", 1)
+    (tmp_path / "spool").mkdir()
+    child.enter_child()
+    child.add(ran)
+    child.add(ran)
+    child.reason("why")
+    child.reason("why")
+    (tmp_path / "spool" / "notes.txt").write_text("not ours")
+
+    assert parent.observed() == ((ran,), ("why",))
+    with open(child.file, "a") as file:
+        file.write('["a.py", "a", ')
+    assert parent.observed() == ((ran,), ("what a child wrote cannot be read", "why"))
+
+
+def test_what_cannot_be_written_is_let_go(tmp_path: Path) -> None:
+    child = recorder_of(tmp_path, spool="nowhere")
+    child.enter_child()
+
+    child.add(Ran("a.py", "a", "f", 1))
+
+
+def test_a_child_with_another_predicate_is_judged_by_its_parent(tmp_path: Path) -> None:
+    spool = os.fspath(tmp_path / "spool")
+    parent = Recorder(os.fspath(tmp_path), lambda file: file.endswith("a.py"), spool)
+    child = Recorder(os.fspath(tmp_path), default_is_user_code, spool, trusted=False)
+    os.mkdir(spool)
+    child.enter_child()
+    child.add(Ran("a.py", "a", "f", 1))
+    child.add(Ran("b.py", "b", "f", 1))
+
+    assert parent.observed().ran == (Ran("a.py", "a", "f", 1),)
+
+
+def test_forks_are_followed_where_there_is_a_place_for_it(tmp_path: Path) -> None:
+    with_spool, without = recorder_of(tmp_path, spool="spool"), recorder_of(tmp_path)
+    _recorder._active.extend([with_spool, without])
+    try:
+        _recorder._in_parent()
+        assert with_spool.reasons == set()
+        assert len(without.reasons) == 1
+        _recorder._in_child()
+    finally:
+        del _recorder._active[-2:]
+    assert with_spool.file.endswith(f"{os.getpid()}.lines")
+    assert without.file == ""
+
+
+def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path) -> None:
+    spool = os.fspath(tmp_path / "spool")
+    for predicate in (None, _recorder._portable(default_is_user_code)):
+        assert start_in_child(os.fspath(tmp_path), spool, predicate)
+        running = _recorder._active[-1]
+        running.stop()
+        assert running.trusted == (predicate is not None)
+    assert _recorder._portable(lambda _file: True) is None
+
+
+class Process:
+    def __init__(self) -> None:
+        self._config: dict[str, Any] = {}
+
+
+def frame(name: str, **variables: object) -> Any:
+    return types.SimpleNamespace(f_globals={"__name__": name}, f_locals=variables)
+
+
+def test_a_starter_travels_with_the_process_object(tmp_path: Path) -> None:
+    importlib.import_module("multiprocessing.spawn")
+    recorder, process = recorder_of(tmp_path, spool="spool"), Process()
+    for home in ("mine", "multiprocessing.popen_fork"):
+        recorder._launched(frame(home, process_obj=process))
+    assert process._config == {}
+
+    recorder._launched(frame("multiprocessing.popen_spawn_posix", process_obj=process))
+    (starter,) = process._config.values()
+    function, arguments = starter.__reduce__()
+    assert function is start_in_child
+    assert arguments[:2] == (os.fspath(tmp_path.resolve()), os.fspath(tmp_path / "spool"))
+    assert recorder.reasons == set()
+
+
+def test_where_none_can_travel_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn = importlib.import_module("multiprocessing.spawn")
+    started = frame("multiprocessing.popen_spawn_posix", process_obj=Process())
+    without = recorder_of(tmp_path)
+    without._launched(started)
+    strange = recorder_of(tmp_path, spool="spool")
+    strange._launched(frame("multiprocessing.popen_spawn_posix", process_obj=None))
+    monkeypatch.setattr(spawn, "get_executable", lambda: b"/another/python")
+    other = recorder_of(tmp_path, spool="spool")
+    other._launched(started)
+
+    assert [len(each.reasons) for each in (without, strange, other)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("home", "args", "named"),
+    [
+        ("subprocess", [sys.executable, "-c", ""], True),
+        ("subprocess", "python3.13 -m this", True),
+        ("subprocess", [b"env", Path("tool.py")], True),
+        ("subprocess", ("git", "status"), False),
+        ("subprocess", None, False),
+        ("mine", ["python"], False),
+    ],
+)
+def test_a_python_program_is_named(tmp_path: Path, home: str, args: object, named: bool) -> None:
+    recorder = recorder_of(tmp_path)
+    recorder._executed(frame(home, args=args))
+
+    assert bool(recorder.reasons) == named
+
+
+def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:
+    popen = importlib.import_module("subprocess").Popen
+    recorder = recorder_of(tmp_path)
+
+    assert recorder.hit(popen._execute_child.__code__, frame("subprocess", args=["python"])) is None
+    assert len(recorder.reasons) == 1
+
+
+# Modules and names
+
+
+def test_modules_that_have_come_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = recorder_of(tmp_path)
+    recorder._before = frozenset(sys.modules)
+    for name, file in (("py", "py.py"), ("so", "so.so"), ("pyc", "pyc.pyc"), ("none", None)):
+        module = types.ModuleType(f"{HOME}.{name}")
+        module.__file__ = None if file is None else os.fspath(tmp_path / file)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, f"{HOME}.strange", object())
+    recorder.imported()
+
+    assert recorder.ran == {Ran("py.py", f"{HOME}.py", "<module>", 1)}
+    assert recorder.reasons == {f"the module `{HOME}.so` is compiled code"}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [
+        ({"__name__": "pkg.mod"}, "pkg.mod"),
+        ({"__name__": "__main__", "__spec__": types.SimpleNamespace(name="pkg.__main__")}, "pkg"),
+        ({"__name__": "__mp_main__", "__spec__": None, "__file__": "/x/tool.py"}, "tool"),
+        ({"__name__": "__main__", "__spec__": types.SimpleNamespace(name="__main__")}, "code"),
+        ({"__name__": 3}, "code"),
+        ({}, "code"),
+    ],
+)
+def test_modules_are_named_as_in_manifests(namespace: dict[str, object], name: str) -> None:
+    assert _recorder._module(namespace, "/x/code.py") == name
+
+
+def test_stale_ids_are_refreshed_where_nobody_is_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted = []
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(sys, "getprofile", lambda: None)
+    monkeypatch.setattr(sys.monitoring, "restart_events", lambda: restarted.append(1))
+    for other in (None, 4):
+        if other is not None:
+            sys.monitoring.use_tool_id(other, "other")
+        recorder = recorder_of(tmp_path)
+        recorder.start()
+        recorder.stop()
+    sys.monitoring.free_tool_id(4)
+
+    free = all(sys.monitoring.get_tool(number) is None for number in range(6))
+    assert restarted == [1] * free
+
+
+def test_a_code_that_is_gone_needs_no_restoring(tmp_path: Path) -> None:
+    recorder = recorder_of(tmp_path)
+    recorder.start()
+    namespace: dict[str, Any] = {"__name__": "gone"}
+    exec(compile("def f(): pass", os.fspath(tmp_path / "gone.py"), "exec"), namespace)
+    recorder.hit(namespace["f"].__code__, sys._getframe())
+    namespace.clear()
+    recorder.stop()
+
+    assert recorder._met == []
