@@ -11,6 +11,7 @@ from pivot_fingerprint import (
     Change,
     Entry,
     FingerprintError,
+    Library,
     Manifest,
     ManifestError,
     NotCallableError,
@@ -24,12 +25,16 @@ A, B = "a" * 32, "b" * 32
 texts = st.text(alphabet="ab:.é", max_size=5)
 digests = st.text(alphabet="0123456789abcdef", min_size=32, max_size=32)
 places = st.tuples(st.none() | texts, st.none() | st.integers(1, 99))
-entries = st.builds(lambda digest, place: Entry(digest, *place), digests, places)
+entries = st.builds(
+    lambda digest, place, end: Entry(digest, place[0], place[1], end, place[1]), digests, places, st.none() | st.just(9)
+)
+libraries = st.builds(lambda version, names: Library(version, tuple(names)), texts, st.lists(texts, max_size=2))
 edges = st.builds(lambda place, reason, key: Unresolved(place[0], place[1], reason, key), places, texts, texts)
 manifests = st.builds(
-    lambda known, lost: Manifest(known, tuple(lost)),
+    lambda known, lost, used: Manifest(known, tuple(lost), used),
     st.dictionaries(texts, entries, max_size=4),
     st.lists(edges, max_size=3),
+    st.dictionaries(texts, libraries, max_size=2),
 )
 
 
@@ -84,7 +89,17 @@ GOOD = {
     "schema": SCHEMA,
     "entries": {"k": {"digest": A, "file": None, "line": None}},
     "unresolved": [{"file": "f", "line": 1, "reason": "r", "key": "k"}],
+    "libraries": {"l": {"version": "1", "names": ["l.f"]}},
 }
+
+
+def test_chains_there_and_back() -> None:
+    manifest = Manifest({"a": Entry(A), "b": Entry(B, via="a"), "c": Entry(A, via="b"), "d": Entry(A, via="b")})
+
+    assert Manifest.from_json(manifest.to_json()).path("d") == ("a", "b", "d")
+    assert (
+        Manifest.from_json({key: value for key, value in manifest.to_json().items() if key != "libraries"}) == manifest
+    )
 
 
 def broken(path: list[object], value: object) -> object:
@@ -114,6 +129,16 @@ def broken(path: list[object], value: object) -> object:
         (broken(["entries", "k", "digest"], 1), "entries['k'].digest"),
         (broken(["entries", "k", "file"], 1), "entries['k'].file"),
         (broken(["entries", "k", "line"], "1"), "entries['k'].line"),
+        (broken(["entries", "k", "end"], "1"), "entries['k'].end"),
+        (broken(["entries", "k", "start"], True), "entries['k'].start"),
+        (broken(["entries", "k", "via"], 1), "entries['k'].via"),
+        (broken(["entries", "k", "via"], "k"), "entries['k'].via"),
+        (broken(["entries", "k", "via"], "nowhere"), "entries['k'].via"),
+        (broken(["entries", "k", "more"], 1), "entries['k'].more"),
+        (broken(["libraries"], []), "libraries"),
+        (broken(["libraries", "l"], {"version": 1, "names": []}), "libraries['l'].version"),
+        (broken(["libraries", "l"], {"version": "1", "names": "a"}), "libraries['l'].names"),
+        (broken(["libraries", "l"], {"version": "1", "names": [1]}), "libraries['l'].names"),
         (broken(["unresolved"], {}), "unresolved"),
         (broken(["unresolved", 0], 1), "unresolved[0]"),
         (broken(["unresolved", 0, "reason"], 1), "unresolved[0].reason"),

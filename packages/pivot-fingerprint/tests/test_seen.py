@@ -260,7 +260,7 @@ EDITS = [
          "class:pipeline:A"),
     Edit("a function copied with other defaults", "import types\ndef f(x=1):\n    return x\n"
          "g = types.FunctionType(f.__code__, globals(), 'g', (5,))\ndef stage(x):\n    return f(x), g(x)\n", "(5,)", "(6,)",
-         "const:pipeline:g"),
+         "func:pipeline:f"),
     Edit("a function's attribute", "def f(x):\n    return f.limit\nf.limit = 1\ndef stage(x):\n    return f(x)\n", "limit = 1", "limit = 2",
          "func:pipeline:f"),
     Edit("a method as a callback", "class A:\n    def f(self):\n        return 1\n    def g(self):\n        return h()\ndef h():\n"

@@ -251,3 +251,49 @@ def test_places_below_the_root_are_the_same_in_every_checkout(tmp_path: Path) ->
 
     assert at(tmp_path / "one") == at(tmp_path / "two")
     assert at(tmp_path / "one") != fingerprint(anchor, values={"v": [tmp_path]})["v"].digest
+
+
+def reason_of(value: object) -> list[str]:
+    manifest = fingerprint(anchor, is_user_code=lambda _file: False, values={"value": value})
+    return [edge.reason for edge in manifest.unresolved]
+
+
+class Foreign:
+    """As of a library."""
+
+    def __init__(self, state: object) -> None:
+        self.state = state
+
+
+class Flapping:
+    looks = 0
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        Flapping.looks += 1
+        return (Flapping, (Flapping.looks,))
+
+
+def test_a_librarys_object_has_a_budget() -> None:
+    small, large = Foreign(list(map(str, range(1000)))), Foreign([[n] for n in range(300_000)])
+    both = reason_of([large, 1, small])
+
+    assert reason_of(small) == []
+    assert len(both) == 1
+    assert "Foreign has more than 200,000 parts" in both[0]
+
+
+def test_a_value_that_flaps_is_named() -> None:
+    reasons = reason_of([Flapping()])
+
+    assert len(reasons) == 1
+    assert "Flapping is another one at each look" in reasons[0]
+
+
+def test_an_object_that_is_given_up_counts_by_its_class() -> None:
+    class Other(Foreign):
+        pass
+
+    def token(value: object) -> str:
+        return fingerprint(anchor, is_user_code=lambda _file: False, values={"value": value})["value"].digest
+
+    assert token(Foreign(threading.Lock())) == token(Foreign([threading.Lock()])) != token(Other(threading.Lock()))

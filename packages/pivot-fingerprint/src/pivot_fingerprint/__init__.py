@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from pivot_fingerprint._errors import FingerprintError, ManifestError, NotCallableError
-from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Manifest, Unresolved, diff
+from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
 from pivot_fingerprint._optout import no_fingerprint
 from pivot_fingerprint._plain import register_encoder
-from pivot_fingerprint._walk import fingerprint, unresolved
+from pivot_fingerprint._walk import Fingerprinter, fingerprint, unresolved
 
 if TYPE_CHECKING:
     from pivot_fingerprint.observation import Observed, ObservedEntry, Observer, Ran, recheck, source_digest, uncovered
@@ -16,6 +16,8 @@ __all__ = [
     "Change",
     "Entry",
     "FingerprintError",
+    "Fingerprinter",
+    "Library",
     "Manifest",
     "ManifestError",
     "NotCallableError",

@@ -24,9 +24,10 @@ def take_apart(value: object) -> Parts | None:
 def _numpy(numpy: Any, value: Any, kind: type) -> Parts | None:
     if kind is numpy.ndarray:
         if value.dtype.hasobject:
-            return Parts("array", (_dtype(value.dtype), value.shape, value.tolist()))
+            return Parts("array", (_dtype(value.dtype), value.shape, value.tolist()), heavy=True)
         content = numpy.ascontiguousarray(value).reshape(-1).view(numpy.uint8) if value.size else b""
-        return Parts("array", (_dtype(value.dtype), value.shape, xxh3_128_hexdigest(memoryview(content))))
+        digest = xxh3_128_hexdigest(memoryview(content))
+        return Parts("array", (_dtype(value.dtype), value.shape, digest), heavy=True)
     if isinstance(value, numpy.generic):
         return Parts("number", (_dtype(value.dtype), value.item() if value.dtype.hasobject else value.tobytes()))
     if isinstance(value, numpy.dtype):
@@ -41,14 +42,14 @@ def _dtype(dtype: Any) -> object:
 def _pandas(pandas: Any, value: Any) -> Parts | None:
     if isinstance(value, pandas.DataFrame):
         columns = [_column(value.iloc[:, at]) for at in range(value.shape[1])]
-        return Parts("frame", (value.columns, value.index, columns, value.attrs))
+        return Parts("frame", (value.columns, value.index, columns, value.attrs), heavy=True)
     if isinstance(value, pandas.Series):
-        return Parts("series", (value.name, value.index, _column(value), value.attrs))
+        return Parts("series", (value.name, value.index, _column(value), value.attrs), heavy=True)
     if isinstance(value, pandas.MultiIndex):
         levels = [_column(value.get_level_values(at)) for at in range(value.nlevels)]
-        return Parts("multi-index", (list(value.names), levels))
+        return Parts("multi-index", (list(value.names), levels), heavy=True)
     if isinstance(value, pandas.Index):
-        return Parts("index", (value.name, _column(value)))
+        return Parts("index", (value.name, _column(value)), heavy=True)
     return None
 
 

@@ -1,12 +1,12 @@
 """Syntax tree → canonical bytes and the names it rests on, in one walk; never positions, comments or spelling."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from pivot_fingerprint._form import Form, Issue, Ref, scalar
+from pivot_fingerprint._form import Form, Issue, Ref, Signature, scalar
 from pivot_fingerprint._scopes import (
     COMPREHENSIONS,
     Import,
@@ -24,6 +24,7 @@ _DYNAMIC = {
     "globals": "looks names up in `globals()`",
 }
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+_READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 _UNBOUND = frozenset({"__class__", "__debug__"})
 
 type Item = str | ast.AST | Scope | None  # text as it stands, a node to expand, a scope to come back to
@@ -34,6 +35,16 @@ def canonical(nodes: Iterable[ast.AST]) -> Form:
     writer = _Writer()
     writer.run(list(nodes))
     return writer.form()
+
+
+def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) -> Form:
+    """The form of what a definition's annotations say; a name in them may be unbound."""
+    if isinstance(node, ast.AnnAssign):
+        return canonical([node.target, node.annotation])
+    nodes: list[ast.AST] = []
+    for arg in parameters(node.args):
+        nodes += [ast.Constant(arg.arg), arg.annotation] if arg.annotation is not None else []
+    return canonical(nodes if node.returns is None else [*nodes, node.returns])
 
 
 def is_silent(node: ast.AST) -> bool:
@@ -55,14 +66,22 @@ class _Writer:
         self.refs: dict[tuple[str | Import, tuple[str, ...]], Ref] = {}
         self.issues: list[Issue] = []
         self.docs: list[str] = []
-        self.reads_docs = False
+        self.reads: set[str] = set()
+        self.signatures: list[Signature] = []
         self.assigned: set[int] = set()
 
     def form(self) -> Form:
         text = "".join(self.out).encode("utf-8", "surrogatepass")
         docs = "\0".join(self.docs).encode("utf-8", "surrogatepass")
         refs = tuple(self.refs[key] for key in sorted(self.refs, key=lambda key: (str(key[0]), key[1])))
-        return Form(xxh3_128_digest(text), xxh3_128_digest(docs), refs, tuple(self.issues), self.reads_docs)
+        return Form(
+            xxh3_128_digest(text),
+            xxh3_128_digest(docs),
+            refs,
+            tuple(self.issues),
+            frozenset(self.reads),
+            tuple(self.signatures),
+        )
 
     def run(self, nodes: list[ast.AST]) -> None:
         self.stack.extend(reversed(nodes))
@@ -153,13 +172,23 @@ class _Writer:
         if name not in _UNBOUND:
             self.note(Ref(name, attrs, line, weak))
 
+    def read(self, attrs: tuple[str, ...]) -> None:
+        """Note attributes that hold what else does not count."""
+        for name in attrs:
+            if name in _READING:
+                self.reads.add(_READING[name])
+
     def is_local(self, name: str) -> bool:
+        return self.meanings(name) != [name]
+
+    def meanings(self, name: str) -> Sequence[str | Import]:
+        """The name itself where it is the module's; else the imports that bind it here, if any do."""
         scope = self.scope
         while scope is not None:
             if name in scope.names:
-                return True
+                return scope.names[name]
             scope = scope.parent
-        return False
+        return [name]
 
     # Nodes with rules of their own
 
@@ -170,8 +199,7 @@ class _Writer:
 
     def attribute(self, node: ast.Attribute) -> None:
         root, attrs = _chain(node)
-        if "__doc__" in attrs:
-            self.reads_docs = True
+        self.read(attrs)
         if isinstance(root, ast.Name):
             if root.id == "sys" and attrs[:1] == ("modules",):
                 self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
@@ -210,8 +238,7 @@ class _Writer:
             if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
                 self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
             return False
-        if name.value == "__doc__":
-            self.reads_docs = True
+        self.read((name.value,))
         if not isinstance(root, ast.Name):
             return False
         self.use(root.id, (*attrs, name.value), node.lineno)
@@ -239,6 +266,10 @@ class _Writer:
             for parameter in node.type_params:
                 scope.bind(parameter.name)  # type: ignore[attr-defined]
             scope.collect(node.body)
+            if node.returns is not None or any(arg.annotation is not None for arg in every):
+                self.signatures.append(Signature(node, self.decorators(decorators)))
+            if any(_last_name(each) == "no_fingerprint" for each in decorators):
+                body = []
         shape = ";".join(
             f"{kind}:{','.join(arg.arg for arg in group)}"
             for kind, group in (
@@ -250,8 +281,17 @@ class _Writer:
             )
             if group
         )
-        # Annotations go: in functions they carry no behaviour.
+        # Annotations go: in functions they carry no behaviour, unless something reads them (`Form.signatures`).
         self.push(title, f" {shape} ", args.defaults, args.kw_defaults, decorators, _Body(scope, body), ")")
+
+    def decorators(self, nodes: list[ast.expr]) -> tuple[Ref, ...]:
+        """What the decorators' names mean where they stand."""
+        refs = []
+        for node in nodes:
+            root, attrs = _chain(node.func if isinstance(node, ast.Call) else node)
+            if isinstance(root, ast.Name):
+                refs += [Ref(target, attrs, node.lineno) for target in self.meanings(root.id)]
+        return tuple(refs)
 
     def body(self, node: "_Body") -> None:
         self.enter(node.scope, *node.content)
@@ -276,6 +316,8 @@ class _Writer:
             if isinstance(statement, ast.AnnAssign) and fields:
                 body.append(_Field(statement))
             else:
+                if isinstance(statement, ast.AnnAssign):
+                    self.signatures.append(Signature(statement))
                 body.append(statement)
         inside = _Body(outer, node.type_params, node.bases, node.keywords, _Body(scope, body))
         self.push(f"(ClassDef {node.name} ", node.decorator_list, inside, ")")
@@ -346,6 +388,13 @@ def _chain(node: ast.AST) -> tuple[ast.AST, tuple[str, ...]]:
         attrs.append(node.attr)
         node = node.value
     return node, tuple(reversed(attrs))
+
+
+def _last_name(decorator: ast.expr) -> str:
+    """`@a.b(...)` → `b`."""
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    root, attrs = _chain(node)
+    return attrs[-1] if attrs else root.id if isinstance(root, ast.Name) else ""
 
 
 _HANDLERS: dict[type[ast.AST], Callable[[_Writer, Any], None]] = {

@@ -1,20 +1,20 @@
 """Functions, classes and modules as values: the entry each one counts by, and what it carries besides its code."""
 
+import ast
 import enum
 import os
 import sys
 import types
-from collections.abc import Callable
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._drafts import CodeTask, Drafts
-from pivot_fingerprint._form import Form
+from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Span, ValueTask
+from pivot_fingerprint._literals import literal_extras
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._optout import OptOut, opt_out
 from pivot_fingerprint._scopes import Scope
-from pivot_fingerprint._source import Place, SourceFile, read
+from pivot_fingerprint._source import Definition, Place, SourceFile, first_line, read
 from pivot_fingerprint._usercode import Predicate
 from pivot_fingerprint._values import Parts
 
@@ -28,12 +28,11 @@ _DESCRIPTORS = (
 
 
 class Describer:
-    """Says what a function, class or module is; whatever has an entry of its own is queued for it."""
+    """Says what a function, class or module is; what has an entry of its own gets a draft."""
 
-    def __init__(self, drafts: Drafts, modules: Modules, inline: Callable[[Module, Form], str]) -> None:
+    def __init__(self, drafts: Drafts, modules: Modules) -> None:
         self._drafts = drafts
         self._modules = modules
-        self._inline = inline
         self._known: dict[int, tuple[object, Parts | None]] = {}
         self._owned: dict[type, bool] = {}
 
@@ -58,7 +57,7 @@ class Describer:
             return self._class(value)
         if isinstance(value, types.ModuleType):
             module = self._modules.of(value)
-            return Parts(self.whole(module) if module.is_user else f"lib {value.__name__}")
+            return self.whole(module).parts if module.is_user else Parts(f"lib {value.__name__}")
         if isinstance(value, types.BuiltinFunctionType):
             return self._builtin(value)
         if isinstance(value, _DESCRIPTORS):
@@ -67,18 +66,34 @@ class Describer:
             return Parts("method", (value.__self__, value.__name__))
         return None
 
-    def whole(self, module: Module) -> str:
+    def whole(self, module: Module) -> Draft:
         """The entry of a module as a whole, where anything in it may be used."""
-        place = (module.shown, None)
-        draft, new = self._drafts.open(f"module:{module.name}:*", ("module", module.name, module.file), place)
+        identity = ("module", id(module.namespace), module.name, module.file)
+        draft, new = self._drafts.open(f"module:{module.name}:*", identity, Span(module.shown))
         if new:
             source = module.source
             if source is not None:
-                self._drafts.queue.append(CodeTask(draft, module, source.form(source.tree), lenient=True))
+                draft.tasks.append(CodeTask(module, source.form(source.tree), lenient=True))
             elif module.file is not None:
-                draft.lines.append("no source")
-                self._drafts.report(f"the module `{module.name}` has no Python source")
-        return draft.key
+                draft.fixed.append("no source")
+                draft.issues.append(f"the module `{module.name}` has no Python source")
+        return draft
+
+    def definition(self, module: Module, source: SourceFile, top: Definition) -> Draft:
+        """The entry of a definition at the top of a module."""
+        draft, new = self._drafts.code(module, source, top)
+        if new and module.namespace is None:
+            extras = literal_extras(top)
+            if extras:
+                draft.tasks.append(ValueTask("live", extras))
+        elif new and isinstance(top, ast.ClassDef):
+            # A method alone still brings its class along, with the bases that it inherits from.
+            cls = module.namespace.get(top.name) if module.namespace is not None else None
+            place = source.locate_class(cls) if isinstance(cls, type) else None
+            parts = self.describe(cls) if place is not None and place.node is top else None
+            if parts is not None:
+                draft.also.append(parts.entry)
+        return draft
 
     # Functions
 
@@ -86,7 +101,7 @@ class Describer:
         module = self._modules.of_namespace(function.__globals__)
         mark = opt_out(function)
         if mark is not None:
-            return Parts(self._opted_out(function, module, mark))
+            return self._opted_out(function, module, mark).parts
         code = function.__code__
         file = self._modules.file_of(code.co_filename, module)
         if file is None:
@@ -105,24 +120,21 @@ class Describer:
     def _located(self, function: types.FunctionType, module: Module, source: SourceFile, place: Place) -> Parts:
         extras = _extras(function)
         if place.top is None:
-            text = self._inline(module, source.form(place.node))
-            return Parts(f"lambda {text}", extras)
-        draft = self._drafts.code(module, source, place.top)
+            return Parts("lambda ", extras, code=CodeTask(module, source.form(place.node)))
+        draft = self.definition(module, source, place.top)
         if place.number:
-            self._attach_class(draft.key, module, source, place)
-            return Parts(f"{draft.key}/{place.number}", extras)
-        if self._drafts.attach(draft, function, extras):
-            return Parts(draft.key)
-        return Parts(f"{draft.key} again", extras)
+            return Parts(f"/{place.number}", extras, entry=draft)
+        return self._live(draft, module, place.top.name, function, extras)
 
-    def _attach_class(self, key: str, module: Module, source: SourceFile, place: Place) -> None:
-        """A method alone still brings its class along, with the bases that it inherits from."""
-        namespace, top = module.namespace, place.top
-        cls = namespace.get(top.name) if namespace is not None and top is not None else None
-        if isinstance(cls, type) and key.startswith("class:") and id(cls) not in self._known:
-            found = source.locate_class(cls)
-            if found is not None and found.node is top:
-                self.describe(cls)
+    def _live(
+        self, draft: Draft, module: Module, name: str, value: types.FunctionType | type, parts: list[object]
+    ) -> Parts:
+        """The live object of a definition: where its module holds another one, this one is `again`."""
+        own = module.namespace.get(name) if module.namespace is not None else None
+        if own is value:
+            return self._drafts.live(draft, value, parts, base=draft.key).parts if parts else draft.parts
+        base = f"{draft.key} again" if _is_twin(own, value) else draft.key
+        return self._drafts.live(draft, value, parts, base=base).parts
 
     def _library(self, function: types.FunctionType) -> Parts:
         """A library's function counts by name; what a user's code has put into it counts in full."""
@@ -134,43 +146,46 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
-        key = f"func:{module.name}:{function.__qualname__}"
-        draft, new = self._drafts.open(key, ("sourceless", module.name, function.__qualname__), (module.shown, None))
+        name = function.__qualname__
+        identity = ("sourceless", module.name, module.file, name)
+        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, Span(module.shown))
         if new:
-            draft.lines.append("no source")
-            before, self._drafts.current = self._drafts.current, draft
-            self._drafts.report(f"the source of `{function.__qualname__}` cannot be found")
-            self._drafts.current = before
-        return Parts(draft.key, _extras(function))
+            draft.fixed.append("no source")
+            draft.issues.append(f"the source of `{name}` cannot be found")
+        return Parts("", _extras(function), entry=draft)
 
-    def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> str:
-        key = f"func:{module.name}:{function.__qualname__}"
-        place = (module.shown, function.__code__.co_firstlineno)
-        draft, _ = self._drafts.open(key, ("opted out", id(function)), place)
-        draft.lines.append(f"opted out {function.__qualname__}")
-        directory = os.path.dirname(function.__code__.co_filename)
-        before, self._drafts.current = self._drafts.current, draft
-        for name in sorted(mark.code_deps):
-            draft.lines.append(f"file {name} {self._file_digest(os.path.join(directory, name), name)}")
-        self._drafts.current = before
-        return draft.key
+    def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> Draft:
+        name, code = function.__qualname__, function.__code__
+        span = Span(module.shown, code.co_firstlineno)
+        identity = ("opted out", module.name, code.co_filename, name, span.line, mark.code_deps)
+        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, span)
+        if new:
+            draft.span = self.span(function, span)
+            draft.fixed.append(f"opted out {name}")
+            directory = os.path.dirname(code.co_filename)
+            for each in sorted(mark.code_deps):
+                digest = _file_digest(os.path.join(directory, each))
+                draft.fixed.append(f"file {each} {digest or 'missing'}")
+                if digest is None:
+                    draft.issues.append(f"the file {each!r} that its `code_deps` name cannot be read")
+        return draft
 
-    def _file_digest(self, path: str, name: str) -> str:
-        try:
-            with open(path, "rb") as file:
-                return xxh3_128_hexdigest(file.read())
-        except OSError:
-            self._drafts.report(f"the file {name!r} that its `code_deps` name cannot be read")
-            return "missing"
+    def span(self, function: types.FunctionType, span: Span) -> Span:
+        """The same place, with the lines of the function's source where it can be found."""
+        module = self._modules.of_namespace(function.__globals__)
+        file = self._modules.file_of(function.__code__.co_filename, module)
+        source = read(file) if file is not None else None
+        found = source.locate(function.__code__) if source is not None else None
+        return span if found is None else span._replace(start=first_line(found.node), end=found.node.end_lineno)
 
     def _builtin(self, function: types.BuiltinFunctionType) -> Parts:
         owner = function.__self__
         if owner is not None and not isinstance(owner, types.ModuleType):
             return Parts("builtin method", (function.__name__, owner))
         home = sys.modules.get(function.__module__ or "")
-        if home is not None and self._modules.of(home).is_user:
-            self._drafts.report(f"`{function.__module__}.{function.__qualname__}` is compiled code")
-        return Parts(f"lib {function.__module__ or 'builtins'}.{function.__qualname__}")
+        own = home is not None and self._modules.of(home).is_user
+        name = f"{function.__module__ or 'builtins'}.{function.__qualname__}"
+        return Parts(f"lib {name}", issue=f"`{name}` is compiled code" if own else "")
 
     # Classes
 
@@ -182,15 +197,13 @@ class Describer:
         place = source.locate_class(cls) if source is not None else None
         if source is None or place is None or place.top is None:
             return Parts(f"class {module.name}:{cls.__qualname__}", _members(cls, None, self._modules.is_user_code))
-        draft = self._drafts.code(module, source, place.top)
+        draft = self.definition(module, source, place.top)
         scope = Scope(None, is_class=True)
         scope.collect(place.node.body if isinstance(place.node.body, list) else ())
         members = _members(cls, scope, self._modules.is_user_code)
         if place.number:
-            return Parts(f"{draft.key}/{place.number}", members)
-        if self._drafts.attach(draft, cls, members):
-            return Parts(draft.key)
-        return Parts(f"{draft.key} again", members)
+            return Parts(f"/{place.number}", members, entry=draft)
+        return self._live(draft, module, place.top.name, cls, members)
 
     def _module_of(self, cls: type) -> Module:
         """Asked of its methods first: two modules of one name may have been imported in turn."""
@@ -206,6 +219,22 @@ class Describer:
         """Code whose globals belong to a module of another file."""
         shown = self._modules.show(source.path, module.name)
         return Module(module.name, source.path, module.package, module.namespace, is_user=module.is_user, shown=shown)
+
+
+def _file_digest(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return xxh3_128_hexdigest(file.read())
+    except OSError:
+        return None
+
+
+def _is_twin(one: object, two: types.FunctionType | type) -> bool:
+    """Whether both were made from one definition, as far as they say themselves."""
+    if isinstance(one, types.FunctionType) and isinstance(two, types.FunctionType):
+        codes = (one.__code__, two.__code__)
+        return len({(code.co_filename, code.co_firstlineno, code.co_name) for code in codes}) == 1
+    return isinstance(one, type) and isinstance(two, type) and one.__qualname__ == two.__qualname__
 
 
 def _cells(function: types.FunctionType) -> list[object]:

@@ -1,102 +1,143 @@
-"""Entries while they are being gathered: which exist, what they rest on, and what is still to be looked at."""
+"""Entries while they are being gathered: which exist, and what is to be looked at for each."""
 
-from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint._canonical import annotations
 from pivot_fingerprint._form import Form
-from pivot_fingerprint._manifest import Entry, Manifest, Unresolved
 from pivot_fingerprint._modules import Module
-from pivot_fingerprint._source import Definition, SourceFile
+from pivot_fingerprint._source import Definition, SourceFile, first_line
+from pivot_fingerprint._values import Parts
 
 
-class Draft:
-    """One entry in the making."""
+class Span(NamedTuple):
+    """Where an entry stands, as `Entry` says it."""
 
-    __slots__ = ("docs", "file", "key", "line", "lines", "live")
-
-    def __init__(self, key: str, file: str | None, line: int | None) -> None:
-        self.key = key
-        self.file = file
-        self.line = line
-        self.lines: list[str] = []
-        self.docs: list[str] = []
-        self.live: object = None  # the function or class itself, once it is known
+    file: str | None = None
+    line: int | None = None
+    start: int | None = None
+    end: int | None = None
 
 
 class CodeTask(NamedTuple):
     """A form whose names are to be resolved."""
 
-    draft: Draft
     module: Module
     form: Form
     lenient: bool = False  # names may be unbound: the code of a whole module has run already
 
 
 class ValueTask(NamedTuple):
-    """A value to be encoded into an entry."""
+    """A value to be encoded."""
 
-    draft: Draft
     label: str
     value: object
 
 
-class Drafts:
-    """All entries by key, and the queue of what is still to be done."""
+class Draft:
+    """One entry in the making, or one live object that belongs to an entry.
+
+    A definition is one entry, but several live objects may have been made from it: each is a draft
+    with an owner, and adds its lines to the owner's where it is reached.
+    """
+
+    __slots__ = ("also", "base", "fixed", "issues", "key", "look", "module", "name", "owner", "parts", "span", "tasks")
+
+    def __init__(self, key: str, span: Span, owner: "Draft | None" = None, base: str = "") -> None:
+        self.key = key
+        self.base = base or key  # what others write for it, unless several things of one manifest share it
+        self.name = self.base  # what others write for it now
+        self.span = span
+        self.owner = owner
+        self.module: Module | None = None  # whose effects it brings along
+        self.tasks: list[CodeTask | ValueTask] = []
+        self.also: list[Draft] = []  # brought along
+        self.fixed: list[str] = []
+        self.issues: list[str] = []
+        self.look: Look | None = None
+        self.parts = Parts("", entry=self)
+
+
+class Findings:
+    """Where some code or a value leads."""
+
+    __slots__ = ("drafts", "issues", "libraries", "reads")
 
     def __init__(self) -> None:
-        self.queue: deque[CodeTask | ValueTask] = deque()
-        self.current = Draft("", None, None)
-        self.reads_docs = False
-        self._by_key: dict[str, Draft] = {}
-        self._by_identity: dict[Hashable, Draft] = {}
-        self._edges: set[Unresolved] = set()
+        self.drafts: dict[Draft, None] = {}
+        self.issues: dict[tuple[str | None, int | None, str], None] = {}
+        self.libraries: set[str] = set()
+        self.reads: set[str] = set()  # "docs", "signatures": what else counts once some code reads it
 
-    def open(self, key: str, identity: Hashable, place: tuple[str | None, int | None]) -> tuple[Draft, bool]:
-        """The entry of this identity, and whether it is new; a second one of the same key is numbered."""
+    def add(self, other: "Findings") -> None:
+        """These as well."""
+        self.drafts |= other.drafts
+        self.issues |= other.issues
+        self.libraries |= other.libraries
+        self.reads |= other.reads
+
+
+class Look:
+    """What has been found out about a draft."""
+
+    __slots__ = ("_digests", "_forms", "found", "lines")
+
+    def __init__(self, lines: list[str], forms: list[Form], found: Findings) -> None:
+        self.lines = lines
+        self.found = found
+        self._forms = forms
+        self._digests: dict[frozenset[str], str] = {}
+
+    def digest(self, reads: frozenset[str], more: Sequence["Look"] = ()) -> str:
+        """Over all lines, those of live objects, and what counts because some code reads it."""
+        digest = self._digests.get(reads) if not more else None
+        if digest is None:
+            lines = sorted([*self.lines, *(line for look in more for line in look.lines)])
+            if "docs" in reads:
+                lines += sorted(f"docs {form.docs.hex()}" for form in self._forms)
+            if "signatures" in reads:
+                lines += [annotations(each.node).digest.hex() for form in self._forms for each in form.signatures]
+            digest = xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogatepass"))
+            if not more:
+                self._digests[reads] = digest
+        return digest
+
+
+class Drafts:
+    """All drafts by what they are about."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[Hashable, Draft] = {}
+
+    def open(self, key: str, identity: Hashable, span: Span) -> tuple[Draft, bool]:
+        """The draft of this identity, and whether it is new."""
         draft = self._by_identity.get(identity)
         if draft is not None:
             return draft, False
-        number, name = 1, key
-        while name in self._by_key:
-            number += 1
-            name = f"{key}#{number}"
-        draft = Draft(name, *place)
-        self._by_key[name] = self._by_identity[identity] = draft
+        draft = self._by_identity[identity] = Draft(key, span)
         return draft, True
 
-    def code(self, module: Module, source: SourceFile, top: Definition) -> Draft:
-        """The entry of a definition at the top of a module."""
+    def code(self, module: Module, source: SourceFile, top: Definition) -> tuple[Draft, bool]:
+        """The draft of a definition at the top of a module, and whether it is new."""
+        identity = (id(module.namespace), source.path, module.name, top)
+        draft = self._by_identity.get(identity)
+        if draft is not None:
+            return draft, False
         kind = "func" if hasattr(top, "args") else "class"
-        key = f"{kind}:{module.name}:{top.name}"
-        draft, new = self.open(key, (module.name, source.path, top), (module.shown, top.lineno))
-        if new:
-            self.queue.append(CodeTask(draft, module, source.form(top)))
-        return draft
+        span = Span(module.shown, top.lineno, first_line(top), top.end_lineno)
+        draft = self._by_identity[identity] = Draft(f"{kind}:{module.name}:{top.name}", span)
+        draft.module = module
+        draft.tasks.append(CodeTask(module, source.form(top)))
+        return draft, True
 
-    def attach(self, draft: Draft, value: object, parts: Sequence[object]) -> bool:
-        """Give an entry the live object that it is about; False if it is about another one already."""
-        if draft.live is None:
-            draft.live = value
+    def live(self, owner: Draft, value: object, parts: Sequence[object], *, base: str) -> Draft:
+        """The draft of a live object that was made from a definition."""
+        identity = ("live", id(value))
+        draft = self._by_identity.get(identity)
+        if draft is None:
+            draft = self._by_identity[identity] = Draft(owner.key, owner.span, owner, base)
             if parts:
-                self.queue.append(ValueTask(draft, "live", parts))
-        return draft.live is value
-
-    def report(self, reason: str, module: Module | None = None, line: int | None = None) -> None:
-        """Note something that cannot be followed, in the entry that is being looked at."""
-        draft = self.current
-        file = module.shown if module is not None else draft.file
-        self._edges.add(Unresolved(file, line if module is not None else draft.line, reason, draft.key))
-
-    def manifest(self) -> Manifest:
-        """What has been gathered, as a value."""
-        entries = {}
-        for key, draft in self._by_key.items():
-            lines = sorted(draft.lines)
-            if self.reads_docs:
-                lines += sorted(draft.docs)
-            text = "\n".join(lines).encode("utf-8", "surrogatepass")
-            entries[key] = Entry(xxh3_128_hexdigest(text), draft.file, draft.line)
-        return Manifest(entries, tuple(self._edges))
+                draft.tasks.append(ValueTask("live", parts))
+        return draft

@@ -1,5 +1,6 @@
 """The canonical form of a piece of code as a value, and how constants are spelled in it."""
 
+import ast
 from typing import Any, NamedTuple
 
 from pivot_fingerprint._scopes import Import
@@ -21,6 +22,13 @@ class Issue(NamedTuple):
     reason: str
 
 
+class Signature(NamedTuple):
+    """A definition with annotations that count only where something reads them, and what decorates it."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign
+    decorators: tuple[Ref, ...] = ()
+
+
 class Form(NamedTuple):
     """The canonical form of one piece of code."""
 
@@ -28,7 +36,8 @@ class Form(NamedTuple):
     docs: bytes  # the docstrings, which count only where some code reads them
     refs: tuple[Ref, ...]
     issues: tuple[Issue, ...]
-    reads_docs: bool
+    reads: frozenset[str] = frozenset()  # "docs", "signatures": what the code itself looks at
+    signatures: tuple[Signature, ...] = ()
 
 
 def scalar(value: Any) -> str:

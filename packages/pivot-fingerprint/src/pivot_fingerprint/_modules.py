@@ -57,7 +57,6 @@ class Modules:
     def __init__(self, is_user_code: Predicate, root: str | None) -> None:
         self.is_user_code = is_user_code
         self._root = os.path.realpath(root) if root is not None else None
-        self._bases = [os.path.abspath(root), os.path.realpath(root)] if root is not None else []
         self._by_namespace: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
         self._files: dict[tuple[str, str | None], str | None] = {}
@@ -122,20 +121,11 @@ class Modules:
         base = import_base(file, module)
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
 
-    def adopt_base(self, module: Module) -> None:
-        """Without a root, texts below the directory a module came from are the same in every checkout."""
-        if not self._bases and module.file:
-            base = import_base(module.file, module.name) or os.path.dirname(module.file)
-            self._bases = [os.path.abspath(base), os.path.realpath(base)]
-
-    def portable(self, text: str) -> str | None:
-        """A text that names a place below the root, spelled without the root; None for any other text."""
-        if not text.startswith("/"):
+    def base_of(self, module: Module) -> str | None:
+        """The directory that a module came from."""
+        if not module.file:
             return None
-        for base in self._bases:
-            if base != "/" and (text == base or text.startswith(base + "/")):
-                return f"place:{text[len(base) :]}"
-        return None
+        return import_base(module.file, module.name) or os.path.dirname(module.file)
 
     def _live(self, namespace: dict[str, object]) -> Module:
         name = str(namespace.get("__name__") or "")
@@ -177,6 +167,23 @@ class Modules:
             return PathFinder.find_spec(name, path)
         except (ImportError, OSError, ValueError, AttributeError):
             return None
+
+
+class Places:
+    """Texts that name a place below the base, spelled the same in every checkout."""
+
+    def __init__(self, base: str | None) -> None:
+        bases = {os.path.abspath(base), os.path.realpath(base)} if base is not None else set()
+        self._bases = tuple(sorted(bases - {os.sep}))
+
+    def portable(self, text: str) -> str | None:
+        """A text that names a place below the base, spelled without the base; None for any other text."""
+        if not text.startswith("/"):
+            return None
+        for base in self._bases:
+            if text == base or text.startswith(base + "/"):
+                return f"place:{text[len(base) :]}"
+        return None
 
 
 def import_base(file: str, module: str) -> str | None:

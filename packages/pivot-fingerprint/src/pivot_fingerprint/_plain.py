@@ -1,5 +1,6 @@
 """How values that are no code are taken apart: containers, the standard library's types, arrays, instances."""
 
+import copyreg
 import enum
 import functools
 import sys
@@ -110,7 +111,8 @@ def _foreign(value: Any, kind: Any) -> Parts:
     if "__dataclass_fields__" in kind.__dict__ or "__attrs_attrs__" in kind.__dict__:
         return _instance(value, kind, "library")
     try:
-        reduced = value.__reduce_ex__(4)
+        reducer = copyreg.dispatch_table.get(kind)
+        reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
     except Exception as error:
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form") from error
     if isinstance(reduced, str):

@@ -4,67 +4,152 @@ import builtins
 import sys
 from types import FunctionType, ModuleType
 
-from pivot_fingerprint._canonical import canonical
+from pivot_fingerprint._canonical import annotations, canonical
 from pivot_fingerprint._code import Describer
-from pivot_fingerprint._drafts import CodeTask, Drafts, ValueTask
-from pivot_fingerprint._form import Form, Ref
+from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
+from pivot_fingerprint._form import Ref, Signature
+from pivot_fingerprint._libraries import is_third_party
+from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import, imports
 from pivot_fingerprint._source import SourceFile
+from pivot_fingerprint._values import Parts
 
 _MISSING = object()
 _DEFINED_BY_THE_SYSTEM = frozenset(
     {"__name__", "__file__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__", "__cached__"}
 )
-_READERS_OF_DOCS = frozenset({"lib inspect.getdoc", "lib pydoc.getdoc", "lib inspect.cleandoc"})
+_READERS = {
+    "docs": frozenset({"inspect.getdoc", "pydoc.getdoc", "inspect.cleandoc"}),
+    "signatures": frozenset(
+        {
+            "annotationlib.get_annotations",
+            "beartype.beartype",
+            "inspect.get_annotations",
+            "inspect.signature",
+            "pydantic.validate_call",
+            "typeguard.typechecked",
+            "typing.get_type_hints",
+        }
+    ),
+}
+_QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
+
+type Token = str | Parts  # a name as it stands, or an entry
 
 
 class Resolver:
-    """Turns the names of a form into tokens; whatever they stand for is queued on the way."""
+    """Turns the names of a form into tokens, and says where they lead."""
 
     def __init__(self, drafts: Drafts, modules: Modules) -> None:
         self._drafts = drafts
         self._modules = modules
-        self.code = Describer(drafts, modules, self.inline)
+        self.code = Describer(drafts, modules)
         self._module = Module("", None, "", None, is_user=True, shown=None)
         self._ref = Ref("", (), 0)
+        self._found = Findings()
+        self._effects: dict[int, tuple[Module, Draft | None]] = {}
 
-    def bind(self, module: Module, form: Form, *, lenient: bool = False) -> list[str]:
-        """One line per name that the form uses: what it stands for."""
-        lines = []
-        if form.reads_docs:
-            self._drafts.reads_docs = True
+    def bind(self, task: CodeTask, found: Findings) -> list[str]:
+        """One line per name that the form uses: what it stands for; where it leads goes into `found`."""
+        before, self._found = self._found, found
+        module, form = task.module, task.form
+        found.reads |= form.reads
         for issue in form.issues:
-            self._drafts.report(f"this {issue.reason}", module, issue.line)
+            found.issues[module.shown, issue.line, f"this {issue.reason}"] = None
+        lines = []
         for ref in form.refs:
-            before = (self._module, self._ref)
-            self._module, self._ref = module, ref._replace(weak=True) if lenient else ref
-            tokens = sorted(set(self._resolve()))
-            self._module, self._ref = before
-            if tokens:
-                lines.append(f"{'.'.join((str(ref.root), *ref.attrs))} {' '.join(tokens)}")
-            if not _READERS_OF_DOCS.isdisjoint(tokens):
-                self._drafts.reads_docs = True
+            tokens = self._tokens(module, ref._replace(weak=True) if task.lenient else ref)
+            names = self._note(tokens)
+            if names:
+                lines.append(f"{'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}")
+        lines += self._read_by_libraries(module, form.signatures)
+        self._found = before
         return lines
 
-    def inline(self, module: Module, form: Form) -> str:
-        """A lambda outside any definition has no entry: its form and names stand in what refers to it."""
-        return ";".join([form.digest.hex(), *self.bind(module, form)])
+    def _note(self, tokens: list[Token]) -> list[str]:
+        """How tokens are written, sorted; where they lead is noted."""
+        names = set()
+        for token in tokens:
+            name = token if isinstance(token, str) else self.note(token, self._found)
+            names.add(name)
+            if name.startswith("lib "):
+                used = name[4:]
+                self._found.libraries.add(used)
+                self._found.reads.update(kind for kind, readers in _READERS.items() if used in readers)
+        return sorted(names)
 
-    def _resolve(self) -> list[str]:
-        ref, module = self._ref, self._module
+    def note(self, parts: Parts, found: Findings) -> str:
+        """The name of an entry, which leads there."""
+        found.drafts[parts.entry] = None
+        return f"{parts.entry.name}{parts.tag}"
+
+    def effects(self, module: Module) -> Draft | None:
+        """The entry of what importing a module does to libraries (`matplotlib.use("Agg")`), if it does anything."""
+        known = self._effects.get(id(module))
+        if known is None:
+            known = self._effects[id(module)] = (module, self._effects_of(module))
+        return known[1]
+
+    def _effects_of(self, module: Module) -> Draft | None:
+        source = module.source
+        statements = [
+            statement
+            for statement, root, attrs in (source.effects if source is not None else ())
+            if (names := self._tokens(module, Ref(root, attrs, 0, weak=True)))
+            if all(isinstance(name, str) and name.startswith("lib ") for name in names)
+            if not _QUIET.intersection(name[4:].partition(".")[0] for name in names if isinstance(name, str))
+        ]
+        if not statements:
+            return None
+        first, last = statements[0], statements[-1]
+        draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.lineno, first.lineno, last.end_lineno))
+        draft.tasks.append(CodeTask(module, canonical(statements), lenient=True))
+        return draft
+
+    def _read_by_libraries(self, module: Module, signatures: tuple[Signature, ...]) -> list[str]:
+        """The annotations of definitions that a library's decorator gets to see."""
+        lines = []
+        for signature in signatures:
+            if any(self._is_library(self._tokens(module, ref._replace(weak=True))) for ref in signature.decorators):
+                form = annotations(signature.node)
+                lines.append(f"annotations {form.digest.hex()}")
+                for ref in form.refs:
+                    names = self._note(self._tokens(module, ref._replace(weak=True)))
+                    lines += [f"annotation {'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}"] if names else []
+        return lines
+
+    def _is_library(self, tokens: list[Token]) -> bool:
+        """Whether a decorator of this name is an installed library's, or belongs to an object of one."""
+        for token in tokens:
+            if isinstance(token, str):
+                name = token.removeprefix("lib ") if token.startswith("lib ") else ""
+            else:
+                tasks = token.entry.tasks
+                value = tasks[0].value if tasks and isinstance(tasks[0], ValueTask) else None
+                name = "" if self.code.owns(type(value)) else type(value).__module__
+            if is_third_party(name):
+                return True
+        return False
+
+    def _tokens(self, module: Module, ref: Ref) -> list[Token]:
+        before = (self._module, self._ref)
+        self._module, self._ref = module, ref
         if isinstance(ref.root, Import):
-            return self._import(module, ref.root, ref.attrs, ())
-        return self._name(module, ref.root, ref.attrs, ())
+            tokens = self._import(module, ref.root, ref.attrs, ())
+        else:
+            tokens = self._name(module, ref.root, ref.attrs, ())
+        self._module, self._ref = before
+        return tokens
 
-    def _lost(self, reason: str) -> list[str]:
+    def _lost(self, reason: str) -> list[Token]:
         if not self._ref.weak:
-            self._drafts.report(reason, self._module, self._ref.line)
+            self._found.issues[self._module.shown, self._ref.line, reason] = None
         return ["unresolved"]
 
     # By live namespaces
 
-    def _name(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[str]:
+    def _name(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         if module.namespace is None:
             return self._static(module, name, attrs, trail)
         value = module.namespace.get(name, _MISSING)
@@ -78,14 +163,14 @@ class Resolver:
 
     def _follow(
         self, module: Module, name: str, value: object, attrs: tuple[str, ...], trail: tuple[object, ...]
-    ) -> list[str]:
+    ) -> list[Token]:
         """From a live value along its attributes, as far as they are modules."""
         at = 0
         while isinstance(value, ModuleType):
             rest = attrs[at:]
             found = self._modules.of(value)
             if not rest:
-                return [self.code.whole(found)] if found.is_user else [f"lib {value.__name__}"]
+                return [self.code.whole(found).parts] if found.is_user else [f"lib {value.__name__}"]
             name, at = rest[0], at + 1
             child = vars(value).get(name, _MISSING)
             if child is _MISSING:
@@ -102,7 +187,7 @@ class Resolver:
 
     def _absent(
         self, module: Module, live: ModuleType, name: str, rest: tuple[str, ...], trail: tuple[object, ...]
-    ) -> list[str]:
+    ) -> list[Token]:
         """A user's module that lacks the attribute: a submodule to come, or a module's `__getattr__`."""
         child = self._modules.on_disk(f"{live.__name__}.{name}")
         if child is not None:
@@ -119,28 +204,39 @@ class Resolver:
             return self._modules.is_user_code(value.__code__.co_filename)
         return isinstance(value, type) and self.code.owns(value)
 
-    def _value(self, module: Module, name: str, value: object) -> list[str]:
+    def _value(self, module: Module, name: str, value: object) -> list[Token]:
         """The entry that a global counts by."""
         if name in _DEFINED_BY_THE_SYSTEM:
             return [f"{name} {module.name}"]
         # A lambda stands in the entry of its name; to look into it here would nest as deep as lambdas do.
         is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
         parts = None if is_lambda else self.code.describe(value)
-        if parts is not None and not parts.children and not parts.tag.startswith("lib "):
-            return [parts.tag]
+        if parts is not None and parts.entry is not None and not parts.children:
+            return [parts]
         module, name = self._origin(module, name, value)
+        if parts is not None and parts.issue:
+            self._found.issues[self._module.shown, self._ref.line, parts.issue] = None
         if not module.is_user:
             return [f"lib {module.name}.{name}"]
         if parts is not None and not parts.children and parts.tag.startswith("lib "):
             return [parts.tag]
-        line = None
-        if module.source is not None and name in module.source.bindings:
-            line = module.source.bindings[name][-1].lineno
-        key = f"const:{module.name}:{name}"
-        draft, new = self._drafts.open(key, ("const", module.name, module.file, name), (module.shown, line))
+        draft, new = self._constant(module, name)
         if new:
-            self._drafts.queue.append(ValueTask(draft, "value", value))
-        return [draft.key]
+            draft.tasks.append(ValueTask("value", value))
+        return [draft.parts]
+
+    def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
+        """The entry of a value that a module's name is bound to."""
+        statement = None
+        if module.source is not None and name in module.source.bindings:
+            statement = module.source.bindings[name][-1]
+        span = Span(module.shown)
+        if statement is not None:
+            span = Span(module.shown, statement.lineno, statement.lineno, statement.end_lineno)
+        identity = ("const", id(module.namespace), module.name, module.file, name)
+        draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
+        draft.module = module
+        return draft, new
 
     def _origin(self, module: Module, name: str, value: object) -> tuple[Module, str]:
         """Back along `from x import y` to the module in which the value was made."""
@@ -172,7 +268,7 @@ class Resolver:
 
     # By source alone, for modules that are not imported
 
-    def _import(self, module: Module, target: Import, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[str]:
+    def _import(self, module: Module, target: Import, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         name = module.absolute(target)
         rest = attrs if target.name is None else (target.name, *attrs)
         live = sys.modules.get(name)
@@ -183,12 +279,12 @@ class Resolver:
             return self._lost(f"the module `{name}` cannot be found")
         return self._in_module(found, rest, trail)
 
-    def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[str]:
+    def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         if not module.is_user:
             return [f"lib {'.'.join((module.name, *attrs))}"]
         source = module.source
         if not attrs or (source is None and module.file is not None):
-            return [self.code.whole(module)]
+            return [self.code.whole(module).parts]
         if source is not None and attrs[0] in source.bindings:
             return self._static(module, attrs[0], attrs[1:], trail)
         child = self._modules.named(f"{module.name}.{attrs[0]}")
@@ -196,7 +292,7 @@ class Resolver:
             return self._in_module(child, attrs[1:], trail)
         return self._static(module, attrs[0], attrs[1:], trail)
 
-    def _static(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[str]:
+    def _static(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         """Every statement at the top of the module that may bind the name."""
         source = module.source
         step = (module.name, name)
@@ -222,12 +318,12 @@ class Resolver:
         name: str,
         attrs: tuple[str, ...],
         trail: tuple[object, ...],
-    ) -> list[str]:
-        tokens: list[str] = []
+    ) -> list[Token]:
+        tokens: list[Token] = []
         others = []
         for statement in source.bindings[name]:
             if statement in source.tops:
-                tokens.append(self._drafts.code(module, source, statement).key)
+                tokens.append(self.code.definition(module, source, statement).parts)
             elif hasattr(statement, "names") and not hasattr(statement, "value"):
                 for bound, target in imports(statement):  # type: ignore[arg-type]
                     if bound == name:
@@ -235,12 +331,14 @@ class Resolver:
             else:
                 others.append(statement)
         if others:
-            key = f"const:{module.name}:{name}"
-            place = (module.shown, others[-1].lineno)
-            draft, new = self._drafts.open(key, ("const", module.name, module.file, name), place)
+            draft, new = self._constant(module, name)
             if new:
-                self._drafts.queue.append(CodeTask(draft, module, canonical(others)))
-            tokens.append(draft.key)
+                plain = literal_binding(source.bindings[name])
+                if plain is not None:  # as it will count once the module is imported
+                    draft.tasks.append(ValueTask("value", plain[0]))
+                else:
+                    draft.tasks.append(CodeTask(module, canonical(others)))
+            tokens.append(draft.parts)
         return tokens
 
 

@@ -17,6 +17,7 @@ type Node = Definition | ast.Lambda
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NODES = (*_DEFINITIONS, ast.Lambda)
+_SIMPLE = (*_DEFINITIONS, ast.Expr, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)  # hold no statements
 
 
 class Place(NamedTuple):
@@ -46,6 +47,7 @@ class SourceFile:
                 self.stars.append(statement)
             for name in _bound(statement):
                 self.bindings.setdefault(name, []).append(statement)
+        self._effects: list[tuple[ast.stmt, str, tuple[str, ...]]] | None = None
         self._sorted = sorted(self.tops, key=first_line)
         self._starts = [first_line(top) for top in self._sorted]
 
@@ -99,6 +101,18 @@ class SourceFile:
         if nodes is None:
             nodes = self._inner[top] = [node for node in ast.walk(top) if isinstance(node, _NODES)]
         return nodes
+
+    @property
+    def effects(self) -> list[tuple[ast.stmt, str, tuple[str, ...]]]:
+        """The statements that do something to what a name stands for, each with that name and its attributes."""
+        if self._effects is None:
+            self._effects = []
+            for statement in _top_statements(self.tree, main=False):
+                for target in _touched(statement):
+                    root, attrs = _root(target)
+                    if root and (not self._effects or self._effects[-1][0] is not statement):
+                        self._effects.append((statement, root, attrs))
+        return self._effects
 
     def _outer_lambdas(self) -> dict[int, list[Place]]:
         """By line: the lambdas outside any definition."""
@@ -174,21 +188,57 @@ def _enclosing(places: list[Place], code: CodeType) -> list[Place]:
     return [pair[1] for pair in fitting]
 
 
-def _top_statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements that run when the module does, also inside `if`, `try`, `with` and loops."""
+def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt]:
+    """The statements that run when the module does, also inside `if`, `try`, `with` and loops.
+
+    `main`: also those behind `if __name__ == "__main__"`.
+    """
     stack: list[ast.stmt] = list(reversed(tree.body))
     while stack:
         statement = stack.pop()
         yield statement
-        if not isinstance(statement, _DEFINITIONS):
-            blocks: list[ast.AST] = [statement]
-            while blocks:
-                block = blocks.pop()
-                for child in ast.iter_child_nodes(block):
-                    if isinstance(child, ast.stmt):
-                        stack.append(child)
-                    elif isinstance(child, ast.ExceptHandler | ast.match_case):
-                        blocks.append(child)
+        if isinstance(statement, _SIMPLE) or not (main or not _is_main(statement)):
+            continue
+        blocks: list[ast.AST] = [statement]
+        while blocks:
+            block = blocks.pop()
+            for child in ast.iter_child_nodes(block):
+                if isinstance(child, ast.stmt):
+                    stack.append(child)
+                elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                    blocks.append(child)
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    """Whether this is `if __name__ == ...`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+
+
+def _touched(statement: ast.stmt) -> list[ast.expr]:
+    """The expressions whose value a statement may change: called ones, and those whose parts are assigned."""
+    if isinstance(statement, ast.Expr):
+        return [statement.value] if isinstance(statement.value, ast.Call) else []
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign | ast.Delete):
+        targets = statement.targets
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        targets = [statement.target]
+    return [target.value for target in targets if isinstance(target, ast.Attribute | ast.Subscript)]
+
+
+def _root(node: ast.expr) -> tuple[str, tuple[str, ...]]:
+    """`a.b(...)[0].c` → `a` and `b`: the name at the root, and the attributes taken from it at once."""
+    attrs: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            attrs.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Call | ast.Subscript):
+            attrs.clear()
+            node = node.func if isinstance(node, ast.Call) else node.value
+        else:
+            return (node.id, tuple(reversed(attrs))) if isinstance(node, ast.Name) else ("", ())
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:

@@ -1,14 +1,18 @@
 """The typed encoder of values: equal values give equal tokens, in any process; what has no form is reported."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint._form import scalar
 
-_SCALARS = frozenset({int, float, complex, bool, bytes, type(None), type(Ellipsis), type(NotImplemented)})
+_SCALARS = frozenset({int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)})
 _INLINE = 48  # shorter tokens stand as they are, longer ones as their digest
+_LONG = 4096  # texts and bytes from here on are encoded once
+_LARGE = 64  # so are values of this many parts
+_UNSTABLE = "<unstable>"
+_BUDGET = 200_000  # a library's object of more parts is given up
 
 
 class Parts(NamedTuple):
@@ -18,6 +22,10 @@ class Parts(NamedTuple):
     children: Sequence[object] = ()
     unordered: bool = False
     boundary: str = ""  # "library": given up as a whole; "user": its unencodable parts alone are
+    entry: Any = None  # the entry that it counts by; its name stands before the tag
+    code: Any = None  # code without an entry of its own: its text stands behind the tag
+    issue: str = ""  # what cannot be followed here
+    heavy: bool = False  # large, however few its parts
 
 
 class UnencodableError(Exception):
@@ -30,112 +38,260 @@ class TakeApart(Protocol):
     def __call__(self, value: object, /) -> Parts: ...
 
 
+class Encoded(NamedTuple):
+    """What a value counts by, and all parts in it that lead further: entries, code, libraries, issues."""
+
+    token: str
+    notes: tuple[Parts, ...]
+
+
+class _Kept(NamedTuple):
+    """A large value that has been encoded; to hold it keeps its id its own."""
+
+    value: object
+    token: str
+    notes: tuple[Parts, ...]
+    size: int
+    heavy: bool
+
+
+type _Log = list[Parts | tuple[int, int]]  # a pair stands for what is logged from here to there
+
+
 class _Frame:
     """A value that is being encoded."""
 
-    __slots__ = ("identity", "index", "low", "parts", "tokens")
+    __slots__ = ("count", "index", "kept", "limits", "low", "noted", "parts", "tag", "tokens", "value")
 
-    def __init__(self, parts: Parts, identity: int, index: int) -> None:
+    def __init__(self, value: object, parts: Parts, tag: str, index: int) -> None:
+        self.value = value
         self.parts = parts
-        self.identity = identity
+        self.tag = tag
         self.index = index
         self.low = index  # the outermost open value that something in here refers back to
         self.tokens: list[str] = []
+        self.noted = 0  # where its part of the log starts
+        self.count = 0  # how many values had been opened before
+        self.limits = False  # whether it is the library's object that sets the limit
+        self.kept = 0  # the size of the largest value inside that is kept
 
 
 class Encoder:
-    """Encodes without recursion, so that no nesting is too deep; cycles become relative references."""
+    """Encodes without recursion, so that no nesting is too deep; cycles become relative references.
+
+    Large values are encoded once in an encoder's life: they must not change between two calls.
+    """
 
     def __init__(
-        self, take_apart: TakeApart, portable: Callable[[str], str | None], report: Callable[[str], None]
+        self,
+        take_apart: TakeApart,
+        portable: Callable[[str], str | None],
+        title: Callable[[Parts], str],
     ) -> None:
         self._take_apart = take_apart
         self._portable = portable  # a text that names a place inside the project → the same in every checkout
-        self._report = report
+        self._title = title  # the tag with what stands before and behind it
+        self._kept: dict[int, _Kept] = {}
+
+    def encode(self, value: object, *, afresh: bool = False) -> Encoded:
+        """The token of a value: by type and content, never by identity.
+
+        `afresh`: the names of entries may differ from those at an earlier call.
+        """
+        run = _Run(self, afresh=afresh)
+        token = run.encode(value)
+        if run.library and _Run(self, afresh=True).encode(value) != token:
+            token = _UNSTABLE
+            run.log.append(Parts("", issue=f"a value that holds a {run.library} is another one at each look"))
+        return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
+
+    def kept(self, value: object, *, afresh: bool) -> _Kept | None:
+        """What is known of this very object."""
+        kept = self._kept.get(id(value))
+        return None if kept is None or (afresh and (kept.notes or not kept.heavy)) else kept
+
+    def keep(self, kept: _Kept) -> None:
+        """Remember a large value."""
+        self._kept[id(kept.value)] = kept
+
+    def text(self, value: str | bytes) -> str:
+        """A text or bytes, the long ones once."""
+        if len(value) < _LONG:
+            return _short((isinstance(value, str) and self._portable(value)) or scalar(value))
+        kept = self._kept.get(id(value))
+        if kept is None:
+            kept = _Kept(
+                value, _short((isinstance(value, str) and self._portable(value)) or scalar(value)), (), 1, True
+            )
+            self.keep(kept)
+        return kept.token
+
+    def apart(self, value: object) -> tuple[Parts, str]:
+        """The parts of a value and its tag in full."""
+        parts = self._take_apart(value)
+        return parts, self._title(parts) if parts.entry is not None or parts.code is not None else parts.tag
+
+
+class _Run:
+    """The encoding of one value."""
+
+    def __init__(self, encoder: Encoder, *, afresh: bool) -> None:
+        self.encoder = encoder
+        self.afresh = afresh
+        self.stack: list[_Frame] = []
+        self.done: dict[int, tuple[str, int, int]] = {}
+        self.seen: dict[int, int] = {}  # open, or closed inside a cycle that is still open
+        self.alive: list[object] = []  # an id is worth something only while its object lives
+        self.log: _Log = []
+        self.count = 0
+        self.heavy = 0  # how many heavy values are open
+        self.library = ""  # the first library's object of all
+        self.limit: int | None = None  # where the outermost library's object that is open is given up
 
     def encode(self, value: object) -> str:
-        """The token of a value: by type and content, never by identity."""
-        stack: list[_Frame] = []
-        done: dict[int, str] = {}
-        seen: dict[int, int] = {}  # open, or closed inside a cycle that is still open
-        alive: list[object] = []
-        token = self._open(value, stack, done, seen, alive)
+        stack = self.stack
+        token = self._open(value)
         while stack:
             frame = stack[-1]
             if token is not None:
                 frame.tokens.append(token)
                 token = None
             at = len(frame.tokens)
-            if at < len(frame.parts.children):
-                token = self._open(frame.parts.children[at], stack, done, seen, alive)
-            else:
-                stack.pop()
-                token = _closed(frame)
-                if frame.low >= frame.index:
-                    while seen:  # in the order of their indices
-                        identity, index = seen.popitem()
-                        if index < frame.index:
-                            seen[identity] = index
-                            break
-                    done[frame.identity] = token
-                else:
-                    stack[-1].low = min(stack[-1].low, frame.low)
+            children = frame.parts.children
+            token = self._open(children[at]) if at < len(children) else self._close(stack.pop())
         return token or ""
 
-    def _open(  # noqa: PLR0911 - each return is a kind of value
-        self,
-        value: Any,
-        stack: list[_Frame],
-        done: dict[int, str],
-        seen: dict[int, int],
-        alive: list[object],
-    ) -> str | None:
+    def _open(self, value: Any) -> str | None:  # noqa: PLR0911 - each return is a kind of value
         """The token of a value, or None where a frame for it now lies on the stack."""
         kind = type(value)
-        if kind is str:
-            return _short(self._portable(value) or scalar(value))
+        if kind is str or kind is bytes:
+            return self.encoder.text(value)
         if kind in _SCALARS:
             return _short(scalar(value))
-        identity = id(value)
-        known = done.get(identity)
+        known = self._known(value)
         if known is not None:
             return known
-        index = seen.get(identity)
-        if index is not None:
-            stack[-1].low = min(stack[-1].low, index)
-            return f"^{stack[-1].index - index};"
+        self.count += 1
         try:
-            parts = self._take_apart(value)
+            parts, tag = self.encoder.apart(value)
         except UnencodableError as error:
-            return self._give_up(str(error), stack)
-        alive.append(value)  # an id is worth something only while its object lives
+            return self._give_up(str(error))
+        if parts.entry is not None or parts.code is not None or parts.issue or tag.startswith("lib "):
+            self.log.append(parts)
+        if self.limit is not None and self.count > self.limit:
+            at = next(at for at, frame in enumerate(self.stack) if frame.limits)
+            owner = _name(self.stack[at].parts.children[0])
+            self.log.append(Parts("", issue=f"a value of type {owner} has more than {_BUDGET:,} parts"))
+            return self._cut(at)
+        self.alive.append(value)
         if not parts.children:
-            return _short(f"<{parts.tag}>")
-        index = len(alive)
-        seen[identity] = index
-        stack.append(_Frame(parts, identity, index))
+            return _short(f"<{tag}>")
+        index = len(self.alive)
+        self.seen[id(value)] = index
+        frame = _Frame(value, parts, tag, index)
+        frame.count, frame.noted = self.count, len(self.log)
+        self.heavy += parts.heavy
+        if parts.boundary == "library" and self.limit is None:
+            self.library = self.library or _name(parts.children[0])
+            self.limit, frame.limits = self.count + _BUDGET, True
+        self.stack.append(frame)
         return None
 
-    def _give_up(self, reason: str, stack: list[_Frame]) -> str:
+    def _known(self, value: object) -> str | None:
+        """The token of a value that has been met before."""
+        identity = id(value)
+        done = self.done.get(identity)
+        if done is not None:
+            self.log.append(done[1:])
+            return done[0]
+        index = self.seen.get(identity)
+        if index is not None:
+            top = self.stack[-1]
+            top.low = min(top.low, index)
+            return f"^{top.index - index};"
+        kept = self.encoder.kept(value, afresh=self.afresh or self.limit is not None)
+        if kept is None:
+            return None
+        self.count += kept.size
+        self.log.extend(kept.notes)
+        if self.stack:
+            self.stack[-1].kept = max(self.stack[-1].kept, kept.size)
+        return kept.token
+
+    def _close(self, frame: _Frame) -> str:
+        """The token of a value all of whose parts are encoded."""
+        tokens = sorted(frame.tokens) if frame.parts.unordered else frame.tokens
+        token = _short(f"<{frame.tag} {len(tokens)} {' '.join(tokens)}>")
+        self._leave(frame)
+        below = self.stack[-1] if self.stack else None
+        if frame.low < frame.index:  # refers to a value that is still open: worth nothing elsewhere
+            self.stack[-1].low = min(self.stack[-1].low, frame.low)
+            return token
+        self._forget(frame.index)
+        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        size = self.count - frame.count
+        large = frame.parts.heavy or (size >= _LARGE and size >= 2 * frame.kept)
+        if large and not self.afresh and not self.heavy:
+            notes = tuple(_flat(self.log, frame.noted, len(self.log)))
+            self.encoder.keep(_Kept(frame.value, token, notes, size, frame.parts.heavy))
+            frame.kept = max(size, frame.kept)
+        if below is not None:
+            below.kept = max(below.kept, frame.kept)
+        return token
+
+    def _leave(self, frame: _Frame) -> None:
+        self.heavy -= frame.parts.heavy
+        if frame.limits:
+            self.limit = None
+
+    def _forget(self, index: int) -> None:
+        """Values from this index on are closed, and no reference to them from outside is one to an open value."""
+        while self.seen:  # in the order of their indices
+            identity, other = self.seen.popitem()
+            if other < index:
+                self.seen[identity] = other
+                break
+
+    def _give_up(self, reason: str) -> str:
         """A library's object that cannot be encoded in full counts by its class alone."""
         cut = None
-        for at in range(len(stack) - 1, -1, -1):
-            boundary = stack[at].parts.boundary
+        for at in range(len(self.stack) - 1, -1, -1):
+            boundary = self.stack[at].parts.boundary
             if boundary == "user":
                 break
             if boundary == "library":
                 cut = at
-        self._report(reason)
-        if cut is None:
-            return "<unencodable>"
-        token = f"<opaque {stack[cut].parts.tag}>"
-        del stack[cut:]
-        return _short(token)
+        self.log.append(Parts("", issue=reason))
+        return "<unencodable>" if cut is None else self._cut(cut)
+
+    def _cut(self, at: int) -> str:
+        """Give up the value at this place of the stack, with all that is open in it."""
+        frame = self.stack[at]
+        for each in self.stack[at:]:
+            self._leave(each)
+        del self.stack[at:]
+        self._forget(frame.index)
+        token = _short(f"<opaque {frame.tag} {' '.join(frame.tokens[:1])}>")
+        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        return token
 
 
-def _closed(frame: _Frame) -> str:
-    tokens = sorted(frame.tokens) if frame.parts.unordered else frame.tokens
-    return _short(f"<{frame.parts.tag} {len(tokens)} {' '.join(tokens)}>")
+def _flat(log: _Log, start: int, end: int) -> Iterator[Parts]:
+    """All parts in a piece of the log, each once, also those that it refers to."""
+    ranges, seen, given = [(start, end)], {(start, end)}, set()
+    for first, last in ranges:
+        for each in log[first:last]:
+            if not isinstance(each, Parts):
+                if each not in seen:
+                    seen.add(each)
+                    ranges.append(each)
+            elif id(each) not in given:
+                given.add(id(each))
+                yield each
+
+
+def _name(kind: object) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else "a library's"
 
 
 def _short(token: str) -> str:
