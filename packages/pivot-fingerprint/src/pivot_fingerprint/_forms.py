@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import functools
 
 from pivot_fingerprint._canonical import canonical, is_silent
 from pivot_fingerprint._source import SourceFile
@@ -12,6 +13,7 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 
+@functools.lru_cache(maxsize=16)  # a file is asked for one name after another
 def parsed(text: bytes | str) -> SourceFile | None:
     """The text as a source file, or None if it is no Python."""
     try:
