@@ -57,7 +57,7 @@ def test_an_error_of_ours_is_two_lines(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert ends_with(monkeypatch, KeyboardInterrupt()) == 130
-    assert capsys.readouterr().err == "\nerror: interrupted\n"
+    assert capsys.readouterr().err == "error: interrupted\n"
 
 
 def test_a_bug_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

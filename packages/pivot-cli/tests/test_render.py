@@ -119,7 +119,7 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
     stage = evaluated("train", decision)
 
     assert render.status(found(stage)) == (
-        "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: run 'pivot repro'\n"
+        "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide what is missing\n"
     )
     assert "    dep:data.csv\n      Input missing\n" in render.explanations(found(stage))
     assert render.dry_run(found(stage)) == "blocked        train  Input missing: data.csv\n"

@@ -136,7 +136,7 @@ def test_name_can_be_taken_only_once() -> None:
 
 @pytest.mark.parametrize(
     ("thing", "shown"),
-    [(5, "int"), (None, "NoneType"), ("clean", "str"), (Dep, "the class Dep"), (dict, "the class dict")],
+    [(5, "int"), ("clean", "str"), (Dep, "the class Dep"), (dict, "the class dict")],
 )
 def test_only_functions_can_be_registered(thing: Any, shown: str) -> None:
     with pytest.raises(DefinitionError, match=f"only a function can be registered, not {shown}"):
@@ -298,3 +298,13 @@ def test_error_of_the_stage_is_passed_on() -> None:
 
     with pytest.raises(ZeroDivisionError):
         plain_call(stage_of(stage), {})
+
+
+def test_a_decorator_may_give_the_name() -> None:
+    pipeline = Pipeline("p")
+
+    @pipeline.register(name="other")
+    def stage() -> None: ...
+
+    assert list(pipeline.stages) == ["other"]
+    assert pipeline.stages["other"].func is stage

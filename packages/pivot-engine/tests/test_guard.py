@@ -129,6 +129,11 @@ def follow(file: pathlib.Path, told: list[tuple[int, str]]) -> None:
 def test_it_is_not_inherited(file: pathlib.Path) -> None:
     """A process that a command left running does not hold the project."""
     with guarded(file, "pivot gc", never):
-        left = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+        script = "print(flush=True); input()"
+        left = subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False
+        )
+        assert left.stdout is not None
+        left.stdout.readline()  # only now is it certain that what is closed at its start is closed
     with left, guarded(file, "pivot gc", never):
         left.kill()

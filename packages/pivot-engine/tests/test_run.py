@@ -81,7 +81,7 @@ def test_events_of_a_first_run(chain: Workshop) -> None:
         events.StageRan,
         events.RunEnded,
     ]
-    assert chain.events[0] == events.RunStarted(("p.a", "p.b"))
+    assert chain.events[0] == events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b"))
     assert [event.decision.reasons for event in chain.told(events.StageStarted)] == [(Reason.NEVER_RUN,)] * 2
 
 
@@ -282,7 +282,7 @@ def test_keep_going_runs_what_does_not_rest_on_the_failure(chain: Workshop) -> N
 def test_missing_input(chain: Workshop) -> None:
     (chain.root / "in").unlink()
 
-    assert parts_of(chain.run(keep_going=True)) == {"failed": {"a", "c"}, "blocked": {"b"}}
+    assert parts_of(chain.run(keep_going=True)) == {"blocked": {"a", "b", "c"}}
     first = chain.told(events.StageBlocked)[0]
     assert (first.address, first.because, first.missing) == ("p.a", "", ("in",))
 
@@ -498,7 +498,7 @@ def test_both_objects_damaged(shop: Workshop) -> None:
 
 
 def test_damaged_object_of_what_a_failed_run_overwrote(shop: Workshop) -> None:
-    """What can be put back is; nothing damaged is, and that is told."""
+    """What is put back does not come from the store, and is the very same file."""
     broken: list[str] = []
 
     def stage() -> TwoOuts:
@@ -509,12 +509,44 @@ def test_damaged_object_of_what_a_failed_run_overwrote(shop: Workshop) -> None:
     shop.add("s", stage)
     shop.run()
     shop.damage("s", "left.txt")
+    (shop.root / "left.txt").chmod(0o600)
+    before = (shop.root / "left.txt").stat()
     broken.append("yes")
 
     assert parts_of(shop.run(force=True)) == {"failed": {"s"}}
-    assert (shop.root / "left.txt").exists() is False
-    assert shop.read("right.txt") == "r"
-    assert "left.txt could not be put back" in str(shop.told(events.StageFailed)[0].hint)
+    assert (shop.read("left.txt"), shop.read("right.txt")) == ("l", "r")
+    after = (shop.root / "left.txt").stat()
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+
+
+def test_a_symlinked_out_survives_a_failed_run(shop: Workshop) -> None:
+    broken: list[str] = []
+
+    def stage() -> Annotated[str, Out("s.txt", Text())]:
+        if broken:
+            raise UserError
+        return "new"
+
+    shop.add("s", stage)
+    shop.run()
+    (shop.root / "s.txt").rename(shop.root / "elsewhere.txt")
+    (shop.root / "s.txt").symlink_to("elsewhere.txt")
+    broken.append("yes")
+
+    shop.run(force=True)
+    assert os.readlink(shop.root / "s.txt") == "elsewhere.txt"
+    assert shop.read("elsewhere.txt") == "new"
+
+
+def test_what_a_killed_run_set_aside_comes_back(done: Workshop) -> None:
+    """Where nothing has taken its place."""
+    aside = done.root / ".pivot/state.db/aside/p.a"
+    aside.mkdir(parents=True)
+    (done.root / "middle").rename(aside / "middle")
+    (aside / "aside").write_text("older")
+
+    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
+    assert not aside.exists()
 
 
 def test_damaged_object_when_the_run_breaks_off(done: Workshop) -> None:

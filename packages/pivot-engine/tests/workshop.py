@@ -156,3 +156,6 @@ class Deferred:
     def stop(self) -> None:
         self.stopped += [address for address, _ in self._started]
         self._started.clear()
+
+    def kill(self) -> None:
+        self._started.clear()

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -157,19 +158,60 @@ def test_colours_only_on_a_terminal(quick: Project) -> None:
     assert b"\x1b[" in shown
 
 
-def test_a_reader_that_goes_away_is_no_error(quick: Project) -> None:
-    quick.pivot("repro")
-    done = subprocess.run(
-        f"set -o pipefail; '{PIVOT}' status --json --explain | true",
-        shell=True,
-        executable="/bin/bash",
-        cwd=quick.root,
+def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which ``pivot`` is the executable."""
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command.replace("pivot", f"'{PIVOT}'")],
+        cwd=project.root,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert done.stderr == ""
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pivot status --json --explain | true",
+        "pivot --help | true",
+        "pivot --version | true",
+        "pivot repro --force | true",
+        "pivot status >&-",
+        "pivot --version >&-",
+        "pivot repro --force >&-",
+        "pivot repro --force 2>&1 | true",
+        "pivot repro --force 2>/dev/full",
+    ],
+)
+def test_output_that_nobody_reads_is_no_error(quick: Project, command: str) -> None:
+    quick.pivot("repro")
+    done = shell(quick, command)
+
+    assert (done.returncode, done.stderr.count("rror")) == (0, 0), done.stderr
+    assert quick.states() == {"preprocess": "cached", "summarize": "cached"}
+
+
+def test_output_that_cannot_be_written(quick: Project) -> None:
+    done = shell(quick, "pivot --version > /dev/full")
+
+    assert done.returncode == 3
+    assert done.stderr == "error: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("module", ["pivot", "pivot_cli"])
+def test_as_a_module(quick: Project, module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "repro"], cwd=quick.root, capture_output=True, text=True, check=True
+    )
+
+    assert "2 ran" in done.stdout
+
+
+def test_a_module_that_hides_pivot(make: Callable[[str], Project]) -> None:
+    project = make("import pivot\npipeline = pivot.Pipeline('p')\n")
+    project.write("pivot.py", "")
+
+    assert "hint: a module of yours is called 'pivot' and hides the package" in project.pivot("repro", code=2).stderr
 
 
 def test_many_cached_stages_share_a_line(make: Callable[[str], Project]) -> None:

@@ -59,6 +59,15 @@ WRONG = {
         "def stage() -> Annotated[str, Out('.pivot/a', Text())]: ...\npipeline.register(stage)\n",
         ["pipeline.py:7", "'stage'", "belongs to Pivot"],
     ),
+    "its own source": (
+        "def stage() -> Annotated[str, Out('pipeline.py', Text())]: ...\npipeline.register(stage)\n",
+        ["pipeline.py:7", "'stage'", "is a source file of the pipeline"],
+    ),
+    "long name": (
+        "def stage() -> None: ...\npipeline.register(stage, name='x' * 300)\n",
+        ["pipeline.py:7", "cannot be the name of a stage"],
+    ),
+    "wrong path": ("x = Dep(3, Text())\n", ["pipeline.py:7: ", "must be a text or a Path"]),
     "same name": (
         f"{STAGE}pipeline.register(other)\n",
         ["pipeline.py:7", "'other'", "already has a stage of that name"],
@@ -66,7 +75,7 @@ WRONG = {
     "no pipeline": ("del pipeline\n", ["pipeline.py defines no pipeline"]),
     "loader class": (
         "def stage() -> Annotated[str, Out('a', Text)]: ...\npipeline.register(stage)\n",
-        ["Out('a')", "class Text"],
+        ["pipeline.py:7: ", "Out('a')", "class Text"],
     ),
 }
 

@@ -208,3 +208,33 @@ def test_an_edit_of_the_same_size_in_the_same_second_is_seen_and_executed(held: 
     assert held.states() == {"held": "stale"}
     assert "1 ran" in held.pivot("repro").stdout
     assert held.read("out.txt") == ("in!b" if module == "pipeline.py" else "in?a")
+
+
+def test_processes_that_a_stage_starts_run_no_stale_code(make: Callable[[str], Project]) -> None:
+    """Workers of `multiprocessing` that are spawned read `.pyc` files like any Python."""
+    project = make(
+        HEAD
+        + """
+import multiprocessing
+
+import helpers
+from pivot.loaders import JSON
+
+
+@pipeline.register
+def pooled() -> Annotated[list, Out("out.json", JSON(indent=None))]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(helpers.work, range(3))
+"""
+    )
+    helpers = project.write("helpers.py", "def work(i):\n    return i * 2\n")
+    second = 1_700_000_000_000_000_000
+    os.utime(helpers, ns=(second, second))
+    keep = {"PYTHONDONTWRITEBYTECODE": ""}
+    project.pivot("repro", env=keep)
+    assert project.read("out.json") == "[0, 2, 4]\n"
+
+    project.replace("helpers.py", "i * 2", "i * 3")
+    os.utime(helpers, ns=(second, second))
+    project.pivot("repro", env=keep)
+    assert project.read("out.json") == "[0, 3, 6]\n"

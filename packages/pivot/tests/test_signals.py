@@ -145,6 +145,7 @@ def test_a_second_ctrl_c_ends_at_once(project: Project) -> None:
     assert code == 130
     assert "Traceback" not in told
     running.assert_all_gone()
+    assert project.read("long.txt") == "version 1"
 
 
 def test_sigterm(project: Project) -> None:

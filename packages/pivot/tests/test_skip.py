@@ -334,3 +334,45 @@ def two() -> Annotated[str, pivot.Out("two.txt", pivot.loaders.Text())]:
     project.replace("pipeline.py", 'return "two"', 'return "three"')
 
     assert project.states() == {"one": "cached", "two": "stale"}
+
+
+def test_which_file_goes_to_which_parameter_is_seen(make: Callable[[str], Project]) -> None:
+    project = make("""\
+from typing import Annotated, TypedDict
+
+import pivot
+
+J = pivot.loaders.JSON()
+One = Annotated[int, pivot.Out("one.json", J)]
+Two = Annotated[int, pivot.Out("two.json", J)]
+
+
+class Outs(TypedDict):
+    one: One
+    two: Two
+
+
+def stage(
+    a: Annotated[int, pivot.Dep("x.json", J)], b: Annotated[int, pivot.Dep("y.json", J)]
+) -> Outs:
+    return Outs(one=a - b, two=0)
+
+
+pipeline = pivot.Pipeline("p")
+pipeline.register(stage)
+""")
+    project.write("x.json", "1")
+    project.write("y.json", "2")
+    project.pivot("repro")
+    assert project.read("one.json") == "-1\n"
+
+    swapped = project.read("pipeline.py").replace("x.json", "z.json").replace("y.json", "x.json")
+    project.write("pipeline.py", swapped.replace("z.json", "y.json"))
+    assert project.states() == {"stage": "stale"}
+    project.pivot("repro")
+    assert project.read("one.json") == "1\n"
+
+    swapped = project.read("pipeline.py").replace("one.json", "zzz.json").replace("two.json", "one.json")
+    project.write("pipeline.py", swapped.replace("zzz.json", "two.json"))
+    project.pivot("repro")
+    assert (project.read("one.json"), project.read("two.json")) == ("0\n", "1\n")

@@ -1,5 +1,6 @@
 """What goes to the terminal beside a command's data: errors, hints, progress; all on stderr."""
 
+import contextlib
 import sys
 from typing import Final
 
@@ -9,8 +10,9 @@ _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "b
 
 
 def text(message: str) -> None:
-    """A text as it is, on stderr."""
-    click.echo(message, err=True, nl=not message.endswith("\n"))
+    """A text as it is, on stderr. If nobody can read it, work goes on all the same."""
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True, nl=not message.endswith("\n"))
 
 
 def error(message: str) -> None:
@@ -34,5 +36,6 @@ def note(message: str) -> None:
 
 
 def _marked(mark: str, message: str) -> None:
-    sys.stdout.flush()
-    click.echo(f"{click.style(f'{mark}:', fg=_MARKS[mark], bold=True)} {message}", err=True)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    text(f"{click.style(f'{mark}:', fg=_MARKS[mark], bold=True)} {message}")

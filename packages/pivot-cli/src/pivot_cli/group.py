@@ -101,8 +101,10 @@ def cli() -> None:
 def run(arguments: list[str]) -> int:
     """Parse and run; every way to end becomes an exit code."""
     try:
-        outcome: Any = cli.main(arguments, prog_name="pivot", standalone_mode=False)
-    except BrokenPipeError:  # whoever read our output has seen enough
+        with cli.make_context("pivot", list(arguments)) as context:
+            outcome: Any = cli.invoke(context)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough; what was to be done is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code
@@ -112,6 +114,8 @@ def run(arguments: list[str]) -> int:
 
 def _ended(error: BaseException) -> int:
     match error:
+        case click.exceptions.Exit():
+            code = error.exit_code
         case click.ClickException():
             code = _misused(error)
         case click.Abort() | KeyboardInterrupt():
@@ -126,10 +130,9 @@ def _ended(error: BaseException) -> int:
 
 
 def _interrupted(error: BaseException) -> int:
-    told = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps what it catches
-    if isinstance(told, Terminated):
+    if isinstance(error, Terminated):
         console.error("terminated")
-        return 128 + told.number
+        return 128 + error.number
     console.error("interrupted")
     return INTERRUPTED
 

@@ -1,5 +1,6 @@
 """Records as the documented JSON; pure."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pivot_cli import wording
@@ -9,13 +10,21 @@ from pivot_engine.status import StageStatus, Status
 
 def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
     """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``."""
-    stale = [stage for stage in found.stages if not stage.cached]
-    suggestions = [f"Run 'pivot repro' to update {wording.counted(len(stale), 'stale stage')}"] if stale else []
     return {
         "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
         "tracked_files": [],
-        "suggestions": [] if stages_only else suggestions,
+        "suggestions": [] if stages_only else list(_suggestions(found)),
     }
+
+
+def _suggestions(found: Status) -> Iterator[str]:
+    blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
+    stale = sum(not stage.cached for stage in found.stages) - len(blocked)
+    if stale:
+        yield f"Run 'pivot repro' to update {wording.counted(stale, 'stale stage')}"
+    for stage in blocked:
+        for path in stage.evaluation.observation.missing:
+            yield f"Provide {path}, which {stage.name} reads"
 
 
 def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:

@@ -3,34 +3,57 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
+
+_INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 yes, 1 no, 2 wrong usage, 3 could not tell, 130 interrupted."""
     _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:  # the one question that needs no parser, asked by scripts and editors
-        from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
-
-        sys.stdout.write(f"{version_line()}\n")
-        return
-    from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
-
-    code = run(given)
     try:
+        if given == ["--version"]:  # the one question that needs no parser, asked by scripts and editors
+            from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
+
+            sys.stdout.write(f"{version_line()}\n")
+            code = 0
+        else:
+            from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
+
+            code = run(given)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone, as in `pivot status | head -1`; keep the interpreter from flushing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # the reader has gone, as in `pivot status | head -1`
+        code = 0
+    except OSError as error:
+        _forget_output()
+        sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
+        code = 3
     sys.exit(code)
 
 
 def _open_standard_streams() -> None:
-    """Let what is closed, as some schedulers do, be the null device: else the next file opened would take its place."""
-    for fd in (0, 1, 2):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it takes the lowest number that is free
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    """Make sure that all three are there, so that no file of ours gets their numbers, and can take any text."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # a test may have put another stream there
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from flushing once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ class Lines:
         """``explain``: say in full why each stage runs."""
         self._explain = explain
         self._cached: list[str] = []
-        self._names: dict[str, str] = {}
+        self._names: Mapping[str, str] = {}
         self._width = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -41,8 +41,11 @@ class Lines:
         match event:
             case events.Waiting(pid=pid, command=command):
                 console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
-            case events.RunStarted(addresses=addresses):
-                self._start(addresses)
+            case events.Importing():
+                console.note("importing your pipeline takes its time")
+            case events.RunStarted(names=names, addresses=addresses):
+                self._names = names
+                self._width = max((len(names[address]) for address in addresses), default=0)
             case events.StageStarted(address=address, decision=decision):
                 if self._explain:
                     self._explanation(address, decision)
@@ -60,22 +63,14 @@ class Lines:
             case events.StageBlocked():
                 self._blocked(event)
             case events.FileKept(path=path, kept=kept):
-                console.note(f"{path} was not written by a stage: replaced, and what was there is kept as {kept}")
+                console.note(
+                    f"{path} was not what a recorded run wrote: replaced, and what was there is kept as {kept}"
+                )
             case events.Interrupted(running=running) if running:
-                names = wording.listed([self._name(address) for address in running])
-                console.note(f"interrupted: ending {names}; once more to end at once")
+                ending = wording.listed([self._name(address) for address in running])
+                console.note(f"interrupted: ending {ending}; once more to end at once")
             case _:
                 pass
-
-    def _start(self, addresses: tuple[str, ...]) -> None:
-        count: dict[str, int] = {}
-        for address in addresses:
-            name = address.partition(".")[2]
-            count[name] = count.get(name, 0) + 1
-        for address in addresses:
-            name = address.partition(".")[2]
-            self._names[address] = name if count[name] == 1 else address
-        self._width = max(map(len, self._names.values()), default=0)
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)

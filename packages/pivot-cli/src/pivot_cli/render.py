@@ -25,8 +25,13 @@ def status(found: Status) -> str:
         for stage in found.stages
     ]
     stale = sum(not stage.cached for stage in found.stages)
+    blocked = sum(stage.evaluation.decision.verdict is Verdict.BLOCKED for stage in found.stages)
     total = wording.counted(len(found.stages), "stage")
-    lines += ["", f"{total}, {stale} stale: run 'pivot repro'" if stale else f"{total}, all cached"]
+    if stale:
+        way = "run 'pivot repro'" if blocked < stale else "provide what is missing"
+        lines += ["", f"{total}, {stale} stale: {way}"]
+    else:
+        lines += ["", f"{total}, all cached"]
     return _text(lines)
 
 

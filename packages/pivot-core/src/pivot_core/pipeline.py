@@ -1,16 +1,17 @@
 """`Pipeline`: the stages that one ``pipeline.py`` registers."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 from pivot_core import _signature
 from pivot_core.errors import DefinitionError
 from pivot_core.stage import Stage, StageError, StageSpec
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]*")
-_NAME_HINT = "use letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
+_NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
 
 
 class Pipeline:
@@ -39,17 +40,25 @@ class Pipeline:
         """The stages by name, in the order of registration."""
         return MappingProxyType(self._stages)
 
-    def register[**P, R](self, func: Callable[P, R], *, name: str | None = None) -> Callable[P, R]:
-        """Add a function as a stage; returns it, so that this also works as a decorator.
+    @overload
+    def register[**P, R](self, func: Callable[P, R], *, name: str | None = None) -> Callable[P, R]: ...
+
+    @overload
+    def register[**P, R](self, *, name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def register(self, func: Any = None, *, name: str | None = None) -> Any:
+        """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
 
         Args:
             func: A function whose parameters are annotated with `Dep` (or have defaults) and
-                whose return type declares its `Out`.
+                whose return type declares its `Out`; left out, a decorator is returned.
             name: The stage's name; by default the function's.
 
         Raises:
             StageError: Its signature leaves something open, or the name is taken.
         """
+        if func is None:
+            return functools.partial(self.register, name=name)
         stage_name = name if name is not None else getattr(func, "__name__", "")
         location = _signature.location_of(func)
         if isinstance(func, type) or not callable(func):

@@ -1,8 +1,11 @@
 """Importing the user's modules from their source, never from a stale ``.pyc``, and recording which."""
 
 import importlib.machinery
+import importlib.util
+import marshal
 import os
 import site
+import struct
 import sysconfig
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +15,7 @@ from typing import Any
 from pivot_core import digest
 
 _OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_engine", "pivot_fingerprint", "pivot_remote_s3")
+_WORD = 0xFFFFFFFF
 _SETTLED_NS = 2_000_000_000
 """After this time an edit must give a file another signature, on the coarsest of file systems too."""
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -69,9 +73,25 @@ def import_from_source(is_user_code: Callable[[str], bool], seen: dict[str, str]
         if isinstance(data, bytes) and is_user_code(name):
             seen[os.path.abspath(name)] = digest.of_bytes(data)
         code: CodeType = source_to_code(self, data, path, **options)
+        if isinstance(data, bytes) and is_user_code(name):
+            _remove_misleading(name, code)
         return code
 
     loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting
+
+
+def _remove_misleading(source: str, code: CodeType) -> None:
+    """Remove a ``.pyc`` that Python would believe though it holds other code: processes that a stage starts read it."""
+    try:
+        cached = importlib.util.cache_from_source(source)
+        with open(cached, "rb") as file:
+            header, body = file.read(16), file.read()
+        status = os.stat(source)
+        stamp = (importlib.util.MAGIC_NUMBER, 0, int(status.st_mtime) & _WORD, status.st_size & _WORD)
+        if header == struct.pack("<4sIII", *stamp) and marshal.loads(body) != code:  # noqa: S302  # as Python would
+            os.unlink(cached)
+    except (OSError, ValueError, EOFError, TypeError, NotImplementedError):
+        return
 
 
 class Changes:

@@ -1,9 +1,14 @@
 """One stage run in a child of its own: load the deps, call the function, save the outs."""
 
+import atexit
 import contextlib
+import fcntl
+import gc
+import io
 import os
 import pathlib
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -14,9 +19,11 @@ import attrs
 
 from pivot_core.errors import PivotError
 from pivot_core.pipeline import plain_call
-from pivot_core.stage import Stage
+from pivot_core.stage import Stage, StageError
 from pivot_engine import _death, _wire
 from pivot_fingerprint.observation import Observer
+
+_STANDARD_FDS = 2
 
 
 def execute(stage: Stage) -> None:
@@ -45,6 +52,8 @@ def _noted(path: str, what: str) -> Iterator[None]:
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
+    if isinstance(error, StageError):
+        return {"summary": error.problem, "detail": "", "hint": error.hint}
     if isinstance(error, PivotError):
         return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
     if isinstance(error, SystemExit):
@@ -114,18 +123,19 @@ def become(stage: Stage, place: Place, watched: Observer) -> NoReturn:
         for fd in place.inherited:
             os.close(fd)
         _redirect(place.log)
+        atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
         os.chdir(place.directory)
         try:
             with watched:
                 execute(stage)
-                _finish_threads()
-            _flush()
+                _finish()
+            flush()
             message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json()}
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure(error)}
         _finish_threads()
-        _flush()
+        flush()
         _wire.send(place.result, message)
     finally:
         os._exit(status)
@@ -151,7 +161,28 @@ def _finish_threads() -> None:
     shutdown()
 
 
-def _flush() -> None:
+def _finish() -> None:
+    """What else the interpreter does at its end: functions registered by the stage, and files that it left open."""
+    _finish_threads()
+    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit would pass them over
+    if any(fd > _STANDARD_FDS for fd in map(int, os.listdir("/dev/fd")) if _is_written(fd)):
+        for thing in gc.get_objects():
+            if isinstance(thing, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
+                with contextlib.suppress(Exception):
+                    thing.flush()
+
+
+def _is_written(fd: int) -> bool:
+    """Whether it is a regular file, open for writing."""
+    try:
+        writing = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        return writing and stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def flush() -> None:
+    """Write what the standard streams still hold, whatever has become of them."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

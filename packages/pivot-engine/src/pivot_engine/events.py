@@ -1,6 +1,6 @@
 """What the engine tells while it works; it never prints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -17,9 +17,15 @@ class Waiting:
 
 
 @attrs.frozen
-class RunStarted:
-    """The stages of this run, in their order."""
+class Importing:
+    """Importing the user's pipeline takes its time."""
 
+
+@attrs.frozen
+class RunStarted:
+    """The stages of this run, in their order, and how each stage of the project is called for short."""
+
+    names: Mapping[str, str]
     addresses: tuple[str, ...]
 
 
@@ -121,6 +127,7 @@ class RunEnded:
 
 type Event = (
     Waiting
+    | Importing
     | RunStarted
     | StageStarted
     | StageCached

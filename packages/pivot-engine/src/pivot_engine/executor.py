@@ -61,6 +61,10 @@ class Executor(Protocol):
         """End all started stages: gracefully, and after a while by force; they count as never run."""
         ...
 
+    def kill(self) -> None:
+        """End all started stages at once; nothing can be started any more."""
+        ...
+
 
 class HostExecutor:
     """Each stage run is a child that the warm host forks."""
@@ -100,6 +104,10 @@ class HostExecutor:
                 self._receive()
         self._started.clear()
         self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
+        self._host.close()
 
     def _receive(self) -> None:
         try:
@@ -167,4 +175,8 @@ class InlineExecutor:
 
     def stop(self) -> None:
         """As `Executor.stop`."""
+        self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
         self._finished.clear()

@@ -15,6 +15,7 @@ from typing import Any
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker
@@ -130,6 +131,7 @@ class Host:
     def _load(self, root: pathlib.Path, file: pathlib.Path) -> dict[str, Any]:
         _sources.import_from_source(self._is_user_code, self._sources)
         os.chdir(file.parent)
+        sys.argv[:] = [str(file)]
         self._root = str(root)
         try:
             pipelines = import_pipeline(file, root=root)
@@ -138,21 +140,38 @@ class Host:
             for pipeline in pipelines:
                 for spec in pipeline.specs(base=base, root=str(root)):
                     stage = pipeline.stages[spec.name]
-                    manifest = self._manifests[spec.address] = self._fingerprint(stage, root)
+                    manifest = self._manifests[spec.address] = self._fingerprint(stage, base, root)
                     stages.append(_loaded(spec, manifest))
                     self._stages[spec.address] = (stage, str(file.parent))
         except PivotError as error:
-            told = error.below(str(root)) if isinstance(error, StageError) else error
+            told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
             return {"event": "refused", "message": str(told), "hint": error.hint}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-            return {"event": "broken", **_import_failure(error, file, root)}
+            hidden = self._is_user_code(getattr(sys.modules.get("pivot"), "__file__", None) or "<none>")
+            hint = "a module of yours is called 'pivot' and hides the package: rename it" if hidden else None
+            return {"event": "broken", "hint": hint, **_import_failure(error, file, root)}
         if _sources.Changes(self._sources).find():
             return {"event": "moved"}
         return {"event": "loaded", **to_plain(Loaded(SCHEMA, tuple(stages), self._sources))}
 
-    def _fingerprint(self, stage: Stage, root: pathlib.Path) -> Manifest:
-        values: dict[str, object] = {f"loader:{name}": dep.loader for name, dep in stage.deps.items()}
-        values |= {f"writer:{key}": out.loader for key, out in stage.outs.items()}
+    def _placed(self, error: PivotError, root: pathlib.Path) -> str:
+        """The error with the line of the user's code that caused it."""
+        places = [
+            Location(frame.filename, frame.lineno or 0).below(str(root))
+            for frame in traceback.extract_tb(error.__traceback__)
+            if self._is_user_code(frame.filename)
+        ]
+        return f"{places[-1]}: {error}" if places else str(error)
+
+    def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:
+        def resolved(declared: str) -> str:
+            return str(ArtifactPath.resolve(declared, base=base, root=str(root)))
+
+        # Which file goes to which parameter is as much a part of the stage as how it is loaded.
+        values: dict[str, object] = {
+            f"loader:{name}": (resolved(dep.path), dep.loader) for name, dep in stage.deps.items()
+        }
+        values |= {f"writer:{key}": (resolved(out.path), out.loader) for key, out in stage.outs.items()}
         return fingerprint(stage.func, is_user_code=self._is_user_code, root=root, values=values)
 
     def _run(self, number: int, address: str, log: str) -> None:
@@ -160,8 +179,8 @@ class Host:
         _death.prepare()
         result, childs = os.pipe()
         host = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _worker.flush()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         pid = os.fork()
         if pid == 0:
             inherited = (COMMANDS_FD, EVENTS_FD, result, *(fd for child in self._children for fd in child.fds()))
@@ -176,11 +195,11 @@ class Host:
     def _reap(self) -> None:
         for child in list(self._children):
             child.read()
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if pid == 0:
+            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
-            child.read()
             child.signal(signal.SIGKILL)  # what the stage left running would go on writing
+            _, status = os.waitpid(child.pid, 0)
+            child.read()
             child.close()
             self._children.remove(child)
             code = os.waitstatus_to_exitcode(status)

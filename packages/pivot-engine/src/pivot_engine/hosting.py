@@ -4,9 +4,10 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import select
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from pivot_core.errors import PivotError
@@ -16,6 +17,11 @@ from pivot_engine.loaded import Loaded, from_plain
 
 _COMMANDS_FD, _EVENTS_FD = 3, 4
 _ATTEMPTS = 5
+_SLOW_MS = 1000
+
+
+def _nothing() -> None:
+    """Who does not care."""
 
 
 class HostProcess:
@@ -70,8 +76,10 @@ class HostProcess:
         if self._lines.closed:
             raise self._gone()
 
-    def load(self, root: pathlib.Path, file: pathlib.Path) -> Loaded | None:
+    def load(self, root: pathlib.Path, file: pathlib.Path, slow: Callable[[], None] = _nothing) -> Loaded | None:
         """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
+
+        ``slow`` is called once if that takes longer than a second.
 
         Raises:
             LoadError: The user's module raised something.
@@ -79,6 +87,10 @@ class HostProcess:
             HostError: The host died.
         """
         self.send({"op": "load", "root": str(root), "file": str(file)})
+        waiting = select.poll()
+        waiting.register(self._events, select.POLLIN)
+        if not waiting.poll(_SLOW_MS):
+            slow()
         answer: dict[str, Any] = {}
         while not answer:
             for message in self.receive():
@@ -91,7 +103,7 @@ class HostProcess:
             case "refused":
                 raise PivotError(answer["message"], hint=answer["hint"])
             case _:
-                raise LoadError(answer["message"], traceback=answer["traceback"])
+                raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone."""
@@ -137,7 +149,9 @@ def _file_actions(theirs_in: int, theirs_out: int, *, quiet: bool) -> list[tuple
     ]
 
 
-def load(root: pathlib.Path, file: pathlib.Path, *, quiet: bool = False) -> tuple[Loaded, HostProcess]:
+def load(
+    root: pathlib.Path, file: pathlib.Path, *, quiet: bool = False, slow: Callable[[], None] = _nothing
+) -> tuple[Loaded, HostProcess]:
     """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
 
     Raises:
@@ -146,7 +160,7 @@ def load(root: pathlib.Path, file: pathlib.Path, *, quiet: bool = False) -> tupl
     for _ in range(_ATTEMPTS):
         host = HostProcess(quiet=quiet)
         try:
-            loaded = host.load(root, file)
+            loaded = host.load(root, file, slow)
         except BaseException:
             host.kill()
             raise

@@ -2,20 +2,20 @@
 
 import contextlib
 import pathlib
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pivot_cache import checkout, lockfiles
-from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
 from pivot_engine import events
+from pivot_engine.aside import Aside
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.guard import guarded
@@ -23,6 +23,8 @@ from pivot_engine.jobs import default_jobs
 from pivot_engine.observe import observe
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
+from pivot_engine.signals import uninterrupted
+from pivot_engine.targets import short_names
 from pivot_engine.torn import CodeWatch
 
 _OUTPUT_LINES = 20
@@ -91,8 +93,8 @@ def repro(
     options = options or Options()
     layout = project.layout
     with (
-        loading(project) as (loaded, host),
         guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
+        loading(project, slow=lambda: report(events.Importing())) as (loaded, host),
         opened(project, loaded) as session,
     ):
         graph = session.graph.select(session.graph.ancestors(session.resolve(targets)))
@@ -122,25 +124,37 @@ class Run:
         self._options = options
         self._report = report
         self._plan = Plan({address: graph.upstream[address] for address in graph.stages})
+        self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
 
     def drive(self) -> Outcome:
         """Go on until every stage is done, failed or skipped."""
         began = time.monotonic()
-        self._report(events.RunStarted(tuple(self._graph.stages)))
+        self._report(events.RunStarted(short_names(self._session.graph), tuple(self._graph.stages)))
+        self._aside.sweep()
         try:
             self._loop()
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                self._report(events.Interrupted(tuple(self._running)))
-            self._executor.stop()
-            for address in self._running:
-                self._put_back(address)
+            self._abandon(error)
             raise
         self._outcome.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._outcome.seconds))
         return self._outcome
+
+    def _abandon(self, error: BaseException) -> None:
+        """End what is running, at once if the user insists, and put everything back whatever comes."""
+        try:
+            if isinstance(error, KeyboardInterrupt):
+                self._report(events.Interrupted(tuple(self._running)))
+            self._executor.stop()
+        except KeyboardInterrupt:
+            self._executor.kill()
+            raise
+        finally:
+            with uninterrupted():
+                for address in self._running:
+                    self._put_back(address)
 
     def _loop(self) -> None:
         jobs = self._options.jobs or default_jobs()
@@ -187,7 +201,7 @@ class Run:
             case Verdict.RUN:
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
-                self._outcome.failed.add(address)
+                self._outcome.blocked.add(address)
                 self._report(events.StageBlocked(address, "", tuple(observation.missing)))
                 self._failed(address)
 
@@ -202,8 +216,7 @@ class Run:
         self._keep_unknown(observation.outs)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
-        for path in observation.outs:
-            _clear(self._layout.artifact(path))
+        self._aside.take(address, observation.outs)
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: Finished) -> None:
@@ -224,6 +237,7 @@ class Run:
             self._fail(finished, str(error), hint=error.hint)
             return
         del self._running[address]
+        self._aside.drop(address)
         if moved:
             self._outcome.torn.add(address)
             self._report(events.StageTorn(address, finished.seconds, moved))
@@ -268,7 +282,9 @@ class Run:
         address = finished.address
         lost = self._put_back(address)
         if lost:
-            hint = f"{', '.join(lost)} could not be put back, since the cache had lost the content"
+            hint = (
+                f"{', '.join(lost)} could not be put back: {self._layout.database_dir / 'aside' / address} has the old"
+            )
         del self._running[address]
         log = self._log(address)
         self._outcome.failed.add(address)
@@ -294,39 +310,10 @@ class Run:
 
     def _put_back(self, address: str) -> list[ArtifactPath]:
         """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
-        lost = []
-        for path, artifact in self._running[address][0].outs.items():
-            file = self._layout.artifact(path)
-            _discard(file)
-            if artifact is not None:
-                try:
-                    self._session.store.restore(artifact, file)
-                except CacheError:
-                    lost.append(path)
-        return lost
+        return self._aside.give_back(address, self._running[address][0].outs)
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.logs_dir / f"{address}.log"
-
-
-def _clear(file: pathlib.Path) -> None:
-    """Make the place of an out free, in a directory that exists."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise ArtifactError(
-            file, f"cannot be written: {error.strerror}: {error.filename}", hint="move away what is in its way"
-        ) from None
-
-
-def _discard(file: pathlib.Path) -> None:
-    """Remove what a run left; what cannot be removed stays."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            file.unlink()
 
 
 def _tail(log: pathlib.Path) -> str:

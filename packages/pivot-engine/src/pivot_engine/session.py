@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -15,6 +15,7 @@ from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.stage import StageError
 from pivot_engine import config, hosting, targets
 from pivot_engine.config import Settings
 from pivot_engine.hosting import HostProcess
@@ -84,10 +85,24 @@ class Session:
         return evaluate(graph, self.stages, self, schema=self.loaded.schema, force=force)
 
 
+def _refuse_sources(graph: Graph, loaded: Loaded, root: pathlib.Path) -> None:
+    """No stage may overwrite the code that was imported.
+
+    Raises:
+        StageError: One declares to.
+    """
+    for path, address in graph.producers.items():
+        if str(root / path) in loaded.sources:
+            spec = graph.stages[address]
+            problem = f"its out {str(path)!r} is a source file of the pipeline"
+            raise StageError(spec.name, spec.location, problem, hint="let it write elsewhere")
+
+
 @contextmanager
 def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end."""
     graph = Graph.build(stage.spec for stage in loaded.stages)
+    _refuse_sources(graph, loaded, project.root)
     layout = project.layout
     with StatCache(layout.statcache_file) as files:
         yield Session(
@@ -104,10 +119,18 @@ def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
 
 
 @contextmanager
-def loading(project: Project, *, quiet: bool = False) -> Iterator[tuple[Loaded, HostProcess]]:
-    """Load the command's pipeline; the warm host lives until the end of the block."""
+def loading(
+    project: Project, *, quiet: bool = False, slow: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Loaded, HostProcess]]:
+    """Load the command's pipeline; the warm host lives until the end of the block.
+
+    Args:
+        project: Where.
+        quiet: Drop what the user's code prints while it is imported.
+        slow: Called once if the import takes long.
+    """
     file: pathlib.Path = project.pipeline_file()
-    loaded, host = hosting.load(project.root, file, quiet=quiet)
+    loaded, host = hosting.load(project.root, file, quiet=quiet, slow=slow)
     try:
         yield loaded, host
     finally:

@@ -43,5 +43,5 @@ def command(
         outcome = repro(project, targets, options=wanted, command="pivot repro", report=lines)
     click.echo(render.summary(outcome))
     if outcome.torn:
-        console.hint("run 'pivot repro' again: what was edited meanwhile has not been used everywhere")
+        console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1

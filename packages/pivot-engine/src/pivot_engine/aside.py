@@ -1,0 +1,81 @@
+"""Previous outs, set aside while their stage runs, so that a run that fails or is killed changes nothing.
+
+They lie in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
+here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable
+
+from pivot_cache.errors import ArtifactError
+from pivot_core.paths import ArtifactPath
+
+
+class Aside:
+    """Where outs of running stages wait."""
+
+    def __init__(self, directory: pathlib.Path, root: pathlib.Path) -> None:
+        """Describe it; ``directory`` is made when something is first set aside."""
+        self._directory = directory
+        self._root = root
+
+    def take(self, address: str, paths: Iterable[ArtifactPath]) -> None:
+        """Make the places of a stage's outs free, each in a directory that exists.
+
+        Raises:
+            ArtifactError: Something in the way cannot be moved.
+        """
+        for path in paths:
+            file = self._root / path
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                if os.path.lexists(file):
+                    waiting = self._directory / address / path
+                    waiting.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(file, waiting)
+            except OSError as error:
+                problem = f"cannot be written: {error.strerror}: {error.filename}"
+                raise ArtifactError(file, problem, hint="move away what is in its way") from None
+
+    def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
+        """Undo `take`, over whatever the stage has left; returns what could not be put back."""
+        lost = []
+        for path in paths:
+            waiting, file = self._directory / address / path, self._root / path
+            try:
+                _remove(file)
+                if os.path.lexists(waiting):
+                    shutil.move(waiting, file)
+            except OSError:
+                lost.append(path)
+        if not lost:
+            self.drop(address)
+        return lost
+
+    def drop(self, address: str) -> None:
+        """The stage has succeeded: its previous outs are no longer needed here."""
+        shutil.rmtree(self._directory / address, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Put back what a killed run has left, where nothing has taken its place; only whoever holds the guard may."""
+        with contextlib.suppress(OSError):
+            for stage in list(self._directory.iterdir()):
+                for directory, _, names in os.walk(stage):
+                    for name in names:
+                        waiting = pathlib.Path(directory, name)
+                        file = self._root / waiting.relative_to(stage)
+                        if not os.path.lexists(file):
+                            file.parent.mkdir(parents=True, exist_ok=True)
+                            shutil.move(waiting, file)
+                self.drop(stage.name)
+
+
+def _remove(file: pathlib.Path) -> None:
+    """Remove what a run left; before it, there was something else or nothing."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    else:
+        file.unlink(missing_ok=True)
