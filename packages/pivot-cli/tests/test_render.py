@@ -6,8 +6,9 @@ import pytest
 
 from pivot_cli import jsonform, render, wording
 from pivot_core.decide import Change, Decision, Reason, Verdict
-from pivot_core.lock import Inputs, Observation, Unresolved
-from pivot_core.stage import Location, StageSpec
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, Unresolved
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec, StageSpec
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation
 from pivot_engine.repro import Outcome
@@ -170,6 +171,7 @@ def test_json_has_the_documented_fields() -> None:
         "action": "up_to_date",
         "reasons": [],
         "code_changes": [],
+        "package_changes": [],
         "param_changes": [],
         "dep_changes": [],
         "out_changes": [],
@@ -185,6 +187,8 @@ def test_json_has_the_documented_fields() -> None:
             "name": "func:normalize",
             "file": "src/utils.py",
             "line": 15,
+            "via": [],
+            "diff": None,
         }
     ]
 
@@ -209,3 +213,91 @@ def test_without_explain_json_is_short() -> None:
 def test_long_lists_are_cut() -> None:
     assert wording.listed(list("abcde")) == "a, b, c and 2 more"
     assert wording.listed(list("abc")) == "a, b, c"
+
+
+def test_how_a_change_is_reached_and_what_was_edited() -> None:
+    """A path is shown only where the stage does not name the changed thing itself."""
+    change = code("func:src.utils:normalize")
+    entries = {key: CodeEntry(NEW) for key in ("func:p:train", "func:p:fit", change.key)}
+    via = {"func:p:fit": "func:p:train", change.key: "func:p:fit"}
+    spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
+    evaluation = Evaluation(
+        LoadedStage(spec, entries, via=via),
+        None,
+        Observation(Inputs(schema=1), {}),
+        Decision(Verdict.RUN, (Reason.CODE,), (change,)),
+    )
+    stage = StageStatus("train", evaluation, {change.key: "-old\n+new\n"})
+
+    assert render.explanations(found(stage)).endswith(
+        "      File: src/utils.py:15\n      Via: train -> fit -> normalize\n      Diff:\n        -old\n        +new\n"
+    )
+    (told,) = jsonform.status(found(stage), explain=True, stages_only=True)["stages"][0]["code_changes"]
+    assert told["via"] == ["func:p:train", "func:p:fit", "func:src.utils:normalize"]
+    assert told["diff"] == "-old\n+new\n"
+
+
+def test_why_a_stage_is_cached_lists_what_was_compared() -> None:
+    inputs = Inputs(
+        schema=1,
+        code={"func:p:train": CodeEntry(NEW, Location("pipeline.py", 3))},
+        observed={"func:plug:run": CodeEntry(OLD, Location("plug.py", 1))},
+        deps={ArtifactPath("in.csv"): Artifact(OLD, 1)},
+        packages={"pandas": "2"},
+        outs=(OutSpec(ArtifactPath("out.csv")),),
+    )
+    spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
+    observation = Observation(inputs, {ArtifactPath("out.csv"): Artifact(NEW, 1)})
+    evaluation = Evaluation(LoadedStage(spec, inputs.code), None, observation, Decision(Verdict.UP_TO_DATE))
+
+    assert (
+        render.explanations(found(StageStatus("train", evaluation)), why_not=True)
+        == """\
+Stage: train
+  Status: CACHED
+
+  Compared, and equal:
+    func:p:train  a1b2c3d4  pipeline.py:3
+    func:plug:run  5995c853  plug.py:1  seen when it ran
+    package:pandas  2
+    dep:in.csv  5995c853
+    out:out.csv  a1b2c3d4
+"""
+    )
+
+
+def test_a_fingerprint_lists_what_is_tracked_and_what_is_not() -> None:
+    spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
+    loaded = LoadedStage(
+        spec,
+        {"func:p:train": CodeEntry(NEW, Location("pipeline.py", 3)), "loader:raw": CodeEntry(OLD)},
+        (Unresolved("exec", Location("pipeline.py", 5)),),
+        {"pandas": LibraryUse("2.2.3", ("pandas.read_csv",))},
+    )
+    evaluation = Evaluation(loaded, None, Observation(Inputs(schema=1), {}), Decision(Verdict.UP_TO_DATE))
+    stage = StageStatus("train", evaluation)
+
+    assert (
+        render.fingerprints(found(stage))
+        == """\
+Stage: train
+  Tracked:
+    func:p:train  a1b2c3d4  pipeline.py:3
+    loader:raw    5995c853
+  Libraries:
+    pandas 2.2.3  pandas.read_csv
+  Not tracked:
+    exec  pipeline.py:5
+"""
+    )
+    assert jsonform.fingerprint(stage) == {
+        "name": "train",
+        "address": "p.train",
+        "entries": [
+            {"key": "func:p:train", "digest": NEW, "file": "pipeline.py", "line": 3, "via": ["func:p:train"]},
+            {"key": "loader:raw", "digest": OLD, "file": None, "line": None, "via": ["loader:raw"]},
+        ],
+        "observed": [],
+        "libraries": [{"name": "pandas", "version": "2.2.3", "names": ["pandas.read_csv"]}],
+        "unresolved": [{"reason": "exec", "file": "pipeline.py", "line": 5}],
+    }

@@ -26,7 +26,7 @@ def test_help_lists_the_commands(empty: Project) -> None:
     assert empty.pivot("-h").stdout == shown
 
 
-@pytest.mark.parametrize("name", ["init", "repro", "status"])
+@pytest.mark.parametrize("name", ["fingerprint", "init", "repro", "status"])
 def test_a_commands_help_begins_as_the_list_says(empty: Project, name: str) -> None:
     listed = next(line for line in empty.pivot("--help").stdout.splitlines() if line.startswith(f"  {name} "))
     shown = empty.pivot(name, "--help").stdout

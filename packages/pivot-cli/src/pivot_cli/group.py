@@ -16,6 +16,10 @@ from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "fingerprint": (
+        "pivot_cli.commands.fingerprint",
+        "Show what code each stage rests on, and what is not tracked.",
+    ),
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),

@@ -5,6 +5,8 @@ from typing import Any
 
 from pivot_cli import wording
 from pivot_core.decide import Change, Reason, Verdict
+from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.stage import Location
 from pivot_engine.status import StageStatus, Status
 
 
@@ -41,7 +43,14 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
             "will_run": decision.verdict is Verdict.RUN,
             "action": decision.verdict.value,
             "reasons": [reason.value for reason in decision.reasons],
-            "code_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.CODE],
+            "code_changes": [
+                _change(change, "key") | {"via": list(_via(change, stage)), "diff": stage.diffs.get(change.key)}
+                for change in decision.changes
+                if change.reason is Reason.CODE
+            ],
+            "package_changes": [
+                _change(change, "name") for change in decision.changes if change.reason is Reason.PACKAGE
+            ],
             "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
             "dep_changes": [
                 _change(change, "path")
@@ -57,22 +66,51 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 found.names.get(address, address)
                 for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
             ],
-            "unresolved": [
-                {
-                    "reason": edge.reason,
-                    "file": None if edge.location is None else edge.location.file,
-                    "line": None if edge.location is None else edge.location.line,
-                }
-                for edge in evaluation.observation.unresolved
-            ],
+            "unresolved": [_edge(edge) for edge in evaluation.observation.unresolved],
         }
     return plain
+
+
+def _via(change: Change, stage: StageStatus) -> tuple[str, ...]:
+    loaded = stage.evaluation.stage
+    return loaded.path(change.key) if change.key in loaded.code else ()
+
+
+def fingerprint(stage: StageStatus) -> dict[str, Any]:
+    """What a stage's fingerprint tracks, what its last run was seen to run, and what is not tracked."""
+    evaluation = stage.evaluation
+    loaded = evaluation.stage
+    return {
+        "name": stage.name,
+        "address": loaded.spec.address,
+        "entries": [_entry(key, entry) | {"via": list(loaded.path(key))} for key, entry in sorted(loaded.code.items())],
+        "observed": [_entry(key, entry) for key, entry in sorted(evaluation.observation.inputs.observed.items())],
+        "libraries": [
+            {"name": name, "version": use.version, "names": list(use.names)}
+            for name, use in sorted(loaded.libraries.items())
+        ],
+        "unresolved": [_edge(edge) for edge in loaded.unresolved],
+    }
+
+
+def _entry(key: str, entry: CodeEntry) -> dict[str, Any]:
+    return {"key": key, "digest": entry.digest, **_place(entry.location)}
+
+
+def _edge(edge: Unresolved) -> dict[str, Any]:
+    return {"reason": edge.reason, **_place(edge.location)}
+
+
+def _place(location: Location | None) -> dict[str, Any]:
+    return {
+        "file": None if location is None else location.file,
+        "line": None if location is None else location.line,
+    }
 
 
 def _change(change: Change, subject: str) -> dict[str, Any]:
     plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
     if change.reason is Reason.CODE:
         plain["name"] = wording.short_key(change.key)
-        plain["file"] = None if change.location is None else change.location.file
-        plain["line"] = None if change.location is None else change.location.line
+        plain |= _place(change.location)
     return plain

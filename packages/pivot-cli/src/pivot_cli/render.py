@@ -7,6 +7,9 @@ from pivot_core.decide import Change, Reason, Verdict
 from pivot_engine.repro import Outcome
 from pivot_engine.status import StageStatus, Status
 
+_DIRECT = 2
+"""The length of the path from a stage to what it names itself."""
+
 _DRY: dict[Verdict, str] = {
     Verdict.UP_TO_DATE: "cached",
     Verdict.RUN: "would run",
@@ -47,14 +50,17 @@ def dry_run(planned: Status) -> str:
     return _text(lines)
 
 
-def explanations(found: Status) -> str:
-    """A block per stage: status, reason, every change with old and new, and what is not tracked."""
+def explanations(found: Status, *, why_not: bool = False) -> str:
+    """A block per stage: status, reason, every change with old and new, and what is not tracked.
+
+    With ``why_not`` also, for each stage that is cached, what was compared and found equal.
+    """
     if not found.stages:
         return "No stages are registered.\n"
-    return "\n".join(_text(_explained(stage, found)) for stage in found.stages)
+    return "\n".join(_text(_explained(stage, found, why_not=why_not)) for stage in found.stages)
 
 
-def _explained(stage: StageStatus, found: Status) -> Iterator[str]:
+def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[str]:
     decision = stage.evaluation.decision
     yield f"Stage: {stage.name}"
     yield f"  Status: {wording.action(decision.verdict)}"
@@ -68,7 +74,11 @@ def _explained(stage: StageStatus, found: Status) -> Iterator[str]:
         yield "  Changes:"
         shown = wording.keys(decision.changes)
         for change in decision.changes:
-            yield from _changed(change, shown[change])
+            yield from _changed(change, shown[change], stage)
+    if why_not and stage.cached:
+        yield ""
+        yield "  Compared, and equal:"
+        yield from _compared(stage)
     edges = stage.evaluation.observation.unresolved
     if edges:
         yield ""
@@ -79,7 +89,22 @@ def _explained(stage: StageStatus, found: Status) -> Iterator[str]:
                 yield f"      File: {edge.location}"
 
 
-def _changed(change: Change, key: str) -> Iterator[str]:
+def _compared(stage: StageStatus) -> Iterator[str]:
+    observation = stage.evaluation.observation
+    for line in observation.inputs.lines():
+        at = f"  {line.location}" if line.location is not None else ""
+        if line.kind in ("code", "observed"):
+            seen = "" if line.kind == "code" else "  seen when it ran"
+            yield f"    {line.key}  {line.value[:8]}{at}{seen}"
+        elif line.kind == "dep":
+            yield f"    dep:{line.key}  {line.value[:8]}"
+        elif line.kind != "out":
+            yield f"    {line.kind}:{line.key}  {line.value}"
+    for path, artifact in sorted(observation.outs.items()):
+        yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
+
+
+def _changed(change: Change, key: str, stage: StageStatus) -> Iterator[str]:
     yield f"    {key}"
     if change.reason in (Reason.DEP_MISSING, Reason.UPSTREAM_BLOCKED):
         yield f"      {change.reason.value}"
@@ -88,6 +113,39 @@ def _changed(change: Change, key: str) -> Iterator[str]:
     yield f"      New: {wording.value(change.reason, change.new)}"
     if change.location is not None:
         yield f"      File: {change.location}"
+    path = stage.evaluation.stage.path(change.key)
+    if change.reason is Reason.CODE and len(path) > _DIRECT:
+        yield f"      Via: {' -> '.join(wording.bare_name(step) for step in path)}"
+    if change.key in stage.diffs:
+        yield "      Diff:"
+        for line in stage.diffs[change.key].splitlines():
+            yield f"        {line}"
+
+
+def fingerprints(found: Status) -> str:
+    """A block per stage: every entry with digest and place, libraries with versions, and what is not tracked."""
+    return "\n".join(_text(_fingerprint(stage)) for stage in found.stages)
+
+
+def _fingerprint(stage: StageStatus) -> Iterator[str]:
+    loaded, observation = stage.evaluation.stage, stage.evaluation.observation
+    entries = {**loaded.code, **observation.inputs.observed}
+    width = max(map(len, entries), default=0)
+    yield f"Stage: {stage.name}"
+    yield "  Tracked:"
+    for key, entry in sorted(entries.items()):
+        seen = "" if key in loaded.code else "  seen when it ran"
+        at = f"  {entry.location}" if entry.location is not None else ""
+        yield f"    {key:<{width}}  {entry.digest[:8]}{at}{seen}"
+    if loaded.libraries:
+        yield "  Libraries:"
+        for name, use in sorted(loaded.libraries.items()):
+            yield f"    {name} {use.version}  {wording.listed(use.names, 5)}"
+    if loaded.unresolved:
+        yield "  Not tracked:"
+        for edge in loaded.unresolved:
+            at = f"  {edge.location}" if edge.location is not None else ""
+            yield f"    {edge.reason}{at}"
 
 
 def summary(outcome: Outcome) -> str:

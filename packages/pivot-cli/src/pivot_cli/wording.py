@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pivot_core.decide import Change, Decision, Reason, Verdict
 
 _PREFIX: Mapping[Reason, str] = {
+    Reason.PACKAGE: "package:",
     Reason.PARAM: "param:",
     Reason.DEP: "dep:",
     Reason.OUT_SPEC: "out:",
@@ -21,6 +22,11 @@ def short_key(key: str) -> str:
     kind, _, rest = key.partition(":")
     module, found, name = rest.rpartition(":")
     return f"{kind}:{name}" if found and module else key
+
+
+def bare_name(key: str) -> str:
+    """What a manifest key is about: ``func:utils:normalize`` is ``normalize``."""
+    return key.rpartition(":")[2]
 
 
 def keys(changes: Sequence[Change]) -> dict[Change, str]:
@@ -41,7 +47,7 @@ def value(reason: Reason, text: str | None) -> str:
     """One side of a change: eight digits of a digest, or the value itself."""
     if text is None:
         return "(none)"
-    return text if reason in (Reason.PARAM, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+    return text if reason in (Reason.PACKAGE, Reason.PARAM, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
 
 
 def reasons(decision: Decision) -> str:

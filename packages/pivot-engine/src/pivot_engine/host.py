@@ -14,13 +14,13 @@ from typing import Any
 
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
-from pivot_fingerprint import SCHEMA, Manifest, fingerprint, register_encoder
+from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, Observer, uncovered
 
 COMMANDS_FD = 3
@@ -83,6 +83,7 @@ class Host:
         self._sources: dict[str, str] = {}
         self._root = ""
         self._stages: dict[str, tuple[Stage, str]] = {}
+        self._fingerprinter = Fingerprinter()
         self._manifests: dict[str, Manifest] = {}
         self._children: list[_Child] = []
         self._kill_at: float | None = None
@@ -133,6 +134,7 @@ class Host:
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
         self._root = str(root)
+        self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root)
         try:
             pipelines = import_pipeline(file, root=root)
             base = base_of(file, root)
@@ -172,7 +174,7 @@ class Host:
             f"loader:{name}": (resolved(dep.path), dep.loader) for name, dep in stage.deps.items()
         }
         values |= {f"writer:{key}": (resolved(out.path), out.loader) for key, out in stage.outs.items()}
-        return fingerprint(stage.func, is_user_code=self._is_user_code, root=root, values=values)
+        return self._fingerprinter.fingerprint(stage.func, values)
 
     def _run(self, number: int, address: str, log: str) -> None:
         stage, directory = self._stages[address]
@@ -232,6 +234,13 @@ def _loaded(spec: StageSpec, manifest: Manifest) -> LoadedStage:
         spec,
         {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
         tuple(Unresolved(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
+        {name: LibraryUse(library.version, library.names) for name, library in manifest.libraries.items()},
+        {key: entry.via for key, entry in manifest.items() if entry.via is not None},
+        {
+            key: (entry.start, entry.end)
+            for key, entry in manifest.items()
+            if entry.start is not None and entry.end is not None
+        },
     )
 
 

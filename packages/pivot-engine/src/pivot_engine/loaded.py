@@ -19,8 +19,8 @@ class LoadedStage:
         code: The entries of its manifest.
         unresolved: What its fingerprint could not follow.
         libraries: By distribution, what its code names of libraries.
-        via: For each entry but the first, the entry that leads to it.
-        ends: The last line of each entry whose source is known.
+        via: For each entry but those where the walk began, the entry that leads to it.
+        spans: The first and the last line of each entry whose source is known.
     """
 
     spec: StageSpec
@@ -28,7 +28,14 @@ class LoadedStage:
     unresolved: tuple[Unresolved, ...] = ()
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
     via: Mapping[str, str] = attrs.field(factory=dict)
-    ends: Mapping[str, int] = attrs.field(factory=dict)
+    spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
+
+    def path(self, key: str) -> tuple[str, ...]:
+        """How an entry is reached: the keys that lead to it, from where the walk began."""
+        chain = [key]
+        while chain[-1] in self.via:
+            chain.append(self.via[chain[-1]])
+        return tuple(reversed(chain))
 
 
 @attrs.frozen
@@ -62,7 +69,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
                 "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
                 "via": dict(stage.via),
-                "ends": dict(stage.ends),
+                "spans": {key: list(span) for key, span in stage.spans.items()},
             }
             for stage in loaded.stages
         ],
@@ -88,7 +95,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 tuple(Unresolved(reason, _to_location(at)) for reason, at in stage["unresolved"]),
                 {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
                 stage["via"],
-                stage["ends"],
+                {key: (start, end) for key, (start, end) in stage["spans"].items()},
             )
             for stage in data["stages"]
         ),

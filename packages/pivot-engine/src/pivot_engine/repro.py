@@ -268,6 +268,7 @@ class Run:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lockfiles.write(self._layout.lock_file(address), lock)
+        self._session.forms.remember(self._session.stages[address], self._session.project.root)
 
     def _keep_unknown(self, outs: Mapping[ArtifactPath, Artifact | None]) -> None:
         """Before files are overwritten: what no run had put into the cache is the user's, and goes there."""

@@ -18,6 +18,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageError
 from pivot_engine import config, hosting, targets
 from pivot_engine.config import Settings
+from pivot_engine.forms import FormStore
 from pivot_engine.hosting import HostProcess
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.observe import Evaluation, evaluate
@@ -39,6 +40,7 @@ class Session:
         runs: Results by inputs key.
         settings: The configuration.
         rechecker: What became of code that runs were seen to rest on.
+        forms: The source texts that earlier runs rested on.
     """
 
     project: Project
@@ -50,6 +52,7 @@ class Session:
     runs: RunCache
     settings: Settings
     rechecker: Rechecker
+    forms: FormStore
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The content of the file at ``path`` now, or None."""
@@ -115,6 +118,7 @@ def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
             runs=RunCache(layout.runs_dir),
             settings=config.resolve(layout.state_dir, os.environ),
             rechecker=Rechecker(project.root),
+            forms=FormStore(layout.database_dir / "forms.sqlite"),
         )
 
 

@@ -1,10 +1,11 @@
 """`pivot status`: what would have to happen to each stage, and why; changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from pivot_core.decide import Verdict
+from pivot_engine.forms import diffs
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.session import loading, opened
@@ -13,10 +14,11 @@ from pivot_engine.targets import short_names
 
 @attrs.frozen
 class StageStatus:
-    """One stage: its evaluation, and the name that it is shown by."""
+    """One stage: its evaluation, the name that it is shown by, and by key what was edited, where that is known."""
 
     name: str
     evaluation: Evaluation
+    diffs: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:
@@ -38,7 +40,13 @@ class Status:
 
 
 def status(
-    project: Project, targets: Iterable[str] = (), *, closure: bool = False, force: bool = False, quiet: bool = False
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    closure: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    diff: bool = False,
 ) -> Status:
     """Evaluate the targets; all stages if there are none.
 
@@ -48,6 +56,7 @@ def status(
         closure: List also the stages that the targets rest on.
         force: Evaluate as a forced run would.
         quiet: Drop what the user's code prints while it is imported.
+        diff: Find out what was edited.
 
     Raises:
         PivotError: The pipeline cannot be loaded, or a target is not known.
@@ -60,7 +69,11 @@ def status(
         names = short_names(session.graph)
         return Status(
             tuple(
-                StageStatus(names[address], evaluation)
+                StageStatus(
+                    names[address],
+                    evaluation,
+                    diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
+                )
                 for address, evaluation in evaluations.items()
                 if closure or address in wanted
             ),

@@ -13,22 +13,34 @@ from pivot_engine.status import status
 @click.command("status")
 @options.stages
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
+@click.option("--diff", is_flag=True, help="With the source lines that were edited; implies --explain.")
+@click.option("--why-not", is_flag=True, help="With what was compared of each cached stage; implies --explain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if all is cached, else with 1.")
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
-def command(stages: tuple[str, ...], *, explain: bool, as_json: bool, quiet: bool, stages_only: bool) -> int:
+def command(  # noqa: PLR0913  # one parameter per option
+    stages: tuple[str, ...],
+    *,
+    explain: bool,
+    diff: bool,
+    why_not: bool,
+    as_json: bool,
+    quiet: bool,
+    stages_only: bool,
+) -> int:
     """Show which stages are cached, which are stale, and why.
 
     Without STAGES, all of them. Nothing is run or changed.
     """
+    explain = explain or diff or why_not
     project = Project.find(working_directory())
-    found = status(project, stages, quiet=quiet)
+    found = status(project, stages, quiet=quiet, diff=diff or (as_json and explain))
     if quiet:
         return 0 if found.cached else 1
     if as_json:
         click.echo(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
-        click.echo(render.explanations(found), nl=False)
+        click.echo(render.explanations(found, why_not=why_not), nl=False)
     else:
         click.echo(render.status(found), nl=False)
     return 0

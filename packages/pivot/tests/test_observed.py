@@ -1,0 +1,184 @@
+"""Code that a fingerprint cannot know in advance: seen when it runs, tracked from then on without importing it."""
+
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+import importlib
+from typing import Annotated
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def run(
+    config: Annotated[dict, pivot.Dep("config.json", pivot.loaders.JSON())],
+) -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    plugin = importlib.import_module("plugins." + config["plugin"])
+    return plugin.run("x")
+"""
+
+UPPER = """\
+SUFFIX = "!"
+
+
+def unused():
+    return 1
+
+
+def helper(text):
+    return text + SUFFIX
+
+
+def run(text):
+    # a comment
+    return helper(text.upper())
+"""
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project]) -> Project:
+    made = make(PIPELINE)
+    made.write("plugins/upper.py", UPPER)
+    made.write("plugins/lower.py", "def run(text):\n    return text.lower()\n")
+    made.write("config.json", '{"plugin": "upper"}')
+    made.pivot("repro")
+    assert made.read("out.txt") == "X!"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "out"),
+    [
+        ("helper(text.upper())", "helper(text)", "x!"),
+        ("text + SUFFIX", "SUFFIX + text", "!X"),
+        ('SUFFIX = "!"', 'SUFFIX = "?"', "X?"),
+    ],
+)
+def test_an_edit_of_a_plugin_runs_the_stage_again(project: Project, old: str, new: str, out: str) -> None:
+    project.replace("plugins/upper.py", old, new)
+    assert project.states() == {"run": "stale"}
+    project.pivot("repro")
+
+    assert project.read("out.txt") == out
+    assert project.states() == {"run": "cached"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("plugins/upper.py", "# a comment", "# another one"),
+        ("plugins/upper.py", "return 1", "return 2"),
+        ("plugins/lower.py", "text.lower()", "text"),
+    ],
+)
+def test_edits_of_what_did_not_run_do_not(project: Project, file: str, old: str, new: str) -> None:
+    project.replace(file, old, new)
+
+    assert project.states() == {"run": "cached"}
+
+
+def test_a_reverted_edit_of_a_plugin_is_restored(project: Project) -> None:
+    project.replace("plugins/upper.py", "text + SUFFIX", "SUFFIX + text")
+    project.pivot("repro")
+    project.replace("plugins/upper.py", "SUFFIX + text", "text + SUFFIX")
+
+    assert "1 restored" in project.pivot("repro").stdout
+    assert project.read("out.txt") == "X!"
+
+
+def test_a_plugin_that_is_gone_makes_the_stage_stale(project: Project) -> None:
+    (project.root / "plugins/upper.py").unlink()
+
+    assert project.states() == {"run": "stale"}
+
+
+def test_what_was_observed_is_listed(project: Project) -> None:
+    shown = project.pivot("fingerprint", "run").stdout
+    assert "func:plugins.upper:helper" in shown
+    assert "seen when it ran" in shown
+    assert "Not tracked:" in shown
+    (stage,) = project.json("fingerprint", "--json")["stages"]
+    assert "func:plugins.upper:run" in {entry["key"] for entry in stage["observed"]}
+    assert "seen when it ran" in project.pivot("status", "--why-not").stdout
+
+
+LIBRARY = """\
+from typing import Annotated
+
+import pivot
+import yaml
+
+
+def run() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return yaml.safe_load("x")
+
+
+pipeline = pivot.Pipeline("p")
+pipeline.register(run)
+"""
+
+
+def test_libraries_are_recorded_and_their_versions_count_by_policy(make: Callable[[str], Project]) -> None:
+    project = make(LIBRARY)
+    project.pivot("repro")
+    recorded = project.lock("p.run")["libraries"]["PyYAML"]
+    assert recorded["names"] == ["yaml.safe_load"]
+    assert f"PyYAML {recorded['version']}  yaml.safe_load" in project.pivot("fingerprint").stdout
+
+    project.replace(".pivot/stages/p.run.lock", recorded["version"], "5.9.1")
+    assert project.states() == {"run": "cached"}
+    for policy in ("major", "minor", "exact"):
+        project.write(".pivot/config.yaml", f"fingerprint.packages: {policy}\n")
+        explained = project.pivot("status", "--explain").stdout
+        assert "Reason: Library version changed\n" in explained
+        assert "    package:PyYAML\n      Old: 5" in explained
+    off = project.pivot("status", "--quiet", env={"PIVOT_FINGERPRINT_PACKAGES": "off"})
+    assert off.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("fingerprint.package: off", "did you mean fingerprint.packages?"),
+        ("fingerprint.packages: often", "'often' is not one of off, major, minor, exact"),
+        ("[", "it is not YAML"),
+        ("- a", "it must hold keys and values"),
+    ],
+)
+def test_a_wrong_configuration(make: Callable[[str], Project], text: str, told: str) -> None:
+    project = make(LIBRARY)
+    project.write(".pivot/config.yaml", text)
+    done = project.pivot("status", code=2)
+
+    assert told in done.stderr
+    assert ".pivot/config.yaml" in done.stderr
+
+
+def test_the_edited_lines_and_the_way_to_them(make: Callable[[str], Project]) -> None:
+    project = make(
+        LIBRARY.replace('yaml.safe_load("x")', "outer()").replace(
+            "def run(", "def inner():\n    return 'x'\n\n\ndef outer():\n    return inner()\n\n\ndef run("
+        )
+    )
+    project.pivot("repro")
+    project.replace("pipeline.py", "return 'x'", "return 'y'")
+
+    assert project.pivot("status", "--diff").stdout.endswith(
+        "      File: pipeline.py:7\n"
+        "      Via: run -> outer -> inner\n"
+        "      Diff:\n"
+        "        --- last run\n"
+        "        +++ now\n"
+        "        @@ -1,2 +1,2 @@\n"
+        "         def inner():\n"
+        "        -    return 'x'\n"
+        "        +    return 'y'\n"
+    )
+    (change,) = project.json("status", "--json", "--explain")["stages"][0]["code_changes"]
+    assert change["via"] == ["func:pipeline:run", "func:pipeline:outer", "func:pipeline:inner"]
+    assert "-    return 'x'\n+    return 'y'\n" in change["diff"]
