@@ -9,7 +9,7 @@ from pivot_core.graph import Graph
 from pivot_engine.errors import TargetError
 from pivot_engine.targets import resolve, short_names
 
-ROOT = pathlib.Path("/work/project")
+ROOT = pathlib.Path("/data/project")
 
 GRAPH = Graph.build(
     [
@@ -49,7 +49,7 @@ def refusal(target: str, cwd: str = ".") -> TargetError:
         ("model.pkl", ".", "p.train"),
         ("model.pkl", "sub", "q.train"),
         ("../model.pkl", "sub", "p.train"),
-        ("/work/project/model.pkl", "sub", "p.train"),
+        ("/data/project/model.pkl", "sub", "p.train"),
         ("./train", ".", "q.report"),
         ("../train", "sub", "q.report"),
         ("same", ".", "p.same"),

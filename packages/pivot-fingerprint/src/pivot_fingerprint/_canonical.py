@@ -1,20 +1,14 @@
 """Syntax tree → canonical bytes and the names it rests on, in one walk; never positions, comments or spelling."""
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from xxhash import xxh3_128_digest
 
 from pivot_fingerprint._form import Form, Issue, Ref, Signature, scalar
-from pivot_fingerprint._scopes import (
-    COMPREHENSIONS,
-    Import,
-    Scope,
-    is_import_call,
-    literal_import,
-    parameters,
-)
+from pivot_fingerprint._names import Names
+from pivot_fingerprint._scopes import COMPREHENSIONS, Scope, is_import_call, literal_import, parameters
 
 # Contexts repeat what their place says; the others are positions, comments and `u""`.
 _DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
@@ -25,7 +19,6 @@ _DYNAMIC = {
 }
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
-_UNBOUND = frozenset({"__class__", "__debug__"})
 
 type Item = str | ast.AST | Scope | None  # text as it stands, a node to expand, a scope to come back to
 
@@ -62,8 +55,7 @@ class _Writer:
     def __init__(self) -> None:
         self.out: list[str] = []
         self.stack: list[Item] = []
-        self.scope: Scope | None = None  # None: the module itself, where every name is a global
-        self.refs: dict[tuple[str | Import, tuple[str, ...]], Ref] = {}
+        self.names = Names()
         self.issues: list[Issue] = []
         self.docs: list[str] = []
         self.reads: set[str] = set()
@@ -73,11 +65,10 @@ class _Writer:
     def form(self) -> Form:
         text = "".join(self.out).encode("utf-8", "surrogatepass")
         docs = "\0".join(self.docs).encode("utf-8", "surrogatepass")
-        refs = tuple(self.refs[key] for key in sorted(self.refs, key=lambda key: (str(key[0]), key[1])))
         return Form(
             xxh3_128_digest(text),
             xxh3_128_digest(docs),
-            refs,
+            self.names.refs(),
             tuple(self.issues),
             frozenset(self.reads),
             tuple(self.signatures),
@@ -131,46 +122,14 @@ class _Writer:
 
     def enter(self, scope: Scope, *items: object) -> None:
         """Expand items inside a new scope, then come back to this one."""
-        before = self.scope
-        self.scope = scope
-        self.stack.append(before)
+        self.stack.append(self.names.scope)
+        self.names.scope = scope
         self.push(*items)
 
     def leave(self, outer: Scope | None) -> None:
-        """Back to the outer scope; an import that no name uses is there for what it does."""
-        inner = self.scope
-        if inner is not None and not inner.is_class:
-            for name, targets in inner.names.items():
-                if name not in inner.used:
-                    for target in targets:
-                        self.note(Ref(target, (), 0, weak=True))
-        self.scope = outer
-
-    def note(self, ref: Ref) -> None:
-        key = (ref.root, ref.attrs)
-        known = self.refs.get(key)
-        if known is None or (known.weak and not ref.weak):
-            self.refs[key] = ref
-
-    def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
-        """Find out what a name means here, as the compiler would."""
-        scope, weak, current = self.scope, False, True
-        while scope is not None:
-            if name in scope.declared:
-                weak = True
-                break
-            targets = scope.names.get(name)
-            if targets is not None and (current or not scope.is_class):
-                scope.used.add(name)
-                for target in targets:
-                    self.note(Ref(target, attrs, line))
-                if not scope.is_class:
-                    return
-                weak = True  # in a class body a name may be the class's or the module's
-            current = False
-            scope = scope.parent
-        if name not in _UNBOUND:
-            self.note(Ref(name, attrs, line, weak))
+        if self.names.scope is not None:
+            self.names.close(self.names.scope)
+        self.names.scope = outer
 
     def read(self, attrs: tuple[str, ...]) -> None:
         """Note attributes that hold what else does not count."""
@@ -178,23 +137,11 @@ class _Writer:
             if name in _READING:
                 self.reads.add(_READING[name])
 
-    def is_local(self, name: str) -> bool:
-        return self.meanings(name) != [name]
-
-    def meanings(self, name: str) -> Sequence[str | Import]:
-        """The name itself where it is the module's; else the imports that bind it here, if any do."""
-        scope = self.scope
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.parent
-        return [name]
-
     # Nodes with rules of their own
 
     def name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
-            self.use(node.id, (), node.lineno)
+            self.names.use(node.id, (), node.lineno)
         self.out.append(f"(Name {node.id})")
 
     def attribute(self, node: ast.Attribute) -> None:
@@ -203,12 +150,12 @@ class _Writer:
         if isinstance(root, ast.Name):
             if root.id == "sys" and attrs[:1] == ("modules",):
                 self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
-            self.use(root.id, attrs, node.lineno)
+            self.names.use(root.id, attrs, node.lineno)
         else:
             target = literal_import(root)
             if target is not None:
                 self.assigned.add(id(root))
-                self.note(Ref(target, attrs, node.lineno))
+                self.names.note(Ref(target, attrs, node.lineno))
         self.out.append(f"(Attribute .{'.'.join(attrs)} ")
         if isinstance(root, ast.Name):
             self.out.append(f"(Name {root.id}))")
@@ -217,7 +164,7 @@ class _Writer:
 
     def call(self, node: ast.Call) -> None:
         func = node.func
-        if isinstance(func, ast.Name) and not self.is_local(func.id):
+        if isinstance(func, ast.Name) and not self.names.is_local(func.id):
             if func.id in _DYNAMIC:
                 self.issues.append(Issue(node.lineno, _DYNAMIC[func.id]))
             elif func.id in _BY_NAME and len(node.args) > 1 and self.by_name(node, func.id):
@@ -227,7 +174,7 @@ class _Writer:
             if target is None:
                 self.issues.append(Issue(node.lineno, "imports a module whose name is computed"))
             elif id(node) not in self.assigned:
-                self.note(Ref(target, (), node.lineno))
+                self.names.note(Ref(target, (), node.lineno))
         self.generic(node)
 
     def by_name(self, node: ast.Call, func: str) -> bool:
@@ -241,8 +188,8 @@ class _Writer:
         self.read((name.value,))
         if not isinstance(root, ast.Name):
             return False
-        self.use(root.id, (*attrs, name.value), node.lineno)
-        self.use(func, (), node.lineno)
+        self.names.use(root.id, (*attrs, name.value), node.lineno)
+        self.names.use(func, (), node.lineno)
         text = f"(by name {func} {'.'.join((root.id, *attrs))} {scalar(name.value)} "
         self.push(text, node.args[2:], node.keywords, ")")
         return True
@@ -253,7 +200,7 @@ class _Writer:
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
         args = node.args
         every = parameters(args)
-        scope = Scope(self.scope)
+        scope = Scope(self.names.scope)
         for arg in every:
             scope.bind(arg.arg)
         body: list[ast.stmt] | ast.expr
@@ -290,7 +237,7 @@ class _Writer:
         for node in nodes:
             root, attrs = _chain(node.func if isinstance(node, ast.Call) else node)
             if isinstance(root, ast.Name):
-                refs += [Ref(target, attrs, node.lineno) for target in self.meanings(root.id)]
+                refs += [Ref(target, attrs, node.lineno) for target in self.names.meanings(root.id)]
         return tuple(refs)
 
     def body(self, node: "_Body") -> None:
@@ -298,13 +245,13 @@ class _Writer:
 
     def assign(self, node: ast.Assign) -> None:
         """`m = importlib.import_module("x")` makes `m` an import: only what is taken from it counts."""
-        if self.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
+        if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
             self.assigned.add(id(node.value))
         self.generic(node)
 
     def class_(self, node: ast.ClassDef) -> None:
         self.docs.append(ast.get_docstring(node, clean=False) or "")
-        outer = Scope(self.scope)
+        outer = Scope(self.names.scope)
         for parameter in node.type_params:
             outer.bind(parameter.name)  # type: ignore[attr-defined]
         scope = Scope(outer, is_class=True)
@@ -330,7 +277,7 @@ class _Writer:
         self.push("(Assign targets=", [node.target], " value=", node.value, ")")
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
-        scope = Scope(self.scope)
+        scope = Scope(self.names.scope)
         rest: list[object] = []
         for number, each in enumerate(node.generators):
             scope.collect([each.target])
