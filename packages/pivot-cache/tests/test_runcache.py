@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,5 +157,5 @@ def test_the_memory_of_a_cache_is_its_runs_and_objects(runs: RunCache, tmp_path:
 
     assert memory.recorded(KEY) == RECORD
     assert memory.recorded("0" * 32) is None
-    assert memory.has(artifact.digest)
-    assert not memory.has("0" * 32)
+    assert memory.has(artifact)
+    assert not memory.has(attrs.evolve(artifact, digest="0" * 32))

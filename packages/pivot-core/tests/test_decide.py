@@ -42,8 +42,8 @@ class Remembered:
     def recorded(self, key: str) -> RunRecord | None:
         return self.records.get(key)
 
-    def has(self, digest: str) -> bool:
-        return digest in self.objects
+    def has(self, artifact: Artifact) -> bool:
+        return artifact.digest in self.objects
 
 
 class Unasked:
@@ -52,8 +52,8 @@ class Unasked:
     def recorded(self, key: str) -> RunRecord | None:
         raise AssertionError(key)
 
-    def has(self, digest: str) -> bool:
-        raise AssertionError(digest)
+    def has(self, artifact: Artifact) -> bool:
+        raise AssertionError(artifact)
 
 
 NOTHING = Remembered()
@@ -234,7 +234,7 @@ def test_restore_only_if_every_out_can_be_had(lock: StageLock | None, data: st.D
     def obtainable(run: RunRecord) -> bool:
         left = run.outs
         return left.keys() == now.outs.keys() and all(
-            now.outs[path] == artifact or memory.has(artifact.digest) for path, artifact in left.items()
+            now.outs[path] == artifact or memory.has(artifact) for path, artifact in left.items()
         )
 
     known = [memory.recorded(now.inputs.key())]

@@ -63,8 +63,8 @@ class FakeWorld:
     def recorded(self, key: str) -> RunRecord | None:
         return self.records.get(key)
 
-    def has(self, digest: str) -> bool:
-        return digest in self.objects
+    def has(self, artifact: Artifact) -> bool:
+        return artifact.digest in self.objects
 
     def write(self, **contents: str) -> None:
         """Put files on the disk; ``__`` in a name is a dot."""

@@ -99,22 +99,25 @@ def below(field: str, key: str) -> str:
     return f"{field}.{key}" if field else key
 
 
-_ARTIFACT = frozenset({"digest", "size", "executable"})
+_ARTIFACT = frozenset({"digest", "size", "executable", "tree"})
+_OPTIONAL = frozenset({"tree"})
 
 
 def artifact(value: object, field: str) -> Artifact:
     """An artifact."""
-    record = fields(value, field, _ARTIFACT)
+    record = fields(value, field, _ARTIFACT, _OPTIONAL)
     return Artifact(
         digest(record["digest"], below(field, "digest")),
         number(record["size"], below(field, "size")),
         boolean(record["executable"], below(field, "executable")),
+        boolean(record.get("tree", False), below(field, "tree")),
     )
 
 
 def encode(value: Artifact) -> Mapping[str, object]:
     """The plain form that `artifact` reads."""
-    return {"digest": value.digest, "size": value.size, "executable": value.executable}
+    plain: dict[str, object] = {"digest": value.digest, "size": value.size, "executable": value.executable}
+    return {**plain, "tree": True} if value.tree else plain
 
 
 _CODE = frozenset({"digest", "file", "line"})

@@ -14,7 +14,9 @@ Each fact has its own line, in an order that depends on nothing but the facts::
         "outs": {"clean.json": {"cache": true, "digest": "...", "executable": false, "size": 45}},
     }
 
-``file`` and ``line`` of a code entry are left out where they are not known. A dep's executable bit is not
+``file`` and ``line`` of a code entry are left out where they are not known. ``tree`` stands, as true, where an artifact
+is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``accepted``
+stands where somebody has accepted the outs instead of running the stage, and says why. A dep's executable bit is not
 kept: no result rests on it. Everything read is untrusted.
 """
 
@@ -32,10 +34,13 @@ from pivot_core.stage import OutSpec
 FORMAT = 1
 """The version of the layout above."""
 
-_TOP = frozenset({"format", "algorithm", "schema", "code", "observed", "libraries", "params", "deps", "outs"})
+_TOP = frozenset(
+    {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "deps", "outs"}
+)
+_TOP_OPTIONAL = frozenset({"accepted"})
 _LIBRARY = frozenset({"version", "names"})
-_DEP = frozenset({"digest", "size"})
-_OUT = frozenset({"cache", "digest", "executable", "size"})
+_DEP = frozenset({"digest", "size", "tree"})
+_DEP_OPTIONAL = frozenset({"tree"})
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
 _HINT = "`git checkout` the file, or delete it and run `pivot repro`"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
@@ -93,10 +98,11 @@ def dumps(lock: StageLock) -> str:
         "observed": {key: _artifacts.encode_code(entry) for key, entry in lock.inputs.observed.items()},
         "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
         "params": lock.inputs.params,
-        "deps": {path: {"digest": dep.digest, "size": dep.size} for path, dep in lock.inputs.deps.items()},
-        "outs": {path: {**_artifacts.encode(out), "cache": specs[path].cache} for path, out in lock.outs.items()},
+        "deps": {path: _encode_dep(dep) for path, dep in lock.inputs.deps.items()},
+        "outs": {path: {**_artifacts.encode(out), **_encode_spec(specs[path])} for path, out in lock.outs.items()},
     }
     lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
+    lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
     lines += [f'"{name}": {_section(entries)}' for name, entries in sections.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -133,24 +139,28 @@ def _lock(record: Mapping[str, object]) -> StageLock:
         number = _artifacts.number(record["format"], "format", least=1)
         if number != FORMAT:
             raise _NewerError("format", f"format {number} is newer than {FORMAT}, the newest that this Pivot reads")
-    top = _artifacts.fields(record, "", _TOP)
+    top = _artifacts.fields(record, "", _TOP, _TOP_OPTIONAL)
     algorithm = _artifacts.text(top["algorithm"], "algorithm")
     if algorithm != ALGORITHM:
         raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}, not of {algorithm!r}")
     outs = _artifacts.artifacts(top["outs"], "outs", _out)
+    accepted = _artifacts.text(top.get("accepted", ""), "accepted")
     inputs = Inputs(
         schema=_artifacts.number(top["schema"], "schema"),
         code=_artifacts.code_entries(top["code"], "code"),
         params=_artifacts.mapping(top["params"], "params"),
         deps=_artifacts.artifacts(top["deps"], "deps", _dep),
-        outs=tuple(OutSpec(path, cache=cache) for path, (_, cache) in sorted(outs.items())),
+        outs=tuple(
+            OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental)
+            for path, (artifact, cache, incremental) in sorted(outs.items())
+        ),
         observed=_artifacts.code_entries(top["observed"], "observed"),
     )
     libraries = {
         name: _library(item, below("libraries", name))
         for name, item in _artifacts.mapping(top["libraries"], "libraries").items()
     }
-    return StageLock(inputs, {path: artifact for path, (artifact, _) in outs.items()}, libraries)
+    return StageLock(inputs, {path: artifact for path, (artifact, _, _) in outs.items()}, libraries, accepted)
 
 
 def _library(value: object, field: str) -> LibraryUse:
@@ -165,17 +175,31 @@ def _library(value: object, field: str) -> LibraryUse:
 
 
 def _dep(value: object, field: str) -> Artifact:
-    record = _artifacts.fields(value, field, _DEP)
+    record = _artifacts.fields(value, field, _DEP, _DEP_OPTIONAL)
     return Artifact(
         _artifacts.digest(record["digest"], below(field, "digest")),
         _artifacts.number(record["size"], below(field, "size")),
+        tree=_artifacts.boolean(record.get("tree", False), below(field, "tree")),
     )
 
 
-def _out(value: object, field: str) -> tuple[Artifact, bool]:
-    record = _artifacts.fields(value, field, _OUT)
+def _encode_dep(dep: Artifact) -> dict[str, object]:
+    plain: dict[str, object] = {"digest": dep.digest, "size": dep.size}
+    return {**plain, "tree": True} if dep.tree else plain
+
+
+def _out(value: object, field: str) -> tuple[Artifact, bool, bool]:
+    record = _artifacts.mapping(value, field)
+    if "cache" not in record:
+        raise FieldError(below(field, "cache"), "is missing")
     cache = _artifacts.boolean(record.pop("cache"), below(field, "cache"))
-    return _artifacts.artifact(record, field), cache
+    incremental = _artifacts.boolean(record.pop("incremental", False), below(field, "incremental"))
+    return _artifacts.artifact(record, field), cache, incremental
+
+
+def _encode_spec(spec: OutSpec) -> dict[str, object]:
+    plain: dict[str, object] = {"cache": spec.cache}
+    return {**plain, "incremental": True} if spec.incremental else plain
 
 
 def _section(entries: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ import attrs
 
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
-from pivot_core.lock import RunRecord
+from pivot_core.lock import Artifact, RunRecord
 
 
 @attrs.frozen
@@ -22,6 +22,6 @@ class CacheMemory:
         """The newest run with this inputs key that still holds; None if there is none."""
         return next((record for record in self.runs.get(key) if self.holds(record)), None)
 
-    def has(self, digest: str) -> bool:
-        """Whether the object store holds the content with this digest."""
-        return self.store.has(digest)
+    def has(self, artifact: Artifact) -> bool:
+        """Whether the object store holds this content, all of it."""
+        return self.store.holds(artifact)

@@ -70,6 +70,10 @@ class ObjectStore:
         """
         return self._intact(digest, self.path_of(digest))
 
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether this content, all of it, is there and good."""
+        return self.has(artifact.digest)
+
     def put(self, source: Path) -> Artifact:
         """Store the bytes of a file; symlinks are followed, and an object that is there already is kept.
 

@@ -1,19 +1,20 @@
-"""What a stage's signature says about files: `Dep` and `Out`, to be used inside ``Annotated``."""
+"""What a stage's signature says about files: `Dep`, `Out` and its kinds, to be used inside ``Annotated``."""
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import attrs
 
 from pivot_core.errors import DefinitionError
-from pivot_core.loaders import PathOnly, Reader, Writer
+from pivot_core.loaders import JSON, PathOnly, Reader, Writer
 
 type PathLike = str | os.PathLike[str]
 
 
-def _path_text(value: PathLike) -> str:
+def _path_text(value: object) -> str:
     try:
-        text = os.fspath(value)
+        text = os.fspath(value)  # type: ignore[call-overload]
     except TypeError:
         raise DefinitionError(f"a path must be a text or a Path, not {type(value).__name__}") from None
     if not isinstance(text, str):
@@ -21,46 +22,122 @@ def _path_text(value: PathLike) -> str:
     return text
 
 
+def _path_or_paths(value: object) -> str | tuple[str, ...] | list[str]:
+    if isinstance(value, list):
+        return [_path_text(each) for each in value]
+    if isinstance(value, tuple):
+        return tuple(_path_text(each) for each in value)
+    return _path_text(value)
+
+
+class _Several:
+    """The paths of an annotation, however many it names."""
+
+    __slots__ = ()
+    path: str | tuple[str, ...] | list[str]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All paths, in order."""
+        return (self.path,) if isinstance(self.path, str) else tuple(self.path)
+
+    def like(self, values: Sequence[Any]) -> Any:
+        """One value per path in the shape of `path`: the value itself, a list or a tuple."""
+        if isinstance(self.path, str):
+            return values[0]
+        return list(values) if isinstance(self.path, list) else tuple(values)
+
+    def _check_paths(self) -> None:
+        if not self.path and not isinstance(self.path, str):
+            raise DefinitionError(f"{type(self).__name__} names no path")
+        twice = sorted({path for path in self.paths if self.paths.count(path) > 1})
+        if twice:
+            raise DefinitionError(f"{type(self).__name__} names {twice[0]!r} twice")
+
+
 @attrs.frozen
-class Dep:
-    """A file that a stage reads.
+class Dep(_Several):
+    """A file or directory that a stage reads.
 
     Attributes:
-        path: Relative to the directory of the stage's ``pipeline.py``.
+        path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths
+            makes the parameter's value a list or tuple, each item loaded from its path.
         loader: Turns the file into the parameter's value.
     """
 
-    path: str = attrs.field(converter=_path_text)
+    path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Reader[Any] = attrs.field(factory=PathOnly)
 
-    @loader.validator
-    def _check(self, _: object, loader: object) -> None:
-        if isinstance(loader, type) or not isinstance(loader, Reader):
+    def __attrs_post_init__(self) -> None:
+        self._check_paths()
+        if isinstance(self.loader, type) or not isinstance(self.loader, Reader):
             raise DefinitionError(
-                f"the loader of Dep({self.path!r}) has no method load(path): {_shown(loader)}",
-                hint=_call_hint(loader),
+                f"the loader of Dep({self.path!r}) has no method load(path): {_shown(self.loader)}",
+                hint=_call_hint(self.loader),
             )
 
 
 @attrs.frozen
-class Out:
+class Out(_Several):
     """A file that a stage writes.
 
     Attributes:
-        path: Relative to the directory of the stage's ``pipeline.py``.
+        path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths
+            takes as many values, each saved to its path.
         loader: Turns the returned value into the file.
+        cache: Whether its content is kept in the cache; else it is for git, and only hashed.
     """
 
-    path: str = attrs.field(converter=_path_text)
-    loader: Writer[Any] = attrs.field(factory=PathOnly)
+    directory: ClassVar[bool] = False
+    incremental: ClassVar[bool] = False
 
-    @loader.validator
-    def _check(self, _: object, loader: object) -> None:
-        if isinstance(loader, type) or not isinstance(loader, Writer):
+    path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
+    loader: Writer[Any] = attrs.field(factory=PathOnly)
+    cache: bool = attrs.field(default=True, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        self._check_paths()
+        if isinstance(self.loader, type) or not isinstance(self.loader, Writer):
             raise DefinitionError(
-                f"the loader of Out({self.path!r}) has no method save(value, path): {_shown(loader)}",
-                hint=_call_hint(loader),
+                f"the loader of {type(self).__name__}({self.path!r}) has no method save(value, path): "
+                f"{_shown(self.loader)}",
+                hint=_call_hint(self.loader),
             )
+        if self.incremental and not self.cache:
+            raise DefinitionError(
+                f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from what the cache keeps",
+                hint="leave cache=False out",
+            )
+
+
+@attrs.frozen
+class Metric(Out):
+    """A small file for git, such as scores: hashed, but not kept in the cache. Saved as JSON by default."""
+
+    loader: Writer[Any] = attrs.field(factory=JSON)
+    cache: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class DirectoryOut(Out):
+    """A directory that a stage writes, with everything in it.
+
+    With `PathOnly` the stage itself writes into the directory. With another loader the value is a
+    mapping from relative path to what is saved there, and nothing else is in the directory.
+    """
+
+    directory: ClassVar[bool] = True
+
+
+@attrs.frozen
+class IncrementalOut(Out):
+    """A file that a stage goes on writing: when it starts, what its last run left lies there as a copy.
+
+    A parameter may be annotated with it too, if its `loader` can also load: it gets the previous
+    value, or None on the first run.
+    """
+
+    incremental: ClassVar[bool] = True
 
 
 def _shown(loader: object) -> str:

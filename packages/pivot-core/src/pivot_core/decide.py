@@ -6,7 +6,7 @@ from typing import Protocol
 
 import attrs
 
-from pivot_core.lock import InputLine, Inputs, Observation, RunRecord, StageLock
+from pivot_core.lock import Artifact, InputLine, Inputs, Observation, RunRecord, StageLock
 from pivot_core.stage import Location
 
 
@@ -84,8 +84,8 @@ class Memory(Protocol):
         """A run with this inputs key, if one is remembered and all code that it observed is as it was."""
         ...
 
-    def has(self, digest: str) -> bool:
-        """Whether the content with this digest can be had without running anything."""
+    def has(self, artifact: Artifact) -> bool:
+        """Whether this content, all of it, can be had without running anything."""
         ...
 
 
@@ -131,7 +131,7 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
     declared = {out.path for out in now.inputs.outs}
     for run in candidates:
         if run.outs.keys() == declared and all(
-            now.outs.get(path) == artifact or memory.has(artifact.digest) for path, artifact in run.outs.items()
+            now.outs.get(path) == artifact or memory.has(artifact) for path, artifact in run.outs.items()
         ):
             return run
     return None

@@ -20,17 +20,19 @@ class CodeEntry:
 
 @attrs.frozen
 class Artifact:
-    """The content of a file.
+    """The content of a file or of a directory.
 
     Attributes:
-        digest: Of its bytes.
-        size: In bytes.
-        executable: Its owner may execute it.
+        digest: Of its bytes; of a directory, of the listing of all that is in it.
+        size: In bytes; of a directory, of all files in it together.
+        executable: Its owner may execute it; never true of a directory.
+        tree: It is a directory.
     """
 
     digest: str
     size: int
     executable: bool = False
+    tree: bool = False
 
 
 @attrs.frozen
@@ -93,7 +95,7 @@ class Inputs:
         for path, artifact in sorted(self.deps.items()):
             yield InputLine("dep", path, artifact.digest)
         for out in sorted(self.outs, key=lambda spec: spec.path):
-            yield InputLine("out", out.path, digest.canonical_json({"cache": out.cache}))
+            yield InputLine("out", out.path, digest.canonical_json(out.facts()))
 
     def key(self) -> str:
         """The inputs key: equal if and only if the schema and all lines are equal.
@@ -125,11 +127,13 @@ class StageLock:
         inputs: What it rested on.
         outs: What it left.
         libraries: By distribution, what its code named of libraries.
+        accepted: Why somebody accepted these outs instead of running the stage; empty where it ran.
     """
 
     inputs: Inputs
     outs: Mapping[ArtifactPath, Artifact]
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
+    accepted: str = ""
 
 
 @attrs.frozen

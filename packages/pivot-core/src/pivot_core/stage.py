@@ -35,10 +35,23 @@ class OutSpec:
     Attributes:
         path: Where it lies.
         cache: Whether its content is kept in the object store.
+        directory: Whether it is a directory.
+        incremental: Whether a run starts from what the last one left.
     """
 
     path: ArtifactPath
     cache: bool = True
+    directory: bool = False
+    incremental: bool = False
+
+    def facts(self) -> dict[str, bool]:
+        """Everything but the path; what is seldom true is left out where it is not."""
+        facts = {"cache": self.cache}
+        if self.directory:
+            facts["directory"] = True
+        if self.incremental:
+            facts["incremental"] = True
+        return facts
 
 
 @attrs.frozen
@@ -93,21 +106,30 @@ class Stage:
         Raises:
             StageError: A path leaves the project, or one path is declared as two outs.
         """
-        deps = {self._resolve(dep.path, f"Dep of parameter {name!r}", base, root) for name, dep in self.deps.items()}
-        outs: dict[ArtifactPath, str] = {}
+        deps = {
+            self._resolve(path, f"Dep of parameter {name!r}", base, root)
+            for name, dep in self.deps.items()
+            for path in dep.paths
+        }
+        outs: dict[ArtifactPath, OutSpec] = {}
+        labels: dict[ArtifactPath, str] = {}
         for key, out in self.outs.items():
             label = "the returned value" if self.single else repr(key)
-            path = self._resolve(out.path, f"Out of {label}", base, root)
-            if path in outs:
-                raise StageError(self.name, self.location, f"{outs[path]} and {label} are both written to {path!r}")
-            outs[path] = label
+            for declared in out.paths:
+                path = self._resolve(declared, f"{type(out).__name__} of {label}", base, root)
+                if path in outs:
+                    raise StageError(
+                        self.name, self.location, f"{labels[path]} and {label} are both written to {str(path)!r}"
+                    )
+                labels[path] = label
+                outs[path] = OutSpec(path, cache=out.cache, directory=out.directory, incremental=out.incremental)
         return StageSpec(
             name=self.name,
             pipeline=pipeline,
             base=base,
             location=self.location.below(root),
             deps=tuple(sorted(deps)),
-            outs=tuple(OutSpec(path) for path in sorted(outs)),
+            outs=tuple(spec for _, spec in sorted(outs.items())),
         )
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from pivot_core.annotations import Dep, Out
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
@@ -166,14 +167,13 @@ class Host:
         return f"{places[-1]}: {error}" if places else str(error)
 
     def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:
-        def resolved(declared: str) -> str:
-            return str(ArtifactPath.resolve(declared, base=base, root=str(root)))
+        def resolved(declared: Dep | Out) -> str | list[str]:
+            paths = [str(ArtifactPath.resolve(path, base=base, root=str(root))) for path in declared.paths]
+            return paths[0] if isinstance(declared.path, str) else paths
 
         # Which file goes to which parameter is as much a part of the stage as how it is loaded.
-        values: dict[str, object] = {
-            f"loader:{name}": (resolved(dep.path), dep.loader) for name, dep in stage.deps.items()
-        }
-        values |= {f"writer:{key}": (resolved(out.path), out.loader) for key, out in stage.outs.items()}
+        values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
+        values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
         return self._fingerprinter.fingerprint(stage.func, values)
 
     def _run(self, number: int, address: str, log: str) -> None:

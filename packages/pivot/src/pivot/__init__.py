@@ -1,8 +1,8 @@
 """Change your code; Pivot knows what to run."""
 
 from pivot import loaders
-from pivot_core.annotations import Dep, Out
+from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
 from pivot_core.errors import PivotError
 from pivot_core.pipeline import Pipeline
 
-__all__ = ["Dep", "Out", "Pipeline", "PivotError", "loaders"]
+__all__ = ["Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "Pipeline", "PivotError", "loaders"]

@@ -1,0 +1,79 @@
+"""What can be said of a file, and what is refused where it is said."""
+
+import pathlib
+from typing import Annotated, Any, TypedDict
+
+import pytest
+
+from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
+from pivot_core.errors import DefinitionError
+from pivot_core.loaders import JSON, Text
+from pivot_core.pipeline import Pipeline
+from pivot_core.stage import OutSpec
+
+ANY: Any = Text  # the class, where an instance belongs
+
+
+@pytest.mark.parametrize(
+    ("declared", "paths", "value"),
+    [
+        (Dep("a"), ("a",), 1),
+        (Dep(pathlib.Path("a/b")), ("a/b",), 1),
+        (Dep(["a", pathlib.Path("b")]), ("a", "b"), [1, 2]),
+        (Dep(("a", "b")), ("a", "b"), (1, 2)),
+        (Out(["a"], Text()), ("a",), [1]),
+        (DirectoryOut("a"), ("a",), 1),
+    ],
+)
+def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value: object) -> None:
+    assert declared.paths == paths
+    assert declared.like([1, 2][: len(paths)]) == value
+    assert type(declared.like([1, 2][: len(paths)])) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("declare", "told"),
+    [
+        (lambda: Dep([]), "Dep names no path"),
+        (lambda: Out(()), "Out names no path"),
+        (lambda: Out(["a", "b", "a"]), "Out names 'a' twice"),
+        (lambda: Dep(["a", 1]), "a path must be a text or a Path, not int"),
+        (lambda: DirectoryOut(b"a"), "not bytes"),
+        (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
+        (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from what the cache keeps"),
+    ],
+)
+def test_what_is_refused(declare: Any, told: str) -> None:
+    with pytest.raises(DefinitionError, match=told):
+        declare()
+
+
+class Outs(TypedDict):
+    plain: Annotated[str, Out("a", Text())]
+    git: Annotated[str, Out("b", Text(), cache=False)]
+    metric: Annotated[dict[str, float], Metric("c.json")]
+    directory: Annotated[None, DirectoryOut("d")]
+    log: Annotated[str, IncrementalOut("e", Text())]
+    several: Annotated[list[str], Out(["g", "f"], Text())]
+
+
+def stage() -> Outs:
+    raise NotImplementedError
+
+
+def test_the_kinds_of_outs_as_plain_data() -> None:
+    pipeline = Pipeline("p")
+    pipeline.register(stage)
+    (spec,) = pipeline.specs(base="sub", root="/project")
+
+    assert [(out.path.removeprefix("sub/"), out.facts()) for out in spec.outs] == [
+        ("a", {"cache": True}),
+        ("b", {"cache": False}),
+        ("c.json", {"cache": False}),
+        ("d", {"cache": True, "directory": True}),
+        ("e", {"cache": True, "incremental": True}),
+        ("f", {"cache": True}),
+        ("g", {"cache": True}),
+    ]
+    assert spec.outs[0] == OutSpec(spec.outs[0].path)
+    assert isinstance(Metric("m").loader, JSON)
