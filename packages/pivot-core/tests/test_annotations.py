@@ -12,6 +12,8 @@ from pivot_core.pipeline import Pipeline
 from pivot_core.stage import OutSpec
 
 ANY: Any = Text  # the class, where an instance belongs
+NUMBER: Any = 1
+BYTES: Any = b"a"
 
 
 @pytest.mark.parametrize(
@@ -37,8 +39,8 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Dep([]), "Dep names no path"),
         (lambda: Out(()), "Out names no path"),
         (lambda: Out(["a", "b", "a"]), "Out names 'a' twice"),
-        (lambda: Dep(["a", 1]), "a path must be a text or a Path, not int"),
-        (lambda: DirectoryOut(b"a"), "not bytes"),
+        (lambda: Dep(["a", NUMBER]), "a path must be a text or a Path, not int"),
+        (lambda: DirectoryOut(BYTES), "not bytes"),
         (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
         (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from what the cache keeps"),
     ],

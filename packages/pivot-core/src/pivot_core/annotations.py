@@ -12,9 +12,9 @@ from pivot_core.loaders import JSON, PathOnly, Reader, Writer
 type PathLike = str | os.PathLike[str]
 
 
-def _path_text(value: object) -> str:
+def _path_text(value: PathLike) -> str:
     try:
-        text = os.fspath(value)  # type: ignore[call-overload]
+        text = os.fspath(value)
     except TypeError:
         raise DefinitionError(f"a path must be a text or a Path, not {type(value).__name__}") from None
     if not isinstance(text, str):
@@ -22,12 +22,12 @@ def _path_text(value: object) -> str:
     return text
 
 
-def _path_or_paths(value: object) -> str | tuple[str, ...] | list[str]:
+def _path_or_paths(value: PathLike | Sequence[PathLike]) -> str | tuple[str, ...] | list[str]:
     if isinstance(value, list):
         return [_path_text(each) for each in value]
     if isinstance(value, tuple):
         return tuple(_path_text(each) for each in value)
-    return _path_text(value)
+    return _path_text(value)  # type: ignore[arg-type]  # another sequence is refused there
 
 
 class _Several:
