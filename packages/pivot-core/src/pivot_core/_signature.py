@@ -5,9 +5,9 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from pivot_core.annotations import Dep, Out
+from pivot_core.annotations import Dep, IncrementalOut, Out
 from pivot_core.errors import PivotError
 from pivot_core.stage import Location, StageError
 
@@ -22,8 +22,24 @@ def location_of(func: Callable[..., Any]) -> Location:
     return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("<unknown>", 0)
 
 
-def read(name: str, func: Callable[..., Any]) -> tuple[dict[str, Dep], dict[str, Out], bool]:
-    """The deps by parameter, the outs by key, and whether the return value is the only out's value.
+class Signature(NamedTuple):
+    """What a signature declares.
+
+    Attributes:
+        deps: By parameter.
+        previous: By parameter, the outs whose previous value is taken.
+        outs: By the key of the returned mapping.
+        single: The returned value itself is the value of the only out, whose key is ``return``.
+    """
+
+    deps: dict[str, Dep]
+    previous: dict[str, IncrementalOut]
+    outs: dict[str, Out]
+    single: bool
+
+
+def read(name: str, func: Callable[..., Any]) -> Signature:
+    """What the signature of a stage declares.
 
     Raises:
         StageError: The signature leaves something open.
@@ -40,7 +56,7 @@ class _Reader:
     def error(self, problem: str, hint: str | None = None) -> StageError:
         return StageError(self.name, self.location, problem, hint=hint)
 
-    def read(self) -> tuple[dict[str, Dep], dict[str, Out], bool]:
+    def read(self) -> Signature:
         called = _called(self.func)
         if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
             raise self.error("a stage cannot be an async function", "call asyncio.run(...) inside a plain function")
@@ -49,7 +65,8 @@ class _Reader:
         try:
             hints = typing.get_type_hints(_innermost(self.func), include_extras=True)
             outs, single = self._outs(hints)
-            return self._deps(hints), outs, single
+            deps, previous = self._parameters(hints, outs)
+            return Signature(deps, previous, outs, single)
         except StageError:
             raise
         except PivotError as error:
@@ -62,8 +79,11 @@ class _Reader:
         except Exception as error:  # whatever evaluating the user's hints and aliases raises
             raise self.error(f"its type hints cannot be read: {type(error).__name__}: {error}") from error
 
-    def _deps(self, hints: Mapping[str, Any]) -> dict[str, Dep]:
+    def _parameters(
+        self, hints: Mapping[str, Any], outs: Mapping[str, Out]
+    ) -> tuple[dict[str, Dep], dict[str, IncrementalOut]]:
         deps: dict[str, Dep] = {}
+        previous: dict[str, IncrementalOut] = {}
         for parameter in inspect.signature(self.func).parameters.values():
             declared = _declared(hints.get(parameter.name))
             if len(declared) > 1:
@@ -83,15 +103,34 @@ class _Reader:
                         f'declare it: {parameter.name}: Annotated[..., pivot.Dep("path", loader)]',
                     )
                 continue
-            (dep,) = declared
-            if not isinstance(dep, Dep):
-                raise self.error(
-                    f"parameter {parameter.name!r} is annotated with an Out; parameters are read, so they take a Dep"
-                )
+            (item,) = declared
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-                raise self.error(f"parameter {parameter.name!r} has a Dep but cannot be given by name")
-            deps[parameter.name] = dep
-        return deps
+                raise self.error(
+                    f"parameter {parameter.name!r} has a {type(item).__name__} but cannot be given by name"
+                )
+            if isinstance(item, Dep):
+                deps[parameter.name] = item
+            elif isinstance(item, IncrementalOut):
+                previous[parameter.name] = self._previous(parameter.name, item, outs)
+            else:
+                raise self.error(
+                    f"parameter {parameter.name!r} is annotated with an {type(item).__name__}; "
+                    "parameters are read, so they take a Dep"
+                )
+        return deps, previous
+
+    def _previous(self, name: str, item: IncrementalOut, outs: Mapping[str, Out]) -> IncrementalOut:
+        """A parameter that takes what the last run left at an out."""
+        written = {path for out in outs.values() if out.incremental for path in out.paths}
+        foreign = [path for path in item.paths if path not in written]
+        if foreign:
+            raise self.error(
+                f"parameter {name!r} takes the previous {foreign[0]!r}, which the stage does not write",
+                f"declare the same IncrementalOut({foreign[0]!r}, ...) in its return type",
+            )
+        if not hasattr(item.loader, "load"):
+            raise self.error(f"parameter {name!r}: the loader of {item.path!r} cannot load")
+        return item
 
     def _outs(self, hints: Mapping[str, Any]) -> tuple[dict[str, Out], bool]:
         if "return" not in hints:

@@ -125,7 +125,9 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
     candidates = []
     if lock is not None and not _input_changes(lock.inputs, now):
         candidates.append(RunRecord(key, lock.outs, lock.inputs.observed))
-    recorded = memory.recorded(key)
+    # A stage that goes on from its last out has no result that its inputs alone decide.
+    incremental = any(out.incremental for out in now.inputs.outs)
+    recorded = None if incremental else memory.recorded(key)
     if recorded is not None:
         candidates.append(recorded)
     declared = {out.path for out in now.inputs.outs}

@@ -78,14 +78,15 @@ class Pipeline:
                 f"pipeline {self.name!r} already has a stage of that name, from {known.location}",
                 hint="give one of them another name: pipeline.register(func, name=...)",
             )
-        deps, outs, single = _signature.read(stage_name, func)
+        declared = _signature.read(stage_name, func)
         self._stages[stage_name] = Stage(
             name=stage_name,
             func=func,
             location=location,
-            deps=MappingProxyType(deps),
-            outs=MappingProxyType(outs),
-            single=single,
+            deps=MappingProxyType(declared.deps),
+            outs=MappingProxyType(declared.outs),
+            single=declared.single,
+            previous=MappingProxyType(declared.previous),
         )
         return func
 

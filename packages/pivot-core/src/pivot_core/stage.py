@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from pivot_core.annotations import Dep, Out
+from pivot_core.annotations import Dep, IncrementalOut, Out
 from pivot_core.errors import DefinitionError, PathError
 from pivot_core.paths import ArtifactPath
 
@@ -91,6 +91,7 @@ class Stage:
         deps: By parameter.
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
         single: The return value itself is the value of the only out.
+        previous: By parameter, the outs of which it takes the previous value.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Stage:
     deps: Mapping[str, Dep]
     outs: Mapping[str, Out]
     single: bool = False
+    previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
 
     def spec(self, pipeline: str, *, base: str, root: str) -> StageSpec:
         """This stage as plain data, its paths resolved against ``base``.

@@ -6,65 +6,22 @@ import fcntl
 import gc
 import io
 import os
-import pathlib
 import signal
 import stat
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import attrs
 
-from pivot_core.annotations import Out
 from pivot_core.errors import PivotError
-from pivot_core.pipeline import plain_call
 from pivot_core.stage import Stage, StageError
 from pivot_engine import _death, _wire
+from pivot_engine.calling import execute
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
-
-
-def execute(stage: Stage) -> None:
-    """Run a stage in the current process, whose working directory is the stage's."""
-    directory = os.getcwd()
-    values = {}
-    for name, dep in stage.deps.items():
-        loaded = []
-        for path in dep.paths:
-            with _noted(path, f"while loading {path!r} for parameter {name!r}"):
-                loaded.append(dep.loader.load(pathlib.Path(path)))
-        values[name] = dep.like(loaded)
-    results = plain_call(stage, values)
-    os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
-    for key, out in stage.outs.items():
-        for path, value in _paired(stage, key, out, results[key]):
-            with _noted(path, f"while saving {path!r}"):
-                out.loader.save(value, pathlib.Path(path))
-
-
-def _paired(stage: Stage, key: str, out: Out, value: Any) -> list[tuple[str, Any]]:
-    """Each path of an out with the value that belongs there."""
-    if isinstance(out.path, str):
-        return [(out.path, value)]
-    if not isinstance(value, list | tuple) or len(value) != len(out.paths):
-        got = f"{len(value)} of them" if isinstance(value, list | tuple) else type(value).__name__
-        raise StageError(
-            stage.name, stage.location, f"{key!r} takes one value for each of {len(out.paths)} paths: {got}"
-        )
-    return list(zip(out.paths, value, strict=True))
-
-
-@contextlib.contextmanager
-def _noted(path: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, PivotError) or repr(path) not in str(error):
-            error.add_note(what)
-        raise
 
 
 def failure(error: BaseException) -> dict[str, Any]:

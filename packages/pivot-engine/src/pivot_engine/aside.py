@@ -22,6 +22,10 @@ class Aside:
         self._directory = directory
         self._root = root
 
+    def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
+        """Where an out waits, if it has been taken."""
+        return self._directory / address / path
+
     def take(self, address: str, paths: Iterable[ArtifactPath]) -> None:
         """Make the places of a stage's outs free, each in a directory that exists.
 
@@ -33,7 +37,7 @@ class Aside:
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(file):
-                    waiting = self._directory / address / path
+                    waiting = self.waiting(address, path)
                     waiting.parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(file, waiting)
             except OSError as error:
@@ -44,7 +48,7 @@ class Aside:
         """Undo `take`, over whatever the stage has left; returns what could not be put back."""
         lost = []
         for path in paths:
-            waiting, file = self._directory / address / path, self._root / path
+            waiting, file = self.waiting(address, path), self._root / path
             try:
                 _remove(file)
                 if os.path.lexists(waiting):

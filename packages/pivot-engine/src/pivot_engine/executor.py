@@ -14,6 +14,7 @@ import attrs
 from pivot_core.lock import CodeEntry
 from pivot_core.stage import Location, Stage
 from pivot_engine import _worker
+from pivot_engine.calling import execute
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 
@@ -162,7 +163,7 @@ class InlineExecutor:
         failure = None
         os.chdir(directory)
         try:
-            _worker.execute(stage)
+            execute(stage)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
             failure = Failure(**_worker.failure(error))
         finally:

@@ -174,6 +174,7 @@ class Host:
         # Which file goes to which parameter is as much a part of the stage as how it is loaded.
         values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
+        values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
         return self._fingerprinter.fingerprint(stage.func, values)
 
     def _run(self, number: int, address: str, log: str) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import attrs
 
@@ -11,16 +11,16 @@ from pivot_cache import checkout, lockfiles
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
+from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
 from pivot_engine import events
-from pivot_engine.aside import Aside
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
 from pivot_engine.observe import observe
+from pivot_engine.outs import Outs
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
@@ -124,7 +124,7 @@ class Run:
         self._options = options
         self._report = report
         self._plan = Plan({address: graph.upstream[address] for address in graph.stages})
-        self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
+        self._outs = Outs(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
 
@@ -132,7 +132,7 @@ class Run:
         """Go on until every stage is done, failed or skipped."""
         began = time.monotonic()
         self._report(events.RunStarted(short_names(self._session.graph), tuple(self._graph.stages)))
-        self._aside.sweep()
+        self._outs.sweep()
         try:
             self._loop()
         except BaseException as error:
@@ -213,10 +213,11 @@ class Run:
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
-        self._keep_unknown(observation.outs)
+        lock = self._session.lock(address)
+        self._outs.keep(observation.outs, lock)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
-        self._aside.take(address, observation.outs)
+        self._outs.set_aside(self._graph.stages[address], lock)
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: Finished) -> None:
@@ -226,32 +227,31 @@ class Run:
             self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
             return
         observation, decision = self._running[address]
-        absent = [path for path in observation.outs if not self._layout.artifact(path).exists()]
+        spec = self._graph.stages[address]
+        absent = self._outs.absent(spec)
         if absent:
             self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
             return
         try:
             moved = self._moved(address, observation)
-            outs = {} if moved else {path: self._store(path) for path in observation.outs}
+            outs = {} if moved else self._outs.take_in(spec)
         except ArtifactError as error:
             self._fail(finished, str(error), hint=error.hint)
             return
         del self._running[address]
-        self._aside.drop(address)
+        self._outs.release(address)
         if moved:
             self._outcome.torn.add(address)
             self._report(events.StageTorn(address, finished.seconds, moved))
             self._failed(address)
             return
         record = RunRecord(observation.inputs.key(), outs, finished.observed)
-        self._session.runs.put(record)
+        if not any(out.incremental for out in spec.outs):
+            self._session.runs.put(record)
         self._commit(address, observation, record)
         self._outcome.ran.add(address)
         self._report(events.StageRan(address, decision, finished.seconds, finished.incomplete))
         self._plan.done(address)
-
-    def _store(self, path: ArtifactPath) -> Artifact:
-        return self._session.files.storing(self._layout.artifact(path), self._session.store.put)
 
     def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
         """What the stage rests on that is no longer as it was when the stage started."""
@@ -260,7 +260,7 @@ class Run:
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         plan = checkout.compare(record.outs, observation.outs)
-        self._keep_unknown({path: observation.outs[path] for path in plan.replace})
+        self._outs.keep({path: observation.outs[path] for path in plan.replace}, self._session.lock(address))
         checkout.apply(plan, self._session.store, self._layout)
         self._commit(address, observation, record)
 
@@ -269,15 +269,6 @@ class Run:
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lockfiles.write(self._layout.lock_file(address), lock)
         self._session.forms.remember(self._session.stages[address], self._session.project.root)
-
-    def _keep_unknown(self, outs: Mapping[ArtifactPath, Artifact | None]) -> None:
-        """Before files are overwritten: what no run had put into the cache is the user's, and goes there."""
-        store = self._session.store
-        for path, artifact in outs.items():
-            if artifact is not None and not store.has(artifact.digest):
-                kept = self._store(path)
-                shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
-                self._report(events.FileKept(path, str(shown)))
 
     def _fail(self, finished: Finished, summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address
@@ -310,8 +301,7 @@ class Run:
             self._outcome.unstarted.update(self._plan.stop())
 
     def _put_back(self, address: str) -> list[ArtifactPath]:
-        """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
-        return self._aside.give_back(address, self._running[address][0].outs)
+        return self._outs.put_back(self._graph.stages[address])
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.logs_dir / f"{address}.log"

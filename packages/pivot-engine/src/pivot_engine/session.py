@@ -58,6 +58,14 @@ class Session:
         """The content of the file at ``path`` now, or None."""
         return self.files.artifact(self.project.layout.artifact(path))
 
+    def ingest(self, path: ArtifactPath) -> Artifact:
+        """Store what lies at ``path``, and remember what it is.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        return self.files.storing(self.project.layout.artifact(path), self.store.put)
+
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
         lock = lockfiles.read(self.project.layout.lock_file(address))
