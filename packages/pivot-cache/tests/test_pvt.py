@@ -1,0 +1,76 @@
+"""Files that stand for data: one text for each artifact, and nothing else is believed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cache import pvt
+from pivot_cache.errors import CacheError, LockFileError
+from pivot_core.lock import Artifact
+
+ARTIFACT = Artifact("0123456789abcdef" * 2, 12, executable=True)
+
+artifacts = st.builds(
+    Artifact,
+    digest=st.text("0123456789abcdef", min_size=32, max_size=32),
+    size=st.integers(min_value=0, max_value=1 << 60),
+    executable=st.booleans(),
+    tree=st.booleans(),
+)
+
+
+@given(artifacts)
+def test_there_and_back(artifact: Artifact) -> None:
+    text = pvt.dumps(artifact)
+
+    assert pvt.loads(text, "x.pvt") == artifact
+    assert json.loads(text)["digest"] == artifact.digest
+    assert all(line.count('"') >= 2 for line in text.decode().splitlines()[1:-1])
+
+
+def test_a_file_is_written_only_if_it_says_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "x.pvt"
+
+    assert pvt.write(file, ARTIFACT)
+    before = file.stat().st_mtime_ns, file.stat().st_ino
+    assert not pvt.write(file, ARTIFACT)
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+    assert pvt.read(file) == ARTIFACT
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 2}, "format 2 is newer than 1 @ x.pvt: format"),
+        ({"format": "1"}, "must be a whole number, not a text @ x.pvt: format"),
+        ({"format": None}, "is missing @ x.pvt: format"),
+        ({"algorithm": "md5"}, "this Pivot reads digests of xxh3-128 @ x.pvt: algorithm"),
+        ({"algorithm": None}, "is missing @ x.pvt: algorithm"),
+        ({"digest": "../../etc/passwd"}, "is not a digest (32 lowercase hex digits) @ x.pvt: digest"),
+        ({"size": -1}, "must be at least 0, not -1 @ x.pvt: size"),
+        ({"executable": 1}, "must be true or false, not a number @ x.pvt: executable"),
+        ({"path": "x"}, "is not a known field @ x.pvt: path"),
+    ],
+)
+def test_what_is_not_believed(change: dict[str, Any], told: str) -> None:
+    plain = {**json.loads(pvt.dumps(ARTIFACT)), **change}
+    text = json.dumps({key: value for key, value in plain.items() if value is not None})
+
+    with pytest.raises(LockFileError) as caught:
+        pvt.loads(text.encode(), "x.pvt")
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"\xff", b"{", b'{"size": 1, "size": 2}', b"[" * 100_000])
+def test_garbage_is_an_error_of_ours(text: bytes) -> None:
+    with pytest.raises(LockFileError, match=r"@ x\.pvt"):
+        pvt.loads(text, "x.pvt")
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match=r"cannot read .*x\.pvt"):
+        pvt.read(tmp_path / "x.pvt")
