@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from pivot_cache import ArtifactError, ObjectStore, StatCache, statcache
+from pivot_cache import ArtifactError, ObjectStore, StatCache, scan
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -115,7 +115,7 @@ def test_a_file_is_remembered_only_a_step_after_its_last_change(
 def test_whole_seconds_need_a_longer_wait(age_ns: int, settled: bool) -> None:
     status = os.stat_result([0] * 10, {"st_ctime_ns": 5_000_000_000})
 
-    assert (statcache._settles_at(status) <= 5_000_000_000 + age_ns) == settled
+    assert (scan.settles_at(status) <= 5_000_000_000 + age_ns) == settled
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
@@ -189,7 +189,6 @@ def loop(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (Path.mkdir, "is a directory; directories as artifacts are not supported yet"),
         (os.mkfifo, "is a named pipe, not a file"),
         (loop, "cannot be read: Too many levels of symbolic links"),
     ],
@@ -319,7 +318,7 @@ def test_a_newer_database_is_left_alone(database: Path, path: Path) -> None:
 def test_a_locked_database_is_bypassed(database: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         cache.artifact(path)
-    monkeypatch.setattr("pivot_cache.statcache._BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("pivot_cache._rows._BUSY_SECONDS", 0.0)
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     try:

@@ -4,19 +4,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pivot_cache import atomic, checkout, lockfiles
-    from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, LockFileError, MissingObjectError
+    from pivot_cache import atomic, checkout, ingest, lockfiles
+    from pivot_cache.errors import (
+        ArtifactError,
+        CacheError,
+        CorruptObjectError,
+        LockFileError,
+        MissingObjectError,
+        TreeError,
+    )
     from pivot_cache.hashing import Hashed, hash_file
     from pivot_cache.layout import Layout
     from pivot_cache.memory import CacheMemory
     from pivot_cache.runcache import RunCache
     from pivot_cache.statcache import StatCache
-    from pivot_cache.store import ObjectStore
+    from pivot_cache.store import CheckoutMode, ObjectStore
+    from pivot_cache.tree import Tree
 
 __all__ = [
     "ArtifactError",
     "CacheError",
     "CacheMemory",
+    "CheckoutMode",
     "CorruptObjectError",
     "Hashed",
     "Layout",
@@ -25,9 +34,12 @@ __all__ = [
     "ObjectStore",
     "RunCache",
     "StatCache",
+    "Tree",
+    "TreeError",
     "atomic",
     "checkout",
     "hash_file",
+    "ingest",
     "lockfiles",
 ]
 
@@ -35,6 +47,7 @@ _MODULES = {
     "ArtifactError": "errors",
     "CacheError": "errors",
     "CacheMemory": "memory",
+    "CheckoutMode": "store",
     "CorruptObjectError": "errors",
     "Hashed": "hashing",
     "Layout": "layout",
@@ -43,6 +56,8 @@ _MODULES = {
     "ObjectStore": "store",
     "RunCache": "runcache",
     "StatCache": "statcache",
+    "Tree": "tree",
+    "TreeError": "errors",
     "hash_file": "hashing",
 }
 

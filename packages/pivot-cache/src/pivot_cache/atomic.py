@@ -1,23 +1,30 @@
-"""Files that appear whole or not at all: written under a temporary name beside the target, then renamed.
+"""Files that appear whole or not at all: written under a temporary name, then renamed.
 
 Nothing here is flushed to the disk (no fsync): a rename is seen by every process at once and survives any kill.
 After a power cut the newest files may be missing, empty or short. Readers must notice that: objects are
 verified before use (`pivot_cache.store`), an empty lock file means "no run" (`pivot_cache.lockfiles`),
 a damaged run record is none. The README says what was measured.
+
+What a killed process left under a temporary name is removed by the next process that writes to the same directory.
+The kernel knows whether the owner lives: it holds a lock (flock) on what it has open. Where the file system has
+no such locks, leftovers stay.
 """
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pivot_cache import _syscalls
 from pivot_cache.errors import reporting
 
 PREFIX = ".pivot-"
 SUFFIX = ".tmp"
 """How temporary names begin and end: short, whatever the target's name, and no ``*.lock``."""
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_swept: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -27,25 +34,96 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
     The descriptor is closed at the end, and the file removed unless it was renamed. Its mode is
     ``mode`` less the umask.
     """
-    path = directory / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
-    try:
-        descriptor = os.open(path, _FLAGS, mode)
-    except FileNotFoundError:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, _FLAGS, mode)
+    _sweep_once(directory)
+    while True:
+        path = _name(directory)
+        try:
+            descriptor = _syscalls.create(path, mode)
+        except FileNotFoundError:
+            make_directory(directory)
+            descriptor = _syscalls.create(path, mode)
+        if _own(descriptor, path):
+            break
+        os.close(descriptor)
     try:
         yield descriptor, path
     finally:
-        os.close(descriptor)
         with contextlib.suppress(OSError):
-            path.unlink()
+            _syscalls.unlink(path)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def staging(directory: Path) -> Iterator[Path]:
+    """A new empty directory in ``directory``, which is made if need be; removed at the end with all that is in it."""
+    _sweep_once(directory)
+    while True:
+        path = _name(directory)
+        try:
+            _syscalls.mkdir(path)
+        except FileNotFoundError:
+            make_directory(directory)
+            _syscalls.mkdir(path)
+        try:
+            descriptor = os.open(path, _LOOK)
+        except FileNotFoundError:
+            continue
+        if _own(descriptor, path):
+            break
+        os.close(descriptor)
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            remove_tree(path)
+        os.close(descriptor)
+
+
+def sweep(directory: Path) -> int:
+    """Remove what dead processes left under temporary names in ``directory``; what the living use stays.
+
+    Returns:
+        How many names were removed.
+    """
+    removed = 0
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
+                with contextlib.suppress(OSError):
+                    _remove_dead(entry.path)
+                    removed += 1
+    return removed
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory and its parents; one that is there already is fine."""
+    try:
+        _syscalls.mkdir(directory)
+    except FileNotFoundError:
+        make_directory(directory.parent)
+        make_directory(directory)
+    except FileExistsError:
+        if not directory.is_dir():
+            raise NotADirectoryError(20, "Not a directory", str(directory)) from None
+
+
+def remove_tree(path: str | Path) -> None:
+    """Remove a directory with all that is in it; symlinks are removed, never followed."""
+    with os.scandir(path) as entries:
+        found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, directory in found:
+        if directory:
+            remove_tree(name)
+        else:
+            _syscalls.unlink(name)
+    _syscalls.rmdir(path)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of ``data``; one call of the system may write less."""
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[_syscalls.write(descriptor, view) :]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -58,4 +136,38 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with reporting("write", path), temporary(path.parent) as (descriptor, temp):
         write_all(descriptor, data)
-        temp.replace(path)
+        _syscalls.rename(temp, path)
+
+
+def _name(directory: Path) -> Path:
+    return directory / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+
+
+def _own(descriptor: int, path: Path) -> bool:
+    """Lock what was just made; False if a sweeping process saw it in the moment before, and removed it."""
+    with contextlib.suppress(OSError):  # no locks here: then nobody can sweep either
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_dead(path: str) -> None:
+    """Remove what has no living owner; `BlockingIOError` if it has one."""
+    descriptor = os.open(path, _LOOK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.isdir(path):
+            remove_tree(path)
+        else:
+            _syscalls.unlink(path)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep_once(directory: Path) -> None:
+    name = str(directory)
+    if name not in _swept:
+        _swept.add(name)
+        sweep(directory)

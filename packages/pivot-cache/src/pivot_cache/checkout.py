@@ -1,12 +1,13 @@
 """From the artifacts that lie in the workspace to those that should: compare, then apply."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from pivot_cache.errors import MissingObjectError
 from pivot_cache.layout import Layout
-from pivot_cache.store import ObjectStore
+from pivot_cache.statcache import StatCache
+from pivot_cache.store import CheckoutMode, ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 
@@ -40,17 +41,44 @@ def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath
     )
 
 
-def apply(plan: CheckoutPlan, store: ObjectStore, layout: Layout) -> None:
-    """Write the files of a plan, each swapped in whole; can be repeated after any failure.
+def apply(
+    plan: CheckoutPlan,
+    store: ObjectStore,
+    layout: Layout,
+    mode: CheckoutMode = CheckoutMode.COPY,
+    *,
+    files: StatCache | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write what a plan says, each file swapped in whole; can be repeated after any failure.
+
+    A directory that is there is changed file by file: only what differs is written, what does not belong is
+    removed. One that is not there appears at once.
+
+    Args:
+        plan: What `compare` gave.
+        store: Where the objects are.
+        layout: Where the artifacts lie.
+        mode: How files are made from objects.
+        files: What knows the files that have not changed; without it, directories that are there are hashed.
+        progress: Called with the size of each artifact when it is there.
+
+    Returns:
+        How many files were written.
 
     Raises:
         MissingObjectError: An object is not there; then nothing has been written.
         CorruptObjectError: An object is damaged; files written before it stay.
         CacheError: A file cannot be written; files written before it stay.
     """
-    files = {**plan.create, **plan.replace}
-    for artifact in files.values():
-        if not store.has(artifact.digest):
+    wanted = {**plan.create, **plan.replace}
+    for artifact in wanted.values():
+        if not store.holds(artifact):
             raise MissingObjectError(artifact.digest)
-    for path, artifact in sorted(files.items()):
-        store.restore(artifact, layout.artifact(path))
+    written = 0
+    for path, artifact in sorted(wanted.items()):
+        known = None if files is None else files.tree
+        written += store.restore(artifact, layout.artifact(path), mode, known=known)
+        if progress is not None:
+            progress(artifact.size)
+    return written

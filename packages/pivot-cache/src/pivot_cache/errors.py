@@ -55,6 +55,26 @@ class LockFileError(CacheError):
         return f"{self.problem} @ {place}"
 
 
+class TreeError(CacheError):
+    """The listing of a directory does not say what a listing must say.
+
+    Attributes:
+        name: What was read.
+        field: Where in it, ``files.a/b``; None for the listing as a whole.
+        problem: What is wrong there.
+    """
+
+    def __init__(self, name: str, problem: str, *, field: str | None = None) -> None:
+        super().__init__(problem, hint="nothing of it was used: run the stage again, or ask who made this listing")
+        self.name = name
+        self.field = field
+        self.problem = problem
+
+    def __str__(self) -> str:
+        place = self.name if self.field is None else f"{self.name}: {self.field}"
+        return f"{self.problem} @ {place}"
+
+
 class MissingObjectError(CacheError):
     """An object is not in the store.
 

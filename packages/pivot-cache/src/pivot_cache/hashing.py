@@ -76,11 +76,7 @@ def check_regular(path: Path, status: os.stat_result) -> None:
     if kind == stat.S_IFREG:
         return
     if kind == stat.S_IFDIR:
-        raise ArtifactError(
-            path,
-            "is a directory; directories as artifacts are not supported yet",
-            hint="declare the files in it one by one",
-        )
+        raise ArtifactError(path, "is a directory, not a file", hint="declare it as a directory")
     raise ArtifactError(path, f"is {_KINDS.get(kind, 'no file')}, not a file", hint="remove it or declare another path")
 
 

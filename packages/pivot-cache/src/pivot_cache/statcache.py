@@ -6,9 +6,11 @@ signature, also one that keeps the size and sets the time of modification back. 
 `_FLUSHED_NS` of its last change is believed only until the machine starts again, since a power cut may keep
 the signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
 it is never flushed, and where it is damaged, locked, read-only or newer, the files are hashed instead.
+
+A directory has a row of its own beside those of its files: one signature over all of them. While that holds, a
+walk and one row are all that is needed.
 """
 
-import contextlib
 import os
 import stat
 import threading
@@ -16,34 +18,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-
-import xxhash
+from typing import Self
 
 from pivot_cache._boot import session
+from pivot_cache._rows import Row, Rows
+from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
+from pivot_cache.scan import Scan, scan, settles_at, signature
+from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 
-if TYPE_CHECKING:
-    import sqlite3
-
-_VERSION = 1
-_BUSY_SECONDS = 5.0
 _SECOND_NS = 1_000_000_000
-_FINE_STEP_NS = 20_000_000
-_COARSE_STEP_NS = 2 * _SECOND_NS
 _FLUSHED_NS = 120 * _SECOND_NS
 """By then every kernel has begun, and finished, to write a changed file to the disk."""
 
 _LARGE = 1 << 20
 """From this size on, in bytes, hashing a file twice costs more than waiting for the clock."""
-_CREATE = "CREATE TABLE files (path BLOB PRIMARY KEY, signature TEXT, digest TEXT, seal TEXT) WITHOUT ROWID"
-_DAMAGED = frozenset({1, 11, 26})
-"""SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
-
-_SELECT = "SELECT signature, digest, seal FROM files WHERE path = ?"
-_REPLACE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)"
 
 
 class StatCache:
@@ -64,14 +55,12 @@ class StatCache:
             clock: The present in ns since the epoch.
             boot: What another start of the machine does not share; by default the system is asked.
         """
-        self._file = file
-        self._readonly = readonly
+        self._rows = Rows(file, readonly=readonly)
         self._clock = clock
         self._boot = boot
         self._guard = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._usable = True
-        self._new: dict[bytes, tuple[str, str]] = {}
+        self._new: dict[bytes, Row] = {}
+        self._gone: set[bytes] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -82,12 +71,12 @@ class StatCache:
         self.close()
 
     def artifact(self, path: Path) -> Artifact | None:
-        """What lies at an absolute path; None if nothing does.
+        """What lies at an absolute path: a file or a directory; None if nothing does.
 
-        A symlink to a file means that file's content; one that leads nowhere is nothing.
+        A symlink means the content it leads to; one that leads nowhere is nothing.
 
         Raises:
-            ArtifactError: What lies there is no regular file, or cannot be read.
+            ArtifactError: What lies there, or something in it, is no regular file, or cannot be read.
         """
         try:
             status = path.stat()
@@ -96,14 +85,31 @@ class StatCache:
         except OSError as error:
             problem = f"cannot be read: {error.strerror or error}"
             raise ArtifactError(path, problem, hint=cannot("read", path, error).hint) from error
-        check_regular(path, status)
-        key = os.fsencode(path)
-        digest = self._remembered(key, _signature(status))
-        if digest is not None:
-            return _artifact(digest, status.st_size, status)
         try:
-            return self._hash(path, key)
+            if stat.S_ISDIR(status.st_mode):
+                return self._directory(path)
+            check_regular(path, status)
+            return self._known(path, status) or self._hash(path)
         except FileNotFoundError:
+            return None
+
+    def tree(self, path: Path) -> Tree:
+        """All that is in a directory.
+
+        Raises:
+            ArtifactError: It is no directory, or something in it is no regular file, or cannot be read.
+        """
+        try:
+            began = self._clock()
+            return self._list(path, scan(path), began)
+        except FileNotFoundError:
+            raise ArtifactError(path, "there is no such directory") from None
+
+    def known(self, path: Path) -> Artifact | None:
+        """What is remembered of a file that has not changed since; None if nothing is. Nothing is hashed."""
+        try:
+            return self._known(path, path.stat())
+        except OSError:
             return None
 
     def storing(self, path: Path, put: Callable[[Path], Artifact]) -> Artifact:
@@ -114,145 +120,108 @@ class StatCache:
         """
         status = path.stat()
         if status.st_size >= _LARGE:
-            time.sleep(max(0, _settles_at(status) - self._clock()) / _SECOND_NS)
+            self.settle(settles_at(status))
         began = self._clock()
         artifact = put(path)
         self._learn(os.fsencode(path), artifact.digest, status, path.stat(), began)
         return artifact
 
+    def now(self) -> int:
+        """The present in ns since the epoch."""
+        return self._clock()
+
+    def settle(self, until: int) -> None:
+        """Wait until this time, in ns since the epoch, has come; never for longer than a clock's coarsest step."""
+        time.sleep(min(max(0, until - self._clock()), 2 * _SECOND_NS) / _SECOND_NS)
+
+    def learn(self, path: Path, found: Scan, tree: Tree, began: int) -> None:
+        """Remember a directory whose files were all looked at since ``began``, and were as ``found`` then."""
+        self._remember_tree(path, found, tree.artifact(), began)
+
+    def known_below(self, path: Path, found: Scan) -> dict[str, Artifact]:
+        """What is remembered of the files of a directory; one query for all. What has gone is forgotten."""
+        prefix = os.fsencode(path) + b"/"
+        with self._guard:
+            rows = self._rows.below(prefix[:-1])
+            rows.update((key, row) for key, row in self._new.items() if key.startswith(prefix))
+        known = {}
+        for name, status in found.files:
+            row = rows.pop(prefix + name.encode(), None)
+            if row is not None and self._holds(row, signature(status)):
+                known[name] = _artifact(row[1], status.st_size, status)
+        self._gone.update(key for key in rows if not key.endswith(b"/"))
+        return known
+
     def flush(self) -> None:
         """Write what is new; never fails, at worst nothing is remembered."""
         with self._guard:
-            if not self._new or self._readonly:
-                return
-            for _ in range(2):  # once more after a damaged database has been removed
-                if self._usable and self._write():
-                    self._new.clear()
-                    return
+            if self._new and self._rows.write(self._new, self._gone - self._new.keys()):
+                self._new.clear()
+                self._gone.clear()
 
     def close(self) -> None:
         """Write what is new and close the database; the stat cache can be used again."""
         self.flush()
         with self._guard:
-            self._disconnect()
+            self._rows.close()
 
-    def _hash(self, path: Path, key: bytes) -> Artifact:
+    def _directory(self, path: Path) -> Artifact:
+        began = self._clock()
+        found = scan(path)
+        row = self._row(_tree_key(path))
+        if row is not None and self._holds(row, found.signature()):
+            digest, _, size = row[1].partition(" ")
+            return Artifact(digest, int(size), tree=True)
+        return self._list(path, found, began).artifact()
+
+    def _list(self, path: Path, found: Scan, began: int) -> Tree:
+        known = self.known_below(path, found)
+        unknown = [name for name, _ in found.files if name not in known]
+        for name, artifact in zip(unknown, each(lambda name: self._hash(path / name), unknown), strict=True):
+            known[name] = artifact
+        tree = Tree(known, tuple(found.empty))
+        self._remember_tree(path, found, tree.artifact(), began)
+        return tree
+
+    def _remember_tree(self, path: Path, found: Scan, artifact: Artifact, began: int) -> None:
+        if found.settles_at() <= began:
+            flushed = found.settles_at() + _FLUSHED_NS <= began
+            with self._guard:
+                mark = found.signature()
+                value = f"{artifact.digest} {artifact.size}"
+                self._new[_tree_key(path)] = mark if flushed else self._until_restart(mark), value
+
+    def _hash(self, path: Path) -> Artifact:
         with opened(path) as (descriptor, status), reading(path):
             began = self._clock()
             hashed = hash_descriptor(descriptor, status.st_size)
-            self._learn(key, hashed.digest, status, os.fstat(descriptor), began)
+            self._learn(os.fsencode(path), hashed.digest, status, os.fstat(descriptor), began)
         return _artifact(hashed.digest, hashed.size, status)
 
     def _learn(self, key: bytes, digest: str, before: os.stat_result, after: os.stat_result, began: int) -> None:
-        signature = _signature(before)
-        if _settles_at(before) <= began and signature == _signature(after):
+        mark = signature(before)
+        if settles_at(before) <= began and mark == signature(after):
             flushed = before.st_ctime_ns + _FLUSHED_NS <= began
             with self._guard:
-                self._new[key] = signature if flushed else self._until_restart(signature), digest
+                self._new[key] = mark if flushed else self._until_restart(mark), digest
 
-    def _remembered(self, key: bytes, signature: str) -> str | None:
+    def _known(self, path: Path, status: os.stat_result) -> Artifact | None:
+        row = self._row(os.fsencode(path))
+        return _artifact(row[1], status.st_size, status) if row and self._holds(row, signature(status)) else None
+
+    def _row(self, key: bytes) -> Row | None:
         with self._guard:
-            row = self._new.get(key) or (self._read(key) if self._usable else None)
-        return row[1] if row is not None and row[0] in (signature, self._until_restart(signature)) else None
+            return self._new.get(key) or self._rows.get(key)
 
-    def _until_restart(self, signature: str) -> str:
-        return f"{signature} {session() if self._boot is None else self._boot}"
+    def _holds(self, row: Row, mark: str) -> bool:
+        return row[0] in (mark, self._until_restart(mark))
 
-    def _read(self, key: bytes) -> tuple[str, str] | None:
-        try:
-            database = self._database(create=False)
-            row = None if database is None else database.execute(_SELECT, (key,)).fetchone()
-        except _errors() as error:
-            self._give_up(error)
-            return None
-        if row is None or not (isinstance(row[0], str) and isinstance(row[1], str)):
-            return None
-        signature, digest, seal = row
-        return (signature, digest) if seal == _seal(key, signature, digest) else None
-
-    def _write(self) -> bool:
-        rows = [(key, *row, _seal(key, *row)) for key, row in self._new.items()]
-        try:
-            database = self._database(create=True)
-            if database is None:
-                return False
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                database.executemany(_REPLACE, rows)
-        except _errors() as error:
-            self._give_up(error)
-            return False
-        return True
-
-    def _database(self, *, create: bool) -> "sqlite3.Connection | None":
-        """The open database; None where there is none, or none of this version."""
-        if self._connection is not None:
-            return self._connection
-        if not create and not self._file.exists():
-            return None
-        import sqlite3  # noqa: PLC0415 - start-up time: not every command has files to look up
-
-        if create:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        mode = "ro" if self._readonly else "rwc"
-        self._connection = database = sqlite3.connect(
-            f"{self._file.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        database.execute("PRAGMA synchronous = OFF")
-        if _version(database) == 0 and not self._readonly:
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                if _version(database) == 0:
-                    database.execute(_CREATE)
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-        if _version(database) != _VERSION:
-            self._disconnect()
-            self._usable = False
-        return self._connection
-
-    def _give_up(self, error: Exception) -> None:
-        """Go on without the database; remove it first if it is damaged."""
-        self._disconnect()
-        self._usable = not self._readonly and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
-        if self._usable:
-            for name in (f"{self._file.name}-journal", self._file.name):
-                with contextlib.suppress(OSError):
-                    self._file.with_name(name).unlink()
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _until_restart(self, mark: str) -> str:
+        return f"{mark} {session() if self._boot is None else self._boot}"
 
 
-def _errors() -> tuple[type[Exception], ...]:
-    """What a database may raise; asked for only once something has been raised."""
-    import sqlite3  # noqa: PLC0415 - start-up time
-
-    return (sqlite3.Error, OSError)
-
-
-def _version(database: "sqlite3.Connection") -> object:
-    return database.execute("PRAGMA user_version").fetchone()[0]
-
-
-def _signature(status: os.stat_result) -> str:
-    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-
-
-def _settles_at(status: os.stat_result) -> int:
-    """From when on any later change must give the file another signature."""
-    coarse = status.st_ctime_ns % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
-    return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS)
-
-
-def _seal(key: bytes, signature: str, digest: str) -> str:
-    """What a row must carry to be believed, since the database is never flushed."""
-    return xxhash.xxh3_64_hexdigest(b"\0".join((key, signature.encode(), digest.encode())))
+def _tree_key(path: Path) -> bytes:
+    return os.fsencode(path) + b"/"
 
 
 def _artifact(digest: str, size: int, status: os.stat_result) -> Artifact:

@@ -1,0 +1,116 @@
+"""Directories in the workspace: built beside and renamed, or brought to what they should hold file by file."""
+
+import functools
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pivot_cache import _syscalls
+from pivot_cache.errors import CacheError
+from pivot_cache.tree import Tree
+from pivot_core.lock import Artifact
+
+type Fill = Callable[[Artifact, Path], None]
+"""Makes a new file with this content, where nothing lies yet."""
+
+
+def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
+    """Make ``target`` the directory, where no directory lies: all of it below ``place``, then swapped in.
+
+    Returns:
+        How many files were written.
+    """
+    new = place / "new"
+    _syscalls.mkdir(new)
+    for directory in tree.directories():
+        _exclusively(_syscalls.mkdir, new / directory, target / directory)
+    for path, file in tree.files.items():
+        _exclusively(functools.partial(fill, file), new / path, target / path)
+    if os.path.lexists(target):  # a file or a symlink: a directory cannot be renamed over it
+        _syscalls.rename(target, place / "old")
+    try:
+        _syscalls.rename(new, target)
+    except OSError:
+        if os.path.lexists(place / "old"):
+            _syscalls.rename(place / "old", target)
+        raise
+    return len(tree.files)
+
+
+def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path, fill: Fill) -> int:
+    """Bring the directory ``target`` to what ``tree`` says: what is as it should be is not touched.
+
+    Everything new is made below ``place`` first, so that a missing or corrupt object changes nothing. Then
+    what does not belong is removed, and each file swapped in.
+
+    Args:
+        tree: What should lie there.
+        found: What lies there; what is not in it is taken for something else.
+        place: An empty directory on the same file system.
+        target: The directory.
+        fill: Makes a file.
+
+    Returns:
+        How many files were written.
+    """
+    numbers = itertools.count()
+    new: dict[str, Path] = {}
+    for path, file in tree.files.items():
+        if found.get(path) != file:
+            new[path] = place / str(next(numbers))
+            fill(file, new[path])
+    directories = tree.directories()
+    _remove_foreign(target, tree, frozenset(directories))
+    for directory in directories:
+        if not os.path.isdir(target / directory):
+            _exclusively(_syscalls.mkdir, target / directory, target / directory)
+    there = set(_listing(target)[0])
+    for path, made in new.items():
+        if path not in there and os.path.lexists(target / path):
+            raise _clash(target / path)
+        _syscalls.rename(made, target / path)
+    return len(new)
+
+
+def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str]) -> None:
+    files, found = _listing(target)
+    for path in files:
+        if path not in tree.files:
+            _syscalls.unlink(target / path)
+    for path in reversed(found):  # what lies in a directory before it
+        if path not in directories:
+            _syscalls.rmdir(target / path)
+
+
+def _listing(root: Path) -> tuple[list[str], list[str]]:
+    """All that lies in a directory, whatever it is: all but directories, and directories, parents first."""
+    files: list[str] = []
+    directories: list[str] = []
+    todo = [""]
+    while todo:
+        below = todo.pop()
+        prefix = f"{below}/" if below else ""
+        with os.scandir(root / below) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(prefix + entry.name)
+                    directories.append(prefix + entry.name)
+                else:
+                    files.append(prefix + entry.name)
+    return files, directories
+
+
+def _exclusively(make: Callable[[Path], None], path: Path, shown: Path) -> None:
+    try:
+        make(path)
+    except FileExistsError:
+        raise _clash(shown) from None
+
+
+def _clash(path: Path) -> CacheError:
+    return CacheError(
+        f"cannot restore {path}: here it has the same name as another file of that directory",
+        hint="this file system takes upper and lower case, or two forms of an accented letter, for the same: "
+        "use another one, or rename one of the files where the directory is made",
+    )

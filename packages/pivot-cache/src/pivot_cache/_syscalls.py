@@ -1,0 +1,93 @@
+"""Every change that the cache makes to a file system, each a function: where tests stop a process or refuse a call.
+
+The database of the stat cache is not among them: SQLite writes it by itself, and nothing rests on it.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_FICLONE = 0x40049409
+
+type Name = str | Path
+
+
+def before(operation: str, *arguments: object) -> None:
+    """Called before every change, with its name and its arguments; tests put another function here."""
+
+
+def create(path: Name, mode: int) -> int:
+    """A new file, open for reading and writing; fails if anything has that name."""
+    before("create", path, mode)
+    return os.open(path, _CREATE, mode)
+
+
+def write(descriptor: int, data: bytes | memoryview) -> int:
+    """Write some of ``data``."""
+    before("write", descriptor, data)
+    return os.write(descriptor, data)
+
+
+def clone(source: int, target: int) -> None:
+    """Make the open file ``target`` share all blocks of ``source``, where the file system can."""
+    before("clone", source, target)
+    fcntl.ioctl(target, _FICLONE, source)
+
+
+def fchmod(descriptor: int, mode: int) -> None:
+    """Set the mode of an open file."""
+    before("fchmod", descriptor, mode)
+    os.fchmod(descriptor, mode)
+
+
+def chmod(path: Name, mode: int) -> None:
+    """Set the mode of a directory."""
+    before("chmod", path, mode)
+    os.chmod(path, mode)
+
+
+def utime(path: int | Name, nanoseconds: int) -> None:
+    """Set both times of a file, of a symlink itself."""
+    before("utime", path, nanoseconds)
+    times = (nanoseconds, nanoseconds)
+    if isinstance(path, int):
+        os.utime(path, ns=times)
+    else:
+        os.utime(path, ns=times, follow_symlinks=False)
+
+
+def link(source: Name, target: Name) -> None:
+    """Give a file a second name; fails if anything has that name."""
+    before("link", source, target)
+    os.link(source, target)
+
+
+def symlink(leads_to: Name, path: Name) -> None:
+    """Make a symlink; fails if anything has that name."""
+    before("symlink", leads_to, path)
+    os.symlink(leads_to, path)
+
+
+def rename(source: Name, target: Name) -> None:
+    """Rename, replacing a file or an empty directory that has that name."""
+    before("rename", source, target)
+    os.replace(source, target)
+
+
+def unlink(path: Name) -> None:
+    """Remove a name of a file."""
+    before("unlink", path)
+    os.unlink(path)
+
+
+def mkdir(path: Name, mode: int = 0o777) -> None:
+    """Make a directory."""
+    before("mkdir", path, mode)
+    os.mkdir(path, mode)
+
+
+def rmdir(path: Name) -> None:
+    """Remove an empty directory."""
+    before("rmdir", path)
+    os.rmdir(path)

@@ -1,0 +1,88 @@
+"""From the workspace into a store: a file, or a directory with all that is in it."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from pivot_cache._threads import each
+from pivot_cache.errors import ArtifactError
+from pivot_cache.scan import scan
+from pivot_cache.statcache import StatCache
+from pivot_cache.store import ObjectStore
+from pivot_cache.tree import Tree
+from pivot_core.lock import Artifact
+
+_WORTH_WAITING = 1 << 20
+_PER_FILE = 4096
+"""What looking at a file costs, as bytes that could be hashed in that time."""
+
+
+def ingest(
+    path: Path,
+    store: ObjectStore,
+    files: StatCache,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Artifact:
+    """Store what lies at an absolute path, and remember it in the stat cache.
+
+    Only files that the store lacks are copied; what the stat cache knows is not read. The listing of a
+    directory is stored last, so that it never names what is not there.
+
+    Args:
+        path: A file or a directory; symlinks are followed.
+        store: Where the objects go.
+        files: What knows the files that have not changed.
+        jobs: How many files are copied at once; by default as many as there are processors.
+        progress: Called with the size of each file when it is stored, from several threads.
+
+    Returns:
+        The artifact, which describes exactly the stored bytes, even if something changes meanwhile.
+
+    Raises:
+        ArtifactError: There is nothing, or something that cannot be part of an artifact.
+        CacheError: The store cannot be written.
+    """
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            return _directory(path, store, files, jobs, progress)
+        return _file(path, store, files, progress)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArtifactError(path, "there is no such file") from None
+
+
+def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[int], None] | None) -> Artifact:
+    artifact = files.known(path)
+    if artifact is None or not store.has(artifact.digest):
+        artifact = files.storing(path, store.put)
+    if progress is not None:
+        progress(artifact.size)
+    return artifact
+
+
+def _directory(
+    path: Path, store: ObjectStore, files: StatCache, jobs: int | None, progress: Callable[[int], None] | None
+) -> Artifact:
+    found = scan(path)
+    if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
+        files.settle(found.settles_at())
+    began = files.now()
+    known = files.known_below(path, found)
+
+    with store.temporary() as place:
+
+        def keep(name: str) -> Artifact:
+            artifact = known.get(name)
+            if artifact is None or not store.has(artifact.digest):
+                artifact = files.storing(path / name, lambda source: store.put(source, place=place))
+            if progress is not None:
+                progress(artifact.size)
+            return artifact
+
+        names = [name for name, _ in found.files]
+        kept = dict(zip(names, each(keep, names, jobs), strict=True))
+    tree = Tree(kept, tuple(found.empty))
+    store.put_bytes(tree.dumps())
+    files.learn(path, found, tree, began)
+    return tree.artifact()
