@@ -32,9 +32,11 @@ class Layout:
 
     Attributes:
         root: The project's root, absolute.
+        cache: The directory of the cache, absolute, where it is not the usual one.
     """
 
     root: Path
+    cache: Path | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -59,7 +61,7 @@ class Layout:
     @property
     def cache_dir(self) -> Path:
         """The directory of everything that can be fetched or computed again."""
-        return self.state_dir / "cache"
+        return self.state_dir / "cache" if self.cache is None else self.cache
 
     @property
     def objects_dir(self) -> Path:

@@ -73,15 +73,19 @@ def loads(data: bytes, name: str) -> Artifact:
         LockFileError: It says what is wrong, and where.
     """
     try:
-        record = _artifacts.mapping(_parse(data.decode(), object_pairs_hook=_artifacts.unique_pairs), "")
-        if "format" in record and _artifacts.number(record["format"], "format", least=1) != FORMAT:
-            raise FieldError("format", f"format {record['format']} is newer than {FORMAT}")
-        if _artifacts.text(record.get("algorithm", ALGORITHM), "algorithm") != ALGORITHM:
-            raise FieldError("algorithm", f"this Pivot reads digests of {ALGORITHM}")
-        if missing := _HEAD - record.keys():
-            raise FieldError(min(missing), "is missing")
-        return _artifacts.artifact({key: value for key, value in record.items() if key not in _HEAD}, "")
+        return _artifact(_artifacts.mapping(_parse(data.decode(), object_pairs_hook=_artifacts.unique_pairs), ""))
     except FieldError as error:
         raise LockFileError(name, error.problem, field=error.field or None, hint=_HINT) from None
     except (ValueError, RecursionError) as error:
         raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None
+
+
+def _artifact(record: dict[str, object]) -> Artifact:
+    if "format" in record and _artifacts.number(record["format"], "format", least=1) != FORMAT:
+        raise FieldError("format", f"format {record['format']} is newer than {FORMAT}")
+    if _artifacts.text(record.get("algorithm", ALGORITHM), "algorithm") != ALGORITHM:
+        raise FieldError("algorithm", f"this Pivot reads digests of {ALGORITHM}")
+    missing = _HEAD - record.keys()
+    if missing:
+        raise FieldError(min(missing), "is missing")
+    return _artifacts.artifact({key: value for key, value in record.items() if key not in _HEAD}, "")

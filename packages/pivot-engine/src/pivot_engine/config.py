@@ -7,11 +7,12 @@ is named after the key, ``PIVOT_FINGERPRINT_PACKAGES``.
 import difflib
 import enum
 import pathlib
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import attrs
 
+from pivot_cache.store import CheckoutMode
 from pivot_engine.errors import EngineError
 
 FILE = "config.yaml"
@@ -38,14 +39,52 @@ class Settings:
     """What can be configured.
 
     Attributes:
+        cache_dir: ``cache.dir``, as it is written: relative to the root.
+        checkout_mode: ``cache.checkout_mode``.
         packages: ``fingerprint.packages``.
     """
 
+    cache_dir: str | None = None
+    checkout_mode: CheckoutMode = CheckoutMode.COPY
     packages: PackagePolicy = PackagePolicy.OFF
 
+    def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
+        """The absolute directory of the cache, if it is not the usual one."""
+        return None if self.cache_dir is None else root / pathlib.Path(self.cache_dir).expanduser()
 
-KEYS: Mapping[str, str] = {"fingerprint.packages": "packages"}
-"""The keys of the file, and the attribute that each sets."""
+
+@attrs.frozen
+class _Key:
+    """One key: the attribute that it sets, and what its text must be."""
+
+    attribute: str
+    parse: Callable[[object], object]
+
+
+def _one_of(choices: type[enum.Enum]) -> Callable[[object], object]:
+    def parse(value: object) -> object:
+        # YAML 1.1 reads a bare `off` as false.
+        text = "off" if value is False else value
+        for choice in choices:
+            if choice.value == text:
+                return choice
+        raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
+
+    return parse
+
+
+def _path(value: object) -> object:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f"{value!r} is not the path of a directory")
+    return value
+
+
+KEYS: Mapping[str, _Key] = {
+    "cache.checkout_mode": _Key("checkout_mode", _one_of(CheckoutMode)),
+    "cache.dir": _Key("cache_dir", _path),
+    "fingerprint.packages": _Key("packages", _one_of(PackagePolicy)),
+}
+"""What the file may hold."""
 
 
 class ConfigError(EngineError):
@@ -74,19 +113,19 @@ def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings
     Raises:
         ConfigError: A key is not known, or its value is not one of its values.
     """
-    chosen: dict[str, PackagePolicy] = {}
+    chosen: dict[str, Any] = {}
     file = state_dir / FILE
     for key, value in _read(file).items():
-        attribute = KEYS.get(key)
-        if attribute is None:
+        known = KEYS.get(key)
+        if known is None:
             close = difflib.get_close_matches(key, KEYS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(KEYS)}"
             raise ConfigError(str(file), key, "this key is not known", hint=hint)
-        chosen[attribute] = _policy(value, str(file), key)
-    for key, attribute in KEYS.items():
+        chosen[known.attribute] = _parsed(known, value, str(file), key)
+    for key, known in KEYS.items():
         variable = f"PIVOT_{key.replace('.', '_').upper()}"
         if environment.get(variable):
-            chosen[attribute] = _policy(environment[variable], variable, "")
+            chosen[known.attribute] = _parsed(known, environment[variable], variable, "")
     return Settings(**chosen)
 
 
@@ -113,11 +152,8 @@ def _read(file: pathlib.Path) -> Mapping[str, object]:
     return parsed
 
 
-def _policy(value: object, where: str, key: str) -> PackagePolicy:
-    # YAML 1.1 reads a bare `off` as false.
-    text = "off" if value is False else value
-    for policy in PackagePolicy:
-        if policy.value == text:
-            return policy
-    known = ", ".join(policy.value for policy in PackagePolicy)
-    raise ConfigError(where, key, f"{text!r} is not one of {known}", hint="see docs/reference/configuration.md")
+def _parsed(known: _Key, value: object, where: str, key: str) -> object:
+    try:
+        return known.parse(value)
+    except ValueError as error:
+        raise ConfigError(where, key, str(error), hint="see docs/reference/configuration.md") from None

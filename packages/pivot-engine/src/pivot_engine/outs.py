@@ -10,17 +10,17 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.stage import OutSpec, StageSpec
 from pivot_engine import events
 from pivot_engine.aside import Aside
-from pivot_engine.events import Reporter
+from pivot_engine.events import Reporter, silent
 from pivot_engine.session import Session
 
 
 class Outs:
     """The outs of all stages of one run."""
 
-    def __init__(self, session: Session, report: Reporter) -> None:
+    def __init__(self, session: Session, report: Reporter = silent) -> None:
         """Describe them; nothing is touched."""
         self._session = session
-        self._layout = session.project.layout
+        self._layout = session.stores.layout
         self._report = report
         self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
 
@@ -28,12 +28,22 @@ class Outs:
         """Put back what a killed run has left."""
         self._aside.sweep()
 
-    def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
-        """Before files are overwritten: what no run had written is the user's, and goes into the cache."""
+    def keep(self, spec: StageSpec, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
+        """Before files are overwritten: what no run had written is the user's, and goes into the cache.
+
+        Raises:
+            ArtifactError: It is a directory where a file is declared, or the other way round.
+        """
         store = self._session.store
+        directories = {out.path for out in spec.outs if out.directory}
         for path, artifact in found.items():
-            written = lock is not None and lock.outs.get(path) == artifact
-            if artifact is not None and not written and not store.holds(artifact):
+            if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
+                continue
+            if artifact.tree is not (path in directories):
+                there, declared = ("directory", "file") if artifact.tree else ("file", "directory")
+                problem = f"is a {there} that no run of {spec.name!r} has written, where a {declared} is declared"
+                raise ArtifactError(self._layout.artifact(path), problem, hint="move it away, or declare another path")
+            if not store.holds(artifact):
                 kept = self._session.ingest(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.FileKept(path, str(shown)))
@@ -52,7 +62,7 @@ class Outs:
             self._session.store.restore(before, target)
             return
         waiting = self._aside.waiting(address, path)
-        if self._session.files.artifact(waiting) != before:
+        if self._session.stores.files.artifact(waiting) != before:
             return  # then the stage starts anew, as on its first run
         try:
             shutil.copy2(waiting, target)

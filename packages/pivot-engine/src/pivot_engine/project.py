@@ -1,5 +1,6 @@
 """A project on disk: its root, where a command stands in it, and what `pivot init` makes."""
 
+import os
 import pathlib
 
 import attrs
@@ -8,6 +9,7 @@ from pivot_cache.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.discovery import find_pipeline, find_root
 from pivot_core.errors import PivotError
+from pivot_core.paths import ArtifactPath
 
 _GITIGNORE = b"""\
 # What Pivot can make again; the lock files in stages/ belong into git.
@@ -59,6 +61,21 @@ class Project:
     def layout(self) -> Layout:
         """Where everything of Pivot's lies in this project."""
         return Layout(self.root)
+
+    def path(self, named: str) -> str:
+        """The path in the project that a name given to the command means; ``""`` is the root itself.
+
+        Raises:
+            PathError: It lies outside the project, or belongs to Pivot.
+        """
+        if os.path.normpath(self.cwd / named) == str(self.root):
+            return ""
+        base = "" if self.cwd == self.root else self.cwd.relative_to(self.root).as_posix()
+        return ArtifactPath.resolve(named, base=base, root=str(self.root))
+
+    def shown(self, path: str) -> str:
+        """A path in the project as a user who stands in the command's directory would write it."""
+        return os.path.relpath(self.root / path, self.cwd)
 
     def pipeline_file(self) -> pathlib.Path:
         """The pipeline of a command given in ``cwd``.

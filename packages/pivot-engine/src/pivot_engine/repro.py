@@ -117,7 +117,7 @@ class Run:
     ) -> None:
         """Prepare a run; nothing starts before `drive`."""
         self._session = session
-        self._layout = session.project.layout
+        self._layout = session.stores.layout
         self._graph = graph
         self._executor = executor
         self._watch = watch
@@ -214,7 +214,7 @@ class Run:
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
         lock = self._session.lock(address)
-        self._outs.keep(observation.outs, lock)
+        self._outs.keep(self._graph.stages[address], observation.outs, lock)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
         self._outs.set_aside(self._graph.stages[address], lock)
@@ -259,9 +259,11 @@ class Run:
         return (*deps, *self._watch.moved(address))
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
+        stores = self._session.stores
         plan = checkout.compare(record.outs, observation.outs)
-        self._outs.keep({path: observation.outs[path] for path in plan.replace}, self._session.lock(address))
-        checkout.apply(plan, self._session.store, self._layout)
+        replaced = {path: observation.outs[path] for path in plan.replace}
+        self._outs.keep(self._graph.stages[address], replaced, self._session.lock(address))
+        checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
         self._commit(address, observation, record)
 
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:

@@ -1,6 +1,5 @@
 """One command at work on a project: its loaded stages, graph, and the open stores."""
 
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,20 +9,20 @@ import attrs
 from pivot_cache import lockfiles
 from pivot_cache.memory import CacheMemory
 from pivot_cache.runcache import RunCache
-from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageError
-from pivot_engine import config, hosting, targets
-from pivot_engine.config import Settings
+from pivot_engine import hosting, targets
 from pivot_engine.forms import FormStore
 from pivot_engine.hosting import HostProcess
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.observed import Rechecker
 from pivot_engine.project import Project
+from pivot_engine.stores import Stores
+from pivot_engine.stores import opened as opened_stores
 
 
 @attrs.frozen
@@ -35,10 +34,7 @@ class Session:
         loaded: What was imported.
         graph: How the stages hang together.
         stages: By address.
-        files: The content of files, remembered by their stat signatures.
-        store: Contents by digest.
-        runs: Results by inputs key.
-        settings: The configuration.
+        stores: Where contents and results are kept, and the configuration.
         rechecker: What became of code that runs were seen to rest on.
         forms: The source texts that earlier runs rested on.
     """
@@ -47,16 +43,23 @@ class Session:
     loaded: Loaded
     graph: Graph
     stages: Mapping[str, LoadedStage]
-    files: StatCache
-    store: ObjectStore
-    runs: RunCache
-    settings: Settings
+    stores: Stores
     rechecker: Rechecker
     forms: FormStore
 
+    @property
+    def store(self) -> ObjectStore:
+        """Contents by digest."""
+        return self.stores.store
+
+    @property
+    def runs(self) -> RunCache:
+        """Results by inputs key."""
+        return self.stores.runs
+
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """The content of the file at ``path`` now, or None."""
-        return self.files.artifact(self.project.layout.artifact(path))
+        """What lies at ``path`` now, or None."""
+        return self.stores.look(path)
 
     def ingest(self, path: ArtifactPath) -> Artifact:
         """Store what lies at ``path``, and remember what it is.
@@ -64,7 +67,7 @@ class Session:
         Raises:
             ArtifactError: There is nothing that can be read.
         """
-        return self.files.storing(self.project.layout.artifact(path), self.store.put)
+        return self.stores.ingest(self.project.layout.artifact(path))
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
@@ -83,7 +86,7 @@ class Session:
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """As much of each library's version as counts under the policy."""
-        policy = self.settings.packages
+        policy = self.stores.settings.packages
         return {name: part for name, use in libraries.items() if (part := policy.of(use.version)) is not None}
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -114,19 +117,15 @@ def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end."""
     graph = Graph.build(stage.spec for stage in loaded.stages)
     _refuse_sources(graph, loaded, project.root)
-    layout = project.layout
-    with StatCache(layout.statcache_file) as files:
+    with opened_stores(project) as stores:
         yield Session(
             project=project,
             loaded=loaded,
             graph=graph,
             stages={stage.spec.address: stage for stage in loaded.stages},
-            files=files,
-            store=ObjectStore(layout.objects_dir),
-            runs=RunCache(layout.runs_dir),
-            settings=config.resolve(layout.state_dir, os.environ),
+            stores=stores,
             rechecker=Rechecker(project.root),
-            forms=FormStore(layout.database_dir / "forms.sqlite"),
+            forms=FormStore(project.layout.database_dir / "forms.sqlite"),
         )
 
 

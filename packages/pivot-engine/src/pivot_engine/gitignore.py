@@ -1,0 +1,65 @@
+"""Lines of a user's ``.gitignore``: one is added or removed, and everything else stays as it is."""
+
+import pathlib
+import re
+
+from pivot_cache import atomic
+from pivot_cache.errors import reporting
+
+FILE = ".gitignore"
+
+_SPECIAL = re.compile(r"([\\*?\[\]])")
+
+
+def line_for(name: str) -> str:
+    """The line that ignores this one name in the directory of the file, and nothing else."""
+    escaped = _SPECIAL.sub(r"\\\1", name)
+    if escaped.endswith(" "):
+        escaped = f"{escaped[:-1]}\\ "
+    return f"/{escaped}"
+
+
+def add(directory: pathlib.Path, name: str) -> bool:
+    """Ignore a name in its directory; False if it was ignored by the same line.
+
+    Raises:
+        CacheError: The file cannot be read or written.
+    """
+    file = directory / FILE
+    with reporting("write", file):
+        text = _text(file)
+        if line_for(name) in text.splitlines():
+            return False
+        ending = "" if not text or text.endswith("\n") else "\n"
+        atomic.write_bytes(file, _bytes(f"{text}{ending}{line_for(name)}\n"))
+    return True
+
+
+def remove(directory: pathlib.Path, name: str) -> bool:
+    """Take back what `add` did; False if there was no such line. A file that is then empty goes.
+
+    Raises:
+        CacheError: The file cannot be read or written.
+    """
+    file = directory / FILE
+    with reporting("write", file):
+        lines = _text(file).splitlines(keepends=True)
+        kept = [line for line in lines if line.rstrip("\r\n") != line_for(name)]
+        if len(kept) == len(lines):
+            return False
+        if kept:
+            atomic.write_bytes(file, _bytes("".join(kept)))
+        else:
+            file.unlink()
+    return True
+
+
+def _text(file: pathlib.Path) -> str:
+    try:
+        return file.read_bytes().decode(errors="surrogateescape")
+    except FileNotFoundError:
+        return ""
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")

@@ -1,0 +1,164 @@
+"""`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from pivot_cache import checkout
+from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
+from pivot_cache.store import CheckoutMode
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_engine import events, records
+from pivot_engine.events import Reporter, silent
+from pivot_engine.guard import guarded
+from pivot_engine.project import Project
+from pivot_engine.stores import Stores
+from pivot_engine.stores import opened as opened_stores
+
+
+@attrs.frozen
+class Wishes:
+    """How a checkout is done.
+
+    Attributes:
+        force: Overwrite also what is nowhere else.
+        only_missing: Write only files that are not there, also inside directories.
+        mode: How files are made from objects; None for what is configured.
+        dry_run: Find out what would be done, and do nothing.
+    """
+
+    force: bool = False
+    only_missing: bool = False
+    mode: CheckoutMode | None = None
+    dry_run: bool = False
+
+
+@attrs.define
+class Restored:
+    """What a checkout did, or would do.
+
+    Attributes:
+        files: How many files were written.
+        paths: What was restored.
+        modified: What was left alone because it is nowhere else.
+        missing: What the cache does not have.
+        failed: What could not be written, and why.
+        kept: What was overwritten although it was nowhere else, and where it is now.
+    """
+
+    files: int = 0
+    paths: list[ArtifactPath] = attrs.field(factory=list)
+    modified: list[ArtifactPath] = attrs.field(factory=list)
+    missing: list[ArtifactPath] = attrs.field(factory=list)
+    failed: dict[ArtifactPath, str] = attrs.field(factory=dict)
+    kept: dict[ArtifactPath, str] = attrs.field(factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Everything that was asked for is there now."""
+        return not (self.modified or self.missing or self.failed)
+
+
+def restore(
+    project: Project, targets: Iterable[str] = (), *, wishes: Wishes | None = None, report: Reporter = silent
+) -> Restored:
+    """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
+
+    No pipeline is loaded. Outs that are for git are left to git.
+
+    Raises:
+        TargetError: A target is not known.
+        CacheError: A record cannot be read.
+    """
+    wishes = wishes or Wishes()
+    if wishes.dry_run:
+        with opened_stores(project) as stores:
+            return _Checkout(stores, wishes).run(_wanted(project, targets))
+    with (
+        guarded(project.layout.guard_file, "pivot checkout", lambda pid, holder: report(events.Waiting(pid, holder))),
+        opened_stores(project) as stores,
+    ):
+        return _Checkout(stores, wishes).run(_wanted(project, targets))
+
+
+def _wanted(project: Project, targets: Iterable[str]) -> dict[ArtifactPath, Artifact]:
+    selected = records.read(project).select(targets, project)
+    return {record.path: record.artifact for record in selected if record.cache}
+
+
+class _Checkout:
+    """One checkout; goes on with the other artifacts when one cannot be restored."""
+
+    def __init__(self, stores: Stores, wishes: Wishes) -> None:
+        self._stores = stores
+        self._wishes = wishes
+        self._mode = wishes.mode or stores.settings.checkout_mode
+        self._done = Restored()
+
+    def run(self, wanted: Mapping[ArtifactPath, Artifact]) -> Restored:
+        for path, artifact in sorted(wanted.items()):
+            try:
+                self._one(path, artifact)
+            except (MissingObjectError, CorruptObjectError):
+                self._done.missing.append(path)
+            except CacheError as error:
+                self._done.failed[path] = str(error)
+        return self._done
+
+    def _one(self, path: ArtifactPath, artifact: Artifact) -> None:
+        found = self._stores.look(path)
+        plan = checkout.compare({path: artifact}, {path: found})
+        if path in plan.keep:
+            return
+        if found is not None and self._wishes.only_missing:
+            plan = self._inside(path, artifact, found)
+            if not plan.create:
+                return
+        elif found is not None and not self._is_elsewhere(path, found):
+            if not self._wishes.force:
+                self._done.modified.append(path)
+                return
+            if not self._wishes.dry_run:
+                self._done.kept[path] = self._stores.ingest(self._stores.layout.artifact(path)).digest
+        self._apply(path, plan)
+
+    def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
+        stores = self._stores
+        if self._wishes.dry_run:
+            self._done.files += self._count(plan)
+        else:
+            self._done.files += checkout.apply(plan, stores.store, stores.layout, self._mode, files=stores.files)
+        self._done.paths.append(path)
+
+    def _inside(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> checkout.CheckoutPlan:
+        """For a directory that is there, the files that are not there."""
+        if not (artifact.tree and found.tree):
+            return checkout.CheckoutPlan({}, {}, frozenset({path}))
+        there = self._stores.files.tree(self._stores.layout.artifact(path)).files
+        listed = self._stores.store.tree(artifact).files
+        missing = {ArtifactPath(f"{path}/{name}"): file for name, file in listed.items() if name not in there}
+        return checkout.CheckoutPlan(missing, {}, frozenset())
+
+    def _is_elsewhere(self, path: ArtifactPath, found: Artifact) -> bool:
+        """Whether overwriting what lies at a path loses nothing: the cache has all of it."""
+        store = self._stores.store
+        if not found.tree:
+            return store.has(found.digest)
+        listed = self._stores.files.tree(self._stores.layout.artifact(path))
+        return all(store.has(digest) for digest in listed.digests())
+
+    def _count(self, plan: checkout.CheckoutPlan) -> int:
+        """How many files would be written."""
+        count = 0
+        for path, artifact in {**plan.create, **plan.replace}.items():
+            if not self._stores.store.holds(artifact):
+                raise MissingObjectError(artifact.digest)
+            if not artifact.tree:
+                count += 1
+                continue
+            file = self._stores.layout.artifact(path)
+            there = self._stores.files.tree(file).files if file.is_dir() else {}
+            listed = self._stores.store.tree(artifact).files
+            count += sum(there.get(name) != each for name, each in listed.items())
+        return count

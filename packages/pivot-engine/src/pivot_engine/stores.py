@@ -1,0 +1,63 @@
+"""What a project keeps: contents by digest, results by inputs key, what is known of files; and its configuration."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from pivot_cache.ingest import ingest
+from pivot_cache.layout import Layout
+from pivot_cache.runcache import RunCache
+from pivot_cache.statcache import StatCache
+from pivot_cache.store import ObjectStore
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_engine import config
+from pivot_engine.config import Settings
+from pivot_engine.project import Project
+
+
+@attrs.frozen
+class Stores:
+    """The open stores of a project.
+
+    Attributes:
+        layout: Where they lie.
+        settings: The configuration.
+        files: The content of files, remembered by their stat signatures.
+        store: Contents by digest.
+        runs: Results by inputs key.
+    """
+
+    layout: Layout
+    settings: Settings
+    files: StatCache
+    store: ObjectStore
+    runs: RunCache
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """What lies at ``path`` now, or None."""
+        return self.files.artifact(self.layout.artifact(path))
+
+    def ingest(self, file: pathlib.Path) -> Artifact:
+        """Store a file or a directory, and remember what it is.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        return ingest(file, self.store, self.files)
+
+
+@contextmanager
+def opened(project: Project) -> Iterator[Stores]:
+    """The stores of a project; what is learned of files is remembered at the end.
+
+    Raises:
+        ConfigError: The configuration holds what it must not hold.
+    """
+    settings = config.resolve(project.layout.state_dir, os.environ)
+    layout = Layout(project.root, settings.cache_home(project.root))
+    with StatCache(layout.statcache_file) as files:
+        yield Stores(layout, settings, files, ObjectStore(layout.objects_dir), RunCache(layout.runs_dir))
