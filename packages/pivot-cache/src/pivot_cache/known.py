@@ -1,0 +1,123 @@
+"""What this machine knows of the objects on remotes, so that nothing is asked twice in a short time.
+
+One SQLite file for all remotes, kept apart by their identity: a remote whose URL changes is another remote. An
+entry says that an object was seen there, and for a listing also whether all its files were; it counts for
+`LIFETIME_S`. What a remote says wins over what is known: whoever hears otherwise calls `forget`. The file may be
+lost at any time; where it is damaged, locked, read-only or newer, the remotes are asked.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterable
+from itertools import batched
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+
+LIFETIME_S: Final = 24 * 3600
+"""How long an entry counts: a bucket that somebody emptied is noticed by then, or at once with a refresh."""
+
+_VERSION: Final = 1
+_CREATE: Final = (
+    "CREATE TABLE known (remote TEXT, digest TEXT, whole INTEGER, seen INTEGER, PRIMARY KEY (remote, digest))"
+    " WITHOUT ROWID"
+)
+_SELECT: Final = "SELECT digest FROM known WHERE remote = ? AND seen BETWEEN ? AND ? AND whole >= ? AND digest IN (%s)"
+_INSERT: Final = (
+    "INSERT INTO known VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET whole = max(whole, excluded.whole),"
+    " seen = excluded.seen"
+)
+_BATCH: Final = 500
+_BUSY_SECONDS: Final = 5.0
+_DAMAGED: Final = frozenset({1, 11, 26})
+"""SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
+
+
+class KnownObjects:
+    """Which objects were seen on which remote; no method fails: at worst nothing is known.
+
+    Any number of processes may each have one on the same file.
+    """
+
+    def __init__(self, file: Path, *, clock: Callable[[], float] = time.time) -> None:
+        """Describe the knowledge in a file, which is made when there is something to remember.
+
+        Args:
+            file: The database.
+            clock: The present in s since the epoch.
+        """
+        self._file = file
+        self._clock = clock
+
+    def among(self, remote: str, digests: Collection[str], *, whole: bool = False) -> set[str]:
+        """Those of the digests that are known to be on the remote, with ``whole`` those with all they list."""
+        known: set[str] = set()
+        now = int(self._clock())
+        facts = (remote, now - LIFETIME_S, now, int(whole))
+
+        def select(database: "sqlite3.Connection") -> None:
+            for batch in batched(digests, _BATCH, strict=False):
+                marks = ",".join("?" * len(batch))
+                known.update(row[0] for row in database.execute(_SELECT % marks, (*facts, *batch)))
+
+        if digests and self._file.exists():
+            self._do(select)
+        return known
+
+    def add(self, remote: str, digests: Iterable[str], *, whole: bool = False) -> None:
+        """Remember that objects are on the remote, with ``whole`` that all they list is there, too."""
+        now = int(self._clock())
+        rows = [(remote, digest, int(whole), now) for digest in digests]
+
+        def insert(database: "sqlite3.Connection") -> None:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(_INSERT, rows)
+            database.execute("DELETE FROM known WHERE seen NOT BETWEEN ? AND ?", (now - LIFETIME_S, now))
+
+        if rows:
+            self._do(insert)
+
+    def forget(self, remote: str, digests: Iterable[str] | None = None) -> None:
+        """Know no longer that objects are on the remote, by default none, nor that anything there is whole."""
+        pairs = None if digests is None else [(remote, digest) for digest in digests]
+
+        def delete(database: "sqlite3.Connection") -> None:
+            database.execute("BEGIN IMMEDIATE")
+            if pairs is None:
+                database.execute("DELETE FROM known WHERE remote = ?", (remote,))
+            else:
+                database.executemany("DELETE FROM known WHERE remote = ? AND digest = ?", pairs)
+                database.execute("UPDATE known SET whole = 0 WHERE remote = ?", (remote,))
+
+        if pairs != [] and self._file.exists():
+            self._do(delete)
+
+    def _do(self, work: Callable[["sqlite3.Connection"], None]) -> None:
+        """Do something in one transaction; where the database is of no use, nothing is done."""
+        import sqlite3  # noqa: PLC0415 - start-up time
+
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(
+                sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
+            ) as database:
+                with database:
+                    if _version(database) == 0:
+                        database.execute("BEGIN IMMEDIATE")
+                        if _version(database) == 0:
+                            database.execute(_CREATE)
+                            database.execute(f"PRAGMA user_version = {_VERSION}")
+                if _version(database) == _VERSION:
+                    with database:
+                        work(database)
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                for name in (f"{self._file.name}-journal", self._file.name):
+                    with contextlib.suppress(OSError):
+                        self._file.with_name(name).unlink()
+
+
+def _version(database: "sqlite3.Connection") -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,211 @@
+"""What a remote is, what can go wrong with one, and how the remote of a URL is found.
+
+A remote keeps objects under their digests, as the local store does. It is used on an event loop, and this module
+imports none: naming a remote costs nothing, only using it does. Packages provide remotes through the entry-point
+group `pivot.remotes`: one entry per URL scheme, which names a `Connect`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Final, Protocol, Self
+
+import attrs
+
+from pivot_cache.errors import CacheError
+
+GROUP: Final = "pivot.remotes"
+"""The entry-point group."""
+
+_KNOWN: Final = {"s3": "pivot-remote-s3"}
+"""Which package to install for a scheme that nothing provides."""
+
+
+class RemoteError(CacheError):
+    """A remote could not do what it was asked; the message holds no secret.
+
+    Attributes:
+        remote: The remote's name, as the user knows it.
+    """
+
+    exit_code: ClassVar[int] = 3
+    default_hint: ClassVar[str | None] = None
+
+    def __init__(self, remote: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{remote}: {problem}", hint=hint or self.default_hint)
+        self.remote = remote
+        self.problem = problem
+
+
+class RemoteNotFoundError(RemoteError):
+    """The object is not on the remote, or, with no digest, the remote itself does not exist.
+
+    Attributes:
+        digest: The object's digest.
+    """
+
+    default_hint = "`pivot push` where it was made, or `pivot repro` to compute it again"
+
+    def __init__(self, remote: str, problem: str, *, digest: str | None = None, hint: str | None = None) -> None:
+        super().__init__(remote, problem, hint=hint)
+        self.digest = digest
+
+
+class RemoteDeniedError(RemoteError):
+    """The remote refused: no credentials, wrong or expired ones, or not the right to do this."""
+
+    default_hint = "check the credentials for this remote, and what they allow"
+
+
+class RemoteUnreachableError(RemoteError):
+    """The remote did not answer, failed, or broke off; trying again may help."""
+
+    default_hint = "check the network and the remote's URL; what was transferred is kept: repeat the command"
+
+
+class RemoteThrottledError(RemoteError):
+    """The remote asked for fewer requests; trying again later helps."""
+
+    default_hint = "repeat the command later, or with fewer --jobs; what was transferred is kept"
+
+
+class RemoteCorruptError(RemoteError):
+    """The remote's bytes do not have the digest that they are stored under; they were not used.
+
+    Attributes:
+        digest: What the bytes should have.
+    """
+
+    default_hint = "delete the object on the remote and `pivot push` it again from where it is good"
+
+    def __init__(self, remote: str, digest: str, *, hint: str | None = None) -> None:
+        super().__init__(remote, f"object {digest} is corrupt", hint=hint)
+        self.digest = digest
+
+
+class RemoteSchemeError(CacheError):
+    """Nothing that is installed knows remotes with such a URL."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class Body(Protocol):
+    """The bytes of an object, or of a part of it, as they arrive.
+
+    Attributes:
+        size: The number of bytes of the whole object, as the remote tells it.
+    """
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the whole object."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Remote(Protocol):
+    """Objects under their digests, somewhere else.
+
+    Making one connects to nothing. It is used inside ``async with``, by any number of tasks of one event loop.
+    Every method may raise any `RemoteError`. None of them tries again what failed: whoever calls does, and
+    then `upload` goes on where it stopped. Nothing that is there is ever replaced.
+    """
+
+    @property
+    def name(self) -> str:
+        """The URL that the user knows; no secret is in it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Equal only where the same objects are meant: the URL, and what else leads to another place."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    async def exists(self, digests: Collection[str]) -> set[str]:
+        """Those of the objects that are there, in as few requests as the remote can do with."""
+        ...
+
+    def digests(self) -> AsyncIterator[str]:
+        """All objects."""
+        ...
+
+    async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
+        """Make the bytes of a file, which have this digest, an object, whole or not at all.
+
+        Args:
+            digest: The digest of the bytes.
+            source: The file; it does not change meanwhile.
+            sent: Called with the number of further bytes that need not be sent again.
+
+        Returns:
+            False if the object is there already.
+        """
+        ...
+
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Body]:
+        """The bytes of an object from ``start`` to before ``stop``, not verified.
+
+        ``start`` is before the object's end, or 0.
+
+        Raises:
+            RemoteNotFoundError: The object is not there.
+        """
+        ...
+
+    async def delete(self, digest: str) -> None:
+        """Remove an object, for garbage collection; one that is not there is no error."""
+        ...
+
+
+@attrs.frozen
+class RemoteSettings:
+    """What a remote may be told beside its URL.
+
+    Attributes:
+        jobs: The most requests at once.
+        state: A directory where it may keep what lets an interrupted upload go on; None for none.
+        options: Further options of this kind of remote, by name.
+    """
+
+    jobs: int = 20
+    state: Path | None = None
+    options: Mapping[str, str] = attrs.field(factory=dict)
+
+
+type Connect = Callable[[str, RemoteSettings], Remote]
+"""Makes the remote of a URL; it checks the URL and the options, and connects to nothing."""
+
+
+def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
+    """The remote of a URL, from the package that provides its scheme; nothing is connected to.
+
+    Raises:
+        RemoteSchemeError: No package that is installed does.
+        PivotError: The URL or an option is wrong.
+    """
+    scheme, separator, _ = url.partition("://")
+    scheme = scheme.lower()
+    found = entry_points(group=GROUP, name=scheme) if separator else None
+    if not found:
+        raise _unknown(scheme if separator else None)
+    load: Connect = next(iter(found)).load()
+    return load(url, settings or RemoteSettings())
+
+
+def _unknown(scheme: str | None) -> RemoteSchemeError:
+    if scheme in _KNOWN:
+        return RemoteSchemeError(
+            f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}", hint=f"install {_KNOWN[scheme]}"
+        )
+    schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points(group=GROUP))})
+    said = "the URL of a remote has no scheme" if scheme is None else f"no remote has a URL with {scheme!r}://"
+    return RemoteSchemeError(said, hint=f"a remote's URL begins with {' or '.join(f'{name}://' for name in schemes)}")

@@ -1,0 +1,58 @@
+"""Trying again what may succeed later, with growing pauses of random length."""
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from pivot_cache.remote import RemoteThrottledError, RemoteUnreachableError
+
+PASSING = (RemoteThrottledError, RemoteUnreachableError)
+"""What may be gone the next time."""
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio  # noqa: PLC0415 - start-up time
+
+    await asyncio.sleep(seconds)
+
+
+def _random() -> float:
+    import random  # noqa: PLC0415 - start-up time
+
+    return random.random()  # noqa: S311 - only keeps clients from trying again all at once
+
+
+@attrs.frozen
+class Retry:
+    """How often and when something is tried again.
+
+    Attributes:
+        attempts: The most attempts in a row that got nowhere.
+        first: The longest first pause, in seconds; it doubles each time.
+        longest: The longest pause, in seconds.
+        sleep: Waits for that many seconds.
+        chance: The part of the longest pause to take, from 0 to 1.
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 20.0
+    sleep: Callable[[float], Awaitable[None]] = _sleep
+    chance: Callable[[], float] = _random
+
+    async def __call__[T](self, work: Callable[[], Awaitable[T]], progress: Callable[[], int] = lambda: 0) -> T:
+        """The result of ``work``, tried again while it is throttled or out of reach, and after no other error.
+
+        An attempt after which ``progress`` is higher than ever before got somewhere, and starts the count anew.
+        """
+        failures, highest = 0, progress()
+        while True:
+            try:
+                return await work()
+            except PASSING:
+                reached = progress()
+                failures = 1 if reached > highest else failures + 1
+                highest = max(reached, highest)
+                if failures >= self.attempts:
+                    raise
+            await self.sleep(self.chance() * min(self.longest, self.first * 2 ** (failures - 1)))

@@ -1,0 +1,88 @@
+"""Bringing objects to a remote and from it: exactly those that artifacts consist of, and of these what is not there.
+
+A listing goes up after all that it lists, and comes down before it. So a listing that is on a remote means that its
+files are, and an interruption at any point leaves nothing that is half there.
+"""
+
+from collections.abc import Collection, Iterable
+
+from pivot_cache.content import Content, content
+from pivot_cache.moving import IncompleteTreeError, Options, Outcome, Progress
+from pivot_cache.remote import Remote
+from pivot_cache.store import ObjectStore
+from pivot_core.lock import Artifact
+
+__all__ = ["Content", "IncompleteTreeError", "Options", "Outcome", "Progress", "absent", "content", "fetch", "push"]
+
+
+def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
+    """Bring to a remote what it lacks of the artifacts.
+
+    What the remote has, is never replaced. Where everything is known to be there, the remote is not even connected to.
+
+    Returns:
+        What became of each object. A directory that is known to be there in full is one object.
+    """
+    options = options or Options()
+    whole = set(artifacts)
+    closed = _known(remote, options, {artifact.digest for artifact in whole}, whole=True)
+    wanted = content(whole, store, closed=closed)
+    there = _known(remote, options, wanted.sizes)
+    if there.issuperset(wanted.sizes):
+        return Outcome(present=frozenset(there))
+
+    from pivot_cache import _exchange  # noqa: PLC0415 - nothing to push needs no event loop
+
+    return _exchange.push(wanted, there, store, remote, options)
+
+
+def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
+    """Bring from a remote what the store lacks of the artifacts, verified.
+
+    Where nothing is lacking, the remote is not even connected to.
+
+    Returns:
+        What became of each object. Where a listing is neither here nor there, its files are unknown.
+    """
+    options = options or Options()
+    whole = set(artifacts)
+    wanted = content(whole, store)
+    here = set(filter(store.has, wanted.sizes))
+    if here.issuperset(wanted.sizes) and not wanted.broken:
+        return Outcome(present=frozenset(here))
+
+    from pivot_cache import _exchange  # noqa: PLC0415 - nothing to fetch needs no event loop
+
+    return _exchange.fetch(whole, here, store, remote, options)
+
+
+def absent(
+    artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None
+) -> dict[Artifact, frozenset[str]]:
+    """The artifacts that the remote does not have in full, with the objects that it lacks of each.
+
+    Of a directory whose listing is not in the store, only the listing is asked for.
+
+    Raises:
+        RemoteError: The remote cannot tell.
+    """
+    options = options or Options()
+    whole = set(artifacts)
+    closed = _known(remote, options, {artifact.digest for artifact in whole}, whole=True)
+    wanted = content(whole, store, closed=closed)
+    there = _known(remote, options, wanted.sizes)
+    if not there.issuperset(wanted.sizes):
+        from pivot_cache import _exchange  # noqa: PLC0415 - what is known needs no event loop
+
+        there |= _exchange.ask(wanted.sizes.keys() - there, remote, options)
+    lacking = {
+        artifact: ({artifact.digest} | (wanted.listings.get(artifact.digest) or frozenset())) - there
+        for artifact in whole
+    }
+    return {artifact: frozenset(digests) for artifact, digests in lacking.items() if digests}
+
+
+def _known(remote: Remote, options: Options, digests: Collection[str], *, whole: bool = False) -> set[str]:
+    if options.known is None or options.refresh:
+        return set()
+    return options.known.among(remote.identity, digests, whole=whole)
