@@ -1,0 +1,147 @@
+"""The trash of a store: what nothing named when it was collected, kept until its grace period is over.
+
+    trash/<time>/files/ab/cdef...    objects
+    trash/<time>/runs/ab/cdef...     run records
+
+One directory per collection, named by its time, so that the newest can be undone and the oldest deleted. Everything
+gets here and back by renaming or linking within one file system: at any moment it lies in its place, here, or in both.
+A time that ends in `-dropped` holds what somebody asked to drop; it is not brought back by being missed.
+"""
+
+import contextlib
+import datetime as dt
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from pivot_cache import _syscalls
+from pivot_cache._shards import files
+from pivot_cache.atomic import make_directory, remove_tree
+from pivot_cache.layout import sharded
+
+OBJECTS = "files"
+RUNS = "runs"
+
+_FORM = "%Y%m%dT%H%M%S.%fZ"
+_DROPPED = "-dropped"
+_DOUBTED_NS = 2_000_000_000
+"""A time of modification that makes a store verify an object before it counts as present."""
+
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+
+
+@attrs.frozen
+class Batch:
+    """What one collection moved here; its directory is made when the first thing is.
+
+    Attributes:
+        directory: Where it lies.
+        taken_ns: When it was taken, in ns since the epoch.
+        dropped: Somebody asked to drop it.
+    """
+
+    directory: Path
+    taken_ns: int
+    dropped: bool
+
+    def take(self, kind: str, digest: str, source: Path) -> bool:
+        """Move something here; False if it was gone already."""
+        target = sharded(self.directory / kind, digest)
+        for _ in range(2):
+            try:
+                _syscalls.rename(source, target)
+            except FileNotFoundError:
+                if not os.path.lexists(source):
+                    return False
+                make_directory(target.parent)
+            else:
+                return True
+        return False
+
+    def contents(self, kind: str) -> Iterator[tuple[str, int]]:
+        """Digest and size of everything of a kind."""
+        for digest, status in files(self.directory / kind):
+            yield digest, status.st_size
+
+    def give_back(self, kind: str, digest: str, target: Path) -> bool:
+        """Move something back to its place, unless there is something again; False if it is not here."""
+        source = sharded(self.directory / kind, digest)
+        try:
+            if kind == OBJECTS:
+                with contextlib.suppress(PermissionError):  # the object of another user
+                    _syscalls.utime(source, _DOUBTED_NS)
+            make_directory(target.parent)
+            try:
+                _syscalls.link(source, target)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                if not os.path.lexists(target):
+                    _syscalls.rename(source, target)
+                    return True
+            _syscalls.unlink(source)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Delete it with all that is in it."""
+        remove_tree(self.directory)
+
+    def remove_empty(self) -> None:
+        """Remove directories in which nothing lies."""
+        for directory, _, _ in os.walk(self.directory, topdown=False):
+            with contextlib.suppress(OSError):
+                _syscalls.rmdir(directory)
+
+
+class Trash:
+    """All batches; any number of processes may use it at once.
+
+    Attributes:
+        directory: Where they lie; made when first needed.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def batch(self, now_ns: int, *, dropped: bool = False) -> Batch:
+        """A batch for what is taken now; nothing is made yet."""
+        seconds, rest = divmod(now_ns, 1_000_000_000)
+        moment = dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=rest // 1000)
+        name = f"{moment.strftime(_FORM)}{_DROPPED if dropped else ''}"
+        return Batch(self.directory / name, now_ns // 1000 * 1000, dropped)
+
+    def batches(self) -> list[Batch]:
+        """All batches, the oldest first; what has another name is not ours."""
+        try:
+            names = sorted(os.listdir(self.directory))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [batch for name in names if (batch := self._parse(name)) is not None]
+
+    def find(self, digest: str) -> Path | None:
+        """Where an object lies that was collected, not dropped."""
+        for batch in reversed(self.batches()):
+            path = sharded(batch.directory / OBJECTS, digest)
+            if not batch.dropped and path.exists():
+                return path
+        return None
+
+    def rescue(self, digest: str, target: Path) -> bool:
+        """Bring an object back that is missed, if it was collected and not dropped."""
+        return any(batch.give_back(OBJECTS, digest, target) for batch in reversed(self.batches()) if not batch.dropped)
+
+    def _parse(self, name: str) -> Batch | None:
+        text = name.removesuffix(_DROPPED)
+        try:
+            moment = dt.datetime.strptime(text, _FORM).replace(tzinfo=dt.UTC)
+        except ValueError:
+            return None
+        taken = int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+        return Batch(self.directory / name, taken, name.endswith(_DROPPED))
