@@ -239,7 +239,7 @@ def test_a_directory_as_an_input_is_no_crash(make: Callable[[str], Project]) -> 
     project = make(HEAD + "@pipeline.register\ndef one(x: Annotated[str, Dep('d', Text())]) -> None: ...\n")
     (project.root / "d").mkdir()
 
-    assert "is a directory" in project.pivot("repro", code=1).stderr
+    assert "Is a directory" in project.pivot("repro", code=1).stderr
 
 
 def test_directories_of_outs_are_made(make: Callable[[str], Project]) -> None:

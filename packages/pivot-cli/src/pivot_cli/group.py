@@ -16,12 +16,16 @@ from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
+    "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the code as it is."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
         "Show what code each stage rests on, and what is not tracked.",
     ),
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
+    "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),
+    "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
 }
 """By name: the module that has the command as ``command``, and the first line of its help."""

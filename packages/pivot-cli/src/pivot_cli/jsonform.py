@@ -8,18 +8,24 @@ from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.stage import Location
 from pivot_engine.status import StageStatus, Status
+from pivot_engine.tracked import State
 
 
 def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
     """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``."""
     return {
         "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
-        "tracked_files": [],
+        "tracked_files": [{"path": each.path, "status": each.state.value, "size": each.size} for each in found.tracked],
         "suggestions": [] if stages_only else list(_suggestions(found)),
     }
 
 
 def _suggestions(found: Status) -> Iterator[str]:
+    states = {each.state for each in found.tracked}
+    if State.MODIFIED in states:
+        yield "Run 'pivot track' on modified tracked files to record them"
+    if State.MISSING in states:
+        yield "Run 'pivot checkout' to restore missing tracked files"
     blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
     stale = sum(not stage.cached for stage in found.stages) - len(blocked)
     if stale:

@@ -104,6 +104,16 @@ def seconds(duration: float) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+def size(number: int) -> str:
+    """``12 B``, ``3.4 kB``, ``120 MB``."""
+    amount, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 999.5:  # noqa: PLR2004
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"  # noqa: PLR2004
+
+
 def counted(number: int, noun: str) -> str:
     """``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

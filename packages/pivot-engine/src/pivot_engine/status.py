@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_core.decide import Verdict
+from pivot_engine import records
 from pivot_engine.forms import diffs
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.session import loading, opened
 from pivot_engine.targets import short_names
+from pivot_engine.tracked import TrackedFile, states
 
 
 @attrs.frozen
@@ -28,10 +30,11 @@ class StageStatus:
 
 @attrs.frozen
 class Status:
-    """The stages asked for, in graph order, and the names by which all stages are shown."""
+    """The stages asked for, in graph order, the names by which all stages are shown, and tracked data."""
 
     stages: tuple[StageStatus, ...]
     names: dict[str, str]
+    tracked: tuple[TrackedFile, ...] = ()
 
     @property
     def cached(self) -> bool:
@@ -39,7 +42,7 @@ class Status:
         return all(stage.cached for stage in self.stages)
 
 
-def status(
+def status(  # noqa: PLR0913  # one parameter per question
     project: Project,
     targets: Iterable[str] = (),
     *,
@@ -47,6 +50,7 @@ def status(
     force: bool = False,
     quiet: bool = False,
     diff: bool = False,
+    tracked: bool = False,
 ) -> Status:
     """Evaluate the targets; all stages if there are none.
 
@@ -57,6 +61,7 @@ def status(
         force: Evaluate as a forced run would.
         quiet: Drop what the user's code prints while it is imported.
         diff: Find out what was edited.
+        tracked: Look also at data that are tracked without a stage.
 
     Raises:
         PivotError: The pipeline cannot be loaded, or a target is not known.
@@ -78,4 +83,5 @@ def status(
                 if closure or address in wanted
             ),
             dict(names),
+            tuple(states(project, session.stores.files, records.read_tracked(project))) if tracked else (),
         )

@@ -3,7 +3,6 @@
 import enum
 import os
 import pathlib
-import subprocess
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
@@ -158,6 +157,8 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
 
 def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
     """Git would go on keeping what is tracked here."""
+    import subprocess  # noqa: PLC0415  # start-up time
+
     try:
         listed = subprocess.run(  # noqa: S603  # every path comes after "--"
             ["git", "--literal-pathspecs", "ls-files", "-z", "--", *paths],  # noqa: S607  # the user's own git

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import jsonform, options, render
+from pivot_cli import jsonform, options, render, results
 from pivot_cli.group import working_directory
 from pivot_engine.project import Project
 from pivot_engine.status import status
@@ -34,7 +34,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not
     project = Project.find(working_directory())
-    found = status(project, stages, quiet=quiet, diff=diff or (as_json and explain))
+    found = status(
+        project, stages, quiet=quiet, diff=diff or (as_json and explain), tracked=not (quiet or stages_only or stages)
+    )
     if quiet:
         return 0 if found.cached else 1
     if as_json:
@@ -43,4 +45,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         click.echo(render.explanations(found, why_not=why_not), nl=False)
     else:
         click.echo(render.status(found), nl=False)
+        if found.tracked:
+            click.echo("\nTracked data:")
+            for line in results.tracked_states(found.tracked, project):
+                click.echo(line)
     return 0

@@ -1,0 +1,30 @@
+"""`pivot commit`."""
+
+import click
+
+from pivot_cli import options
+from pivot_cli.group import working_directory
+from pivot_cli.progress import Lines
+from pivot_engine.accept import accept
+from pivot_engine.project import Project
+
+
+@click.command("commit")
+@options.stages
+@click.option("-m", "--reason", default="", metavar="TEXT", help="Why; it is written into the lock files.")
+@click.option(
+    "-f", "--force", is_flag=True, help="Accept also where data or parameters changed, or no run is recorded."
+)
+def command(stages: tuple[str, ...], *, reason: str, force: bool) -> int:
+    """Accept what lies in the workspace as the result of the code as it is now.
+
+    For stages whose code changed without changing what they write. Without STAGES, all that
+    are stale. Nothing is run, and nothing is recorded unless all can be.
+    """
+    project = Project.find(working_directory())
+    done = accept(project, stages, reason=reason, force=force, report=Lines())
+    for name in done.names:
+        click.echo(f"Accepted {name}")
+    if not done.names:
+        click.echo("Nothing to accept: all is up to date")
+    return 0

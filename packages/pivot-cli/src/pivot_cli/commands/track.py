@@ -1,0 +1,22 @@
+"""`pivot track`."""
+
+import click
+
+from pivot_cli import results
+from pivot_cli.group import working_directory
+from pivot_cli.progress import Lines
+from pivot_engine.project import Project
+from pivot_engine.tracked import track
+
+
+@click.command("track")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+def command(paths: tuple[str, ...]) -> int:
+    """Put data files or directories under Pivot that no stage writes.
+
+    What each holds goes into the cache, and into a small file beside it, PATH.pvt, which belongs into git;
+    the data are added to the .gitignore there. Repeat it when the data have changed.
+    """
+    project = Project.find(working_directory())
+    click.echo(results.tracked(track(project, paths, report=Lines()), project), nl=False)
+    return 0

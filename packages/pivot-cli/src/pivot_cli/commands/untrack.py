@@ -1,0 +1,21 @@
+"""`pivot untrack`."""
+
+import click
+
+from pivot_cli.group import working_directory
+from pivot_cli.progress import Lines
+from pivot_engine.project import Project
+from pivot_engine.tracked import untrack
+
+
+@click.command("untrack")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+def command(paths: tuple[str, ...]) -> int:
+    """Take tracked data from under Pivot again.
+
+    Their .pvt files and their lines in .gitignore are removed; the data stay.
+    """
+    project = Project.find(working_directory())
+    for path in untrack(project, paths, report=Lines()):
+        click.echo(f"Untracked {project.shown(path)}")
+    return 0

@@ -1,0 +1,364 @@
+"""`track`, `untrack`, `checkout` and `commit` through the executable."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+import pathlib
+from typing import Annotated, TypedDict
+
+import pivot
+from pivot.loaders import JSON, PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Outs(TypedDict):
+    upper: Annotated[str, pivot.Out("upper.txt", Text())]
+    parts: Annotated[dict[str, str], pivot.DirectoryOut("parts", Text())]
+    metric: Annotated[int, pivot.Metric("metric.json")]
+
+
+@pipeline.register
+def shout(text: Annotated[str, pivot.Dep("data/in.txt", Text())]) -> Outs:
+    return Outs(upper=text.upper(), parts={"a/1.txt": text, "2.txt": text * 2}, metric=len(text))
+
+
+@pipeline.register
+def last(text: Annotated[str, pivot.Dep("upper.txt", Text())]) -> Annotated[str, pivot.Out("last.txt", Text())]:
+    return text[-1]
+"""
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project]) -> Project:
+    """A project that has run."""
+    project = make(PIPELINE)
+    project.write("data/in.txt", "abc")
+    project.pivot("repro")
+    return project
+
+
+def git(project: Project, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=project.root, check=True, capture_output=True)
+
+
+def states(project: Project) -> dict[str, tuple[str, int]]:
+    found = json.loads(project.pivot("status", "--json").stdout)["tracked_files"]
+    return {each["path"]: (each["status"], each["size"]) for each in found}
+
+
+# track and untrack
+
+
+def test_data_under_pivot(project: Project) -> None:
+    assert project.pivot("track", "data/in.txt").stdout == "Tracked data/in.txt (3 B): commit data/in.txt.pvt\n"
+
+    assert json.loads(project.read("data/in.txt.pvt"))["size"] == 3
+    assert project.read("data/.gitignore") == "/in.txt\n"
+    assert states(project) == {"data/in.txt": ("clean", 3)}
+    assert project.pivot("track", "data/in.txt").stdout == "Unchanged data/in.txt (3 B)\n"
+
+    project.write("data/in.txt", "abcd")
+    assert states(project) == {"data/in.txt": ("modified", 4)}
+    text = project.pivot("status").stdout
+    assert "Tracked data:\ndata/in.txt  modified  4 B\n" in text
+    assert "Tracked data" not in project.pivot("status", "--stages-only").stdout
+    assert project.pivot("track", "data/in.txt").stdout == "Updated data/in.txt (4 B): commit data/in.txt.pvt\n"
+    assert project.read("data/.gitignore") == "/in.txt\n"
+
+    (project.root / "data/in.txt").unlink()
+    assert states(project) == {"data/in.txt": ("missing", 4)}
+    assert "Run 'pivot checkout' to restore missing tracked files" in project.pivot("status", "--json").stdout
+    assert project.pivot("checkout", "data/in.txt").stdout == "Restored 1 file(s)\n"
+    assert project.read("data/in.txt") == "abcd"
+    assert states(project) == {"data/in.txt": ("clean", 4)}
+
+    assert project.pivot("untrack", "data/in.txt").stdout == "Untracked data/in.txt\n"
+    assert sorted(os.listdir(project.root / "data")) == ["in.txt"]
+    assert states(project) == {}
+
+
+def test_a_directory_from_within(project: Project) -> None:
+    for name in ("x/1", "x/2", "y"):
+        project.write(f"data/raw/{name}", name)
+    project.write("data/.gitignore", "*.tmp")
+
+    assert "Tracked raw (" in project.pivot("track", "raw", cwd="data").stdout
+    assert project.read("data/.gitignore") == "*.tmp\n/raw\n"
+    (project.root / "data/raw/x/1").unlink()
+    assert states(project) == {"data/raw": ("modified", 4)}
+    assert project.pivot("checkout", "raw", "--only-missing", cwd="data").stdout == "Restored 1 file(s)\n"
+    assert states(project) == {"data/raw": ("clean", 7)}
+    project.pivot("untrack", "data/raw")
+    assert project.read("data/.gitignore") == "*.tmp\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["nothing"], "nothing does not exist"),
+        (["upper.txt"], "upper.txt cannot be tracked: upper.txt is an out of p.shout"),
+        (["parts/2.txt"], "parts/2.txt cannot be tracked: parts is an out of p.shout"),
+        (["."], "the whole project cannot be tracked"),
+        (["../x"], "outside the project"),
+        (["data", "data/in.txt"], "data/in.txt is named twice"),
+        (["data/in.txt", "data/in.txt"], "data/in.txt is named twice"),
+        ([".pivot/config.yaml"], "belongs to Pivot"),
+    ],
+)
+def test_what_cannot_be_tracked(project: Project, names: list[str], told: str) -> None:
+    done = project.pivot("track", *names, code=2)
+
+    assert told in done.stderr
+    assert "hint:" in done.stderr
+    assert not list(project.root.glob("**/*.pvt"))
+
+
+def test_what_git_keeps_is_not_tracked(project: Project) -> None:
+    git(project, "init", "-q")
+    git(project, "add", "data")
+
+    assert "run 'git rm -r --cached data/in.txt' first" in project.pivot("track", "data/in.txt", code=2).stderr
+    git(project, "rm", "-r", "--cached", "-q", "data/in.txt")
+    project.pivot("track", "data/in.txt")
+    listed = subprocess.run(
+        ["git", "status", "--porcelain", "-uall", "data"], cwd=project.root, capture_output=True, text=True, check=True
+    )
+    assert sorted(listed.stdout.splitlines()) == ["?? data/.gitignore", "?? data/in.txt.pvt"]
+
+
+def test_names_that_git_would_read_otherwise(project: Project) -> None:
+    git(project, "init", "-q")
+    for name in ("a*b", "#x", "!y", "sp ace ", "q[1]", "back\\slash"):
+        project.write(f"odd/{name}", name)
+        project.write(f"odd/other{name}", name)
+        project.pivot("track", f"odd/{name}")
+        ignored = subprocess.run(
+            ["git", "check-ignore", "-z", "--stdin"],
+            cwd=project.root,
+            input=f"odd/{name}\0odd/other{name}\0",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ignored.stdout == f"odd/{name}\0"
+
+
+def test_untrack_knows_what_is_tracked(project: Project) -> None:
+    assert "upper.txt is an out of p.shout, not tracked data" in project.pivot("untrack", "upper.txt", code=2).stderr
+    assert "nothing recorded is named 'data/in.txt'" in project.pivot("untrack", "data/in.txt", code=2).stderr
+
+
+def test_a_damaged_pvt_file_is_named(project: Project) -> None:
+    project.pivot("track", "data/in.txt")
+    project.write("data/in.txt.pvt", '{"format": 1, "algorithm": "xxh3-128", "digest": "x"}')
+
+    done = project.pivot("checkout", code=3)
+    assert "data/in.txt.pvt" in done.stderr
+    assert "git checkout" in done.stderr
+
+
+# checkout
+
+
+def test_everything_comes_back_without_the_pipeline(project: Project) -> None:
+    project.pivot("track", "data/in.txt")
+    before = {each: each.read_bytes() for each in sorted(project.root.glob("*.txt"))}
+    for each in before:
+        each.unlink()
+    (project.root / "data/in.txt").unlink()
+    (project.root / "parts/2.txt").unlink()
+    (project.root / "pipeline.py").unlink()
+
+    would = project.pivot("checkout", "--dry-run").stdout
+    assert would == (
+        "would restore  data/in.txt\nwould restore  last.txt\nwould restore  parts\nwould restore  upper.txt\n"
+        "Would restore 4 file(s)\n"
+    )
+    assert not (project.root / "last.txt").exists()
+    assert project.pivot("checkout").stdout == "Restored 4 file(s)\n"
+    assert {each: each.read_bytes() for each in before} == before
+    assert project.pivot("checkout").stdout == "Restored 0 file(s)\n"
+
+
+def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
+    project.write("upper.txt", "mine")
+    project.write("parts/2.txt", "mine too")
+    (project.root / "last.txt").unlink()
+
+    done = project.pivot("checkout", code=1)
+    assert done.stdout == "Restored 1 file(s)\n"
+    assert "upper.txt: not restored, since what is there is nowhere else" in done.stderr
+    assert "parts: not restored, since what is there is nowhere else" in done.stderr
+    assert "--force" in done.stderr
+    assert project.read("upper.txt") == "mine"
+
+    done = project.pivot("checkout", "--force")
+    assert done.stdout == "Restored 2 file(s)\n"
+    assert project.read("upper.txt") == "ABC"
+    assert project.read("parts/2.txt") == "abcabc"
+    assert "upper.txt was overwritten: what was there is kept in the cache as" in done.stderr
+    assert "2 stages, all cached" in project.pivot("status").stdout
+
+
+def test_the_outs_of_another_commit_are_no_edits(project: Project) -> None:
+    """What the cache has is not lost when it is overwritten."""
+    locks = {each: each.read_bytes() for each in (project.root / ".pivot/stages").iterdir()}
+    project.write("data/in.txt", "xyz")
+    project.pivot("repro")
+    for each, data in locks.items():
+        each.write_bytes(data)
+
+    assert project.pivot("checkout").stdout == "Restored 4 file(s)\n"
+    assert (project.read("upper.txt"), project.read("parts/2.txt")) == ("ABC", "abcabc")
+
+
+@pytest.mark.parametrize(
+    ("targets", "count"),
+    [
+        (["shout"], 3),
+        (["p.shout"], 3),
+        (["last"], 1),
+        (["last.txt"], 1),
+        (["./last.txt"], 1),
+        (["parts"], 2),
+        (["."], 4),
+    ],
+)
+def test_targets_of_a_checkout(project: Project, targets: list[str], count: int) -> None:
+    for name in ("upper.txt", "last.txt", "parts/2.txt", "parts/a/1.txt"):
+        (project.root / name).unlink()
+
+    assert project.pivot("checkout", *targets).stdout == f"Restored {count} file(s)\n"
+
+
+def test_only_missing_leaves_what_is_there(project: Project) -> None:
+    project.write("upper.txt", "mine")
+    project.write("parts/2.txt", "mine too")
+    (project.root / "parts/a/1.txt").unlink()
+
+    assert project.pivot("checkout", "--only-missing").stdout == "Restored 1 file(s)\n"
+    assert (project.read("upper.txt"), project.read("parts/2.txt"), project.read("parts/a/1.txt")) == (
+        "mine",
+        "mine too",
+        "abc",
+    )
+
+
+def test_an_unknown_target_gets_a_suggestion(project: Project) -> None:
+    done = project.pivot("checkout", "uper.txt", code=2)
+    assert "error: nothing recorded is named 'uper.txt'" in done.stderr
+    assert "did you mean upper.txt?" in done.stderr
+
+
+def test_what_the_cache_does_not_have_is_named_and_the_rest_restored(project: Project) -> None:
+    for each in (project.root / ".pivot/cache/files").glob("*/*"):
+        if each.read_bytes() == b"ABC":
+            each.unlink()
+    (project.root / "upper.txt").unlink()
+    (project.root / "last.txt").unlink()
+
+    done = project.pivot("checkout", code=1)
+    assert done.stdout == "Restored 1 file(s)\n"
+    assert "upper.txt: not restored, since the cache does not have it" in done.stderr
+    assert "pivot pull" in done.stderr
+
+
+def test_a_corrupt_object_is_never_checked_out(project: Project) -> None:
+    (target,) = [each for each in (project.root / ".pivot/cache/files").glob("*/*") if each.read_bytes() == b"ABC"]
+    target.chmod(0o644)
+    target.write_bytes(b"bad")
+    (project.root / "upper.txt").unlink()
+
+    assert project.pivot("checkout", "upper.txt", code=1).stdout == "Restored 0 file(s)\n"
+    assert not (project.root / "upper.txt").exists()
+
+
+@pytest.mark.parametrize("mode", ["copy", "hardlink", "symlink"])
+@pytest.mark.parametrize("how", ["option", "config", "environment"])
+def test_modes(project: Project, mode: str, how: str) -> None:
+    (project.root / "upper.txt").unlink()
+    if how == "config":
+        project.write(".pivot/config.yaml", f"cache.checkout_mode: {mode}\n")
+    env = {"PIVOT_CACHE_CHECKOUT_MODE": mode} if how == "environment" else None
+    project.pivot("checkout", *(["--checkout-mode", mode] if how == "option" else []), env=env)
+
+    file = project.root / "upper.txt"
+    assert file.read_text() == "ABC"
+    assert file.is_symlink() == (mode == "symlink")
+    assert (file.stat().st_nlink > 1) == (mode == "hardlink")
+    assert "all cached" in project.pivot("status").stdout
+
+
+def test_a_cache_elsewhere_is_shared(project: Project, make: Callable[[str], Project]) -> None:
+    project.write(".pivot/config.yaml", "cache.dir: ../shared\n")
+    project.pivot("repro", "--force")
+    assert (project.root.parent / "shared/files").is_dir()
+    for name in ("upper.txt", "last.txt"):
+        (project.root / name).unlink()
+    assert project.pivot("checkout").stdout == "Restored 2 file(s)\n"
+
+
+# commit
+
+
+def test_a_change_that_changes_nothing_is_accepted(project: Project) -> None:
+    project.replace("pipeline.py", "text.upper()", "text.upper().lower().upper()")
+    assert "1 stale" in project.pivot("status").stdout
+
+    assert project.pivot("commit", "shout", "--reason", "only faster").stdout == "Accepted shout\n"
+    assert "2 stages, all cached" in project.pivot("status").stdout
+    assert json.loads(project.read(".pivot/stages/p.shout.lock"))["accepted"] == "only faster"
+    assert project.pivot("commit").stdout == "Nothing to accept: all is up to date\n"
+
+    project.write("data/in.txt", "new")
+    project.pivot("repro")
+    assert "accepted" not in json.loads(project.read(".pivot/stages/p.shout.lock"))
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda project: project.write("data/in.txt", "other"), "stage 'shout' cannot be accepted: input data changed"),
+        (lambda project: (project.root / "upper.txt").unlink(), "stage 'shout' cannot be accepted: upper.txt does not"),
+        (lambda project: (project.root / "data/in.txt").unlink(), "cannot be accepted: data/in.txt does not exist"),
+        (
+            lambda project: (project.root / ".pivot/stages/p.last.lock").unlink(),
+            "'last' cannot be accepted: no previous run",
+        ),
+    ],
+)
+def test_what_is_not_accepted(project: Project, edit: Callable[[Project], object], told: str) -> None:
+    project.replace("pipeline.py", "text.upper()", "text.upper().lower().upper()")
+    edit(project)
+    before = {each: each.read_bytes() for each in (project.root / ".pivot/stages").iterdir()}
+
+    assert told in project.pivot("commit", code=2).stderr
+    assert {each: each.read_bytes() for each in (project.root / ".pivot/stages").iterdir()} == before
+
+
+def test_a_stage_is_not_accepted_on_top_of_a_stale_one(project: Project) -> None:
+    project.replace("pipeline.py", "text.upper()", "text.upper().lower().upper()")
+    project.replace("pipeline.py", "text[-1]", "text[2]")
+
+    assert (
+        "'last' cannot be accepted: p.shout, on which it rests, is stale"
+        in project.pivot("commit", "last", code=2).stderr
+    )
+    assert project.pivot("commit").stdout == "Accepted shout\nAccepted last\n"
+    assert "all cached" in project.pivot("status").stdout
+
+
+def test_an_edited_out_below_an_accepted_stage_is_data(project: Project) -> None:
+    project.replace("pipeline.py", "text.upper()", "text.upper().lower().upper()")
+    project.write("upper.txt", "XYZ")
+
+    assert "'last' cannot be accepted: input data changed: upper.txt" in project.pivot("commit", code=2).stderr
+    assert project.pivot("commit", "--force").stdout == "Accepted shout\nAccepted last\n"
+    assert "all cached" in project.pivot("status").stdout
