@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pivot_fingerprint import Manifest, fingerprint
+from pivot_fingerprint import Fingerprinter, Manifest, _source, fingerprint
 
 type Take = Callable[..., Manifest]
 
@@ -30,6 +31,22 @@ def write(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
+class Kept(dict[bytes, bytes]):
+    """A memo."""
+
+    def put(self, key: bytes, content: bytes) -> None:
+        self[key] = content
+
+
+def through_a_memo(stage: Callable[..., object], values: Any = None, **options: Any) -> list[Manifest]:
+    """The manifests that an empty memo and then a full one lead to, each as in a new process."""
+    memo, manifests = Kept(), []
+    for _ in range(2):
+        _source._FILES.clear()
+        manifests.append(Fingerprinter(memo=memo, **options).fingerprint(stage, values))
+    return manifests
+
+
 @pytest.fixture
 def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Take:
     """The manifest of `pipeline.stage` in a project that is written, imported afresh and forgotten again."""
@@ -42,7 +59,9 @@ def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Take:
         importlib.invalidate_caches()
         try:
             stage = importlib.import_module("pipeline").stage
-            return fingerprint(stage, **options)  # type: ignore[arg-type]
+            manifest = fingerprint(stage, **options)  # type: ignore[arg-type]
+            assert through_a_memo(stage, **options) == [manifest, manifest]
+            return manifest
         finally:
             sys.path.remove(os.fspath(root))
             for name in set(sys.modules) - before:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pivot_fingerprint._errors import FingerprintError, ManifestError, NotCallableError
 from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
+from pivot_fingerprint._memo import Memo
 from pivot_fingerprint._optout import no_fingerprint
 from pivot_fingerprint._plain import register_encoder
 from pivot_fingerprint._walk import Fingerprinter, fingerprint, unresolved
@@ -20,6 +21,7 @@ __all__ = [
     "Library",
     "Manifest",
     "ManifestError",
+    "Memo",
     "NotCallableError",
     "Observed",
     "ObservedEntry",

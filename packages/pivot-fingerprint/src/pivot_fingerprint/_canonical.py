@@ -1,33 +1,35 @@
 """Syntax tree → canonical bytes and the names it rests on, in one walk; never positions, comments or spelling."""
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from xxhash import xxh3_128_digest
-
-from pivot_fingerprint._form import Form, Issue, Ref, Signature, scalar
+from pivot_fingerprint._fields import NODE, NODES, SCALAR, TEXTS, plan
+from pivot_fingerprint._form import Form, Issue, Piece, Ref, Signature, joined, scalar
 from pivot_fingerprint._names import Names
 from pivot_fingerprint._scopes import COMPREHENSIONS, Scope, is_import_call, literal_import, parameters
 
-# Contexts repeat what their place says; the others are positions, comments and `u""`.
-_DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
 _DYNAMIC = {
     "eval": "runs text as code with `eval`",
     "exec": "runs text as code with `exec`",
     "globals": "looks names up in `globals()`",
 }
+_MAYBE_SILENT = frozenset({ast.Expr, ast.AnnAssign, ast.Pass})
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
-
-type Item = str | ast.AST | Scope | None  # text as it stands, a node to expand, a scope to come back to
 
 
 def canonical(nodes: Iterable[ast.AST]) -> Form:
     """The form of these statements or expressions, which stand at the top of a module."""
+    return joined([piece(nodes)])
+
+
+def piece(nodes: Iterable[ast.AST]) -> Piece:
+    """The same, to be joined with others."""
     writer = _Writer()
-    writer.run(list(nodes))
-    return writer.form()
+    writer.run(nodes)
+    return writer.piece()
 
 
 def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) -> Form:
@@ -50,11 +52,14 @@ def is_silent(node: ast.AST) -> bool:
 
 
 class _Writer:
-    """An explicit stack instead of recursion: code may nest deeper than the interpreter's limit."""
+    """Writes text in order; a handler that is a generator yields each child where the child's text belongs.
+
+    The generators lie on an explicit stack instead of calling each other: code may nest deeper than the
+    interpreter's limit.
+    """
 
     def __init__(self) -> None:
         self.out: list[str] = []
-        self.stack: list[Item] = []
         self.names = Names()
         self.issues: list[Issue] = []
         self.docs: list[str] = []
@@ -62,74 +67,70 @@ class _Writer:
         self.signatures: list[Signature] = []
         self.assigned: set[int] = set()
 
-    def form(self) -> Form:
-        text = "".join(self.out).encode("utf-8", "surrogatepass")
-        docs = "\0".join(self.docs).encode("utf-8", "surrogatepass")
-        return Form(
-            xxh3_128_digest(text),
-            xxh3_128_digest(docs),
+    def piece(self) -> Piece:
+        return Piece(
+            "".join(self.out),
+            tuple(self.docs),
             self.names.refs(),
             tuple(self.issues),
             frozenset(self.reads),
             tuple(self.signatures),
         )
 
-    def run(self, nodes: list[ast.AST]) -> None:
-        self.stack.extend(reversed(nodes))
-        while self.stack:
-            item = self.stack.pop()
-            if isinstance(item, str):
-                self.out.append(item)
-            elif isinstance(item, ast.AST):
-                handler = _HANDLERS.get(type(item))
-                if handler is None:
-                    self.generic(item)
-                else:
-                    handler(self, item)
+    def run(self, nodes: Iterable[ast.AST]) -> None:
+        stack: list[Iterator[ast.AST]] = [iter(nodes)]
+        handlers, generic = _HANDLERS, self.generic
+        while stack:
+            for node in stack[-1]:
+                handler = handlers.get(node.__class__)
+                inside = generic(node) if handler is None else handler(self, node)
+                if inside is not None:
+                    stack.append(inside)
+                    break
             else:
-                self.leave(item)
+                stack.pop()
 
-    def push(self, *items: Any) -> None:
-        """Expand these next, in this order: text as it stands, nodes, lists of nodes, a scope to enter."""
-        flat: list[Item] = []
-        for item in items:
-            if isinstance(item, list):
-                flat.append("[")
-                flat.extend("-" if each is None else each for each in item if not is_silent(each))
-                flat.append("]")
-            else:
-                flat.append(item)
-        self.stack.extend(reversed(flat))
-
-    def generic(self, node: ast.AST, skip: str = "") -> None:
-        items: list[Any] = [f"({type(node).__name__}"]
-        for name in sorted(node._fields):
+    def generic(self, node: ast.AST) -> Iterator[ast.AST]:
+        """A node by the table of its class."""
+        write, leaves = self.out.append, _LEAVES
+        title, table = plan(node.__class__)
+        write(title)
+        for name, prefix, kind in table:
             value = getattr(node, name, None)
-            if value is None or name in _DROPPED or name == skip:
+            if value is None:
                 continue
-            if isinstance(value, ast.AST):
-                items += [f" {name}=", value]
-            elif not isinstance(value, list):
+            if kind == NODE:
+                write(prefix)
+                leaf = leaves.get(value.__class__)
+                if leaf is None:
+                    yield value
+                else:
+                    leaf(self, value)
+            elif kind == SCALAR:
                 if value not in (0, -1):  # the defaults of level, is_async, conversion, simple
-                    items.append(f" {name}={scalar(value)}")
-            elif value and isinstance(value[0], str):
-                items.append(f" {name}={','.join(value)}")
-            elif any(each is None or not is_silent(each) for each in value):
-                items += [f" {name}=", value]
-        self.push(*items, ")")
+                    write(f"{prefix}{scalar(value)}")
+            elif not value:
+                continue
+            elif kind == TEXTS:
+                write(prefix + ",".join(value))
+            elif kind == NODES or not all(map(is_silent, value)):
+                write(prefix)
+                yield from self.many(value)
+        write(")")
 
-    # Scopes
-
-    def enter(self, scope: Scope, *items: object) -> None:
-        """Expand items inside a new scope, then come back to this one."""
-        self.stack.append(self.names.scope)
-        self.names.scope = scope
-        self.push(*items)
-
-    def leave(self, outer: Scope | None) -> None:
-        if self.names.scope is not None:
-            self.names.close(self.names.scope)
-        self.names.scope = outer
+    def many(self, nodes: Iterable[ast.AST | None]) -> Iterator[ast.AST]:
+        """A list of nodes without those that do nothing."""
+        write, leaves = self.out.append, _LEAVES
+        write("[")
+        for node in nodes:
+            kind = node.__class__
+            if node is None:
+                write("-")
+            elif kind in leaves:
+                leaves[kind](self, node)
+            elif kind not in _MAYBE_SILENT or not is_silent(node):
+                yield node
+        write("]")
 
     def read(self, attrs: tuple[str, ...]) -> None:
         """Note attributes that hold what else does not count."""
@@ -140,64 +141,80 @@ class _Writer:
     # Nodes with rules of their own
 
     def name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
+        if node.ctx.__class__ is ast.Load:
             self.names.use(node.id, (), node.lineno)
         self.out.append(f"(Name {node.id})")
 
-    def attribute(self, node: ast.Attribute) -> None:
+    def constant(self, node: ast.Constant) -> None:
+        self.out.append(scalar(node.value))
+
+    def singleton(self, node: ast.MatchSingleton) -> None:
+        self.out.append(f"(MatchSingleton {scalar(node.value)})")
+
+    def operator(self, node: ast.AST) -> None:
+        self.out.append(f"({node.__class__.__name__})")
+
+    def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
         root, attrs = _chain(node)
         self.read(attrs)
         if isinstance(root, ast.Name):
             if root.id == "sys" and attrs[:1] == ("modules",):
                 self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
             self.names.use(root.id, attrs, node.lineno)
-        else:
-            target = literal_import(root)
-            if target is not None:
-                self.assigned.add(id(root))
-                self.names.note(Ref(target, attrs, node.lineno))
-        self.out.append(f"(Attribute .{'.'.join(attrs)} ")
-        if isinstance(root, ast.Name):
-            self.out.append(f"(Name {root.id}))")
-        else:
-            self.push(root, ")")
+            self.out.append(f"(Attribute .{'.'.join(attrs)} (Name {root.id}))")
+            return None
+        target = literal_import(root)
+        if target is not None:
+            self.assigned.add(id(root))
+            self.names.note(Ref(target, attrs, node.lineno))
+        return self.attribute_of(root, attrs)
 
-    def call(self, node: ast.Call) -> None:
+    def attribute_of(self, root: ast.AST, attrs: tuple[str, ...]) -> Iterator[ast.AST]:
+        self.out.append(f"(Attribute .{'.'.join(attrs)} ")
+        yield root
+        self.out.append(")")
+
+    def call(self, node: ast.Call) -> Iterator[ast.AST]:
         func = node.func
-        if isinstance(func, ast.Name) and not self.names.is_local(func.id):
-            if func.id in _DYNAMIC:
+        if isinstance(func, ast.Name) and (func.id in _DYNAMIC or func.id in _BY_NAME):
+            if self.names.is_local(func.id):
+                pass
+            elif func.id in _DYNAMIC:
                 self.issues.append(Issue(node.lineno, _DYNAMIC[func.id]))
-            elif func.id in _BY_NAME and len(node.args) > 1 and self.by_name(node, func.id):
-                return
+            elif len(node.args) > 1:
+                literal = self.by_name(node, func.id)
+                if literal is not None:
+                    return literal
         if is_import_call(func):
             target = literal_import(node)
             if target is None:
                 self.issues.append(Issue(node.lineno, "imports a module whose name is computed"))
             elif id(node) not in self.assigned:
                 self.names.note(Ref(target, (), node.lineno))
-        self.generic(node)
+        return self.generic(node)
 
-    def by_name(self, node: ast.Call, func: str) -> bool:
+    def by_name(self, node: ast.Call, func: str) -> Iterator[ast.AST] | None:
         """`getattr(x, "literal")` rests on `x.literal` alone."""
         subject, name = node.args[0], node.args[1]
         root, attrs = _chain(subject)
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
             if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
                 self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
-            return False
+            return None
         self.read((name.value,))
         if not isinstance(root, ast.Name):
-            return False
+            return None
         self.names.use(root.id, (*attrs, name.value), node.lineno)
         self.names.use(func, (), node.lineno)
-        text = f"(by name {func} {'.'.join((root.id, *attrs))} {scalar(name.value)} "
-        self.push(text, node.args[2:], node.keywords, ")")
-        return True
+        return self.literal_attribute(node, f"{func} {'.'.join((root.id, *attrs))} {scalar(name.value)}")
 
-    def constant(self, node: ast.Constant) -> None:
-        self.out.append(scalar(node.value))
+    def literal_attribute(self, node: ast.Call, text: str) -> Iterator[ast.AST]:
+        self.out.append(f"(by name {text} ")
+        yield from self.many(node.args[2:])
+        yield from self.many(node.keywords)
+        self.out.append(")")
 
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[ast.AST]:
         args = node.args
         every = parameters(args)
         scope = Scope(self.names.scope)
@@ -209,27 +226,26 @@ class _Writer:
             scope.collect([node.body])
         else:
             body, decorators, title = node.body, node.decorator_list, f"({type(node).__name__} {node.name}"
-            self.docs.append(ast.get_docstring(node, clean=False) or "")
+            self.docs.append(_docstring(node))
             for parameter in node.type_params:
                 scope.bind(parameter.name)  # type: ignore[attr-defined]
             scope.collect(node.body)
             if node.returns is not None or any(arg.annotation is not None for arg in every):
-                self.signatures.append(Signature(node, self.decorators(decorators)))
+                self.signatures.append(Signature(partial(annotations, node), self.decorators(decorators)))
             if any(_last_name(each) == "no_fingerprint" for each in decorators):
                 body = []
-        shape = ";".join(
-            f"{kind}:{','.join(arg.arg for arg in group)}"
-            for kind, group in (
-                ("pos", args.posonlyargs),
-                ("any", args.args),
-                ("var", [args.vararg] if args.vararg else []),
-                ("kwo", args.kwonlyargs),
-                ("kwv", [args.kwarg] if args.kwarg else []),
-            )
-            if group
-        )
         # Annotations go: in functions they carry no behaviour, unless something reads them (`Form.signatures`).
-        self.push(title, f" {shape} ", args.defaults, args.kw_defaults, decorators, _Body(scope, body), ")")
+        self.out.append(f"{title} {_shape(args)} ")
+        yield from self.many(args.defaults)
+        yield from self.many(args.kw_defaults)
+        yield from self.many(decorators)
+        outer = self.names.enter(scope)
+        if isinstance(body, list):
+            yield from self.many(body)
+        else:
+            yield body
+        self.names.leave(outer)
+        self.out.append(")")
 
     def decorators(self, nodes: list[ast.expr]) -> tuple[Ref, ...]:
         """What the decorators' names mean where they stand."""
@@ -240,92 +256,100 @@ class _Writer:
                 refs += [Ref(target, attrs, node.lineno) for target in self.names.meanings(root.id)]
         return tuple(refs)
 
-    def body(self, node: "_Body") -> None:
-        self.enter(node.scope, *node.content)
-
-    def assign(self, node: ast.Assign) -> None:
+    def assign(self, node: ast.Assign) -> Iterator[ast.AST]:
         """`m = importlib.import_module("x")` makes `m` an import: only what is taken from it counts."""
         if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
             self.assigned.add(id(node.value))
-        self.generic(node)
+        return self.generic(node)
 
-    def class_(self, node: ast.ClassDef) -> None:
-        self.docs.append(ast.get_docstring(node, clean=False) or "")
-        outer = Scope(self.names.scope)
+    def class_(self, node: ast.ClassDef) -> Iterator[ast.AST]:
+        self.docs.append(_docstring(node))
+        outside = Scope(self.names.scope)
         for parameter in node.type_params:
-            outer.bind(parameter.name)  # type: ignore[attr-defined]
-        scope = Scope(outer, is_class=True)
+            outside.bind(parameter.name)  # type: ignore[attr-defined]
+        scope = Scope(outside, is_class=True)
         scope.collect(node.body)
         # Annotations define fields wherever something can read them: a base, a metaclass or a decorator.
         fields = bool(node.bases or node.keywords or node.decorator_list)
-        body: list[ast.AST] = []
+        if not fields:
+            bare = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+            self.signatures += [Signature(partial(annotations, each)) for each in bare]
+        self.out.append(f"(ClassDef {node.name} ")
+        yield from self.many(node.decorator_list)
+        before = self.names.enter(outside)
+        yield from self.many(node.type_params)
+        yield from self.many(node.bases)
+        yield from self.many(node.keywords)
+        self.names.enter(scope)
+        self.out.append("[")
         for statement in node.body:
-            if isinstance(statement, ast.AnnAssign) and fields:
-                body.append(_Field(statement))
-            else:
-                if isinstance(statement, ast.AnnAssign):
-                    self.signatures.append(Signature(statement))
-                body.append(statement)
-        inside = _Body(outer, node.type_params, node.bases, node.keywords, _Body(scope, body))
-        self.push(f"(ClassDef {node.name} ", node.decorator_list, inside, ")")
+            if fields and isinstance(statement, ast.AnnAssign):
+                yield from self.generic(statement)
+            elif not is_silent(statement):
+                yield statement
+        self.out.append("]")
+        self.names.leave(outside)
+        self.names.leave(before)
+        self.out.append(")")
 
-    def field(self, node: "_Field") -> None:
-        self.generic(node.statement)
-
-    def annotated(self, node: ast.AnnAssign) -> None:
+    def annotated(self, node: ast.AnnAssign) -> Iterator[ast.AST]:
         """An annotation that nothing reads: the assignment alone (without a value there is none, see `is_silent`)."""
-        self.push("(Assign targets=", [node.target], " value=", node.value, ")")
+        self.out.append("(Assign targets=[")
+        yield node.target
+        self.out.append("] value=")
+        if node.value is not None:
+            yield node.value
+        self.out.append(")")
 
-    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
         scope = Scope(self.names.scope)
-        rest: list[object] = []
-        for number, each in enumerate(node.generators):
+        for each in node.generators:
             scope.collect([each.target])
-            rest += [" async" if each.is_async else "", each.target, each.iter if number else "", each.ifs]
-        if isinstance(node, ast.DictComp):
-            rest += [node.key, node.value]
-        else:
-            rest.append(node.elt)
-        # The first iterable is evaluated outside.
-        title = f"({type(node).__name__} "
-        self.push(title, node.generators[0].iter, _Body(scope, *rest), ")")
+        self.out.append(f"({type(node).__name__} ")
+        yield node.generators[0].iter  # the first iterable is evaluated outside
+        outer = self.names.enter(scope)
+        for number, each in enumerate(node.generators):
+            if each.is_async:
+                self.out.append(" async")
+            yield each.target
+            if number:
+                yield each.iter
+            yield from self.many(each.ifs)
+        yield from (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+        self.names.leave(outer)
+        self.out.append(")")
 
-    def joined(self, node: ast.JoinedStr) -> None:
-        items: list[object] = []
+    def joined(self, node: ast.JoinedStr) -> Iterator[ast.AST]:
+        self.out.append("(JoinedStr ")
         text = ""
         for value in node.values:
             if isinstance(value, ast.Constant):
                 text += str(value.value)
                 continue
             if text:
-                items.append(scalar(text))
+                self.out.append(scalar(text))
             text = ""
-            items.append(value)
-        self.push("(JoinedStr ", *items, scalar(text) if text else "", ")")
-
-    def singleton(self, node: ast.MatchSingleton) -> None:
-        self.out.append(f"(MatchSingleton {scalar(node.value)})")
+            yield value
+        self.out.append(f"{scalar(text)})" if text else ")")
 
 
-class _Body(ast.AST):
-    """Something to be expanded in a scope of its own."""
+def _shape(args: ast.arguments) -> str:
+    """The names of the parameters, by kind."""
+    return ";".join(
+        f"{kind}:{','.join(arg.arg for arg in group)}"
+        for kind, group in (
+            ("pos", args.posonlyargs),
+            ("any", args.args),
+            ("var", [args.vararg] if args.vararg else ()),
+            ("kwo", args.kwonlyargs),
+            ("kwv", [args.kwarg] if args.kwarg else ()),
+        )
+        if group
+    )
 
-    _fields = ()
 
-    def __init__(self, scope: Scope, *content: object) -> None:
-        super().__init__()
-        self.scope = scope
-        self.content = content
-
-
-class _Field(ast.AST):
-    """An annotated name in a class whose annotations count."""
-
-    _fields = ()
-
-    def __init__(self, statement: ast.AnnAssign) -> None:
-        super().__init__()
-        self.statement = statement
+def _docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    return ast.get_docstring(node, clean=False) or ""
 
 
 def _chain(node: ast.AST) -> tuple[ast.AST, tuple[str, ...]]:
@@ -344,11 +368,20 @@ def _last_name(decorator: ast.expr) -> str:
     return attrs[-1] if attrs else root.id if isinstance(root, ast.Name) else ""
 
 
-_HANDLERS: dict[type[ast.AST], Callable[[_Writer, Any], None]] = {
+_LEAVES: dict[type[ast.AST | None], Callable[[_Writer, Any], None]] = {
     ast.Name: _Writer.name,
+    ast.Constant: _Writer.constant,
+    ast.MatchSingleton: _Writer.singleton,
+    **{
+        kind: _Writer.operator
+        for base in (ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+        for kind in base.__subclasses__()
+    },
+}
+_HANDLERS: dict[type[ast.AST | None], Callable[[_Writer, Any], Iterator[ast.AST] | None]] = {
+    **_LEAVES,
     ast.Attribute: _Writer.attribute,
     ast.Call: _Writer.call,
-    ast.Constant: _Writer.constant,
     ast.FunctionDef: _Writer.function,
     ast.AsyncFunctionDef: _Writer.function,
     ast.Lambda: _Writer.function,
@@ -356,8 +389,5 @@ _HANDLERS: dict[type[ast.AST], Callable[[_Writer, Any], None]] = {
     ast.Assign: _Writer.assign,
     ast.AnnAssign: _Writer.annotated,
     ast.JoinedStr: _Writer.joined,
-    ast.MatchSingleton: _Writer.singleton,
-    _Body: _Writer.body,
-    _Field: _Writer.field,
     **dict.fromkeys(COMPREHENSIONS, _Writer.comprehension),
 }

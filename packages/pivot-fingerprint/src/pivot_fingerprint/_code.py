@@ -1,10 +1,10 @@
 """Functions, classes and modules as values: the entry each one counts by, and what it carries besides its code."""
 
-import ast
 import enum
 import os
 import sys
 import types
+from collections.abc import Sequence
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
@@ -13,8 +13,8 @@ from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Span, ValueTask
 from pivot_fingerprint._literals import literal_extras
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._optout import OptOut, opt_out
-from pivot_fingerprint._scopes import Scope
-from pivot_fingerprint._source import Definition, Place, SourceFile, first_line, read
+from pivot_fingerprint._outline import Place, Top
+from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._usercode import Predicate
 from pivot_fingerprint._values import Parts
 
@@ -73,24 +73,24 @@ class Describer:
         if new:
             source = module.source
             if source is not None:
-                draft.tasks.append(CodeTask(module, source.form(source.tree), lenient=True))
+                draft.tasks.append(CodeTask(module, source.whole, lenient=True))
             elif module.file is not None:
                 draft.fixed.append("no source")
                 draft.issues.append(f"the module `{module.name}` has no Python source")
         return draft
 
-    def definition(self, module: Module, source: SourceFile, top: Definition) -> Draft:
+    def definition(self, module: Module, source: SourceFile, top: Top) -> Draft:
         """The entry of a definition at the top of a module."""
         draft, new = self._drafts.code(module, source, top)
         if new and module.namespace is None:
-            extras = literal_extras(top)
+            extras = literal_extras(source.parsed.tops[top.number]) if top.site.defaults else []
             if extras:
                 draft.tasks.append(ValueTask("live", extras))
-        elif new and isinstance(top, ast.ClassDef):
+        elif new and top.site.kind == "class":
             # A method alone still brings its class along, with the bases that it inherits from.
-            cls = module.namespace.get(top.name) if module.namespace is not None else None
+            cls = module.namespace.get(top.site.name) if module.namespace is not None else None
             place = source.locate_class(cls) if isinstance(cls, type) else None
-            parts = self.describe(cls) if place is not None and place.node is top else None
+            parts = self.describe(cls) if place is not None and place.site is top.site else None
             if parts is not None:
                 draft.also.append(parts.entry)
         return draft
@@ -109,7 +109,7 @@ class Describer:
                 return self._library(function)
         elif not self._modules.is_user_code(file):
             return self._library(function)
-        source = read(file) if file is not None and file.endswith((".py", ".pyw")) else None
+        source = self._modules.sources.read(file) if file is not None and file.endswith((".py", ".pyw")) else None
         found = source.locate(code) if source is not None else None
         if source is None or found is None:
             return self._sourceless(function, module)
@@ -120,11 +120,11 @@ class Describer:
     def _located(self, function: types.FunctionType, module: Module, source: SourceFile, place: Place) -> Parts:
         extras = _extras(function)
         if place.top is None:
-            return Parts("lambda ", extras, code=CodeTask(module, source.form(place.node)))
+            return Parts("lambda ", extras, code=CodeTask(module, source.form(place)))
         draft = self.definition(module, source, place.top)
         if place.number:
             return Parts(f"/{place.number}", extras, entry=draft)
-        return self._live(draft, module, place.top.name, function, extras)
+        return self._live(draft, module, place.top.site.name, function, extras)
 
     def _live(
         self, draft: Draft, module: Module, name: str, value: types.FunctionType | type, parts: list[object]
@@ -174,9 +174,9 @@ class Describer:
         """The same place, with the lines of the function's source where it can be found."""
         module = self._modules.of_namespace(function.__globals__)
         file = self._modules.file_of(function.__code__.co_filename, module)
-        source = read(file) if file is not None else None
+        source = self._modules.sources.read(file) if file is not None else None
         found = source.locate(function.__code__) if source is not None else None
-        return span if found is None else span._replace(start=first_line(found.node), end=found.node.end_lineno)
+        return span if found is None else span._replace(start=found.site.first, end=found.site.end)
 
     def _builtin(self, function: types.BuiltinFunctionType) -> Parts:
         owner = function.__self__
@@ -198,12 +198,10 @@ class Describer:
         if source is None or place is None or place.top is None:
             return Parts(f"class {module.name}:{cls.__qualname__}", _members(cls, None, self._modules.is_user_code))
         draft = self.definition(module, source, place.top)
-        scope = Scope(None, is_class=True)
-        scope.collect(place.node.body if isinstance(place.node.body, list) else ())
-        members = _members(cls, scope, self._modules.is_user_code)
+        members = _members(cls, place.site.dunders, self._modules.is_user_code)
         if place.number:
             return Parts(f"/{place.number}", members, entry=draft)
-        return self._live(draft, module, place.top.name, cls, members)
+        return self._live(draft, module, place.top.site.name, cls, members)
 
     def _module_of(self, cls: type) -> Module:
         """Asked of its methods first: two modules of one name may have been imported in turn."""
@@ -217,8 +215,7 @@ class Describer:
 
     def _at(self, module: Module, source: SourceFile) -> Module:
         """Code whose globals belong to a module of another file."""
-        shown = self._modules.show(source.path, module.name)
-        return Module(module.name, source.path, module.package, module.namespace, is_user=module.is_user, shown=shown)
+        return module.at(source, self._modules.show(source.path, module.name))
 
 
 def _file_digest(path: str) -> str | None:
@@ -256,7 +253,7 @@ def _extras(function: types.FunctionType) -> list[object]:
     return extras
 
 
-def _members(cls: type, body: Scope | None, is_user_code: Predicate) -> list[object]:
+def _members(cls: type, body: Sequence[str] | None, is_user_code: Predicate) -> list[object]:
     """What a class is made of as it is now: bases, metaclass and members, also those assigned later."""
     parts: list[object] = [cls.__bases__, type(cls)]
     members: dict[str, Any] = getattr(cls, "__members__", {}) if isinstance(cls, enum.EnumMeta) else {}
@@ -269,7 +266,7 @@ def _members(cls: type, body: Scope | None, is_user_code: Predicate) -> list[obj
             continue
         own = isinstance(value, types.FunctionType) and is_user_code(value.__code__.co_filename)
         dunder = name.startswith("__") and name.endswith("__")
-        if dunder and not own and (body is None or name not in body.names):
+        if dunder and not own and (body is None or name not in body):
             continue  # made by the interpreter or by a class decorator
         if name not in {"__doc__", "__module__", "__qualname__"}:
             parts += [name, value]

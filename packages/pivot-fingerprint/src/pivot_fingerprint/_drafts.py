@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._canonical import annotations
 from pivot_fingerprint._form import Form
 from pivot_fingerprint._modules import Module
-from pivot_fingerprint._source import Definition, SourceFile, first_line
+from pivot_fingerprint._outline import Top
+from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._values import Parts
 
 
@@ -98,7 +98,7 @@ class Look:
             if "docs" in reads:
                 lines += sorted(f"docs {form.docs.hex()}" for form in self._forms)
             if "signatures" in reads:
-                lines += [annotations(each.node).digest.hex() for form in self._forms for each in form.signatures]
+                lines += [each.form.digest.hex() for form in self._forms for each in form.signatures]
             digest = xxh3_128_hexdigest("\n".join(lines).encode("utf-8", "surrogatepass"))
             if not more:
                 self._digests[reads] = digest
@@ -119,15 +119,15 @@ class Drafts:
         draft = self._by_identity[identity] = Draft(key, span)
         return draft, True
 
-    def code(self, module: Module, source: SourceFile, top: Definition) -> tuple[Draft, bool]:
+    def code(self, module: Module, source: SourceFile, top: Top) -> tuple[Draft, bool]:
         """The draft of a definition at the top of a module, and whether it is new."""
         identity = (id(module.namespace), source.path, module.name, top)
         draft = self._by_identity.get(identity)
         if draft is not None:
             return draft, False
-        kind = "func" if hasattr(top, "args") else "class"
-        span = Span(module.shown, top.lineno, first_line(top), top.end_lineno)
-        draft = self._by_identity[identity] = Draft(f"{kind}:{module.name}:{top.name}", span)
+        site = top.site
+        span = Span(module.shown, site.line, site.first, site.end)
+        draft = self._by_identity[identity] = Draft(f"{site.kind}:{module.name}:{site.name}", span)
         draft.module = module
         draft.tasks.append(CodeTask(module, source.form(top)))
         return draft, True

@@ -1,7 +1,9 @@
 """The canonical form of a piece of code as a value, and how constants are spelled in it."""
 
-import ast
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
+
+from xxhash import xxh3_128_digest
 
 from pivot_fingerprint._scopes import Import
 
@@ -22,11 +24,22 @@ class Issue(NamedTuple):
     reason: str
 
 
-class Signature(NamedTuple):
-    """A definition with annotations that count only where something reads them, and what decorates it."""
+class Signature:
+    """The annotations of a definition, which count only where something reads them, and what decorates it."""
 
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign
-    decorators: tuple[Ref, ...] = ()
+    __slots__ = ("_form", "_make", "decorators")
+
+    def __init__(self, make: "Callable[[], Form]", decorators: tuple[Ref, ...] = ()) -> None:
+        self._make = make
+        self._form: Form | None = None
+        self.decorators = decorators
+
+    @property
+    def form(self) -> "Form":
+        """The form of the annotations, written when it is first asked for."""
+        if self._form is None:
+            self._form = self._make()
+        return self._form
 
 
 class Form(NamedTuple):
@@ -38,6 +51,56 @@ class Form(NamedTuple):
     issues: tuple[Issue, ...]
     reads: frozenset[str] = frozenset()  # "docs", "signatures": what the code itself looks at
     signatures: tuple[Signature, ...] = ()
+
+
+class Piece(NamedTuple):
+    """A part of a form before its digests are taken."""
+
+    text: str
+    docs: tuple[str, ...]
+    refs: tuple[Ref, ...]
+    issues: tuple[Issue, ...]
+    reads: frozenset[str]
+    signatures: tuple[Signature, ...]
+
+
+type Refs = dict[tuple[str | Import, tuple[str, ...]], Ref]
+
+
+def merged(refs: Iterable[Ref]) -> tuple[Ref, ...]:
+    """The references of several pieces of code together, as one walk over all of them would give."""
+    known: Refs = {}
+    for ref in refs:
+        note(known, ref)
+    return in_order(known)
+
+
+def note(known: Refs, ref: Ref) -> None:
+    """Add a reference; of several alike the first counts, and one that is surely bound before one that may not be."""
+    key = (ref.root, ref.attrs)
+    before = known.get(key)
+    if before is None or (before.weak and not ref.weak):
+        known[key] = ref
+
+
+def in_order(known: Refs) -> tuple[Ref, ...]:
+    """All of them, in an order that the text alone decides."""
+    return tuple(known[key] for key in sorted(known, key=lambda key: (str(key[0]), key[1])))
+
+
+def joined(pieces: Sequence[Piece]) -> Form:
+    """The form of pieces one after the other."""
+    text = "".join(piece.text for piece in pieces)
+    docs = "\0".join(doc for piece in pieces for doc in piece.docs)
+    refs = pieces[0].refs if len(pieces) == 1 else merged(ref for piece in pieces for ref in piece.refs)
+    return Form(
+        xxh3_128_digest(text.encode("utf-8", "surrogatepass")),
+        xxh3_128_digest(docs.encode("utf-8", "surrogatepass")),
+        refs,
+        tuple(issue for piece in pieces for issue in piece.issues),
+        frozenset(kind for piece in pieces for kind in piece.reads),
+        tuple(signature for piece in pieces for signature in piece.signatures),
+    )
 
 
 def scalar(value: Any) -> str:

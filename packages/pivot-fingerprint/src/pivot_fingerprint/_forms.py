@@ -5,7 +5,7 @@ import copy
 import functools
 
 from pivot_fingerprint._canonical import canonical, is_silent
-from pivot_fingerprint._source import SourceFile
+from pivot_fingerprint._parsed import Parsed
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -14,15 +14,15 @@ _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 
 @functools.lru_cache(maxsize=16)  # a file is asked for one name after another
-def parsed(text: bytes | str) -> SourceFile | None:
+def parsed(text: bytes | str) -> Parsed | None:
     """The text as a source file, or None if it is no Python."""
     try:
-        return SourceFile("", text)  # type: ignore[arg-type]  # a text needs no decoding
+        return Parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
-def digest(source: SourceFile, name: str) -> str | None:
+def digest(source: Parsed, name: str) -> str | None:
     """32 hex digits over what makes a name at the top of a module what it is; None if nothing binds it.
 
     A definition counts with all that is in it, and so does whatever else binds its name. Any other
@@ -35,7 +35,7 @@ def digest(source: SourceFile, name: str) -> str | None:
     return canonical(found).digest.hex() if found else None
 
 
-def statements(source: SourceFile, name: str) -> list[ast.stmt]:
+def statements(source: Parsed, name: str) -> list[ast.stmt]:
     """The statements at the top of a module, imports aside, that make a name what it is."""
     binding = [node for node in source.bindings.get(name, ()) if not isinstance(node, _IMPORTS)]
     if not binding or any(isinstance(node, _DEFINITIONS) for node in binding):
@@ -64,7 +64,7 @@ def _bare[Node: ast.AST](node: Node) -> Node:
     return node
 
 
-def loose(source: SourceFile) -> list[ast.stmt]:
+def loose(source: Parsed) -> list[ast.stmt]:
     """The statements of the module's body that are no definitions."""
     return [_bare(node) for node in source.tree.body if not isinstance(node, _DEFINITIONS)]
 

@@ -7,16 +7,16 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from pivot_fingerprint._scopes import Import
-from pivot_fingerprint._source import SourceFile, read
+from pivot_fingerprint._source import SourceFile, Sources
 from pivot_fingerprint._usercode import Predicate
 
 
 class Module:
     """One module: its name, its file, and its namespace if it has been imported."""
 
-    __slots__ = ("_sources", "file", "is_user", "name", "namespace", "package", "shown")
+    __slots__ = ("_source", "_sources", "file", "is_user", "name", "namespace", "package", "shown")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a record
         self,
         name: str,
         file: str | None,
@@ -25,6 +25,7 @@ class Module:
         *,
         is_user: bool,
         shown: str | None,
+        sources: Sources | None = None,
     ) -> None:
         self.name = name
         self.file = file
@@ -32,15 +33,28 @@ class Module:
         self.namespace = namespace
         self.is_user = is_user
         self.shown = shown  # the file as entries show it: never absolute
-        self._sources: list[SourceFile | None] = []
+        self._sources = sources
+        self._source: list[SourceFile | None] = []
 
     @property
     def source(self) -> SourceFile | None:
-        """The module's parsed source, if there is any."""
-        if not self._sources:
-            python = self.file is not None and self.file.endswith((".py", ".pyw"))
-            self._sources.append(read(self.file) if self.file is not None and python else None)
-        return self._sources[0]
+        """The module's source, if there is any."""
+        if not self._source:
+            python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
+            self._source.append(self._sources.read(self.file) if python else None)  # type: ignore[union-attr,arg-type]
+        return self._source[0]
+
+    def at(self, source: SourceFile, shown: str | None) -> "Module":
+        """Code of another file whose globals belong to this module."""
+        return Module(
+            self.name,
+            source.path,
+            self.package,
+            self.namespace,
+            is_user=self.is_user,
+            shown=shown,
+            sources=self._sources,
+        )
 
     def absolute(self, target: Import) -> str:
         """The full name of the module that an import statement in this module names."""
@@ -54,8 +68,9 @@ class Module:
 class Modules:
     """All modules met during one walk, and the places that are the same in every checkout."""
 
-    def __init__(self, is_user_code: Predicate, root: str | None) -> None:
+    def __init__(self, is_user_code: Predicate, root: str | None, sources: Sources) -> None:
         self.is_user_code = is_user_code
+        self.sources = sources
         self._root = os.path.realpath(root) if root is not None else None
         self._by_namespace: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
@@ -87,7 +102,9 @@ class Modules:
                 places = list(spec.submodule_search_locations or ())
                 package = name if places else name.rpartition(".")[0]
                 user = self.is_user_code(file or (os.path.join(places[0], "__init__.py") if places else ""))
-                module = Module(name, file, package, None, is_user=user, shown=self.show(file, name))
+                module = Module(
+                    name, file, package, None, is_user=user, shown=self.show(file, name), sources=self.sources
+                )
             self._static[name] = module
         return self._static[name]
 
@@ -141,7 +158,7 @@ class Modules:
         if not isinstance(package, str):
             package = name if "__path__" in namespace else name.rpartition(".")[0]
         user = self.is_user_code(path) if path else self._is_user_namespace(namespace)
-        return Module(name, path, package, namespace, is_user=user, shown=self.show(path, name))
+        return Module(name, path, package, namespace, is_user=user, shown=self.show(path, name), sources=self.sources)
 
     def _is_user_namespace(self, namespace: Mapping[str, object]) -> bool:
         """A namespace package has no file of its own."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pivot_fingerprint._form import Ref
+from pivot_fingerprint._form import Ref, Refs, in_order, note
 from pivot_fingerprint._scopes import Import, Scope
 
 _UNBOUND = frozenset({"__class__", "__debug__"})
@@ -13,17 +13,14 @@ class Names:
 
     def __init__(self) -> None:
         self.scope: Scope | None = None  # None: the module itself, where every name is a global
-        self._refs: dict[tuple[str | Import, tuple[str, ...]], Ref] = {}
+        self._refs: Refs = {}
 
     def refs(self) -> tuple[Ref, ...]:
         """What was met, in an order that the text alone decides."""
-        return tuple(self._refs[key] for key in sorted(self._refs, key=lambda key: (str(key[0]), key[1])))
+        return in_order(self._refs)
 
     def note(self, ref: Ref) -> None:
-        key = (ref.root, ref.attrs)
-        known = self._refs.get(key)
-        if known is None or (known.weak and not ref.weak):
-            self._refs[key] = ref
+        note(self._refs, ref)
 
     def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
         """Find out what a name that is read here means, and note it."""
@@ -57,9 +54,15 @@ class Names:
             scope = scope.parent
         return [name]
 
-    def close(self, scope: Scope) -> None:
+    def enter(self, scope: Scope) -> Scope | None:
+        """What follows stands in a new scope; gives the one to come back to."""
+        outer, self.scope = self.scope, scope
+        return outer
+
+    def leave(self, outer: Scope | None) -> None:
         """At the end of a scope: an import that no name uses is there for what it does."""
-        if scope.is_class:
+        scope, self.scope = self.scope, outer
+        if scope is None or scope.is_class:
             return
         for name, targets in scope.names.items():
             if name not in scope.used:

@@ -4,14 +4,14 @@ import builtins
 import sys
 from types import FunctionType, ModuleType
 
-from pivot_fingerprint._canonical import annotations, canonical
+from pivot_fingerprint._canonical import canonical
 from pivot_fingerprint._code import Describer
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
 from pivot_fingerprint._form import Ref, Signature
 from pivot_fingerprint._libraries import is_third_party
 from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._modules import Module, Modules
-from pivot_fingerprint._scopes import Import, imports
+from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._values import Parts
 
@@ -93,18 +93,20 @@ class Resolver:
 
     def _effects_of(self, module: Module) -> Draft | None:
         source = module.source
-        statements = [
-            statement
-            for statement, root, attrs in (source.effects if source is not None else ())
-            if (names := self._tokens(module, Ref(root, attrs, 0, weak=True)))
+        if source is None:
+            return None
+        numbers = [
+            number
+            for number, effect in enumerate(source.outline.effects)
+            if (names := self._tokens(module, Ref(effect.root, effect.attrs, 0, weak=True)))
             if all(isinstance(name, str) and name.startswith("lib ") for name in names)
             if not _QUIET.intersection(name[4:].partition(".")[0] for name in names if isinstance(name, str))
         ]
-        if not statements:
+        if not numbers:
             return None
-        first, last = statements[0], statements[-1]
-        draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.lineno, first.lineno, last.end_lineno))
-        draft.tasks.append(CodeTask(module, canonical(statements), lenient=True))
+        first, last = source.outline.effects[numbers[0]], source.outline.effects[numbers[-1]]
+        draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.line, first.line, last.end))
+        draft.tasks.append(CodeTask(module, source.outline.effects_form(numbers), lenient=True))
         return draft
 
     def _read_by_libraries(self, module: Module, signatures: tuple[Signature, ...]) -> list[str]:
@@ -112,7 +114,7 @@ class Resolver:
         lines = []
         for signature in signatures:
             if any(self._is_library(self._tokens(module, ref._replace(weak=True))) for ref in signature.decorators):
-                form = annotations(signature.node)
+                form = signature.form
                 lines.append(f"annotations {form.digest.hex()}")
                 for ref in form.refs:
                     names = self._note(self._tokens(module, ref._replace(weak=True)))
@@ -227,12 +229,11 @@ class Resolver:
 
     def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
         """The entry of a value that a module's name is bound to."""
-        statement = None
-        if module.source is not None and name in module.source.bindings:
-            statement = module.source.bindings[name][-1]
+        bindings = module.source.bindings.get(name) if module.source is not None else None
         span = Span(module.shown)
-        if statement is not None:
-            span = Span(module.shown, statement.lineno, statement.lineno, statement.end_lineno)
+        if bindings:
+            line, end = bindings[-1][:2]
+            span = Span(module.shown, line, line, end)
         identity = ("const", id(module.namespace), module.name, module.file, name)
         draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
         draft.module = module
@@ -243,18 +244,12 @@ class Resolver:
         seen = set()
         while module.source is not None and (module.name, name) not in seen:
             seen.add((module.name, name))
-            statements = module.source.bindings.get(name)
+            bindings = module.source.bindings.get(name)
             step = None
-            if statements:
-                targets = [
-                    target
-                    for statement in statements
-                    if hasattr(statement, "module")
-                    for bound, target in imports(statement)  # type: ignore[arg-type]
-                    if bound == name
-                ]
+            if bindings:
+                targets = [target for binding in bindings if binding.is_from for target in binding.imports]
             else:
-                targets = [Import(star.level, star.module or "", name) for star in module.source.stars]
+                targets = [star._replace(name=name) for star in module.source.stars]
             for target in targets:
                 live = sys.modules.get(module.absolute(target))
                 if live is not None and target.name and vars(live).get(target.name, _MISSING) is value:
@@ -302,7 +297,7 @@ class Resolver:
         if source is not None and name in source.bindings:
             return self._statements(module, source, name, attrs, trail)
         for star in source.stars if source is not None else ():
-            found = self._modules.named(module.absolute(Import(star.level, star.module or "", None)))
+            found = self._modules.named(module.absolute(star))
             if found is not None and _binds(found, name):
                 return self._in_module(found, (name, *attrs), trail)
         if name in _DEFINED_BY_THE_SYSTEM:
@@ -320,23 +315,22 @@ class Resolver:
         trail: tuple[object, ...],
     ) -> list[Token]:
         tokens: list[Token] = []
-        others = []
-        for statement in source.bindings[name]:
-            if statement in source.tops:
-                tokens.append(self.code.definition(module, source, statement).parts)
-            elif hasattr(statement, "names") and not hasattr(statement, "value"):
-                for bound, target in imports(statement):  # type: ignore[arg-type]
-                    if bound == name:
-                        tokens += self._import(module, target, attrs, trail)
-            else:
-                others.append(statement)
-        if others:
+        bindings = source.bindings[name]
+        for binding in bindings:
+            if binding.top is not None:
+                tokens.append(self.code.definition(module, source, source.tops[binding.top]).parts)
+            for target in binding.imports:
+                tokens += self._import(module, target, attrs, trail)
+        if any(binding.is_value for binding in bindings):
             draft, new = self._constant(module, name)
             if new:
-                plain = literal_binding(source.bindings[name])
+                statements = source.parsed.bindings[name]
+                plain = literal_binding(statements)
                 if plain is not None:  # as it will count once the module is imported
                     draft.tasks.append(ValueTask("value", plain[0]))
                 else:
+                    pairs = zip(bindings, statements, strict=True)
+                    others = [statement for binding, statement in pairs if binding.is_value]
                     draft.tasks.append(CodeTask(module, canonical(others)))
             tokens.append(draft.parts)
         return tokens

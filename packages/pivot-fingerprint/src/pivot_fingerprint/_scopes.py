@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pivot_fingerprint._fields import children, table
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -40,14 +42,22 @@ class Scope:
     def collect(self, body: Iterable[ast.AST]) -> None:
         """Bind everything that these statements or expressions bind in this very scope."""
         outer: set[str] = set()
-        stack: list[ast.AST] = list(body)
+        stack: list[Any] = list(body)
+        binders = _BINDERS
         while stack:
             node = stack.pop()
-            handler = _BINDERS.get(type(node))
-            if handler is None:
-                stack.extend(ast.iter_child_nodes(node))
-            else:
+            kind = node.__class__
+            if kind in _BARREN:
+                continue
+            handler = binders.get(kind)
+            if handler is not None:
                 handler(self, node, stack, outer)
+                continue
+            for name, several in table(kind):
+                if several:
+                    stack += getattr(node, name)
+                else:
+                    stack.append(getattr(node, name))
         for name in outer:
             self.names.pop(name, None)
 
@@ -88,6 +98,9 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
     """All parameters of a function, in no particular order."""
     extra = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
+
+
+_BARREN = frozenset({type(None), ast.Constant, ast.Pass, ast.Break, ast.Continue})
 
 
 def _definition(scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
@@ -145,11 +158,11 @@ def _named(scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) 
     elif isinstance(name, ast.Name):  # `type X = ...`
         scope.bind(name.id)
         return
-    stack.extend(ast.iter_child_nodes(node))
+    stack.extend(children(node))
 
 
 def _comprehension(_scope: Scope, node: ast.AST, stack: list[ast.AST], _outer: set[str]) -> None:
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.comprehension):  # its targets belong to the comprehension's own scope
             stack.append(child.iter)
             stack.extend(child.ifs)

@@ -12,10 +12,11 @@ from pivot_fingerprint._form import Form
 from pivot_fingerprint._manifest import Entry
 from pivot_fingerprint._modules import Module, import_base
 from pivot_fingerprint._observed import MODULE, Ran
-from pivot_fingerprint._scopes import Import, imports, literal_import
-from pivot_fingerprint._source import Definition, SourceFile, first_line, read
+from pivot_fingerprint._outline import Top
+from pivot_fingerprint._parsed import walk
+from pivot_fingerprint._scopes import Import, literal_import
+from pivot_fingerprint._source import SourceFile, read
 
-_IMPORTS = (ast.Import, ast.ImportFrom)
 _KINDS = frozenset({"func", "class", "const", "module"})
 
 
@@ -134,14 +135,14 @@ class Gap:
             file = ran.get(name) or (self._files.get(name) if name in self._known else None)
             source = self._source(file) if file and not found.issuperset(ran) else None
             if source is not None and file:
-                todo += _imported(source, _Place(name, file))
+                todo += _imported(source.parsed.tree, _Place(name, file))
         return found
 
     def _body(self, place: _Place) -> None:
         """The body of a module, with what its statements (its definitions aside) take from elsewhere."""
         source = self._source(place.file)
         if not self._known[place.module].whole and self._add("module", place, MODULE, 1, deep=False) and source:
-            self._todo.append((place, canonical(_forms.loose(source)), False))
+            self._todo.append((place, canonical(_forms.loose(source.parsed)), False))
 
     # Functions
 
@@ -153,8 +154,9 @@ class Gap:
             return
         top = _top(source, name, one.line) if source is not None else None
         if source is not None and top is not None:
-            several = sum(each.name == top.name for each in source.tops) > 1
-            covered = (top.name, top.lineno) in known.lines if several else top.name in known.names
+            site = top.site
+            several = sum(each.site.name == site.name for each in source.tops) > 1
+            covered = (site.name, site.line) in known.lines if several else site.name in known.names
             if not covered:
                 self._define(place, source, top, deep=False)
         elif source is not None and name.startswith("<"):
@@ -162,15 +164,15 @@ class Gap:
         elif name not in known.names:
             self._add("func", place, name, one.line, deep=False)
 
-    def _define(self, place: _Place, source: SourceFile, top: Definition, *, deep: bool) -> None:
-        is_class = isinstance(top, ast.ClassDef)
-        deep = deep or is_class
-        if self._add("class" if is_class else "func", place, top.name, top.lineno, deep=deep):
-            self._todo.append((place, canonical(_forms.statements(source, top.name)), deep))
+    def _define(self, place: _Place, source: SourceFile, top: Top, *, deep: bool) -> None:
+        site = top.site
+        deep = deep or site.kind == "class"
+        if self._add(site.kind, place, site.name, site.line, deep=deep):
+            self._todo.append((place, canonical(_forms.statements(source.parsed, site.name)), deep))
 
     def _anonymous(self, place: _Place, source: SourceFile, line: int) -> None:
         """A lambda outside any definition is a part of the value that its statement makes or changes."""
-        for statement in source.tree.body:
+        for statement in source.parsed.tree.body:
             if not statement.lineno <= line <= (statement.end_lineno or line):
                 continue
             made, changed = _forms.changes(statement)
@@ -187,18 +189,12 @@ class Gap:
         """Whether the manifest has the value of this name, be it this module's or an imported one."""
         if name in self._known[place.module].values:
             return True
-        targets = [
-            target
-            for statement in source.bindings.get(name, ())
-            if isinstance(statement, _IMPORTS)
-            for bound, target in imports(statement)
-            if bound == name
-        ]
+        targets = [target for binding in source.bindings.get(name, ()) for target in binding.imports]
         modules = [place.absolute(target._replace(name=None)) for target in targets]
         return any(target.name in self._known[home].values for target, home in zip(targets, modules, strict=True))
 
     def _constant(self, place: _Place, source: SourceFile, name: str) -> None:
-        statements = _forms.statements(source, name)
+        statements = _forms.statements(source.parsed, name)
         if self._add("const", place, name, statements[-1].lineno, deep=True):
             self._todo.append((place, canonical(statements), True))
 
@@ -222,18 +218,17 @@ class Gap:
         if source is None or (place, name) in step.trail or self._known[place.module].covers(name):
             return
         step = step._replace(trail=step.trail | {(place, name)})
-        for statement in source.bindings.get(name) or source.stars:
-            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                if step.deep or isinstance(statement, ast.ClassDef):
-                    self._define(place, source, statement, deep=step.deep)
-            elif isinstance(statement, _IMPORTS):
-                for bound, target in imports(statement):
-                    if bound == "*":
-                        self._import(place, target._replace(name=name), attrs, step)
-                    elif bound == name:
-                        self._import(place, target, attrs, step)
-            else:
+        for binding in source.bindings.get(name, ()):
+            if binding.top is not None:
+                top = source.tops[binding.top]
+                if step.deep or top.site.kind == "class":
+                    self._define(place, source, top, deep=step.deep)
+            elif binding.is_value:
                 self._constant(place, source, name)
+            for target in binding.imports:
+                self._import(place, target, attrs, step)
+        for star in source.stars if name not in source.bindings else ():
+            self._import(place, star._replace(name=name), attrs, step)
 
     # Files and entries
 
@@ -259,24 +254,24 @@ class Gap:
         key = f"{kind}:{place.module}" if name == MODULE else f"{kind}:{place.module}:{name}"
         source = self._source(place.file)
         if key not in self._entries:
-            digest = _forms.digest(source, name) if source is not None else None
+            digest = _forms.digest(source.parsed, name) if source is not None else None
             self._entries[key] = ObservedEntry(key, place.file, line, digest)
         new = (key, deep) not in self._seen
         self._seen.add((key, deep))
         return new
 
 
-def _top(source: SourceFile, name: str, line: int) -> Definition | None:
+def _top(source: SourceFile, name: str, line: int) -> Top | None:
     """The definition at the top of the module in which a function stands; lines may have moved since it ran."""
-    here = [top for top in source.tops if first_line(top) <= line <= (top.end_lineno or line)]
-    named = [top for top in source.tops if top.name == name]
+    here = [top for top in source.tops if top.site.first <= line <= top.site.end]
+    named = [top for top in source.tops if top.site.name == name]
     both = [top for top in here if top in named]
     return next(iter(both or named or here), None)
 
 
-def _imported(source: SourceFile, place: _Place) -> Iterator[str]:
+def _imported(tree: ast.Module, place: _Place) -> Iterator[str]:
     """Every module that some code in this one imports by its name."""
-    for node in ast.walk(source.tree):
+    for node in walk(tree):
         target = literal_import(node)
         if target is not None:
             yield place.absolute(target)

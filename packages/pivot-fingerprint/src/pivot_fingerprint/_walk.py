@@ -1,9 +1,12 @@
 """Fingerprints of functions: the walk from each to everything that it rests on, with what several share done once."""
 
+import gc
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Self
 
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Look, Span, ValueTask
 from pivot_fingerprint._errors import NotCallableError
@@ -11,9 +14,11 @@ from pivot_fingerprint._form import Form
 from pivot_fingerprint._graph import gather
 from pivot_fingerprint._libraries import Libraries
 from pivot_fingerprint._manifest import Manifest, Unresolved
+from pivot_fingerprint._memo import Memo
 from pivot_fingerprint._modules import Modules, Places
 from pivot_fingerprint._plain import familiar, take_apart
 from pivot_fingerprint._resolve import Resolver
+from pivot_fingerprint._source import Sources
 from pivot_fingerprint._usercode import default_is_user_code, remembered
 from pivot_fingerprint._values import Encoded, Encoder, Parts, UnencodableError
 
@@ -28,10 +33,14 @@ class Fingerprinter:
     `Fingerprinter`: between two calls no module may be imported or reloaded, no file edited and no value
     changed. It keeps what it has seen alive. It belongs to one thread.
 
+    The garbage collector pauses inside each call; as a context manager, a `Fingerprinter` lets it pause for
+    the whole block, which is faster.
+
     Args:
         is_user_code: whether the file of this name is to be followed; others count by name.
             Default: every file outside the standard library and the installed packages.
         root: the directory to which `Entry.file` is relative; default: where the module came from.
+        memo: where what each file's text gives is kept for later processes; without one nothing is kept.
     """
 
     def __init__(
@@ -39,11 +48,22 @@ class Fingerprinter:
         *,
         is_user_code: Callable[[str], bool] | None = None,
         root: str | os.PathLike[str] | None = None,
+        memo: Memo | None = None,
     ) -> None:
         self._root = os.fspath(root) if root is not None else None
-        self._modules = Modules(remembered(is_user_code or default_is_user_code), self._root)
+        self._modules = Modules(remembered(is_user_code or default_is_user_code), self._root, Sources(memo))
         self._libraries = Libraries(self._modules)
         self._walks: dict[str | None, _Walk] = {}
+        self._paused = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._paused.enter_context(_uncollected())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None
+    ) -> None:
+        self._paused.close()
 
     def fingerprint(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Manifest:
         """Everything that a function rests on: code and values, each as an entry with a digest.
@@ -57,6 +77,10 @@ class Fingerprinter:
         """
         if not callable(func):
             raise NotCallableError(func)
+        with _uncollected():
+            return self._fingerprint(func, values or {})
+
+    def _fingerprint(self, func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
         inner = _innermost(func)
         base = self._root
         if base is None and isinstance(inner, types.FunctionType):
@@ -65,8 +89,20 @@ class Fingerprinter:
         if walk is None:
             walk = self._walks[base] = _Walk(self._modules, Places(base))
         roots = [walk.root(func, inner)]
-        roots += [walk.given(key, (values or {})[key]) for key in sorted(values or ())]
+        roots += [walk.given(key, values[key]) for key in sorted(values)]
         return gather(roots, walk.look, walk.look_again, self._libraries.of)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would go through all trees again and again; they hold few cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def fingerprint(

@@ -1,0 +1,67 @@
+"""What the fields of each class of node hold, worked out once per class."""
+
+import ast
+import functools
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+# Contexts repeat what their place says; the others are positions, comments and `u""`.
+_DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
+_PLAIN = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+
+NODE, NODES, STATEMENTS, TEXTS, SCALAR = range(5)
+
+
+def _once[T](make: Callable[[Any], T]) -> Callable[[Any], T]:
+    return functools.cache(make)
+
+
+@_once
+def plan(kind: Any) -> tuple[str, tuple[tuple[str, str, int], ...]]:
+    """How nodes of this class are written: the title, then each field with its prefix and kind."""
+    types = _types(kind)
+    names = [name for name in sorted(kind._fields) if name not in _DROPPED]
+    return f"({kind.__name__}", tuple((name, f" {name}=", _kind(types[name])) for name in names)
+
+
+@_once
+def table(kind: Any) -> tuple[tuple[str, bool], ...]:
+    """The fields of a class that hold nodes with something in them, and whether each holds several."""
+    return tuple(
+        (name, get_origin(annotation) is list)
+        for name, annotation in _types(kind).items()
+        if issubclass(_inner(annotation), ast.AST) and not issubclass(_inner(annotation), _PLAIN)
+    )
+
+
+def _types(kind: Any) -> dict[str, Any]:
+    types: dict[str, Any] = kind._field_types  # noqa: SLF001 - documented, and named like `_fields`
+    return types
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes in a node in the order of `ast.iter_child_nodes`, without contexts and operators."""
+    found: list[Any] = []
+    for name, several in table(node.__class__):
+        value = getattr(node, name)
+        if several:
+            found += value
+        else:
+            found.append(value)
+    return [child for child in found if child is not None] if None in found else found
+
+
+def _kind(annotation: Any) -> int:
+    """What a field holds, by the type that `ast` says it has."""
+    inner = _inner(annotation)
+    if get_origin(annotation) is not list:
+        return NODE if issubclass(inner, ast.AST) else SCALAR
+    if not issubclass(inner, ast.AST):
+        return TEXTS
+    return STATEMENTS if inner is ast.stmt else NODES
+
+
+def _inner(annotation: Any) -> type:
+    """`list[expr]`, `expr | None` → `expr`."""
+    inner: type = (get_args(annotation) or (annotation,))[0]
+    return inner

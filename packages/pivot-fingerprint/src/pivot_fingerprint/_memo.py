@@ -1,0 +1,145 @@
+"""What one file's text gives, kept as bytes: whoever can store bytes under a key spares the next process the parse."""
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from xxhash import xxh3_128_digest
+
+from pivot_fingerprint._form import Form, Issue, Piece, Ref, Signature, joined
+from pivot_fingerprint._manifest import SCHEMA
+from pivot_fingerprint._outline import Binding, Effect, Outline, Site
+from pivot_fingerprint._parsed import TreeOutline
+from pivot_fingerprint._scopes import Import
+
+_FORMAT = 1  # of the bytes: raise it with every change of what they hold or how
+_MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
+_CHECK = 16
+
+
+class Memo(Protocol):
+    """Somewhere to keep bytes by key: a table, a directory, a dict. It may forget whatever it likes.
+
+    A key is 16 bytes and stands for the content of one file, the `SCHEMA` and the minor version of Python, so that
+    nothing kept ever becomes wrong. What comes back is checked: bytes that are damaged, or were kept under another
+    key, are made anew and put again. What `get` and `put` raise is not caught.
+    """
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """What was put under this key, if it is still there."""
+        ...
+
+    def put(self, key: bytes, content: bytes, /) -> object:
+        """Keep these bytes under this key; called once per file that is not there yet."""
+        ...
+
+
+def key_of(content: bytes) -> bytes:
+    """The key of a file with this content."""
+    return xxh3_128_digest(_MARK + content)
+
+
+def written(outline: TreeOutline, key: bytes) -> bytes:
+    """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
+    whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
+    head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas]
+    lines: list[object] = [head, _plain(whole)]
+    lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
+    lines += [_plain(outline.lambda_form(number)) for number in range(len(lambdas))]
+    lines += [_plain(outline.top_form(number)) for number in tops]
+    lines += [outline.sites(number) for number in tops]
+    payload = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
+    return xxh3_128_digest(key + payload) + payload
+
+
+def restored(content: bytes | None, key: bytes) -> Outline | None:
+    """The outline that was written under this key; None if these bytes are not what was written."""
+    if content is None or content[:_CHECK] != xxh3_128_digest(key + content[_CHECK:]):
+        return None
+    return KeptOutline(content[_CHECK:].split(b"\n"))
+
+
+class KeptOutline:
+    """The outline that is read off a memo's bytes, each line when it is first asked for."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        tops, bindings, stars, effects, lambdas = json.loads(lines[0])
+        self.tops = [_site(raw) for raw in tops]
+        self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
+        self.stars = [Import(*raw) for raw in stars]
+        self.effects = [Effect(line, end, root, tuple(attrs)) for line, end, root, attrs in effects]
+        self._lambdas = [_site(raw) for raw in lambdas]
+        self._lines = lines
+        self._after_effects = 2 + len(effects)
+        self._after_lambdas = self._after_effects + len(lambdas)
+
+    def _line(self, number: int) -> Any:
+        return json.loads(self._lines[number])
+
+    def top_form(self, number: int) -> Form:
+        """The form of a definition at the top."""
+        return _form(self._line(self._after_lambdas + number))
+
+    def sites(self, number: int) -> list[Site]:
+        """All functions, classes and lambdas in a definition, itself first."""
+        return [_site(raw) for raw in self._line(self._after_lambdas + len(self.tops) + number)]
+
+    def lambdas(self) -> list[Site]:
+        """The lambdas outside any definition."""
+        return self._lambdas
+
+    def lambda_form(self, number: int) -> Form:
+        """The form of one of these."""
+        return _form(self._line(self._after_effects + number))
+
+    def effects_form(self, numbers: list[int]) -> Form:
+        """The form of some of the effects together."""
+        return joined([_piece(self._line(2 + number)) for number in numbers])
+
+    def whole_form(self) -> Form:
+        """The form of the module's whole text."""
+        return _form(self._line(1))
+
+
+def _plain(form: Form) -> object:
+    signatures = [[_plain(signature.form), signature.decorators] for signature in form.signatures]
+    return [form.digest.hex(), form.docs.hex(), form.refs, form.issues, sorted(form.reads), signatures]
+
+
+def _form(raw: Any) -> Form:
+    digest, docs, refs, issues, reads, signatures = raw
+    return Form(
+        bytes.fromhex(digest),
+        bytes.fromhex(docs),
+        _refs(refs),
+        tuple(Issue(*issue) for issue in issues),
+        frozenset(reads),
+        tuple(Signature(partial(_form, form), _refs(decorators)) for form, decorators in signatures),
+    )
+
+
+def _piece(raw: Any) -> Piece:
+    """Of an effect: no definition stands in one, so it has neither docstrings nor signatures."""
+    text, refs, issues, reads = raw
+    return Piece(text, (), _refs(refs), tuple(Issue(*issue) for issue in issues), frozenset(reads), ())
+
+
+def _refs(raw: Any) -> tuple[Ref, ...]:
+    return tuple(
+        [
+            Ref(root if root.__class__ is str else Import(*root), tuple(attrs), line, weak)
+            for root, attrs, line, weak in raw
+        ]
+    )
+
+
+def _site(raw: Any) -> Site:
+    kind, name, line, first, end, body, dunders, defaults = raw
+    return Site(kind, name, line, first, end, tuple(body), tuple(dunders), defaults)
+
+
+def _binding(raw: Any) -> Binding:
+    line, end, top, targets, is_from = raw
+    return Binding(line, end, top, tuple([Import(*target) for target in targets]), is_from)

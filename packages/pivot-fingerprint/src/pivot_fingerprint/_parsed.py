@@ -1,0 +1,234 @@
+"""One file's syntax tree: what it binds, does and defines at its top, worked out when it is first asked for."""
+
+import ast
+from collections.abc import Iterator
+
+from pivot_fingerprint._canonical import canonical, piece
+from pivot_fingerprint._fields import children
+from pivot_fingerprint._form import Form, Piece, joined
+from pivot_fingerprint._outline import Binding, Effect, Site
+from pivot_fingerprint._scopes import Import, Scope, imports
+
+type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+type Node = Definition | ast.Lambda
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NODES = frozenset({*_DEFINITIONS, ast.Lambda})
+_SIMPLE = (*_DEFINITIONS, ast.Expr, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)  # hold no statements
+
+
+class Parsed:
+    """The tree with its statements by what they bind."""
+
+    def __init__(self, content: bytes | str) -> None:
+        self.tree = ast.parse(content)
+        self.bindings: dict[str, list[ast.stmt]] = {}
+        self.stars: list[ast.ImportFrom] = []
+        self.tops: list[Definition] = []
+        for statement in _top_statements(self.tree):
+            if isinstance(statement, _DEFINITIONS):
+                self.tops.append(statement)
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+                self.stars.append(statement)
+            for name in _bound(statement):
+                self.bindings.setdefault(name, []).append(statement)
+
+
+class TreeOutline:
+    """The outline that is read off a tree."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+        self.tops = [site_of(top) for top in parsed.tops]
+        numbers: dict[ast.stmt, int] = {top: number for number, top in enumerate(parsed.tops)}
+        self.bindings = {
+            name: [_binding(name, statement, numbers.get(statement)) for statement in statements]
+            for name, statements in parsed.bindings.items()
+        }
+        self.stars = [Import(star.level, star.module or "", None) for star in parsed.stars]
+        self._effects: list[tuple[ast.stmt, Effect]] | None = None
+        self._lambdas: list[ast.Lambda] | None = None
+        self._pieces: list[Piece] | None = None
+        self._forms: dict[ast.stmt, Form] = {}
+
+    def top_form(self, number: int) -> Form:
+        """The form of a definition at the top."""
+        top = self._parsed.tops[number]
+        return self._forms.get(top) or canonical([top])
+
+    def sites(self, number: int) -> list[Site]:
+        """All functions, classes and lambdas in a definition, itself first: level by level."""
+        level: list[ast.AST] = [self._parsed.tops[number]]
+        found: list[Site] = []
+        while level:
+            found += [site_of(node) for node in level if node.__class__ in _NODES]  # type: ignore[arg-type]
+            level = [child for node in level for child in children(node)]
+        return found
+
+    @property
+    def effects(self) -> list[Effect]:
+        """The statements that do something to what a name stands for."""
+        return [effect for _, effect in self._effect_statements()]
+
+    def _effect_statements(self) -> list[tuple[ast.stmt, Effect]]:
+        if self._effects is None:
+            self._effects = []
+            for statement in _top_statements(self._parsed.tree, main=False):
+                for target in _touched(statement):
+                    root, attrs = _root(target)
+                    if root and (not self._effects or self._effects[-1][0] is not statement):
+                        self._effects.append((statement, Effect(statement.lineno, statement.end_lineno, root, attrs)))
+        return self._effects
+
+    def effect_pieces(self) -> list[Piece]:
+        """The effects as pieces of a form."""
+        if self._pieces is None:
+            self._pieces = [piece([statement]) for statement, _ in self._effect_statements()]
+        return self._pieces
+
+    def effects_form(self, numbers: list[int]) -> Form:
+        """The form of some of the effects together."""
+        pieces = self.effect_pieces()
+        return joined([pieces[number] for number in numbers])
+
+    def whole_form(self) -> Form:
+        """The form of the module's whole text, and so those of the definitions in it."""
+        pieces = [piece([statement]) for statement in self._parsed.tree.body]
+        for statement, each in zip(self._parsed.tree.body, pieces, strict=True):
+            if isinstance(statement, _DEFINITIONS):
+                self._forms[statement] = joined([each])
+        return joined(pieces)
+
+    def lambdas(self) -> list[Site]:
+        """The lambdas outside any definition."""
+        return [site_of(node) for node in self._lambda_nodes()]
+
+    def lambda_form(self, number: int) -> Form:
+        """The form of one of these."""
+        return canonical([self._lambda_nodes()[number]])
+
+    def _lambda_nodes(self) -> list[ast.Lambda]:
+        if self._lambdas is None:
+            found: dict[ast.Lambda, None] = {}  # a block's are met again with each block around it
+            for statement in _top_statements(self._parsed.tree):
+                if not isinstance(statement, _DEFINITIONS):
+                    found |= dict.fromkeys(node for node in walk(statement) if isinstance(node, ast.Lambda))
+            self._lambdas = list(found)
+        return self._lambdas
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all that is in it, level by level, as `ast.walk` does."""
+    level = [node]
+    while level:
+        yield from level
+        level = [child for each in level for child in children(each)]
+
+
+def first_line(node: Node) -> int:
+    """The line at which the definition starts, decorators included."""
+    if isinstance(node, _DEFINITIONS) and node.decorator_list:
+        return min(node.lineno, *(each.lineno for each in node.decorator_list))
+    return node.lineno
+
+
+def site_of(node: Node) -> Site:
+    """Where a definition stands, and what else the walk asks of it."""
+    body = node.body
+    start, stop = (body[0], body[-1]) if isinstance(body, list) else (body, body)
+    span = (start.lineno, start.col_offset, stop.end_lineno or 0, stop.end_col_offset or 0)
+    end = node.end_lineno or 0
+    if isinstance(node, ast.Lambda):
+        return Site("lambda", "<lambda>", node.lineno, node.lineno, end, span)
+    if isinstance(node, ast.ClassDef):
+        return Site("class", node.name, node.lineno, first_line(node), end, span, _dunders(node))
+    has_defaults = bool(node.args.defaults or any(node.args.kw_defaults)) and not node.decorator_list
+    return Site("func", node.name, node.lineno, first_line(node), end, span, (), has_defaults)
+
+
+def _dunders(node: ast.ClassDef) -> tuple[str, ...]:
+    scope = Scope(None, is_class=True)
+    scope.collect(node.body)
+    return tuple(sorted(name for name in scope.names if name.startswith("__") and name.endswith("__")))
+
+
+def _binding(name: str, statement: ast.stmt, top: int | None) -> Binding:
+    targets: tuple[Import, ...] = ()
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        targets = tuple(target for bound, target in imports(statement) if bound == name)
+    return Binding(statement.lineno, statement.end_lineno, top, targets, isinstance(statement, ast.ImportFrom))
+
+
+def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt]:
+    """The statements that run when the module does, also inside `if`, `try`, `with` and loops.
+
+    `main`: also those behind `if __name__ == "__main__"`.
+    """
+    stack: list[ast.stmt] = list(reversed(tree.body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        if isinstance(statement, _SIMPLE) or not (main or not _is_main(statement)):
+            continue
+        blocks: list[ast.AST] = [statement]
+        while blocks:
+            block = blocks.pop()
+            for child in children(block):
+                if isinstance(child, ast.stmt):
+                    stack.append(child)
+                elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                    blocks.append(child)
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    """Whether this is `if __name__ == ...`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+
+
+def _touched(statement: ast.stmt) -> list[ast.expr]:
+    """The expressions whose value a statement may change: called ones, and those whose parts are assigned."""
+    if isinstance(statement, ast.Expr):
+        return [statement.value] if isinstance(statement.value, ast.Call) else []
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign | ast.Delete):
+        targets = statement.targets
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        targets = [statement.target]
+    return [target.value for target in targets if isinstance(target, ast.Attribute | ast.Subscript)]
+
+
+def _root(node: ast.expr) -> tuple[str, tuple[str, ...]]:
+    """`a.b(...)[0].c` → `a` and `b`: the name at the root, and the attributes taken from it at once."""
+    attrs: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            attrs.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Call | ast.Subscript):
+            attrs.clear()
+            node = node.func if isinstance(node, ast.Call) else node.value
+        else:
+            return (node.id, tuple(reversed(attrs))) if isinstance(node, ast.Name) else ("", ())
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """The module's names that a statement binds (of a compound one: by its head alone)."""
+    if isinstance(statement, _DEFINITIONS):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            if isinstance(statement, ast.ImportFrom) or alias.asname:
+                yield alias.asname or alias.name
+            else:
+                yield alias.name.partition(".")[0]
+    elif isinstance(statement, ast.TypeAlias):
+        yield statement.name.id
+    else:
+        stack: list[ast.AST] = [child for child in children(statement) if not isinstance(child, ast.stmt)]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                yield node.id
+            elif isinstance(node, ast.NamedExpr | ast.Tuple | ast.List | ast.Starred | ast.withitem):
+                stack.extend(children(node))

@@ -1,0 +1,224 @@
+"""What is kept of a file never changes a manifest: with an empty memo, a full one, a damaged one or none.
+
+The fixture `take` holds every project of the other tests to the same.
+"""
+
+import ast
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pivot_fingerprint import Fingerprinter, _source
+from pivot_fingerprint._memo import key_of, restored, written
+from pivot_fingerprint._outline import Outline
+from pivot_fingerprint._parsed import Parsed, TreeOutline
+
+HERE = Path(__file__).parent
+FILES = sorted([*HERE.glob("**/*.py"), *HERE.parent.glob("src/**/*.py")])
+
+
+class Kept(dict[bytes, bytes]):
+    """A memo that counts what is put into it."""
+
+    puts = 0
+
+    def put(self, key: bytes, content: bytes) -> None:
+        self.puts += 1
+        self[key] = content
+
+
+PROJECT = """
+import functools, os, typing, inspect
+import helpers
+from helpers import *
+from table import HANDLERS, Base
+os.environ.setdefault("MEMO_TEST", os.sep.join(["a", "b"]))
+twice = (lambda x: x), (lambda x, y: helpers.scale(x))
+@functools.lru_cache
+def cached(x: int, *, y: "str" = "ä") -> int:
+    "Doc."
+    import late
+    return late.f(x) + getattr(helpers, str(x)) + x.__doc__
+class Child(Base):
+    __slots__ = ("a", "b")
+    size: int = 3
+    def run(self):
+        def inner(n=1): return n + scale(self.a)
+        return inner
+    __call__ = lambda self: [eval(x) for x in self]
+def outer(n):
+    def within(x): return x + n
+    return within
+closed = outer(3)
+def stage(x):
+    return cached(x), Child, HANDLERS, twice, closed, helpers, inspect.signature(cached), "\\ud800"
+# file: helpers.py
+RATE = 2
+try:
+    import nowhere
+except ImportError:
+    def scale(x: float) -> float: return x * RATE
+# file: table.py
+HANDLERS = {}
+class Base: pass
+HANDLERS["a"] = lambda x: Base(x); HANDLERS["b"] = lambda x: x + 1
+# file: late.py
+K, L = 1, [2]
+L.append(3)
+M = 3.5
+from helpers import RATE as rate
+def f(x, y=M, z=2): return K + L[0] + M + x + rate
+def g(x, z=2): return f(x)
+"""
+
+
+@pytest.fixture
+def stages(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[..., object]]]:
+    root = write(PROJECT)
+    monkeypatch.syspath_prepend(root)
+    before = set(sys.modules)
+    pipeline = importlib.import_module("pipeline")
+    try:
+        yield [pipeline.stage, pipeline.closed, pipeline.Child.run, pipeline.Child, pipeline.cached]
+    finally:
+        for name in set(sys.modules) - before:
+            if os.fspath(root) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+
+
+def taken(stages: list[Callable[..., object]], memo: Kept | None) -> list[str]:
+    """The manifests as a new process would take them."""
+    _source._FILES.clear()
+    session = Fingerprinter(memo=memo)
+    return [json.dumps(session.fingerprint(stage).to_json()) for stage in stages]
+
+
+def test_with_an_empty_memo_a_full_one_and_none(stages: list[Callable[..., object]]) -> None:
+    memo = Kept()
+    plain = taken(stages, None)
+
+    assert taken(stages, memo) == plain
+    assert memo.puts == len(memo) == 4
+    assert taken(stages, memo) == plain
+    assert memo.puts == 4
+    assert json.loads(plain[0])["libraries"] == {}
+    assert {"func:late:f", "effects:pipeline:*", "module:helpers:*"} <= json.loads(plain[0])["entries"].keys()
+
+
+def test_a_file_that_is_known_is_not_parsed(
+    stages: list[Callable[..., object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memo = Kept()
+    importlib.import_module("late")
+    plain = taken(stages, memo)
+    monkeypatch.setattr(ast, "parse", None)
+
+    assert taken(stages, memo) == plain
+
+
+def test_what_was_parsed_before_is_kept_too(stages: list[Callable[..., object]]) -> None:
+    memo, other = Kept(), Kept()
+    plain = taken(stages, None)
+    for kept in (memo, other):
+        assert [json.dumps(Fingerprinter(memo=kept).fingerprint(stage).to_json()) for stage in stages] == plain
+
+    assert memo == other
+    taken(stages, memo)
+    later = Kept()
+    Fingerprinter(memo=later).fingerprint(stages[0])
+    assert later == memo
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:0],
+        lambda content: content[:-1],
+        lambda content: content[:16],
+        lambda content: content + b"\n",
+        lambda content: content[16:] + content[:16],
+        lambda content: content.replace(b"scale", b"scalf"),
+        lambda content: b"null" + content[:0],
+        lambda content: bytes(reversed(content)),
+    ],
+)
+def test_damage_is_harmless(stages: list[Callable[..., object]], damage: Callable[[bytes], bytes]) -> None:
+    memo = Kept()
+    plain = taken(stages, memo)
+    right = dict(memo)
+    memo.update({key: damage(content) for key, content in right.items()})
+
+    assert taken(stages, memo) == plain
+    assert memo == right
+
+
+def test_what_was_kept_for_another_file_is_not_taken(stages: list[Callable[..., object]]) -> None:
+    memo = Kept()
+    plain = taken(stages, memo)
+    right = dict(memo)
+    memo.update(zip(right, [*list(right.values())[1:], next(iter(right.values()))], strict=True))
+
+    assert taken(stages, memo) == plain
+    assert memo == right
+
+
+@settings(deadline=None)
+@given(st.binary(), st.binary())
+def test_any_bytes_are_harmless(content: bytes, key: bytes) -> None:
+    assert restored(content, key) is None
+
+
+def test_an_edit_is_seen_through_a_memo(write: Callable[[str], Path]) -> None:
+    memo, digests = Kept(), set()
+    path = write("") / "pipeline.py"
+    for number in (1, 2, 1):
+        path.write_text(f"def stage(x):\n    return {number}\n")
+        namespace: dict[str, object] = {"__name__": "pipeline", "__file__": str(path)}
+        exec(compile(path.read_text(), str(path), "exec"), namespace)
+        digests.add(Fingerprinter(memo=memo).fingerprint(namespace["stage"]).digest)  # type: ignore[arg-type]
+
+    assert len(digests) == len(memo) == 2
+
+
+def test_a_file_that_is_no_python_any_more_is_not_kept(write: Callable[[str], Path]) -> None:
+    memo = Kept()
+    path = write("def stage(x):\n    return 1\n") / "pipeline.py"
+    namespace: dict[str, object] = {"__name__": "pipeline", "__file__": str(path)}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    path.write_text("def stage(x:\n")
+
+    assert Fingerprinter(memo=memo).fingerprint(namespace["stage"]).unresolved  # type: ignore[arg-type]
+    assert not memo
+
+
+def everything(outline: Outline) -> object:
+    """All that an outline can say."""
+    numbers = range(len(outline.tops))
+    forms = [outline.whole_form(), *(outline.top_form(number) for number in numbers)]
+    forms += [outline.lambda_form(number) for number in range(len(outline.lambdas()))]
+    effects = list(range(len(outline.effects)))
+    forms += [outline.effects_form(part) for part in (effects, effects[::2], effects[:1]) if part]
+    said = [(each[:5], [(one.form, one.decorators) for one in each.signatures]) for each in forms]
+    sites = [outline.sites(number) for number in numbers]
+    return re.sub(r" at 0x\w+", "", repr([outline.tops, outline.bindings, outline.stars, outline.effects, said, sites]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_comes_back_is_what_was_kept(path: Path) -> None:
+    content = path.read_bytes()
+    key = key_of(content)
+    outline = TreeOutline(Parsed(content))
+    expected = everything(outline)
+    kept = restored(written(TreeOutline(Parsed(content)), key), key)
+
+    assert kept is not None
+    assert everything(kept) == expected
+    assert written(TreeOutline(Parsed(content)), key) == written(outline, key)
