@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
+from pivot_cache import partial
 from pivot_cache.content import Content, content
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.hashing import hash_file
@@ -144,12 +145,14 @@ class _Exchange:
     async def fetch(self, artifacts: Collection[Artifact], here: set[str]) -> Outcome:
         self._present |= here
         async with self._remote:
+            partials = self._options.partials or self._store.directory.parent / "partial"
+            partial.sweep(partials)
             with self._store.temporary() as place:
                 receiver = Receiver(
                     self._remote,
                     self._store,
                     place,
-                    self._options.partials or self._store.directory.parent / "partial",
+                    partials,
                     self._options.jobs,
                     self._retry,
                     self._options.part or PART,
