@@ -1,7 +1,5 @@
 """Directories in the workspace: built beside and renamed, or brought to what they should hold file by file."""
 
-import functools
-import itertools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,8 +9,8 @@ from pivot_cache.errors import CacheError
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 
-type Fill = Callable[[Artifact, Path], None]
-"""Makes a new file with this content, where nothing lies yet."""
+type Fill = Callable[[Artifact, str, Path], None]
+"""Makes a new file with this content under a free name; the path is what errors call it."""
 
 
 def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
@@ -24,9 +22,12 @@ def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
     new = place / "new"
     _syscalls.mkdir(new)
     for directory in tree.directories():
-        _exclusively(_syscalls.mkdir, new / directory, target / directory)
+        _mkdir(new / directory, target / directory)
     for path, file in tree.files.items():
-        _exclusively(functools.partial(fill, file), new / path, target / path)
+        try:
+            fill(file, f"{new}/{path}", target / path)
+        except FileExistsError:
+            raise _clash(target / path) from None
     if os.path.lexists(target):  # a file or a symlink: a directory cannot be renamed over it
         _syscalls.rename(target, place / "old")
     try:
@@ -54,17 +55,16 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
     Returns:
         How many files were written.
     """
-    numbers = itertools.count()
-    new: dict[str, Path] = {}
+    new: dict[str, str] = {}
     for path, file in tree.files.items():
         if found.get(path) != file:
-            new[path] = place / str(next(numbers))
-            fill(file, new[path])
+            new[path] = f"{place}/{len(new)}"
+            fill(file, new[path], target / path)
     directories = tree.directories()
     _remove_foreign(target, tree, frozenset(directories))
     for directory in directories:
         if not os.path.isdir(target / directory):
-            _exclusively(_syscalls.mkdir, target / directory, target / directory)
+            _mkdir(target / directory, target / directory)
     there = set(_listing(target)[0])
     for path, made in new.items():
         if path not in there and os.path.lexists(target / path):
@@ -101,9 +101,9 @@ def _listing(root: Path) -> tuple[list[str], list[str]]:
     return files, directories
 
 
-def _exclusively(make: Callable[[Path], None], path: Path, shown: Path) -> None:
+def _mkdir(path: Path, shown: Path) -> None:
     try:
-        make(path)
+        _syscalls.mkdir(path)
     except FileExistsError:
         raise _clash(shown) from None
 

@@ -4,48 +4,67 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
-_FEW = 32
-"""So many small files are done before other threads have started."""
+LARGE = 1 << 17
+"""From this size on, in bytes, other threads get something done while one reads, writes or hashes.
+
+For smaller files they would only wait for one another at the interpreter's lock.
+"""
 
 
-def each[T, R](work: Callable[[T], R], items: Sequence[T], jobs: int | None = None) -> list[R]:
+def each[T, R](
+    work: Callable[[T], R], items: Sequence[T], size: Callable[[T], int], jobs: int | None = None
+) -> list[R]:
     """What ``work`` gives for every item, in order; the first error stops all threads, and is raised.
 
     Args:
         work: Called in several threads at once.
         items: What it is called with.
+        size: How large an item is, in bytes; only large ones are shared out.
         jobs: The number of threads; by default that of the processors.
     """
-    count = min(jobs or os.process_cpu_count() or 1, len(items))
-    if count <= 1 or (len(items) < _FEW and jobs is None):
+    jobs = jobs or os.process_cpu_count() or 1
+    large = [number for number, item in enumerate(items) if size(item) >= LARGE] if jobs > 1 else []
+    if len(large) < 2:  # noqa: PLR2004 - one needs no company
         return [work(item) for item in items]
-    results: list[R | None] = [None] * len(items)
-    errors: list[BaseException] = []
-    numbers = iter(range(len(items)))  # `next` of it is one step under the interpreter's lock
-    guard = threading.Lock()
-
-    def run() -> None:
-        while not errors:
-            with guard:
-                number = next(numbers, None)
-            if number is None:
-                return
-            try:
-                results[number] = work(items[number])
-            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that asked
-                errors.append(error)
-
-    threads = [threading.Thread(target=run, daemon=True) for _ in range(count - 1)]
+    pool = _Pool(lambda number: work(items[number]), large)
+    threads = [threading.Thread(target=pool.run, daemon=True) for _ in range(min(jobs, len(large)) - 1)]
     for thread in threads:
         thread.start()
     try:
-        run()
+        for number in sorted(set(range(len(items))).difference(large)):
+            if pool.error is not None:
+                break
+            pool.results[number] = work(items[number])
+        pool.run()
     except BaseException as error:
-        errors.append(error)
+        pool.error = error
         raise
     finally:
         for thread in threads:
             thread.join()
-    if errors:
-        raise errors[0]
-    return results  # type: ignore[return-value]
+    if pool.error is not None:
+        raise pool.error
+    return [pool.results[number] for number in range(len(items))]
+
+
+class _Pool[R]:
+    """Work that several threads take from one list."""
+
+    def __init__(self, work: Callable[[int], R], numbers: list[int]) -> None:
+        self.results: dict[int, R] = {}
+        self.error: BaseException | None = None
+        self._work = work
+        self._waiting = iter(numbers)
+        self._guard = threading.Lock()
+
+    def run(self) -> None:
+        """Work until there is nothing left, or somebody has failed."""
+        while self.error is None:
+            with self._guard:
+                number = next(self._waiting, None)
+            if number is None:
+                return
+            try:
+                self.results[number] = self._work(number)
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that asked
+                self.error = error

@@ -34,7 +34,7 @@ class Hashed:
     size: int
 
 
-def hash_file(path: Path) -> Hashed:
+def hash_file(path: Path | str) -> Hashed:
     """The digest and size of the bytes of a regular file; symlinks are followed.
 
     Other threads run meanwhile.
@@ -66,7 +66,7 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None) -> Ha
     return Hashed(state.hexdigest(), total)
 
 
-def check_regular(path: Path, status: os.stat_result) -> None:
+def check_regular(path: Path | str, status: os.stat_result) -> None:
     """Refuse what is not a regular file.
 
     Raises:
@@ -76,12 +76,14 @@ def check_regular(path: Path, status: os.stat_result) -> None:
     if kind == stat.S_IFREG:
         return
     if kind == stat.S_IFDIR:
-        raise ArtifactError(path, "is a directory, not a file", hint="declare it as a directory")
-    raise ArtifactError(path, f"is {_KINDS.get(kind, 'no file')}, not a file", hint="remove it or declare another path")
+        raise ArtifactError(Path(path), "is a directory, not a file", hint="declare it as a directory")
+    raise ArtifactError(
+        Path(path), f"is {_KINDS.get(kind, 'no file')}, not a file", hint="remove it or declare another path"
+    )
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+def opened(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
     """A regular file, open for reading, and its status; a named pipe never makes this wait.
 
     Raises:
@@ -94,7 +96,7 @@ def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         raise FileNotFoundError(path) from None
     except OSError as error:
         with contextlib.suppress(OSError):
-            check_regular(path, path.stat())
+            check_regular(path, os.stat(path))
         raise _unreadable(path, error) from error
     try:
         status = os.fstat(descriptor)
@@ -105,7 +107,7 @@ def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path | str) -> Iterator[None]:
     """Turn any `OSError` of the block into the `ArtifactError` that names ``path``."""
     try:
         yield
@@ -113,5 +115,7 @@ def reading(path: Path) -> Iterator[None]:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> ArtifactError:
-    return ArtifactError(path, f"cannot be read: {error.strerror or error}", hint=cannot("read", path, error).hint)
+def _unreadable(path: Path | str, error: OSError) -> ArtifactError:
+    return ArtifactError(
+        Path(path), f"cannot be read: {error.strerror or error}", hint=cannot("read", Path(path), error).hint
+    )

@@ -1,5 +1,7 @@
 """From the workspace into a store: a file, or a directory with all that is in it."""
 
+import functools
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -71,18 +73,18 @@ def _directory(
     known = files.known_below(path, found)
 
     with store.temporary() as place:
+        put = functools.partial(store.put, place=place)
 
-        def keep(name: str) -> Artifact:
-            artifact = known.get(name)
+        def keep(file: tuple[str, os.stat_result]) -> Artifact:
+            artifact = known.get(file[0])
             if artifact is None or not store.has(artifact.digest):
-                artifact = files.storing(path / name, lambda source: store.put(source, place=place))
+                artifact = files.storing(f"{path}/{file[0]}", put)
             if progress is not None:
                 progress(artifact.size)
             return artifact
 
-        names = [name for name, _ in found.files]
-        kept = dict(zip(names, each(keep, names, jobs), strict=True))
-    tree = Tree(kept, tuple(found.empty))
+        kept = each(keep, found.files, lambda file: file[1].st_size, jobs)
+    tree = Tree({name: artifact for (name, _), artifact in zip(found.files, kept, strict=True)}, tuple(found.empty))
     store.put_bytes(tree.dumps())
     files.learn(path, found, tree, began)
     return tree.artifact()

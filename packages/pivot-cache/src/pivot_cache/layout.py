@@ -114,11 +114,20 @@ class Layout:
 
 
 def sharded(directory: Path, digest: str) -> Path:
-    """The file of ``digest`` below ``directory``: ``ab/cdef...``, so that no directory grows too long.
+    """The file of ``digest`` below ``directory``.
+
+    Raises:
+        CacheError: It is not a digest.
+    """
+    return directory / shard(digest)
+
+
+def shard(digest: str) -> str:
+    """``ab/cdef...``, so that no directory grows too long.
 
     Raises:
         CacheError: It is not a digest; nothing else ever becomes part of a path.
     """
     if not digests.is_digest(digest):
         raise CacheError(f"{digest!r} is not a digest")
-    return directory / digest[:2] / digest[2:]
+    return f"{digest[:2]}/{digest[2:]}"

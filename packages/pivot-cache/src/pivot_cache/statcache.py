@@ -112,18 +112,18 @@ class StatCache:
         except OSError:
             return None
 
-    def storing(self, path: Path, put: Callable[[Path], Artifact]) -> Artifact:
+    def storing[P: (Path, str)](self, path: P, put: Callable[[P], Artifact]) -> Artifact:
         """What ``put`` returns for the file that it reads, remembered as its content: the file is read only once.
 
         A large file that has just been written is first left alone until the clock of the file system has moved on:
         less than 20 ms, or 2 s where that clock keeps whole seconds.
         """
-        status = path.stat()
+        status = os.stat(path)
         if status.st_size >= _LARGE:
             self.settle(settles_at(status))
         began = self._clock()
         artifact = put(path)
-        self._learn(os.fsencode(path), artifact.digest, status, path.stat(), began)
+        self._learn(os.fsencode(path), artifact.digest, status, os.stat(path), began)
         return artifact
 
     def now(self) -> int:
@@ -176,9 +176,9 @@ class StatCache:
 
     def _list(self, path: Path, found: Scan, began: int) -> Tree:
         known = self.known_below(path, found)
-        unknown = [name for name, _ in found.files if name not in known]
-        for name, artifact in zip(unknown, each(lambda name: self._hash(path / name), unknown), strict=True):
-            known[name] = artifact
+        unknown = [item for item in found.files if item[0] not in known]
+        hashed = each(lambda item: self._hash(f"{path}/{item[0]}"), unknown, lambda item: item[1].st_size)
+        known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))
         tree = Tree(known, tuple(found.empty))
         self._remember_tree(path, found, tree.artifact(), began)
         return tree
@@ -191,7 +191,7 @@ class StatCache:
                 value = f"{artifact.digest} {artifact.size}"
                 self._new[_tree_key(path)] = mark if flushed else self._until_restart(mark), value
 
-    def _hash(self, path: Path) -> Artifact:
+    def _hash(self, path: Path | str) -> Artifact:
         with opened(path) as (descriptor, status), reading(path):
             began = self._clock()
             hashed = hash_descriptor(descriptor, status.st_size)

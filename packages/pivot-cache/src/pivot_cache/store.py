@@ -1,71 +1,38 @@
-"""Objects: bytes that are written once, read-only, and named by their digest.
+"""Objects: bytes that are written once, read-only, named by their digest, and given back verified."""
 
-An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
-which never replaces what another process published first. Nothing is flushed to the disk (see `pivot_cache.atomic`);
-instead, the time of modification, which objects have no other use for, says how far the bytes can be relied on:
-
-    FRESH_NS       as published: good until the machine starts again, then verified before it counts as present
-    VERIFIED_NS    verified after such a start, so read from the disk itself: good
-    anything else  written to in place, or copied here by hand: verified before it counts as present
-"""
-
-import contextlib
-import enum
-import errno
-import itertools
+import functools
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pivot_cache import _syscalls
-from pivot_cache._boot import started_ns
+from pivot_cache._filling import CheckoutMode, fill
+from pivot_cache._objects import FRESH_NS, VERIFIED_NS, Objects
 from pivot_cache._placing import build, update
-from pivot_cache.atomic import make_directory, staging, write_all
+from pivot_cache._shards import entries
+from pivot_cache.atomic import staging
 from pivot_cache.errors import (
     ArtifactError,
     CacheError,
     CorruptObjectError,
     MissingObjectError,
     TreeError,
+    cannot,
     reporting,
 )
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
-from pivot_cache.layout import sharded
 from pivot_cache.scan import scan
 from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
-FRESH_NS = 0
-VERIFIED_NS = 1_000_000_000
-"""Times of modification of objects, in ns since the epoch."""
+if TYPE_CHECKING:
+    from pivot_cache.trash import Trash
 
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-_MARGIN_NS = 60_000_000_000
-"""How far the clock may have been set since an object was published, without a wrong answer."""
-
-_NOT_LINKABLE = {
-    errno.EXDEV: "the cache lies on another file system",
-    errno.EMLINK: "the object has as many links as its file system allows",
-    errno.EPERM: "the system forbids it: a file system without links, or an object of another user",
-    errno.EOPNOTSUPP: "the file system has no such links",
-}
-
-
-class CheckoutMode(enum.Enum):
-    """How a file in the workspace is made from an object.
-
-    A copy shares blocks with the object where the file system can, and can be edited without harm. A link
-    takes no space and is read-only. As all links of a file have one mode, a file that is executable is copied
-    in every mode; so is an empty one, which would only use up links.
-    """
-
-    COPY = "copy"
-    HARDLINK = "hardlink"
-    SYMLINK = "symlink"
+__all__ = ["FRESH_NS", "VERIFIED_NS", "CheckoutMode", "ObjectStore"]
 
 
 class ObjectStore:
@@ -86,8 +53,15 @@ class ObjectStore:
         """
         self.directory = directory
         self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
-        self._started_ns = started_ns
-        self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
+        self._trash = directory.parent / "trash"
+        self._objects = Objects(directory, self.quarantine, started_ns, self._rescue)
+
+    @functools.cached_property
+    def trash(self) -> "Trash":
+        """What was collected, in ``trash`` beside the directory; what is missed in the store comes back from there."""
+        from pivot_cache.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
+
+        return Trash(self._trash)
 
     def path_of(self, digest: str) -> Path:
         """Where the object lies, if it does.
@@ -95,7 +69,7 @@ class ObjectStore:
         Raises:
             CacheError: It is not a digest.
         """
-        return sharded(self.directory, digest)
+        return Path(self._objects.path(digest))
 
     def has(self, digest: str) -> bool:
         """Whether the object is there, and good: verified if it may have changed or suffered from a power cut.
@@ -103,7 +77,7 @@ class ObjectStore:
         Raises:
             CacheError: It is not a digest.
         """
-        return self._intact(digest, self.path_of(digest))
+        return self._objects.intact(digest)
 
     def holds(self, artifact: Artifact) -> bool:
         """Whether this content, all of it, is there and good: of a directory, the listing and every file."""
@@ -122,7 +96,7 @@ class ObjectStore:
         """
         return staging(self.directory)
 
-    def put(self, source: Path, *, place: Path | None = None) -> Artifact:
+    def put(self, source: Path | str, *, place: Path | None = None) -> Artifact:
         """Store the bytes of a file; symlinks are followed, and an object that is there already is kept.
 
         Args:
@@ -137,16 +111,17 @@ class ObjectStore:
             CacheError: The store cannot be written; nothing of the object is visible.
         """
         try:
-            with (
-                opened(source) as (descriptor, status),
-                reporting(f"store {source} in", self.directory),
-                contextlib.nullcontext(place) if place is not None else self.temporary() as where,
-                _new_file(where / self._name(), 0o600) as copy,
-            ):
-                hashed = _copy(descriptor, copy[0], status.st_size)
-                self._publish(copy[0], copy[1], hashed)
+            with opened(source) as (descriptor, status):
+                try:
+                    if place is not None:
+                        hashed = self._objects.insert(descriptor, status.st_size, place)
+                    else:
+                        with self.temporary() as own:
+                            hashed = self._objects.insert(descriptor, status.st_size, own)
+                except OSError as error:
+                    raise cannot(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
-            raise ArtifactError(source, "there is no such file") from None
+            raise ArtifactError(Path(source), "there is no such file") from None
         return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
 
     def put_bytes(self, data: bytes) -> str:
@@ -160,13 +135,8 @@ class ObjectStore:
         """
         digest = digests.of_bytes(data)
         if not self.has(digest):
-            with (
-                reporting("write to", self.directory),
-                self.temporary() as where,
-                _new_file(where / self._name(), 0o600) as (copy, path),
-            ):
-                write_all(copy, data)
-                self._publish(copy, path, Hashed(digest, len(data)))
+            with reporting("write to", self.directory), self.temporary() as place:
+                self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
         return digest
 
     def adopt(self, temp: Path, digest: str) -> None:
@@ -183,8 +153,8 @@ class ObjectStore:
             hashed = hash_descriptor(descriptor, status.st_size)
             if hashed.digest != digest:
                 raise CorruptObjectError(digest)
-            self._publish(descriptor, temp, hashed)
-            with contextlib.suppress(FileNotFoundError):
+            self._objects.publish(descriptor, os.fspath(temp), hashed)
+            if os.path.lexists(temp):
                 _syscalls.unlink(temp)
 
     def tree(self, artifact: Artifact | str) -> Tree:
@@ -196,13 +166,15 @@ class ObjectStore:
             TreeError: These bytes are no listing, or not that of this artifact.
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
+        if not self._there(digest):
+            raise MissingObjectError(digest)
         try:
             with opened(self.path_of(digest)) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
                 data = file.read()
         except FileNotFoundError:
             raise MissingObjectError(digest) from None
         if digests.of_bytes(data) != digest:
-            raise CorruptObjectError(digest, quarantined=self._remove(digest, status))
+            raise CorruptObjectError(digest, quarantined=self.condemn(digest, status))
         tree = Tree.loads(data, f"object {digest}")
         if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):
             raise TreeError(f"object {digest}", f"all files together have {size} bytes, not {artifact.size}")
@@ -244,142 +216,36 @@ class ObjectStore:
                 hint="move the directory away and repeat the command",
             )
         tree = self.tree(artifact) if artifact.tree else None
-        if tree is None and not self.path_of(artifact.digest).exists():
+        if tree is None and not self._there(artifact.digest):
             raise MissingObjectError(artifact.digest)
-
-        def fill(file: Artifact, path: Path) -> None:
-            self._fill(file, path, mode)
 
         with reporting("restore", target), staging(target.parent) as place:
             if tree is None:
-                fill(artifact, place / "new")
+                fill(self._objects, artifact, place / "new", target, mode)
                 _syscalls.rename(place / "new", target)
                 return 1
+            make = functools.partial(fill, self._objects, mode=mode)
             if there:
-                return update(tree, _found(target, known), place, target, fill)
-            return build(tree, place, target, fill)
+                return update(tree, _found(target, known), place, target, make)
+            return build(tree, place, target, make)
+
+    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+        """Move an object that was found damaged to the quarantine, unless it is no longer the one that was ``seen``.
+
+        Returns:
+            Where it lies now; None if it could not be moved.
+        """
+        return self._objects.condemn(digest, seen)
 
     def digests(self) -> Iterator[str]:
         """All objects in the store, in no order; none of them has been verified."""
-        for shard in _entries(self.directory):
-            if len(shard.name) == 2 and shard.is_dir():  # noqa: PLR2004 - as in `sharded`
-                for entry in _entries(shard.path):
-                    if digests.is_digest(shard.name + entry.name):
-                        yield shard.name + entry.name
+        return (digest for digest, _ in entries(self.directory))
 
-    def _fill(self, artifact: Artifact, target: Path, mode: CheckoutMode) -> None:
-        """Make the new file ``target``; the caller publishes it."""
-        path = self.path_of(artifact.digest)
-        if mode is CheckoutMode.COPY or artifact.executable or not artifact.size:
-            try:
-                with (
-                    opened(path) as (source, status),
-                    _new_file(target, 0o777 if artifact.executable else 0o666, keep=True) as (copy, _),
-                ):
-                    if _copy(source, copy, status.st_size).digest != artifact.digest:
-                        raise CorruptObjectError(artifact.digest, quarantined=self._remove(artifact.digest, status))
-            except FileNotFoundError:
-                raise MissingObjectError(artifact.digest) from None
-            return
-        if not self._intact(artifact.digest, path, artifact.size):
-            if not path.exists():
-                raise MissingObjectError(artifact.digest)
-            raise CorruptObjectError(artifact.digest, quarantined=self._remove(artifact.digest, path.lstat()))
-        try:
-            if mode is CheckoutMode.HARDLINK:
-                _syscalls.link(path, target)
-            else:
-                _syscalls.symlink(path.absolute(), target)
-        except FileExistsError:
-            raise
-        except OSError as error:
-            if error.errno not in _NOT_LINKABLE:
-                raise
-            raise CacheError(
-                f"cannot restore {target} as a {mode.value}: {_NOT_LINKABLE[error.errno]}",
-                hint="use `--checkout-mode copy`, or set `cache.checkout_mode` to copy",
-            ) from error
+    def _there(self, digest: str) -> bool:
+        return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
 
-    def _name(self) -> str:
-        return f"{next(self._numbers)}"
-
-    def _publish(self, descriptor: int, temp: Path, hashed: Hashed) -> None:
-        """Give a file that has these bytes its name; an object that is there and good is kept."""
-        _syscalls.fchmod(descriptor, 0o444)
-        _syscalls.utime(descriptor, FRESH_NS)
-        path = self.path_of(hashed.digest)
-        if not _link(temp, path) and not self._intact(hashed.digest, path, hashed.size):
-            _syscalls.rename(temp, path)
-
-    def _intact(self, digest: str, path: Path, size: int | None = None) -> bool:
-        """Whether the object is there, has this size, and can be relied on."""
-        try:
-            status = path.lstat()
-            if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
-                return False
-            started = started_ns() if self._started_ns is None else self._started_ns
-            recent = started + _MARGIN_NS <= status.st_ctime_ns <= time.time_ns()
-            if status.st_mtime_ns == VERIFIED_NS or (recent and status.st_mtime_ns == FRESH_NS):
-                return True
-            if hash_file(path).digest != digest:
-                return False
-        except (OSError, ArtifactError):
-            return False
-        mark = VERIFIED_NS if status.st_ctime_ns < started - _MARGIN_NS else FRESH_NS
-        with contextlib.suppress(OSError):  # an object that belongs to somebody else is verified each time
-            _syscalls.utime(path, mark)
-        return True
-
-    def _remove(self, digest: str, seen: os.stat_result) -> Path | None:
-        """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""
-        path = self.path_of(digest)
-        target = self.quarantine / digest
-        try:
-            if path.lstat().st_ino != seen.st_ino:
-                return None
-            make_directory(self.quarantine)
-            _syscalls.rename(path, target)
-        except OSError:
-            return None
-        return target
-
-
-def _copy(source: int, target: int, size: int) -> Hashed:
-    """Copy by sharing blocks where the file system can, and hash what arrived."""
-    try:
-        _syscalls.clone(source, target)
-    except OSError:
-        return hash_descriptor(source, size, copy_to=target)
-    return hash_descriptor(target, size)
-
-
-@contextlib.contextmanager
-def _new_file(path: Path, mode: int, *, keep: bool = False) -> Iterator[tuple[int, Path]]:
-    """A new file in a directory that only this process uses; removed at the end unless it is kept."""
-    descriptor = _syscalls.create(path, mode)
-    try:
-        yield descriptor, path
-    finally:
-        os.close(descriptor)
-        if not keep:
-            with contextlib.suppress(OSError):
-                _syscalls.unlink(path)
-
-
-def _link(temp: Path, path: Path) -> bool:
-    """Give the file its name; False if something has that name already."""
-    make_directory(path.parent)
-    try:
-        _syscalls.link(temp, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if path.exists():
-            return False
-        _syscalls.rename(temp, path)
-    return True
+    def _rescue(self, digest: str, target: Path) -> bool:
+        return self._trash.is_dir() and self.trash.rescue(digest, target)
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
@@ -397,11 +263,3 @@ def _hashed(directory: Path) -> Tree:
         hashed = hash_file(directory / path)
         files[path] = Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
     return Tree(files, tuple(found.empty))
-
-
-def _entries(directory: Path | str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -1,0 +1,212 @@
+"""The files of a store, one by one: how they are published, what makes them good, where bad ones go.
+
+An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
+which never replaces what another process published first. Nothing is flushed to the disk (see `pivot_cache.atomic`);
+instead, the time of modification, which objects have no other use for, says how far the bytes can be relied on:
+
+    FRESH_NS       as published: good until the machine starts again, then verified before it counts as present
+    VERIFIED_NS    verified after such a start, so read from the disk itself: good
+    anything else  written to in place, or copied here by hand: verified before it counts as present
+"""
+
+import errno
+import itertools
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pivot_cache import _syscalls
+from pivot_cache._boot import started_ns
+from pivot_cache.atomic import make_directory, staging, write_all
+from pivot_cache.errors import ArtifactError
+from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
+from pivot_cache.layout import shard
+
+FRESH_NS = 0
+VERIFIED_NS = 1_000_000_000
+"""Times of modification of objects, in ns since the epoch."""
+
+MODE = 0o444
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_MARGIN_NS = 60_000_000_000
+"""How far the clock may have been set since an object was published, without a wrong answer."""
+
+_SHARED = stat.S_IWGRP | stat.S_ISGID
+
+
+class Objects:
+    """The files ``ab/cdef...`` in a directory; threads and processes may use them at once."""
+
+    def __init__(
+        self, directory: Path, quarantine: Path, started: int | None, rescue: Callable[[str, Path], bool]
+    ) -> None:
+        self._directory = directory
+        self._prefix = f"{directory}/"
+        self._quarantine = quarantine
+        self._started_ns = started
+        self._rescue = rescue
+        self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
+        self._verified: dict[str, tuple[int, int, int]] = {}
+
+    def path(self, digest: str) -> str:
+        """Where an object lies, if it does.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return self._prefix + shard(digest)
+
+    def insert(self, source: int, size: int, place: str | Path) -> Hashed:
+        """Store what is left to read of an open file: the one way in for every file.
+
+        Args:
+            source: An open descriptor.
+            size: The expected number of bytes.
+            place: A directory on the same file system, for this process alone.
+        """
+        temp = f"{place}/{next(self._numbers)}"
+        copy = _syscalls.create(temp, 0o600)
+        try:
+            hashed = copy_bytes(source, copy, size)
+            self.publish(copy, temp, hashed)
+        finally:
+            os.close(copy)
+            _discard(temp)
+        return hashed
+
+    def insert_bytes(self, data: bytes, hashed: Hashed, place: str | Path) -> None:
+        """Store these bytes, which are known to have this digest."""
+        temp = f"{place}/{next(self._numbers)}"
+        copy = _syscalls.create(temp, 0o600)
+        try:
+            write_all(copy, data)
+            self.publish(copy, temp, hashed)
+        finally:
+            os.close(copy)
+            _discard(temp)
+
+    def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
+        """Give a file that has these bytes its name; an object that is there and good is kept."""
+        _syscalls.fchmod(descriptor, MODE)
+        _syscalls.utime(descriptor, FRESH_NS)
+        path = self.path(hashed.digest)
+        if not self._link(temp, path) and not self.intact(hashed.digest, hashed.size):
+            _syscalls.rename(temp, path)
+
+    def intact(self, digest: str, size: int | None = None) -> bool:
+        """Whether the object is there, has this size, and can be relied on."""
+        path = self.path(digest)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return self.brought_back(digest) and self.intact(digest, size)
+        except OSError:
+            return False
+        if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
+            return False
+        return self._relied_on(status) or self._verify(digest, path, status)
+
+    def brought_back(self, digest: str) -> bool:
+        """Whether an object that is not in its place was in the trash, and is in its place now."""
+        try:
+            return self._rescue(digest, Path(self.path(digest)))
+        except OSError:
+            return False
+
+    def renew(self, digest: str) -> None:
+        """Put a copy in the place of an object, which its links in workspaces then no longer share."""
+        with opened(self.path(digest)) as (source, status), staging(self._directory) as place:
+            temp = f"{place}/new"
+            copy = _syscalls.create(temp, 0o600)
+            try:
+                if copy_bytes(source, copy, status.st_size).digest == digest:
+                    _syscalls.fchmod(copy, MODE)
+                    _syscalls.utime(copy, FRESH_NS)
+                    _syscalls.rename(temp, self.path(digest))
+            finally:
+                os.close(copy)
+
+    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+        """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""
+        path = self.path(digest)
+        target = self._quarantine / digest
+        try:
+            if os.lstat(path).st_ino != seen.st_ino:
+                return None
+            make_directory(self._quarantine)
+            _syscalls.rename(path, target)
+        except OSError:
+            return None
+        return target
+
+    def _relied_on(self, status: os.stat_result) -> bool:
+        """Whether the mark says that the bytes are as they were published, or verified."""
+        recent = self._started() + _MARGIN_NS <= status.st_ctime_ns <= time.time_ns()
+        return status.st_mtime_ns == VERIFIED_NS or (recent and status.st_mtime_ns == FRESH_NS)
+
+    def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
+        """Hash the object, and mark it so that this need not be done again."""
+        seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        if self._verified.get(digest) == seen:
+            return True
+        try:
+            if hash_file(path).digest != digest:
+                return False
+        except (OSError, ArtifactError):
+            return False
+        try:
+            _syscalls.utime(path, VERIFIED_NS if status.st_ctime_ns < self._started() - _MARGIN_NS else FRESH_NS)
+        except OSError:  # it belongs to somebody else, or cannot be written to: verified once by each process
+            self._verified[digest] = seen
+        return True
+
+    def _started(self) -> int:
+        return started_ns() if self._started_ns is None else self._started_ns
+
+    def _link(self, temp: str, path: str) -> bool:
+        """Give the file its name; False if something has that name already."""
+        try:
+            try:
+                _syscalls.link(temp, path)
+            except FileNotFoundError:
+                self._make_shard(os.path.dirname(path))
+                _syscalls.link(temp, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(path):
+                return False
+            self._make_shard(os.path.dirname(path))
+            _syscalls.rename(temp, path)
+        return True
+
+    def _make_shard(self, directory: str) -> None:
+        """A directory for objects: whoever may write to the store may write to it, whatever the umask is."""
+        make_directory(Path(directory))
+        wanted = self._directory.stat().st_mode & _SHARED
+        mode = os.stat(directory).st_mode
+        if wanted & ~mode:
+            try:
+                _syscalls.chmod(directory, stat.S_IMODE(mode) | wanted)
+            except PermissionError:
+                return  # another user has made it in this moment
+
+
+def copy_bytes(source: int, target: int, size: int) -> Hashed:
+    """Copy by sharing blocks where the file system can, and hash what arrived."""
+    try:
+        _syscalls.clone(source, target)
+    except OSError:
+        return hash_descriptor(source, size, copy_to=target)
+    return hash_descriptor(target, size)
+
+
+def _discard(temp: str) -> None:
+    try:
+        _syscalls.unlink(temp)
+    except OSError:
+        return  # it has been renamed, or is swept with the directory it lies in
