@@ -17,7 +17,7 @@ from pivot_core.errors import PivotError
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
-    "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the code as it is."),
+    "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the present code."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
         "Show what code each stage rests on, and what is not tracked.",

@@ -128,7 +128,7 @@ def _trackable(name: str, project: Project, known: records.Records) -> ArtifactP
     try:
         path = project.path(name)
     except PathError as error:
-        raise TargetError(str(error), hint=error.hint) from None
+        raise TargetError(str(error), hint=error.hint or "name data files or directories of yours") from None
     if not path:
         raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
     if path.endswith(pvt.SUFFIX):

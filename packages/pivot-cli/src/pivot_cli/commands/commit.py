@@ -16,7 +16,7 @@ from pivot_engine.project import Project
     "-f", "--force", is_flag=True, help="Accept also where data or parameters changed, or no run is recorded."
 )
 def command(stages: tuple[str, ...], *, reason: str, force: bool) -> int:
-    """Accept what lies in the workspace as the result of the code as it is now.
+    """Accept what lies in the workspace as the result of the present code.
 
     For stages whose code changed without changing what they write. Without STAGES, all that
     are stale. Nothing is run, and nothing is recorded unless all can be.
