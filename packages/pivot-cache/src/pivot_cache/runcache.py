@@ -1,9 +1,11 @@
 """The run cache: what some run with given inputs left, one small file per inputs key."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from pivot_cache import _artifacts, atomic
+from pivot_cache._shards import files
 from pivot_cache.layout import sharded
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import RunRecord
@@ -61,6 +63,14 @@ class RunCache:
             "runs": [_plain(run) for run in [record, *others][:_MOST]],
         }
         atomic.write_bytes(sharded(self.directory, record.key), f"{canonical_json(plain)}\n".encode())
+
+    def written(self) -> Iterator[tuple[str, int]]:
+        """Every key that has records, and when the newest of them was written, in ns since the epoch.
+
+        Raises:
+            OSError: A directory cannot be read.
+        """
+        return ((key, status.st_mtime_ns) for key, status in files(self.directory))
 
 
 def _record(key: str, value: object) -> RunRecord:

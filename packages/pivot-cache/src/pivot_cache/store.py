@@ -23,8 +23,8 @@ from pivot_cache.errors import (
     cannot,
     reporting,
 )
-from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
-from pivot_cache.scan import scan
+from pivot_cache.hashing import Hashed, hash_descriptor, opened
+from pivot_cache.scan import hash_tree
 from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -61,7 +61,7 @@ class ObjectStore:
         """What was collected, in ``trash`` beside the directory; what is missed in the store comes back from there."""
         from pivot_cache.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
 
-        return Trash(self._trash)
+        return Trash(self._trash, like=self.directory)
 
     def path_of(self, digest: str) -> Path:
         """Where the object lies, if it does.
@@ -251,15 +251,6 @@ class ObjectStore:
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
     """What lies in a directory; nothing that could be kept, if there is something that cannot be an artifact."""
     try:
-        return (_hashed if known is None else known)(target).files
+        return (hash_tree if known is None else known)(target).files
     except ArtifactError:
         return {}
-
-
-def _hashed(directory: Path) -> Tree:
-    found = scan(directory)
-    files = {}
-    for path, status in found.files:
-        hashed = hash_file(directory / path)
-        files[path] = Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
-    return Tree(files, tuple(found.empty))

@@ -12,6 +12,7 @@ import contextlib
 import datetime as dt
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ _DROPPED = "-dropped"
 _DOUBTED_NS = 2_000_000_000
 """A time of modification that makes a store verify an object before it counts as present."""
 
+_SHARED = stat.S_IWGRP | stat.S_ISGID
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
 
@@ -41,11 +43,13 @@ class Batch:
         directory: Where it lies.
         taken_ns: When it was taken, in ns since the epoch.
         dropped: Somebody asked to drop it.
+        like: The directory whose group may do what it may do there.
     """
 
     directory: Path
     taken_ns: int
     dropped: bool
+    like: Path
 
     def take(self, kind: str, digest: str, source: Path) -> bool:
         """Move something here; False if it was gone already."""
@@ -56,7 +60,7 @@ class Batch:
             except FileNotFoundError:
                 if not os.path.lexists(source):
                     return False
-                make_directory(target.parent)
+                self._make(target.parent)
             else:
                 return True
         return False
@@ -73,7 +77,7 @@ class Batch:
             if kind == OBJECTS:
                 with contextlib.suppress(PermissionError):  # the object of another user
                     _syscalls.utime(source, _DOUBTED_NS)
-            make_directory(target.parent)
+            self._make(target.parent)
             try:
                 _syscalls.link(source, target)
             except FileExistsError:
@@ -88,6 +92,17 @@ class Batch:
         except FileNotFoundError:
             return False
         return True
+
+    def _make(self, directory: Path) -> None:
+        """A directory and its parents: whoever may change ``like`` may change them, whatever the umask is."""
+        missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
+        make_directory(directory)
+        wanted = self.like.stat().st_mode & _SHARED if missing and self.like.exists() else 0
+        for made in missing:
+            mode = made.stat().st_mode
+            if wanted & ~mode:
+                with contextlib.suppress(PermissionError):  # another user has made it in this moment
+                    _syscalls.chmod(made, stat.S_IMODE(mode) | wanted)
 
     def remove(self) -> None:
         """Delete it with all that is in it."""
@@ -107,15 +122,22 @@ class Trash:
         directory: Where they lie; made when first needed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, like: Path) -> None:
+        """Describe the trash; nothing is read or made.
+
+        Args:
+            directory: Where it lies.
+            like: The directory of the objects; who may write there may write to the trash.
+        """
         self.directory = directory
+        self._like = like
 
     def batch(self, now_ns: int, *, dropped: bool = False) -> Batch:
         """A batch for what is taken now; nothing is made yet."""
         seconds, rest = divmod(now_ns, 1_000_000_000)
         moment = dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=rest // 1000)
         name = f"{moment.strftime(_FORM)}{_DROPPED if dropped else ''}"
-        return Batch(self.directory / name, now_ns // 1000 * 1000, dropped)
+        return Batch(self.directory / name, now_ns // 1000 * 1000, dropped, self._like)
 
     def batches(self) -> list[Batch]:
         """All batches, the oldest first; what has another name is not ours."""
@@ -144,4 +166,4 @@ class Trash:
         except ValueError:
             return None
         taken = int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000
-        return Batch(self.directory / name, taken, name.endswith(_DROPPED))
+        return Batch(self.directory / name, taken, name.endswith(_DROPPED), self._like)
