@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pivot_cache.layout import Layout
     from pivot_cache.memory import CacheMemory
     from pivot_cache.runcache import RunCache
+    from pivot_cache.scan import hash_path
     from pivot_cache.statcache import StatCache
     from pivot_cache.store import CheckoutMode, ObjectStore
     from pivot_cache.tree import Tree
@@ -39,6 +40,7 @@ __all__ = [
     "atomic",
     "checkout",
     "hash_file",
+    "hash_path",
     "ingest",
     "lockfiles",
 ]
@@ -59,6 +61,7 @@ _MODULES = {
     "Tree": "tree",
     "TreeError": "errors",
     "hash_file": "hashing",
+    "hash_path": "scan",
 }
 
 

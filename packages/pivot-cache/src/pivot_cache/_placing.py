@@ -62,12 +62,12 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
             fill(file, new[path], target / path)
     directories = tree.directories()
     _remove_foreign(target, tree, frozenset(directories))
+    files, present = map(set, _listing(target))
     for directory in directories:
-        if not os.path.isdir(target / directory):
+        if directory not in present:
             _mkdir(target / directory, target / directory)
-    there = set(_listing(target)[0])
     for path, made in new.items():
-        if path not in there and os.path.lexists(target / path):
+        if path not in files and os.path.lexists(target / path):
             raise _clash(target / path)
         _syscalls.rename(made, target / path)
     return len(new)

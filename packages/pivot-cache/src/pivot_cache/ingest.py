@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError
-from pivot_cache.scan import scan
+from pivot_cache.scan import of_file, scan
 from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_cache.tree import Tree
@@ -78,7 +78,7 @@ def _directory(
         def keep(file: tuple[str, os.stat_result]) -> Artifact:
             artifact = known.get(file[0])
             if artifact is None or not store.has(artifact.digest):
-                artifact = files.storing(f"{path}/{file[0]}", put)
+                artifact = of_file(path, file[0], lambda source: files.storing(source, put))
             if progress is not None:
                 progress(artifact.size)
             return artifact

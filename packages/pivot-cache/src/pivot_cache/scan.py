@@ -2,13 +2,17 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import xxhash
 
+from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError, cannot
-from pivot_cache.hashing import check_regular
+from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
+from pivot_cache.tree import Tree
+from pivot_core.lock import Artifact
 
 _SECOND_NS = 1_000_000_000
 _FINE_STEP_NS = 20_000_000
@@ -84,6 +88,55 @@ def scan(root: Path) -> Scan:
     found = Scan(files, empty)
     _check_names(root, found)
     return found
+
+
+def hash_path(path: Path) -> Artifact:
+    """What a path holds, a file or a directory, without any memory; several large files are hashed at once.
+
+    Raises:
+        ArtifactError: There is nothing, or something that cannot be part of an artifact, or that cannot be read.
+    """
+    if path.is_dir():
+        return hash_tree(path).artifact()
+    try:
+        return _hash(path)
+    except FileNotFoundError:
+        raise ArtifactError(path, "there is no such file") from None
+
+
+def hash_tree(root: Path) -> Tree:
+    """All that is in a directory, without any memory.
+
+    Raises:
+        ArtifactError: It is no directory, or something in it cannot be part of an artifact, or cannot be read.
+    """
+    try:
+        found = scan(root)
+    except FileNotFoundError:
+        raise ArtifactError(root, "there is no such directory") from None
+    hashed = each(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
+    return Tree({path: file for (path, _), file in zip(found.files, hashed, strict=True)}, tuple(found.empty))
+
+
+def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
+    """What ``work`` gives for a file that a walk through ``root`` found.
+
+    Raises:
+        ArtifactError: It has been removed meanwhile.
+    """
+    path = f"{root}/{name}"
+    try:
+        return work(path)
+    except FileNotFoundError:
+        raise ArtifactError(
+            Path(path), "was removed while its directory was read", hint="repeat the command when nothing writes there"
+        ) from None
+
+
+def _hash(path: Path | str) -> Artifact:
+    with opened(path) as (descriptor, status), reading(path):
+        hashed = hash_descriptor(descriptor, status.st_size)
+    return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
 
 
 def signature(status: os.stat_result) -> str:

@@ -25,7 +25,7 @@ from pivot_cache._rows import Row, Rows
 from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
-from pivot_cache.scan import Scan, scan, settles_at, signature
+from pivot_cache.scan import Scan, of_file, scan, settles_at, signature
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 
@@ -177,7 +177,7 @@ class StatCache:
     def _list(self, path: Path, found: Scan, began: int) -> Tree:
         known = self.known_below(path, found)
         unknown = [item for item in found.files if item[0] not in known]
-        hashed = each(lambda item: self._hash(f"{path}/{item[0]}"), unknown, lambda item: item[1].st_size)
+        hashed = each(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
         known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))
         tree = Tree(known, tuple(found.empty))
         self._remember_tree(path, found, tree.artifact(), began)
