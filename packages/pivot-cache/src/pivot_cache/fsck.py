@@ -1,9 +1,10 @@
 """Checking a store: is every object what its name says, and is all there that should be?"""
 
+import contextlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,6 @@ type Progress = Callable[[int, int, int], object]
 _EMPTY = xxhash.xxh3_128_hexdigest(b"")
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _MARKS = frozenset({FRESH_NS, VERIFIED_NS})
-_AT_ONCE = 1024
 
 
 @attrs.frozen
@@ -107,24 +107,22 @@ def check(
     """
     sweep(store.directory)
     with reporting("read", store.directory):
-        names = sorted(digest for digest, _ in _shards.entries(store.directory))
+        sizes = dict(sorted(_lengths(store.directory)))
         foreign = _foreign(store.directory)
     wanted = tuple(wanted)
-    sizes = {} if full else _sizes(store, wanted)
-    looks = _Looks(store, sizes, len(names), progress)
-    found: list[_Found] = []
-    for start in range(0, len(names), _AT_ONCE):
-        found += each(looks.read if full else looks.glance, names[start : start + _AT_ONCE], jobs)
-    bad = {each.bad.digest: each.bad for each in found if each.bad is not None}
-    suspect = {digest: each.doubt for digest, each in zip(names, found, strict=True) if each.doubt}
-    unreadable = {digest: each.unread for digest, each in zip(names, found, strict=True) if each.unread}
+    names = list(sizes)
+    looks = _Looks(store, {} if full else _wanted_sizes(store, wanted), len(names), progress)
+    found = each(looks.read, names, sizes.__getitem__, jobs) if full else [looks.glance(name) for name in names]
+    bad = {one.bad.digest: one.bad for one in found if one.bad is not None}
+    suspect = {digest: one.doubt for digest, one in zip(names, found, strict=True) if one.doubt}
+    unreadable = {digest: one.unread for digest, one in zip(names, found, strict=True) if one.unread}
     there = {digest for digest in names if digest not in bad}
     missing = set()
     for artifact in wanted:
-        missing |= _absent(store, artifact, there, bad, suspect, unreadable)
+        missing |= _absent(store, artifact, there, {*suspect, *unreadable})
     return Report(
         len(names),
-        sum(each.size for each in found),
+        sum(one.size for one in found),
         tuple(bad.values()),
         suspect,
         unreadable,
@@ -206,25 +204,21 @@ class _Looks:
         return _Found(seen.st_size, bad=Bad(digest, problem, self._store.condemn(digest, seen)))
 
 
-def _absent(
-    store: ObjectStore,
-    artifact: Artifact,
-    there: set[str],
-    bad: Mapping[str, Bad],
-    *uncertain: Mapping[str, str],
-) -> set[str]:
+def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
     """What of an artifact is not here; of a directory whose listing is not, the listing stands for all."""
-    if artifact.digest not in there:
+
+    def here(digest: str) -> bool:
+        return digest in there or store.has(digest)  # a store that misses something looks in the trash
+
+    if not here(artifact.digest):
         return {artifact.digest}
-    if not artifact.tree or any(artifact.digest in some for some in uncertain):
+    if not artifact.tree or artifact.digest in uncertain:
         return set()
     tree = _tree(store, artifact.digest)
-    if tree is None or artifact.digest in bad:
-        return {artifact.digest}
-    return {digest for digest in tree.digests() if digest not in there}
+    return {artifact.digest} if tree is None else {digest for digest in tree.digests() if not here(digest)}
 
 
-def _sizes(store: ObjectStore, wanted: Iterable[Artifact]) -> dict[str, int]:
+def _wanted_sizes(store: ObjectStore, wanted: Iterable[Artifact]) -> dict[str, int]:
     """How large objects must be, as far as what is wanted says it."""
     sizes = {}
     for artifact in wanted:
@@ -259,3 +253,9 @@ def _foreign(directory: Path) -> list[str]:
         else:
             found.append(name)
     return sorted(found)
+
+
+def _lengths(directory: Path) -> Iterator[tuple[str, int]]:
+    for digest, entry in _shards.entries(directory):
+        with contextlib.suppress(FileNotFoundError):
+            yield digest, entry.stat(follow_symlinks=False).st_size
