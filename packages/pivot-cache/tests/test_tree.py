@@ -45,7 +45,7 @@ def test_a_tree_is_read_as_it_was_written(tree: Tree) -> None:
 
 @given(trees(), trees())
 def test_equal_trees_have_equal_texts_and_others_have_not(one: Tree, other: Tree) -> None:
-    shuffled = Tree(dict(reversed(one.files.items())), one.empty[::-1])
+    shuffled = Tree(dict(reversed(list(one.files.items()))), one.empty[::-1])
     assert shuffled == one
     assert shuffled.dumps() == one.dumps()
     assert (one == other) == (one.dumps() == other.dumps()) == (one.artifact().digest == other.artifact().digest)
