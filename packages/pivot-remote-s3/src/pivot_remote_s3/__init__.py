@@ -1,6 +1,28 @@
 """S3 remotes for the cache of Pivot."""
 
-from pivot_remote_s3.errors import LocationError, S3Error
-from pivot_remote_s3.location import S3Location
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["LocationError", "S3Error", "S3Location"]
+if TYPE_CHECKING:
+    from pivot_remote_s3.client import S3Settings
+    from pivot_remote_s3.errors import LocationError, S3Error
+    from pivot_remote_s3.location import S3Location
+    from pivot_remote_s3.remote import S3Remote, connect
+
+__all__ = ["LocationError", "S3Error", "S3Location", "S3Remote", "S3Settings", "connect"]
+
+_MODULES = {
+    "LocationError": "errors",
+    "S3Error": "errors",
+    "S3Location": "location",
+    "S3Remote": "remote",
+    "S3Settings": "client",
+    "connect": "remote",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The public names, each imported when first used: checking a URL needs no event loop."""
+    if name in _MODULES:
+        return getattr(import_module(f"pivot_remote_s3.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'pivot_remote_s3' has no attribute {name!r}")

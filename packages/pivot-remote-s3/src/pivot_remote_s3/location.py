@@ -12,6 +12,7 @@ from typing import Final, Self
 import attrs
 
 from pivot_cache.layout import sharded
+from pivot_core.digest import is_digest
 from pivot_remote_s3.errors import LocationError
 
 _SCHEME: Final = "s3"
@@ -118,6 +119,16 @@ class S3Location:
         """
         key = _key(digest)
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    @property
+    def root(self) -> str:
+        """What the keys of all objects begin with."""
+        return f"{self.prefix}/{_OBJECTS}/" if self.prefix else f"{_OBJECTS}/"
+
+    def digest(self, key: str) -> str | None:
+        """The digest of the object with this key; None for the key of anything else."""
+        digest = key.removeprefix(self.root).replace("/", "", 1)
+        return digest if is_digest(digest) and self.key(digest) == key else None
 
     def __str__(self) -> str:
         return f"{_SCHEME}://{self.bucket}/{self.prefix}" if self.prefix else f"{_SCHEME}://{self.bucket}"

@@ -1,0 +1,150 @@
+"""What goes wrong with S3, as the errors of remotes: a sentence and a way out, and nothing that the server said.
+
+The SDK's messages are not shown: they may hold what somebody put into a URL or a variable.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from pivot_cache.remote import (
+    RemoteDeniedError,
+    RemoteError,
+    RemoteNotFoundError,
+    RemoteThrottledError,
+    RemoteUnreachableError,
+)
+
+NO_OBJECT: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+EXISTS: Final = frozenset({"PreconditionFailed", "412"})
+CONFLICT: Final = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+UNSUPPORTED: Final = frozenset({"NotImplemented", "501"})
+NO_UPLOAD: Final = frozenset({"NoSuchUpload", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
+
+_NO_BUCKET: Final = frozenset({"NoSuchBucket"})
+_BUSY: Final = frozenset(
+    {
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "TooManyRequests",
+        "TooManyRequestsException",
+        "ServiceUnavailable",
+        "429",
+        "503",
+    }
+)
+_ON_THE_WAY: Final = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
+_SIGN_IN: Final = "sign in again, with `aws sso login` or as you did before; `aws sts get-caller-identity` says whether"
+_OUTDATED: Final = {
+    **dict.fromkeys(
+        ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"),
+        ("the credentials have expired", _SIGN_IN),
+    ),
+    "RequestTimeTooSkewed": (
+        "the clocks differ too much",
+        "set this machine's clock, since requests are signed with the time",
+    ),
+}
+"""Codes, with what they mean and the way out."""
+
+_SERVER_ERRORS: Final = range(500, 600)
+
+_CREDENTIALS: Final = frozenset(
+    {
+        "ConfigNotFound",
+        "ConfigParseError",
+        "CredentialRetrievalError",
+        "InvalidConfigError",
+        "MetadataRetrievalError",
+        "NoAuthTokenError",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "ProfileNotFound",
+        "RefreshWithMFAUnsupportedError",
+        "SSOError",
+        "SSOTokenLoadError",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "UnknownCredentialError",
+    }
+)
+"""Errors of the SDK, by name: no request was made, since there is nothing to sign it with."""
+
+
+@attrs.frozen
+class Place:
+    """What errors speak of.
+
+    Attributes:
+        remote: The remote's name.
+        bucket: Its bucket.
+    """
+
+    remote: str
+    bucket: str
+
+    @contextlib.contextmanager
+    def reporting(self, digest: str | None = None) -> Iterator[None]:
+        """Turn what the SDK raises in the block into a `RemoteError`.
+
+        Args:
+            digest: The object that the block is about.
+        """
+        try:
+            yield
+        except RemoteError:
+            raise
+        except Exception as error:
+            failure = self._failure(error, digest)
+            if failure is None:
+                raise
+            raise failure from None
+
+    def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:
+        import aiohttp  # noqa: PLC0415 - it is loaded by now
+        from botocore import exceptions  # noqa: PLC0415
+
+        if isinstance(error, exceptions.ClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return self._answer(code(error), status, digest)
+        if type(error).__name__ in _CREDENTIALS:
+            return self._denied("no credentials were found that can be used", type(error).__name__)
+        if isinstance(error, exceptions.SSLError):
+            hint = "check its certificate, the clock, and AWS_CA_BUNDLE if the server has a certificate of its own"
+            return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
+        lost = (exceptions.HTTPClientError, exceptions.IncompleteReadError, aiohttp.ClientError)
+        if isinstance(error, (*lost, TimeoutError, ConnectionError)):
+            return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})")
+        if isinstance(error, exceptions.BotoCoreError):
+            return self._denied("the request could not be made", type(error).__name__)
+        return None
+
+    def _answer(self, code: str, status: int, digest: str | None) -> RemoteError:
+        if code in _NO_BUCKET:
+            hint = f"check the remote's URL; `aws s3 ls s3://{self.bucket}/` shows whether the bucket is there"
+            return RemoteNotFoundError(self.remote, f"there is no bucket {self.bucket!r}", hint=hint)
+        if code in NO_OBJECT and digest is not None:
+            return RemoteNotFoundError(self.remote, f"object {digest} is not there", digest=digest)
+        if code in _BUSY | CONFLICT or status == 503:  # noqa: PLR2004
+            return RemoteThrottledError(self.remote, f"the server asks for fewer requests ({code})")
+        if code in _ON_THE_WAY | NO_UPLOAD or status in _SERVER_ERRORS:
+            return RemoteUnreachableError(self.remote, f"the server failed ({code})")
+        if code in _OUTDATED:
+            said, hint = _OUTDATED[code]
+            return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
+        return self._denied("access denied" if status in (401, 403) else "the request was refused", code)
+
+    def _denied(self, said: str, why: str) -> RemoteDeniedError:
+        hint = f"`aws sts get-caller-identity` shows who you are, `aws s3 ls s3://{self.bucket}/` what you may see"
+        return RemoteDeniedError(self.remote, f"{said} ({why})", hint=hint)
+
+
+def code(error: Exception) -> str:
+    """The code of an error that the server answered with; empty for other errors."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,131 @@
+"""Which of many objects are there, in few requests: asked for one by one, or listed, whichever is less."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from functools import partial
+from typing import Final
+
+import attrs
+
+from pivot_remote_s3.client import Answer, S3Client
+from pivot_remote_s3.failures import NO_OBJECT, Place, code
+from pivot_remote_s3.location import S3Location
+
+_FEW: Final = 8
+"""So many objects are asked for one by one, whatever else is there."""
+
+_FEW_OF_A_SHARD: Final = 2
+_SHARD: Final = 2
+"""So many hex digits name the directory of an object."""
+
+
+@attrs.frozen
+class Presence:
+    """Asks one remote.
+
+    Attributes:
+        client: The open client.
+        location: Where the objects are.
+        slots: Bounds the requests at once.
+        place: What errors speak of.
+    """
+
+    client: S3Client
+    location: S3Location
+    slots: asyncio.Semaphore
+    place: Place
+
+    async def among(self, digests: Collection[str]) -> set[str]:
+        """Those of the objects that are there.
+
+        Raises:
+            RemoteError: The server does not say.
+            CacheError: One is not a digest.
+        """
+        wanted = {digest: self.location.key(digest) for digest in digests}.keys()
+        if not wanted:
+            return set()
+        if len(wanted) <= _FEW:
+            found = await self._each(wanted)
+            if not found:
+                await self._page("", 1)  # says so if there is no such bucket, which asking for an object does not
+            return found
+        first, more = await self._page("")
+        if more is None:
+            return first & wanted
+        shards = defaultdict(set)
+        for digest in wanted - first:
+            shards[digest[:_SHARD]].add(digest)
+        found = first & wanted
+        await _all(found.update, [partial(self._shard, shard, digests) for shard, digests in shards.items()])
+        return found
+
+    async def all(self) -> AsyncIterator[str]:
+        """All objects that are there."""
+        more: str | None = ""
+        while more is not None:
+            digests, more = await self._page("", more=more)
+            for digest in digests:
+                yield digest
+
+    async def has(self, digest: str) -> bool:
+        """Whether an object is there."""
+        with self.place.reporting():
+            async with self.slots:
+                try:
+                    await self.client.head_object(Bucket=self.location.bucket, Key=self.location.key(digest))
+                except Exception as error:
+                    if code(error) in NO_OBJECT:
+                        return False
+                    raise
+                return True
+
+    async def _each(self, digests: Collection[str]) -> set[str]:
+        found: set[str] = set()
+
+        async def ask(digest: str) -> set[str]:
+            return {digest} if await self.has(digest) else set()
+
+        await _all(found.update, [partial(ask, digest) for digest in digests])
+        return found
+
+    async def _shard(self, shard: str, wanted: set[str]) -> set[str]:
+        """Those that are there of the objects that begin with the same digits."""
+        found: set[str] = set()
+        more: str | None = ""
+        if len(wanted) > _FEW_OF_A_SHARD:
+            for _ in range(len(wanted)):  # with more requests, one by one would have been less
+                digests, more = await self._page(shard, more=more or "")
+                found |= digests & wanted
+                if more is None or found == wanted:
+                    return found
+        return found | await self._each(wanted - found)
+
+    async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[set[str], str | None]:
+        """Some of the objects, and what to ask for the next ones with."""
+        prefix = f"{self.location.root}{shard}/" if shard else self.location.root
+        arguments = {"ContinuationToken": more} if more else {}
+        with self.place.reporting():
+            async with self.slots:
+                answer = await self.client.list_objects_v2(
+                    Bucket=self.location.bucket, Prefix=prefix, MaxKeys=most, **arguments
+                )
+        return self._digests(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+
+    def _digests(self, answer: Answer) -> set[str]:
+        return set(filter(None, (self.location.digest(entry["Key"]) for entry in answer.get("Contents", ()))))
+
+
+async def _all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:
+    """Do all, and none any longer once one of them has failed."""
+
+    async def one(task: Callable[[], Awaitable[T]]) -> None:
+        add(await task())
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for task in work:
+                tasks.create_task(one(task))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None

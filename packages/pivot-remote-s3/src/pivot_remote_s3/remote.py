@@ -1,0 +1,212 @@
+"""The remote of an ``s3://`` URL: objects under their digests in a bucket, none of which is ever replaced."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import attrs
+
+from pivot_cache.errors import reporting
+from pivot_cache.remote import Body, RemoteSettings
+from pivot_core.digest import of_lines
+from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
+from pivot_remote_s3.failures import EXISTS, UNSUPPORTED, Place, code
+from pivot_remote_s3.location import S3Location
+from pivot_remote_s3.multipart import Multipart
+from pivot_remote_s3.presence import Presence
+
+PART: Final = 8 << 20
+"""The least size of a part, in bytes; what is not larger is sent in one request."""
+
+_CHUNK: Final = 1 << 18
+_NOT_SATISFIABLE: Final = frozenset({"InvalidRange", "416"})
+
+
+@attrs.frozen
+class _Open:
+    """What exists while the remote is open."""
+
+    client: S3Client
+    slots: asyncio.Semaphore
+    presence: Presence
+    multipart: Multipart
+    closing: contextlib.AsyncExitStack
+
+
+class S3Remote:
+    """A `pivot_cache.remote.Remote` on S3, or on any server that speaks it.
+
+    Attributes:
+        location: Where the objects are.
+        name: The URL.
+        identity: The URL, and a digest of the endpoint and the profile, which lead elsewhere.
+    """
+
+    def __init__(
+        self,
+        location: S3Location,
+        settings: S3Settings | None = None,
+        *,
+        jobs: int = 20,
+        state: Path | None = None,
+        part: int = PART,
+    ) -> None:
+        """Describe a remote; nothing is imported, read or connected to.
+
+        Args:
+            location: Where the objects are.
+            settings: What overrules the usual variables and files of AWS.
+            jobs: The most requests at once.
+            state: A directory that lets uploads of large objects go on after the end of the process.
+            part: The least size of a part; S3 allows no less than 5 MiB.
+        """
+        self.location = location
+        self.name = str(location)
+        self._settings = settings or S3Settings()
+        self.identity = f"{location} {of_lines([self._settings.place()])}"
+        self._jobs = jobs
+        self._state = state
+        self._part = part
+        self._place = Place(self.name, location.bucket)
+        self._conditional = True
+        self._opened: _Open | None = None
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            with self._place.reporting():
+                client = await stack.enter_async_context(opened(self.location, self._settings, self._jobs))
+            slots = asyncio.Semaphore(self._jobs)
+            presence = Presence(client, self.location, slots, self._place)
+            multipart = Multipart(
+                client, self.location, presence, slots, self._place, self.identity, self._state, self._jobs
+            )
+            self._opened = _Open(client, slots, presence, multipart, stack.pop_all())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        open_, self._opened = self._open, None
+        await open_.closing.aclose()
+
+    async def exists(self, digests: Collection[str]) -> set[str]:
+        """Those of the objects that are there."""
+        return await self._open.presence.among(digests)
+
+    async def digests(self) -> AsyncIterator[str]:
+        """All objects."""
+        async for digest in self._open.presence.all():
+            yield digest
+
+    async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
+        """Make the bytes of a file an object; a large one goes on where an earlier attempt stopped."""
+        key = self.location.key(digest)
+        with reporting("read", source):
+            large = source.stat().st_size > self._part  # noqa: ASYNC240 - takes no time
+        if large:
+            await self._open.multipart.give_up()
+            return await self._open.multipart.upload(digest, source, self._part, sent, conditional=self._conditional)
+        with reporting("read", source):
+            data = source.read_bytes()  # noqa: ASYNC240 - as little
+        with self._place.reporting(digest):
+            new = await self._put(digest, key, data)
+        sent(len(data))
+        return new
+
+    async def _put(self, digest: str, key: str, data: bytes) -> bool:
+        async def put(**condition: str) -> None:
+            async with self._open.slots:
+                await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
+
+        if self._conditional:
+            try:
+                await put(IfNoneMatch="*")
+            except Exception as error:
+                if code(error) in EXISTS:
+                    return False
+                if code(error) not in UNSUPPORTED:
+                    raise
+                self._conditional = False
+            else:
+                return True
+        if await self._open.presence.has(digest):
+            return False
+        await put()
+        return True
+
+    @contextlib.asynccontextmanager
+    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
+        """Some of the bytes of an object."""
+        key = self.location.key(digest)
+        wanted = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        async with self._open.slots, contextlib.AsyncExitStack() as stack:
+            with self._place.reporting(digest):
+                try:
+                    answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key, **wanted)
+                except Exception as error:
+                    if start or code(error) not in _NOT_SATISFIABLE:
+                        raise
+                    # An empty object has no first byte to begin with.
+                    answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
+                await stack.enter_async_context(answer["Body"])
+            yield _Body(answer, start, stop, self._place, digest)
+
+    async def delete(self, digest: str) -> None:
+        """Remove an object."""
+        key = self.location.key(digest)
+        with self._place.reporting():
+            async with self._open.slots:
+                await self._open.client.delete_object(Bucket=self.location.bucket, Key=key)
+
+    @property
+    def _open(self) -> _Open:
+        if self._opened is None:
+            raise RuntimeError("the remote is used inside `async with`")
+        return self._opened
+
+
+class _Body:
+    """The bytes of one answer.
+
+    Attributes:
+        size: The number of bytes of the whole object.
+    """
+
+    def __init__(self, answer: Answer, start: int, stop: int | None, place: Place, digest: str) -> None:
+        self._body = answer["Body"]
+        self._place = place
+        self._digest = digest
+        total = str(answer.get("ContentRange", "")).rpartition("/")[2]
+        if total.isdigit():
+            self.size = int(total)
+            self._skip, self._most = 0, self.size
+        else:  # the whole object, also where the server knows no ranges
+            self.size = int(answer["ContentLength"])
+            self._skip, self._most = start, (self.size if stop is None else min(stop, self.size)) - start
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        skip, most = self._skip, self._most
+        while most > 0:
+            with self._place.reporting(self._digest):
+                data = await self._body.read(_CHUNK)
+            if not data:
+                return
+            kept = data[skip : skip + most]
+            skip = max(0, skip - len(data))
+            most -= len(kept)
+            if kept:
+                yield kept
+
+
+def connect(url: str, settings: RemoteSettings) -> S3Remote:
+    """The remote of a URL: the entry point ``s3`` of ``pivot.remotes``.
+
+    Raises:
+        LocationError: The URL is none.
+        S3Error: An option is wrong.
+    """
+    location = S3Location.parse(url)
+    return S3Remote(location, S3Settings.from_options(settings.options), jobs=settings.jobs, state=settings.state)

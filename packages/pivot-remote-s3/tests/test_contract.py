@@ -1,0 +1,16 @@
+"""S3 is a remote like every other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivot_cache.remote import Remote
+from pivot_cache.testing import RemoteContract
+from pivot_remote_s3 import S3Location, S3Remote, S3Settings
+
+
+class TestS3Remote(RemoteContract):
+    @pytest.fixture
+    def make(self, settings: S3Settings, location: S3Location, tmp_path: Path) -> Callable[[], Remote]:
+        return lambda: S3Remote(location, settings, jobs=4, state=tmp_path / "state", part=self.part - 1)
