@@ -117,8 +117,8 @@ class _Exchange:
 
         def count(number: int) -> None:
             nonlocal sent
-            sent += number
-            self._moved(number)
+            self._moved(number - sent)
+            sent = number
 
         try:
             new = await self._retry(lambda: self._remote.upload(digest, path, count), lambda: sent)

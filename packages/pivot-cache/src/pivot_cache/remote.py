@@ -144,7 +144,7 @@ class Remote(Protocol):
         Args:
             digest: The digest of the bytes.
             source: The file; it does not change meanwhile.
-            sent: Called with the number of further bytes that need not be sent again.
+            sent: Called, as it grows, with the number of its bytes that need not be sent again.
 
         Returns:
             False if the object is there already.

@@ -338,13 +338,14 @@ _ABSENT = digests.of_bytes(b"never uploaded")
 
 
 async def _upload(remote: Remote, data: bytes, directory: Path, digest: str | None = None) -> tuple[bool, int]:
-    """Upload bytes: whether they are new, and how many were sent."""
+    """Upload bytes: whether they are new, and how many need not be sent again."""
     digest = digests.of_bytes(data) if digest is None else digest
     source = directory / f"source-{digests.of_bytes(data)}"
     source.write_bytes(data)
     sent: list[int] = []
     new = await remote.upload(digest, source, sent.append)
-    return new, sum(sent)
+    assert sent == sorted(sent)
+    return new, max(sent, default=0)
 
 
 async def _read(remote: Remote, digest: str, start: int = 0, stop: int | None = None) -> tuple[bytes, int]:
