@@ -41,11 +41,15 @@ class Settings:
     Attributes:
         cache_dir: ``cache.dir``, as it is written: relative to the root.
         checkout_mode: ``cache.checkout_mode``.
+        grace_days: ``cache.grace``.
+        retention_days: ``cache.retention``.
         packages: ``fingerprint.packages``.
     """
 
     cache_dir: str | None = None
     checkout_mode: CheckoutMode = CheckoutMode.COPY
+    grace_days: int = 14
+    retention_days: int = 30
     packages: PackagePolicy = PackagePolicy.OFF
 
     def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
@@ -79,9 +83,19 @@ def _path(value: object) -> object:
     return value
 
 
+def _days(value: object) -> object:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a whole number of days")
+    return value
+
+
 KEYS: Mapping[str, _Key] = {
     "cache.checkout_mode": _Key("checkout_mode", _one_of(CheckoutMode)),
     "cache.dir": _Key("cache_dir", _path),
+    "cache.grace": _Key("grace_days", _days),
+    "cache.retention": _Key("retention_days", _days),
     "fingerprint.packages": _Key("packages", _one_of(PackagePolicy)),
 }
 """What the file may hold."""

@@ -14,7 +14,7 @@ from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_engine import config
+from pivot_engine import config, registry
 from pivot_engine.config import Settings
 from pivot_engine.project import Project
 
@@ -59,5 +59,6 @@ def opened(project: Project) -> Iterator[Stores]:
     """
     settings = config.resolve(project.layout.state_dir, os.environ)
     layout = Layout(project.root, settings.cache_home(project.root))
+    registry.register(layout)
     with StatCache(layout.statcache_file) as files:
         yield Stores(layout, settings, files, ObjectStore(layout.objects_dir), RunCache(layout.runs_dir))

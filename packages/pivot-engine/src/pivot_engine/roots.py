@@ -1,0 +1,111 @@
+"""What must not be collected: all that any lock or `.pvt` file of a project names, in the workspace and in git."""
+
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+
+from pivot_cache import lockfiles, pvt
+from pivot_cache.errors import CacheError, LockFileError, cannot
+from pivot_cache.layout import Layout
+from pivot_core.lock import Artifact
+from pivot_core.paths import STATE_DIR
+from pivot_engine.gitfiles import Repository
+
+type Doubt = Callable[[CacheError], object]
+"""Called with the error of each file that cannot be understood."""
+
+_LOCK = ".lock"
+_APART = frozenset({".git", STATE_DIR})
+
+
+def refuse(error: CacheError) -> None:
+    """The doubt that lets nothing pass."""
+    raise error
+
+
+def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artifact]:
+    """Everything that the files of these projects name.
+
+    Args:
+        projects: Their roots.
+        doubt: Called for each file that does not say what it must say, and for each directory that cannot be
+            searched; by default its error is raised. If that returns, the file or directory does not count.
+
+    Raises:
+        GitError: Git failed.
+        CacheError: A file or a directory cannot be read.
+    """
+    found: set[Artifact] = set()
+    for root in projects:
+        for name, data in _files(root, doubt):
+            try:
+                found.update(named(name, data))
+            except LockFileError as error:
+                doubt(error)
+    return found
+
+
+def named(name: str, data: bytes) -> Iterator[Artifact]:
+    """What one lock or `.pvt` file names that the cache keeps.
+
+    Raises:
+        LockFileError: It does not say what it must say.
+    """
+    if name.endswith(pvt.SUFFIX):
+        yield pvt.loads(data, name)
+        return
+    if not data.strip(b"\0"):
+        return  # what a power cut leaves
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise LockFileError(name, "it is not UTF-8", hint="`git checkout` the file, or delete it") from None
+    lock = lockfiles.loads(text, name)
+    kept = {spec.path for spec in lock.inputs.outs if spec.cache}
+    yield from (artifact for path, artifact in lock.outs.items() if path in kept)
+
+
+def _files(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file of a project that may name objects."""
+    repository = Repository.around(root)
+    for place in [root] if repository is None else repository.roots():
+        yield from _in_workspace(place, doubt)
+    if repository is not None:
+        for file in repository.files():
+            yield f"{file.where}:{file.path}", file.data
+
+
+def _in_workspace(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
+    def unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            doubt(cannot("read", pathlib.Path(error.filename), error))
+
+    stages = Layout(root).stages_dir
+    for name in sorted(_names(stages)):
+        if name.endswith(_LOCK):
+            yield from _read(stages / name)
+    for directory, inner, names in os.walk(root, onerror=unreadable):
+        tracked = {name.removesuffix(pvt.SUFFIX) for name in names if name.endswith(pvt.SUFFIX)}
+        inner[:] = [name for name in inner if name not in _APART and name not in tracked]
+        for name in names:
+            if name.endswith(pvt.SUFFIX) and name != pvt.SUFFIX:
+                yield from _read(pathlib.Path(directory, name))
+
+
+def _names(directory: pathlib.Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise cannot("read", directory, error) from error
+
+
+def _read(file: pathlib.Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        if file.is_file():
+            yield str(file), file.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot("read", file, error) from error
