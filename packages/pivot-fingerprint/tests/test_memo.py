@@ -46,6 +46,7 @@ twice = (lambda x: x), (lambda x, y: helpers.scale(x))
 def cached(x: int, *, y: "str" = "ä") -> int:
     "Doc."
     import late
+    if False: return getattr(x)
     return late.f(x) + getattr(helpers, str(x)) + x.__doc__
 class Child(Base):
     __slots__ = ("a", "b")
@@ -62,6 +63,8 @@ def stage(x):
     return cached(x), Child, HANDLERS, twice, closed, helpers, inspect.signature(cached), "\\ud800"
 # file: helpers.py
 RATE = 2
+UNIT: str
+found = hasattr(RATE, "real")
 try:
     import nowhere
 except ImportError:

@@ -19,6 +19,36 @@ class Edit(NamedTuple):
 
 
 EDITS = [
+    Edit(
+        "the value of a type alias",
+        "type Row = list[int]\ndef stage(x):\n    return Row.__value__\n",
+        "list[int]",
+        "list[str]",
+        "const:pipeline:Row",
+    ),
+    Edit(
+        "a class that the value of an imported type alias names",
+        "from kinds import Row\ndef stage(x):\n    return Row.__value__\n"
+        "# file: kinds.py\ntype Row[T] = list[A[T]] | Nowhere\nclass A[T]:\n    x = 1\n",
+        "x = 1",
+        "x = 2",
+        "class:kinds:A",
+    ),
+    Edit(
+        "a virtual subclass",
+        "import abc\nclass B(abc.ABC):\n    pass\nclass A:\n    pass\nB.register(A)\n"
+        "def stage(x):\n    return isinstance(x, B)\n",
+        "B.register(A)",
+        "A",
+    ),
+    Edit(
+        "a virtual subclass's member",
+        "import abc\nclass B(abc.ABC):\n    pass\n@B.register\nclass A:\n    x = 1\n"
+        "def stage(x):\n    return isinstance(x, B)\n",
+        "x = 1",
+        "x = 2",
+        "class:pipeline:A",
+    ),
     Edit("the stage itself", "def stage(x):\n    return x + 1", "+ 1", "+ 2", "func:pipeline:stage"),
     Edit(
         "a helper in the same module",

@@ -1,5 +1,6 @@
 """A session gives for each function what a walk of its own gives, whatever it has seen before, and looks only once."""
 
+import gc
 import importlib
 import json
 import os
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -214,6 +215,39 @@ def test_containers_are_encoded_once() -> None:
 def test_only_what_can_be_called() -> None:
     with pytest.raises(NotCallableError):
         Fingerprinter().fingerprint(3)  # type: ignore[arg-type]
+
+
+def test_the_garbage_collector_pauses_and_goes_on() -> None:
+    class Looked:
+        pauses: ClassVar[list[bool]] = []
+
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+            Looked.pauses.append(gc.isenabled())
+            return {}
+
+    session = Fingerprinter(is_user_code=lambda file: file == __file__)
+    assert gc.isenabled()
+    session.fingerprint(len, {"v": Looked()})
+    assert gc.isenabled()
+    with session as entered:
+        assert entered is session
+        session.fingerprint(len, {"v": Looked()})
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(KeyError), session:
+        raise KeyError
+    assert gc.isenabled()
+
+    gc.disable()
+    try:
+        with session:
+            session.fingerprint(len, {"v": Looked()})
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert Looked.pauses
+    assert not any(Looked.pauses)
 
 
 LEVELS = """

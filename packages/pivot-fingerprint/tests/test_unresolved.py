@@ -24,6 +24,11 @@ TABLE = {
         "this imports a module whose name is computed",
     ),
     "a computed __import__": ("def stage(x):\n    return __import__(x)\n", 2, "this imports a module whose name is computed"),
+    "a class's subclasses": (
+        "class A:\n    pass\ndef stage(x):\n    return A.__subclasses__()\n",
+        4,
+        "this asks a class for its subclasses",
+    ),
     "an undefined name": ("def stage(x):\n    return nowhere(x)\n", 2, "the name `nowhere` is not defined"),
     "a missing module": (
         "def stage(x):\n    import nowhere_at_all\n    return nowhere_at_all.f\n",

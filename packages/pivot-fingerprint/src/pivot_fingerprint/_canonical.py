@@ -20,14 +20,17 @@ _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 
 
-def canonical(nodes: Iterable[ast.AST]) -> Form:
-    """The form of these statements or expressions, which stand at the top of a module."""
-    return joined([piece(nodes)])
+def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
+    """The form of these statements or expressions, which stand at the top of a module.
+
+    `walrus`: whether there may be a `:=` in them; without any it is faster.
+    """
+    return joined([piece(nodes, walrus=walrus)])
 
 
-def piece(nodes: Iterable[ast.AST]) -> Piece:
+def piece(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Piece:
     """The same, to be joined with others."""
-    writer = _Writer()
+    writer = _Writer(walrus=walrus)
     writer.run(nodes)
     return writer.piece()
 
@@ -58,7 +61,8 @@ class _Writer:
     interpreter's limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, walrus: bool) -> None:
+        self.walrus = walrus
         self.out: list[str] = []
         self.names = Names()
         self.issues: list[Issue] = []
@@ -157,6 +161,8 @@ class _Writer:
     def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
         root, attrs = _chain(node)
         self.read(attrs)
+        if "__subclasses__" in attrs:
+            self.issues.append(Issue(node.lineno, "asks a class for its subclasses"))
         if isinstance(root, ast.Name):
             if root.id == "sys" and attrs[:1] == ("modules",):
                 self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
@@ -223,13 +229,13 @@ class _Writer:
         body: list[ast.stmt] | ast.expr
         if isinstance(node, ast.Lambda):
             body, decorators, title = node.body, [], "(Lambda"
-            scope.collect([node.body])
+            scope.collect([node.body], walrus=self.walrus)
         else:
             body, decorators, title = node.body, node.decorator_list, f"({type(node).__name__} {node.name}"
             self.docs.append(_docstring(node))
             for parameter in node.type_params:
                 scope.bind(parameter.name)  # type: ignore[attr-defined]
-            scope.collect(node.body)
+            scope.collect(node.body, walrus=self.walrus)
             if node.returns is not None or any(arg.annotation is not None for arg in every):
                 self.signatures.append(Signature(partial(annotations, node), self.decorators(decorators)))
             if any(_last_name(each) == "no_fingerprint" for each in decorators):
@@ -268,7 +274,7 @@ class _Writer:
         for parameter in node.type_params:
             outside.bind(parameter.name)  # type: ignore[attr-defined]
         scope = Scope(outside, is_class=True)
-        scope.collect(node.body)
+        scope.collect(node.body, walrus=self.walrus)
         # Annotations define fields wherever something can read them: a base, a metaclass or a decorator.
         fields = bool(node.bases or node.keywords or node.decorator_list)
         if not fields:

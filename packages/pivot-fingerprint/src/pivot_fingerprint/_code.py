@@ -1,5 +1,8 @@
 """Functions, classes and modules as values: the entry each one counts by, and what it carries besides its code."""
 
+import _abc  # type: ignore[import-not-found]  # has no stubs
+import abc
+import ast
 import enum
 import os
 import sys
@@ -83,7 +86,8 @@ class Describer:
         """The entry of a definition at the top of a module."""
         draft, new = self._drafts.code(module, source, top)
         if new and module.namespace is None:
-            extras = literal_extras(source.parsed.tops[top.number]) if top.site.defaults else []
+            node = source.parsed.tops[top.number] if top.site.defaults else None
+            extras = [] if node is None or isinstance(node, ast.ClassDef) else literal_extras(node)
             if extras:
                 draft.tasks.append(ValueTask("live", extras))
         elif new and top.site.kind == "class":
@@ -270,6 +274,9 @@ def _members(cls: type, body: Sequence[str] | None, is_user_code: Predicate) -> 
             continue  # made by the interpreter or by a class decorator
         if name not in {"__doc__", "__module__", "__qualname__"}:
             parts += [name, value]
+    if isinstance(cls, abc.ABCMeta):
+        registered = {reference() for reference in _abc._get_dump(cls)[0]} - {None}  # noqa: SLF001 - kept nowhere else
+        parts += ["registered", frozenset(registered)] if registered else []
     fields = vars(cls).get("__dataclass_fields__")
     if body is None and isinstance(fields, dict):
         parts += [(name, field.default, field.default_factory) for name, field in sorted(fields.items())]

@@ -20,10 +20,8 @@ def literal_binding(statements: Sequence[ast.stmt]) -> tuple[object] | None:
     return _literal(statement.value)
 
 
-def literal_extras(node: ast.AST) -> list[object]:
+def literal_extras(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[object]:
     """The defaults of a function without decorators as the function will carry them, if all are literals."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.decorator_list:
-        return []
     arguments = node.args
     defaults = [_literal(default) for default in arguments.defaults]
     by_name = {

@@ -22,6 +22,7 @@ class Parsed:
 
     def __init__(self, content: bytes | str) -> None:
         self.tree = ast.parse(content)
+        self.walrus = _may_hold_walrus(content)
         self.bindings: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
         self.tops: list[Definition] = []
@@ -54,7 +55,7 @@ class TreeOutline:
     def top_form(self, number: int) -> Form:
         """The form of a definition at the top."""
         top = self._parsed.tops[number]
-        return self._forms.get(top) or canonical([top])
+        return self._forms.get(top) or canonical([top], walrus=self._parsed.walrus)
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first: level by level."""
@@ -83,7 +84,9 @@ class TreeOutline:
     def effect_pieces(self) -> list[Piece]:
         """The effects as pieces of a form."""
         if self._pieces is None:
-            self._pieces = [piece([statement]) for statement, _ in self._effect_statements()]
+            self._pieces = [
+                piece([statement], walrus=self._parsed.walrus) for statement, _ in self._effect_statements()
+            ]
         return self._pieces
 
     def effects_form(self, numbers: list[int]) -> Form:
@@ -93,7 +96,7 @@ class TreeOutline:
 
     def whole_form(self) -> Form:
         """The form of the module's whole text, and so those of the definitions in it."""
-        pieces = [piece([statement]) for statement in self._parsed.tree.body]
+        pieces = [piece([statement], walrus=self._parsed.walrus) for statement in self._parsed.tree.body]
         for statement, each in zip(self._parsed.tree.body, pieces, strict=True):
             if isinstance(statement, _DEFINITIONS):
                 self._forms[statement] = joined([each])
@@ -105,7 +108,7 @@ class TreeOutline:
 
     def lambda_form(self, number: int) -> Form:
         """The form of one of these."""
-        return canonical([self._lambda_nodes()[number]])
+        return canonical([self._lambda_nodes()[number]], walrus=self._parsed.walrus)
 
     def _lambda_nodes(self) -> list[ast.Lambda]:
         if self._lambdas is None:
@@ -115,6 +118,12 @@ class TreeOutline:
                     found |= dict.fromkeys(node for node in walk(statement) if isinstance(node, ast.Lambda))
             self._lambdas = list(found)
         return self._lambdas
+
+
+def _may_hold_walrus(content: bytes | str) -> bool:
+    if isinstance(content, str):
+        return ":=" in content
+    return b":=" in content or any(b"coding" in line for line in content.split(b"\n", 2)[:2])
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -3,6 +3,7 @@
 import builtins
 import sys
 from types import FunctionType, ModuleType
+from typing import TypeAliasType
 
 from pivot_fingerprint._canonical import canonical
 from pivot_fingerprint._code import Describer
@@ -48,6 +49,8 @@ class Resolver:
         self._module = Module("", None, "", None, is_user=True, shown=None)
         self._ref = Ref("", (), 0)
         self._found = Findings()
+        self._known: dict[tuple[Module, str | Import, tuple[str, ...], bool], list[Token]] = {}
+        self._said = 0
         self._effects: dict[int, tuple[Module, Draft | None]] = {}
 
     def bind(self, task: CodeTask, found: Findings) -> list[str]:
@@ -93,16 +96,14 @@ class Resolver:
 
     def _effects_of(self, module: Module) -> Draft | None:
         source = module.source
-        if source is None:
-            return None
         numbers = [
             number
-            for number, effect in enumerate(source.outline.effects)
+            for number, effect in enumerate(source.outline.effects if source is not None else ())
             if (names := self._tokens(module, Ref(effect.root, effect.attrs, 0, weak=True)))
             if all(isinstance(name, str) and name.startswith("lib ") for name in names)
             if not _QUIET.intersection(name[4:].partition(".")[0] for name in names if isinstance(name, str))
         ]
-        if not numbers:
+        if source is None or not numbers:
             return None
         first, last = source.outline.effects[numbers[0]], source.outline.effects[numbers[-1]]
         draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.line, first.line, last.end))
@@ -135,6 +136,18 @@ class Resolver:
         return False
 
     def _tokens(self, module: Module, ref: Ref) -> list[Token]:
+        """What a name stands for; asked once per module, unless there is something to say of each place."""
+        key = (module, ref.root, ref.attrs, ref.weak)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        said = self._said
+        tokens = self._looked_up(module, ref)
+        if self._said == said:
+            self._known[key] = tokens
+        return tokens
+
+    def _looked_up(self, module: Module, ref: Ref) -> list[Token]:
         before = (self._module, self._ref)
         self._module, self._ref = module, ref
         if isinstance(ref.root, Import):
@@ -146,8 +159,12 @@ class Resolver:
 
     def _lost(self, reason: str) -> list[Token]:
         if not self._ref.weak:
-            self._found.issues[self._module.shown, self._ref.line, reason] = None
+            self._say(reason)
         return ["unresolved"]
+
+    def _say(self, reason: str) -> None:
+        self._said += 1
+        self._found.issues[self._module.shown, self._ref.line, reason] = None
 
     # By live namespaces
 
@@ -217,7 +234,7 @@ class Resolver:
             return [parts]
         module, name = self._origin(module, name, value)
         if parts is not None and parts.issue:
-            self._found.issues[self._module.shown, self._ref.line, parts.issue] = None
+            self._say(parts.issue)
         if not module.is_user:
             return [f"lib {module.name}.{name}"]
         if parts is not None and not parts.children and parts.tag.startswith("lib "):
@@ -225,6 +242,10 @@ class Resolver:
         draft, new = self._constant(module, name)
         if new:
             draft.tasks.append(ValueTask("value", value))
+            if isinstance(value, TypeAliasType) and module.source is not None and name in module.source.bindings:
+                # Its value is worked out when it is first asked for, which is not for us to do: its text counts.
+                statements = module.source.parsed.bindings[name]
+                draft.tasks.append(CodeTask(module, canonical(statements), lenient=True))
         return [draft.parts]
 
     def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:

@@ -39,15 +39,18 @@ class Scope:
         if target is not None and target not in targets:
             targets.append(target)
 
-    def collect(self, body: Iterable[ast.AST]) -> None:
-        """Bind everything that these statements or expressions bind in this very scope."""
+    def collect(self, body: Iterable[ast.AST], *, walrus: bool = True) -> None:
+        """Bind everything that these statements or expressions bind in this very scope.
+
+        `walrus`: whether there may be a `:=` in them, so that no expression can be passed over.
+        """
         outer: set[str] = set()
         stack: list[Any] = list(body)
-        binders = _BINDERS
+        binders, barren = _BINDERS, _BARREN if walrus else _BARREN_EXPRESSIONS
         while stack:
             node = stack.pop()
             kind = node.__class__
-            if kind in _BARREN:
+            if kind in barren:
                 continue
             handler = binders.get(kind)
             if handler is not None:
@@ -101,6 +104,7 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
 
 
 _BARREN = frozenset({type(None), ast.Constant, ast.Pass, ast.Break, ast.Continue})
+_BARREN_EXPRESSIONS = _BARREN | {*ast.expr.__subclasses__()} - {ast.Name, ast.Tuple, ast.List, ast.Starred}
 
 
 def _definition(scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
