@@ -3403,15 +3403,13 @@ NAMED_MISSES = {
     "a generator made at import": "a generator's state has no canonical form",
     "a context variable's default": "it cannot be asked for its default",
     "a compiled structure": "it has no canonical form, though its format would do",
+    "an attribute of a subclass found by __subclasses__()": "a class's subclasses are not followed",
 }
 # And these are not named.
 KNOWN_MISSES = {
-    "an attribute of a subclass found by __subclasses__()": "a class's subclasses are not followed",
-    "a virtual subclass registered": "what is registered with an abstract class is kept in C",
     "a module run by another process": "a new interpreter is not observed",
     "an alias in an annotation that is read": "its text counts where it is read, what its names mean does not",
     "annotations read by get_type_hints": "annotations count where they are read as `__annotations__`",
-    "a type alias's value, where it is read": "a type alias counts by its name",
     "a source read by inspect": "comments never count",
 }
 # What makes a stage stale needlessly, with the reason; asserted too.
