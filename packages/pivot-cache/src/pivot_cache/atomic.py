@@ -34,7 +34,7 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
     The descriptor is closed at the end, and the file removed unless it was renamed. Its mode is
     ``mode`` less the umask.
     """
-    _sweep_once(directory)
+    sweep_once(directory)
     while True:
         path = _name(directory)
         try:
@@ -48,15 +48,17 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
     try:
         yield descriptor, path
     finally:
-        with contextlib.suppress(OSError):
-            _syscalls.unlink(path)
-        os.close(descriptor)
+        try:
+            with contextlib.suppress(OSError):
+                _syscalls.unlink(path)
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
 def staging(directory: Path) -> Iterator[Path]:
     """A new empty directory in ``directory``, which is made if need be; removed at the end with all that is in it."""
-    _sweep_once(directory)
+    sweep_once(directory)
     while True:
         path = _name(directory)
         try:
@@ -74,9 +76,11 @@ def staging(directory: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        with contextlib.suppress(OSError):
-            remove_tree(path)
-        os.close(descriptor)
+        try:
+            with contextlib.suppress(OSError):
+                remove_tree(path)
+        finally:
+            os.close(descriptor)
 
 
 def sweep(directory: Path) -> int:
@@ -93,6 +97,14 @@ def sweep(directory: Path) -> int:
                     _remove_dead(entry.path)
                     removed += 1
     return removed
+
+
+def sweep_once(directory: Path) -> None:
+    """The same, for the first time in this process."""
+    name = str(directory)
+    if name not in _swept:
+        _swept.add(name)
+        sweep(directory)
 
 
 def make_directory(directory: Path) -> None:
@@ -164,10 +176,3 @@ def _remove_dead(path: str) -> None:
             _syscalls.unlink(path)
     finally:
         os.close(descriptor)
-
-
-def _sweep_once(directory: Path) -> None:
-    name = str(directory)
-    if name not in _swept:
-        _swept.add(name)
-        sweep(directory)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from pivot_cache.atomic import sweep_once
 from pivot_cache.errors import MissingObjectError
 from pivot_cache.layout import Layout
 from pivot_cache.statcache import StatCache
@@ -53,7 +54,7 @@ def apply(
     """Write what a plan says, each file swapped in whole; can be repeated after any failure.
 
     A directory that is there is changed file by file: only what differs is written, what does not belong is
-    removed. One that is not there appears at once.
+    removed. One that is not there appears at once. What a killed checkout left beside the artifacts is swept.
 
     Args:
         plan: What `compare` gave.
@@ -75,6 +76,8 @@ def apply(
     for artifact in wanted.values():
         if not store.holds(artifact):
             raise MissingObjectError(artifact.digest)
+    for directory in {layout.artifact(path).parent for path in (*wanted, *plan.keep)}:
+        sweep_once(directory)
     written = 0
     for path, artifact in sorted(wanted.items()):
         known = None if files is None else files.tree

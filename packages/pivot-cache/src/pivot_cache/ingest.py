@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pivot_cache._threads import each
+from pivot_cache.atomic import sweep_once
 from pivot_cache.errors import ArtifactError
 from pivot_cache.scan import of_file, scan
 from pivot_cache.statcache import StatCache
@@ -46,6 +47,7 @@ def ingest(
         ArtifactError: There is nothing, or something that cannot be part of an artifact.
         CacheError: The store cannot be written.
     """
+    sweep_once(path.parent)
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             return _directory(path, store, files, jobs, progress)

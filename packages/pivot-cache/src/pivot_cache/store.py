@@ -1,10 +1,10 @@
 """Objects: bytes that are written once, read-only, named by their digest, and given back verified."""
 
+import contextlib
 import functools
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,12 +89,19 @@ class ObjectStore:
             return False
         return all(map(self.has, tree.digests()))
 
-    def temporary(self) -> AbstractContextManager[Path]:
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
         """A directory of one's own in the store, for what is not yet an object; gone at the end, or once its owner is.
 
         What is written there can be given to `adopt`.
+
+        Raises:
+            CacheError: The store cannot be written.
         """
-        return staging(self.directory)
+        with contextlib.ExitStack() as stack:
+            with reporting("write to", self.directory):
+                place = stack.enter_context(staging(self.directory))
+            yield place
 
     def put(self, source: Path | str, *, place: Path | None = None) -> Artifact:
         """Store the bytes of a file; symlinks are followed, and an object that is there already is kept.
