@@ -15,7 +15,11 @@ from pivot_cli import console
 from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
 
-COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+type Commands = Mapping[str, tuple[str, str]]
+"""By name: the module that has the command as ``command``, and the first line of its help."""
+
+COMMANDS: Final[Commands] = {
+    "cache": ("pivot_cli.commands.cache", "Look at the cache, check it, and make room in it."),
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
     "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the present code."),
     "fingerprint": (
@@ -28,7 +32,6 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
 }
-"""By name: the module that has the command as ``command``, and the first line of its help."""
 
 INTERRUPTED: Final = 130
 
@@ -36,13 +39,18 @@ INTERRUPTED: Final = 130
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, not when they are listed."""
 
+    def __init__(self, *arguments: Any, listed: Commands, **options: Any) -> None:
+        """As click has it; ``listed`` are the commands."""
+        super().__init__(*arguments, **options)
+        self.listed = listed
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """The names, sorted."""
-        return sorted(COMMANDS)
+        return sorted(self.listed)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command; None if there is none of that name."""
-        known = COMMANDS.get(cmd_name)
+        known = self.listed.get(cmd_name)
         if known is None:
             return None
         command: click.Command = importlib.import_module(known[0]).command
@@ -52,16 +60,16 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but an unknown name gets a suggestion."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=3)
+        if args and args[0] not in self.listed and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], self.listed, n=3)
             hint = f" Did you mean {' or '.join(close)}?" if close else ""
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands from `COMMANDS` alone."""
+        """List the commands from the list alone."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+            formatter.write_dl([(name, self.listed[name][1]) for name in sorted(self.listed)])
 
 
 def _change_directory(_: click.Context, __: click.Parameter, value: str | None) -> None:
@@ -82,6 +90,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
 
 @click.group(
     cls=LazyGroup,
+    listed=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Run 'pivot COMMAND --help' for the options of a command.",
 )

@@ -1,8 +1,13 @@
 """Arguments and options that several commands share, so that they mean the same everywhere."""
 
+import re
+from typing import Final
+
 import click
 
 from pivot_cache.store import CheckoutMode
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...")
 """Stage names, addresses or out paths."""
@@ -21,3 +26,13 @@ checkout_mode = click.option(
 def mode_of(chosen: str | None) -> CheckoutMode | None:
     """The mode that was asked for, if any."""
     return None if chosen is None else CheckoutMode(chosen)
+
+
+def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """How long ago, in ns, as the callback of an option: ``30d``, ``12h``, ``2w``, ``45m``, ``10s`` or ``0``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})([smhdw])|0", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no age; write it as 30d, 12h or 2w")
+    return int(match[1] or 0) * _SECONDS[match[2] or "s"] * 1_000_000_000

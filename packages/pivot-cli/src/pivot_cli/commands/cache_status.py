@@ -1,0 +1,27 @@
+"""`pivot cache status`."""
+
+import json
+
+import click
+
+from pivot_cli import cacheview
+from pivot_cli.group import working_directory
+from pivot_engine.cachestatus import cache_status
+from pivot_engine.project import Project
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, as_json: bool) -> int:
+    """Show what the cache holds, and for whom.
+
+    Listed are the objects of each stage and of all tracked data, what waits in the trash, what was found damaged, and
+    which ways to link files work between the cache and the workspace. Nothing is verified.
+    """
+    project = Project.find(working_directory())
+    found = cache_status(project)
+    if as_json:
+        click.echo(json.dumps(cacheview.status_json(found), indent=2))
+    else:
+        click.echo(cacheview.status(found, project), nl=False)
+    return 0

@@ -1,0 +1,41 @@
+"""`pivot cache verify`."""
+
+import json
+
+import click
+
+from pivot_cli import cacheview, console, signals
+from pivot_cli.group import working_directory
+from pivot_cli.meter import Meter
+from pivot_cli.progress import Lines
+from pivot_engine.checking import verify
+from pivot_engine.project import Project
+
+
+@click.command("verify")
+@click.option("--full/--fast", default=True, help="Read all bytes, or only ask the file system.  [default: full]")
+@click.option("--repair", is_flag=True, help="Get what is bad or missing again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, full: bool, repair: bool, as_json: bool) -> int:
+    """Check that everything in the cache is whole and good.
+
+    Every object is read, and one that is damaged is moved to the quarantine. What the lock files and .pvt files of the
+    workspace name must be there. With --repair, what is not is taken from the workspace if it is still there; else
+    the stages to run again are listed. Exits with 1 if something is bad or missing, with 3 if something could not
+    be read.
+    """
+    project = Project.find(working_directory())
+    with signals.heeding(), Meter("checking") as meter:
+        found = verify(project, full=full, repair=repair, report=Lines(), progress=meter)
+    if as_json:
+        click.echo(json.dumps(cacheview.verification_json(found), indent=2))
+    else:
+        click.echo(cacheview.verification(found), nl=False)
+    for line in cacheview.verification_errors(found, project):
+        console.error(line)
+    hint = cacheview.verification_hint(found, full=full, repair=repair)
+    if hint:
+        console.hint(hint)
+    if not found.good:
+        return 1
+    return 0 if found.report.certain else 3
