@@ -1,9 +1,14 @@
-"""A server that speaks S3, in a thread, and a bucket of one's own for each test."""
+"""A server that speaks S3, in a thread, a bucket of one's own for each test, and a proxy that spoils what passes it."""
 
 import asyncio
+import contextlib
+import http.client
 import itertools
 import os
+import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -52,3 +57,114 @@ def location(settings: S3Settings) -> S3Location:
 
     asyncio.run(create())
     return location
+
+
+class Proxy(ThreadingHTTPServer):
+    """Stands in front of the server, keeps a list of requests, and lets some of them go wrong.
+
+    A fault is a kind, a pattern for "<method> <path?query>", and how many requests that match go wrong, after how many
+    that do not:
+
+        status:CODE     not forwarded; answered with this status and CODE, as in ``503:SlowDown``
+        drop            not forwarded; the connection is closed
+        unanswered      forwarded; the connection is closed instead of an answer
+        truncate        half of the answer's body arrives, then the connection is closed
+        garble          the last byte of the answer's body is another one
+    """
+
+    daemon_threads = True
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Forward)
+        self.behind = behind.removeprefix("http://")
+        self.requests: list[str] = []
+        self.sent = 0
+        self._faults: list[tuple[str, str, list[int]]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> S3Settings:
+        return S3Settings(endpoint=f"http://127.0.0.1:{self.server_address[1]}", region="us-east-1")
+
+    def fault(self, kind: str, pattern: str, *, times: int = 1, skip: int = 0) -> None:
+        self._faults.append((kind, pattern, [skip, times]))
+
+    def clear(self) -> None:
+        self.requests.clear()
+        self._faults.clear()
+        self.sent = 0
+
+    def count(self, pattern: str) -> int:
+        return sum(re.search(pattern, request) is not None for request in self.requests)
+
+    def strikes(self, request: str, size: int) -> str | None:
+        with self._lock:
+            self.requests.append(request)
+            self.sent += size
+            for kind, pattern, left in self._faults:
+                if left[1] and re.search(pattern, request):
+                    if left[0]:
+                        left[0] -= 1
+                        continue
+                    left[1] -= 1
+                    return kind
+        return None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is what the tests are about."""
+
+
+class _Forward(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Proxy
+
+    def handle_any(self) -> None:
+        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        condition = " If-None-Match" if "If-None-Match" in self.headers else ""
+        request = f"{self.command} {self.path} {self.headers.get('Range', '')}{condition}"
+        fault = self.server.strikes(request, len(data)) or ""
+        if fault == "drop":
+            self.close_connection = True
+            return
+        if ":" in fault:
+            status, _, code = fault.partition(":")
+            body = f"<Error><Code>{code}</Code><Message>not for your hunter2</Message></Error>".encode()
+            self.answer(int(status), {"Content-Type": "application/xml"}, body)
+            return
+        with contextlib.closing(http.client.HTTPConnection(self.server.behind)) as behind:
+            behind.request(self.command, self.path, data, dict(self.headers))
+            answer = behind.getresponse()
+            body, headers = answer.read(), dict(answer.headers)
+        if fault == "unanswered":
+            self.close_connection = True
+        elif fault == "truncate":
+            self.close_connection = True
+            self.answer(answer.status, headers, body[: len(body) // 2], length=len(body))
+        else:
+            self.answer(answer.status, headers, body[:-1] + bytes([body[-1] ^ 1]) if fault == "garble" else body)
+
+    def answer(self, status: int, headers: dict[str, str], body: bytes, *, length: int | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                self.send_header(name, value)
+        said = headers.get("Content-Length", "0") if self.command == "HEAD" else len(body) if length is None else length
+        self.send_header("Content-Length", str(said))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        if name.startswith("do_"):
+            return self.handle_any
+        raise AttributeError(name)
+
+
+@pytest.fixture
+def proxy(settings: S3Settings) -> Iterator[Proxy]:
+    proxy = Proxy(str(settings.endpoint))
+    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield proxy
+    proxy.shutdown()
+    thread.join()
+    proxy.server_close()

@@ -117,7 +117,12 @@ class Place:
         if isinstance(error, exceptions.SSLError):
             hint = "check its certificate, the clock, and AWS_CA_BUNDLE if the server has a certificate of its own"
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
-        lost = (exceptions.HTTPClientError, exceptions.IncompleteReadError, aiohttp.ClientError)
+        lost = (
+            exceptions.HTTPClientError,
+            exceptions.ConnectionError,
+            exceptions.IncompleteReadError,
+            aiohttp.ClientError,
+        )
         if isinstance(error, (*lost, TimeoutError, ConnectionError)):
             return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})")
         if isinstance(error, exceptions.BotoCoreError):

@@ -1,11 +1,10 @@
 """The remote of an ``s3://`` URL: objects under their digests in a bucket, none of which is ever replaced."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
@@ -15,8 +14,12 @@ from pivot_core.digest import of_lines
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
 from pivot_remote_s3.failures import EXISTS, UNSUPPORTED, Place, code
 from pivot_remote_s3.location import S3Location
-from pivot_remote_s3.multipart import Multipart
-from pivot_remote_s3.presence import Presence
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from pivot_remote_s3.multipart import Multipart
+    from pivot_remote_s3.presence import Presence
 
 PART: Final = 8 << 20
 """The least size of a part, in bytes; what is not larger is sent in one request."""
@@ -30,9 +33,9 @@ class _Open:
     """What exists while the remote is open."""
 
     client: S3Client
-    slots: asyncio.Semaphore
-    presence: Presence
-    multipart: Multipart
+    slots: "asyncio.Semaphore"
+    presence: "Presence"
+    multipart: "Multipart"
     closing: contextlib.AsyncExitStack
 
 
@@ -75,6 +78,11 @@ class S3Remote:
         self._opened: _Open | None = None
 
     async def __aenter__(self) -> Self:
+        import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
+
+        from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
+        from pivot_remote_s3.presence import Presence  # noqa: PLC0415
+
         async with contextlib.AsyncExitStack() as stack:
             with self._place.reporting():
                 client = await stack.enter_async_context(opened(self.location, self._settings, self._jobs))

@@ -1,0 +1,458 @@
+"""S3 under faults: nothing is lost, nothing wrong enters, what was sent is not sent again, and no secret is shown."""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto.s3.models import s3_backends
+
+from pivot_cache.errors import CacheError
+from pivot_cache.known import KnownObjects
+from pivot_cache.remote import (
+    RemoteCorruptError,
+    RemoteDeniedError,
+    RemoteNotFoundError,
+    RemoteSettings,
+    RemoteThrottledError,
+    RemoteUnreachableError,
+)
+from pivot_cache.remote import connect as connect_any
+from pivot_cache.retry import Retry
+from pivot_cache.store import ObjectStore
+from pivot_cache.transfer import Options, Outcome, fetch, push
+from pivot_core import digest as digests
+from pivot_core.lock import Artifact
+from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, connect
+from pivot_remote_s3.multipart import MOST_PARTS, part_size
+from pivot_remote_s3.uploads import STALE_S
+
+PART = 10_000
+
+
+async def at_once(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+OPTIONS = Options(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "cache" / "files")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "other" / "files")
+
+
+@pytest.fixture
+def remote(location: S3Location, proxy: Any, tmp_path: Path) -> S3Remote:
+    return S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
+
+
+def file(store: ObjectStore, data: bytes) -> Artifact:
+    return Artifact(store.put_bytes(data), len(data))
+
+
+def large(store: ObjectStore) -> Artifact:
+    """Ten parts."""
+    return file(store, bytes(range(250)) * (PART * 95 // 10 // 250))
+
+
+def objects(location: S3Location) -> dict[str, bytes]:
+    """What the server holds, by key."""
+    keys = s3_backends["123456789012"]["aws"].buckets[location.bucket].keys
+    return {name: key.value for name, key in keys.items()}
+
+
+def unfinished(location: S3Location) -> int:
+    """How many uploads in parts the server waits for."""
+    return len(s3_backends["123456789012"]["aws"].buckets[location.bucket].multiparts)
+
+
+def moved(artifact: Artifact) -> Outcome:
+    return Outcome(transferred=frozenset({artifact.digest}))
+
+
+@pytest.mark.parametrize("fault", ["503:SlowDown", "500:InternalError", "429:Throttling", "drop", "unanswered"])
+@pytest.mark.parametrize("size", [100, 95_000])
+def test_a_server_that_fails_now_and_then_is_tried_again(
+    store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, fault: str, size: int
+) -> None:
+    location = remote.location
+    artifact = file(store, bytes(range(100)) * (size // 100))
+    for pattern in ("HEAD", "PUT", "POST .*uploads", "POST .*uploadId", r"GET .*/files/\w"):
+        proxy.fault(fault, f"^{pattern}", times=2)
+
+    pushed = push([artifact], store, remote, OPTIONS)
+    assert pushed.failed == {}
+    assert pushed.transferred | pushed.present == {artifact.digest}
+    assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
+    assert objects(location) == {location.key(artifact.digest): bytes(range(100)) * (size // 100)}
+
+
+@pytest.mark.parametrize("size", [300, 95_000])
+def test_a_download_that_breaks_off_goes_on_where_it_did(
+    store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, size: int
+) -> None:
+    artifact = file(store, bytes(range(100)) * (size // 100))
+    push([artifact], store, remote, OPTIONS)
+    proxy.clear()
+    proxy.fault("truncate", "^GET .*files", times=2)
+
+    assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
+    assert proxy.count("^GET .* bytes=[1-9]") >= 2
+
+
+@pytest.mark.parametrize("size", [300, 95_000])
+def test_wrong_bytes_never_enter(
+    store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, size: int
+) -> None:
+    artifact = file(store, bytes(range(100)) * (size // 100))
+    push([artifact], store, remote, OPTIONS)
+    proxy.clear()
+    proxy.fault("garble", "^GET .*files")
+
+    outcome = fetch([artifact], other, remote, OPTIONS)
+
+    assert isinstance(outcome.failed[artifact.digest], RemoteCorruptError)
+    assert list(other.digests()) == []
+    assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("403:AccessDenied", (RemoteDeniedError, "access denied (AccessDenied)", "aws sts get-caller-identity")),
+        ("403:InvalidAccessKeyId", (RemoteDeniedError, "access denied", "aws sts get-caller-identity")),
+        ("403:SignatureDoesNotMatch", (RemoteDeniedError, "access denied", "aws s3 ls s3://bucket")),
+        ("400:ExpiredToken", (RemoteDeniedError, "the credentials have expired", "aws sso login")),
+        ("403:RequestTimeTooSkewed", (RemoteDeniedError, "the clocks differ", "clock")),
+        ("400:InvalidRequest", (RemoteDeniedError, "the request was refused (InvalidRequest)", "aws sts")),
+        ("404:NoSuchBucket", (RemoteNotFoundError, "there is no bucket 'bucket", "aws s3 ls s3://bucket")),
+        ("503:SlowDown", (RemoteThrottledError, "fewer requests", "--jobs")),
+        ("500:InternalError", (RemoteUnreachableError, "the server failed", "repeat the command")),
+        ("400:RequestTimeout", (RemoteUnreachableError, "the server failed", "repeat the command")),
+        ("drop", (RemoteUnreachableError, "the connection failed", "repeat the command")),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_failures_say_what_to_do_and_show_no_secret(
+    store: ObjectStore, remote: S3Remote, proxy: Any, method: str, answer: str, expected: tuple[type, str, str]
+) -> None:
+    kind, said, hint = expected
+    artifact = large(store) if method == "POST" else file(store, b"data")
+    if method == "GET":
+        push([artifact], store, remote, OPTIONS)
+        store.path_of(artifact.digest).unlink()
+    proxy.fault(answer, rf"^{method} .*/files/\w", times=1000)
+
+    outcome = (fetch if method == "GET" else push)([artifact], store, remote, OPTIONS)
+
+    error = outcome.stopped
+    assert error is not None
+    assert type(error) is kind
+    assert said in str(error)
+    assert hint in str(error.hint)
+    assert "hunter2" not in f"{error} {error.hint} {error!r} {error.__cause__}"
+    assert outcome.failed == {artifact.digest: error}
+    again = issubclass(kind, (RemoteThrottledError, RemoteUnreachableError))
+    tried = proxy.count(rf"^{method} .*/files/\w")
+    # A connection that was used before and is closed is tried again by the HTTP client itself.
+    assert tried >= 3 if answer == "drop" else tried == (3 if again else 1)
+
+
+def test_a_bucket_that_is_not_there(store: ObjectStore, proxy: Any) -> None:
+    remote = S3Remote(S3Location("nobodys-bucket"), proxy.settings)
+
+    for outcome in (
+        push([file(store, b"data")], store, remote, OPTIONS),
+        fetch([Artifact("0" * 32, 4)], store, remote, OPTIONS),
+        fetch([Artifact("0" * 32, 4)], store, remote, Options(dry_run=True)),
+    ):
+        assert isinstance(outcome.stopped, RemoteNotFoundError)
+        assert "there is no bucket 'nobodys-bucket'" in str(outcome.stopped)
+
+
+def test_nobody_listens(store: ObjectStore) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=f"http://127.0.0.1:{port}"))
+
+    outcome = push([file(store, b"data")], store, remote, OPTIONS)
+
+    assert isinstance(outcome.stopped, RemoteUnreachableError)
+
+
+def test_no_credentials(store: ObjectStore, settings: S3Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    outcome = push([file(store, b"data")], store, S3Remote(S3Location("bucket"), settings), OPTIONS)
+
+    assert str(outcome.stopped) == "s3://bucket: no credentials were found that can be used (NoCredentialsError)"
+    assert "aws sts get-caller-identity" in str(outcome.stopped and outcome.stopped.hint)
+
+
+def test_a_profile_that_does_not_exist(store: ObjectStore, settings: S3Settings) -> None:
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=settings.endpoint, profile="nobody"))
+
+    with pytest.raises(RemoteDeniedError, match="no credentials"):
+        push([file(store, b"data")], store, remote, OPTIONS)
+
+
+def test_a_profile_says_where_and_who(
+    store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        f"[profile team]\nregion = eu-west-1\nendpoint_url = {proxy.settings.endpoint}\n"
+        "aws_access_key_id = theirs\naws_secret_access_key = hunter2\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    artifact = file(store, b"data")
+
+    assert push([artifact], store, S3Remote(location, S3Settings(profile="team")), OPTIONS) == moved(artifact)
+    assert proxy.count(f"^PUT /{location.bucket}/") == 1
+
+
+def test_the_usual_variables_say_where(
+    store: ObjectStore, location: S3Location, proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", str(proxy.settings.endpoint))
+    artifact = file(store, b"data")
+
+    assert push([artifact], store, connect(str(location), RemoteSettings()), OPTIONS) == moved(artifact)
+    assert proxy.count(f"^PUT /{location.bucket}/") == 1
+
+
+@pytest.mark.parametrize("size", [100, 95_000])
+def test_a_server_without_conditional_creates(
+    store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, tmp_path: Path, size: int
+) -> None:
+    proxy.fault("501:NotImplemented", "If-None-Match", times=1000)
+    artifact = file(store, bytes(range(100)) * (size // 100))
+    before = b"x" * size
+
+    assert push([artifact], store, remote, OPTIONS) == moved(artifact)
+    s3_backends["123456789012"]["aws"].put_object(location.bucket, location.key(artifact.digest), before)
+
+    async def again() -> bool:
+        async with remote:
+            return await remote.upload(artifact.digest, store.path_of(artifact.digest), lambda _: None)
+
+    assert asyncio.run(again()) is False
+    assert objects(location)[location.key(artifact.digest)] == before
+    assert unfinished(location) == 0
+
+
+def test_an_upload_goes_on_where_another_process_stopped(
+    store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, tmp_path: Path
+) -> None:
+    artifact = large(store)
+    proxy.fault("403:ExpiredToken", "partNumber", skip=6, times=1000)
+    assert isinstance(push([artifact], store, remote, OPTIONS).stopped, RemoteDeniedError)
+    proxy.clear()
+    again = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
+
+    assert push([artifact], store, again, OPTIONS) == moved(artifact)
+    assert proxy.count("partNumber") == 4
+    assert proxy.sent < artifact.size // 2
+    assert list((tmp_path / "uploads").iterdir()) == []
+    assert unfinished(location) == 0
+
+
+def test_a_killed_upload_goes_on(store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path) -> None:
+    artifact = large(store)
+    script = f"""
+import asyncio, os, pathlib
+from pivot_remote_s3 import S3Location, S3Remote, S3Settings
+async def main():
+    settings = S3Settings(endpoint={proxy.settings.endpoint!r}, region="us-east-1")
+    location = S3Location({location.bucket!r}, {location.prefix!r})
+    state = pathlib.Path({str(tmp_path / "uploads")!r})
+    async with S3Remote(location, settings, jobs=1, state=state, part={PART}) as remote:
+        await remote.upload({artifact.digest!r}, pathlib.Path({str(store.path_of(artifact.digest))!r}),
+            lambda sent: os.kill(os.getpid(), 9) if sent >= {6 * PART} else None)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stderr
+    proxy.clear()
+
+    remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
+    assert push([artifact], store, remote, OPTIONS) == moved(artifact)
+    assert proxy.count("partNumber") == 4
+
+
+def test_a_completion_whose_answer_is_lost_is_not_repeated(
+    store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any
+) -> None:
+    artifact = large(store)
+    proxy.fault("unanswered", "^POST .*uploadId")
+
+    assert push([artifact], store, remote, OPTIONS).failed == {}
+    assert proxy.count("partNumber") == 10
+    assert objects(location).keys() == {location.key(artifact.digest)}
+
+
+@pytest.mark.parametrize("code", ["404:NoSuchUpload", "400:InvalidPart", "409:ConditionalRequestConflict"])
+def test_an_upload_that_the_server_lost_begins_anew(
+    store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, code: str
+) -> None:
+    artifact = large(store)
+    proxy.fault(code, "^POST .*uploadId")
+
+    assert push([artifact], store, remote, OPTIONS) == moved(artifact)
+    assert proxy.count("partNumber") == 20
+    assert objects(location).keys() == {location.key(artifact.digest)}
+
+
+def test_an_upload_that_begins_anew_each_time_ends(store: ObjectStore, remote: S3Remote, proxy: Any) -> None:
+    proxy.fault("404:NoSuchUpload", "^POST .*uploadId", times=1000)
+
+    assert isinstance(push([large(store)], store, remote, OPTIONS).stopped, RemoteUnreachableError)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b"[1]\n", b"not json", b'{"remote": 1}\n'])
+def test_damaged_state_costs_time_only(
+    store: ObjectStore, remote: S3Remote, proxy: Any, tmp_path: Path, damage: bytes
+) -> None:
+    artifact = large(store)
+    proxy.fault("403:AccessDenied", "partNumber", skip=6, times=4)
+    push([artifact], store, remote, OPTIONS)
+    (state,) = (tmp_path / "uploads").iterdir()
+    state.write_bytes(damage)
+
+    assert push([artifact], store, remote, OPTIONS) == moved(artifact)
+
+
+def test_uploads_that_nobody_goes_on_with_are_aborted(
+    store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, tmp_path: Path
+) -> None:
+    proxy.fault("403:AccessDenied", "partNumber", skip=6, times=4)
+    push([large(store)], store, remote, OPTIONS)
+    assert unfinished(location) == 1
+    (state,) = (tmp_path / "uploads").iterdir()
+    os.utime(state, (time.time() - STALE_S - 60,) * 2)
+
+    push([file(store, b"y" * 3 * PART)], store, remote, OPTIONS)
+
+    assert unfinished(location) == 0
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_state_is_not_needed(store: ObjectStore, location: S3Location, proxy: Any) -> None:
+    artifact = large(store)
+
+    assert push([artifact], store, S3Remote(location, proxy.settings, part=PART), OPTIONS) == moved(artifact)
+
+
+def test_many_objects_among_more_are_found_in_few_requests(location: S3Location, remote: S3Remote, proxy: Any) -> None:
+    backend = s3_backends["123456789012"]["aws"]
+    there = [digests.of_bytes(b"%d" % number) for number in range(3000)]
+    for digest in there:
+        backend.put_object(location.bucket, location.key(digest), b"")
+    backend.put_object(location.bucket, f"{location.prefix}/files/README", b"")
+    wanted = {*there[:1500], *(digests.of_bytes(b"-%d" % number) for number in range(300))}
+
+    async def look() -> tuple[set[str], set[str]]:
+        async with remote:
+            return await remote.exists(wanted), {digest async for digest in remote.digests()}
+
+    assert asyncio.run(look()) == (set(there[:1500]), set(there))
+    assert len(proxy.requests) <= 1 + 256 + 4
+
+
+def test_a_second_push_makes_no_request(store: ObjectStore, remote: S3Remote, proxy: Any, tmp_path: Path) -> None:
+    options = Options(retry=OPTIONS.retry, known=KnownObjects(tmp_path / "remotes.sqlite"))
+    artifacts = [file(store, b"%d" % number) for number in range(20)]
+    push(artifacts, store, remote, options)
+    proxy.clear()
+
+    assert len(push(artifacts, store, remote, options).present) == 20
+    assert proxy.requests == []
+
+
+def test_nothing_heavy_is_imported_before_it_is_used() -> None:
+    script = """
+import sys
+from pivot_cache.remote import connect
+remote = connect("s3://bucket/prefix")
+print(remote.name, {"aioboto3", "aiobotocore", "botocore", "aiohttp", "asyncio", "sqlite3"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "s3://bucket/prefix set()\n"
+
+
+def test_the_entry_point_makes_the_remote(tmp_path: Path) -> None:
+    settings = RemoteSettings(jobs=3, state=tmp_path, options={"region": "eu-west-1", "addressing": "virtual"})
+    remote = connect_any("S3://my-bucket/x/", settings)
+
+    assert isinstance(remote, S3Remote)
+    assert remote.name == "s3://my-bucket/x"
+    with pytest.raises(LocationError):
+        connect_any("s3://My_Bucket")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"colour": "red"}, "'colour' is no option of S3 remotes"),
+        ({"addressing": "up"}, "'up' is no way of addressing"),
+        ({"endpoint": "localhost:9000"}, "begins with http:// or https://"),
+        ({"endpoint": "http://"}, "begins with http:// or https://"),
+        ({"endpoint": "http://me:hunter2@localhost"}, "the URL of an endpoint holds no credentials"),
+    ],
+)
+def test_options_that_are_wrong(options: dict[str, str], said: str) -> None:
+    with pytest.raises(S3Error) as caught:
+        connect("s3://bucket", RemoteSettings(options=options))
+
+    assert said in str(caught.value)
+    assert "hunter2" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_the_same_url_elsewhere_is_another_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    def identity(**settings: str) -> str:
+        return S3Remote(S3Location("bucket"), S3Settings(**settings)).identity
+
+    found = [identity(), identity(endpoint="http://me.example"), identity(profile="me"), identity(profile="you")]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://a:hunter2@b.example")
+    found.append(identity())
+
+    assert len(set(found)) == 5
+    assert all(re.fullmatch(r"s3://bucket [0-9a-f]{32}", text) for text in found)
+
+
+def test_a_remote_that_is_not_open_is_a_mistake(location: S3Location) -> None:
+    with pytest.raises(RuntimeError, match="inside `async with`"):
+        asyncio.run(S3Remote(location).exists(["0" * 32]))
+
+
+def test_a_file_that_cannot_be_read(remote: S3Remote, tmp_path: Path) -> None:
+    async def upload() -> None:
+        async with remote:
+            await remote.upload("0" * 32, tmp_path / "absent", lambda _: None)
+
+    with pytest.raises(CacheError, match=r"cannot read .*absent"):
+        asyncio.run(upload())
+
+
+@given(st.integers(0, 5 << 40), st.sampled_from([5 << 20, 8 << 20]))
+def test_parts_are_large_enough_and_not_too_many(size: int, least: int) -> None:
+    part = part_size(size, least)
+
+    assert part >= least
+    assert -(-size // part) <= MOST_PARTS
