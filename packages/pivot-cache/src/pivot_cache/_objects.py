@@ -33,7 +33,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 _MARGIN_NS = 60_000_000_000
 """How far the clock may have been set since an object was published, without a wrong answer."""
 
-_SHARED = stat.S_IWGRP | stat.S_ISGID
+_SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
 class Objects:
@@ -185,7 +185,7 @@ class Objects:
         return True
 
     def _make_shard(self, directory: str) -> None:
-        """A directory for objects: whoever may write to the store may write to it, whatever the umask is."""
+        """A directory for objects: the group may do with it what it may do with the store, whatever the umask is."""
         make_directory(Path(directory))
         wanted = self._directory.stat().st_mode & _SHARED
         mode = os.stat(directory).st_mode

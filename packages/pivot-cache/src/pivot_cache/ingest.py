@@ -72,21 +72,24 @@ def _directory(
     if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
         files.settle(found.settles_at())
     began = files.now()
-    known = files.known_below(path, found)
+    kept = {name: file for name, file in files.known_below(path, found).items() if store.has(file.digest)}
+    if progress is not None:
+        for artifact in kept.values():
+            progress(artifact.size)
+    lacking = [file for file in found.files if file[0] not in kept]
+    if lacking:
+        with store.temporary() as place:
+            put = functools.partial(store.put, place=place)
 
-    with store.temporary() as place:
-        put = functools.partial(store.put, place=place)
-
-        def keep(file: tuple[str, os.stat_result]) -> Artifact:
-            artifact = known.get(file[0])
-            if artifact is None or not store.has(artifact.digest):
+            def keep(file: tuple[str, os.stat_result]) -> Artifact:
                 artifact = of_file(path, file[0], lambda source: files.storing(source, put))
-            if progress is not None:
-                progress(artifact.size)
-            return artifact
+                if progress is not None:
+                    progress(artifact.size)
+                return artifact
 
-        kept = each(keep, found.files, lambda file: file[1].st_size, jobs)
-    tree = Tree({name: artifact for (name, _), artifact in zip(found.files, kept, strict=True)}, tuple(found.empty))
+            stored = each(keep, lacking, lambda file: file[1].st_size, jobs)
+        kept.update((name, artifact) for (name, _), artifact in zip(lacking, stored, strict=True))
+    tree = Tree(kept, tuple(found.empty))
     store.put_bytes(tree.dumps())
     files.learn(path, found, tree, began)
     return tree.artifact()
