@@ -151,7 +151,7 @@ class Bench:
 def host_executor(project: Sources) -> Iterator[HostExecutor]:
     _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
-        yield HostExecutor(host)
+        yield HostExecutor(lambda _: host)
 
 
 @contextlib.contextmanager
@@ -377,7 +377,7 @@ def test_host_that_dies(project: Sources) -> None:
     """What it ran is gone, and that is told as an error of ours."""
     _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
-        bench = Bench(project, HostExecutor(host))
+        bench = Bench(project, HostExecutor(lambda _: host))
         bench.start("waits")
         bench.until("waiting")
         os.kill(host.pid, signal.SIGKILL)

@@ -184,7 +184,7 @@ def test_a_closed_host_is_gone(project: Sources) -> None:
 
 def test_a_busy_host_can_be_killed(project: Sources) -> None:
     project.write("pipeline.py", "open('busy', 'w').close()\nwhile True: pass\n")
-    host = HostProcess(quiet=True)
+    host = HostProcess.spawn(quiet=True)
     host.send({"op": "load", "root": str(project.root), "file": str(project.root / "pipeline.py")})
     while not (project.root / "busy").exists():
         os.sched_yield()

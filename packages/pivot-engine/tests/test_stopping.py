@@ -59,7 +59,7 @@ def test_stopping_although_a_message_was_lost(project: Sources) -> None:
     """A signal may strike between reading a message and noting it; nobody then waits for ever."""
     _, host = hosting.load(project.root, project.root / "pipeline.py")
     with host:
-        executor = HostExecutor(host)
+        executor = HostExecutor(lambda _: host)
         executor.start("p.endless", project.root / "endless.log")
         pid = begun(project)
         executor.start("p.quick", project.root / "quick.log")

@@ -38,7 +38,7 @@ def project(tmp_path: pathlib.Path) -> Sources:
 
 @pytest.fixture
 def watch(project: Sources) -> CodeWatch:
-    return CodeWatch(project.project, project.load())
+    return CodeWatch(project.root, [(project.root / "pipeline.py", project.load())])
 
 
 def movers(watch: CodeWatch) -> set[str]:

@@ -13,6 +13,7 @@ from pivot_core.loaders import Text
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_engine import events
+from pivot_engine.assembly import Assembly, LoadedFile, assembled
 from pivot_engine.executor import Executor, Finished, InlineExecutor
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.observe import Evaluation
@@ -64,6 +65,10 @@ class Workshop:
 
         self.add(name, stage)
 
+    def assembly(self) -> Assembly:
+        nobody: Any = None  # no host: the stages run in this process
+        return assembled(self.root, [LoadedFile(self.root / "pipeline.py", self.loaded(), nobody)], own=1)
+
     def loaded(self) -> Loaded:
         return Loaded(
             1,
@@ -82,21 +87,21 @@ class Workshop:
     ) -> Outcome:
         """Run in this process, one stage at a time unless ``jobs`` says otherwise."""
         self.events = []
-        project, loaded = Project(self.root, self.root), self.loaded()
+        project, assembly = Project(self.root, self.root), self.assembly()
         stages = {f"p.{name}": (stage, self.root) for name, stage in self.pipeline.stages.items()}
-        with opened(project, loaded) as session:
+        with opened(project, assembly) as session:
             return Run(
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
                 wrap(InlineExecutor(stages)),
-                CodeWatch(project, loaded),
+                CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
                 options=Options(**{"jobs": 1, **options}),
                 report=self.events.append,
             ).drive()
 
     def evaluate(self) -> dict[str, Evaluation]:
         """What a command that only looks would say."""
-        with opened(Project(self.root, self.root), self.loaded()) as session:
+        with opened(Project(self.root, self.root), self.assembly()) as session:
             return session.evaluate(session.resolve(()))
 
     def told[E](self, kind: type[E]) -> list[E]:

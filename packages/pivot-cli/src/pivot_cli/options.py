@@ -15,6 +15,11 @@ targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...")
 stages = click.argument("stages", nargs=-1, metavar="[STAGES]...")
 """The same, for commands that look at single stages."""
 
+everything = click.option(
+    "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
+)
+"""Not only the pipeline of the current directory."""
+
 checkout_mode = click.option(
     "--checkout-mode",
     type=click.Choice(["copy", "hardlink", "symlink"]),

@@ -1,12 +1,13 @@
 """The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 
 from pivot_cli import console, wording
 from pivot_core.decide import Decision
 from pivot_engine import events
+from pivot_engine.broken import Broken
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
@@ -17,6 +18,16 @@ _COLOURS: Mapping[str, str] = {
     "BLOCKED": "yellow",
     "edited": "yellow",
 }
+
+
+def warn_of_broken(found: Iterable[Broken]) -> None:
+    """Name the pipelines that cannot be loaded and that may write what is read here."""
+    for each in found:
+        trace = getattr(each.error, "traceback", "")
+        if trace:
+            console.text(trace)
+        may_write = wording.listed(each.suspected)
+        console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
 
 
 class Lines:
@@ -43,6 +54,8 @@ class Lines:
                 console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
             case events.Importing():
                 console.note("importing your pipeline takes its time")
+            case events.PipelinesBroken(broken=broken):
+                warn_of_broken(broken)
             case events.RunStarted(names=names, addresses=addresses):
                 self._names = names
                 self._width = max((len(names[address]) for address in addresses), default=0)

@@ -4,14 +4,20 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import posixpath
 import sys
+from collections.abc import Callable, Iterator
 
 from pivot_core.errors import DiscoveryError
 from pivot_core.paths import STATE_DIR
 from pivot_core.pipeline import Pipeline
 
 PIPELINE_FILE = "pipeline.py"
+DECLARED_FILE = "pivot.yaml"
 MODULE_NAME = "pipeline"
+
+_ENVIRONMENT = "pyvenv.cfg"
+_NEVER_SEARCHED = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
 def find_root(start: pathlib.Path) -> pathlib.Path:
@@ -33,22 +39,86 @@ def find_root(start: pathlib.Path) -> pathlib.Path:
 
 
 def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
-    """The nearest ``pipeline.py`` at or above ``start``, not above ``root``.
+    """The nearest ``pipeline.py`` or ``pivot.yaml`` at or above ``start``, not above ``root``.
 
     Raises:
-        DiscoveryError: There is none.
+        DiscoveryError: There is none, or a directory has both.
     """
     directory = start
     while True:
-        candidate = directory / PIPELINE_FILE
-        if candidate.is_file():
+        candidate = pipeline_in(directory)
+        if candidate is not None:
             return candidate
         if directory in (root, directory.parent):
             raise DiscoveryError(
                 f"no {PIPELINE_FILE} between here and the project's root {str(root)!r}",
-                hint=f"describe your stages in a {PIPELINE_FILE}, or change to the directory that has one",
+                hint=f"describe your stages in a {PIPELINE_FILE}, change to a directory that has one, or use --all",
             )
         directory = directory.parent
+
+
+def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
+    """The file that describes the pipelines of a directory; None if it has none.
+
+    Raises:
+        DiscoveryError: It has two.
+    """
+    found = [file for name in (PIPELINE_FILE, DECLARED_FILE) if (file := directory / name).is_file()]
+    if len(found) > 1:
+        raise DiscoveryError(
+            f"{directory} has both a {PIPELINE_FILE} and a {DECLARED_FILE}", hint="keep one of the two"
+        )
+    return found[0] if found else None
+
+
+def pipelines_above(path: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The files of pipelines that may write what lies at a project path, from the path itself up to the root.
+
+    Raises:
+        DiscoveryError: A directory has two.
+    """
+    while True:
+        file = pipeline_in(root / path)
+        if file is not None:
+            yield file
+        if not path:
+            return
+        path = posixpath.dirname(path)
+
+
+def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _: False) -> Iterator[pathlib.Path]:
+    """The files of all pipelines of a project, outer ones first, siblings by name.
+
+    Hidden directories, virtual environments, and directories that ``ignored`` says so of (by their path relative to
+    the root, with a ``/`` at the end) are not searched, nor are symbolic links followed.
+
+    Raises:
+        DiscoveryError: A directory has two.
+    """
+    pending = [""]
+    while pending:
+        path = pending.pop()
+        directory = root / path
+        try:
+            with os.scandir(directory) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue  # a directory that may not be read has no pipeline that could be imported
+        names = {entry.name for entry in listed}
+        if _ENVIRONMENT in names and path:
+            continue
+        if not names.isdisjoint((PIPELINE_FILE, DECLARED_FILE)):
+            file = pipeline_in(directory)
+            if file is not None:
+                yield file
+        inner = [
+            f"{path}/{entry.name}" if path else entry.name
+            for entry in listed
+            if entry.is_dir(follow_symlinks=False)
+            and not entry.name.startswith(".")
+            and entry.name not in _NEVER_SEARCHED
+        ]
+        pending.extend(each for each in reversed(inner) if not ignored(f"{each}/"))
 
 
 def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline, ...]:
@@ -79,9 +149,10 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
         if before is not None:
             sys.modules[MODULE_NAME] = before
         raise
+    foreign = _pipelines_of_others(file)
     pipelines: list[Pipeline] = []
     for value in vars(module).values():
-        if isinstance(value, Pipeline) and value not in pipelines:
+        if isinstance(value, Pipeline) and value not in pipelines and id(value) not in foreign:
             pipelines.append(value)
     if not pipelines:
         raise DiscoveryError(
@@ -89,3 +160,15 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
             hint='pipeline = pivot.Pipeline("name"), and pipeline.register(...) for each stage',
         )
     return tuple(pipelines)
+
+
+def _pipelines_of_others(file: pathlib.Path) -> set[int]:
+    """The pipelines, by `id`, of other files named ``pipeline.py`` that were imported: they are discovered there."""
+    return {
+        id(value)
+        for module in list(sys.modules.values())
+        if os.path.basename(getattr(module, "__file__", None) or "") == PIPELINE_FILE
+        and os.path.realpath(module.__file__ or "") != os.path.realpath(file)
+        for value in vars(module).values()
+        if isinstance(value, Pipeline)
+    }

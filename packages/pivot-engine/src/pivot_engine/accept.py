@@ -64,10 +64,10 @@ def accept(
     """
     with (
         guarded(project.layout.guard_file, "pivot commit", lambda pid, holder: report(events.Waiting(pid, holder))),
-        loading(project, slow=lambda: report(events.Importing())) as (loaded, host),
-        opened(project, loaded) as session,
+        loading(project, slow=lambda: report(events.Importing())) as assembly,
+        opened(project, assembly) as session,
     ):
-        host.close()
+        assembly.close()
         names = short_names(session.graph)
         done: list[str] = []
         unchanged: list[str] = []

@@ -6,6 +6,7 @@ import attrs
 
 from pivot_core.decide import Decision
 from pivot_core.paths import ArtifactPath
+from pivot_engine.broken import Broken
 
 
 @attrs.frozen
@@ -19,6 +20,13 @@ class Waiting:
 @attrs.frozen
 class Importing:
     """Importing the user's pipeline takes its time."""
+
+
+@attrs.frozen
+class PipelinesBroken:
+    """Pipelines that may write what nothing else does cannot be loaded; the command goes on without them."""
+
+    broken: tuple[Broken, ...]
 
 
 @attrs.frozen
@@ -128,6 +136,7 @@ class RunEnded:
 type Event = (
     Waiting
     | Importing
+    | PipelinesBroken
     | RunStarted
     | StageStarted
     | StageCached

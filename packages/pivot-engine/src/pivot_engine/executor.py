@@ -3,10 +3,11 @@
 import contextlib
 import os
 import pathlib
+import select
 import signal
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -68,21 +69,26 @@ class Executor(Protocol):
 
 
 class HostExecutor:
-    """Each stage run is a child that the warm host forks."""
+    """Each stage run is a child that the warm host of its pipeline forks."""
 
-    def __init__(self, host: HostProcess) -> None:
-        self._host = host
+    def __init__(self, host_of: Callable[[str], HostProcess]) -> None:
+        """``host_of`` has the host of each stage, by address."""
+        self._host_of = host_of
+        self._hosts: list[HostProcess] = []
         self._started: dict[int, tuple[str, float]] = {}
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
         self._count = 0
-        self._stopping = False
+        self._stopping: list[HostProcess] = []
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`."""
         self._count += 1
         self._started[self._count] = (address, time.monotonic())
-        self._host.send({"op": "run", "id": self._count, "address": address, "log": str(log)})
+        host = self._host_of(address)
+        if host not in self._hosts:
+            self._hosts.append(host)
+        host.send({"op": "run", "id": self._count, "address": address, "log": str(log)})
 
     def wait(self) -> Finished:
         """As `Executor.wait`.
@@ -98,30 +104,49 @@ class HostExecutor:
         """As `Executor.stop`."""
         if not self._started:
             return
-        self._stopping = True
-        with contextlib.suppress(HostError):  # then it is gone, and its children with it
-            self._host.send({"op": "stop"})
-            while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
+        self._stopping = []
+        for host in self._hosts:
+            with contextlib.suppress(HostError):  # then it is gone, and its children with it
+                host.send({"op": "stop"})
+                self._stopping.append(host)
+        while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
+            with contextlib.suppress(HostError):
                 self._receive()
         self._started.clear()
         self._finished.clear()
 
     def kill(self) -> None:
         """As `Executor.kill`."""
-        self._host.close()
+        for host in self._hosts:
+            host.close()
 
     def _receive(self) -> None:
-        try:
-            for message in self._host.receive():
-                self._note(message)
-        except HostError:
-            for pid in self._pids.values():
-                _kill_group(pid)
-            raise
+        for host in self._speaking():
+            try:
+                for message in host.receive():
+                    self._note(message, host)
+            except HostError:
+                self._hosts.remove(host)
+                if host in self._stopping:
+                    self._stopping.remove(host)
+                for pid in self._pids.values():
+                    _kill_group(pid)
+                raise
 
-    def _note(self, message: Mapping[str, Any]) -> None:
+    def _speaking(self) -> list[HostProcess]:
+        """Wait until a host has something to say."""
+        if len(self._hosts) == 1:
+            return self._hosts[:]
+        poll = select.poll()
+        by_fd = {host.events: host for host in self._hosts}
+        for fd in by_fd:
+            poll.register(fd, select.POLLIN)
+        return [by_fd[fd] for fd, _ in poll.poll()]
+
+    def _note(self, message: Mapping[str, Any], host: HostProcess) -> None:
         if message["event"] == "stopped":
-            self._stopping = False
+            if host in self._stopping:
+                self._stopping.remove(host)
             return
         number = message["id"]
         if message["event"] == "started":

@@ -1,11 +1,13 @@
 """The coordinator's end of the host: start it, load through it, and take it down."""
 
+import collections
 import contextlib
 import fcntl
 import os
 import pathlib
 import select
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -18,6 +20,7 @@ from pivot_engine.loaded import Loaded, from_plain
 _COMMANDS_FD, _EVENTS_FD = 3, 4
 _ATTEMPTS = 5
 _SLOW_MS = 1000
+_PID_BYTES = 8
 
 
 def _nothing() -> None:
@@ -25,29 +28,43 @@ def _nothing() -> None:
 
 
 class HostProcess:
-    """A running host. Closing it, or dying, ends the host and every stage that it runs."""
+    """A running host. Closing it, or dying, ends the host and every stage that it runs.
 
-    def __init__(self, *, quiet: bool) -> None:
-        """Start a host; ``quiet`` drops what the user's code prints while it is imported."""
+    Attributes:
+        pid: Its process, which leads a group of its own.
+        events: The descriptor that becomes readable when it has said something.
+    """
+
+    def __init__(self, start: Callable[[int, int], int], *, child: bool) -> None:
+        """Start a host.
+
+        Args:
+            start: Starts the process, given its ends of the two pipes; returns its pid.
+            child: It is a child of this process.
+        """
         theirs_in, self._commands = map(_above_target, os.pipe())
-        self._events, theirs_out = map(_above_target, os.pipe())
+        self.events, theirs_out = map(_above_target, os.pipe())
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-P", "-c", f"from pivot_engine.host import main; main({os.getpid()})"],
-                os.environ,
-                file_actions=_file_actions(theirs_in, theirs_out, quiet=quiet),
-                setpgroup=0,
-            )
+            self.pid = start(theirs_in, theirs_out)
         except BaseException:
             os.close(self._commands)
-            os.close(self._events)
+            os.close(self.events)
             raise
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._lines = _wire.Lines(self._events)
+        self._lines = _wire.Lines(self.events)
         self._open = True
+        self._child = child
+
+    @classmethod
+    def spawn(cls, *, quiet: bool) -> Self:
+        """A host in a new interpreter; ``quiet`` drops what the user's code prints while it is imported."""
+
+        def start(theirs_in: int, theirs_out: int) -> int:
+            return _spawn("host", _file_actions((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), quiet=quiet))
+
+        return cls(start, child=True)
 
     def __enter__(self) -> Self:
         return self
@@ -86,11 +103,23 @@ class HostProcess:
             PivotError: A definition in it is wrong.
             HostError: The host died.
         """
-        self.send({"op": "load", "root": str(root), "file": str(file)})
+        self.ask_to_load(root, file)
         waiting = select.poll()
-        waiting.register(self._events, select.POLLIN)
+        waiting.register(self.events, select.POLLIN)
         if not waiting.poll(_SLOW_MS):
             slow()
+        return self.loaded()
+
+    def ask_to_load(self, root: pathlib.Path, file: pathlib.Path) -> None:
+        """Begin what `load` does; `loaded` has the answer.
+
+        Raises:
+            HostError: The host died.
+        """
+        self.send({"op": "load", "root": str(root), "file": str(file)})
+
+    def loaded(self) -> Loaded | None:
+        """Wait for the answer to `ask_to_load`: as `load`."""
         answer: dict[str, Any] = {}
         while not answer:
             for message in self.receive():
@@ -107,11 +136,16 @@ class HostProcess:
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone."""
-        if self._open:
+        if self._open:  # may be called again
             self._open = False
             os.close(self._commands)
-            os.close(self._events)
-            os.waitpid(self.pid, 0)
+            if self._child:
+                os.close(self.events)
+                os.waitpid(self.pid, 0)
+            else:
+                while not self._lines.closed:  # its end of the pipe is closed when it is gone
+                    collections.deque(self._lines.receive(), maxlen=0)
+                os.close(self.events)
 
     def kill(self) -> None:
         """End a host that may be busy in the user's code."""
@@ -133,7 +167,54 @@ def _above_target(fd: int) -> int:
     return moved
 
 
-def _file_actions(theirs_in: int, theirs_out: int, *, quiet: bool) -> list[tuple[Any, ...]]:
+class Seed:
+    """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Start it; ``quiet`` drops what the user's code prints while it is imported."""
+        ours, theirs = socket.socketpair()
+        moved = _above_target(theirs.detach())
+        try:
+            self._pid = _spawn("seed", _file_actions((moved, _COMMANDS_FD), quiet=quiet))
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(moved)
+        self._line = ours
+
+    def host(self) -> HostProcess:
+        """A new host.
+
+        Raises:
+            HostError: The process is gone.
+        """
+        return HostProcess(self._fork, child=False)
+
+    def close(self) -> None:
+        """End it; the hosts end by themselves."""
+        self._line.close()
+        os.waitpid(self._pid, 0)
+
+    def _fork(self, theirs_in: int, theirs_out: int) -> int:
+        try:
+            socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
+            told = self._line.recv(_PID_BYTES)
+        except OSError:
+            told = b""
+        if not told:
+            raise HostError("the process that starts your pipelines' processes ended unexpectedly")
+        return int.from_bytes(told)
+
+
+def _spawn(main: str, file_actions: list[tuple[Any, ...]]) -> int:
+    command = f"from pivot_engine.{main} import main; main({os.getpid()})"
+    return os.posix_spawn(
+        sys.executable, [sys.executable, "-P", "-c", command], os.environ, file_actions=file_actions, setpgroup=0
+    )
+
+
+def _file_actions(*given: tuple[int, int], quiet: bool) -> list[tuple[Any, ...]]:
     if quiet:
         output: list[tuple[Any, ...]] = [
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -144,8 +225,7 @@ def _file_actions(theirs_in: int, theirs_out: int, *, quiet: bool) -> list[tuple
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         *output,
-        (os.POSIX_SPAWN_DUP2, theirs_in, _COMMANDS_FD),
-        (os.POSIX_SPAWN_DUP2, theirs_out, _EVENTS_FD),
+        *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in given),
     ]
 
 
@@ -157,8 +237,19 @@ def load(
     Raises:
         PivotError: As `HostProcess.load`; the host is gone then.
     """
+    return load_in(lambda: HostProcess.spawn(quiet=quiet), root, file, slow)
+
+
+def load_in(
+    start: Callable[[], HostProcess], root: pathlib.Path, file: pathlib.Path, slow: Callable[[], None] = _nothing
+) -> tuple[Loaded, HostProcess]:
+    """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.
+
+    Raises:
+        PivotError: As `HostProcess.load`; the host is gone then.
+    """
     for _ in range(_ATTEMPTS):
-        host = HostProcess(quiet=quiet)
+        host = start()
         try:
             loaded = host.load(root, file, slow)
         except BaseException:

@@ -39,11 +39,13 @@ class Options:
         jobs: Stages at once; None for what the machine grants.
         force: Run every stage, whatever the decision would be.
         keep_going: After a failure, run what does not rest on it.
+        everything: Load every pipeline of the project.
     """
 
     jobs: int | None = None
     force: bool = False
     keep_going: bool = False
+    everything: bool = False
 
 
 @attrs.define
@@ -94,12 +96,14 @@ def repro(
     layout = project.layout
     with (
         guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
-        loading(project, slow=lambda: report(events.Importing())) as (loaded, host),
-        opened(project, loaded) as session,
+        loading(project, everything=options.everything, slow=lambda: report(events.Importing())) as assembly,
+        opened(project, assembly) as session,
     ):
+        if assembly.broken:
+            report(events.PipelinesBroken(assembly.broken))
         graph = session.graph.select(session.graph.ancestors(session.resolve(targets)))
-        watch = CodeWatch(project, loaded)
-        return Run(session, graph, HostExecutor(host), watch, options=options, report=report).drive()
+        watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files])
+        return Run(session, graph, HostExecutor(assembly.host_of), watch, options=options, report=report).drive()
 
 
 class Run:
@@ -207,9 +211,7 @@ class Run:
 
     def _observe(self, address: str) -> Observation:
         session = self._session
-        return observe(
-            session.stages[address], self._graph, session, lock=session.lock(address), schema=session.loaded.schema
-        )
+        return observe(session.stages[address], self._graph, session, lock=session.lock(address), schema=session.schema)
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))

@@ -1,6 +1,5 @@
 """One command at work on a project: its loaded stages, graph, and the open stores."""
 
-import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,11 +12,10 @@ from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageError
-from pivot_engine import hosting, targets
+from pivot_engine import targets
+from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.forms import FormStore
-from pivot_engine.hosting import HostProcess
-from pivot_engine.loaded import Loaded, LoadedStage
+from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.observed import Rechecker
 from pivot_engine.project import Project
@@ -31,8 +29,9 @@ class Session:
 
     Attributes:
         project: Where.
-        loaded: What was imported.
+        schema: The version of all fingerprints.
         graph: How the stages hang together.
+        own: The addresses of the command's own stages; the graph has also what they rest on.
         stages: By address.
         stores: Where contents and results are kept, and the configuration.
         rechecker: What became of code that runs were seen to rest on.
@@ -40,8 +39,9 @@ class Session:
     """
 
     project: Project
-    loaded: Loaded
+    schema: int
     graph: Graph
+    own: tuple[str, ...]
     stages: Mapping[str, LoadedStage]
     stores: Stores
     rechecker: Rechecker
@@ -90,39 +90,28 @@ class Session:
         return {name: part for name, use in libraries.items() if (part := policy.of(use.version)) is not None}
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The addresses that targets mean; all stages if there are none."""
-        return targets.resolve(names, self.graph, root=self.project.root, cwd=self.project.cwd)
+        """The addresses that targets mean, in graph order; the command's own stages if there are none."""
+        wanted = list(names)
+        if not wanted:
+            return self.own
+        return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
     def evaluate(self, addresses: Iterable[str], *, force: bool = False) -> dict[str, Evaluation]:
         """What would have to happen to these stages and all that they rest on."""
         graph = self.graph.select(self.graph.ancestors(addresses))
-        return evaluate(graph, self.stages, self, schema=self.loaded.schema, force=force)
-
-
-def _refuse_sources(graph: Graph, loaded: Loaded, root: pathlib.Path) -> None:
-    """No stage may overwrite the code that was imported.
-
-    Raises:
-        StageError: One declares to.
-    """
-    for path, address in graph.producers.items():
-        if str(root / path) in loaded.sources:
-            spec = graph.stages[address]
-            problem = f"its out {str(path)!r} is a source file of the pipeline"
-            raise StageError(spec.name, spec.location, problem, hint="let it write elsewhere")
+        return evaluate(graph, self.stages, self, schema=self.schema, force=force)
 
 
 @contextmanager
-def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
+def opened(project: Project, assembly: Assembly) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end."""
-    graph = Graph.build(stage.spec for stage in loaded.stages)
-    _refuse_sources(graph, loaded, project.root)
     with opened_stores(project) as stores:
         yield Session(
             project=project,
-            loaded=loaded,
-            graph=graph,
-            stages={stage.spec.address: stage for stage in loaded.stages},
+            schema=assembly.schema,
+            graph=assembly.graph,
+            own=assembly.own,
+            stages=assembly.stages,
             stores=stores,
             rechecker=Rechecker(project.root),
             forms=FormStore(project.layout.database_dir / "forms.sqlite"),
@@ -131,18 +120,11 @@ def opened(project: Project, loaded: Loaded) -> Iterator[Session]:
 
 @contextmanager
 def loading(
-    project: Project, *, quiet: bool = False, slow: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Loaded, HostProcess]]:
-    """Load the command's pipeline; the warm host lives until the end of the block.
-
-    Args:
-        project: Where.
-        quiet: Drop what the user's code prints while it is imported.
-        slow: Called once if the import takes long.
-    """
-    file: pathlib.Path = project.pipeline_file()
-    loaded, host = hosting.load(project.root, file, quiet=quiet, slow=slow)
+    project: Project, *, everything: bool = False, quiet: bool = False, slow: Callable[[], None] = lambda: None
+) -> Iterator[Assembly]:
+    """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
+    assembly = assemble(project, everything=everything, quiet=quiet, slow=slow)
     try:
-        yield loaded, host
+        yield assembly
     finally:
-        host.close()
+        assembly.close()

@@ -6,6 +6,7 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_engine import records
+from pivot_engine.broken import Broken
 from pivot_engine.forms import diffs
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
@@ -35,6 +36,7 @@ class Status:
     stages: tuple[StageStatus, ...]
     names: dict[str, str]
     tracked: tuple[TrackedFile, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     @property
     def cached(self) -> bool:
@@ -46,17 +48,19 @@ def status(  # noqa: PLR0913  # one parameter per question
     project: Project,
     targets: Iterable[str] = (),
     *,
+    everything: bool = False,
     closure: bool = False,
     force: bool = False,
     quiet: bool = False,
     diff: bool = False,
     tracked: bool = False,
 ) -> Status:
-    """Evaluate the targets; all stages if there are none.
+    """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they rest on.
 
     Args:
         project: Where.
         targets: Stage names, addresses or out paths.
+        everything: Load every pipeline of the project.
         closure: List also the stages that the targets rest on.
         force: Evaluate as a forced run would.
         quiet: Drop what the user's code prints while it is imported.
@@ -66,10 +70,10 @@ def status(  # noqa: PLR0913  # one parameter per question
     Raises:
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
-    with loading(project, quiet=quiet) as (loaded, host):
-        host.close()
-    with opened(project, loaded) as session:
-        wanted = session.resolve(targets)
+    with loading(project, everything=everything, quiet=quiet) as assembly:
+        assembly.close()
+    with opened(project, assembly) as session:
+        wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         evaluations = session.evaluate(wanted, force=force)
         names = short_names(session.graph)
         return Status(
@@ -84,4 +88,5 @@ def status(  # noqa: PLR0913  # one parameter per question
             ),
             dict(names),
             tuple(states(project, session.stores.files, records.read_tracked(project))) if tracked else (),
+            assembly.broken,
         )

@@ -1,30 +1,46 @@
 """Noticing that code was edited while stages run: files first, and only then what the edit means."""
 
+import pathlib
+from collections.abc import Iterable
+
 from pivot_core.errors import PivotError
 from pivot_engine import _sources, hosting
 from pivot_engine.loaded import Loaded
-from pivot_engine.project import Project
 
 
 class CodeWatch:
     """Compares the code that was loaded with the code that lies there now."""
 
-    def __init__(self, project: Project, loaded: Loaded) -> None:
-        """Watch what ``loaded`` was made from."""
-        self._project = project
-        self._loaded = {stage.spec.address: stage for stage in loaded.stages}
-        self._changes = _sources.Changes(loaded.sources)
-        self._now = self._loaded
+    def __init__(self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]]) -> None:
+        """Watch what was loaded from each pipeline file of the project."""
+        self._files = [_WatchedFile(root, file, loaded) for file, loaded in files]
 
     def moved(self, address: str) -> tuple[str, ...]:
         """What of a stage's code is no longer as it was loaded: manifest keys, or files that cannot be loaded.
 
         An edit that changes no fingerprint, such as a comment, is no move.
         """
+        return next((each.moved(address) for each in self._files if each.has(address)), ())
+
+
+class _WatchedFile:
+    """The code of one pipeline file."""
+
+    def __init__(self, root: pathlib.Path, file: pathlib.Path, loaded: Loaded) -> None:
+        self._root = root
+        self._file = file
+        self._loaded = {stage.spec.address: stage for stage in loaded.stages}
+        self._changes = _sources.Changes(loaded.sources)
+        self._now = self._loaded
+
+    def has(self, address: str) -> bool:
+        return address in self._loaded
+
+    def moved(self, address: str) -> tuple[str, ...]:
         edited = self._changes.find()
         if edited:
             try:
-                loaded, host = hosting.load(self._project.root, self._project.pipeline_file(), quiet=True)
+                loaded, host = hosting.load(self._root, self._file, quiet=True)
             except PivotError:
                 return tuple(edited)
             host.close()

@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import console, options, render, signals
 from pivot_cli.group import working_directory
-from pivot_cli.progress import Lines
+from pivot_cli.progress import Lines, warn_of_broken
 from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
@@ -12,6 +12,7 @@ from pivot_engine.status import status
 
 @click.command("repro")
 @options.targets
+@options.everything
 @click.option(
     "-j",
     "--jobs",
@@ -23,22 +24,30 @@ from pivot_engine.status import status
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
-def command(
-    targets: tuple[str, ...], *, jobs: int | None, keep_going: bool, force: bool, dry_run: bool, explain: bool
+def command(  # noqa: PLR0913  # one parameter per option
+    targets: tuple[str, ...],
+    *,
+    everything: bool,
+    jobs: int | None,
+    keep_going: bool,
+    force: bool,
+    dry_run: bool,
+    explain: bool,
 ) -> int:
     """Run the stages whose code or inputs changed.
 
-    Without TARGETS, all stages; else the stages named, or those that write the files
-    named, and everything that they rest on. Stages that are up to date are skipped; results
-    that the cache already has are restored from it.
+    Without TARGETS, the stages of the pipeline here; else the stages named, or those that write the
+    files named. In any case also everything that they rest on, in whatever pipeline it is. Stages that are
+    up to date are skipped; results that the cache already has are restored from it.
     """
     project = Project.find(working_directory())
     if dry_run:
-        planned = status(project, targets, closure=True, force=force)
+        planned = status(project, targets, everything=everything, closure=True, force=force)
+        warn_of_broken(planned.broken)
         click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
         return 0
     lines = Lines(explain=explain)
-    wanted = Options(jobs=jobs, force=force, keep_going=keep_going)
+    wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything)
     with signals.heeding():
         outcome = repro(project, targets, options=wanted, command="pivot repro", report=lines)
     click.echo(render.summary(outcome))

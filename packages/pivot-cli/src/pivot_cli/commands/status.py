@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import jsonform, options, render, results
+from pivot_cli import jsonform, options, progress, render, results
 from pivot_cli.group import working_directory
 from pivot_engine.project import Project
 from pivot_engine.status import status
@@ -12,6 +12,7 @@ from pivot_engine.status import status
 
 @click.command("status")
 @options.stages
+@options.everything
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
 @click.option("--diff", is_flag=True, help="With the source lines that were edited; implies --explain.")
 @click.option("--why-not", is_flag=True, help="With what was compared of each cached stage; implies --explain.")
@@ -21,6 +22,7 @@ from pivot_engine.status import status
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
+    everything: bool,
     explain: bool,
     diff: bool,
     why_not: bool,
@@ -30,15 +32,21 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
-    Without STAGES, all of them. Nothing is run or changed.
+    Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
     """
     explain = explain or diff or why_not
     project = Project.find(working_directory())
     found = status(
-        project, stages, quiet=quiet, diff=diff or (as_json and explain), tracked=not (quiet or stages_only or stages)
+        project,
+        stages,
+        everything=everything,
+        quiet=quiet,
+        diff=diff or (as_json and explain),
+        tracked=not (quiet or stages_only or stages),
     )
     if quiet:
         return 0 if found.cached else 1
+    progress.warn_of_broken(found.broken)
     if as_json:
         click.echo(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
