@@ -204,9 +204,8 @@ def test_siblings_find_each_other(siblings: Project) -> None:
     done = siblings.pivot("repro", cwd="pipelines/model")
 
     assert [line.split()[1] for line in done.stderr.splitlines()] == ["compute_features", "train_model"]
-    assert (
-        siblings.read("pipelines/model/predictions.csv") == "# Model trained on features\nfeature,value\nf1,10\nf2,20\n"
-    )
+    predictions = siblings.read("pipelines/model/predictions.csv")
+    assert predictions == "# Model trained on features\nfeature,value\nf1,10\nf2,20\n"
     assert "Everything is up to date: 1 stage cached" in siblings.pivot("repro", cwd="pipelines/features").stdout
     assert "2 stages cached" in siblings.pivot("repro", "--all").stdout
 
