@@ -68,8 +68,8 @@ def _copy(objects: Objects, artifact: Artifact, target: Path | str) -> None:
                 os.close(copy)
             if hashed.digest != digest:
                 raise CorruptObjectError(digest, quarantined=objects.condemn(digest, status))
-    except FileNotFoundError:
-        if os.path.lexists(path):
+    except FileNotFoundError as error:
+        if error.filename is not None:  # the system's own: of the target, not of the object
             raise
         if not objects.brought_back(digest):
             raise MissingObjectError(digest) from None

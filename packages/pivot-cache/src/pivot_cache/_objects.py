@@ -106,7 +106,9 @@ class Objects:
             return False
         if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
             return False
-        return self._relied_on(status) or self._verify(digest, path, status)
+        if self._relied_on(status) or self._verify(digest, path, status):
+            return True
+        return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was read
 
     def brought_back(self, digest: str) -> bool:
         """Whether an object that is not in its place was in the trash, and is in its place now."""

@@ -32,6 +32,7 @@ _DOUBTED_NS = 2_000_000_000
 """A time of modification that makes a store verify an object before it counts as present."""
 
 _SHARED = stat.S_IWGRP | stat.S_ISGID
+_TURNS = 3
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
 
@@ -149,15 +150,27 @@ class Trash:
 
     def find(self, digest: str) -> Path | None:
         """Where an object lies that was collected, not dropped."""
-        for batch in reversed(self.batches()):
+        for batch in reversed(self._collected()):
             path = sharded(batch.directory / OBJECTS, digest)
-            if not batch.dropped and path.exists():
+            if path.exists():
                 return path
         return None
 
     def rescue(self, digest: str, target: Path) -> bool:
-        """Bring an object back that is missed, if it was collected and not dropped."""
-        return any(batch.give_back(OBJECTS, digest, target) for batch in reversed(self.batches()) if not batch.dropped)
+        """Bring an object back that is missed, if it was collected and not dropped.
+
+        Returns:
+            Whether it is in its place now, whoever put it there.
+        """
+        for _ in range(_TURNS):  # others bring it back and collect it at the same time
+            if any(batch.give_back(OBJECTS, digest, target) for batch in reversed(self._collected())):
+                return True
+            if os.path.lexists(target):
+                return True
+        return False
+
+    def _collected(self) -> list[Batch]:
+        return [batch for batch in self.batches() if not batch.dropped]
 
     def _parse(self, name: str) -> Batch | None:
         text = name.removesuffix(_DROPPED)
