@@ -30,7 +30,6 @@ class S3Client(Protocol):
     put_object: Call
     get_object: Call
     head_object: Call
-    head_bucket: Call
     delete_object: Call
     list_objects_v2: Call
     create_multipart_upload: Call

@@ -80,12 +80,14 @@ class S3Remote:
     async def __aenter__(self) -> Self:
         import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
 
+        from pivot_remote_s3.lean import LeanClient  # noqa: PLC0415
         from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
         from pivot_remote_s3.presence import Presence  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
             with self._place.reporting():
-                client = await stack.enter_async_context(opened(self.location, self._settings, self._jobs))
+                opening = opened(self.location, self._settings, self._jobs)
+                client = LeanClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
             presence = Presence(client, self.location, slots, self._place)
             multipart = Multipart(

@@ -1,0 +1,73 @@
+"""Signatures of requests: AWS Signature Version 4, as far as requests for single objects need it."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+@attrs.frozen
+class Credentials:
+    """Who signs; never shown.
+
+    Attributes:
+        key: The public part.
+        secret: The secret part.
+        token: Of credentials that expire.
+    """
+
+    key: str = attrs.field(repr=False)
+    secret: str = attrs.field(repr=False)
+    token: str | None = attrs.field(default=None, repr=False)
+
+
+class Signer:
+    """Signs requests to one service in one region."""
+
+    def __init__(self, region: str, service: str = "s3") -> None:
+        self._place = f"{region}/{service}/aws4_request"
+        self._keys: dict[tuple[str, Credentials], bytes] = {}
+
+    def headers(self, method: str, url: str, body: bytes, credentials: Credentials, moment: str) -> Mapping[str, str]:
+        """The headers that make a request one of whom the credentials belong to.
+
+        Args:
+            method: ``GET``, ``PUT``, ...
+            url: Quoted as it will be sent, without a query.
+            body: What will be sent.
+            credentials: Who signs.
+            moment: The present in UTC, as in ``20261231T235959Z``.
+        """
+        parts = urlsplit(url)
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {"x-amz-content-sha256": digest, "x-amz-date": moment}
+        if credentials.token:
+            headers["x-amz-security-token"] = credentials.token
+        host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, "\0"))
+        signed = {"host": host, **headers}
+        names = ";".join(signed)
+        lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
+        request = f"{method}\n{parts.path}\n\n{lines}\n{names}\n{digest}"
+        scope = f"{moment[:8]}/{self._place}"
+        text = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = hmac.digest(self._key(moment[:8], credentials), text.encode(), "sha256").hex()
+        headers["Authorization"] = (
+            f"{_ALGORITHM} Credential={credentials.key}/{scope}, SignedHeaders={names}, Signature={signature}"
+        )
+        return headers
+
+    def _key(self, day: str, credentials: Credentials) -> bytes:
+        """The key of one day."""
+        key = self._keys.get((day, credentials))
+        if key is None:
+            key = f"AWS4{credentials.secret}".encode()
+            for part in (day, *self._place.split("/")):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._keys = {(day, credentials): key}
+        return key
