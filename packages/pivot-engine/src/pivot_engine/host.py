@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
@@ -21,6 +22,7 @@ from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
+from pivot_engine.outlines import Outlines
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, Observer, uncovered
 
@@ -135,17 +137,19 @@ class Host:
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
         self._root = str(root)
-        self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root)
+        outlines = Outlines(Layout(root).database_dir / "outlines")
+        self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
         try:
             pipelines = import_pipeline(file, root=root)
             base = base_of(file, root)
             stages = []
-            for pipeline in pipelines:
-                for spec in pipeline.specs(base=base, root=str(root)):
-                    stage = pipeline.stages[spec.name]
-                    manifest = self._manifests[spec.address] = self._fingerprint(stage, base, root)
-                    stages.append(_loaded(spec, manifest))
-                    self._stages[spec.address] = (stage, str(file.parent))
+            with self._fingerprinter:
+                for pipeline in pipelines:
+                    for spec in pipeline.specs(base=base, root=str(root)):
+                        stage = pipeline.stages[spec.name]
+                        manifest = self._manifests[spec.address] = self._fingerprint(stage, base, root)
+                        stages.append(_loaded(spec, manifest))
+                        self._stages[spec.address] = (stage, str(file.parent))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
             return {"event": "refused", "message": str(told), "hint": error.hint}
