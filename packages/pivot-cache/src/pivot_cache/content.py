@@ -40,10 +40,12 @@ def content(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collec
     sizes: dict[str, int | None] = {}
     listings: dict[str, frozenset[str] | None] = {}
     broken: dict[str, TreeError] = {}
-    for artifact in dict.fromkeys(artifacts):
+    for artifact in artifacts:
         digest = artifact.digest
         if not artifact.tree:
             sizes.setdefault(digest, artifact.size)
+            continue
+        if listings.get(digest) is not None or digest in broken:
             continue
         sizes[digest] = None
         listings[digest] = frozenset() if digest in closed else None

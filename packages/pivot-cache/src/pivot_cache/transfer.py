@@ -24,8 +24,8 @@ def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opti
         What became of each object. A directory that is known to be there in full is one object.
     """
     options = options or Options()
-    whole = set(artifacts)
-    closed = _known(remote, options, {artifact.digest for artifact in whole}, whole=True)
+    whole = list(artifacts)
+    closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
     wanted = content(whole, store, closed=closed)
     there = _known(remote, options, wanted.sizes)
     if there.issuperset(wanted.sizes):
@@ -45,7 +45,7 @@ def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opt
         What became of each object. Where a listing is neither here nor there, its files are unknown.
     """
     options = options or Options()
-    whole = set(artifacts)
+    whole = list(artifacts)
     wanted = content(whole, store)
     here = set(filter(store.has, wanted.sizes))
     if here.issuperset(wanted.sizes) and not wanted.broken:
@@ -68,7 +68,7 @@ def absent(
     """
     options = options or Options()
     whole = set(artifacts)
-    closed = _known(remote, options, {artifact.digest for artifact in whole}, whole=True)
+    closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
     wanted = content(whole, store, closed=closed)
     there = _known(remote, options, wanted.sizes)
     if not there.issuperset(wanted.sizes):
