@@ -9,6 +9,7 @@ cache/                              -     what can be fetched or computed again
 files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
 runs/ab/cdef...                   -     the run cache: one record per inputs key
 quarantine/<digest>               -     objects whose bytes were found damaged
+trash/<time>/...                  -     what was collected as garbage, until its grace period is over
 state.db/                           -     a directory of derived data: deleting it costs time, never truth
 statcache.sqlite                  -     digests of files whose stat signature still holds
 run.guard                         -     held while a command changes the project
