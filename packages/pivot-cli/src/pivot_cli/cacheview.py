@@ -67,9 +67,9 @@ def verification(found: Verification) -> str:
     """One line, and one for what has been mended."""
     report = found.report
     state = "all good"
-    if not found.good or report.bad:
+    if not found.report.good:
         counts = {"bad": len(report.bad), "suspect": len(report.suspect), "missing": len(report.missing)}
-        state = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or state
+        state = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     elif not report.certain:
         state = f"{len(report.unreadable)} could not be read"
     lines = [f"Checked {_heap(Heap(report.objects, report.size))}: {state}"]
@@ -187,8 +187,9 @@ def undone(done: Collected | None) -> str:
     """What came back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
-    runs = f" and {wording.counted(done.runs, 'run')}" if done.runs else ""
-    return f"Brought back {_heap(Heap(len(done.removed), sum(done.removed.values())))}{runs}\n"
+    parts = [_heap(Heap(len(done.removed), sum(done.removed.values())))] if done.removed else []
+    parts += [wording.counted(done.runs, "run")] if done.runs else []
+    return f"Brought back {' and '.join(parts)}\n"
 
 
 def undone_json(done: Collected | None) -> dict[str, Any]:
