@@ -408,3 +408,48 @@ def test_a_checkout_that_lacks_one_file_of_a_directory_writes_nothing(store: Obj
     with pytest.raises(MissingObjectError):
         checkout.apply(checkout.compare(wanted, {}), store, layout)
     assert not layout.root.exists()
+
+
+def test_a_path_that_is_too_long_here_is_refused(store: ObjectStore, target: Path) -> None:
+    long = "/".join(["d" * 250] * 16)
+    artifact = tree(store, a=b"1", **{long: b"2"})
+    for there in (False, True):
+        if there:
+            target.mkdir()
+        with pytest.raises(CacheError, match="File name too long") as caught:
+            store.restore(artifact, target)
+        assert "shorten its name" in str(caught.value.hint)
+        assert os.listdir(target.parent) == ["target"] * there
+
+
+def test_an_object_that_is_lost_while_it_is_linked_is_missing(
+    store: ObjectStore, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = put(store, b"one")
+
+    def before(operation: str, *_: object) -> None:
+        if operation == "mkdir":
+            store.path_of(artifact.digest).unlink(missing_ok=True)
+
+    monkeypatch.setattr(_syscalls, "before", before)
+    for mode in CheckoutMode:
+        with pytest.raises(MissingObjectError):
+            store.restore(artifact, target, mode)
+    assert os.listdir(target.parent) == []
+
+
+@pytest.mark.parametrize("mode", LINKS)
+def test_an_object_that_is_collected_while_it_is_linked_comes_back(
+    store: ObjectStore, target: Path, monkeypatch: pytest.MonkeyPatch, mode: CheckoutMode
+) -> None:
+    artifact = put(store, b"one")
+    collected: list[bool] = []
+
+    def before(operation: str, *_: object) -> None:
+        if operation in {"link", "symlink"} and not collected:
+            collected.append(store.trash.batch(1).take("files", artifact.digest, store.path_of(artifact.digest)))
+
+    monkeypatch.setattr(_syscalls, "before", before)
+    store.restore(artifact, target, mode)
+    assert collected == [True]
+    assert hash_path(target) == artifact

@@ -274,3 +274,37 @@ def test_eight_processes_put_and_check_out_directories_at_once(tmp_path: Path) -
     assert all(map(store.holds, trees.values()))
     assert all(isinstance(store.tree(artifact), Tree) for artifact in trees.values())
     assert list(tmp_path.rglob(".pivot-*")) == []
+
+
+def test_a_directory_that_others_make_at_the_same_time_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at a store, others make its directories, and remove what they take for dead."""
+
+    def before(operation: str, *arguments: object) -> None:
+        if operation == "mkdir" and not str(arguments[0]).endswith(".tmp"):
+            os.makedirs(str(arguments[0]), exist_ok=True)
+
+    monkeypatch.setattr(_syscalls, "before", before)
+    store = ObjectStore(tmp_path / "deep" / "shared" / "files")
+    assert store.put_bytes(CONTENT) == ARTIFACT.digest
+    assert store.has(ARTIFACT.digest)
+
+
+def test_a_file_in_the_place_of_a_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shared").write_bytes(b"")
+
+    with pytest.raises(CacheError, match=f"cannot write to {tmp_path}/shared/files: Not a directory"):
+        ObjectStore(tmp_path / "shared" / "files").put_bytes(CONTENT)
+    assert list(ObjectStore(tmp_path / "shared").digests()) == []
+    assert not ObjectStore(tmp_path / "shared").has(ARTIFACT.digest)
+
+
+def test_progress_counts_what_is_there_already(directory: Path, source: Path, tmp_path: Path) -> None:
+    store = ObjectStore(directory)
+    with StatCache(tmp_path / "s", clock=lambda: time.time_ns() + 3_600_000_000_000) as files:
+        for _ in range(2):
+            sizes: list[int] = []
+            ingest(source, store, files, progress=sizes.append)
+            assert sizes == [1, 1, 1]
+        sizes = []
+        ingest(source / "0", store, files, progress=sizes.append)
+        assert sizes == [1]

@@ -401,3 +401,15 @@ def test_a_file_that_changes_while_it_is_stored_is_not_remembered(
     with StatCache(database, clock=in_an_hour) as cache:
         assert cache.storing(path, put_and_edit) == of(b"one")
         assert cache.artifact(path) == of(b"two")
+
+
+def test_what_is_known_is_never_hashed(database: Path, path: Path, hashed: list[int]) -> None:
+    with StatCache(database, clock=in_an_hour) as cache:
+        assert cache.known(path) is None
+        assert cache.known(path.with_name("nothing")) is None
+        cache.artifact(path)
+        hashed.clear()
+        assert cache.known(path) == of(b"one")
+        path.write_bytes(b"other")
+        assert cache.known(path) is None
+    assert hashed == []

@@ -92,6 +92,12 @@ def _link(objects: Objects, artifact: Artifact, target: Path | str, shown: Path,
             _syscalls.link(path, target)
         else:
             _syscalls.symlink(os.path.abspath(path), target)
+            os.stat(path)  # it may have been collected meanwhile
+    except FileNotFoundError:
+        if os.path.lexists(path) or not objects.brought_back(digest):
+            raise
+        if mode is CheckoutMode.HARDLINK:
+            _syscalls.link(path, target)
     except OSError as error:
         if error.errno not in _NOT_LINKABLE:
             raise

@@ -120,6 +120,8 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
         hint = f"check the permissions of {path} and of the directory it lies in"
     elif error.errno == errno.EROFS:
         hint = "its file system is mounted read-only"
+    elif error.errno == errno.ENAMETOOLONG:
+        hint = "shorten its name, or move the project to where its path is shorter"
     elif error.errno == errno.EIO:
         hint = "its disk may be failing: look at the system's log"
     else:
