@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pivot_cache.errors import CorruptObjectError, TreeError
 from pivot_cache.known import LIFETIME_S, KnownObjects
+from pivot_cache.layout import Layout
 from pivot_cache.partial import STALE_S, sweep
 from pivot_cache.remote import (
     RemoteCorruptError,
@@ -468,6 +469,18 @@ def test_interrupted_transfer_remembers_what_was_sent(
     assert known.among(remote.identity, [artifact.digest for artifact in artifacts]) == remote.objects.keys()
     assert len(remote.objects) == 7
     assert len(push(artifacts, store, remote, Options(retry=RETRY, known=known)).transferred) == 13
+
+
+def test_things_lie_where_the_layout_says(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+    layout = Layout(Path("/p"))
+    assert layout.remotes_file == Path("/p/.pivot/state.db/remotes.sqlite")
+    assert layout.uploads_dir == Path("/p/.pivot/state.db/uploads")
+    assert layout.partial_dir.parent == layout.objects_dir.parent
+
+    artifact = file(store, b"x" * 9500)
+    push([artifact], store, remote, OPTIONS)
+    interrupted_fetch(artifact, other, remote, after=6)
+    assert (other.directory.parent / layout.partial_dir.name / artifact.digest).exists()
 
 
 contents = st.binary(max_size=3)

@@ -9,9 +9,12 @@ cache/                              -     what can be fetched or computed again
 files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
 runs/ab/cdef...                   -     the run cache: one record per inputs key
 quarantine/<digest>               -     objects whose bytes were found damaged
+partial/<digest>                  -     large objects that have not yet arrived in full
 trash/<time>/...                  -     what was collected as garbage, until its grace period is over
 state.db/                           -     a directory of derived data: deleting it costs time, never truth
 statcache.sqlite                  -     digests of files whose stat signature still holds
+remotes.sqlite                    -     which objects were seen on which remote
+uploads/                          -     uploads in parts that are under way
 run.guard                         -     held while a command changes the project
 logs/                             -     what stages printed
 """
@@ -80,6 +83,11 @@ class Layout:
         return self.cache_dir / "quarantine"
 
     @property
+    def partial_dir(self) -> Path:
+        """Where large objects lie that have not yet arrived in full."""
+        return self.cache_dir / "partial"
+
+    @property
     def database_dir(self) -> Path:
         """The directory of derived data."""
         return self.state_dir / "state.db"
@@ -88,6 +96,16 @@ class Layout:
     def statcache_file(self) -> Path:
         """The stat cache's database."""
         return self.database_dir / "statcache.sqlite"
+
+    @property
+    def remotes_file(self) -> Path:
+        """The database of what is known of remotes."""
+        return self.database_dir / "remotes.sqlite"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where remotes keep what lets an interrupted upload go on."""
+        return self.database_dir / "uploads"
 
     @property
     def guard_file(self) -> Path:
