@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pivot_cache.errors import CorruptObjectError, TreeError
 from pivot_cache.known import LIFETIME_S, KnownObjects
 from pivot_cache.layout import Layout
-from pivot_cache.partial import STALE_S, sweep
+from pivot_cache.partial import STALE_S, opened, sweep
 from pivot_cache.remote import (
     RemoteCorruptError,
     RemoteDeniedError,
@@ -437,6 +437,20 @@ def test_damaged_leftovers_cost_time_only(
 
     assert fetch([artifact], other, remote, OPTIONS).transferred == {artifact.digest}
     assert other.holds(artifact)
+
+
+def test_two_that_fetch_the_same_do_not_mix(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+    artifact = file(store, bytes(number % 251 for number in range(9500)))
+    push([artifact], store, remote, OPTIONS)
+    partials = other.directory.parent / "partial"
+
+    with opened(partials, artifact.digest, artifact.size, 1000) as first:
+        assert first is not None
+        assert fetch([artifact], other, remote, OPTIONS).transferred == {artifact.digest}
+        os.utime(partials / f"{artifact.digest}.parts", (0, 0))
+        sweep(partials)
+        assert first.path.exists()
+    assert list(partials.iterdir()) == []
 
 
 def test_old_leftovers_are_swept(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:

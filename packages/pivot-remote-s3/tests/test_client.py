@@ -1,0 +1,49 @@
+"""Where the bucket is, and what a client that cannot be made says."""
+
+import asyncio
+from typing import Any
+
+import aioboto3
+import pytest
+from aiobotocore.config import AioConfig
+
+from pivot_cache.remote import RemoteDeniedError, RemoteUnreachableError
+from pivot_remote_s3 import S3Location, S3Remote, S3Settings
+from pivot_remote_s3.client import _region
+
+DIGEST = "0" * 32
+
+
+def ask(remote: S3Remote) -> set[str]:
+    async def work() -> set[str]:
+        async with remote:
+            return await remote.exists([DIGEST])
+
+    return asyncio.run(work())
+
+
+def test_the_region_of_a_bucket_is_asked_for(location: S3Location, proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", str(proxy.settings.endpoint))
+    config = AioConfig(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+
+    def region(bucket: str) -> str | None:
+        return asyncio.run(_region(aioboto3.Session(), config, bucket))
+
+    assert region(location.bucket) == "us-east-1"
+    assert region("nobodys-bucket") is None
+    assert proxy.count(f"^HEAD /{location.bucket}") == 1
+
+
+def test_a_region_that_cannot_be(settings: S3Settings) -> None:
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=settings.endpoint, region="no region!"))
+
+    with pytest.raises(RemoteDeniedError, match=r"the request could not be made \(InvalidRegionError\)"):
+        ask(remote)
+
+
+def test_a_server_without_a_certificate(settings: S3Settings) -> None:
+    endpoint = str(settings.endpoint).replace("http:", "https:")
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=endpoint, region="us-east-1"))
+
+    with pytest.raises(RemoteUnreachableError):
+        ask(remote)
