@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -369,7 +370,7 @@ def test_names_that_are_the_same_here_are_refused(
 def test_names_that_are_the_same_elsewhere_are_two_here(store: ObjectStore, target: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("a", "A", "\u00e9", "e\u0301", "n" * 255):
+    for name in ("a", "A", "\u00e9", "e\u0301", "a b", "a\nb", "-", " ", "\\", "n" * 255):
         (source / name).write_bytes(name.encode())
     with StatCache(tmp_path / "s") as files:
         artifact = ingest(source, store, files)
@@ -453,3 +454,22 @@ def test_an_object_that_is_collected_while_it_is_linked_comes_back(
     store.restore(artifact, target, mode)
     assert collected == [True]
     assert hash_path(target) == artifact
+
+
+def test_links_to_objects_that_are_gone_are_missing_files(store: ObjectStore, target: Path, tmp_path: Path) -> None:
+    """A cache may be deleted: what was linked to it comes back where its objects do."""
+    artifact = tree(store, a=b"1", d__b=b"2", d__c=b"3")
+    store.restore(artifact, target, SYMLINK)
+    (target / "a").unlink()
+    (target / "a").write_bytes(b"own")
+    shutil.rmtree(store.directory)
+
+    with StatCache(tmp_path / "s") as files:
+        assert files.tree(target) == Tree({"a": Artifact(digests.of_bytes(b"own"), 3)}, ("d",))
+        assert files.artifact(target) == hash_path(target)
+        with pytest.raises(MissingObjectError):
+            store.restore(artifact, target, SYMLINK)
+        assert tree(store, a=b"1", d__b=b"2", d__c=b"3") == artifact
+        (target / "a").unlink()
+        assert store.restore(artifact, target, known=files.tree) == 1
+        assert files.artifact(target) == artifact

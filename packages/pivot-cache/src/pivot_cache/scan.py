@@ -12,6 +12,7 @@ from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
 from pivot_cache.tree import Tree
+from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
 _SECOND_NS = 1_000_000_000
@@ -48,7 +49,8 @@ class Scan:
 def scan(root: Path) -> Scan:
     """Walk through a directory.
 
-    Every name in it counts, whatever it is called. A symlink that leads to a file counts as that file.
+    Every name in it counts, whatever it is called. A symlink that leads to a file counts as that file; one that
+    leads to an object that is no longer there, as nothing.
 
     Raises:
         ArtifactError: There is something that cannot be part of an artifact: it names it.
@@ -165,14 +167,25 @@ def _check_names(root: Path, found: Scan) -> None:
 
 
 def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
-    """Refuse what has no status, unless it has gone meanwhile."""
+    """Refuse what has no status, unless it has gone meanwhile: the file, or the object that it is a link to."""
     path = Path(entry.path)
     if entry.is_symlink():
+        if _to_object(entry.path):
+            return
         raise ArtifactError(
             path, "is a symbolic link that leads nowhere", hint="remove it, or put there what it should lead to"
         ) from None
     if not isinstance(error, FileNotFoundError):
         raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from None
+
+
+def _to_object(path: str) -> bool:
+    """Whether a symlink leads to where an object of a store lies, or would lie."""
+    try:
+        shard, name = os.readlink(path).split("/")[-2:]
+    except (OSError, ValueError):
+        return False
+    return len(shard) == 2 and digests.is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
 
 
 def _refuse(entry: "os.DirEntry[str]", status: os.stat_result) -> None:

@@ -149,7 +149,8 @@ class StatCache:
             row = rows.pop(prefix + name.encode(), None)
             if row is not None and self._holds(row, signature(status)):
                 known[name] = _artifact(row[1], status.st_size, status)
-        self._gone.update(key for key in rows if not key.endswith(b"/"))
+        with self._guard:
+            self._gone.update(key for key in rows if not key.endswith(b"/"))
         return known
 
     def flush(self) -> None:
