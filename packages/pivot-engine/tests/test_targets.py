@@ -97,11 +97,49 @@ def test_unknown_name_suggests_what_is_close(target: str, cwd: str, suggestion: 
 
 
 @pytest.mark.parametrize(
-    "target", ["zzzzzz", "./prepare", "data", "", "/etc/passwd", "../outside", ".pivot/config.yaml", "a\0b", "."]
+    "target",
+    [
+        "zzzzzz",
+        "./prepare",
+        "datum",
+        "",
+        "/etc/passwd",
+        "../outside",
+        ".pivot/config.yaml",
+        "a\0b",
+        "+",
+        "++",
+        "zzz*",
+        "[",
+        "./sub*",
+    ],
 )
 def test_what_is_no_target(target: str) -> None:
     """A path that no out lies at, or that cannot be an artifact, is no traceback."""
     assert str(refusal(target)) == f"no stage or output is named {target!r}"
+
+
+@pytest.mark.parametrize(
+    ("target", "cwd", "addresses"),
+    [
+        ("tra*", ".", "p.train q.train"),
+        ("q.*", ".", "q.train q.report"),
+        ("*", "sub", "p.prepare p.train q.train q.report p.same p.both"),
+        ("data", ".", "p.prepare"),
+        ("sub", ".", "q.train"),
+        (".", "sub", "q.train"),
+        (".", ".", "p.prepare p.train q.train q.report p.same p.both"),
+        ("data/clean.csv/part", ".", "p.prepare"),
+        ("+p.train", ".", "p.prepare p.train"),
+        ("prepare+", ".", "p.prepare p.train q.report"),
+        ("+p.train+", ".", "p.prepare p.train q.report"),
+        ("+model.pkl", ".", "p.prepare p.train"),
+        ("data+", ".", "p.prepare p.train q.report"),
+        ("+tra*", ".", "p.prepare p.train q.train"),
+    ],
+)
+def test_several_at_once(target: str, cwd: str, addresses: str) -> None:
+    assert set(meant(target, cwd=cwd)) == set(addresses.split())
 
 
 def test_nothing_close_lists_the_stages() -> None:

@@ -22,11 +22,18 @@ COMMANDS: Final[Commands] = {
     "cache": ("pivot_cli.commands.cache", "Look at the cache, check it, and make room in it."),
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
     "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the present code."),
+    "completion": (
+        "pivot_cli.commands.completion",
+        "Print what makes a shell complete commands, options, stages and files.",
+    ),
+    "dag": ("pivot_cli.commands.dag", "Show how stages hang together."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
         "Show what code each stage rests on, and what is not tracked.",
     ),
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
+    "list": ("pivot_cli.commands.list_", "List stages with what they read and write, and where they are defined."),
+    "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
     "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),
     "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
@@ -34,6 +41,8 @@ COMMANDS: Final[Commands] = {
 }
 
 INTERRUPTED: Final = 130
+_COMPLETE: Final = "_PIVOT_COMPLETE"
+"""What a shell sets to ask what could be typed next."""
 
 
 class LazyGroup(click.Group):
@@ -117,6 +126,11 @@ def cli() -> None:
 
 def run(arguments: list[str]) -> int:
     """Parse and run; every way to end becomes an exit code."""
+    asked = os.environ.get(_COMPLETE)
+    if asked:
+        from click.shell_completion import shell_complete  # noqa: PLC0415  # start-up time
+
+        return shell_complete(cli, {}, "pivot", _COMPLETE, asked)
     try:
         with cli.make_context("pivot", list(arguments)) as context:
             outcome: Any = cli.invoke(context)

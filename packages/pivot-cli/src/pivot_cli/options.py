@@ -6,13 +6,14 @@ from typing import Final
 import click
 
 from pivot_cache.store import CheckoutMode
+from pivot_cli.completion import Target
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
-targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...")
+targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", type=Target())
 """Stage names, addresses or out paths."""
 
-stages = click.argument("stages", nargs=-1, metavar="[STAGES]...")
+stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target())
 """The same, for commands that look at single stages."""
 
 everything = click.option(

@@ -1,8 +1,10 @@
 """What commands did to files, as text for a person; pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pivot_cli import wording
+from pivot_engine.overview import Overview
 from pivot_engine.project import Project
 from pivot_engine.restoring import Restored
 from pivot_engine.tracked import State, Tracked, TrackedFile
@@ -64,3 +66,29 @@ def tracked_states(found: Sequence[TrackedFile], project: Project) -> Iterator[s
         yield "run 'pivot track' on what is modified to record it, or 'pivot checkout --force' to undo it"
     if State.MISSING in states:
         yield "run 'pivot checkout' to restore what is missing"
+
+
+def listing(found: Overview) -> str:
+    """A block per stage: its name and place, what it reads, and what it writes."""
+    lines = []
+    for address, spec in found.graph.stages.items():
+        lines.append(f"{address}  {spec.location}")
+        lines += [f"  reads   {path}" for path in spec.deps]
+        lines += [f"  writes  {out.path}" for out in spec.outs]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def listing_plain(found: Overview) -> list[dict[str, Any]]:
+    """The same as JSON-able data."""
+    return [
+        {
+            "name": found.names[address],
+            "address": address,
+            "deps": list(spec.deps),
+            "outs": [{"path": out.path, **out.facts()} for out in spec.outs],
+            "upstream": sorted(found.graph.upstream[address]),
+            "file": spec.location.file,
+            "line": spec.location.line,
+        }
+        for address, spec in found.graph.stages.items()
+    ]

@@ -65,6 +65,14 @@ class Graph:
                 pending.extend(self.upstream[address])
         return frozenset(found)
 
+    def descendants(self, addresses: Iterable[str]) -> frozenset[str]:
+        """The given stages and all that rest on them."""
+        found = set(addresses)
+        for address in self.stages:  # each stands after what it rests on
+            if not found.isdisjoint(self.upstream[address]):
+                found.add(address)
+        return frozenset(found)
+
     def select(self, addresses: Iterable[str]) -> Self:
         """The graph of the given stages only; edges to others are dropped."""
         kept = frozenset(addresses)

@@ -9,8 +9,11 @@ import attrs
 
 from pivot_cache import lockfiles, pvt
 from pivot_core.errors import PathError
-from pivot_core.lock import Artifact
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.stage import Location, StageSpec
+from pivot_engine import targets
 from pivot_engine.errors import EngineError, TargetError
 from pivot_engine.project import Project
 
@@ -43,55 +46,68 @@ class Record:
 
 @attrs.frozen
 class Records:
-    """Everything that is recorded in a project, by path."""
+    """Everything that is recorded in a project.
+
+    Attributes:
+        by_path: By where it belongs.
+        specs: The stages, as far as their lock files know them.
+    """
 
     by_path: Mapping[ArtifactPath, Record]
+    specs: tuple[StageSpec, ...] = ()
 
     @property
     def tracked(self) -> list[Record]:
         """The data that are tracked without a stage, by path."""
         return [record for record in self.by_path.values() if record.tracked]
 
-    def select(self, targets: Iterable[str], project: Project) -> list[Record]:
+    def select(self, names: Iterable[str], project: Project) -> list[Record]:
         """The records that targets mean, by path; all if there are no targets.
 
-        A target is a stage's name or address, or the path of an out, of tracked data, or of a directory that
-        holds some, relative to the directory of the command. What is both means the stage; ``./x`` the path.
+        A target is a stage's name or address, a pattern of these, or the path of an out, of tracked data, or of
+        a directory that holds some, relative to the directory of the command; ``+target`` and ``target+`` as
+        in `pivot_engine.targets`. What is both means the stage; ``./x`` the path.
 
         Raises:
             TargetError: A target means nothing, or several stages.
         """
-        named = list(targets)
+        named = list(names)
         wanted: dict[ArtifactPath, Record] = {}
         for target in named:
             wanted.update({record.path: record for record in self._one(target, project)})
         return [record for path, record in sorted((wanted if named else self.by_path).items())]
 
     def _one(self, target: str, project: Project) -> list[Record]:
-        addresses = {record.address for record in self.by_path.values() if record.address is not None}
-        meant = {address for address in addresses if target in (address, address.partition(".")[2])}
-        if target in addresses:
-            meant = {target}
-        if len(meant) > 1:
-            raise TargetError(f"the stage name {target!r} is ambiguous", hint=f"say which: {', '.join(sorted(meant))}")
-        if meant:
-            return [record for record in self.by_path.values() if record.address in meant]
+        stages = targets.named(target, self._loose())
+        if stages:
+            return [record for record in self.by_path.values() if record.address in stages]
+        found = self._below(target, project)
+        if found:
+            return found
+        core = target.removeprefix("+").removesuffix("+")
+        if core and core != target:
+            graph = Graph.build(self.specs)
+            asked = {record.address for record in self._one(core, project) if record.address is not None}
+            up = graph.ancestors(asked) if target.startswith("+") else frozenset()
+            down = graph.descendants(asked) if target.endswith("+") else frozenset()
+            return [record for record in self.by_path.values() if record.address in asked | up | down]
+        raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, project))
+
+    def _loose(self) -> Graph:
+        """The stages without their wiring, which old lock files may contradict."""
+        return Graph.build(attrs.evolve(spec, deps=(), outs=()) for spec in self.specs)
+
+    def _below(self, target: str, project: Project) -> list[Record]:
         try:
             path = project.path(target)
         except PathError:
-            found = []
-        else:
-            inside = f"{path}/" if path else ""
-            found = [
-                record for record in self.by_path.values() if record.path == path or record.path.startswith(inside)
-            ]
-        if not found:
-            raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, addresses, project))
-        return found
+            return []
+        inside = f"{path}/" if path else ""
+        return [record for record in self.by_path.values() if record.path == path or record.path.startswith(inside)]
 
-    def _suggest(self, target: str, addresses: Iterable[str], project: Project) -> str:
+    def _suggest(self, target: str, project: Project) -> str:
         paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]
-        names = [address.partition(".")[2] for address in sorted(addresses)]
+        names = [spec.name for spec in self.specs]
         close = difflib.get_close_matches(target.removeprefix("./"), [*names, *paths], n=3)
         if close:
             return f"did you mean {' or '.join(close)}?"
@@ -107,7 +123,8 @@ def read(project: Project) -> Records:
     """
     found: dict[ArtifactPath, Record] = {}
     sources: dict[ArtifactPath, str] = {}
-    for record, source in (*_locked(project), *_tracked(project)):
+    locks = dict(_locks(project))
+    for record, source in (*_locked(locks), *_tracked(project)):
         if record.path in found:
             raise EngineError(
                 f"{record.path} is recorded twice: in {sources[record.path]} and in {source}",
@@ -115,7 +132,7 @@ def read(project: Project) -> Records:
             )
         found[record.path] = record
         sources[record.path] = source
-    return Records(dict(sorted(found.items())))
+    return Records(dict(sorted(found.items())), tuple(_spec(address, lock) for address, lock in locks.items()))
 
 
 def read_tracked(project: Project) -> list[Record]:
@@ -127,21 +144,32 @@ def read_tracked(project: Project) -> list[Record]:
     return sorted((record for record, _ in _tracked(project)), key=lambda record: record.path)
 
 
-def _locked(project: Project) -> Iterator[tuple[Record, str]]:
+def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
+    """Each lock file by the address of its stage."""
     try:
         names = sorted(os.listdir(project.layout.stages_dir))
     except FileNotFoundError:
         return
     for name in names:
-        if not name.endswith(_LOCK):
-            continue
-        file = project.layout.stages_dir / name
-        lock = lockfiles.read(file)
-        if lock is None:
-            continue
-        shown = str(file.relative_to(project.root))
+        if name.endswith(_LOCK):
+            lock = lockfiles.read(project.layout.stages_dir / name)
+            if lock is not None:
+                yield name.removesuffix(_LOCK), lock
+
+
+def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
+    for address, lock in locks.items():
         for spec in lock.inputs.outs:
-            yield Record(spec.path, lock.outs[spec.path], name.removesuffix(_LOCK), spec.cache), shown
+            yield (
+                Record(spec.path, lock.outs[spec.path], address, spec.cache),
+                f"{STATE_DIR}/stages/{address}{_LOCK}",
+            )
+
+
+def _spec(address: str, lock: StageLock) -> StageSpec:
+    pipeline, _, name = address.partition(".")
+    place = Location(f"{STATE_DIR}/stages/{address}{_LOCK}", 1)
+    return StageSpec(name, pipeline, "", place, tuple(lock.inputs.deps), tuple(lock.inputs.outs))
 
 
 def _tracked(project: Project) -> Iterator[tuple[Record, str]]:

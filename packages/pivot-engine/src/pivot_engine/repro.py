@@ -40,12 +40,14 @@ class Options:
         force: Run every stage, whatever the decision would be.
         keep_going: After a failure, run what does not rest on it.
         everything: Load every pipeline of the project.
+        alone: Work on the targets only, with what they rest on as it is on disk.
     """
 
     jobs: int | None = None
     force: bool = False
     keep_going: bool = False
     everything: bool = False
+    alone: bool = False
 
 
 @attrs.define
@@ -101,7 +103,8 @@ def repro(
     ):
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
-        graph = session.graph.select(session.graph.ancestors(session.resolve(targets)))
+        wanted = session.resolve(targets)
+        graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files])
         return Run(session, graph, HostExecutor(assembly.host_of), watch, options=options, report=report).drive()
 

@@ -1,6 +1,7 @@
 """From what is named on the command line to stages."""
 
 import difflib
+import fnmatch
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,8 @@ from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_engine.errors import TargetError
+
+_PATTERN = frozenset("*?[")
 
 
 def short_names(graph: Graph) -> Mapping[str, str]:
@@ -22,32 +25,66 @@ def short_names(graph: Graph) -> Mapping[str, str]:
 def resolve(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pathlib.Path) -> tuple[str, ...]:
     """The addresses of the stages that the targets mean, in graph order; all stages if there are no targets.
 
-    A target is a stage's name or address, or the path of an out relative to ``cwd``. What is both
-    means the stage; ``./x`` means the path.
+    A target is a stage's name or address, a pattern of these (``train@*``), or, relative to ``cwd``, the path
+    of an out, of something in it, or of a directory that holds outs. ``+target`` adds all that it rests on,
+    ``target+`` all that rests on it. What is both means the stage; ``./x`` means the path.
 
     Raises:
-        TargetError: A target means nothing, or several stages.
+        TargetError: A target means nothing, or one name several stages.
     """
-    wanted = {_one(target, graph, root, cwd) for target in targets}
-    return tuple(address for address in graph.stages if not wanted or address in wanted)
+    wanted: set[str] = set()
+    everything = True
+    for target in targets:
+        everything = False
+        wanted |= _one(target, graph, root, cwd)
+    return tuple(address for address in graph.stages if everything or address in wanted)
 
 
-def _one(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
+def named(target: str, graph: Graph) -> frozenset[str]:
+    """The stages of which a target is the name, the address or a pattern, with their neighbours where it says so.
+
+    Raises:
+        TargetError: It is the name of several stages.
+    """
     if target in graph.stages:
-        return target
-    named = [address for address, spec in graph.stages.items() if spec.name == target]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise TargetError(f"the stage name {target!r} is ambiguous", hint=f"say which: {', '.join(named)}")
+        return frozenset({target})
+    same = [address for address, spec in graph.stages.items() if spec.name == target]
+    if len(same) > 1:
+        raise TargetError(f"the stage name {target!r} is ambiguous", hint=f"say which: {', '.join(same)}")
+    if same:
+        return frozenset(same)
+    if not _PATTERN.isdisjoint(target):
+        return frozenset(
+            address
+            for address, spec in graph.stages.items()
+            if fnmatch.fnmatchcase(spec.name, target) or fnmatch.fnmatchcase(address, target)
+        )
+    return frozenset()
+
+
+def _one(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> frozenset[str]:
+    found = named(target, graph) or _writers(target, graph, root, cwd)
+    if found:
+        return found
+    core = target.removeprefix("+").removesuffix("+")
+    if core and core != target:
+        found = _one(core, graph, root, cwd)
+        up = graph.ancestors(found) if target.startswith("+") else frozenset()
+        down = graph.descendants(found) if target.endswith("+") else frozenset()
+        return found | up | down
+    raise TargetError(f"no stage or output is named {target!r}", hint=_suggest(target, graph, root, cwd))
+
+
+def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> frozenset[str]:
+    """The stages that write a path, what lies around it, or something in it."""
+    if not target:
+        return frozenset()
     try:
         base = ArtifactPath.resolve(cwd, root=str(root)) if cwd != root else ""
         path = ArtifactPath.resolve(target, base=base, root=str(root))
     except PathError:
-        path = None
-    if path is not None and path in graph.producers:
-        return graph.producers[path]
-    raise TargetError(f"no stage or output is named {target!r}", hint=_suggest(target, graph, root, cwd))
+        return frozenset(graph.producers.values()) if os.path.normpath(cwd / target) == str(root) else frozenset()
+    return graph.writers(path)
 
 
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:

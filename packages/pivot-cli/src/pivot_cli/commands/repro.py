@@ -1,5 +1,7 @@
 """`pivot repro`."""
 
+from collections.abc import Sequence
+
 import click
 
 from pivot_cli import console, options, render, signals
@@ -9,17 +11,20 @@ from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
 
-
-@click.command("repro")
-@options.targets
-@options.everything
-@click.option(
+jobs = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
     help="Stages to run at once.  [default: as many as this machine grants processors]",
 )
+"""How many stages run at once."""
+
+
+@click.command("repro")
+@options.targets
+@options.everything
+@jobs
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not rest on it.")
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -46,10 +51,15 @@ def command(  # noqa: PLR0913  # one parameter per option
         warn_of_broken(planned.broken)
         click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
         return 0
-    lines = Lines(explain=explain)
     wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything)
+    return work(project, targets, wanted, command="pivot repro", explain=explain)
+
+
+def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, explain: bool) -> int:
+    """Run, print what happens and a summary; returns the exit code."""
+    lines = Lines(explain=explain)
     with signals.heeding():
-        outcome = repro(project, targets, options=wanted, command="pivot repro", report=lines)
+        outcome = repro(project, targets, options=wanted, command=command, report=lines)
     click.echo(render.summary(outcome))
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")

@@ -1,0 +1,63 @@
+"""`pivot dag`."""
+
+import json
+
+import click
+
+from pivot_cli import drawing, options
+from pivot_cli.group import working_directory
+from pivot_cli.progress import warn_of_broken
+from pivot_engine.overview import overview
+from pivot_engine.project import Project
+
+
+@click.command("dag")
+@options.targets
+@options.everything
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "mermaid", "dot", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="How it is drawn; html is one page that needs nothing else.",
+)
+@click.option("--stages", is_flag=True, help="Draw stages.  [default]")
+@click.option("--artifacts", is_flag=True, help="Draw files; with --stages both.")
+def command(targets: tuple[str, ...], *, everything: bool, shape: str, stages: bool, artifacts: bool) -> int:
+    """Show how stages hang together.
+
+    Without TARGETS, the stages of the pipeline here; in any case all that they rest on. As text, each
+    stage stands above what it rests on.
+    """
+    project = Project.find(working_directory())
+    found = overview(project, targets, everything=everything, upstream=True)
+    warn_of_broken(found.broken)
+    drawn = drawing.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
+    match shape:
+        case "mermaid":
+            click.echo(drawing.mermaid(drawn), nl=False)
+        case "dot":
+            click.echo(drawing.dot(drawn), nl=False)
+        case "json":
+            click.echo(json.dumps(drawing.plain(drawn), indent=2))
+        case "html":
+            click.echo(_page(project, targets, drawn, everything=everything), nl=False)
+        case _:
+            click.echo(drawing.text(drawn) or "No stages are registered.\n", nl=False)
+    return 0
+
+
+def _page(project: Project, targets: tuple[str, ...], drawn: drawing.Drawing, *, everything: bool) -> str:
+    """With the state of each stage, which the other forms do not need."""
+    from pivot_cli.graphpage import page  # noqa: PLC0415  # start-up time
+    from pivot_core.decide import Verdict  # noqa: PLC0415
+    from pivot_engine.status import status  # noqa: PLC0415
+
+    states = {}
+    for stage in status(project, targets, everything=everything, closure=True).stages:
+        blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
+        state = "cached" if stage.cached else "blocked" if blocked else "stale"
+        address = stage.evaluation.stage.spec.address
+        states[address] = states[f"stage:{address}"] = state
+    return page(drawn, states, f"{project.root.name}: pivot dag")

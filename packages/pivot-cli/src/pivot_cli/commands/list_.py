@@ -1,0 +1,29 @@
+"""`pivot list`."""
+
+import json
+
+import click
+
+from pivot_cli import options, results
+from pivot_cli.group import working_directory
+from pivot_cli.progress import warn_of_broken
+from pivot_engine.overview import overview
+from pivot_engine.project import Project
+
+
+@click.command("list")
+@options.targets
+@options.everything
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(targets: tuple[str, ...], *, everything: bool, as_json: bool) -> int:
+    """List stages with what they read and write, and where they are defined.
+
+    Without TARGETS, those of the pipeline here and all that they rest on. Paths are relative to the root.
+    """
+    found = overview(Project.find(working_directory()), targets, everything=everything)
+    warn_of_broken(found.broken)
+    if as_json:
+        click.echo(json.dumps({"stages": results.listing_plain(found)}, indent=2))
+    else:
+        click.echo(results.listing(found) or "No stages are registered.\n", nl=False)
+    return 0

@@ -1,0 +1,28 @@
+"""`pivot run`."""
+
+import click
+
+from pivot_cli import options
+from pivot_cli.commands.repro import jobs, work
+from pivot_cli.completion import Target
+from pivot_cli.group import working_directory
+from pivot_engine.project import Project
+from pivot_engine.repro import Options
+
+
+@click.command("run")
+@click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
+@options.everything
+@jobs
+@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not rest on it.")
+@click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
+@click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
+def command(  # one parameter per option
+    stages: tuple[str, ...], *, everything: bool, jobs: int | None, keep_going: bool, force: bool, explain: bool
+) -> int:
+    """Run exactly these stages, on the files that are there.
+
+    Unlike 'pivot repro', what they rest on is not brought up to date first.
+    """
+    wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything, alone=True)
+    return work(Project.find(working_directory()), stages, wanted, command="pivot run", explain=explain)

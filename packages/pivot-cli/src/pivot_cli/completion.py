@@ -1,0 +1,50 @@
+"""What a shell offers when a name is half typed: from lock files alone, so that nothing is imported."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pivot_cli.group import working_directory
+from pivot_core.discovery import find_root
+from pivot_core.errors import PivotError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_LOCK = ".lock"
+
+
+class Target(click.ParamType[str]):
+    """The name of a stage, or a path."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        """As it is."""
+        return value
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> "list[CompletionItem]":
+        """The stages that have run, and whatever the shell knows of files."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
+
+        lead = "+" if incomplete.startswith("+") else ""
+        typed = incomplete.removeprefix("+")
+        stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed)]
+        return [*stages, CompletionItem(incomplete, type="file")]
+
+
+def _stages() -> list[str]:
+    """Bare names where they are unambiguous, and all addresses."""
+    try:
+        names = os.listdir(find_root(working_directory()) / ".pivot/stages")
+    except (PivotError, OSError):
+        return []
+    addresses = sorted(name.removesuffix(_LOCK) for name in names if name.endswith(_LOCK))
+    bare = [address.partition(".")[2] for address in addresses]
+    return [*(name for name in bare if bare.count(name) == 1), *addresses]

@@ -1,0 +1,140 @@
+"""Graphs as text, Mermaid, DOT, JSON and a page: exact where they are small, sound where they are not."""
+
+import html.parser
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cli.drawing import Drawing, Node, dot, drawing, mermaid, plain, text
+from pivot_cli.graphpage import page
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_engine.overview import Overview
+
+
+def spec(name: str, deps: str, outs: str) -> StageSpec:
+    return StageSpec(
+        name,
+        "p",
+        "",
+        Location("pipeline.py", 1),
+        tuple(ArtifactPath(path) for path in deps.split()),
+        tuple(OutSpec(ArtifactPath(path)) for path in outs.split()),
+    )
+
+
+def overview(*specs: StageSpec) -> Overview:
+    graph = Graph.build(specs)
+    return Overview(graph, {address: each.name for address, each in graph.stages.items()})
+
+
+DIAMOND = overview(
+    spec("load", "raw.csv", "data"),
+    spec("left", "data", "l"),
+    spec("right", "data/part", "r"),
+    spec("join", "l r", "end"),
+    spec("alone", "", "x"),
+)
+
+
+def test_a_tree_of_stages() -> None:
+    assert text(drawing(DIAMOND)) == ("join\n├── left\n│   └── load\n└── right\n    └── load\nalone\n")
+
+
+def test_what_stood_before_is_not_repeated() -> None:
+    chain = overview(spec("a", "", "1"), spec("b", "1", "2"), spec("c", "2", "3"), spec("d", "2", "4"))
+    assert text(drawing(chain)) == "c\n└── b\n    └── a\nd\n└── b (above)\n"
+
+
+def test_files_and_both() -> None:
+    assert text(drawing(DIAMOND, stages=False, artifacts=True)) == (
+        "end\n├── l\n│   └── data\n│       └── raw.csv\n└── r\n    └── data/part\n        └── data (above)\nx\n"
+    )
+    both = drawing(DIAMOND, stages=True, artifacts=True)
+    assert ("data", "data/part") in both.edges
+    assert ("data/part", "stage:p.right") in both.edges
+    assert text(both).startswith("end\n└── join\n    ├── l\n    │   └── left\n")
+
+
+def test_mermaid_and_dot_escape() -> None:
+    odd = Drawing((Node("a", 'x"<y>', "stage"), Node("b", "back\\slash", "artifact")), (("a", "b"),))
+    assert mermaid(odd) == 'flowchart TD\n    n0["x&quot;&lt;y>"]\n    n1(["back\\slash"])\n    n0 --> n1\n'
+    assert dot(odd) == (
+        'digraph {\n    rankdir=TB;\n    "a" [label="x\\"<y>", shape=box];\n'
+        '    "b" [label="back\\\\slash", shape=ellipse];\n    "a" -> "b";\n}\n'
+    )
+
+
+def test_json() -> None:
+    found = plain(drawing(DIAMOND))
+    assert json.loads(json.dumps(found)) == found
+    assert found["nodes"][0] == {"id": "p.load", "label": "load", "kind": "stage"}
+    assert {"from": "p.load", "to": "p.left"} in found["edges"]
+
+
+def test_a_deep_graph_is_no_recursion() -> None:
+    deep = overview(*(spec(f"s{number}", f"f{number}" if number else "", f"f{number + 1}") for number in range(2000)))
+    assert len(text(drawing(deep)).splitlines()) == 2000
+
+
+class Reader(html.parser.HTMLParser):
+    """Counts what is drawn, and notes what would be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: dict[str, int] = {}
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        self.fetched += [str(value) for name, value in attrs if name in {"src", "href", "xlink:href"}]
+
+
+def test_a_page_has_everything_and_fetches_nothing() -> None:
+    found = drawing(DIAMOND, stages=True, artifacts=True)
+    states = {"stage:p.load": "cached", "stage:p.join": "stale"}
+    written = page(found, states, 'my "project" <x>')
+    reader = Reader()
+    reader.feed(written)
+
+    assert reader.tags["g"] == len(found.nodes)
+    assert reader.tags["path"] == len(found.edges)
+    assert not reader.fetched
+    assert "http" not in written
+    assert "my &quot;project&quot; &lt;x&gt;" in written
+    assert "load: cached" in written
+    assert "join: stale" in written
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Overview:
+    count = draw(st.integers(0, 12))
+    specs = []
+    for number in range(count):
+        before = draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set()
+        specs.append(spec(f"s{number}", " ".join(f"f{each}" for each in sorted(before)), f"f{number}"))
+    return overview(*specs)
+
+
+@given(graphs())
+def test_no_two_nodes_of_a_page_overlap(found: Overview) -> None:
+    drawn = drawing(found, stages=True, artifacts=True)
+    boxes = []
+    for part in page(drawn, {}, "t").split("<rect ")[1:]:
+        values = dict(piece.split("=") for piece in part.split(">")[0].rstrip("/").split() if "=" in piece)
+        x, y, width, height = (float(values[name].strip('"')) for name in ("x", "y", "width", "height"))
+        boxes.append((x, y, x + width, y + height))
+    assert len(boxes) == len(drawn.nodes)
+    for index, one in enumerate(boxes):
+        for other in boxes[:index]:
+            assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+@given(graphs())
+def test_every_stage_stands_in_the_tree(found: Overview) -> None:
+    lines = text(drawing(found)).splitlines()
+    assert {line.split()[-1] for line in lines if "(above)" not in line} == {
+        spec.name for spec in found.graph.stages.values()
+    }
