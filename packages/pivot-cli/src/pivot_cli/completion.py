@@ -12,10 +12,14 @@ from pivot_core.errors import PivotError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    _Text = click.ParamType[str]
+else:
+    _Text = click.ParamType  # older releases of click are not generic
+
 _LOCK = ".lock"
 
 
-class Target(click.ParamType[str]):
+class Target(_Text):
     """The name of a stage, or a path."""
 
     name = "target"
