@@ -80,12 +80,16 @@ class Collections(RuleBasedStateMachine):
     def forget(self, artifact: Artifact) -> tuple[Artifact, set[str]]:
         return artifact, self.roots.pop(artifact, set())
 
-    @rule(target=artifacts, pair=forgotten)
-    def name_again(self, pair: tuple[Artifact, set[str]]) -> Artifact:
-        """As by changing to another branch: nothing of the cache is touched."""
+    @rule(target=artifacts, pair=forgotten, collected=st.booleans())
+    def name_again(self, pair: tuple[Artifact, set[str]], collected: bool) -> Artifact:
+        """As by changing to another branch and back: nothing of the cache is touched."""
         artifact, parts = pair
+        if collected:
+            self.collect(1)
         if parts and parts <= self.store.union(*(batch for _, dropped, batch in self.trash if not dropped)):
             self.roots[artifact] = parts
+        if collected:
+            self.collect(1)
         return artifact
 
     def _use(self) -> None:

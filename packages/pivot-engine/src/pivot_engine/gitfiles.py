@@ -22,7 +22,7 @@ from pivot_engine.errors import EngineError
 _TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
 _LOCK = ".lock"
 _STAGES = "stages"
-_HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "AUTO_MERGE")
+_HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 _AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_COMMON_DIR")
