@@ -1,0 +1,80 @@
+"""Progress: only on a terminal, only after a while, and gone at the end."""
+
+import io
+
+from pivot_cli.meter import Meter
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """Moves on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_nothing_is_shown_for_what_is_quick() -> None:
+    stream, clock = Terminal(), Clock()
+
+    with Meter("checking", stream=stream, clock=clock) as meter:
+        clock.now = 0.9
+        meter(10, 1, 5)
+
+    assert stream.getvalue() == ""
+
+
+def test_nothing_is_shown_where_there_is_no_terminal() -> None:
+    stream, clock = io.StringIO(), Clock()
+
+    with Meter("checking", stream=stream, clock=clock) as meter:
+        clock.now = 60
+        meter(10, 1, 5)
+
+    assert stream.getvalue() == ""
+
+
+def test_one_line_says_how_far_it_is_and_goes_away() -> None:
+    stream, clock = Terminal(), Clock()
+
+    with Meter("checking", stream=stream, clock=clock) as meter:
+        clock.now = 2
+        meter(10, 4, 4000)
+        clock.now = 2.05
+        meter(10, 1, 1000)
+        clock.now = 4
+        meter(10, 3, 0)
+    first, second, rest = stream.getvalue().removeprefix("\r").split("\r")[:3]
+
+    assert first == "checking 4 of 10 objects, 2.0 kB/s, 3.0s left"
+    assert second == "checking 8 of 10 objects, 1.2 kB/s, 1.0s left"
+    assert rest.strip() == ""
+    assert stream.getvalue().endswith("\r")
+
+
+def test_without_a_total_it_counts() -> None:
+    stream, clock = Terminal(), Clock()
+    meter = Meter("collecting", stream=stream, clock=clock)
+    clock.now = 2
+
+    meter(0, 1, 0)
+
+    assert stream.getvalue() == "\rcollecting 1 object"
+
+
+def test_a_terminal_that_has_gone_is_no_error() -> None:
+    class Gone(Terminal):
+        def write(self, _: str, /) -> int:
+            raise BrokenPipeError
+
+    clock = Clock()
+    meter = Meter("checking", stream=Gone(), clock=clock)
+    clock.now = 2
+
+    meter(10, 1, 5)
