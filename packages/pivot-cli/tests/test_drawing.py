@@ -40,22 +40,36 @@ DIAMOND = overview(
 
 
 def test_a_tree_of_stages() -> None:
-    assert text(drawing(DIAMOND)) == ("join\n├── left\n│   └── load\n└── right\n    └── load\nalone\n")
+    assert text(drawing(DIAMOND)) == "join\n├── left ← load\n└── right ← load\nalone\n"
 
 
 def test_what_stood_before_is_not_repeated() -> None:
     chain = overview(spec("a", "", "1"), spec("b", "1", "2"), spec("c", "2", "3"), spec("d", "2", "4"))
-    assert text(drawing(chain)) == "c\n└── b\n    └── a\nd\n└── b (above)\n"
+    assert text(drawing(chain)) == "c ← b ← a\nd ← b (above)\n"
+
+
+def test_branches_below_branches() -> None:
+    found = overview(
+        spec("a", "", "1"), spec("b", "", "2"), spec("c", "1 2", "3"), spec("d", "3", "4"), spec("e", "4 1", "5")
+    )
+    assert text(drawing(found)) == "e\n├── a\n└── d ← c\n    ├── a\n    └── b\n"
 
 
 def test_files_and_both() -> None:
     assert text(drawing(DIAMOND, stages=False, artifacts=True)) == (
-        "end\n├── l\n│   └── data\n│       └── raw.csv\n└── r\n    └── data/part\n        └── data (above)\nx\n"
+        "end\n├── l ← data ← raw.csv\n└── r ← data/part ← data (above)\nx\n"
     )
     both = drawing(DIAMOND, stages=True, artifacts=True)
     assert ("data", "data/part") in both.edges
     assert ("data/part", "stage:p.right") in both.edges
-    assert text(both).startswith("end\n└── join\n    ├── l\n    │   └── left\n")
+    assert text(both).startswith("end ← join\n├── l ← left ← data ← load ← raw.csv\n")
+
+
+def test_a_long_chain_fits_into_80_columns() -> None:
+    chain = overview(*(spec(f"stage_{n}", f"f{n}" if n else "", f"f{n + 1}") for n in range(50)))
+    lines = text(drawing(chain)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines).replace("   ", " ").split(" ← ") == [f"stage_{n}" for n in reversed(range(50))]
 
 
 def test_mermaid_and_dot_escape() -> None:
@@ -76,7 +90,7 @@ def test_json() -> None:
 
 def test_a_deep_graph_is_no_recursion() -> None:
     deep = overview(*(spec(f"s{number}", f"f{number}" if number else "", f"f{number + 1}") for number in range(2000)))
-    assert len(text(drawing(deep)).splitlines()) == 2000
+    assert text(drawing(deep)).count("s") == 2000
 
 
 class Reader(html.parser.HTMLParser):
@@ -134,7 +148,5 @@ def test_no_two_nodes_of_a_page_overlap(found: Overview) -> None:
 
 @given(graphs())
 def test_every_stage_stands_in_the_tree(found: Overview) -> None:
-    lines = text(drawing(found)).splitlines()
-    assert {line.split()[-1] for line in lines if "(above)" not in line} == {
-        spec.name for spec in found.graph.stages.values()
-    }
+    shown = text(drawing(found)).replace("├──", "").replace("└──", "").replace("│", "").replace("←", "").split()
+    assert {word for word in shown if word != "(above)"} == {spec.name for spec in found.graph.stages.values()}

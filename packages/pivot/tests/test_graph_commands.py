@@ -59,11 +59,11 @@ def test_list(project: Project) -> None:
 
 
 def test_dag(project: Project) -> None:
-    tree = "train@small\n└── b\n    └── a\ntrain@large\n└── b (above)\n"
+    tree = "train@small ← b ← a\ntrain@large ← b (above)\n"
     assert project.pivot("dag").stdout == tree
-    assert project.pivot("dag", "train@small").stdout == "train@small\n└── b\n    └── a\n"
-    assert project.pivot("dag", "b", "--artifacts").stdout == "out/b.txt\n└── out/a.txt\n    └── in.txt\n"
-    assert "└── b\n" in project.pivot("dag", "b", "--artifacts", "--stages").stdout
+    assert project.pivot("dag", "train@small").stdout == "train@small ← b ← a\n"
+    assert project.pivot("dag", "b", "--artifacts").stdout == "out/b.txt ← out/a.txt ← in.txt\n"
+    assert "out/b.txt ← b ← out/a.txt" in project.pivot("dag", "b", "--artifacts", "--stages").stdout
     assert project.pivot("dag", "--format", "mermaid").stdout.startswith("flowchart TD\n")
     assert project.pivot("dag", "--format", "dot").stdout.startswith("digraph {\n")
     assert len(json.loads(project.pivot("dag", "--format", "json").stdout)["edges"]) == 3

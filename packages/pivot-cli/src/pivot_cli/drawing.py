@@ -9,6 +9,8 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_engine.overview import Overview
 
+_COLUMNS = 80
+
 
 @attrs.frozen
 class Node:
@@ -92,7 +94,10 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
 
 
 def text(found: Drawing) -> str:
-    """A tree for each node on which nothing rests; below each node what it rests on, unless that stood before."""
+    """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a rests on b.
+
+    What rests on several things has them as branches below it. What stood before is not repeated.
+    """
     before = found.before()
     labels = {node.key: node.label for node in found.nodes}
     used = {start for start, _ in found.edges}
@@ -106,15 +111,38 @@ def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, s
     stack = [(root, "", "")]
     while stack:
         key, lead, rest = stack.pop()
-        again = key in shown and bool(before[key])
-        yield f"{lead}{labels[key]}{' (above)' if again else ''}"
-        if again:
-            continue
-        shown.add(key)
-        below = before[key]
+        chain, end = _chain(key, before, labels, shown)
+        yield from _wrapped(chain, lead, rest)
+        below = before[end] if end is not None else ()
         for number, each in reversed(list(enumerate(below))):
             last = number == len(below) - 1
             stack.append((each, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   ")))
+
+
+def _chain(
+    key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
+) -> tuple[list[str], str | None]:
+    """From a node along what it rests on, for as long as that is one thing; and the node that branches, if one does."""
+    chain = []
+    while True:
+        if key in shown and before[key]:
+            return [*chain, f"{labels[key]} (above)"], None
+        shown.add(key)
+        chain.append(labels[key])
+        if len(before[key]) != 1:
+            return chain, key
+        key = before[key][0]
+
+
+def _wrapped(chain: Sequence[str], lead: str, rest: str) -> Iterator[str]:
+    line = lead + chain[0]
+    for label in chain[1:]:
+        if len(line) + len(label) + 3 > _COLUMNS:
+            yield line
+            line = f"{rest}  ← {label}"
+        else:
+            line += f" ← {label}"
+    yield line
 
 
 def mermaid(found: Drawing) -> str:

@@ -27,8 +27,8 @@ from pivot_engine.project import Project
 def command(targets: tuple[str, ...], *, everything: bool, shape: str, stages: bool, artifacts: bool) -> int:
     """Show how stages hang together.
 
-    Without TARGETS, the stages of the pipeline here; in any case all that they rest on. As text, each
-    stage stands above what it rests on.
+    Without TARGETS, the stages of the pipeline here; in any case all that they rest on. In
+    the text, a ← b says that a rests on b.
     """
     project = Project.find(working_directory())
     found = overview(project, targets, everything=everything, upstream=True)
