@@ -243,7 +243,8 @@ def transfers(kind: str, count: int, rounds: int) -> None:
             bucket = f"bucket-{number}"
             if kind == "moto":
                 boto3.client("s3", endpoint_url=url, region_name=REGION).create_bucket(Bucket=bucket)
-            for name, actions in clients(url, bucket, store, artifacts, place).items():
+            order = list(clients(url, bucket, store, artifacts, place).items())
+            for name, actions in order[:: -1 if number % 2 else 1]:  # who comes later meets a fuller server
                 for way, action in zip(("push", "pull"), actions, strict=True):
                     start, used = time.perf_counter(), time.process_time()
                     action()
