@@ -11,6 +11,8 @@ runs/ab/cdef...                   -     the run cache: one record per inputs key
 quarantine/<digest>               -     objects whose bytes were found damaged
 partial/<digest>                  -     large objects that have not yet arrived in full
 trash/<time>/...                  -     what was collected as garbage, until its grace period is over
+projects/<hash>                   -     the projects that share this cache
+gc.guard                          -     held while garbage is collected
 state.db/                           -     a directory of derived data: deleting it costs time, never truth
 statcache.sqlite                  -     digests of files whose stat signature still holds
 remotes.sqlite                    -     which objects were seen on which remote
@@ -86,6 +88,16 @@ class Layout:
     def partial_dir(self) -> Path:
         """Where large objects lie that have not yet arrived in full."""
         return self.cache_dir / "partial"
+
+    @property
+    def projects_dir(self) -> Path:
+        """Who shares this cache."""
+        return self.cache_dir / "projects"
+
+    @property
+    def gc_guard_file(self) -> Path:
+        """The file whose lock a process holds while it collects garbage in this cache."""
+        return self.cache_dir / "gc.guard"
 
     @property
     def database_dir(self) -> Path:

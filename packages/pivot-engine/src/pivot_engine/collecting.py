@@ -25,7 +25,6 @@ from pivot_engine.stores import opened as opened_stores
 
 COMMAND = "pivot cache gc"
 _DAY_NS = 24 * 3600 * 1_000_000_000
-_GUARD = "gc.guard"
 
 
 class SharedCacheError(EngineError):
@@ -170,7 +169,7 @@ def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Ite
         report(events.Waiting(pid, command))
 
     with contextlib.ExitStack() as stack:
-        for file in (layout.cache_dir / _GUARD, *sorted(Layout(place).guard_file for place in places)):
+        for file in (layout.gc_guard_file, *sorted(Layout(place).guard_file for place in places)):
             try:
                 stack.enter_context(guarded(file, COMMAND, waiting))
             except OSError as error:

@@ -17,8 +17,6 @@ from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.layout import Layout
 from pivot_core.paths import STATE_DIR
 
-_DIRECTORY = "projects"
-
 
 @attrs.frozen
 class User:
@@ -51,7 +49,7 @@ def register(layout: Layout) -> None:
         return
     host = os.uname().nodename
     name = xxhash.xxh3_64_hexdigest(f"{host}\0{layout.root}".encode("utf-8", "surrogateescape"))
-    file = layout.cache_dir / _DIRECTORY / name
+    file = layout.projects_dir / name
     if not file.exists():
         text = json.dumps({"host": host, "root": str(layout.root)}, sort_keys=True)
         try:
@@ -66,7 +64,7 @@ def others(layout: Layout) -> list[User]:
     Raises:
         LockFileError: A file that names one cannot be read.
     """
-    found = {user.root: user for user in _named(layout.cache_dir / _DIRECTORY)}
+    found = {user.root: user for user in _named(layout.projects_dir)}
     place = layout.cache_dir.resolve()
     if place.parent.name == STATE_DIR:
         found.setdefault(place.parent.parent, User(place.parent.parent))
