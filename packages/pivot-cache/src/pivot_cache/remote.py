@@ -110,8 +110,8 @@ class Remote(Protocol):
     """Objects under their digests, somewhere else.
 
     Making one connects to nothing. It is used inside ``async with``, by any number of tasks of one event loop.
-    Every method may raise any `RemoteError`, and a `CacheError` for what is not a digest. None of them tries again what failed: whoever calls does, and
-    then `upload` goes on where it stopped. Nothing that is there is ever replaced.
+    Every method may raise any `RemoteError`, and a `CacheError` for what is not a digest. None of them tries again
+    what failed: whoever calls does, and then `upload` goes on where it stopped. Nothing that is there is ever replaced.
     """
 
     @property
