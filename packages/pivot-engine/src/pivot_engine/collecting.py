@@ -154,7 +154,7 @@ def _users(layout: Layout, wishes: Wishes) -> tuple[list[pathlib.Path], list[Use
 def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], None]:
     def doubt(error: CacheError) -> None:
         if not skip:
-            hint = f"{error.hint}; --skip-damaged goes on, as if it named nothing"
+            hint = "; ".join(filter(None, (error.hint, "--skip-damaged goes on, as if it named nothing")))
             raise CacheError(str(error), hint=hint) from error
         skipped[str(error)] = None
 
