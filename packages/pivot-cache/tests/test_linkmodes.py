@@ -1,0 +1,48 @@
+"""What works is found out by trying, and nothing is left of it."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from pivot_cache import _syscalls
+from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
+
+
+def test_links_work_within_one_file_system_and_nothing_is_left(tmp_path: Path) -> None:
+    found = working(tmp_path / "objects", tmp_path / "workspace")
+
+    assert found.keys() == {REFLINK, HARDLINK, SYMLINK}
+    assert found[HARDLINK]
+    assert found[SYMLINK]
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["objects", "workspace"]
+
+
+@pytest.mark.parametrize(("operation", "name"), [("link", HARDLINK), ("symlink", SYMLINK), ("clone", REFLINK)])
+def test_what_is_refused_does_not_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, name: str
+) -> None:
+    def before(given: str, *_: object) -> None:
+        if given == operation:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(_syscalls, "before", before)
+
+    assert not working(tmp_path / "objects", tmp_path / "workspace")[name]
+
+
+def test_nothing_works_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "objects").write_text("in the way")
+
+    assert set(working(tmp_path / "objects", tmp_path / "workspace").values()) == {False}
+
+
+def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def before(given: str, *_: object) -> None:
+        if given == "write":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_syscalls, "before", before)
+
+    assert working(tmp_path / "objects", tmp_path / "workspace")[HARDLINK]
