@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import ObjectStore
+from pivot_cache import ArtifactError, Hashed, ObjectStore, fsck
 from pivot_cache.fsck import Report, check
 from pivot_cache.garbage import Cache, Rules
 from pivot_cache.gc import collect
@@ -197,14 +197,11 @@ def test_what_is_not_ours_is_named_and_left_alone(store: ObjectStore) -> None:
 
 def test_what_cannot_be_read_is_neither_good_nor_bad(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = put(store, b"content")
-    usual = os.readv
 
-    def failing(descriptor: int, buffers: list[memoryview]) -> int:
-        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(artifact.digest[2:]):
-            raise OSError(5, "Input/output error")
-        return usual(descriptor, buffers)
+    def failing(path: Path) -> Hashed:
+        raise ArtifactError(path, "cannot be read: Input/output error")
 
-    monkeypatch.setattr(os, "readv", failing)
+    monkeypatch.setattr(fsck, "hash_file", failing)
 
     report = check(store, [artifact])
 
