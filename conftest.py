@@ -1,8 +1,10 @@
-"""The one Hypothesis profile of all tests."""
+"""The one Hypothesis profile of all tests; and whoever runs them may have settings of their own, which do not count."""
 
 import os
 
 import hypothesis
+
+os.environ["XDG_CONFIG_HOME"] = os.devnull
 
 hypothesis.settings.register_profile(
     "pivot",

@@ -252,6 +252,12 @@ def bump(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def reference(session: nox.Session) -> None:
+    """Write the table of settings into its page, as the code has it."""
+    session.run(*tool("pivot_engine.reference", "docs/reference/configuration.md"), external=True)
+
+
+@nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
     """Whole-process times, as ratios to a bare interpreter."""
     run_all(session, *([sys.executable, str(path), *session.posargs] for path in sorted(ROOT.glob("benchmarks/*.py"))))

@@ -26,6 +26,9 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
+from pivot_engine import reference
+from pivot_engine.settings import KEYS
+
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -170,7 +173,11 @@ class Run:
         return done.stdout
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIVOT_", "PYTEST_", "GIT_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PIVOT_", "PYTEST_", "GIT_", "XDG_"))
+        }
         return kept | {
             "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(self.project.parent),
@@ -209,6 +216,19 @@ def test_blocks_that_are_not_run_say_why() -> None:
 
     known = re.compile(r"exit \d+|not run: \w+ .+")
     assert [block.where for block in marked if not known.fullmatch(block.directive)] == []
+
+
+def test_the_page_of_the_configuration_has_the_table_of_the_code() -> None:
+    """If not: `nox -s reference` writes it."""
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+
+    assert page == reference.page(page)
+
+
+def test_what_nothing_reads_is_not_documented() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+
+    assert [key.name for key in KEYS if not key.read and f"`{key.name}`" in page] == []
 
 
 def test_a_console_block_shows_what_is_printed(tmp_path: pathlib.Path) -> None:

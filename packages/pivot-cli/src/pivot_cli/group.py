@@ -27,6 +27,7 @@ COMMANDS: Final[Commands] = {
         "Print what makes a shell complete commands, options, stages and files.",
     ),
     "dag": ("pivot_cli.commands.dag", "Show how stages hang together."),
+    "config": ("pivot_cli.commands.config", "Show and change what is configured."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
         "Show what code each stage rests on, and what is not tracked.",
@@ -34,6 +35,7 @@ COMMANDS: Final[Commands] = {
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "list": ("pivot_cli.commands.list_", "List stages with what they read and write, and where they are defined."),
     "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
+    "remote": ("pivot_cli.commands.remote", "Show and change the remotes that outs are shared by."),
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
     "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),
     "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
@@ -45,7 +47,22 @@ _COMPLETE: Final = "_PIVOT_COMPLETE"
 """What a shell sets to ask what could be typed next."""
 
 
-class LazyGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that says which of its commands may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown name gets a suggestion."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], known, n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are called, not when they are listed."""
 
     def __init__(self, *arguments: Any, listed: Commands, **options: Any) -> None:
@@ -64,16 +81,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(known[0]).command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but an unknown name gets a suggestion."""
-        if args and args[0] not in self.listed and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], self.listed, n=3)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from the list alone."""

@@ -42,3 +42,12 @@ def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     if match is None:
         raise click.BadParameter(f"{value!r} is no age; write it as 30d, 12h or 2w")
     return int(match[1] or 0) * _SECONDS[match[2] or "s"] * 1_000_000_000
+
+
+everywhere = click.option(
+    "--global", "user", is_flag=True, help="Work on your own file, for all projects, instead of the project's."
+)
+"""Which file of settings is meant."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+"""Data for programs."""

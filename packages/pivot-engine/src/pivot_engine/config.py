@@ -1,124 +1,125 @@
-"""Settings: one typed object, resolved once from the environment and ``.pivot/config.yaml``.
+"""Resolving what is configured: the environment wins over the project's file, that over the user's and the defaults."""
 
-The file has one flat key per line, such as ``fingerprint.packages: minor``; the variable that wins over it
-is named after the key, ``PIVOT_FINGERPRINT_PACKAGES``.
-"""
-
-import difflib
 import enum
+import os
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 
-from pivot_cache.store import CheckoutMode
-from pivot_engine.errors import EngineError
+from pivot_engine import configfile, settings
+from pivot_engine.configfile import Entry, FormatError
+from pivot_engine.errors import ConfigError
+from pivot_engine.settings import KEYS, Key, Settings
 
 FILE = "config.yaml"
 
+_BY_HAND = "mend the file by hand: one 'key: value' on each line"
 
-class PackagePolicy(enum.Enum):
-    """How much of a library's version counts as a change of the stages that name the library."""
 
-    OFF = "off"
-    MAJOR = "major"
-    MINOR = "minor"
-    EXACT = "exact"
+class Origin(enum.Enum):
+    """What says that a setting is as it is, the weakest first."""
 
-    def of(self, version: str) -> str | None:
-        """The part of a version that counts; None if none does."""
-        if self is PackagePolicy.OFF:
+    DEFAULT = "default"
+    USER = "user"
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+
+
+@attrs.frozen
+class Setting:
+    """A key, its value, and what says so.
+
+    Attributes:
+        name: The key as it is written.
+        key: What is known of it.
+        value: The value; None for none.
+        origin: The kind of place that says so.
+        source: The file or the variable; "" for a default.
+        line: The line of the file.
+    """
+
+    name: str
+    key: Key
+    value: Any
+    origin: Origin = Origin.DEFAULT
+    source: str = ""
+    line: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The value as it is written; None for none."""
+        return None if self.value is None else self.key.kind.show(self.value)
+
+
+@attrs.frozen
+class Found:
+    """What is configured, and what is wrong with it.
+
+    Attributes:
+        said: By name, what the strongest place says.
+        problems: What must not be there.
+    """
+
+    said: Mapping[str, Setting]
+    problems: tuple[ConfigError, ...]
+
+    def settings(self) -> Settings:
+        """The typed object.
+
+        Raises:
+            ConfigError: Something is there that must not be.
+        """
+        for problem in self.problems:
+            raise problem
+        chosen: dict[str, Any] = {}
+        for name, setting in self.said.items():
+            family = setting.key.family
+            if family:
+                chosen.setdefault(setting.key.attribute, {})[name.removeprefix(family)] = setting.value
+            else:
+                chosen[setting.key.attribute] = setting.value
+        return Settings(**chosen)
+
+    def get(self, name: str) -> Setting:
+        """One setting, as it is said or by default.
+
+        Raises:
+            ConfigError: The key is not known, or what is said of it is wrong.
+        """
+        for problem in self.problems:
+            if problem.key in (name, ""):
+                raise problem
+        return self.now(name)
+
+    def now(self, name: str) -> Setting:
+        """One setting, as it is said or by default, whatever else is wrong.
+
+        Raises:
+            ConfigError: The key is not known.
+        """
+        key = settings.known(name)
+        return self.said.get(name) or Setting(name, key, key.default)
+
+    def listed(self) -> Iterator[Setting]:
+        """Everything that is said, and the defaults of all that is read, by name."""
+        names = {key.name for key in KEYS if key.read and not key.family}
+        for name in sorted(names | self.said.keys()):
+            key = settings.find(name)
+            if key is not None:
+                yield self.said.get(name) or Setting(name, key, key.default)
+
+
+def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
+    """The file of the user's own settings, for all projects; None for a user without a home."""
+    base = environment.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):
+        home = environment.get("HOME", "")
+        if not os.path.isabs(home):
             return None
-        parts = {PackagePolicy.MAJOR: 1, PackagePolicy.MINOR: 2}.get(self)
-        return version if parts is None else ".".join(version.split(".")[:parts])
-
-
-@attrs.frozen
-class Settings:
-    """What can be configured.
-
-    Attributes:
-        cache_dir: ``cache.dir``, as it is written: relative to the root.
-        checkout_mode: ``cache.checkout_mode``.
-        grace_days: ``cache.grace``.
-        retention_days: ``cache.retention``.
-        packages: ``fingerprint.packages``.
-    """
-
-    cache_dir: str | None = None
-    checkout_mode: CheckoutMode = CheckoutMode.COPY
-    grace_days: int = 14
-    retention_days: int = 30
-    packages: PackagePolicy = PackagePolicy.OFF
-
-    def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
-        """The absolute directory of the cache, if it is not the usual one."""
-        return None if self.cache_dir is None else root / pathlib.Path(self.cache_dir).expanduser()
-
-
-@attrs.frozen
-class _Key:
-    """One key: the attribute that it sets, and what its text must be."""
-
-    attribute: str
-    parse: Callable[[object], object]
-
-
-def _one_of(choices: type[enum.Enum]) -> Callable[[object], object]:
-    def parse(value: object) -> object:
-        # YAML 1.1 reads a bare `off` as false.
-        text = "off" if value is False else value
-        for choice in choices:
-            if choice.value == text:
-                return choice
-        raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
-
-    return parse
-
-
-def _path(value: object) -> object:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"{value!r} is not the path of a directory")
-    return value
-
-
-def _days(value: object) -> object:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not a whole number of days")
-    return value
-
-
-KEYS: Mapping[str, _Key] = {
-    "cache.checkout_mode": _Key("checkout_mode", _one_of(CheckoutMode)),
-    "cache.dir": _Key("cache_dir", _path),
-    "cache.grace": _Key("grace_days", _days),
-    "cache.retention": _Key("retention_days", _days),
-    "fingerprint.packages": _Key("packages", _one_of(PackagePolicy)),
-}
-"""What the file may hold."""
-
-
-class ConfigError(EngineError):
-    """The configuration holds something that it must not hold.
-
-    Attributes:
-        where: The file, or the environment variable.
-        key: The key at fault, or "".
-    """
-
-    exit_code: ClassVar[int] = 2
-
-    def __init__(self, where: str, key: str, problem: str, *, hint: str | None = None) -> None:
-        super().__init__(problem, hint=hint)
-        self.where = where
-        self.key = key
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.problem} @ {self.where}{f': {self.key}' if self.key else ''}"
+        base = f"{home}/.config"
+    return pathlib.Path(base, "pivot", FILE)
 
 
 def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings:
@@ -127,47 +128,98 @@ def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings
     Raises:
         ConfigError: A key is not known, or its value is not one of its values.
     """
-    chosen: dict[str, Any] = {}
-    file = state_dir / FILE
-    for key, value in _read(file).items():
-        known = KEYS.get(key)
-        if known is None:
-            close = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(KEYS)}"
-            raise ConfigError(str(file), key, "this key is not known", hint=hint)
-        chosen[known.attribute] = _parsed(known, value, str(file), key)
-    for key, known in KEYS.items():
-        variable = f"PIVOT_{key.replace('.', '_').upper()}"
-        if environment.get(variable):
-            chosen[known.attribute] = _parsed(known, environment[variable], variable, "")
-    return Settings(**chosen)
+    return look(state_dir / FILE, user_file(environment), environment).settings()
 
 
-def _read(file: pathlib.Path) -> Mapping[str, object]:
+def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> Found:
+    """What the files and the environment say, right or wrong; None is a file that does not count."""
+    said: dict[str, Setting] = {}
+    problems: list[ConfigError] = []
+    for origin, file in ((Origin.USER, user), (Origin.PROJECT, project)):
+        if file is not None:
+            _take_file(file, origin, said, problems)
+    for name, variable in _variables(said, environment):
+        try:
+            key, value = settings.parsed(name, environment[variable])
+        except ConfigError as error:
+            problems.append(_located(error, variable, None))
+        else:
+            said[name] = Setting(name, key, value, Origin.ENVIRONMENT, variable)
+    return Found(said, tuple(problems))
+
+
+def text_of(file: pathlib.Path) -> str:
+    """The text of a file, byte by byte; empty if it is not there.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(file), "", f"cannot be read: {error}", hint="mend or remove the file") from None
-    if not text.strip():
-        return {}
-    import yaml  # noqa: PLC0415  # start-up time: most projects have no configuration
+        return file.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise ConfigError(problem, source=str(file), hint="see to what lies there") from None
+    except UnicodeDecodeError:
+        raise ConfigError("it is not UTF-8", source=str(file), hint=_BY_HAND) from None
 
+
+def unreadable(error: FormatError, file: pathlib.Path) -> ConfigError:
+    """The error of a file whose form is wrong."""
+    return ConfigError(str(error), source=str(file), line=error.line, hint=_BY_HAND)
+
+
+def _take_file(file: pathlib.Path, origin: Origin, said: dict[str, Setting], problems: list[ConfigError]) -> None:
     try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = "it is not YAML: " + " ".join(str(error).split())
-        raise ConfigError(str(file), "", problem, hint="one 'key: value' on each line") from None
-    if parsed is None:
-        return {}
-    if not isinstance(parsed, dict) or not all(isinstance(key, str) for key in parsed):
-        raise ConfigError(str(file), "", "it must hold keys and values", hint="one 'key: value' on each line")
-    return parsed
+        entries = configfile.read(text_of(file))
+    except ConfigError as error:
+        problems.append(error)
+        return
+    except FormatError as error:
+        problems.append(unreadable(error, file))
+        return
+    lines: dict[str, int] = {}
+    for entry in entries:
+        if entry.value == "" and settings.section(entry.key):
+            continue
+        first = lines.setdefault(entry.key, entry.line)
+        try:
+            key, value = _parsed(entry, first)
+        except ConfigError as error:
+            problems.append(_located(error, str(file), entry.line))
+        else:
+            said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
 
 
-def _parsed(known: _Key, value: object, where: str, key: str) -> object:
-    try:
-        return known.parse(value)
-    except ValueError as error:
-        raise ConfigError(where, key, str(error), hint="see docs/reference/configuration.md") from None
+def _parsed(entry: Entry, first: int) -> tuple[Key, Any]:
+    if entry.line != first:
+        problem = f"this key is there twice, first in line {first}"
+        raise ConfigError(problem, key=entry.key, hint="leave one of them")
+    if entry.value is None and settings.find(entry.key) is not None:
+        raise ConfigError("its value must be one text or number", key=entry.key, hint="one 'key: value' on each line")
+    return settings.parsed(entry.key, entry.value or "")
+
+
+def _located(error: ConfigError, source: str, line: int | None) -> ConfigError:
+    return ConfigError(error.problem, key=error.key, source=source, line=line, hint=error.hint)
+
+
+def _variables(said: Mapping[str, Setting], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each key that a variable sets, with the variable; one that is empty sets nothing.
+
+    A variable names a member of a family by its upper case: it wins over the members that the files
+    name so, else it is a new one, in lower case.
+    """
+    for key in KEYS:
+        if key.family is None:
+            variable = settings.variable(key.name)
+            if environment.get(variable):
+                yield key.name, variable
+            continue
+        prefix = settings.variable(key.family)
+        for variable in sorted(environment):
+            if variable.startswith(prefix) and environment[variable]:
+                meant = [name for name in said if settings.variable(name) == variable and settings.find(name) == key]
+                fresh = [f"{key.family}{variable.removeprefix(prefix).lower()}"]
+                yield from ((name, variable) for name in meant or fresh)

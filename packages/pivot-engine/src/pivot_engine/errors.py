@@ -29,3 +29,32 @@ class HostError(EngineError):
 
 class TargetError(EngineError):
     """A target on the command line is not known, or not one thing."""
+
+
+class ConfigError(EngineError):
+    """The configuration holds something that it must not hold, or lacks something.
+
+    Attributes:
+        problem: What is wrong.
+        key: The key at fault, or "".
+        source: The file or the environment variable, or "".
+        line: The line of the file, from 1 on; None where there is none.
+    """
+
+    def __init__(
+        self, problem: str, *, key: str = "", source: str = "", line: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(problem, hint=hint)
+        self.problem = problem
+        self.key = key
+        self.source = source
+        self.line = line
+
+    @property
+    def place(self) -> str:
+        """``FILE:LINE``, as far as they are known."""
+        return f"{self.source}:{self.line}" if self.line is not None else self.source
+
+    def __str__(self) -> str:
+        key = f"{self.key}: " if self.key else ""
+        return f"{key}{self.problem}{f' @ {self.place}' if self.source else ''}"

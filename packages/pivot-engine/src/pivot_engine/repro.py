@@ -36,16 +36,16 @@ class Options:
     """How a run is done.
 
     Attributes:
-        jobs: Stages at once; None for what the machine grants.
+        jobs: Stages at once; None for what is configured, else for what the machine grants.
         force: Run every stage, whatever the decision would be.
-        keep_going: After a failure, run what does not rest on it.
+        keep_going: After a failure, run what does not rest on it; None for what is configured.
         everything: Load every pipeline of the project.
         alone: Work on the targets only, with what they rest on as it is on disk.
     """
 
     jobs: int | None = None
     force: bool = False
-    keep_going: bool = False
+    keep_going: bool | None = None
     everything: bool = False
     alone: bool = False
 
@@ -164,7 +164,7 @@ class Run:
                     self._put_back(address)
 
     def _loop(self) -> None:
-        jobs = self._options.jobs or default_jobs()
+        jobs = self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
         while not self._plan.finished:
             while len(self._running) < jobs and (address := self._plan.take()) is not None:
                 self._begin(address)
@@ -304,7 +304,8 @@ class Run:
         for blocked in self._plan.fail(address):
             self._outcome.blocked.add(blocked)
             self._report(events.StageBlocked(blocked, address))
-        if not self._options.keep_going:
+        keep_going = self._options.keep_going
+        if not (self._session.stores.settings.keep_going if keep_going is None else keep_going):
             self._outcome.unstarted.update(self._plan.stop())
 
     def _put_back(self, address: str) -> list[ArtifactPath]:

@@ -15,8 +15,8 @@ from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_engine import config, registry
-from pivot_engine.config import Settings
 from pivot_engine.project import Project
+from pivot_engine.settings import Settings
 
 
 @attrs.frozen

@@ -16,16 +16,24 @@ jobs = click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Stages to run at once.  [default: as many as this machine grants processors]",
+    help="Stages to run at once.  [default: run.jobs, else as many as this machine grants processors]",
 )
 """How many stages run at once."""
+
+keep_going = click.option(
+    "-k",
+    "--keep-going/--no-keep-going",
+    default=None,
+    help="After a failure, run what does not rest on it.  [default: run.keep_going, else no]",
+)
+"""What a failure stops."""
 
 
 @click.command("repro")
 @options.targets
 @options.everything
 @jobs
-@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not rest on it.")
+@keep_going
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
@@ -34,7 +42,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     *,
     everything: bool,
     jobs: int | None,
-    keep_going: bool,
+    keep_going: bool | None,
     force: bool,
     dry_run: bool,
     explain: bool,

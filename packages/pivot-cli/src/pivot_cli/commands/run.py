@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options
-from pivot_cli.commands.repro import jobs, work
+from pivot_cli.commands.repro import jobs, keep_going, work
 from pivot_cli.completion import Target
 from pivot_cli.group import working_directory
 from pivot_engine.project import Project
@@ -14,11 +14,11 @@ from pivot_engine.repro import Options
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
 @options.everything
 @jobs
-@click.option("-k", "--keep-going", is_flag=True, help="After a failure, run what does not rest on it.")
+@keep_going
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
 @click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
 def command(  # one parameter per option
-    stages: tuple[str, ...], *, everything: bool, jobs: int | None, keep_going: bool, force: bool, explain: bool
+    stages: tuple[str, ...], *, everything: bool, jobs: int | None, keep_going: bool | None, force: bool, explain: bool
 ) -> int:
     """Run exactly these stages, on the files that are there.
 

@@ -1,0 +1,123 @@
+"""`pivot config`."""
+
+import json
+import os
+
+import click
+
+from pivot_cli import console, options, settingstext
+from pivot_cli.group import SuggestingGroup, working_directory
+from pivot_engine import settings
+from pivot_engine.config import Found
+from pivot_engine.configuring import Configuration, concerns
+
+
+@click.group("config", cls=SuggestingGroup)
+def command() -> None:
+    """Show and change what is configured.
+
+    The environment wins over the project's .pivot/config.yaml, that over your own file for all
+    projects, that over the defaults.
+    """
+
+
+@command.command("get")
+@click.argument("key")
+@options.everywhere
+@options.as_json
+def get(key: str, *, user: bool, as_json: bool) -> int:
+    """Print the value of KEY.
+
+    The exit code is 1 if it has none. With --global, only what your own file says.
+    """
+    found = _here().look(user=user)
+    setting = found.get(key)
+    _warn(found)
+    if as_json:
+        click.echo(json.dumps(settingstext.plain(setting), indent=2))
+    elif setting.text is not None and not (user and key not in found.said):
+        click.echo(setting.text)
+    return 1 if setting.text is None or (user and key not in found.said) else 0
+
+
+@command.command("set")
+@click.argument("key")
+@click.argument("value")
+@options.everywhere
+@options.as_json
+def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
+    """Set KEY to VALUE in the project's file.
+
+    With --global, in your own file for all projects. The rest of the file stays as it is.
+    """
+    configuration = _here()
+    configuration.assign(key, value, user=user)
+    found = configuration.look()
+    said = found.said.get(key)
+    if said is not None and said.source != str(configuration.file(user=user)):
+        console.warning(f"{settingstext.origin(said)} says {key}, too, and wins over this")
+    _warn(found)
+    if as_json:
+        click.echo(json.dumps(settingstext.plain(found.now(key)), indent=2))
+
+
+@command.command("unset")
+@click.argument("key")
+@options.everywhere
+@options.as_json
+def unset(key: str, *, user: bool, as_json: bool) -> int:
+    """Remove KEY from the project's file.
+
+    The exit code is 1 if it is not there. With --global, from your own file. It works also where
+    KEY or its value is wrong.
+    """
+    configuration = _here()
+    removed = configuration.remove(key, user=user)
+    found = configuration.look()
+    if not removed:
+        console.error(f"{key} is not set in {configuration.file(user=user)}")
+        said = found.said.get(key)
+        if said is not None:
+            console.hint(f"it is set by {settingstext.origin(said)}")
+    _warn(found)
+    if as_json:
+        now = settingstext.plain(found.now(key)) if settings.find(key) else None
+        click.echo(json.dumps({"removed": removed, "now": now}, indent=2))
+    return 0 if removed else 1
+
+
+@command.command("list")
+@options.everywhere
+@options.as_json
+def show(*, user: bool, as_json: bool) -> int:
+    """List all settings, and what says each.
+
+    The exit code is 2 if something is wrong. With --global, only what your own file says.
+    """
+    found = _here().look(user=user)
+    listed = [setting for setting in found.listed() if not user or setting.name in found.said]
+    if as_json:
+        problems = [settingstext.plain_problem(problem) for problem in found.problems]
+        shown = {"settings": [settingstext.plain(setting) for setting in listed], "problems": problems}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        click.echo(settingstext.table(listed), nl=False)
+    for problem in found.problems:
+        console.error(str(problem))
+        if problem.hint:
+            console.hint(problem.hint)
+    for concern in concerns(found) if not user else ():
+        console.warning(concern)
+    return 2 if found.problems else 0
+
+
+def _here() -> Configuration:
+    return Configuration(working_directory(), os.environ)
+
+
+def _warn(found: Found) -> None:
+    """Tell what is wrong elsewhere, without failing for it."""
+    for problem in found.problems:
+        console.warning(str(problem))
+    for concern in concerns(found):
+        console.warning(concern)

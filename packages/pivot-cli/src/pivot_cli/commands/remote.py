@@ -1,0 +1,81 @@
+"""`pivot remote`."""
+
+import json
+import os
+
+import click
+
+from pivot_cli import console, options, settingstext
+from pivot_cli.group import SuggestingGroup, working_directory
+from pivot_engine import remotes
+from pivot_engine.configuring import Configuration, concerns
+
+
+@click.group("remote", cls=SuggestingGroup)
+def command() -> None:
+    """Show and change the remotes that outs are shared by.
+
+    They are the settings remotes.<name> and default_remote of 'pivot config'.
+    """
+
+
+@command.command("list")
+@options.as_json
+def show(*, as_json: bool) -> None:
+    """List the remotes, and which one is meant where none is named."""
+    found = _here().look()
+    listed = remotes.listed(found)
+    if as_json:
+        click.echo(json.dumps({"remotes": [settingstext.plain_remote(remote) for remote in listed]}, indent=2))
+    elif listed:
+        click.echo(settingstext.remotes(listed), nl=False)
+    else:
+        console.note("no remote is configured")
+        console.hint("pivot remote add NAME s3://bucket/prefix")
+    for concern in concerns(found):
+        console.warning(concern)
+
+
+@command.command("add")
+@click.argument("name")
+@click.argument("url")
+@click.option("--default", is_flag=True, help="Mean it where a command names no remote.")
+@options.everywhere
+def add(name: str, url: str, *, default: bool, user: bool) -> None:
+    """Add the remote NAME at URL, s3://bucket/prefix.
+
+    The only remote is the default one in any case.
+    """
+    remotes.add(_here(), name, url, default=default, user=user)
+    click.echo(f"Added {name}")
+    _warn()
+
+
+@command.command("remove")
+@click.argument("name")
+@options.everywhere
+def remove(name: str, *, user: bool) -> None:
+    """Forget the remote NAME; what is stored there stays."""
+    remotes.remove(_here(), name, user=user)
+    click.echo(f"Removed {name}")
+    _warn()
+
+
+@command.command("rename")
+@click.argument("old")
+@click.argument("new")
+@options.everywhere
+def rename(old: str, new: str, *, user: bool) -> None:
+    """Call the remote OLD from now on NEW."""
+    remotes.rename(_here(), old, new, user=user)
+    click.echo(f"Renamed {old} to {new}")
+    _warn()
+
+
+def _here() -> Configuration:
+    return Configuration(working_directory(), os.environ)
+
+
+def _warn() -> None:
+    for concern in concerns(_here().look()):
+        console.warning(concern)

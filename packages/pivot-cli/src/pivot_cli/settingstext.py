@@ -1,0 +1,69 @@
+"""What is configured, as text for a person and as JSON; pure."""
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pivot_engine.config import Origin, Setting
+from pivot_engine.errors import ConfigError
+from pivot_engine.remotes import Remote
+
+_PLACES = {Origin.USER: "your own file", Origin.PROJECT: "the project's file", Origin.ENVIRONMENT: "the variable"}
+_NONE = "(none)"
+
+
+def table(listed: Sequence[Setting]) -> str:
+    """A line for each: the key, its value, and what says so."""
+    rows = [(setting.name, _NONE if setting.text is None else setting.text, origin(setting)) for setting in listed]
+    return _aligned(rows)
+
+
+def origin(setting: Setting) -> str:
+    """``default``, or the place that says the setting."""
+    place = _PLACES.get(setting.origin)
+    line = "" if setting.line is None else f":{setting.line}"
+    return "default" if place is None else f"{place} {setting.source}{line}"
+
+
+def plain(setting: Setting) -> dict[str, Any]:
+    """A setting as JSON-able data."""
+    value = setting.value.value if isinstance(setting.value, enum.Enum) else setting.value
+    return {
+        "key": setting.name,
+        "value": value,
+        "origin": setting.origin.value,
+        "source": setting.source or None,
+        "line": setting.line,
+    }
+
+
+def plain_problem(problem: ConfigError) -> Mapping[str, Any]:
+    """What is wrong, as JSON-able data."""
+    return {
+        "key": problem.key or None,
+        "problem": problem.problem,
+        "hint": problem.hint,
+        "source": problem.source or None,
+        "line": problem.line,
+    }
+
+
+def remotes(listed: Sequence[Remote]) -> str:
+    """A line for each: its name, its URL, and whether it is the default one."""
+    return _aligned([(remote.name, remote.url, "(default)" if remote.default else "") for remote in listed])
+
+
+def plain_remote(remote: Remote) -> dict[str, Any]:
+    """A remote as JSON-able data."""
+    said = plain(remote.setting)
+    return {
+        "name": remote.name,
+        "url": remote.url,
+        "default": remote.default,
+        **{key: said[key] for key in ("origin", "source", "line")},
+    }
+
+
+def _aligned(rows: Sequence[tuple[str, str, str]]) -> str:
+    first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    return "".join(f"{f'{one:<{first}}  {two:<{second}}  {three}'.rstrip()}\n" for one, two, three in rows)

@@ -1,0 +1,138 @@
+"""The text of a configuration file: what it holds, line by line; no key is known here.
+
+A file has flat keys, one ``key: value`` on each line. Everything else that is YAML is read too: a mapping inside
+``remotes`` gives ``remotes.<name>``. Every value is taken as the text that stands there, so ``off`` is never ``false``.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import attrs
+
+_PLAIN: Final = r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~+@=-]|:(?=[A-Za-z0-9_./~+@=-]))*"
+_LINE: Final = re.compile(rf"([A-Za-z_][A-Za-z0-9_.-]{{0,99}}): +({_PLAIN}) *(?: #.*)?")
+_NOTHING: Final = re.compile(r" *(?:#.*)?")
+_VALUE: Final = re.compile(_PLAIN)
+
+
+@attrs.frozen
+class Span:
+    """Where an entry stands: its key from ``key`` to ``key_end``, its value from ``value`` to ``value_end``."""
+
+    key: int
+    key_end: int
+    value: int
+    value_end: int
+
+
+@attrs.frozen
+class Entry:
+    """A key and its value.
+
+    Attributes:
+        key: With the sections that it stands in.
+        value: The text; None if it is a list or the like.
+        line: Where the key stands, from 1 on.
+        span: Where exactly, if that was asked for.
+    """
+
+    key: str
+    value: str | None
+    line: int
+    span: Span | None = attrs.field(default=None, eq=False)
+
+
+class FormatError(ValueError):
+    """A text is no configuration.
+
+    Attributes:
+        line: Where, from 1 on.
+    """
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def read(text: str) -> tuple[Entry, ...]:
+    """The entries of a text, in its order; a section that holds nothing is an entry whose value is empty.
+
+    Raises:
+        FormatError: It is not YAML, or no mapping.
+    """
+    simple = read_lines(text)
+    return read_yaml(text) if simple is None else simple
+
+
+def read_lines(text: str) -> tuple[Entry, ...] | None:
+    """What `read_yaml` gives, of a text of simple lines; None for any other. YAML takes long to import."""
+    lines = text.split("\n")
+    found = []
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is not None:
+            found.append(Entry(match[1], match[2], number))
+        elif not _NOTHING.fullmatch(line):
+            return None
+    return tuple(found) if all(map(str.isprintable, lines)) else None
+
+
+def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
+    """The entries of any text; with ``spans``, where they stand in it.
+
+    Raises:
+        FormatError: It is not YAML, or no mapping.
+    """
+    import yaml  # noqa: PLC0415  # start-up time: most configurations are of simple lines
+
+    try:
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        raise _not_yaml(error) from None
+    except RecursionError:
+        raise FormatError("it is not YAML: it is nested too deeply", 1) from None
+    if root is None or (root.tag == "tag:yaml.org,2002:str" and root.value == ""):
+        return ()
+    if not isinstance(root, yaml.MappingNode):
+        raise FormatError("it must hold keys and values", root.start_mark.line + 1)
+    return tuple(attrs.evolve(entry, span=None) if not spans else entry for entry in _entries(root, "", ()))
+
+
+def _not_yaml(error: Any) -> FormatError:
+    """What YAML says is wrong; of what is never closed, where it was opened."""
+    context, problem = (getattr(error, name, None) for name in ("context", "problem"))
+    told = ", ".join(filter(None, (context, problem or getattr(error, "reason", None))))
+    mark = getattr(error, "problem_mark", None)
+    if context and context.startswith("while parsing a flow"):
+        mark = error.context_mark
+    return FormatError(f"it is not YAML: {told}", mark.line + 1 if mark else 1)
+
+
+def _entries(mapping: Any, section: str, around: tuple[Any, ...]) -> Iterator[Entry]:
+    from yaml import MappingNode, ScalarNode  # noqa: PLC0415
+
+    for key, value in mapping.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, ScalarNode):
+            raise FormatError("a key must be a text", line)
+        name = f"{section}{key.value}"
+        span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, value.end_mark.index)
+        if isinstance(value, ScalarNode):
+            yield Entry(name, value.value, line, span)
+        elif isinstance(value, MappingNode) and value not in around and value is not mapping:
+            if value.value:
+                yield from _entries(value, f"{name}.", (*around, mapping))
+            else:
+                yield Entry(name, "", line, span)
+        else:
+            yield Entry(name, None, line, span)
+
+
+def rendered(value: str) -> str:
+    """A printable text as a value that reads as this text again."""
+    if _VALUE.fullmatch(value):
+        return value
+    import json  # noqa: PLC0415  # most values need no quotes
+
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,355 @@
+"""What can be configured: every key with its values, default and meaning, and the typed object that they make."""
+
+import enum
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_cache.store import CheckoutMode
+from pivot_engine.errors import ConfigError
+
+
+class PackagePolicy(enum.Enum):
+    """How much of a library's version counts as a change of the stages that name the library."""
+
+    OFF = "off"
+    MAJOR = "major"
+    MINOR = "minor"
+    EXACT = "exact"
+
+    def of(self, version: str) -> str | None:
+        """The part of a version that counts; None if none does."""
+        if self is PackagePolicy.OFF:
+            return None
+        parts = {PackagePolicy.MAJOR: 1, PackagePolicy.MINOR: 2}.get(self)
+        return version if parts is None else ".".join(version.split(".")[:parts])
+
+
+class Strictness(enum.Enum):
+    """What becomes of a stage that reads or writes what it does not declare."""
+
+    OFF = "off"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class WorkerStart(enum.Enum):
+    """How the process of a stage comes to be."""
+
+    FORK = "fork"
+    SPAWN = "spawn"
+
+
+@attrs.frozen
+class Settings:
+    """What is configured, resolved once; each attribute is a key of `KEYS`, which says what it means."""
+
+    cache_dir: str = ".pivot/cache"
+    checkout_mode: CheckoutMode = CheckoutMode.COPY
+    grace_days: int = 14
+    retention_days: int = 30
+    default_remote: str | None = None
+    packages: PackagePolicy = PackagePolicy.OFF
+    remote_jobs: int = 20
+    remotes: Mapping[str, str] = attrs.field(factory=dict)
+    resources: Mapping[str, int] = attrs.field(factory=dict)
+    run_jobs: int | None = None
+    keep_going: bool = False
+    snapshot: bool = True
+    strict_io: Strictness = Strictness.WARN
+    debounce_ms: int = 100
+    worker_start: WorkerStart = WorkerStart.FORK
+
+    def cache_home(self, root: pathlib.Path) -> pathlib.Path:
+        """The absolute directory of the cache."""
+        return root / pathlib.Path(self.cache_dir).expanduser()
+
+    @property
+    def usual_remote(self) -> str | None:
+        """The name of the remote that is meant where none is named: the default one, or the only one."""
+        if self.default_remote is not None:
+            return self.default_remote
+        return next(iter(self.remotes)) if len(self.remotes) == 1 else None
+
+    def remote_url(self, name: str | None = None) -> str:
+        """The URL of a remote, or of the usual one.
+
+        Raises:
+            ConfigError: There is none of that name, or nothing says which one is meant.
+        """
+        if not self.remotes:
+            raise ConfigError("no remote is configured", hint="pivot remote add NAME s3://bucket/prefix")
+        known = ", ".join(sorted(self.remotes))
+        wanted = self.usual_remote if name is None else name
+        if wanted is None:
+            raise ConfigError(
+                f"several remotes are configured ({known}), and none is the default",
+                hint="name one, or choose one: pivot config set default_remote NAME",
+            )
+        if wanted not in self.remotes:
+            problem = f"no remote is named {wanted!r}" + ("" if name else ", which default_remote names")
+            raise ConfigError(problem, hint=f"configured: {known}")
+        return self.remotes[wanted]
+
+
+@attrs.frozen
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        values: Which values there are, in Markdown.
+        parse: The value that a text says; ``ValueError`` if it says none.
+        show: The text that says a value.
+    """
+
+    values: str
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+
+
+@attrs.frozen
+class Key:
+    """One key, or a family of keys such as ``remotes.<name>``, whose last part is a name.
+
+    Attributes:
+        name: As it is written.
+        attribute: What it sets of `Settings`; of a family, by the name.
+        kind: What its value is.
+        meaning: What it is good for, in Markdown.
+        unset: What holds where there is no value and `Settings` has none, in Markdown.
+        read: Something asks for it; else it is accepted, but neither listed nor documented.
+    """
+
+    name: str
+    attribute: str
+    kind: Kind
+    meaning: str
+    unset: str = "none"
+    read: bool = True
+
+    @property
+    def family(self) -> str | None:
+        """What the keys of a family begin with; None if it is a single key."""
+        return self.name.removesuffix("<name>") if self.name.endswith(".<name>") else None
+
+    @property
+    def default(self) -> Any:
+        """The value where nothing sets it; None for none."""
+        return None if self.family else getattr(Settings(), self.attribute)
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+
+
+def _one_of(choices: type[enum.Enum]) -> Kind:
+    def parse(text: str) -> enum.Enum:
+        for choice in choices:
+            if choice.value == text:
+                return choice
+        raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
+
+    return Kind(", ".join(f"`{choice.value}`" for choice in choices), parse, lambda choice: str(choice.value))
+
+
+def _at_least(least: int, what: str = "") -> Kind:
+    def parse(text: str) -> int:
+        if not _NUMBER.fullmatch(text) or int(text) < least:
+            raise ValueError(f"{text!r} is not a whole number from {least} on")
+        return int(text)
+
+    return Kind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
+
+
+def _switch(on: str, off: str) -> Kind:
+    def parse(text: str) -> bool:
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{text!r} is neither {on} nor {off}")
+        return _WORDS[text.lower()]
+
+    return Kind(f"`{on}`, `{off}`", parse, lambda value: on if value else off)
+
+
+def _path(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError(f"{text!r} is not the path of a directory")
+    return text
+
+
+def member(text: str) -> str:
+    """A name that the user chose, such as that of a remote.
+
+    Raises:
+        ValueError: It cannot be part of a key.
+    """
+    if not _MEMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a name: letters, digits, '-' and '_', at most 64")
+    return text
+
+
+def _remote(text: str) -> str:
+    """An S3 path; what may be a secret is not repeated in an error."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() != "s3":
+        raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
+    bucket = rest.partition("/")[0]
+    if not bucket or {"@", ":"} & set(bucket):
+        raise ValueError("the URL of a remote is s3://bucket/prefix, without credentials or port")
+    if not text.isprintable() or " " in text:
+        raise ValueError("the URL of a remote, s3://bucket/prefix, has no spaces")
+    return text
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "cache.checkout_mode",
+        "checkout_mode",
+        _one_of(CheckoutMode),
+        "how files in the workspace are made from the cache; no other way is tried where this one does not work",
+    ),
+    Key(
+        "cache.dir",
+        "cache_dir",
+        Kind("a directory, relative to the root", _path),
+        "where the cache lies; several clones and users may share one",
+    ),
+    Key(
+        "cache.grace",
+        "grace_days",
+        _at_least(0, "days"),
+        "how long what `pivot cache gc` or `drop` removed waits in the trash; 0 deletes it with the next `gc`",
+    ),
+    Key(
+        "cache.retention",
+        "retention_days",
+        _at_least(0, "days"),
+        "how long `pivot cache gc` keeps what a run left, also if no branch needs it",
+    ),
+    Key(
+        "default_remote",
+        "default_remote",
+        Kind("the name of a remote", member),
+        "the remote that is meant where a command names none",
+        unset="the only remote, if there is but one",
+    ),
+    Key(
+        "fingerprint.packages",
+        "packages",
+        _one_of(PackagePolicy),
+        "how much of a library's version counts as a change of the stages whose code names the library",
+    ),
+    Key("remote.jobs", "remote_jobs", _at_least(1), "how many files are transferred at once"),
+    Key(
+        "remotes.<name>",
+        "remotes",
+        Kind("`s3://bucket/prefix`", _remote),
+        "where the remote of that name lies; credentials stay where other S3 tools find them",
+    ),
+    Key(
+        "resources.<name>",
+        "resources",
+        _at_least(1),
+        "how much there is of what stages share",
+        read=False,
+    ),
+    Key(
+        "run.jobs",
+        "run_jobs",
+        _at_least(1),
+        "how many stages run at once; `--jobs` wins over it",
+        unset="as many as this machine grants processors",
+    ),
+    Key(
+        "run.keep_going",
+        "keep_going",
+        _switch("true", "false"),
+        "whether, after a failure, what does not rest on it is run; `--keep-going` and `--no-keep-going` win over it",
+    ),
+    Key(
+        "snapshot",
+        "snapshot",
+        _switch("on", "off"),
+        "whether what loading a pipeline gave is kept for the next command",
+        read=False,
+    ),
+    Key(
+        "strict_io",
+        "strict_io",
+        _one_of(Strictness),
+        "what becomes of a stage that reads or writes what it does not declare",
+        read=False,
+    ),
+    Key("watch.debounce", "debounce_ms", _at_least(0, "milliseconds"), "how long edits may settle", read=False),
+    Key("worker.start", "worker_start", _one_of(WorkerStart), "how the process of a stage comes to be", read=False),
+)
+"""Every key, in the order of their names."""
+
+_BY_NAME = {key.name: key for key in KEYS if not key.family}
+_FAMILIES = {key.family: key for key in KEYS if key.family}
+
+
+def find(name: str) -> Key | None:
+    """The key, or the family, of a name as it is written; None if there is none."""
+    family, dot, _ = name.partition(".")
+    return _BY_NAME.get(name) or _FAMILIES.get(family + dot)
+
+
+def known(name: str) -> Key:
+    """The key of a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    key = find(name)
+    if key is None:
+        raise ConfigError("this key is not known", key=name, hint=suggestion(name))
+    if key.family:
+        try:
+            member(name.removeprefix(key.family))
+        except ValueError as error:
+            raise ConfigError(str(error), key=name, hint=f"the key is {key.name}") from None
+    return key
+
+
+def parsed(name: str, text: str) -> tuple[Key, Any]:
+    """The key of a name, and the value that a text gives it.
+
+    Raises:
+        ConfigError: The name is not known, or the text is not one of its values.
+    """
+    key = known(name)
+    try:
+        return key, key.kind.parse(text)
+    except ValueError as error:
+        raise ConfigError(str(error), key=name, hint=f"the value must be {_said(key)}") from None
+
+
+def suggestion(name: str) -> str:
+    """What may have been meant by a name that is not known."""
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
+    last = name.rpartition(".")[2]
+    known = [f"{key.family}{last}" if key.family else key.name for key in KEYS if key.read]
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known keys: {', '.join(key.name for key in KEYS if key.read)}"
+
+
+def section(name: str) -> bool:
+    """Whether keys begin with this name and a dot."""
+    return any(key.name.startswith(f"{name}.") for key in KEYS)
+
+
+def variable(name: str) -> str:
+    """The environment variable that wins over the files for a key."""
+    return f"PIVOT_{re.sub(r'[.-]', '_', name).upper()}"
+
+
+def _said(key: Key) -> str:
+    values = key.kind.values.replace("`", "")
+    return f"one of {values}" if ", " in values and key.kind.values.startswith("`") else values
