@@ -8,6 +8,7 @@ import attrs
 import pytest
 from workshop import Deferred, Workshop, parts_of
 
+from pivot_cache.layout import Layout
 from pivot_cache.store import CheckoutMode
 from pivot_core.annotations import Dep, Out
 from pivot_core.errors import DiscoveryError
@@ -183,6 +184,26 @@ def test_what_may_have_been_meant(name: str, meant: str) -> None:
 
 def test_nothing_is_like_it() -> None:
     assert settings.suggestion("zzz").startswith("known keys: cache.checkout_mode, ")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (None, None),
+        (".pivot/cache", None),
+        ("./.pivot/cache/", None),
+        ("../shared", "/home/me/project/../shared"),
+        ("/data/cache", "/data/cache"),
+        ("~/cache", "/home/you/cache"),
+    ],
+)
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, written: str | None, meant: str | None) -> None:
+    monkeypatch.setenv("HOME", "/home/you")
+    root = pathlib.Path("/home/me/project")
+    resolved = Settings() if written is None else Settings(cache_dir=written)
+
+    assert resolved.cache_home(root) == (None if meant is None else pathlib.Path(meant))
+    assert Layout(root).cache_dir == root / settings.USUAL_CACHE
 
 
 # -- what wins

@@ -11,6 +11,9 @@ import attrs
 from pivot_cache.store import CheckoutMode
 from pivot_engine.errors import ConfigError
 
+USUAL_CACHE = ".pivot/cache"
+"""The directory of a cache that no other project uses, relative to the root."""
+
 
 class PackagePolicy(enum.Enum):
     """How much of a library's version counts as a change of the stages that name the library."""
@@ -47,7 +50,7 @@ class WorkerStart(enum.Enum):
 class Settings:
     """What is configured, resolved once; each attribute is a key of `KEYS`, which says what it means."""
 
-    cache_dir: str = ".pivot/cache"
+    cache_dir: str = USUAL_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
     grace_days: int = 14
     retention_days: int = 30
@@ -63,9 +66,10 @@ class Settings:
     debounce_ms: int = 100
     worker_start: WorkerStart = WorkerStart.FORK
 
-    def cache_home(self, root: pathlib.Path) -> pathlib.Path:
-        """The absolute directory of the cache."""
-        return root / pathlib.Path(self.cache_dir).expanduser()
+    def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
+        """The absolute directory of the cache, if it is not the usual one."""
+        home = root / pathlib.Path(self.cache_dir).expanduser()
+        return None if home == root / USUAL_CACHE else home
 
     @property
     def usual_remote(self) -> str | None:
