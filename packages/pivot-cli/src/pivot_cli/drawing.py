@@ -123,7 +123,7 @@ def _chain(
     key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
 ) -> tuple[list[str], str | None]:
     """From a node along what it rests on, for as long as that is one thing; and the node that branches, if one does."""
-    chain = []
+    chain: list[str] = []
     while True:
         if key in shown and before[key]:
             return [*chain, f"{labels[key]} (above)"], None

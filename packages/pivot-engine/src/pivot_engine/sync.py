@@ -1,0 +1,174 @@
+"""`pivot push` and `pivot fetch`: what lock files and `.pvt` files name, to a remote and from it; imports no code."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from pivot_cache import transfer
+from pivot_cache.errors import CacheError
+from pivot_cache.known import KnownObjects
+from pivot_cache.moving import Options, Outcome, Progress
+from pivot_cache.remote import Remote, RemoteSettings, connect
+from pivot_cache.store import ObjectStore
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_engine import records
+from pivot_engine.project import Project
+from pivot_engine.records import Record
+from pivot_engine.stores import Stores
+from pivot_engine.stores import opened as opened_stores
+
+
+def _unseen(_: Progress) -> None:
+    """The progress that nobody sees."""
+
+
+@attrs.frozen
+class Wishes:
+    """How a transfer is done.
+
+    Attributes:
+        remote: The name of the remote; None for the usual one.
+        jobs: The most transfers at once; None for what is configured.
+        dry_run: Find out what would be moved, and move nothing but listings.
+        refresh: Ask the remote about everything, also what is known of it.
+        all_objects: Of a push: all objects of the cache, not only what is recorded.
+        progress: Told how far it is.
+    """
+
+    remote: str | None = None
+    jobs: int | None = None
+    dry_run: bool = False
+    refresh: bool = False
+    all_objects: bool = False
+    progress: Callable[[Progress], object] = _unseen
+
+
+@attrs.frozen
+class Moved:
+    """What became of the objects that artifacts consist of.
+
+    Attributes:
+        remote: The remote's name.
+        outcome: By object.
+        failed: Artifacts of which something could not be moved, and why.
+        missing: Artifacts of which something is not where it should come from.
+    """
+
+    remote: str
+    outcome: Outcome
+    failed: dict[str, CacheError]
+    missing: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Everything is where it should be."""
+        return not (self.outcome.failed or self.outcome.missing or self.outcome.stopped)
+
+
+def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None) -> Moved:
+    """Bring to a remote what it lacks of the targets; of all that is recorded if there are none.
+
+    Raises:
+        ConfigError: No remote is configured, or none of that name.
+        TargetError: A target is not known.
+        CacheError: A record cannot be read.
+    """
+    wishes = wishes or Wishes()
+    with opened_stores(project) as stores:
+        selected = _selected(project, targets)
+        if wishes.all_objects:
+            selected = list(_everything(stores.store))
+        name, remote = remote_of(stores, wishes.remote, wishes.jobs)
+        outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
+        return _moved(name, outcome, selected, stores.store)
+
+
+def fetch(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None) -> Moved:
+    """Bring from a remote into the cache what that lacks of the targets; of all that is recorded if there are none.
+
+    Raises:
+        ConfigError: No remote is configured, or none of that name.
+        TargetError: A target is not known.
+        CacheError: A record cannot be read.
+    """
+    wishes = wishes or Wishes()
+    with opened_stores(project) as stores:
+        selected = _selected(project, targets)
+        name, remote = remote_of(stores, wishes.remote, wishes.jobs)
+        outcome = transfer.fetch(_artifacts(selected), stores.store, remote, options(stores, wishes))
+        return _moved(name, outcome, selected, stores.store)
+
+
+@contextmanager
+def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Collection[Artifact]], set[Artifact]]]:
+    """A question to a remote: which of some artifacts does it not have in full?
+
+    Raises:
+        ConfigError: No remote is configured, or none of that name.
+    """
+    with opened_stores(project) as stores:
+        _, remote = remote_of(stores, name)
+
+        def lacking(artifacts: Collection[Artifact]) -> set[Artifact]:
+            return set(transfer.absent(artifacts, stores.store, remote, options(stores, Wishes())))
+
+        yield lacking
+
+
+def remote_of(stores: Stores, name: str | None, jobs: int | None = None) -> tuple[str, Remote]:
+    """A remote by its name, and that name; the usual one if none is given. Nothing is connected to.
+
+    Raises:
+        ConfigError: No remote is configured, or none of that name.
+        RemoteSchemeError: The package for such a URL is not installed.
+    """
+    settings = stores.settings
+    url = settings.remote_url(name)
+    chosen = name if name is not None else settings.usual_remote
+    told = RemoteSettings(jobs=jobs or settings.remote_jobs, state=stores.layout.uploads_dir)
+    return chosen or url, connect(url, told)
+
+
+def options(stores: Stores, wishes: Wishes) -> Options:
+    """How objects are transferred."""
+    return Options(
+        known=KnownObjects(stores.layout.remotes_file),
+        refresh=wishes.refresh,
+        dry_run=wishes.dry_run,
+        jobs=wishes.jobs or stores.settings.remote_jobs,
+        progress=wishes.progress,
+        partials=stores.layout.partial_dir,
+    )
+
+
+def _selected(project: Project, targets: Iterable[str]) -> list[Record]:
+    return [record for record in records.read(project).select(targets, project) if record.cache]
+
+
+def _everything(store: ObjectStore) -> Iterator[Record]:
+    """Each object of a store as if it were a file of that name."""
+    for digest in store.digests():
+        size = store.path_of(digest).stat().st_size
+        yield Record(ArtifactPath(digest), Artifact(digest, size))
+
+
+def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
+    return [record.artifact for record in selected]
+
+
+def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore) -> Moved:
+    """Which artifacts are concerned, where something went wrong."""
+    failed: dict[str, CacheError] = {}
+    missing: list[str] = []
+    if outcome.failed or outcome.missing:
+        for record in selected:
+            parts = {record.artifact.digest}
+            parts |= transfer.content([record.artifact], store).sizes.keys()
+            wrong = sorted(parts & outcome.failed.keys())
+            if wrong:
+                failed[record.path] = outcome.failed[wrong[0]]
+            elif parts & outcome.missing:
+                missing.append(record.path)
+    return Moved(name, outcome, failed, tuple(missing))

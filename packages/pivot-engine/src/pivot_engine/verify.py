@@ -1,0 +1,184 @@
+"""`pivot verify`: is every stage as its code and inputs want it, and is what it left to be had? Nothing is run."""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from pivot_core.decide import Decision, Memory, Verdict
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_engine import records, sync
+from pivot_engine.broken import Broken
+from pivot_engine.observe import Evaluation, evaluate
+from pivot_engine.project import Project
+from pivot_engine.session import Session, loading, opened
+from pivot_engine.targets import short_names
+
+
+@attrs.frozen
+class StageVerdict:
+    """One stage.
+
+    Attributes:
+        name: As it is shown.
+        evaluation: How it is, where what is not on disk is taken to be as it is recorded.
+        missing: Files that it reads or writes and that are to be had nowhere.
+    """
+
+    name: str
+    evaluation: Evaluation
+    missing: tuple[ArtifactPath, ...] = ()
+
+    @property
+    def current(self) -> bool:
+        """Its code, its inputs and what is on disk of its outs are those of its last run."""
+        return self.evaluation.decision.verdict is Verdict.UP_TO_DATE
+
+    @property
+    def passed(self) -> bool:
+        """It is current, and all its files are to be had."""
+        return self.current and not self.missing
+
+
+@attrs.frozen
+class Verification:
+    """The stages asked for, in graph order, and how all are named."""
+
+    stages: tuple[StageVerdict, ...]
+    names: Mapping[str, str]
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """All stages have passed."""
+        return all(stage.passed for stage in self.stages)
+
+
+def verify(
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    everything: bool = False,
+    allow_missing: bool = False,
+    quiet: bool = False,
+) -> Verification:
+    """Verify the targets; if there are none, the stages of the command's pipeline and all that they rest on.
+
+    Args:
+        project: Where.
+        targets: Stage names, addresses or out paths.
+        everything: Load every pipeline of the project.
+        allow_missing: What is missing here may be on the usual remote instead.
+        quiet: Drop what the user's code prints while it is imported.
+
+    Raises:
+        ConfigError: With ``allow_missing``, no remote is configured.
+        RemoteError: The remote cannot tell what it has.
+        PivotError: A pipeline cannot be loaded, or a target is not known.
+    """
+    with loading(project, everything=everything, quiet=quiet) as assembly:
+        assembly.close()
+    with opened(project, assembly) as session:
+        if allow_missing:
+            session.stores.settings.remote_url()
+        named = list(targets)
+        wanted = session.resolve(named) if named else tuple(session.graph.stages)
+        graph = session.graph.select(session.graph.ancestors(wanted))
+        world = _Recorded(session, graph, {record.path: record.artifact for record in records.read_tracked(project)})
+        evaluations = evaluate(graph, session.stages, world, schema=session.schema)
+        needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
+        lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
+        names = short_names(session.graph)
+        return Verification(
+            tuple(
+                StageVerdict(
+                    names[address],
+                    evaluations[address],
+                    tuple(sorted(path for path, artifact in needed[address].items() if artifact in lacking)),
+                )
+                for address in graph.stages
+                if address in needed
+            ),
+            names,
+            assembly.broken,
+        )
+
+
+def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
+    """What is to be had neither here nor, if it may be there, on the remote; that is asked once for everything."""
+    absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
+    if not (absent and allow_missing):
+        return absent
+    with sync.asking(session.project) as ask:
+        return ask(absent)
+
+
+class _Recorded:
+    """The world as it is, and where nothing is on disk as it is recorded."""
+
+    def __init__(self, session: Session, graph: Graph, tracked: Mapping[ArtifactPath, Artifact]) -> None:
+        self._session = session
+        self._found: dict[ArtifactPath, Artifact | None] = {}
+        self._recorded = dict(tracked)
+        for address in graph.stages:
+            lock = session.lock(address)
+            if lock is not None:
+                self._recorded |= lock.outs
+        for address in graph.stages:
+            lock = session.lock(address)
+            for path, artifact in lock.inputs.deps.items() if lock is not None else ():
+                self._recorded.setdefault(path, artifact)
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        if path not in self._found:
+            self._found[path] = self._session.look(path)
+        found = self._found[path]
+        return self._recorded.get(path) if found is None else found
+
+    def lock(self, address: str) -> StageLock | None:
+        return self._session.lock(address)
+
+    def memory(self) -> Memory:
+        return _NoMemory()
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        return self._session.recheck(observed)
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        return self._session.counted(libraries)
+
+    def needed(self, evaluation: Evaluation) -> Iterable[tuple[ArtifactPath, Artifact]]:
+        """What a stage reads and writes that must be in the cache, or on the remote: all outs, and absent deps."""
+        cached = {out.path for out in evaluation.stage.spec.outs if out.cache}
+        lock = evaluation.lock
+        for path, artifact in (lock.outs if lock is not None else {}).items():
+            if path in cached or self._found.get(path) is None:
+                yield path, artifact
+        for path in evaluation.stage.spec.deps:
+            recorded = self._recorded.get(path)
+            if recorded is not None and self._found.get(path) is None:
+                yield path, recorded
+
+
+class _NoMemory:
+    """A stage that could only be restored is not verified: its lock file is out of date."""
+
+    def recorded(self, key: str) -> None:
+        """Nothing."""
+
+    def has(self, artifact: Artifact) -> bool:
+        del artifact
+        return False
+
+
+def reason(stage: StageVerdict, because: str) -> str:
+    """Why a stage has not passed, in one line; empty if it has."""
+    if not stage.current:
+        return because
+    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else ""
+
+
+def decision(stage: StageVerdict) -> Decision:
+    """What would have to happen to the stage."""
+    return stage.evaluation.decision
