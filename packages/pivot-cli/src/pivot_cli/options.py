@@ -51,3 +51,14 @@ everywhere = click.option(
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 """Data for programs."""
+
+remote = click.option("-r", "--remote", metavar="NAME", help="The remote.  [default: default_remote, or the only one]")
+"""Which remote."""
+
+transfers = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Transfers at once.  [default: remote.jobs, else 20]"
+)
+"""How many transfers go on at once."""
+
+refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, also what is known of it.")
+"""Whether what is known of the remote counts."""

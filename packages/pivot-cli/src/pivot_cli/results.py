@@ -1,6 +1,6 @@
 """What commands did to files, as text for a person; pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from pivot_cli import wording
@@ -8,6 +8,7 @@ from pivot_engine.overview import Overview
 from pivot_engine.project import Project
 from pivot_engine.restoring import Restored
 from pivot_engine.tracked import State, Tracked, TrackedFile
+from pivot_engine.verify import StageVerdict, Verification
 
 _MOST = 10
 
@@ -26,10 +27,11 @@ def checkout_notes(done: Restored, project: Project) -> Iterator[str]:
         yield f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
 
 
-def checkout_errors(done: Restored, project: Project) -> Iterator[str]:
-    """What was not restored, and why: the first ten of a kind by name."""
+def checkout_errors(done: Restored, project: Project, told: Collection[str] = ()) -> Iterator[str]:
+    """What was not restored, and why, but for what was ``told``: the first ten of a kind by name."""
     yield from _some(done.modified, "not restored, since what is there is nowhere else", project)
-    yield from _some(done.missing, "not restored, since the cache does not have it", project)
+    missing = [path for path in done.missing if path not in told]
+    yield from _some(missing, "not restored, since the cache does not have it", project)
     for path, problem in done.failed.items():
         yield f"{project.shown(path)}: not restored: {problem}"
 
@@ -92,3 +94,40 @@ def listing_plain(found: Overview) -> list[dict[str, Any]]:
         }
         for address, spec in found.graph.stages.items()
     ]
+
+
+def verification(found: Verification) -> str:
+    """A line per stage, and one that sums up."""
+    if not found.stages:
+        return "No stages are registered.\n"
+    width = max(len(stage.name) for stage in found.stages)
+    lines = [
+        f"{'passed' if stage.passed else 'FAILED'}  {stage.name:<{width}}  {_not_passed(stage, found)}".rstrip()
+        for stage in found.stages
+    ]
+    failed = sum(not stage.passed for stage in found.stages)
+    total = wording.counted(len(found.stages), "stage")
+    lines += ["", f"{total}, {failed} failed" if failed else f"{total}, all passed"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def verification_plain(found: Verification) -> dict[str, Any]:
+    """The documented JSON."""
+    return {
+        "passed": found.passed,
+        "stages": [
+            {
+                "name": stage.name,
+                "status": "passed" if stage.passed else "failed",
+                "reason": _not_passed(stage, found),
+                "missing_files": list(stage.missing),
+            }
+            for stage in found.stages
+        ],
+    }
+
+
+def _not_passed(stage: StageVerdict, found: Verification) -> str:
+    if not stage.current:
+        return wording.because(stage.evaluation.decision, found.names, stage.evaluation.observation.upstream)
+    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from pivot_core.decide import Decision, Memory, Verdict
+from pivot_core.decide import Memory, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
@@ -170,15 +170,3 @@ class _NoMemory:
     def has(self, artifact: Artifact) -> bool:
         del artifact
         return False
-
-
-def reason(stage: StageVerdict, because: str) -> str:
-    """Why a stage has not passed, in one line; empty if it has."""
-    if not stage.current:
-        return because
-    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else ""
-
-
-def decision(stage: StageVerdict) -> Decision:
-    """What would have to happen to the stage."""
-    return stage.evaluation.decision

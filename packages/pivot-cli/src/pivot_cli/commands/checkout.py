@@ -1,5 +1,7 @@
 """`pivot checkout`."""
 
+from collections.abc import Collection, Sequence
+
 import click
 
 from pivot_cli import console, options, results, signals
@@ -27,14 +29,26 @@ def command(
     project = Project.find(working_directory())
     wishes = Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run)
     with signals.heeding():
-        done = restore(project, targets, wishes=wishes, report=Lines())
+        return restored(project, targets, wishes)
+
+
+def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: Collection[str] = ()) -> int:
+    """Restore, and print what came of it; returns the exit code.
+
+    Args:
+        project: Where.
+        targets: What.
+        wishes: How.
+        told: Paths of which the user knows that the cache does not have them.
+    """
+    done = restore(project, targets, wishes=wishes, report=Lines())
     for line in results.checkout_notes(done, project):
         console.note(line)
-    for line in results.checkout_errors(done, project):
+    for line in results.checkout_errors(done, project, told):
         console.error(line)
     if done.modified:
         console.hint("--force overwrites them, and puts what is there now into the cache")
-    if done.missing:
+    if set(done.missing) - set(told):
         console.hint("'pivot pull' fetches what a remote has, 'pivot repro' computes it again")
-    click.echo(results.restored(done, project, dry_run=dry_run), nl=False)
+    click.echo(results.restored(done, project, dry_run=wishes.dry_run), nl=False)
     return 0 if done.complete else 1

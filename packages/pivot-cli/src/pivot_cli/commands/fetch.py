@@ -1,0 +1,25 @@
+"""`pivot fetch`."""
+
+import click
+
+from pivot_cli import options, signals, transfers
+from pivot_cli.group import working_directory
+from pivot_engine.project import Project
+from pivot_engine.sync import Wishes, fetch
+
+
+@click.command("fetch")
+@options.targets
+@options.remote
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched, and fetch only listings.")
+@options.transfers
+def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs: int | None) -> int:
+    """Download outs and tracked data from a remote into the cache.
+
+    Without TARGETS, everything that the lock files and .pvt files name. The workspace is left as it is: 'pivot
+    checkout' restores from the cache, and 'pivot pull' does both.
+    """
+    project = Project.find(working_directory())
+    with signals.heeding(), transfers.Gauge("fetching") as gauge:
+        moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+    return transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)

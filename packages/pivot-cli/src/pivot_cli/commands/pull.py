@@ -1,0 +1,44 @@
+"""`pivot pull`."""
+
+import click
+
+from pivot_cli import options, signals, transfers
+from pivot_cli.commands.checkout import restored
+from pivot_cli.group import working_directory
+from pivot_engine import restoring
+from pivot_engine.project import Project
+from pivot_engine.sync import Wishes, fetch
+
+
+@click.command("pull")
+@options.targets
+@options.remote
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched and restored, and do neither.")
+@options.transfers
+@click.option("-f", "--force", is_flag=True, help="Overwrite also files whose content is nowhere else.")
+@click.option("--only-missing", is_flag=True, help="Restore only files that do not exist.")
+@options.checkout_mode
+def command(  # noqa: PLR0913  # one parameter per option
+    targets: tuple[str, ...],
+    *,
+    remote: str | None,
+    dry_run: bool,
+    jobs: int | None,
+    force: bool,
+    only_missing: bool,
+    checkout_mode: str | None,
+) -> int:
+    """Download outs and tracked data from a remote, and restore them.
+
+    The same as 'pivot fetch' and then 'pivot checkout'. What could be fetched is restored, also where
+    something else could not.
+    """
+    project = Project.find(working_directory())
+    with signals.heeding(), transfers.Gauge("fetching") as gauge:
+        moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+        code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
+        if dry_run:
+            return code
+        wishes = restoring.Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode))
+        told = frozenset((*moved.failed, *moved.missing))
+        return max(code, restored(project, targets, wishes, told=told))

@@ -1,0 +1,36 @@
+"""`pivot push`."""
+
+import click
+
+from pivot_cli import options, signals, transfers
+from pivot_cli.group import working_directory
+from pivot_engine.project import Project
+from pivot_engine.sync import Wishes, push
+
+
+@click.command("push")
+@options.targets
+@options.remote
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed, and push nothing.")
+@options.transfers
+@options.refresh
+@click.option("--all-objects", is_flag=True, help="Push the whole cache, not only what is recorded.")
+def command(  # one parameter per option
+    targets: tuple[str, ...],
+    *,
+    remote: str | None,
+    dry_run: bool,
+    jobs: int | None,
+    refresh: bool,
+    all_objects: bool,
+) -> int:
+    """Upload outs and tracked data from the cache to a remote.
+
+    Without TARGETS, everything that the lock files and .pvt files name. What the remote has already is
+    skipped, and nothing there is ever replaced. No pipeline is imported.
+    """
+    project = Project.find(working_directory())
+    with signals.heeding(), transfers.Gauge("pushing") as gauge:
+        wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=gauge)
+        moved = push(project, targets, wishes)
+    return transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)

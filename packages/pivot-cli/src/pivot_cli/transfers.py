@@ -1,0 +1,111 @@
+"""Transfers: how far they are, and what came of them."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+import click
+
+from pivot_cache.moving import Progress
+from pivot_cli import console, wording
+from pivot_engine.project import Project
+from pivot_engine.sync import Moved
+
+_PATIENCE_S = 1.0
+_STEP_S = 0.1
+_MOST = 10
+
+
+class Gauge:
+    """One line on a terminal, once it takes longer than a second; nothing elsewhere."""
+
+    def __init__(
+        self, doing: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``doing``: as in "pushing"."""
+        self._doing = doing
+        self._stream = sys.stderr if stream is None else stream
+        self._clock = clock
+        self._began = self._shown = clock()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far it is."""
+        now = self._clock()
+        if now - self._began >= _PATIENCE_S and now - self._shown >= _STEP_S and self._stream.isatty():
+            self._shown = now
+            self._write(self._text(progress, now - self._began))
+
+    def _text(self, progress: Progress, seconds: float) -> str:
+        parts = [f"{self._doing} {progress.objects} of {wording.counted(progress.of_objects, 'object')}"]
+        if progress.bytes:
+            rate = progress.bytes / seconds
+            left = max(0, progress.of_bytes - progress.bytes) / rate
+            parts.append(f"{wording.size(progress.bytes)} of {wording.size(progress.of_bytes)}")
+            parts.append(f"{wording.size(round(rate))}/s, {wording.seconds(left)} left")
+        return ", ".join(parts)
+
+    def _clear(self) -> None:
+        if self._width:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(f"\r{text:<{self._width}}{'' if text else chr(13)}")
+            self._stream.flush()
+        except OSError:
+            return  # nobody sees it
+        self._width = len(text)
+
+
+def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool) -> int:
+    """Say what came of a transfer; returns the exit code.
+
+    ``Pushed to 'origin': 3 transferred, 0 skipped, 0 failed`` goes to stdout, what is wrong to stderr.
+    """
+    outcome = moved.outcome
+    if outcome.stopped is not None:
+        console.error(str(outcome.stopped))
+        if outcome.stopped.hint:
+            console.hint(outcome.stopped.hint)
+    else:
+        _failures(moved, project)
+    _missing(moved, project, "the cache" if done.startswith("Pushed") else repr(moved.remote))
+    counts = f"{len(outcome.transferred)} {'to transfer' if dry_run else 'transferred'}"
+    missing = f", {len(outcome.missing)} missing" if outcome.missing else ""
+    click.echo(
+        f"{would if dry_run else done} {moved.remote!r}: {counts}, {len(outcome.present)} skipped, "
+        f"{len(outcome.failed)} failed{missing}"
+    )
+    if outcome.stopped is not None:
+        return outcome.stopped.exit_code
+    return 0 if moved.complete else 1
+
+
+def _failures(moved: Moved, project: Project) -> None:
+    shown = list(moved.failed.items())[:_MOST]
+    for path, error in shown:
+        console.error(f"{project.shown(path)}: {error}")
+    if len(moved.failed) > _MOST:
+        console.error(f"and {len(moved.failed) - _MOST} more")
+    for hint in dict.fromkeys(error.hint for _, error in shown if error.hint):
+        console.hint(hint)
+
+
+def _missing(moved: Moved, project: Project, where: str) -> None:
+    for path in moved.missing[:_MOST]:
+        console.error(f"{project.shown(path)}: {where} does not have it")
+    if len(moved.missing) > _MOST:
+        console.error(f"and {len(moved.missing) - _MOST} more that {where} does not have")
+    if moved.missing:
+        console.hint("'pivot repro' computes it again; 'pivot push' where it was made shares it")
