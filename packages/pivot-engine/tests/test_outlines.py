@@ -12,10 +12,16 @@ KEY, OTHER = bytes(range(16)), bytes(16)
 
 
 def test_what_is_put_is_there_for_the_next_process(tmp_path: pathlib.Path) -> None:
-    Outlines(tmp_path / "deep/er").put(KEY, b"content")
+    Outlines(tmp_path / "state/outlines").put(KEY, b"content")
 
-    assert Outlines(tmp_path / "deep/er").get(KEY) == b"content"
-    assert Outlines(tmp_path / "deep/er").get(OTHER) is None
+    assert Outlines(tmp_path / "state/outlines").get(KEY) == b"content"
+    assert Outlines(tmp_path / "state/outlines").get(OTHER) is None
+
+
+def test_no_project_is_made_by_looking(tmp_path: pathlib.Path) -> None:
+    Outlines(tmp_path / ".pivot/state.db/outlines").put(KEY, b"content")
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_where_nothing_can_be_kept_nothing_fails(tmp_path: pathlib.Path) -> None:

@@ -30,7 +30,8 @@ class Outlines:
     def put(self, key: bytes, content: bytes) -> None:
         """Keep this."""
         with contextlib.suppress(OSError):
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
+            self._directory.mkdir(exist_ok=True)
             self._forget_some()
             with open(self._file(key), "wb", buffering=0) as file:
                 file.write(content)

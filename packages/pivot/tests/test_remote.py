@@ -1,0 +1,266 @@
+"""Sharing through S3, as the pages on remote storage and on CI have it, against a server in a thread."""
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from harness import Project
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """A server that speaks S3."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second
+
+    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+class Team:
+    """A bucket, and clones that share it."""
+
+    def __init__(self, endpoint: str, bucket: str, first: Project) -> None:
+        self.endpoint = endpoint
+        self.bucket = bucket
+        self.first = first
+        self.env = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "hunter2",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def pivot(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
+        """What is printed on stdout, and then on stderr."""
+        done = (project or self.first).pivot(*arguments, env=self.env, code=code)
+        return done.stdout + done.stderr
+
+    def clone(self, name: str) -> Project:
+        """What git would give another developer: everything but what is ignored."""
+        root = self.first.root.parent / name
+        shutil.copytree(
+            self.first.root, root, ignore=shutil.ignore_patterns("cache", "state.db", "clean.json", "summary.json")
+        )
+        return Project(root)
+
+    def objects(self) -> int:
+        with urllib.request.urlopen(f"{self.endpoint}/{self.bucket}?list-type=2") as answer:
+            return answer.read().decode().count("<Key>")
+
+
+@pytest.fixture
+def team(endpoint: str, quick: Project) -> Team:
+    """The quick start, run, with a remote."""
+    bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
+    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
+    with urllib.request.urlopen(request):
+        pass
+    team = Team(endpoint, bucket, quick)
+    team.pivot("config", "set", "remotes.origin", f"s3://{bucket}/pivot-cache")
+    team.pivot("config", "set", "default_remote", "origin")
+    team.pivot("repro")
+    return team
+
+
+def test_push_and_pull(team: Team) -> None:
+    assert team.pivot("push") == "Pushed to 'origin': 2 transferred, 0 skipped, 0 failed\n"
+    assert team.pivot("push") == "Pushed to 'origin': 0 transferred, 2 skipped, 0 failed\n"
+    assert team.pivot("push", "--refresh") == "Pushed to 'origin': 0 transferred, 2 skipped, 0 failed\n"
+    assert team.objects() == 2
+
+    mate = team.clone("mate")
+    assert team.pivot("pull", project=mate) == (
+        "Fetched from 'origin': 2 transferred, 0 skipped, 0 failed\nRestored 2 file(s)\n"
+    )
+    assert mate.read("clean.json") == team.first.read("clean.json")
+    assert "Everything is up to date: 2 stages cached" in team.pivot("repro", project=mate)
+    assert team.pivot("pull", project=mate) == (
+        "Fetched from 'origin': 0 transferred, 2 skipped, 0 failed\nRestored 0 file(s)\n"
+    )
+
+
+def test_what_is_selected(team: Team) -> None:
+    assert team.pivot("push", "--dry-run") == "Would push to 'origin': 2 to transfer, 0 skipped, 0 failed\n"
+    assert team.objects() == 0
+    assert "1 transferred" in team.pivot("push", "preprocess")
+    assert "1 transferred" in team.pivot("push", "summary.json", "--jobs", "40")
+    mate = team.clone("mate")
+    assert "Would fetch from 'origin': 2 to transfer" in team.pivot("pull", "-n", project=mate)
+    assert not (mate.root / "clean.json").exists()
+    assert "1 transferred" in team.pivot("fetch", "summary.json", project=mate)
+    assert not (mate.root / "summary.json").exists()
+    assert team.pivot("checkout", "summary.json", project=mate) == "Restored 1 file(s)\n"
+    assert "1 transferred, 0 skipped" in team.pivot("pull", "preprocess", "--checkout-mode", "symlink", project=mate)
+    assert (mate.root / "clean.json").is_symlink()
+    assert "no remote is named 'backup'" in team.pivot("push", "-r", "backup", code=2)
+
+
+def test_everything_in_the_cache(team: Team) -> None:
+    team.first.replace("data.json", "100", "101")
+    team.pivot("repro")
+    assert "2 transferred" in team.pivot("push")
+    assert "2 transferred, 2 skipped" in team.pivot("push", "--all-objects")
+
+
+def test_directories_and_tracked_data_travel(team: Team) -> None:
+    for name in ("a", "deep/b"):
+        team.first.write(f"raw/{name}", name)
+    team.pivot("track", "raw")
+    assert "5 transferred" in team.pivot("push")
+    mate = team.clone("mate")
+    shutil.rmtree(mate.root / "raw")
+    assert "Restored 4 file(s)" in team.pivot("pull", project=mate)
+    assert mate.read("raw/deep/b") == "deep/b"
+
+
+def test_what_the_user_wrote_is_not_overwritten(team: Team) -> None:
+    team.pivot("push")
+    mate = team.clone("mate")
+    mate.write("clean.json", "mine")
+    assert "clean.json: not restored" in team.pivot("pull", project=mate, code=1)
+    assert mate.read("clean.json") == "mine"
+    assert "Restored 0 file(s)" in team.pivot("pull", "--only-missing", project=mate)
+    assert "Restored 1 file(s)" in team.pivot("pull", "--force", project=mate)
+
+
+def test_what_the_remote_does_not_have(team: Team) -> None:
+    team.pivot("push", "preprocess")
+    mate = team.clone("mate")
+    told = team.pivot("pull", project=mate, code=1)
+    assert "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed, 1 missing\n" in told
+    assert "summary.json: 'origin' does not have it" in told
+    assert "Restored 1 file(s)" in told
+    for each in (team.first.root / ".pivot/cache/files").glob("*/*"):
+        each.unlink()
+    told = team.pivot("push", "--refresh", "summarize", code=1)
+    assert "summary.json: the cache does not have it" in told
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "check the network"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "aws sts get-caller-identity"),
+    ],
+)
+def test_a_remote_that_cannot_be_used(team: Team, env: dict[str, str], told: str) -> None:
+    team.env |= env
+    if not env.get("AWS_ACCESS_KEY_ID", "x"):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            team.env[name] = ""
+    done = team.pivot("push", code=3)
+    assert told in done
+    assert "hunter2" not in done
+
+
+def test_several_remotes(team: Team) -> None:
+    team.pivot("config", "unset", "default_remote")
+    assert "1 transferred" in team.pivot("push", "preprocess")
+    team.pivot("config", "set", "remotes.backup", f"s3://{team.bucket}/backup")
+    told = team.pivot("push", code=2)
+    assert "backup, origin" in told
+    assert "Pushed to 'backup': 2 transferred" in team.pivot("push", "--remote", "backup")
+    team.pivot("config", "set", "default_remote", "backup")
+    assert "origin" in team.pivot("remote", "list")
+    assert "Pushed to 'backup': 0 transferred" in team.pivot("push")
+
+
+def test_verify(team: Team) -> None:
+    passed = {"status": "passed", "reason": "", "missing_files": []}
+    assert json.loads(team.pivot("verify", "--json")) == {
+        "passed": True,
+        "stages": [{"name": "preprocess", **passed}, {"name": "summarize", **passed}],
+    }
+    assert "2 stages, all passed" in team.pivot("verify")
+
+    ci = team.clone("ci")
+    found = json.loads(team.pivot("verify", "--json", project=ci, code=1))
+    assert found["stages"][1] == {
+        "name": "summarize",
+        "status": "failed",
+        "reason": "Missing files: clean.json, summary.json",
+        "missing_files": ["clean.json", "summary.json"],
+    }
+    assert "clean.json" in team.pivot("verify", "--allow-missing", project=ci, code=1)
+    team.pivot("push")
+    shutil.rmtree(ci.root / ".pivot/state.db", ignore_errors=True)
+    assert json.loads(team.pivot("verify", "--json", "--allow-missing", project=ci))["passed"]
+    assert not (ci.root / "clean.json").exists()
+
+    ci.replace("pipeline.py", "sum(values)", "max(values)")
+    found = json.loads(team.pivot("verify", "--json", "--allow-missing", project=ci, code=1))
+    assert [each["status"] for each in found["stages"]] == ["passed", "failed"]
+    assert "Code dependency changed" in found["stages"][1]["reason"]
+    assert json.loads(team.pivot("verify", "preprocess", "--json", "--allow-missing", project=ci))["passed"]
+    ci.replace("data.json", "100", "101")
+    assert "Input data changed: data.json" in team.pivot("verify", "--allow-missing", project=ci, code=1)
+
+
+def test_verify_without_a_remote(quick: Project) -> None:
+    quick.pivot("repro")
+    assert "no remote is configured" in quick.pivot("verify", "--allow-missing", code=2).stderr
+    with contextlib.suppress(FileNotFoundError):
+        (quick.root / "clean.json").unlink()
+    quick.pivot("verify")  # the cache has it
+    quick.write("clean.json", "edited")
+    assert "Output modified: clean.json" in quick.pivot("verify", code=1).stdout
+    shutil.rmtree(quick.root / ".pivot/stages")
+    assert "No previous run" in quick.pivot("verify", code=1).stdout
+
+
+def test_a_teams_day(team: Team) -> None:
+    """Developer, CI and teammate, as the guide tells it."""
+    team.pivot("push")
+    ci = team.clone("ci")
+    team.pivot("pull", project=ci)
+    team.pivot("verify", project=ci)
+    assert "2 stages cached" in team.pivot("repro", project=ci)
+
+    team.first.replace("pipeline.py", '"count": len(values)', '"count": 2 * len(values)')
+    assert "1 ran, 1 cached" in team.pivot("repro")
+    assert "1 transferred, 1 skipped" in team.pivot("push")
+
+    mate = team.clone("mate")
+    assert "Restored 2 file(s)" in team.pivot("pull", project=mate)
+    assert "Everything is up to date" in team.pivot("repro", project=mate)
+    assert json.loads(mate.read("summary.json"))["count"] == 4
+
+
+def test_pull_needs_no_pipeline(team: Team) -> None:
+    team.pivot("push")
+    mate = team.clone("mate")
+    (mate.root / "pipeline.py").write_text("import nothing_like_this\n")
+    assert "Restored 2 file(s)" in team.pivot("pull", project=mate)
+    assert "2 skipped" in team.pivot("push", project=mate)
+
+
+def test_wrong_bytes_never_enter(team: Team) -> None:
+    team.pivot("push")
+    for key in _keys(team):
+        request = urllib.request.Request(f"{team.endpoint}/{team.bucket}/{key}", data=b"something else", method="PUT")
+        with urllib.request.urlopen(request):
+            pass
+    mate = team.clone("mate")
+    told = team.pivot("pull", project=mate, code=1)
+    assert "is corrupt" in told
+    assert "2 failed" in told
+    assert not (mate.root / "clean.json").exists()
+
+
+def _keys(team: Team) -> list[str]:
+    with urllib.request.urlopen(f"{team.endpoint}/{team.bucket}?list-type=2") as answer:
+        text = answer.read().decode()
+    return [part.split("</Key>")[0] for part in text.split("<Key>")[1:]]
