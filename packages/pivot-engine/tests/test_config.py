@@ -4,7 +4,6 @@ import itertools
 import pathlib
 from typing import Annotated, Any
 
-import attrs
 import pytest
 from workshop import Deferred, Workshop, parts_of
 
@@ -60,7 +59,7 @@ def places(tmp_path: pathlib.Path) -> Places:
 
 def test_the_keys_are_sorted_and_each_attribute_has_one() -> None:
     assert [key.name for key in KEYS] == sorted(key.name for key in KEYS)
-    assert sorted(key.attribute for key in KEYS) == sorted(attrs.fields_dict(Settings))
+    assert sorted(key.attribute for key in KEYS) == sorted(Settings._fields)
 
 
 def test_every_default_is_one_of_the_values() -> None:
@@ -114,14 +113,14 @@ def test_every_key_everywhere(places: Places, name: str, text: str, attribute: s
     resolved = places.resolved()
     assert getattr(resolved, attribute) == value
     if where != "environment" or attribute != "remotes":
-        assert attrs.evolve(resolved, **{attribute: getattr(Settings(), attribute)}) in (
+        assert resolved._replace(**{attribute: getattr(Settings(), attribute)}) in (
             Settings(),
             Settings(remotes={"b-2_c": "s3://old"}),
         )
 
 
 def test_every_key_is_tried() -> None:
-    assert {attribute for _, _, attribute, _ in EVERY_KEY} == set(attrs.fields_dict(Settings))
+    assert {attribute for _, _, attribute, _ in EVERY_KEY} == set(Settings._fields)
 
 
 @pytest.mark.parametrize(

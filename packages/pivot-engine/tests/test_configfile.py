@@ -232,6 +232,14 @@ def test_values_of_several_lines_are_changed_whole() -> None:
     assert remove(text, "b") == "a: |\n  one\n  two\nc: 1\n"
 
 
+def test_values_that_are_wrong_are_changed_whole() -> None:
+    text = "# x\na:\n- 1\n- [2,\n   3]  # three\n\n# of b\nb: 1\n"
+
+    assert remove(text, "a") == "# x\n\n# of b\nb: 1\n"
+    assert assign(text, "a", "4") == "# x\na: 4  # three\n\n# of b\nb: 1\n"
+    assert remove("a: |\n  one\n\n# of b\nb: 1\n", "a") == "# of b\nb: 1\n"
+
+
 def test_a_key_that_stands_there_twice_is_one_again() -> None:
     text = "a: 1\nb: 2\na: 3\n"
 

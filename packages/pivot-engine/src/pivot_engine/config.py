@@ -4,14 +4,14 @@ import enum
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
-
-from pivot_engine import configfile, settings
-from pivot_engine.configfile import Entry, FormatError
+from pivot_engine import settings
 from pivot_engine.errors import ConfigError
 from pivot_engine.settings import KEYS, Key, Settings
+
+if TYPE_CHECKING:
+    from pivot_engine.configfile import Entry, FormatError
 
 FILE = "config.yaml"
 
@@ -27,8 +27,7 @@ class Origin(enum.Enum):
     ENVIRONMENT = "environment"
 
 
-@attrs.frozen
-class Setting:
+class Setting(NamedTuple):
     """A key, its value, and what says so.
 
     Attributes:
@@ -53,8 +52,7 @@ class Setting:
         return None if self.value is None else self.key.kind.show(self.value)
 
 
-@attrs.frozen
-class Found:
+class Found(NamedTuple):
     """What is configured, and what is wrong with it.
 
     Attributes:
@@ -165,18 +163,24 @@ def text_of(file: pathlib.Path) -> str:
         raise ConfigError("it is not UTF-8", source=str(file), hint=_BY_HAND) from None
 
 
-def unreadable(error: FormatError, file: pathlib.Path) -> ConfigError:
+def unreadable(error: "FormatError", file: pathlib.Path) -> ConfigError:
     """The error of a file whose form is wrong."""
     return ConfigError(str(error), source=str(file), line=error.line, hint=_BY_HAND)
 
 
 def _take_file(file: pathlib.Path, origin: Origin, said: dict[str, Setting], problems: list[ConfigError]) -> None:
     try:
-        entries = configfile.read(text_of(file))
+        text = text_of(file)
     except ConfigError as error:
         problems.append(error)
         return
-    except FormatError as error:
+    if not text:
+        return
+    from pivot_engine import configfile  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+    try:
+        entries = configfile.read(text)
+    except configfile.FormatError as error:
         problems.append(unreadable(error, file))
         return
     lines: dict[str, int] = {}
@@ -192,7 +196,7 @@ def _take_file(file: pathlib.Path, origin: Origin, said: dict[str, Setting], pro
             said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
 
 
-def _parsed(entry: Entry, first: int) -> tuple[Key, Any]:
+def _parsed(entry: "Entry", first: int) -> tuple[Key, Any]:
     if entry.line != first:
         problem = f"this key is there twice, first in line {first}"
         raise ConfigError(problem, key=entry.key, hint="leave one of them")

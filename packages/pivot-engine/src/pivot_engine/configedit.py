@@ -94,6 +94,9 @@ def _in_lines(text: str, key: str, line: str | None) -> str:
 
 
 def _with_value(text: str, span: Span, value: str) -> str:
+    between = text[span.key_end : span.value]
+    if "\n" in between and between.strip() == ":":  # the value was on lines of its own
+        span = span._replace(value=text.index(":", span.key_end) + 1)
     old = text[span.value : span.value_end]
     kept = old[len(old.rstrip("\r\n")) :]
     gap = "" if text[span.value - 1 : span.value] in (" ", "\t") else " "

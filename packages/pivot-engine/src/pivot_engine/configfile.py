@@ -6,18 +6,14 @@ A file has flat keys, one ``key: value`` on each line. Everything else that is Y
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, NamedTuple
 
 _PLAIN: Final = r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~+@=-]|:(?=[A-Za-z0-9_./~+@=-]))*"
 _LINE: Final = re.compile(rf"([A-Za-z_][A-Za-z0-9_.-]{{0,99}}): +({_PLAIN}) *(?: #.*)?")
 _NOTHING: Final = re.compile(r" *(?:#.*)?")
-_VALUE: Final = re.compile(_PLAIN)
 
 
-@attrs.frozen
-class Span:
+class Span(NamedTuple):
     """Where an entry stands: its key from ``key`` to ``key_end``, its value from ``value`` to ``value_end``."""
 
     key: int
@@ -26,8 +22,7 @@ class Span:
     value_end: int
 
 
-@attrs.frozen
-class Entry:
+class Entry(NamedTuple):
     """A key and its value.
 
     Attributes:
@@ -40,7 +35,7 @@ class Entry:
     key: str
     value: str | None
     line: int
-    span: Span | None = attrs.field(default=None, eq=False)
+    span: Span | None = None
 
 
 class FormatError(ValueError):
@@ -96,7 +91,7 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
         return ()
     if not isinstance(root, yaml.MappingNode):
         raise FormatError("it must hold keys and values", root.start_mark.line + 1)
-    return tuple(attrs.evolve(entry, span=None) if not spans else entry for entry in _entries(root, "", ()))
+    return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, "", ()))
 
 
 def _not_yaml(error: Any) -> FormatError:
@@ -117,7 +112,7 @@ def _entries(mapping: Any, section: str, around: tuple[Any, ...]) -> Iterator[En
         if not isinstance(key, ScalarNode):
             raise FormatError("a key must be a text", line)
         name = f"{section}{key.value}"
-        span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, value.end_mark.index)
+        span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, _end(value))
         if isinstance(value, ScalarNode):
             yield Entry(name, value.value, line, span)
         elif isinstance(value, MappingNode) and value not in around and value is not mapping:
@@ -129,9 +124,17 @@ def _entries(mapping: Any, section: str, around: tuple[Any, ...]) -> Iterator[En
             yield Entry(name, None, line, span)
 
 
+def _end(node: Any) -> int:
+    """Where a value ends; for YAML a list of lines goes on to the next key, comments included."""
+    while node.id == "sequence" and not node.flow_style and node.value:
+        node = node.value[-1]
+    end: int = node.end_mark.index
+    return end
+
+
 def rendered(value: str) -> str:
     """A printable text as a value that reads as this text again."""
-    if _VALUE.fullmatch(value):
+    if re.fullmatch(_PLAIN, value):
         return value
     import json  # noqa: PLC0415  # most values need no quotes
 

@@ -4,9 +4,8 @@ import enum
 import pathlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import attrs
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pivot_cache.store import CheckoutMode
 from pivot_engine.errors import ConfigError
@@ -46,8 +45,10 @@ class WorkerStart(enum.Enum):
     SPAWN = "spawn"
 
 
-@attrs.frozen
-class Settings:
+# Named tuples: every command makes these classes, and waits three times as long for those of attrs.
+
+
+class Settings(NamedTuple):
     """What is configured, resolved once; each attribute is a key of `KEYS`, which says what it means."""
 
     cache_dir: str = USUAL_CACHE
@@ -57,8 +58,8 @@ class Settings:
     default_remote: str | None = None
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
-    remotes: Mapping[str, str] = attrs.field(factory=dict)
-    resources: Mapping[str, int] = attrs.field(factory=dict)
+    remotes: Mapping[str, str] = MappingProxyType({})
+    resources: Mapping[str, int] = MappingProxyType({})
     run_jobs: int | None = None
     keep_going: bool = False
     snapshot: bool = True
@@ -99,8 +100,7 @@ class Settings:
         return self.remotes[wanted]
 
 
-@attrs.frozen
-class Kind:
+class Kind(NamedTuple):
     """A kind of value.
 
     Attributes:
@@ -114,8 +114,7 @@ class Kind:
     show: Callable[[Any], str] = str
 
 
-@attrs.frozen
-class Key:
+class Key(NamedTuple):
     """One key, or a family of keys such as ``remotes.<name>``, whose last part is a name.
 
     Attributes:
@@ -145,8 +144,6 @@ class Key:
         return None if self.family else getattr(Settings(), self.attribute)
 
 
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 
@@ -162,7 +159,7 @@ def _one_of(choices: type[enum.Enum]) -> Kind:
 
 def _at_least(least: int, what: str = "") -> Kind:
     def parse(text: str) -> int:
-        if not _NUMBER.fullmatch(text) or int(text) < least:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
             raise ValueError(f"{text!r} is not a whole number from {least} on")
         return int(text)
 
@@ -190,7 +187,7 @@ def member(text: str) -> str:
     Raises:
         ValueError: It cannot be part of a key.
     """
-    if not _MEMBER.fullmatch(text):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
         raise ValueError(f"{text!r} is not a name: letters, digits, '-' and '_', at most 64")
     return text
 
