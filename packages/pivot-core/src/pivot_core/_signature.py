@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from pivot_core.annotations import Dep, IncrementalOut, Out
 from pivot_core.errors import PivotError
-from pivot_core.stage import Location, StageError
+from pivot_core.hints import unwrapped
+from pivot_core.params import fields, is_params
+from pivot_core.stage import Location, StageError, Taken
 
 type _Declared = tuple[Dep | Out, ...]
 
@@ -30,12 +32,14 @@ class Signature(NamedTuple):
         previous: By parameter, the outs whose previous value is taken.
         outs: By the key of the returned mapping.
         single: The returned value itself is the value of the only out, whose key is ``return``.
+        params: The parameter that takes typed parameters, or None.
     """
 
     deps: dict[str, Dep]
     previous: dict[str, IncrementalOut]
     outs: dict[str, Out]
     single: bool
+    params: Taken | None = None
 
 
 def read(name: str, func: Callable[..., Any]) -> Signature:
@@ -52,6 +56,7 @@ class _Reader:
         self.name = name
         self.func = func
         self.location = location_of(func)
+        self.taken: Taken | None = None
 
     def error(self, problem: str, hint: str | None = None) -> StageError:
         return StageError(self.name, self.location, problem, hint=hint)
@@ -66,7 +71,7 @@ class _Reader:
             hints = typing.get_type_hints(_innermost(self.func), include_extras=True)
             outs, single = self._outs(hints)
             deps, previous = self._parameters(hints, outs)
-            return Signature(deps, previous, outs, single)
+            return Signature(deps, previous, outs, single, self.taken)
         except StageError:
             raise
         except PivotError as error:
@@ -94,14 +99,7 @@ class _Reader:
                         f"parameter {parameter.name!r} has a Dep or Out inside another type, where it declares nothing",
                         f"put Annotated outermost, as in {parameter.name}: Annotated[... | None, pivot.Dep(...)]",
                     )
-                if parameter.default is parameter.empty and parameter.kind not in (
-                    parameter.VAR_POSITIONAL,
-                    parameter.VAR_KEYWORD,
-                ):
-                    raise self.error(
-                        f"parameter {parameter.name!r} has neither a Dep nor a default",
-                        f'declare it: {parameter.name}: Annotated[..., pivot.Dep("path", loader)]',
-                    )
+                self._undeclared(parameter, hints.get(parameter.name))
                 continue
             (item,) = declared
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -118,6 +116,38 @@ class _Reader:
                     "parameters are read, so they take a Dep"
                 )
         return deps, previous
+
+    def _undeclared(self, parameter: inspect.Parameter, hint: Any) -> None:
+        """A parameter without a Dep takes typed parameters, or has a default."""
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            return
+        has_default = parameter.default is not parameter.empty
+        cls = unwrapped(hint)
+        if not is_params(cls):
+            if not has_default:
+                raise self.error(
+                    f"parameter {parameter.name!r} has neither a Dep nor a default",
+                    f'declare it: {parameter.name}: Annotated[..., pivot.Dep("path", loader)], '
+                    "or a class derived from pivot.StageParams",
+                )
+            return
+        if has_default and not isinstance(parameter.default, cls):
+            return
+        try:
+            names = fields(cls)
+        except PivotError:
+            if has_default:
+                return  # a value like any other
+            raise
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise self.error(f"parameter {parameter.name!r} takes {cls.__name__} but cannot be given by name")
+        if self.taken is not None:
+            raise self.error(
+                f"parameters {self.taken.parameter!r} and {parameter.name!r} both take typed parameters",
+                "make one class with a field for each",
+            )
+        values = {name: getattr(parameter.default, name) for name in names} if has_default else {}
+        self.taken = Taken(parameter.name, cls, values)
 
     def _previous(self, name: str, item: IncrementalOut, outs: Mapping[str, Out]) -> IncrementalOut:
         """A parameter that takes what the last run left at an out."""

@@ -8,7 +8,8 @@ from typing import Any, overload
 
 from pivot_core import _signature
 from pivot_core.errors import DefinitionError
-from pivot_core.stage import Stage, StageError, StageSpec
+from pivot_core.params import values_of
+from pivot_core.stage import Location, Stage, StageError, StageSpec, Taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
 _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
@@ -41,24 +42,29 @@ class Pipeline:
         return MappingProxyType(self._stages)
 
     @overload
-    def register[**P, R](self, func: Callable[P, R], *, name: str | None = None) -> Callable[P, R]: ...
+    def register[**P, R](
+        self, func: Callable[P, R], *, name: str | None = None, params: Any = None
+    ) -> Callable[P, R]: ...
 
     @overload
-    def register[**P, R](self, *, name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def register[**P, R](
+        self, *, name: str | None = None, params: Any = None
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
-    def register(self, func: Any = None, *, name: str | None = None) -> Any:
+    def register(self, func: Any = None, *, name: str | None = None, params: Any = None) -> Any:
         """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
 
         Args:
-            func: A function whose parameters are annotated with `Dep` (or have defaults) and
-                whose return type declares its `Out`; left out, a decorator is returned.
+            func: A function whose parameters are annotated with `Dep` or a class of parameters (or have
+                defaults) and whose return type declares its `Out`; left out, a decorator is returned.
             name: The stage's name; by default the function's.
+            params: Values of its parameters: an instance of their class, or a mapping that names some.
 
         Raises:
             StageError: Its signature leaves something open, or the name is taken.
         """
         if func is None:
-            return functools.partial(self.register, name=name)
+            return functools.partial(self.register, name=name, params=params)
         stage_name = name if name is not None else getattr(func, "__name__", "")
         location = _signature.location_of(func)
         if isinstance(func, type) or not callable(func):
@@ -87,6 +93,7 @@ class Pipeline:
             outs=MappingProxyType(declared.outs),
             single=declared.single,
             previous=MappingProxyType(declared.previous),
+            params=_given(stage_name, location, declared.params, params),
         )
         return func
 
@@ -97,6 +104,27 @@ class Pipeline:
             StageError: A declared path cannot be an artifact.
         """
         return tuple(stage.spec(self.name, base=base, root=root) for stage in self._stages.values())
+
+
+def _given(stage: str, location: Location, taken: Taken | None, params: Any) -> Taken | None:
+    """What a stage takes, with what its registration gives."""
+    if params is None:
+        return taken
+    if taken is None:
+        raise StageError(
+            stage,
+            location,
+            "it is registered with params, but no parameter of its function takes any",
+            hint="annotate one with a class derived from pivot.StageParams",
+        )
+    values = values_of(params) if isinstance(params, taken.cls) else params
+    if not isinstance(values, Mapping):
+        raise StageError(
+            stage,
+            location,
+            f"params must be a mapping or an instance of {taken.cls.__name__}, not {type(params).__name__}",
+        )
+    return Taken(taken.parameter, taken.cls, {**taken.given, **values})
 
 
 def _shown(thing: object) -> str:

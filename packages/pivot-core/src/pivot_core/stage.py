@@ -2,12 +2,13 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from pivot_core.annotations import Dep, IncrementalOut, Out
+from pivot_core.assigning import Given, Override, settle
 from pivot_core.errors import DefinitionError, PathError
 from pivot_core.paths import ArtifactPath
 
@@ -81,6 +82,21 @@ class StageSpec:
 
 
 @attrs.frozen(eq=False)
+class Taken:
+    """The parameters that a stage takes.
+
+    Attributes:
+        parameter: The name of the function's parameter.
+        cls: Its class.
+        given: The values by name that the registration gives.
+    """
+
+    parameter: str
+    cls: type
+    given: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False)
 class Stage:
     """A registered function and what its signature declares.
 
@@ -92,6 +108,8 @@ class Stage:
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
         single: The return value itself is the value of the only out.
         previous: By parameter, the outs of which it takes the previous value.
+        params: The typed parameters that it takes, or None.
+        values: By parameter, what it is called with besides what is loaded.
     """
 
     name: str
@@ -101,6 +119,28 @@ class Stage:
     outs: Mapping[str, Out]
     single: bool = False
     previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
+    params: Taken | None = None
+    values: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def settled(
+        self,
+        layers: Iterable[Given] = (),
+        overrides: Iterable[tuple[Override, tuple[str, ...]]] = (),
+        *,
+        root: str = "/",
+    ) -> "Stage":
+        """This stage with the values of its parameters: its own under ``layers`` under ``overrides``.
+
+        Errors name files relative to ``root``.
+
+        Raises:
+            ParamError: A name is not known, a value does not fit, or one is missing.
+        """
+        if self.params is None:
+            return self
+        own = Given(self.params.given, str(self.location.below(root)))
+        value = settle(self.name, self.params.cls, (own, *layers), overrides)
+        return attrs.evolve(self, values={**self.values, self.params.parameter: value})
 
     def spec(self, pipeline: str, *, base: str, root: str) -> StageSpec:
         """This stage as plain data, its paths resolved against ``base``.

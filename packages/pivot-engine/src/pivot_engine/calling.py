@@ -17,7 +17,8 @@ from pivot_core.stage import Stage, StageError
 def execute(stage: Stage) -> None:
     """Run a stage in the current process, whose working directory is the stage's."""
     directory = os.getcwd()
-    values = {name: dep.like(_load(name, dep.loader, dep.paths)) for name, dep in stage.deps.items()}
+    values = dict(stage.values)
+    values |= {name: dep.like(_load(name, dep.loader, dep.paths)) for name, dep in stage.deps.items()}
     for name, before in stage.previous.items():
         there = all(os.path.lexists(path) for path in before.paths)
         values[name] = before.like(_load(name, before.loader, before.paths)) if there else None  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ class LoadedStage:
         libraries: By distribution, what its code names of libraries.
         via: For each entry but those where the walk began, the entry that leads to it.
         spans: The first and the last line of each entry whose source is known.
+        params: Its parameters by name, as plain data.
     """
 
     spec: StageSpec
@@ -29,6 +30,7 @@ class LoadedStage:
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
     via: Mapping[str, str] = attrs.field(factory=dict)
     spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = attrs.field(factory=dict)
 
     def path(self, key: str) -> tuple[str, ...]:
         """How an entry is reached: the keys that lead to it, from where the walk began."""
@@ -45,7 +47,8 @@ class Loaded:
     Attributes:
         schema: The version of all fingerprints.
         stages: In the order of registration.
-        sources: The digest of each source file of the user's that was imported, by absolute path.
+        sources: The digest of each source file of the user's that was imported, and of each params file, by
+            absolute path.
     """
 
     schema: int
@@ -70,6 +73,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
                 "via": dict(stage.via),
                 "spans": {key: list(span) for key, span in stage.spans.items()},
+                "params": dict(stage.params),
             }
             for stage in loaded.stages
         ],
@@ -96,6 +100,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
                 stage["via"],
                 {key: (start, end) for key, (start, end) in stage["spans"].items()},
+                stage["params"],
             )
             for stage in data["stages"]
         ),

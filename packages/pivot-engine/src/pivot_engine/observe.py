@@ -89,6 +89,7 @@ def observe(
         inputs=Inputs(
             schema=schema,
             code=stage.code,
+            params=stage.params,
             deps=deps,
             outs=spec.outs,
             observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},

@@ -1,0 +1,238 @@
+"""Values fitted to type hints: what a file, a command line or a caller gives, made what a field declares, or refused."""
+
+import collections.abc
+import contextlib
+import datetime
+import decimal
+import enum
+import json
+import numbers
+import pathlib
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pivot_core import hints
+from pivot_core.plain import NotPlainError, to_plain
+
+type Nested = Callable[[Any, Any], Any]
+
+_LISTS: Final = (list, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
+_SETS: Final = (set, frozenset, collections.abc.Set)
+_MAPPINGS: Final = (dict, collections.abc.Mapping)
+_MOMENTS: Final = (datetime.datetime, datetime.date, datetime.time)
+_ANY: Final = (Any, object)
+_BOOLEANS: Final = {"true": True, "false": False}
+
+
+class MisfitError(Exception):
+    """A value does not fit a hint.
+
+    Attributes:
+        wanted: What would fit.
+        value: What does not; not part of the error's text.
+        inside: Where in the whole, as in ``[2].name``.
+    """
+
+    def __init__(self, wanted: str, value: object, inside: str = "") -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+        self.value = value
+        self.inside = inside
+
+
+def fit(hint: Any, value: Any, nested: Nested) -> Any:
+    """The value as the hint wants it: integers become floats, lists become tuples or sets, texts paths, enums, dates.
+
+    Args:
+        hint: What is declared.
+        value: What is given.
+        nested: Makes an instance of a class with fields; raises `MisfitError`.
+
+    Raises:
+        MisfitError: It does not fit.
+    """
+    alternatives = hints.members(hint)
+    if len(alternatives) == 1:
+        return _one(alternatives[0], value, nested)
+    fitting = []
+    for each in alternatives:
+        with contextlib.suppress(MisfitError):
+            fitting.append(_one(each, value, nested))
+    if not fitting:
+        raise MisfitError(hints.shown(hint), value)
+    return next((each for each in fitting if type(each) is type(value)), fitting[0])
+
+
+def from_text(hint: Any, text: str, nested: Nested) -> Any:
+    """The same for a value that was written on a command line.
+
+    Raises:
+        MisfitError: It does not fit.
+    """
+    literal = _literal(text)
+    last: MisfitError | None = None
+    for candidate in (text, literal) if isinstance(literal, str) else (literal, text):
+        try:
+            return fit(hint, candidate, nested)
+        except MisfitError as error:
+            last = error
+    raise MisfitError(last.wanted if last is not None else "", text)
+
+
+def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
+    """The first part of a hint to which no value could be fitted; None if there is none."""
+    for each in hints.members(hint):
+        if each in _ANY or each is None or each in _FITTED or nested(each):
+            continue
+        origin, inner = typing.get_origin(each) or each, typing.get_args(each)
+        if origin is typing.Literal or (isinstance(origin, type) and issubclass(origin, enum.Enum | pathlib.PurePath)):
+            continue
+        if origin not in (*_LISTS, *_SETS, *_MAPPINGS, tuple):
+            return each
+        wrong = next((part for arg in inner if arg is not ... and (part := unfit(arg, nested)) is not None), None)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    for parse in (json.loads, float):
+        with contextlib.suppress(ValueError, RecursionError):
+            return parse(text)
+    return text
+
+
+def _one(hint: Any, value: Any, nested: Nested) -> Any:
+    origin, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in _ANY:
+        return _checked(value)
+    if origin is typing.Literal:
+        return _choice(hint, inner, value)
+    if origin in _FITTED:
+        fitted = _FITTED[origin](value)
+        if fitted is None and value is not None:
+            raise MisfitError(hints.shown(hint), value)
+        if value is None and origin not in (None, type(None)):
+            raise MisfitError(hints.shown(hint), value)
+        return fitted
+    if isinstance(origin, type) and issubclass(origin, enum.Enum):
+        return _member(origin, value)
+    if isinstance(origin, type) and issubclass(origin, pathlib.PurePath):
+        if not isinstance(value, str | pathlib.PurePath):
+            raise MisfitError(hints.shown(hint), value)
+        return origin(value)
+    if origin in (*_LISTS, *_SETS, tuple):
+        return _container(hint, origin, inner, value, nested)
+    if origin in _MAPPINGS:
+        if not isinstance(value, Mapping):
+            raise MisfitError(hints.shown(hint), value)
+        of_keys, of_values = inner or (Any, Any)
+        return {
+            _inside(f"[{key!r}]", of_keys, key, nested): _inside(f"[{key!r}]", of_values, each, nested)
+            for key, each in value.items()
+        }
+    return nested(hint, value)
+
+
+def _container(hint: Any, origin: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
+    accepted = (list, tuple, set, frozenset) if origin in _SETS else (list, tuple)
+    if not isinstance(value, accepted):
+        raise MisfitError(hints.shown(hint), value)
+    items = list(value)
+    if origin is tuple and inner and inner[-1] is not ...:
+        if len(items) != len(inner):
+            raise MisfitError(hints.shown(hint), value)
+        return tuple(_inside(f"[{at}]", inner[at], each, nested) for at, each in enumerate(items))
+    of_items = inner[0] if inner else Any
+    fitted = [_inside(f"[{at}]", of_items, each, nested) for at, each in enumerate(items)]
+    if origin in _LISTS:
+        return fitted
+    try:
+        return tuple(fitted) if origin is tuple else (frozenset if origin is frozenset else set)(fitted)
+    except TypeError:
+        raise MisfitError(f"{hints.shown(hint)} of values that can be hashed", value) from None
+
+
+def _inside(where: str, hint: Any, value: Any, nested: Nested) -> Any:
+    try:
+        return fit(hint, value, nested)
+    except MisfitError as error:
+        raise MisfitError(error.wanted, error.value, f"{where}{error.inside}") from None
+
+
+def _checked(value: Any) -> Any:
+    try:
+        to_plain(value)
+    except NotPlainError:
+        raise MisfitError("a number, text, path, date, enum, or a list or dict of such", value) from None
+    return value
+
+
+def _choice(hint: Any, choices: tuple[Any, ...], value: Any) -> Any:
+    for choice in choices:
+        if type(choice) is type(value) and choice == value:
+            return choice
+    raise MisfitError(f"one of {', '.join(map(repr, typing.get_args(hint)))}", value)
+
+
+def _member(kind: type[enum.Enum], value: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    for member in kind:
+        if value == member.name or (type(value) is type(member.value) and value == member.value):
+            return member
+    raise MisfitError(f"one of {', '.join(member.name for member in kind)}", value)
+
+
+def _moment(kind: Any) -> Callable[[Any], Any]:
+    def fitted(value: Any) -> Any:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                return kind.fromisoformat(value)
+            return None
+        return value if type(value) is kind else None
+
+    return fitted
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, decimal.Decimal):
+        return value
+    if isinstance(value, str) or type(value) is int:
+        with contextlib.suppress(decimal.InvalidOperation):
+            return decimal.Decimal(value)
+    return None
+
+
+def _timedelta(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError, ValueError):
+            return datetime.timedelta(seconds=value)
+    return value if isinstance(value, datetime.timedelta) else None
+
+
+def _number(kind: Any, accepted: Any) -> Callable[[Any], Any]:
+    def fitted(value: Any) -> Any:
+        if isinstance(value, accepted) and not isinstance(value, bool | enum.Enum):
+            with contextlib.suppress(OverflowError):
+                return kind(value)
+        return None
+
+    return fitted
+
+
+_FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    None: lambda value: None,
+    type(None): lambda value: None,
+    bool: lambda value: value if isinstance(value, bool) else None,
+    int: _number(int, numbers.Integral),
+    float: _number(float, numbers.Real),
+    str: lambda value: str(value) if isinstance(value, str) and not isinstance(value, enum.Enum) else None,
+    bytes: lambda value: bytes(value) if isinstance(value, bytes | bytearray) else None,
+    decimal.Decimal: _decimal,
+    datetime.timedelta: _timedelta,
+    **{kind: _moment(kind) for kind in _MOMENTS},
+}

@@ -1,0 +1,312 @@
+"""Typed parameters: `StageParams` and other classes with fields, what their fields are, and instances of them."""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, dataclass_transform
+
+import attrs
+
+from pivot_core import fitting, hints, plain
+from pivot_core.digest import canonical_json
+from pivot_core.errors import DefinitionError
+from pivot_core.fitting import MisfitError
+
+_LOOKED_UP = (staticmethod, classmethod, property, functools.cached_property)
+
+
+class Secret:
+    """Marks a field whose value is kept from locks and from everything that is shown: ``Annotated[str, pivot.Secret]``."""
+
+
+def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
+    declared = fields(type(instance))[attribute.name]
+    try:
+        return fitting.fit(declared.hint, value, make)
+    except MisfitError as error:
+        raise TypeError(f"{type(instance).__name__}.{attribute.name}{told(declared, error)}") from None
+
+
+def _after(first: Any) -> Any:
+    own = attrs.Converter(_fitted, takes_self=True, takes_field=True)  # type: ignore[misc]
+    return own if first is None else attrs.converters.pipe(first, own)
+
+
+def _fitting(cls: type, found: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
+    _refuse_untyped(cls)
+    return [
+        field.evolve(
+            converter=_after(field.converter),
+            repr=field.repr and "Secret" not in str(field.type),
+        )
+        for field in found
+    ]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
+class StageParams:
+    """The parameters of a stage: a subclass declares them as annotated fields, most with a default.
+
+    Its instances are made by keyword, checked and converted to the declared types, and do not change::
+
+        class TrainParams(pivot.StageParams):
+            rate: float = 0.1
+            layers: list[int] = [64, 64]
+            token: Annotated[str, pivot.Secret] = ""
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the fields of a subclass its parameters.
+
+        Raises:
+            DefinitionError: A public attribute that looks like a parameter has no type.
+        """
+        super().__init_subclass__(**options)
+        attrs.define(
+            cls, auto_attribs=True, slots=False, frozen=True, kw_only=True, field_transformer=_fitting, eq=True
+        )
+
+
+@attrs.frozen
+class Field:
+    """One parameter of a class.
+
+    Attributes:
+        name: How it is called.
+        hint: Its type.
+        keyword: How an instance takes it.
+        secret: Its value is not to be shown.
+        required: There is no default.
+    """
+
+    name: str
+    hint: Any
+    keyword: str
+    secret: bool = False
+    required: bool = False
+
+
+def is_params(cls: Any) -> bool:
+    """Whether a class has fields that can be parameters: of ours, of attrs, a dataclass, or a model of pydantic."""
+    return isinstance(cls, type) and (attrs.has(cls) or dataclasses.is_dataclass(cls) or is_model(cls))
+
+
+@functools.cache
+def fields(cls: type) -> Mapping[str, Field]:
+    """The parameters of a class by name, in order.
+
+    Raises:
+        DefinitionError: A type is not defined, or no value of it could be compared.
+    """
+    try:
+        found = typing.get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise DefinitionError(
+            f"a field of {cls.__name__} names the type {error.name!r}, which is not defined",
+            hint="define or import it at the top level of the module",
+        ) from None
+    made = {}
+    for name, keyword, required in _declared(cls):
+        hint = found.get(name, Any)
+        made[name] = Field(name, hint, keyword, _is_secret(hint), required)
+        wrong = None if is_model(cls) else fitting.unfit(hint, is_params)
+        if wrong is not None:
+            raise DefinitionError(
+                f"{cls.__name__}.{name} has the type {hints.shown(wrong)}, which no parameter can have",
+                hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
+            )
+    return made
+
+
+def values_of(instance: object) -> Mapping[str, Any] | None:
+    """The values of an instance by parameter; None if its class has none."""
+    if not is_params(type(instance)):
+        return None
+    return {name: getattr(instance, name) for name in fields(type(instance))}
+
+
+def default(cls: type, name: str) -> Any:
+    """The default of a parameter; None also where it has none, or depends on the others."""
+    if is_model(cls):
+        return cls.model_fields[name].get_default(call_default_factory=True)  # type: ignore[attr-defined]
+    if attrs.has(cls):
+        found = getattr(attrs.fields(cls), name).default
+        if isinstance(found, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
+            return None if found.takes_self else found.factory()
+        return None if found is attrs.NOTHING else found
+    field = next(each for each in dataclasses.fields(cls) if each.name == name)  # type: ignore[arg-type]
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def holds_secrets(hint: Any) -> bool:
+    """Whether a value of this type may hold a secret somewhere."""
+    kinds = [each for each in _classes(hint) if is_params(each)]
+    return any(field.secret for kind in kinds for field in fields(kind).values())
+
+
+def make(cls: Any, given: Any) -> Any:
+    """An instance from values by name; an instance is taken as it is.
+
+    Raises:
+        MisfitError: A name is not known, a value is missing or does not fit, or the class refuses them.
+    """
+    kind = typing.get_origin(cls) or cls
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Mapping):
+        raise MisfitError(kind.__name__, given)
+    known = fields(kind)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise MisfitError(f"one of {', '.join(known)}", unknown[0], f".{unknown[0]}")
+    missing = [name for name, field in known.items() if field.required and name not in given]
+    if missing:
+        raise MisfitError("given", None, f".{missing[0]}")
+    fitted = {known[name].keyword: fit(kind, name, value) for name, value in given.items()}
+    try:
+        return kind(**fitted)
+    except Exception as error:  # noqa: BLE001  # whatever the user's validators raise
+        secrets = any(field.secret for field in known.values())
+        raise MisfitError(type(error).__name__ if secrets else refusal(error), None, ": refused") from None
+
+
+def fit(cls: type, name: str, value: Any) -> Any:
+    """A value as a field of a class wants it.
+
+    Raises:
+        MisfitError: It does not fit.
+    """
+    if is_model(cls):
+        return value
+    try:
+        return fitting.fit(fields(cls)[name].hint, value, make)
+    except MisfitError as error:
+        raise MisfitError(error.wanted, error.value, f".{name}{error.inside}") from None
+
+
+def told(field: Field, error: MisfitError) -> str:
+    """What is wrong with a value; a secret is not quoted."""
+    quoted = "" if field.secret else f", not {shortened(error.value)}"
+    if error.inside.endswith(": refused"):
+        return f"{error.inside}: {error.wanted}"
+    return f"{error.inside} must be {error.wanted}{quoted}"
+
+
+def shortened(value: object, most: int = 60) -> str:
+    """A value in an error."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def refusal(error: Exception) -> str:
+    """What a class says against its values, on one line and without links."""
+    details = getattr(error, "errors", None)
+    if callable(details):  # pydantic's, whose text has many lines
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details())
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any]:
+    """The parameters by name as plain data.
+
+    Args:
+        instance: Of a class with fields.
+        seal: From the name of a secret and the canonical text of its value to what may be known of it.
+
+    Raises:
+        NotPlainError: One cannot be written so.
+    """
+
+    def opened(value: object) -> Mapping[str, object] | None:
+        hidden = getattr(value, "get_secret_value", None)
+        if callable(hidden):  # pydantic's SecretStr
+            return None
+        found = values_of(value)
+        return None if found is None else _sealed(type(value), found, seal)
+
+    found = values_of(instance) or {}
+    return {name: plain.to_plain(each, opened) for name, each in _sealed(type(instance), found, seal).items()}
+
+
+def _sealed(cls: type, values: Mapping[str, Any], seal: Callable[[str, str], str]) -> dict[str, Any]:
+    sealed = {}
+    for name, value in values.items():
+        hidden = getattr(value, "get_secret_value", None)
+        if callable(hidden) or fields(cls)[name].secret:
+            clear = hidden() if callable(hidden) else value
+            sealed[name] = plain.Sealed(seal(name, canonical_json(plain.to_plain(clear, values_of))))
+        else:
+            sealed[name] = value
+    return sealed
+
+
+def behaving(cls: type, is_user_code: Callable[[str], bool]) -> tuple[type, ...]:
+    """The classes among ``cls`` and those of its fields that have code of the user's besides their fields."""
+    kinds = _classes(cls)
+    return tuple(kind for kind in kinds if any(is_user_code(file) for base in kind.__mro__ for file in _files(base)))
+
+
+def _classes(hint: Any) -> list[type]:
+    """Every class that a hint names, and those that their fields name."""
+    seen: dict[type, None] = {}
+    pending = [hint]
+    while pending:
+        each = hints.unwrapped(pending.pop())
+        pending.extend(typing.get_args(each))
+        if isinstance(each, type) and each not in seen:
+            seen[each] = None
+            if is_params(each):
+                pending.extend(field.hint for field in fields(each).values())
+    return list(seen)
+
+
+def _files(cls: type) -> Iterator[str]:
+    """The files of the functions in a class's body; what attrs, dataclasses and pydantic make stands in none."""
+    for value in vars(cls).values():
+        code = getattr(value, "__code__", None)
+        for name in ("__func__", "fget", "func", "wrapped"):
+            code = code or getattr(getattr(value, name, None), "__code__", None)
+        if code is not None:
+            yield code.co_filename
+
+
+def _declared(cls: type) -> list[tuple[str, str, bool]]:
+    """Name, keyword, and whether it is required, of each field that can be given."""
+    if is_model(cls):
+        models: Mapping[str, Any] = cls.model_fields  # type: ignore[attr-defined]
+        return [(name, each.alias or name, each.is_required()) for name, each in models.items()]
+    if attrs.has(cls):
+        return [(each.name, each.alias or each.name, each.default is attrs.NOTHING) for each in attrs.fields(cls) if each.init]
+    return [
+        (each.name, each.name, each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING)
+        for each in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if each.init
+    ]
+
+
+def is_model(cls: type) -> bool:
+    """Whether a class is a model of pydantic, which fits its values itself."""
+    return hasattr(cls, "model_fields") and hasattr(cls, "model_validate")
+
+
+def _is_secret(hint: Any) -> bool:
+    """Whether the mark stands anywhere in a hint, as in ``Annotated[str, Secret] | None``."""
+    metadata = getattr(hint, "__metadata__", ())
+    if any(each is Secret or isinstance(each, Secret) for each in metadata):
+        return True
+    alias = typing.get_origin(hint) or hint
+    inner = (alias.__value__,) if isinstance(alias, typing.TypeAliasType) else typing.get_args(hint)
+    return any(_is_secret(each) for each in inner)
+
+
+def _refuse_untyped(cls: type) -> None:
+    for name, value in vars(cls).items():
+        if name.startswith("_") or name in cls.__annotations__ or callable(value) or isinstance(value, _LOOKED_UP):
+            continue
+        raise DefinitionError(
+            f"{cls.__name__}.{name} has no type, so it is no parameter",
+            hint=f"declare it: {name}: {type(value).__name__} = ...; or {name}: ClassVar = ... if it is a constant",
+        )

@@ -1,0 +1,110 @@
+"""Values of parameters as plain data, which locks keep and decisions compare: equal data, equal values.
+
+What JSON has no form of its own for is a mapping with one key that begins with ``$``: ``$tuple``, ``$set``, ``$dict`` (whose
+keys are no texts, or begin with ``$``), ``$bytes``, ``$path``, ``$enum``, ``$datetime`` and its kin, ``$decimal``. Instances of
+classes with fields are mappings with their class's name under ``$class``. ``True``, ``1`` and ``1.0`` differ, as do
+``0.0`` and ``-0.0``; NaN is NaN.
+"""
+
+import datetime
+import decimal
+import enum
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pivot_core.digest import canonical_json
+from pivot_core.errors import DefinitionError
+
+type Fields = Callable[[object], Mapping[str, object] | None]
+
+SECRET: Final = "$secret"
+_SCALARS: Final = (bool, int, float, str)
+_MOMENTS: Final = (datetime.datetime, datetime.date, datetime.time)
+
+
+class NotPlainError(DefinitionError):
+    """A value cannot be written as plain data."""
+
+
+class Sealed:
+    """A value that stands for a secret: nothing of it is known but its digest."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+
+
+def to_plain(value: object, fields_of: Fields = lambda _: None) -> Any:
+    """A value as JSON-able data.
+
+    Args:
+        value: What is to be written.
+        fields_of: The fields by name of an instance of a class that has fields; None for other values.
+
+    Raises:
+        NotPlainError: It, or something in it, cannot be written so.
+    """
+    try:
+        return _plain(value, fields_of)
+    except RecursionError:
+        raise NotPlainError(f"a value of type {type(value).__name__} is nested too deeply, or holds itself") from None
+
+
+def is_secret(data: object) -> bool:
+    """Whether plain data stand for a secret."""
+    return isinstance(data, Mapping) and SECRET in data
+
+
+def _plain(value: Any, fields_of: Fields) -> Any:  # noqa: PLR0911  # one return per kind
+    if value is None:
+        return None
+    if isinstance(value, enum.Enum):
+        kind = type(value).__qualname__
+        return {"$enum": f"{kind}.{value._name_}", "value": _plain(value._value_, fields_of)}
+    for kind in _SCALARS:
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, list):
+        return [_plain(each, fields_of) for each in value]
+    if isinstance(value, Mapping):
+        return _mapping(value, fields_of)
+    fields = fields_of(value)
+    if fields is not None:
+        inner = {name: _plain(each, fields_of) for name, each in fields.items()}
+        return {"$class": type(value).__qualname__, **inner}
+    tag = _tagged(value, fields_of)
+    if tag is None:
+        raise NotPlainError(
+            f"a value of type {type(value).__name__} cannot be a parameter, since it cannot be compared",
+            hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
+        )
+    return tag
+
+
+def _mapping(value: Mapping[Any, Any], fields_of: Fields) -> Any:
+    if all(isinstance(key, str) and not isinstance(key, enum.Enum) and not key.startswith("$") for key in value):
+        return {str(key): _plain(each, fields_of) for key, each in value.items()}
+    pairs = [[_plain(key, fields_of), _plain(each, fields_of)] for key, each in value.items()]
+    return {"$dict": sorted(pairs, key=canonical_json)}
+
+
+def _tagged(value: Any, fields_of: Fields) -> dict[str, Any] | None:  # noqa: PLR0911  # one return per kind
+    match value:
+        case tuple():
+            return {"$tuple": [_plain(each, fields_of) for each in value]}
+        case set() | frozenset():
+            return {"$set": sorted((_plain(each, fields_of) for each in value), key=canonical_json)}
+        case bytes() | bytearray():
+            return {"$bytes": value.hex()}
+        case pathlib.PurePath():
+            return {"$path": value.as_posix()}
+        case datetime.timedelta():
+            return {"$timedelta": [value.days, value.seconds, value.microseconds]}
+        case decimal.Decimal():
+            return {"$decimal": str(value)}
+        case Sealed():
+            return {SECRET: value.digest}
+    for kind in _MOMENTS:
+        if isinstance(value, kind):
+            return {f"${kind.__name__}": value.isoformat()}
+    return None
