@@ -116,6 +116,8 @@ def _place(location: Location | None) -> dict[str, Any]:
 
 def _change(change: Change, subject: str) -> dict[str, Any]:
     plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
+    if change.reason is Reason.PARAM:
+        plain |= {side: None if plain[side] is None else wording.param(plain[side]) for side in ("old", "new")}
     if change.reason is Reason.CODE:
         plain["name"] = wording.short_key(change.key)
         plain |= _place(change.location)

@@ -21,6 +21,16 @@ everything = click.option(
 )
 """Not only the pipeline of the current directory."""
 
+overrides = click.option(
+    "-p",
+    "--param",
+    "overrides",
+    multiple=True,
+    metavar="STAGE.NAME=VALUE",
+    help="Give a parameter of a stage another value in this command.",
+)
+"""Values of parameters, for `Project`."""
+
 checkout_mode = click.option(
     "--checkout-mode",
     type=click.Choice(["copy", "hardlink", "symlink"]),

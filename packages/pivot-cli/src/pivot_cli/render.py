@@ -99,7 +99,8 @@ def _compared(stage: StageStatus) -> Iterator[str]:
         elif line.kind == "dep":
             yield f"    dep:{line.key}  {line.value[:8]}"
         elif line.kind != "out":
-            yield f"    {line.kind}:{line.key}  {line.value}"
+            shown = wording.param(line.value) if line.kind == "param" else line.value
+            yield f"    {line.kind}:{line.key}  {shown}"
     for path, artifact in sorted(observation.outs.items()):
         yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
 

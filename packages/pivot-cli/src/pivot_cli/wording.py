@@ -1,5 +1,6 @@
 """How decisions are said to a person: keys, digests, reasons; pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pivot_core.decide import Change, Decision, Reason, Verdict
@@ -13,6 +14,7 @@ _PREFIX: Mapping[Reason, str] = {
     Reason.OUT_MODIFIED: "out:",
     Reason.DEP_MISSING: "dep:",
 }
+_SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none
 _DIGITS = 8
 _MOST = 3
 
@@ -47,7 +49,14 @@ def value(reason: Reason, text: str | None) -> str:
     """One side of a change: eight digits of a digest, or the value itself."""
     if text is None:
         return "(none)"
-    return text if reason in (Reason.PACKAGE, Reason.PARAM, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+    if reason is Reason.PARAM:
+        return param(text)
+    return text if reason in (Reason.PACKAGE, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+
+
+def param(text: str) -> str:
+    """The canonical text of a parameter; of a secret not even its digest."""
+    return _SECRET.sub("(secret)", text)
 
 
 def reasons(decision: Decision) -> str:

@@ -1,18 +1,19 @@
-"""Values fitted to type hints: what a file, a command line or a caller gives, made what a field declares, or refused."""
+"""Values fitted to type hints: what a file, a command line or a caller gives becomes what a field declares."""
 
 import collections.abc
 import contextlib
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
 import numbers
-import pathlib
 import typing
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
 from pivot_core import hints
+from pivot_core.errors import DefinitionError
 from pivot_core.plain import NotPlainError, to_plain
 
 type Nested = Callable[[Any, Any], Any]
@@ -20,12 +21,12 @@ type Nested = Callable[[Any, Any], Any]
 _LISTS: Final = (list, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection)
 _SETS: Final = (set, frozenset, collections.abc.Set)
 _MAPPINGS: Final = (dict, collections.abc.Mapping)
-_MOMENTS: Final = (datetime.datetime, datetime.date, datetime.time)
+_MOMENTS: Final = (dt.datetime, dt.date, dt.time)
 _ANY: Final = (Any, object)
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-class MisfitError(Exception):
+class MisfitError(DefinitionError):
     """A value does not fit a hint.
 
     Attributes:
@@ -71,22 +72,23 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
         MisfitError: It does not fit.
     """
     literal = _literal(text)
-    last: MisfitError | None = None
+    errors = []
     for candidate in (text, literal) if isinstance(literal, str) else (literal, text):
         try:
             return fit(hint, candidate, nested)
         except MisfitError as error:
-            last = error
-    raise MisfitError(last.wanted if last is not None else "", text)
+            errors.append(error)
+    inner = next((error for error in errors if error.inside), None)
+    raise inner if inner is not None else MisfitError(errors[-1].wanted, text)
 
 
 def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
     """The first part of a hint to which no value could be fitted; None if there is none."""
     for each in hints.members(hint):
-        if each in _ANY or each is None or each in _FITTED or nested(each):
+        if each in _ANY or isinstance(each, typing.TypeVar) or each is None or each in _FITTED or nested(each):
             continue
         origin, inner = typing.get_origin(each) or each, typing.get_args(each)
-        if origin is typing.Literal or (isinstance(origin, type) and issubclass(origin, enum.Enum | pathlib.PurePath)):
+        if origin is typing.Literal or (isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath)):
             continue
         if origin not in (*_LISTS, *_SETS, *_MAPPINGS, tuple):
             return each
@@ -107,37 +109,38 @@ def _literal(text: str) -> Any:
 
 def _one(hint: Any, value: Any, nested: Nested) -> Any:
     origin, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if origin in _ANY:
+    if origin in _ANY or isinstance(origin, typing.TypeVar):
         return _checked(value)
     if origin is typing.Literal:
         return _choice(hint, inner, value)
     if origin in _FITTED:
-        fitted = _FITTED[origin](value)
-        if fitted is None and value is not None:
-            raise MisfitError(hints.shown(hint), value)
-        if value is None and origin not in (None, type(None)):
-            raise MisfitError(hints.shown(hint), value)
-        return fitted
-    if isinstance(origin, type) and issubclass(origin, enum.Enum):
-        return _member(origin, value)
-    if isinstance(origin, type) and issubclass(origin, pathlib.PurePath):
-        if not isinstance(value, str | pathlib.PurePath):
-            raise MisfitError(hints.shown(hint), value)
-        return origin(value)
-    if origin in (*_LISTS, *_SETS, tuple):
-        return _container(hint, origin, inner, value, nested)
-    if origin in _MAPPINGS:
-        if not isinstance(value, Mapping):
-            raise MisfitError(hints.shown(hint), value)
-        of_keys, of_values = inner or (Any, Any)
-        return {
-            _inside(f"[{key!r}]", of_keys, key, nested): _inside(f"[{key!r}]", of_values, each, nested)
-            for key, each in value.items()
-        }
+        return _converted(hint, origin, value)
+    if isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath):
+        return _named(origin, value)
+    if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple):
+        return (_mapped if origin in _MAPPINGS else _container)(hint, inner, value, nested)
     return nested(hint, value)
 
 
-def _container(hint: Any, origin: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
+def _converted(hint: Any, origin: Any, value: Any) -> Any:
+    fitted = _FITTED[origin](value)
+    if (fitted is None) != (value is None) or (value is None and origin not in (None, type(None))):
+        raise MisfitError(hints.shown(hint), value)
+    return fitted
+
+
+def _mapped(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
+    if not isinstance(value, Mapping):
+        raise MisfitError(hints.shown(hint), value)
+    of_keys, of_values = inner or (Any, Any)
+    return {
+        _inside(f"[{key!r}]", of_keys, key, nested): _inside(f"[{key!r}]", of_values, each, nested)
+        for key, each in value.items()
+    }
+
+
+def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
+    origin = typing.get_origin(hint) or hint
     accepted = (list, tuple, set, frozenset) if origin in _SETS else (list, tuple)
     if not isinstance(value, accepted):
         raise MisfitError(hints.shown(hint), value)
@@ -178,7 +181,12 @@ def _choice(hint: Any, choices: tuple[Any, ...], value: Any) -> Any:
     raise MisfitError(f"one of {', '.join(map(repr, typing.get_args(hint)))}", value)
 
 
-def _member(kind: type[enum.Enum], value: Any) -> Any:
+def _named(kind: Any, value: Any) -> Any:
+    """A path, or a member of an enum by its name or value."""
+    if issubclass(kind, PurePath):
+        if not isinstance(value, str | PurePath):
+            raise MisfitError(hints.shown(kind), value)
+        return kind(value)
     if isinstance(value, kind):
         return value
     for member in kind:
@@ -210,8 +218,8 @@ def _decimal(value: Any) -> Any:
 def _timedelta(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError, ValueError):
-            return datetime.timedelta(seconds=value)
-    return value if isinstance(value, datetime.timedelta) else None
+            return dt.timedelta(seconds=value)
+    return value if isinstance(value, dt.timedelta) else None
 
 
 def _number(kind: Any, accepted: Any) -> Callable[[Any], Any]:
@@ -225,14 +233,14 @@ def _number(kind: Any, accepted: Any) -> Callable[[Any], Any]:
 
 
 _FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
-    None: lambda value: None,
-    type(None): lambda value: None,
+    None: lambda _: None,
+    type(None): lambda _: None,
     bool: lambda value: value if isinstance(value, bool) else None,
     int: _number(int, numbers.Integral),
     float: _number(float, numbers.Real),
     str: lambda value: str(value) if isinstance(value, str) and not isinstance(value, enum.Enum) else None,
     bytes: lambda value: bytes(value) if isinstance(value, bytes | bytearray) else None,
     decimal.Decimal: _decimal,
-    datetime.timedelta: _timedelta,
+    dt.timedelta: _timedelta,
     **{kind: _moment(kind) for kind in _MOMENTS},
 }

@@ -9,8 +9,10 @@ def unwrapped(hint: Any) -> Any:
     """The hint itself, without metadata, behind all aliases and new types."""
     while True:
         origin = typing.get_origin(hint)
-        if isinstance(origin or hint, typing.TypeAliasType):
-            hint = (origin or hint).__value__
+        if isinstance(alias := origin or hint, typing.TypeAliasType):
+            bound = dict(zip(alias.__type_params__, typing.get_args(hint), strict=False))
+            free = getattr(alias.__value__, "__parameters__", ())
+            hint = alias.__value__[tuple(bound[each] for each in free)] if bound and free else alias.__value__
         elif origin is typing.Annotated:
             hint = typing.get_args(hint)[0]
         elif isinstance(hint, typing.NewType):

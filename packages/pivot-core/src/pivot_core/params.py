@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, dataclass_transform
+from typing import Any, cast, dataclass_transform
 
 import attrs
 
@@ -17,7 +17,7 @@ _LOOKED_UP = (staticmethod, classmethod, property, functools.cached_property)
 
 
 class Secret:
-    """Marks a field whose value is kept from locks and from everything that is shown: ``Annotated[str, pivot.Secret]``."""
+    """Marks a field whose value is kept from locks and all that is shown: ``Annotated[str, pivot.Secret]``."""
 
 
 def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
@@ -29,7 +29,7 @@ def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribu
 
 
 def _after(first: Any) -> Any:
-    own = attrs.Converter(_fitted, takes_self=True, takes_field=True)  # type: ignore[misc]
+    own = attrs.Converter(_fitted, takes_self=True, takes_field=True)
     return own if first is None else attrs.converters.pipe(first, own)
 
 
@@ -123,19 +123,22 @@ def values_of(instance: object) -> Mapping[str, Any] | None:
     """The values of an instance by parameter; None if its class has none."""
     if not is_params(type(instance)):
         return None
-    return {name: getattr(instance, name) for name in fields(type(instance))}
+    cls: type = type(instance)
+    return {name: getattr(instance, name) for name in fields(cls)}
 
 
 def default(cls: type, name: str) -> Any:
-    """The default of a parameter; None also where it has none, or depends on the others."""
+    """The default of a parameter; None also where it has none, depends on the others, or does not exist."""
+    if name not in fields(cls):
+        return None
     if is_model(cls):
         return cls.model_fields[name].get_default(call_default_factory=True)  # type: ignore[attr-defined]
     if attrs.has(cls):
         found = getattr(attrs.fields(cls), name).default
-        if isinstance(found, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
+        if isinstance(found, cast("type[Any]", attrs.Factory)):
             return None if found.takes_self else found.factory()
         return None if found is attrs.NOTHING else found
-    field = next(each for each in dataclasses.fields(cls) if each.name == name)  # type: ignore[arg-type]
+    field = next(each for each in dataclasses.fields(cls) if each.name == name)
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return None if field.default is dataclasses.MISSING else field.default
@@ -221,9 +224,6 @@ def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any
     """
 
     def opened(value: object) -> Mapping[str, object] | None:
-        hidden = getattr(value, "get_secret_value", None)
-        if callable(hidden):  # pydantic's SecretStr
-            return None
         found = values_of(value)
         return None if found is None else _sealed(type(value), found, seal)
 
@@ -234,7 +234,7 @@ def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any
 def _sealed(cls: type, values: Mapping[str, Any], seal: Callable[[str, str], str]) -> dict[str, Any]:
     sealed = {}
     for name, value in values.items():
-        hidden = getattr(value, "get_secret_value", None)
+        hidden = getattr(value, "get_secret_value", None)  # pydantic's SecretStr
         if callable(hidden) or fields(cls)[name].secret:
             clear = hidden() if callable(hidden) else value
             sealed[name] = plain.Sealed(seal(name, canonical_json(plain.to_plain(clear, values_of))))
@@ -279,10 +279,14 @@ def _declared(cls: type) -> list[tuple[str, str, bool]]:
         models: Mapping[str, Any] = cls.model_fields  # type: ignore[attr-defined]
         return [(name, each.alias or name, each.is_required()) for name, each in models.items()]
     if attrs.has(cls):
-        return [(each.name, each.alias or each.name, each.default is attrs.NOTHING) for each in attrs.fields(cls) if each.init]
+        return [
+            (each.name, each.alias or each.name, each.default is attrs.NOTHING)
+            for each in attrs.fields(cls)
+            if each.init
+        ]
     return [
         (each.name, each.name, each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING)
-        for each in dataclasses.fields(cls)  # type: ignore[arg-type]
+        for each in dataclasses.fields(cls)
         if each.init
     ]
 

@@ -1,16 +1,16 @@
 """Values of parameters as plain data, which locks keep and decisions compare: equal data, equal values.
 
-What JSON has no form of its own for is a mapping with one key that begins with ``$``: ``$tuple``, ``$set``, ``$dict`` (whose
-keys are no texts, or begin with ``$``), ``$bytes``, ``$path``, ``$enum``, ``$datetime`` and its kin, ``$decimal``. Instances of
-classes with fields are mappings with their class's name under ``$class``. ``True``, ``1`` and ``1.0`` differ, as do
-``0.0`` and ``-0.0``; NaN is NaN.
+What JSON has no form of its own for is a mapping with a key that begins with ``$``: ``$tuple``, ``$set``, ``$bytes``,
+``$dict`` (whose keys are no texts, or begin with ``$``), ``$path``, ``$enum``, ``$datetime`` and its kin, ``$decimal``.
+Instances of classes with fields are mappings with their class's name under ``$class``. ``True``, ``1`` and ``1.0``
+differ, as do ``0.0`` and ``-0.0``; NaN is NaN.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import enum
-import pathlib
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
 from pivot_core.digest import canonical_json
@@ -18,9 +18,9 @@ from pivot_core.errors import DefinitionError
 
 type Fields = Callable[[object], Mapping[str, object] | None]
 
-SECRET: Final = "$secret"
+SECRET: Final = "$secret"  # noqa: S105  # it names one
 _SCALARS: Final = (bool, int, float, str)
-_MOMENTS: Final = (datetime.datetime, datetime.date, datetime.time)
+_MOMENTS: Final = (dt.datetime, dt.date, dt.time)
 
 
 class NotPlainError(DefinitionError):
@@ -59,11 +59,10 @@ def _plain(value: Any, fields_of: Fields) -> Any:  # noqa: PLR0911  # one return
     if value is None:
         return None
     if isinstance(value, enum.Enum):
-        kind = type(value).__qualname__
-        return {"$enum": f"{kind}.{value._name_}", "value": _plain(value._value_, fields_of)}
-    for kind in _SCALARS:
-        if isinstance(value, kind):
-            return kind(value)
+        return {"$enum": f"{type(value).__qualname__}.{value._name_}", "value": _plain(value._value_, fields_of)}
+    for scalar in _SCALARS:
+        if isinstance(value, scalar):
+            return scalar(value)
     if isinstance(value, list):
         return [_plain(each, fields_of) for each in value]
     if isinstance(value, Mapping):
@@ -96,9 +95,9 @@ def _tagged(value: Any, fields_of: Fields) -> dict[str, Any] | None:  # noqa: PL
             return {"$set": sorted((_plain(each, fields_of) for each in value), key=canonical_json)}
         case bytes() | bytearray():
             return {"$bytes": value.hex()}
-        case pathlib.PurePath():
+        case PurePath():
             return {"$path": value.as_posix()}
-        case datetime.timedelta():
+        case dt.timedelta():
             return {"$timedelta": [value.days, value.seconds, value.microseconds]}
         case decimal.Decimal():
             return {"$decimal": str(value)}

@@ -7,6 +7,7 @@ from typing import Self
 
 import attrs
 
+from pivot_core.assigning import Override, Takes, check
 from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import GraphError, PivotError
 from pivot_core.graph import Graph
@@ -79,7 +80,8 @@ def assemble(
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
-    with _Loader(project.root, quiet=quiet, slow=slow) as loader:
+    overrides = [Override.parse(text) for text in project.overrides]
+    with _Loader(project, quiet=quiet, slow=slow) as loader:
         if everything:
             files = list(all_pipelines(project.root))
             if not files:
@@ -89,6 +91,7 @@ def assemble(
             loader.load(project.pipeline_file())
         count = len(loader.files)
         loader.follow()
+        check(overrides, _parameters(loader.files))
         assembly = assembled(project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
         loader.release()
@@ -117,9 +120,10 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 class _Loader:
     """Loads files one after the other, each once; whatever happens, no host is left behind."""
 
-    def __init__(self, root: pathlib.Path, *, quiet: bool, slow: Callable[[], None]) -> None:
+    def __init__(self, project: Project, *, quiet: bool, slow: Callable[[], None]) -> None:
         self.files: list[LoadedFile] = []
-        self._root = root
+        self._root = project.root
+        self._overrides = project.overrides
         self._quiet = quiet
         self._slow = slow
         self._seed: Seed | None = None
@@ -145,7 +149,7 @@ class _Loader:
     def load(self, file: pathlib.Path) -> LoadedFile:
         """Load one file."""
         self._tried.add(file)
-        loaded, host = hosting.load_in(self._start, self._root, file, self._slow)
+        loaded, host = hosting.load_in(self._start, self._root, file, self._slow, self._overrides)
         self.files.append(LoadedFile(file, loaded, host))
         return self.files[-1]
 
@@ -162,7 +166,7 @@ class _Loader:
             try:
                 for file in batch:
                     hosts.append(self._start(many=len(files) > 1))
-                    hosts[-1].ask_to_load(self._root, file)
+                    hosts[-1].ask_to_load(self._root, file, self._overrides)
                 for file, host in zip(batch, list(hosts), strict=True):
                     loaded = host.loaded()
                     hosts.remove(host)
@@ -222,6 +226,15 @@ class _Loader:
         if self._seed is None:
             self._seed = Seed(quiet=self._quiet)
         return self._seed.host()
+
+
+def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:
+    """Which parameters each stage takes."""
+    return [
+        Takes(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
+        for each in files
+        for stage in each.loaded.stages
+    ]
 
 
 def _touch(one: str, other: str) -> bool:

@@ -14,13 +14,14 @@ from typing import Any
 
 from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
+from pivot_core.assigning import Override
 from pivot_core.discovery import import_pipeline
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _sources, _wire, _worker
+from pivot_engine import _death, _sources, _wire, _worker, settling
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
@@ -124,7 +125,8 @@ class Host:
         match message["op"]:
             case "load":
                 with _death.dying_with(self._coordinator):  # this end of the pipe is not looked at meanwhile
-                    answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]))
+                    overrides = [Override.parse(text) for text in message["overrides"]]
+                    answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]), overrides)
                 _wire.send(EVENTS_FD, answer)
             case "run":
                 self._run(message["id"], message["address"], message["log"])
@@ -132,7 +134,7 @@ class Host:
                 self._signal(signal.SIGTERM)
                 self._kill_at = time.monotonic() + GRACE_SECONDS
 
-    def _load(self, root: pathlib.Path, file: pathlib.Path) -> dict[str, Any]:
+    def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
         _sources.import_from_source(self._is_user_code, self._sources)
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
@@ -143,12 +145,14 @@ class Host:
             pipelines = import_pipeline(file, root=root)
             base = base_of(file, root)
             stages = []
+            settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
+            self._sources |= settled.sources
             with self._fingerprinter:
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
-                        stage = pipeline.stages[spec.name]
+                        stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
                         manifest = self._manifests[spec.address] = self._fingerprint(stage, base, root)
-                        stages.append(_loaded(spec, manifest))
+                        stages.append(_loaded(spec, manifest, params))
                         self._stages[spec.address] = (stage, str(file.parent))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
@@ -179,6 +183,7 @@ class Host:
         values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
         values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
+        values |= settling.behaviour(stage, self._is_user_code)
         return self._fingerprinter.fingerprint(stage.func, values)
 
     def _run(self, number: int, address: str, log: str) -> None:
@@ -234,7 +239,7 @@ class Host:
             child.signal(number)
 
 
-def _loaded(spec: StageSpec, manifest: Manifest) -> LoadedStage:
+def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any]) -> LoadedStage:
     return LoadedStage(
         spec,
         {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
@@ -246,6 +251,7 @@ def _loaded(spec: StageSpec, manifest: Manifest) -> LoadedStage:
             for key, entry in manifest.items()
             if entry.start is not None and entry.end is not None
         },
+        params,
     )
 
 

@@ -9,7 +9,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from pivot_core.errors import PivotError
@@ -93,30 +93,37 @@ class HostProcess:
         if self._lines.closed:
             raise self._gone()
 
-    def load(self, root: pathlib.Path, file: pathlib.Path, slow: Callable[[], None] = _nothing) -> Loaded | None:
+    def load(
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        slow: Callable[[], None] = _nothing,
+        overrides: Sequence[str] = (),
+    ) -> Loaded | None:
         """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
 
-        ``slow`` is called once if that takes longer than a second.
+        ``slow`` is called once if that takes longer than a second. Of ``overrides``, those of parameters of its
+        stages count.
 
         Raises:
             LoadError: The user's module raised something.
             PivotError: A definition in it is wrong.
             HostError: The host died.
         """
-        self.ask_to_load(root, file)
+        self.ask_to_load(root, file, overrides)
         waiting = select.poll()
         waiting.register(self.events, select.POLLIN)
         if not waiting.poll(_SLOW_MS):
             slow()
         return self.loaded()
 
-    def ask_to_load(self, root: pathlib.Path, file: pathlib.Path) -> None:
+    def ask_to_load(self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = ()) -> None:
         """Begin what `load` does; `loaded` has the answer.
 
         Raises:
             HostError: The host died.
         """
-        self.send({"op": "load", "root": str(root), "file": str(file)})
+        self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
     def loaded(self) -> Loaded | None:
         """Wait for the answer to `ask_to_load`: as `load`."""
@@ -230,18 +237,27 @@ def _file_actions(*given: tuple[int, int], quiet: bool) -> list[tuple[Any, ...]]
 
 
 def load(
-    root: pathlib.Path, file: pathlib.Path, *, quiet: bool = False, slow: Callable[[], None] = _nothing
+    root: pathlib.Path,
+    file: pathlib.Path,
+    *,
+    quiet: bool = False,
+    slow: Callable[[], None] = _nothing,
+    overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostProcess]:
     """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
 
     Raises:
         PivotError: As `HostProcess.load`; the host is gone then.
     """
-    return load_in(lambda: HostProcess.spawn(quiet=quiet), root, file, slow)
+    return load_in(lambda: HostProcess.spawn(quiet=quiet), root, file, slow, overrides)
 
 
 def load_in(
-    start: Callable[[], HostProcess], root: pathlib.Path, file: pathlib.Path, slow: Callable[[], None] = _nothing
+    start: Callable[[], HostProcess],
+    root: pathlib.Path,
+    file: pathlib.Path,
+    slow: Callable[[], None] = _nothing,
+    overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostProcess]:
     """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.
 
@@ -251,7 +267,7 @@ def load_in(
     for _ in range(_ATTEMPTS):
         host = start()
         try:
-            loaded = host.load(root, file, slow)
+            loaded = host.load(root, file, slow, overrides)
         except BaseException:
             host.kill()
             raise

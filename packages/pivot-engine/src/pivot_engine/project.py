@@ -43,19 +43,21 @@ class Project:
     Attributes:
         root: The absolute path of the project's root.
         cwd: The absolute path of the directory that the command was given in, at or below the root.
+        overrides: Values of parameters that the command was given, each as ``stage.name=value``.
     """
 
     root: pathlib.Path
     cwd: pathlib.Path
+    overrides: tuple[str, ...] = ()
 
     @classmethod
-    def find(cls, cwd: pathlib.Path) -> "Project":
+    def find(cls, cwd: pathlib.Path, overrides: tuple[str, ...] = ()) -> "Project":
         """The project around ``cwd``.
 
         Raises:
             DiscoveryError: There is none.
         """
-        return cls(root=find_root(cwd), cwd=cwd)
+        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides)
 
     @property
     def layout(self) -> Layout:

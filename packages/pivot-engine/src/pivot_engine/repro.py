@@ -105,7 +105,7 @@ def repro(
             report(events.PipelinesBroken(assembly.broken))
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
-        watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files])
+        watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
         return Run(session, graph, HostExecutor(assembly.host_of), watch, options=options, report=report).drive()
 
 

@@ -1,43 +1,67 @@
 """Settling parameters in the host, which has their classes: values for the call, plain data for the decision."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pivot_core import params
 from pivot_core.assigning import Override, ParamError
-from pivot_core.errors import PivotError
+from pivot_core.pipeline import Pipeline
+from pivot_core.plain import NotPlainError
 from pivot_core.stage import Stage
-from pivot_engine.paramfiles import ParamFiles
+from pivot_engine import paramfiles
 
 _COST = 1 << 14  # of scrypt: some 20 ms for each guess at a secret
 
 
-def settle(
-    stage: Stage, pipeline: str, *, root: str, files: ParamFiles, overrides: Iterable[Override]
-) -> tuple[Stage, dict[str, Any]]:
-    """A stage with its parameters, and these as plain data by name; secrets as digests.
+class Settling:
+    """The values of all parameters of one pipeline file.
 
-    Raises:
-        ParamError: A name is not known, or a value does not fit.
+    Attributes:
+        sources: The digest of each file that they come from, by absolute path.
     """
-    if stage.params is None:
-        return stage, {}
-    names = params.fields(stage.params.cls)
-    meant = [(each, path) for each in overrides if (path := each.path(pipeline, stage.name, names))]
-    settled = stage.settled(files.layers(pipeline, stage.name), meant, root=root)
-    address = f"{pipeline}.{stage.name}"
-    try:
-        plain = params.to_plain(settled.values[stage.params.parameter], lambda name, text: seal(address, name, text))
-    except ParamError:
-        raise
-    except PivotError as error:
-        raise ParamError(f"{stage.location.below(root)}: stage {stage.name!r}: {error}", hint=error.hint) from None
-    return settled, plain
+
+    def __init__(
+        self, pipelines: Sequence[Pipeline], file: pathlib.Path, *, root: pathlib.Path, overrides: Iterable[Override]
+    ) -> None:
+        """Read the params files that count for the pipelines in ``file``.
+
+        Raises:
+            PivotError: One cannot be read, or names a stage that does not exist.
+        """
+        self._root = str(root)
+        self._overrides = tuple(overrides)
+        self._files = paramfiles.read(file.parent, root)
+        self._files.check(
+            (pipeline.name, stage.name, stage.params is not None)
+            for pipeline in pipelines
+            for stage in pipeline.stages.values()
+        )
+        self.sources = self._files.sources
+
+    def stage(self, stage: Stage, pipeline: str) -> tuple[Stage, dict[str, Any]]:
+        """A stage with its parameters, and these as plain data by name; secrets as digests.
+
+        Raises:
+            ParamError: A name is not known, or a value does not fit.
+        """
+        if stage.params is None:
+            return stage, {}
+        names = params.fields(stage.params.cls)
+        meant = [(each, path) for each in self._overrides if (path := each.path(pipeline, stage.name, names))]
+        settled = stage.settled(self._files.layers(pipeline, stage.name), meant, root=self._root)
+        address = f"{pipeline}.{stage.name}"
+        value = settled.values[stage.params.parameter]
+        try:
+            return settled, params.to_plain(value, lambda name, text: seal(address, name, text))
+        except NotPlainError as error:
+            where = stage.location.below(self._root)
+            raise ParamError(f"{where}: stage {stage.name!r}: {error}", hint=error.hint) from None
 
 
 def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str, object]:
-    """What a fingerprint must follow for the parameters: classes with code of their own, since values say it all else."""
+    """What a fingerprint must follow for parameters: classes with code of their own; of others the values say all."""
     if stage.params is None:
         return {}
     classes = params.behaving(stage.params.cls, is_user_code)

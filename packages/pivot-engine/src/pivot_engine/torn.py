@@ -1,22 +1,25 @@
 """Noticing that code was edited while stages run: files first, and only then what the edit means."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
 from pivot_engine import _sources, hosting
-from pivot_engine.loaded import Loaded
+from pivot_engine.loaded import Loaded, LoadedStage
 
 
 class CodeWatch:
     """Compares the code that was loaded with the code that lies there now."""
 
-    def __init__(self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]]) -> None:
-        """Watch what was loaded from each pipeline file of the project."""
-        self._files = [_WatchedFile(root, file, loaded) for file, loaded in files]
+    def __init__(
+        self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()
+    ) -> None:
+        """Watch what was loaded, with ``overrides``, from each pipeline file of the project."""
+        self._files = [_WatchedFile(root, file, loaded, overrides) for file, loaded in files]
 
     def moved(self, address: str) -> tuple[str, ...]:
-        """What of a stage's code is no longer as it was loaded: manifest keys, or files that cannot be loaded.
+        """What of a stage is no longer as it was loaded: manifest keys, parameters, or files that cannot be loaded.
 
         An edit that changes no fingerprint, such as a comment, is no move.
         """
@@ -26,7 +29,8 @@ class CodeWatch:
 class _WatchedFile:
     """The code of one pipeline file."""
 
-    def __init__(self, root: pathlib.Path, file: pathlib.Path, loaded: Loaded) -> None:
+    def __init__(self, root: pathlib.Path, file: pathlib.Path, loaded: Loaded, overrides: Sequence[str]) -> None:
+        self._overrides = overrides
         self._root = root
         self._file = file
         self._loaded = {stage.spec.address: stage for stage in loaded.stages}
@@ -40,7 +44,7 @@ class _WatchedFile:
         edited = self._changes.find()
         if edited:
             try:
-                loaded, host = hosting.load(self._root, self._file, quiet=True)
+                loaded, host = hosting.load(self._root, self._file, quiet=True, overrides=self._overrides)
             except PivotError:
                 return tuple(edited)
             host.close()
@@ -51,10 +55,11 @@ class _WatchedFile:
             return ()
         if now is None or now.spec.deps != before.spec.deps or now.spec.outs != before.spec.outs:
             return (address,)
-        return tuple(
-            sorted(
-                key
-                for key in before.code.keys() | now.code.keys()
-                if key not in now.code or key not in before.code or now.code[key].digest != before.code[key].digest
-            )
-        )
+        facts, new = _facts(before), _facts(now)
+        return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
+
+
+def _facts(stage: LoadedStage) -> dict[str, str]:
+    """What a load says of a stage, by name."""
+    code = {key: entry.digest for key, entry in stage.code.items()}
+    return code | {f"param:{name}": canonical_json(value) for name, value in stage.params.items()}

@@ -1,6 +1,6 @@
 """YAML as data with lines: what a text says, and for each key the line on which it stands.
 
-Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on`` and ``off`` are texts, ``1e-3`` is a number, and dates are texts.
+Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on``, ``off`` and dates are texts, ``1e-3`` is a number.
 """
 
 import re
@@ -51,11 +51,11 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """The words of YAML 1.2's core schema."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
 
 
 def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:  # noqa: ARG001  # yaml's signature
-    return float(_SPECIAL.get(node.value.lower(), node.value))
+    return float(_SPECIAL.get(str(node.value).lower(), str(node.value)))
 
 
 def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:  # noqa: ARG001  # yaml's signature
@@ -63,10 +63,13 @@ def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:  # noqa: ARG001
     return int(text, 8) if text.startswith("0o") else int(text, 16) if text.startswith("0x") else int(text)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<$"), ["<"])
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 
@@ -77,7 +80,10 @@ def parse(text: str, name: str) -> Document:
     Raises:
         YamlError: It is not YAML, a key stands twice, or a key is not a text.
     """
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:  # a character that YAML does not have
+        raise YamlError(f"{name}: this is not YAML: {' '.join(str(error).split())}") from None
     try:
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
@@ -89,7 +95,7 @@ def parse(text: str, name: str) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(f"{name}: this is not YAML: {' '.join(str(error).split())}") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     return Document(name, data, lines)
 
 

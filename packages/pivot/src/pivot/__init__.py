@@ -3,6 +3,18 @@
 from pivot import loaders
 from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
 from pivot_core.errors import PivotError
+from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
 
-__all__ = ["Dep", "DirectoryOut", "IncrementalOut", "Metric", "Out", "Pipeline", "PivotError", "loaders"]
+__all__ = [
+    "Dep",
+    "DirectoryOut",
+    "IncrementalOut",
+    "Metric",
+    "Out",
+    "Pipeline",
+    "PivotError",
+    "Secret",
+    "StageParams",
+    "loaders",
+]

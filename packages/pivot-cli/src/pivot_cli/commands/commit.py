@@ -15,13 +15,14 @@ from pivot_engine.project import Project
 @click.option(
     "-f", "--force", is_flag=True, help="Accept also where data or parameters changed, or no run is recorded."
 )
-def command(stages: tuple[str, ...], *, reason: str, force: bool) -> int:
+@options.overrides
+def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str, force: bool) -> int:
     """Accept what lies in the workspace as the result of the present code.
 
     For stages whose code changed without changing what they write. Without STAGES, all that
     are stale. Nothing is run, and nothing is recorded unless all can be.
     """
-    project = Project.find(working_directory())
+    project = Project.find(working_directory(), overrides)
     done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:
         click.echo(f"Accepted {name}")

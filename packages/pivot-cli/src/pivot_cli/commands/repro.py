@@ -32,6 +32,7 @@ keep_going = click.option(
 @click.command("repro")
 @options.targets
 @options.everything
+@options.overrides
 @jobs
 @keep_going
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
@@ -41,6 +42,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     *,
     everything: bool,
+    overrides: tuple[str, ...],
     jobs: int | None,
     keep_going: bool | None,
     force: bool,
@@ -53,7 +55,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     files named. In any case also everything that they rest on, in whatever pipeline it is. Stages that are
     up to date are skipped; results that the cache already has are restored from it.
     """
-    project = Project.find(working_directory())
+    project = Project.find(working_directory(), overrides)
     if dry_run:
         planned = status(project, targets, everything=everything, closure=True, force=force)
         warn_of_broken(planned.broken)

@@ -13,16 +13,24 @@ from pivot_engine.repro import Options
 @click.command("run")
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
 @options.everything
+@options.overrides
 @jobs
 @keep_going
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
 @click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
-def command(  # one parameter per option
-    stages: tuple[str, ...], *, everything: bool, jobs: int | None, keep_going: bool | None, force: bool, explain: bool
+def command(  # noqa: PLR0913  # one parameter per option
+    stages: tuple[str, ...],
+    *,
+    everything: bool,
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    keep_going: bool | None,
+    force: bool,
+    explain: bool,
 ) -> int:
     """Run exactly these stages, on the files that are there.
 
     Unlike 'pivot repro', what they rest on is not brought up to date first.
     """
     wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything, alone=True)
-    return work(Project.find(working_directory()), stages, wanted, command="pivot run", explain=explain)
+    return work(Project.find(working_directory(), overrides), stages, wanted, command="pivot run", explain=explain)

@@ -13,6 +13,7 @@ from pivot_engine.status import status
 @click.command("status")
 @options.stages
 @options.everything
+@options.overrides
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
 @click.option("--diff", is_flag=True, help="With the source lines that were edited; implies --explain.")
 @click.option("--why-not", is_flag=True, help="With what was compared of each cached stage; implies --explain.")
@@ -23,6 +24,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
     everything: bool,
+    overrides: tuple[str, ...],
     explain: bool,
     diff: bool,
     why_not: bool,
@@ -35,7 +37,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
     """
     explain = explain or diff or why_not
-    project = Project.find(working_directory())
+    project = Project.find(working_directory(), overrides)
     found = status(
         project,
         stages,
