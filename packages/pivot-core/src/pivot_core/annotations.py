@@ -78,6 +78,13 @@ class Dep(_Several):
 
 
 @attrs.frozen
+class PlaceholderDep(Dep):
+    """A dep whose path each registration of the function gives: ``register(func, deps={parameter: path})``."""
+
+    path: str | tuple[str, ...] | list[str] = attrs.field(init=False, default="")
+
+
+@attrs.frozen
 class Out(_Several):
     """A file that a stage writes.
 

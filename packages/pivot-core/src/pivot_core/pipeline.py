@@ -1,14 +1,18 @@
 """`Pipeline`: the stages that one ``pipeline.py`` registers."""
 
 import functools
+import os
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, overload
 
 from pivot_core import _signature
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
+from pivot_core.paths import ArtifactPath
+from pivot_core.placing import placed
 from pivot_core.stage import Location, Stage, StageError, StageSpec, Taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
@@ -20,9 +24,10 @@ class Pipeline:
 
     Attributes:
         name: Unique in the project: the first half of every stage's address.
+        root: The directory against which its paths resolve and in which its stages run, relative to its file.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, root: str | os.PathLike[str] = ".") -> None:
         """Make an empty pipeline.
 
         Raises:
@@ -31,6 +36,7 @@ class Pipeline:
         if not _NAME.fullmatch(name):
             raise DefinitionError(f"{name!r} cannot be the name of a pipeline", hint=_NAME_HINT)
         self.name = name
+        self.root = os.fspath(root)
         self._stages: dict[str, Stage] = {}
 
     def __repr__(self) -> str:
@@ -42,30 +48,58 @@ class Pipeline:
         return MappingProxyType(self._stages)
 
     @overload
-    def register[**P, R](
-        self, func: Callable[P, R], *, name: str | None = None, params: Any = None
+    def register[**P, R](  # one parameter per thing that can be said
+        self,
+        func: Callable[P, R],
+        *,
+        name: str | None = None,
+        variant: str | None = None,
+        params: Any = None,
+        deps: Mapping[str, Any] | None = None,
+        outs: Mapping[str, Any] | None = None,
     ) -> Callable[P, R]: ...
 
     @overload
     def register[**P, R](
-        self, *, name: str | None = None, params: Any = None
+        self,
+        *,
+        name: str | None = None,
+        variant: str | None = None,
+        params: Any = None,
+        deps: Mapping[str, Any] | None = None,
+        outs: Mapping[str, Any] | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
-    def register(self, func: Any = None, *, name: str | None = None, params: Any = None) -> Any:
+    def register(  # one parameter per thing that can be said
+        self,
+        func: Any = None,
+        *,
+        name: str | None = None,
+        variant: str | None = None,
+        params: Any = None,
+        deps: Mapping[str, Any] | None = None,
+        outs: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
+
+        A function may be registered any number of times, under several names or variants.
 
         Args:
             func: A function whose parameters are annotated with `Dep` or a class of parameters (or have
                 defaults) and whose return type declares its `Out`; left out, a decorator is returned.
             name: The stage's name; by default the function's.
+            variant: What follows the name after an ``@``: one of a family of stages.
             params: Values of its parameters: an instance of their class, or a mapping that names some.
+            deps: Other paths than the declared ones, by parameter; of every `PlaceholderDep` its path.
+            outs: Other paths than the declared ones, by key; of a single out the key is ``return``.
 
         Raises:
             StageError: Its signature leaves something open, or the name is taken.
         """
         if func is None:
-            return functools.partial(self.register, name=name, params=params)
+            return functools.partial(self.register, name=name, variant=variant, params=params, deps=deps, outs=outs)
         stage_name = name if name is not None else getattr(func, "__name__", "")
+        stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
         location = _signature.location_of(func)
         if isinstance(func, type) or not callable(func):
             raise DefinitionError(f"{self!r}: only a function can be registered, not {_shown(func)}")
@@ -82,9 +116,14 @@ class Pipeline:
                 stage_name,
                 location,
                 f"pipeline {self.name!r} already has a stage of that name, from {known.location}",
-                hint="give one of them another name: pipeline.register(func, name=...)",
+                hint="give one of them another name or variant: pipeline.register(func, name=..., variant=...)",
             )
-        declared = _signature.read(stage_name, func)
+        try:
+            declared = placed(_signature.read(stage_name, func), deps or {}, outs or {})
+        except StageError:
+            raise
+        except DefinitionError as error:
+            raise StageError(stage_name, location, str(error), hint=error.hint) from None
         self._stages[stage_name] = Stage(
             name=stage_name,
             func=func,
@@ -103,7 +142,21 @@ class Pipeline:
         Raises:
             StageError: A declared path cannot be an artifact.
         """
-        return tuple(stage.spec(self.name, base=base, root=root) for stage in self._stages.values())
+        own = self.base(base, root)
+        return tuple(stage.spec(self.name, base=own, root=root) for stage in self._stages.values())
+
+    def base(self, base: str, root: str) -> str:
+        """The directory of its stages relative to ``root``, for a pipeline whose file lies in ``base``.
+
+        Raises:
+            DefinitionError: It lies outside the project.
+        """
+        if posixpath.normpath(posixpath.join(root, base, self.root)) == posixpath.normpath(root):
+            return ""
+        try:
+            return str(ArtifactPath.resolve(self.root, base=base, root=root))
+        except PathError as error:
+            raise DefinitionError(f"{self!r}: its root {error}", hint=error.hint) from None
 
 
 def _given(stage: str, location: Location, taken: Taken | None, params: Any) -> Taken | None:

@@ -62,7 +62,8 @@ class StageSpec:
     Attributes:
         name: The stage's own name, unique in its pipeline.
         pipeline: The pipeline's name, unique in the project.
-        base: The directory of its ``pipeline.py``, relative to the root; ``""`` is the root.
+        base: The directory in which it runs, that of its ``pipeline.py`` unless its pipeline says otherwise, relative
+            to the root; ``""`` is the root.
         location: Where its function is defined.
         deps: The artifacts it reads, sorted, each once.
         outs: The artifacts it writes, sorted.

@@ -151,9 +151,9 @@ class Host:
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
-                        manifest = self._manifests[spec.address] = self._fingerprint(stage, base, root)
+                        manifest = self._manifests[spec.address] = self._fingerprint(stage, spec.base, root)
                         stages.append(_loaded(spec, manifest, params))
-                        self._stages[spec.address] = (stage, str(file.parent))
+                        self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
             return {"event": "refused", "message": str(told), "hint": error.hint}

@@ -1,7 +1,7 @@
 """Change your code; Pivot knows what to run."""
 
 from pivot import loaders
-from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
+from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
 from pivot_core.errors import PivotError
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
@@ -14,6 +14,7 @@ __all__ = [
     "Out",
     "Pipeline",
     "PivotError",
+    "PlaceholderDep",
     "Secret",
     "StageParams",
     "loaders",

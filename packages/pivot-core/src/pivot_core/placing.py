@@ -1,0 +1,57 @@
+"""Other paths for the deps and outs of a signature, as a registration gives them."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_core._signature import Signature
+from pivot_core.annotations import Dep, PlaceholderDep
+from pivot_core.errors import DefinitionError
+
+
+def placed(signature: Signature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> Signature:
+    """The signature with these paths by parameter, and these by key; loaders and kinds stay.
+
+    Raises:
+        DefinitionError: A name is not known, a path is none, or a placeholder has none.
+    """
+    _refuse_unknown("deps", "parameter with a Dep", deps, signature.deps)
+    _refuse_unknown("outs", "out", outs, signature.outs)
+    new_deps = {name: _dep(name, dep, deps) for name, dep in signature.deps.items()}
+    new_outs = {key: attrs.evolve(out, path=outs[key]) if key in outs else out for key, out in signature.outs.items()}
+    moved: dict[str, str] = {}
+    for key in outs:
+        old, new = signature.outs[key].paths, new_outs[key].paths
+        if signature.outs[key].incremental:
+            moved |= dict(zip(old, new, strict=False))
+    previous = {
+        name: attrs.evolve(out, path=out.like([moved.get(path, path) for path in out.paths]))
+        for name, out in signature.previous.items()
+    }
+    return signature._replace(deps=new_deps, outs=new_outs, previous=previous)
+
+
+def _dep(name: str, dep: Dep, deps: Mapping[str, Any]) -> Dep:
+    if name in deps:
+        return Dep(deps[name], dep.loader)
+    if isinstance(dep, PlaceholderDep):
+        raise DefinitionError(
+            f"parameter {name!r} has a PlaceholderDep, so its path must be given",
+            hint=f'pipeline.register(func, deps={{{name!r}: "path"}})',
+        )
+    return dep
+
+
+def _refuse_unknown(argument: str, what: str, given: object, known: Iterable[str]) -> None:
+    if not isinstance(given, Mapping):
+        raise DefinitionError(f"{argument} must be a mapping to paths, not {type(given).__name__}")
+    names = list(known)
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(str(name), names, n=1)
+            raise DefinitionError(
+                f"{argument} names {name!r}, which is no {what}",
+                hint=f"did you mean {close[0]}?" if close else f"it has: {', '.join(names) or 'none'}",
+            )

@@ -1,0 +1,129 @@
+"""Several registrations of one function: variants, other paths, placeholders, and the root of a pipeline."""
+
+import pathlib
+from typing import Annotated, TypedDict
+
+import pytest
+
+from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Out, PlaceholderDep
+from pivot_core.errors import DefinitionError
+from pivot_core.loaders import JSON, Text
+from pivot_core.pipeline import Pipeline
+from pivot_core.stage import StageError
+
+
+class Outs(TypedDict):
+    model: Annotated[str, Out("model.txt", Text())]
+    plots: Annotated[dict[str, str], DirectoryOut("plots", Text())]
+
+
+def train(
+    data: Annotated[str, PlaceholderDep(Text())], extra: Annotated[dict[str, int], Dep("extra.json", JSON())]
+) -> Outs:
+    return Outs(model=data, plots={})
+
+
+def single(data: Annotated[str, Dep("data.txt", Text())]) -> Annotated[str, Out("single.txt", Text())]:
+    return data
+
+
+def grow(
+    before: Annotated[str | None, IncrementalOut("log.txt", Text())],
+) -> Annotated[str, IncrementalOut("log.txt", Text())]:
+    return before or ""
+
+
+def test_variants_are_stages_with_paths_of_their_own() -> None:
+    pipeline = Pipeline("demo")
+    for size in ("small", "big"):
+        pipeline.register(
+            train,
+            variant=size,
+            deps={"data": pathlib.Path(f"{size}.txt")},
+            outs={"model": f"{size}/model.txt", "plots": f"{size}/plots"},
+        )
+    pipeline.register(single, name="one", variant="a", outs={"return": "one.txt"})
+    small, big, one = pipeline.specs(base="", root="/p")
+
+    assert [spec.address for spec in (small, big, one)] == ["demo.train@small", "demo.train@big", "demo.one@a"]
+    assert big.deps == ("big.txt", "extra.json")
+    assert [(out.path, out.directory) for out in big.outs] == [("big/model.txt", False), ("big/plots", True)]
+    assert [out.path for out in one.outs] == ["one.txt"]
+    assert isinstance(pipeline.stages["train@big"].deps["data"].loader, Text)
+
+
+def test_several_paths_may_take_the_place_of_one() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, deps={"data": ["a", "b"]})
+
+    assert pipeline.stages["single"].deps["data"].paths == ("a", "b")
+
+
+def test_the_previous_value_moves_with_its_out() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(grow, outs={"return": "other.txt"})
+
+    assert pipeline.stages["grow"].previous["before"].path == "other.txt"
+
+
+def test_a_decorator_takes_them_too() -> None:
+    pipeline = Pipeline("demo")
+    assert pipeline.register(variant="x", deps={"data": "d"})(single) is single
+
+    assert list(pipeline.stages) == ["single@x"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({}, "PlaceholderDep, so its path must be given", "deps={'data'"),
+        ({"deps": {"dat": "x"}}, "deps names 'dat', which is no parameter with a Dep", "did you mean data"),
+        ({"deps": {"zzz": "x"}}, "deps names 'zzz'", "it has: data, extra"),
+        ({"deps": {"data": "x"}, "outs": {"mode": "x"}}, "outs names 'mode', which is no out", "did you mean model"),
+        ({"deps": {"data": 3}}, "a path must be a text or a Path", ""),
+        ({"deps": ["data"]}, "deps must be a mapping to paths, not list", ""),
+        ({"deps": {"data": "x"}, "variant": "a b"}, "'train@a b' cannot be the name", "name="),
+    ],
+)
+def test_what_a_registration_gets_wrong_is_said(options: dict[str, object], message: str, hint: str) -> None:
+    with pytest.raises(StageError, match="stage 'train") as caught:
+        Pipeline("demo").register(train, **options)  # type: ignore[call-overload]
+
+    assert message in caught.value.problem
+    assert hint in (caught.value.hint or "")
+
+
+def test_one_variant_twice_is_refused() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, variant="a")
+
+    with pytest.raises(StageError, match="already has a stage"):
+        pipeline.register(single, variant="a")
+
+
+@pytest.mark.parametrize(
+    ("root", "base", "wanted"),
+    [
+        (".", "", ""),
+        (".", "sub", "sub"),
+        ("data", "", "data"),
+        ("data/", "sub", "sub/data"),
+        ("..", "sub", ""),
+        ("../other", "sub", "other"),
+        ("/p/there", "sub", "there"),
+        ("/p", "sub", ""),
+    ],
+)
+def test_the_root_of_a_pipeline_is_where_its_paths_are(root: str, base: str, wanted: str) -> None:
+    pipeline = Pipeline("demo", root=pathlib.Path(root))
+    pipeline.register(single)
+    (spec,) = pipeline.specs(base=base, root="/p")
+
+    assert spec.base == wanted
+    assert spec.deps == (f"{wanted}/data.txt" if wanted else "data.txt",)
+
+
+@pytest.mark.parametrize("root", ["..", "/elsewhere", ".pivot/x"])
+def test_the_root_of_a_pipeline_is_in_the_project(root: str) -> None:
+    with pytest.raises(DefinitionError, match="its root"):
+        Pipeline("demo", root=root).specs(base="", root="/p")
