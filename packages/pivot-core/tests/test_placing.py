@@ -127,3 +127,27 @@ def test_the_root_of_a_pipeline_is_where_its_paths_are(root: str, base: str, wan
 def test_the_root_of_a_pipeline_is_in_the_project(root: str) -> None:
     with pytest.raises(DefinitionError, match="its root"):
         Pipeline("demo", root=root).specs(base="", root="/p")
+
+
+def test_groups_and_resources_are_part_of_the_stage() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2})
+    (spec,) = pipeline.specs(base="", root="/p")
+
+    assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mutex": "db"},
+        {"mutex": [1]},
+        {"mutex": [""]},
+        {"resources": {"gpu": 0}},
+        {"resources": {"gpu": True}},
+        {"resources": {1: 1}},
+    ],
+)
+def test_groups_are_names_and_resources_are_counted(options: dict[str, object]) -> None:
+    with pytest.raises(StageError, match="must be"):
+        Pipeline("demo").register(single, **options)  # type: ignore[call-overload]

@@ -150,3 +150,44 @@ def test_only_a_running_stage_can_end(end: Callable[[Plan, str], object]) -> Non
     end(plan, "a")
     with pytest.raises(ValueError, match="not running"):
         end(plan, "a")
+
+
+NEEDS = st.dictionaries(
+    st.integers(0, 7).map("s{}".format), st.dictionaries(st.sampled_from(["gpu", "mutex db"]), st.integers(1, 2))
+)
+
+
+@given(graphs(), NEEDS, st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=30))
+def test_no_more_is_occupied_than_there_is(
+    upstream: dict[str, frozenset[str]], needs: dict[str, dict[str, int]], choices: list[tuple[bool, int]]
+) -> None:
+    """And nobody waits without need: the run ends, and what is refused does not fit."""
+    capacities = {"gpu": 3, "mutex db": 2}
+    plan = Plan(upstream, needs, capacities)
+    running: list[str] = []
+    for take, which in itertools.chain(choices, itertools.cycle([(True, 0), (False, 0)])):
+        if plan.finished:
+            break
+        if not take and running:
+            plan.done(running.pop(which % len(running)))
+            continue
+        name = plan.take()
+        if name is not None:
+            running.append(name)
+        used = {key: sum(needs.get(each, {}).get(key, 0) for each in running) for key in capacities}
+        assert all(used[key] <= capacities[key] for key in capacities)
+        if name is None:
+            ready = [each for each in upstream if plan.state(each) is State.READY]
+            assert all(
+                any(used[key] + amount > capacities[key] for key, amount in needs.get(each, {}).items())
+                for each in ready
+            )
+            assert running
+
+
+def test_of_what_has_no_capacity_there_is_one() -> None:
+    plan = Plan({"a": frozenset(), "b": frozenset(), "c": frozenset()}, {"a": {"x": 1}, "b": {"x": 1}})
+
+    assert [plan.take(), plan.take(), plan.take()] == ["a", "c", None]
+    plan.fail("a")
+    assert plan.take() == "b"

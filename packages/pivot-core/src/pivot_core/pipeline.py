@@ -4,7 +4,7 @@ import functools
 import os
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, overload
 
@@ -57,10 +57,12 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        mutex: Sequence[str] = (),
+        resources: Mapping[str, int] | None = None,
     ) -> Callable[P, R]: ...
 
     @overload
-    def register[**P, R](
+    def register[**P, R](  # one parameter per thing that can be said
         self,
         *,
         name: str | None = None,
@@ -68,9 +70,11 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        mutex: Sequence[str] = (),
+        resources: Mapping[str, int] | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
-    def register(  # one parameter per thing that can be said
+    def register(  # noqa: PLR0913  # one parameter per thing that can be said
         self,
         func: Any = None,
         *,
@@ -79,6 +83,8 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        mutex: Sequence[str] = (),
+        resources: Mapping[str, int] | None = None,
     ) -> Any:
         """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
 
@@ -92,12 +98,24 @@ class Pipeline:
             params: Values of its parameters: an instance of their class, or a mapping that names some.
             deps: Other paths than the declared ones, by parameter; of every `PlaceholderDep` its path.
             outs: Other paths than the declared ones, by key; of a single out the key is ``return``.
+            mutex: Names of groups: of the stages in one group, only one runs at a time.
+            resources: What it occupies while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the configuration
+                says how much there is, else it is 1.
 
         Raises:
             StageError: Its signature leaves something open, or the name is taken.
         """
         if func is None:
-            return functools.partial(self.register, name=name, variant=variant, params=params, deps=deps, outs=outs)
+            return functools.partial(
+                self.register,
+                name=name,
+                variant=variant,
+                params=params,
+                deps=deps,
+                outs=outs,
+                mutex=mutex,
+                resources=resources,
+            )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
         location = _signature.location_of(func)
@@ -133,6 +151,8 @@ class Pipeline:
             single=declared.single,
             previous=MappingProxyType(declared.previous),
             params=_given(stage_name, location, declared.params, params),
+            mutex=_groups(stage_name, location, mutex),
+            resources=_needs(stage_name, location, resources),
         )
         return func
 
@@ -157,6 +177,21 @@ class Pipeline:
             return str(ArtifactPath.resolve(self.root, base=base, root=root))
         except PathError as error:
             raise DefinitionError(f"{self!r}: its root {error}", hint=error.hint) from None
+
+
+def _groups(stage: str, location: Location, mutex: Sequence[Any]) -> tuple[str, ...]:
+    if isinstance(mutex, str) or not all(isinstance(group, str) and group for group in mutex):
+        raise StageError(stage, location, "mutex must be a list of names", hint='mutex=["database"]')
+    return tuple(sorted(set(mutex)))
+
+
+def _needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) -> Mapping[str, int]:
+    for name, amount in (resources or {}).items():
+        if not isinstance(name, str) or type(amount) is not int or amount < 1:
+            raise StageError(
+                stage, location, f"resources: {name!r} must be a number of at least 1", hint='resources={"gpu": 1}'
+            )
+    return MappingProxyType(dict(resources or {}))
 
 
 def _given(stage: str, location: Location, taken: Taken | None, params: Any) -> Taken | None:

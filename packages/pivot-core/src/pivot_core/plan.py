@@ -22,10 +22,20 @@ class Plan:
     Args:
         upstream: For every stage of the run its predecessors in the run, in the order in
             which ready stages are preferred.
+        needs: What each stage occupies while it runs, and how much of it.
+        capacities: How much there is of each; 1 of what is not named. No stage may need more.
     """
 
-    def __init__(self, upstream: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self,
+        upstream: Mapping[str, frozenset[str]],
+        needs: Mapping[str, Mapping[str, int]] | None = None,
+        capacities: Mapping[str, int] | None = None,
+    ) -> None:
         """Make a plan in which nothing has started."""
+        self._needs = needs or {}
+        self._capacities = capacities or {}
+        self._occupied: dict[str, int] = {}
         self._rank = {name: index for index, name in enumerate(upstream)}
         self._names = tuple(upstream)
         self._waiting_for = {name: len(before) for name, before in upstream.items()}
@@ -56,14 +66,25 @@ class Plan:
         return self._state[name]
 
     def take(self) -> str | None:
-        """Start the preferred ready stage and return it; None if none is ready."""
-        while self._ready:
-            name = self._names[heapq.heappop(self._ready)]
-            if self._state[name] is State.READY:
-                self._state[name] = State.RUNNING
-                self._running += 1
-                return name
-        return None
+        """Start the preferred ready stage for which there is enough of all that it needs; None if there is none."""
+        waiting = []
+        taken = None
+        while self._ready and taken is None:
+            rank = heapq.heappop(self._ready)
+            name = self._names[rank]
+            if self._state[name] is not State.READY:
+                continue
+            if self._fits(name):
+                taken = name
+            else:
+                waiting.append(rank)
+        for rank in waiting:
+            heapq.heappush(self._ready, rank)
+        if taken is not None:
+            self._state[taken] = State.RUNNING
+            self._running += 1
+            self._occupy(taken, 1)
+        return taken
 
     def done(self, name: str) -> None:
         """A running stage has what it needs on disk; its followers may become ready."""
@@ -93,6 +114,16 @@ class Plan:
             self._skip(name)
         return tuple(stopped)
 
+    def _fits(self, name: str) -> bool:
+        return all(
+            self._occupied.get(resource, 0) + amount <= self._capacities.get(resource, 1)
+            for resource, amount in self._needs.get(name, {}).items()
+        )
+
+    def _occupy(self, name: str, sign: int) -> None:
+        for resource, amount in self._needs.get(name, {}).items():
+            self._occupied[resource] = self._occupied.get(resource, 0) + sign * amount
+
     def _make_ready(self, name: str) -> None:
         self._state[name] = State.READY
         heapq.heappush(self._ready, self._rank[name])
@@ -105,5 +136,6 @@ class Plan:
         if self._state[name] is not State.RUNNING:
             raise ValueError(f"{name!r} is {self._state[name].value}, not running")
         self._state[name] = state
+        self._occupy(name, -1)
         self._running -= 1
         self._open -= 1

@@ -67,6 +67,8 @@ class StageSpec:
         location: Where its function is defined.
         deps: The artifacts it reads, sorted, each once.
         outs: The artifacts it writes, sorted.
+        mutex: The groups of stages of which only one runs at a time.
+        resources: What it occupies while it runs, and how much.
     """
 
     name: str
@@ -75,6 +77,8 @@ class StageSpec:
     location: Location
     deps: tuple[ArtifactPath, ...] = ()
     outs: tuple[OutSpec, ...] = ()
+    mutex: tuple[str, ...] = ()
+    resources: Mapping[str, int] = attrs.field(factory=dict)
 
     @property
     def address(self) -> str:
@@ -111,6 +115,8 @@ class Stage:
         previous: By parameter, the outs of which it takes the previous value.
         params: The typed parameters that it takes, or None.
         values: By parameter, what it is called with besides what is loaded.
+        mutex: The groups of stages of which only one runs at a time.
+        resources: What it occupies while it runs, and how much.
     """
 
     name: str
@@ -122,6 +128,8 @@ class Stage:
     previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
     params: Taken | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
+    mutex: tuple[str, ...] = ()
+    resources: Mapping[str, int] = attrs.field(factory=dict)
 
     def settled(
         self,
@@ -173,6 +181,8 @@ class Stage:
             location=self.location.below(root),
             deps=tuple(sorted(deps)),
             outs=tuple(spec for _, spec in sorted(outs.items())),
+            mutex=self.mutex,
+            resources=self.resources,
         )
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:

@@ -14,7 +14,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
-from pivot_engine import events
+from pivot_engine import events, sharing
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.guard import guarded
@@ -130,7 +130,9 @@ class Run:
         self._watch = watch
         self._options = options
         self._report = report
-        self._plan = Plan({address: graph.upstream[address] for address in graph.stages})
+        capacities = session.stores.settings.resources
+        upstream = {address: graph.upstream[address] for address in graph.stages}
+        self._plan = Plan(upstream, sharing.needs(graph.stages.values(), capacities), capacities)
         self._outs = Outs(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()

@@ -255,7 +255,6 @@ KEYS: tuple[Key, ...] = (
         "resources",
         _at_least(1),
         "how much there is of what stages share",
-        read=False,
     ),
     Key(
         "run.jobs",
