@@ -267,3 +267,15 @@ def test_wrong_bytes_never_enter(team: Team) -> None:
     assert "is corrupt" in told
     assert "2 failed" in told
     assert not (mate.root / "clean.json").exists()
+
+
+def test_the_cache_commands_know_of_the_remote(team: Team) -> None:
+    for name in ("clean.json", "summary.json"):
+        (team.first.root / name).unlink()
+    assert "clean.json is nowhere else" in team.pivot("cache", "drop", "preprocess", code=1)
+    team.pivot("push", "preprocess")
+    team.pivot("cache", "drop", "preprocess")
+    assert "summary.json is nowhere else" in team.pivot("cache", "drop", "summarize", code=1)
+    assert "clean.json" in team.pivot("cache", "verify", code=1)
+    team.pivot("cache", "verify", "--repair")
+    assert "Restored 1 file(s)" in team.pivot("checkout", "preprocess")

@@ -117,6 +117,39 @@ def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Coll
         yield lacking
 
 
+def fetching(project: Project) -> Callable[[Collection[Artifact]], object] | None:
+    """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none."""
+
+    def bring(artifacts: Collection[Artifact]) -> None:
+        with opened_stores(project) as stores:
+            _, remote = remote_of(stores, None)
+            transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes()))
+
+    return bring if _has_usual(project) else None
+
+
+def elsewhere(project: Project) -> Callable[[Collection[str]], set[str]] | None:
+    """What tells which of some objects the usual remote has now; None if there is none.
+
+    Raises:
+        RemoteError: When called: the remote cannot tell.
+    """
+
+    def there(digests: Collection[str]) -> set[str]:
+        with opened_stores(project) as stores:
+            _, remote = remote_of(stores, None)
+            files = {Artifact(digest, 0) for digest in digests}
+            lacking = transfer.absent(files, stores.store, remote, options(stores, Wishes(refresh=True)))
+            return {file.digest for file in files - lacking.keys()}
+
+    return there if _has_usual(project) else None
+
+
+def _has_usual(project: Project) -> bool:
+    with opened_stores(project) as stores:
+        return stores.settings.usual_remote in stores.settings.remotes
+
+
 def remote_of(stores: Stores, name: str | None, jobs: int | None = None) -> tuple[str, Remote]:
     """A remote by its name, and that name; the usual one if none is given. Nothing is connected to.
 

@@ -7,6 +7,7 @@ from pivot_cli.group import working_directory
 from pivot_cli.progress import Lines
 from pivot_engine.dropping import drop
 from pivot_engine.project import Project
+from pivot_engine.sync import elsewhere
 
 
 @click.command("drop")
@@ -22,7 +23,14 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     """
     project = Project.find(working_directory())
     with signals.heeding():
-        done = drop(project, targets, force=force, dry_run=dry_run, report=Lines())
+        done = drop(
+            project,
+            targets,
+            force=force,
+            dry_run=dry_run,
+            elsewhere=None if force else elsewhere(project),
+            report=Lines(),
+        )
     click.echo(cacheview.dropped(done, project, dry_run=dry_run), nl=False)
     if done.refused:
         for line in cacheview.drop_errors(done, project):

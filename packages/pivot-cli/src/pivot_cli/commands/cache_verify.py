@@ -8,8 +8,14 @@ from pivot_cli import cacheview, console, signals
 from pivot_cli.group import working_directory
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
-from pivot_engine.checking import verify
+from pivot_engine.checking import Fetch, verify
 from pivot_engine.project import Project
+
+
+def _fetch(project: Project) -> Fetch | None:
+    from pivot_engine.sync import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
+
+    return fetching(project)
 
 
 @click.command("verify")
@@ -20,13 +26,15 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
     """Check that everything in the cache is whole and good.
 
     Every object is read, and one that is damaged is moved to the quarantine. What the lock files and .pvt files of the
-    workspace name must be there. With --repair, what is not is taken from the workspace if it is still there; else
-    the stages to run again are listed. Exits with 1 if something is bad or missing, with 3 if something could not
-    be read.
+    workspace name must be there. With --repair, what is not is taken from the workspace if it is still there, else
+    fetched from the remote, if there is one; else the stages to run again are listed. Exits with 1 if something is
+    bad or missing, with 3 if something could not be read.
     """
     project = Project.find(working_directory())
     with signals.heeding(), Meter("checking") as meter:
-        found = verify(project, full=full, repair=repair, report=Lines(), progress=meter)
+        found = verify(
+            project, full=full, repair=repair, fetch=_fetch(project) if repair else None, report=Lines(), progress=meter
+        )
     if as_json:
         click.echo(json.dumps(cacheview.verification_json(found), indent=2))
     else:
