@@ -1,10 +1,11 @@
-"""The one Hypothesis profile of all tests; and whoever runs them may have settings of their own, which do not count."""
+"""The one Hypothesis profile of all tests; what whoever runs them has set for themselves does not count."""
 
 import os
 
 import hypothesis
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot anew
 
 hypothesis.settings.register_profile(
     "pivot",

@@ -365,3 +365,12 @@ def test_an_edit_of_another_pipeline_during_a_run(make: Callable[[str], Project]
     assert not locks(project)
     assert "2 ran" in project.pivot("repro", cwd="down").stdout
     assert project.read("down/b.txt") == "y"
+
+
+def test_what_the_user_ignores_is_not_searched(siblings: Project) -> None:
+    siblings.write("old/pipeline.py", "raise SystemExit('searched')\n")
+    siblings.write("deep/archive/x/pipeline.py", "raise SystemExit('searched')\n")
+    siblings.write(".pivotignore", "# what is no longer run\n/old/\narchive/\n")
+    assert "2 ran" in siblings.pivot("repro", "--all").stdout
+    (siblings.root / ".pivotignore").write_bytes(b"\xff")
+    assert ".pivotignore cannot be read" in siblings.pivot("status", "--all", code=2).stderr

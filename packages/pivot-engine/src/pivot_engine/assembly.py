@@ -17,6 +17,7 @@ from pivot_engine import hosting
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.hosting import HostProcess, Seed
+from pivot_engine.ignore import ignored
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.project import Project
 
@@ -83,7 +84,7 @@ def assemble(
     overrides = [Override.parse(text) for text in project.overrides]
     with _Loader(project, quiet=quiet, slow=slow) as loader:
         if everything:
-            files = list(all_pipelines(project.root))
+            files = list(all_pipelines(project.root, ignored(project.layout.ignore_file)))
             if not files:
                 project.pipeline_file()
             loader.load_all(files)
