@@ -187,7 +187,7 @@ def test_a_busy_host_can_be_killed(project: Sources) -> None:
     host = HostProcess.spawn(quiet=True)
     host.send({"op": "load", "root": str(project.root), "file": str(project.root / "pipeline.py")})
     while not (project.root / "busy").exists():
-        os.sched_yield()
+        assert os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "the host has died"
     host.kill()
 
     with pytest.raises(ProcessLookupError):
