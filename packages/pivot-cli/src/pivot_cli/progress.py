@@ -1,5 +1,6 @@
 """The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
 
+import sys
 from collections.abc import Iterable, Mapping
 
 import click
@@ -52,7 +53,7 @@ class Lines:
         match event:
             case events.Waiting(pid=pid, command=command):
                 console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
-            case events.Importing():
+            case events.Importing() if sys.stderr.isatty():  # in a log it would only say that the machine is busy
                 console.note("importing your pipeline takes its time")
             case events.PipelinesBroken(broken=broken):
                 warn_of_broken(broken)

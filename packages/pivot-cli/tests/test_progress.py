@@ -1,0 +1,20 @@
+"""What is said of a run while it goes on."""
+
+import sys
+
+import pytest
+
+from pivot_cli.progress import Lines
+from pivot_engine import events
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_import_is_said_to_who_is_looking(
+    terminal: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    Lines()(events.Importing())
+
+    assert ("importing your pipeline" in capsys.readouterr().err) == terminal
