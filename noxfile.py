@@ -26,7 +26,7 @@ TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) 
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
 # Many cores do not mean much memory, and an end-to-end test starts several processes.
-XDIST = ("-n", "auto", "--maxprocesses", "8")
+XDIST = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
 
 # Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
 COVERAGE = {

@@ -10,7 +10,7 @@ from pivot_engine import events
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_long_import_is_said_to_who_is_looking(
-    terminal: bool,  # noqa: FBT001 - a parameter of the test
+    terminal: bool,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
