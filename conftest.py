@@ -15,4 +15,7 @@ hypothesis.settings.register_profile(
     # On a fresh checkout the first text strategy builds tables of Unicode, and looks slow.
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.load_profile("pivot")
+hypothesis.settings.register_profile(
+    "alone", hypothesis.settings.get_profile("pivot"), max_examples=int(os.environ.get("PIVOT_TEST_EXAMPLES", "100"))
+)
+hypothesis.settings.load_profile("alone" if "PIVOT_TEST_EXAMPLES" in os.environ else "pivot")

@@ -168,7 +168,7 @@ print(f"{top}: imported {len(names) + 1} modules; with {', '.join(sorted(install
 @nox.session(venv_backend="uv", reuse_venv=False)
 @nox.parametrize("package", list(PACKAGES))
 def alone(session: nox.Session, package: str) -> None:
-    """One package from its built wheel, with what it declares and nothing else: imports and tests."""
+    """One package from its built wheel, with what it declares alone: imports, and all but exhaustive tests."""
     wheels, constraints = pinned(session)
     import_all = pathlib.Path(session.create_tmp()) / "import_all.py"
     import_all.write_text(IMPORT_ALL)
@@ -200,7 +200,8 @@ def alone(session: nox.Session, package: str) -> None:
         for file in ("pyproject.toml", "conftest.py"):
             shutil.copy(ROOT / file, place)
         with session.chdir(place):
-            session.run("python", "-m", "pytest", "tests", "-p", "no:cacheprovider", *XDIST, *session.posargs)
+            chosen = ("-m", "not exhaustive", "-p", "no:cacheprovider", *XDIST, *session.posargs)
+            session.run("python", "-m", "pytest", "tests", *chosen, env={"PIVOT_TEST_EXAMPLES": "15"})
 
 
 @nox.session(venv_backend="uv")

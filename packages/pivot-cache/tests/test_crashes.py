@@ -32,6 +32,8 @@ from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import OutSpec
 
+pytestmark = pytest.mark.exhaustive
+
 DATA, FILE, FRESH = ArtifactPath("data"), ArtifactPath("file"), ArtifactPath("fresh")
 OLD: dict[str, bytes] = {"data/same": b"same", "data/edited": b"one", "data/sub/gone": b"gone", "file": b"first"}
 NEW: dict[str, bytes] = {"data/same": b"same", "data/edited": b"two", "data/new": b"new", "file": b"second"}

@@ -4,6 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -16,6 +17,8 @@ from pivot_cache.trash import OBJECTS
 from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
+
+pytestmark = pytest.mark.exhaustive
 
 DAY = 24 * 3600 * 1_000_000_000
 GRACE = 14

@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -22,6 +23,8 @@ from pivot_cache.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+
+pytestmark = pytest.mark.exhaustive
 
 type Files = dict[str, tuple[bytes, bool]]
 """By relative path, the bytes and whether they are executable."""
