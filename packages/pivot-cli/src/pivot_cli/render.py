@@ -1,11 +1,14 @@
 """Records as text for a person; pure, so that what a command prints can be tested without running it."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pivot_cli import wording
 from pivot_core.decide import Change, Reason, Verdict
-from pivot_engine.repro import Outcome
 from pivot_engine.status import StageStatus, Status
+
+if TYPE_CHECKING:
+    from pivot_engine.repro import Outcome  # start-up time: only a run has one
 
 _DIRECT = 2
 """The length of the path from a stage to what it names itself."""
@@ -149,7 +152,7 @@ def _fingerprint(stage: StageStatus) -> Iterator[str]:
             yield f"    {edge.reason}{at}"
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: "Outcome") -> str:
     """The line at the end of a run."""
     parts = [
         f"{len(addresses)} {word}"

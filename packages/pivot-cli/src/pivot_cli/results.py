@@ -1,19 +1,21 @@
 """What commands did to files, as text for a person; pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pivot_cli import wording
-from pivot_engine.overview import Overview
-from pivot_engine.project import Project
-from pivot_engine.restoring import Restored
-from pivot_engine.tracked import State, Tracked, TrackedFile
-from pivot_engine.verify import StageVerdict, Verification
+from pivot_engine.tracked import State
+
+if TYPE_CHECKING:
+    from pivot_engine.overview import Overview
+    from pivot_engine.project import Project
+    from pivot_engine.restoring import Restored
+    from pivot_engine.tracked import Tracked, TrackedFile
 
 _MOST = 10
 
 
-def restored(done: Restored, project: Project, *, dry_run: bool) -> str:
+def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
     """``Restored N file(s)``; of a dry run also what would be."""
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
@@ -21,13 +23,13 @@ def restored(done: Restored, project: Project, *, dry_run: bool) -> str:
     return "".join(f"{line}\n" for line in [*lines, f"Would restore {done.files} file(s)"])
 
 
-def checkout_notes(done: Restored, project: Project) -> Iterator[str]:
+def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
     """What was overwritten, and where it is now."""
     for path, digest in done.kept.items():
         yield f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
 
 
-def checkout_errors(done: Restored, project: Project, told: Collection[str] = ()) -> Iterator[str]:
+def checkout_errors(done: "Restored", project: "Project", told: Collection[str] = ()) -> Iterator[str]:
     """What was not restored, and why, but for what was ``told``: the first ten of a kind by name."""
     yield from _some(done.modified, "not restored, since what is there is nowhere else", project)
     missing = [path for path in done.missing if path not in told]
@@ -36,14 +38,14 @@ def checkout_errors(done: Restored, project: Project, told: Collection[str] = ()
         yield f"{project.shown(path)}: not restored: {problem}"
 
 
-def _some(paths: Sequence[str], problem: str, project: Project) -> Iterator[str]:
+def _some(paths: Sequence[str], problem: str, project: "Project") -> Iterator[str]:
     for path in paths[:_MOST]:
         yield f"{project.shown(path)}: {problem}"
     if len(paths) > _MOST:
         yield f"and {len(paths) - _MOST} more: {problem}"
 
 
-def tracked(done: Iterable[Tracked], project: Project) -> str:
+def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     """A line for each."""
     lines = []
     for each in done:
@@ -58,7 +60,7 @@ def tracked(done: Iterable[Tracked], project: Project) -> str:
     return "".join(lines)
 
 
-def tracked_states(found: Sequence[TrackedFile], project: Project) -> Iterator[str]:
+def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterator[str]:
     """A line for each, and what to do about those that are not clean."""
     width = max((len(project.shown(each.path)) for each in found), default=0)
     for each in found:
@@ -70,7 +72,7 @@ def tracked_states(found: Sequence[TrackedFile], project: Project) -> Iterator[s
         yield "run 'pivot checkout' to restore what is missing"
 
 
-def listing(found: Overview) -> str:
+def listing(found: "Overview") -> str:
     """A block per stage: its name and place, what it reads, and what it writes."""
     lines = []
     for address, spec in found.graph.stages.items():
@@ -80,7 +82,7 @@ def listing(found: Overview) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def listing_plain(found: Overview) -> list[dict[str, Any]]:
+def listing_plain(found: "Overview") -> list[dict[str, Any]]:
     """The same as JSON-able data."""
     return [
         {
@@ -94,40 +96,3 @@ def listing_plain(found: Overview) -> list[dict[str, Any]]:
         }
         for address, spec in found.graph.stages.items()
     ]
-
-
-def verification(found: Verification) -> str:
-    """A line per stage, and one that sums up."""
-    if not found.stages:
-        return "No stages are registered.\n"
-    width = max(len(stage.name) for stage in found.stages)
-    lines = [
-        f"{'passed' if stage.passed else 'FAILED'}  {stage.name:<{width}}  {_not_passed(stage, found)}".rstrip()
-        for stage in found.stages
-    ]
-    failed = sum(not stage.passed for stage in found.stages)
-    total = wording.counted(len(found.stages), "stage")
-    lines += ["", f"{total}, {failed} failed" if failed else f"{total}, all passed"]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def verification_plain(found: Verification) -> dict[str, Any]:
-    """The documented JSON."""
-    return {
-        "passed": found.passed,
-        "stages": [
-            {
-                "name": stage.name,
-                "status": "passed" if stage.passed else "failed",
-                "reason": _not_passed(stage, found),
-                "missing_files": list(stage.missing),
-            }
-            for stage in found.stages
-        ],
-    }
-
-
-def _not_passed(stage: StageVerdict, found: Verification) -> str:
-    if not stage.current:
-        return wording.because(stage.evaluation.decision, found.names, stage.evaluation.observation.upstream)
-    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else ""

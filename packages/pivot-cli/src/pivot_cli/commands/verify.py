@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import options, results
+from pivot_cli import options, verdicts
 from pivot_cli.group import working_directory
 from pivot_cli.progress import warn_of_broken
 from pivot_engine.project import Project
@@ -26,7 +26,7 @@ def command(stages: tuple[str, ...], *, everything: bool, allow_missing: bool, a
     found = verify(Project.find(working_directory()), stages, everything=everything, allow_missing=allow_missing)
     warn_of_broken(found.broken)
     if as_json:
-        click.echo(json.dumps(results.verification_plain(found), indent=2))
+        click.echo(json.dumps(verdicts.verification_plain(found), indent=2))
     else:
-        click.echo(results.verification(found), nl=False)
+        click.echo(verdicts.verification(found), nl=False)
     return 0 if found.passed else 1
