@@ -182,3 +182,8 @@ def test_no_file_names_the_host_of_a_package_index() -> None:
 
 def test_no_file_holds_a_path_of_somebodys_machine() -> None:
     assert first_matches(MACHINE_PATHS, tracked()) == {}
+
+
+def test_the_repository_is_no_project_of_its_own() -> None:
+    """It would be the root of every project that a test makes below it."""
+    assert not [name for name in tracked() if name.startswith(".pivot")]
