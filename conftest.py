@@ -9,13 +9,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would c
 
 hypothesis.settings.register_profile(
     "pivot",
+    max_examples=60,  # of each property; the whole suite must stay within minutes
     deadline=None,  # a loaded machine is not a bug
     derandomize="CI" in os.environ,
     database=None if "CI" in os.environ else hypothesis.settings().database,
     # On a fresh checkout the first text strategy builds tables of Unicode, and looks slow.
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.register_profile(
-    "alone", hypothesis.settings.get_profile("pivot"), max_examples=int(os.environ.get("PIVOT_TEST_EXAMPLES", "100"))
-)
-hypothesis.settings.load_profile("alone" if "PIVOT_TEST_EXAMPLES" in os.environ else "pivot")
+if "TEST_EXAMPLES" in os.environ:
+    fewer = int(os.environ["TEST_EXAMPLES"])
+    hypothesis.settings.register_profile("pivot", hypothesis.settings.get_profile("pivot"), max_examples=fewer)
+hypothesis.settings.load_profile("pivot")
