@@ -86,7 +86,7 @@ def types(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """All tests but the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
-    run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--ignore=tests/test_docs.py"])))
+    run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", "--ignore=tests/test_docs.py"])))
 
 
 @nox.session(venv_backend="none")
