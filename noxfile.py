@@ -201,7 +201,8 @@ def alone(session: nox.Session, package: str) -> None:
             shutil.copy(ROOT / file, place)
         with session.chdir(place):
             chosen = ("-m", "not exhaustive", "-p", "no:cacheprovider", *XDIST, *session.posargs)
-            session.run("python", "-m", "pytest", "tests", *chosen, env={"TEST_EXAMPLES": "15"})
+            env = {"TEST_EXAMPLES": "15", "TMPDIR": directory}
+            session.run("python", "-m", "pytest", "tests", *chosen, env=env)
 
 
 @nox.session(venv_backend="uv")

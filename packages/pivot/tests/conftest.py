@@ -10,6 +10,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mod
 
 from harness import DATA, QUICK_START, Project
 
+# What shows that the installed packages work together; the other modules' subject is not how they were installed.
+SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "test_remote", "test_sharing")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All but the sample run once, and not again for the packages as built."""
+    for item in items:
+        if item.path.parent == pathlib.Path(__file__).parent and item.path.stem not in SAMPLE:
+            item.add_marker(pytest.mark.exhaustive)
+
 
 @pytest.fixture
 def empty(tmp_path: pathlib.Path) -> Project:

@@ -11,10 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import pytest
 from harness import Project
-
-pytestmark = pytest.mark.exhaustive
 
 SEEN = r'''
 ## the stage itself

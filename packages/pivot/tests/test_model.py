@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -17,8 +16,6 @@ from pivot_engine import events
 from pivot_engine.project import Project, init
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
-
-pytestmark = pytest.mark.exhaustive
 
 MODULES = ("pipeline", "helpers", "values")
 STAGES, HELPERS, CONSTANTS, DATA = 4, 3, 2, 2
