@@ -70,8 +70,13 @@ def test_every_default_is_one_of_the_values() -> None:
 
 def test_no_two_keys_have_one_variable() -> None:
     variables = [settings.variable(key.family or key.name) for key in KEYS]
+    families = [settings.variable(key.family) for key in KEYS if key.family]
 
-    assert not [pair for pair in itertools.permutations(variables, 2) if pair[0].startswith(f"{pair[1]}_")]
+    assert not [
+        (one, family)
+        for one, family in itertools.product(variables, families)
+        if one.startswith(family) and one != family
+    ]
     assert len(set(variables)) == len(variables)
 
 
@@ -90,6 +95,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("run.keep_going", "Yes", "keep_going", True),
     ("snapshot", "off", "snapshot", False),
     ("strict_io", "error", "strict_io", Strictness.ERROR),
+    ("strict_io_ignore", "tmp/, *.log", "strict_io_ignore", "tmp/, *.log"),
     ("watch.debounce", "0", "debounce_ms", 0),
     ("worker.start", "spawn", "worker_start", WorkerStart.SPAWN),
 ]

@@ -69,6 +69,8 @@ class Lines:
                     console.note(f"what {self._name(address)!r} ran was not seen in full: {reason}")
             case events.StageRestored(address=address, decision=decision, seconds=seconds):
                 self._line("restored", address, seconds, self._because(decision))
+            case events.StageUndeclared():
+                self._undeclared(event)
             case events.StageTorn(address=address, seconds=seconds, moved=moved):
                 what = wording.listed([wording.short_key(key) for key in moved])
                 self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
@@ -85,6 +87,11 @@ class Lines:
                 console.note(f"interrupted: ending {ending}; once more to end at once")
             case _:
                 pass
+
+    def _undeclared(self, event: events.StageUndeclared) -> None:
+        console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
+        for each in event.found:
+            console.text(f"  {wording.undeclared(each, self._names)}\n    add: {each.line}")
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pivot_core.decide import Change, Decision, Reason, Verdict
+
+if TYPE_CHECKING:
+    from pivot_engine.undeclared import Undeclared  # start-up time: only a run has one
 
 _PREFIX: Mapping[Reason, str] = {
     Reason.PACKAGE: "package:",
@@ -126,3 +130,10 @@ def size(number: int) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
+    """``reads lookup.csv``, ``writes 12 files in plots``, with the stage whose out it is."""
+    what = f"{counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
+    whose = f", which {names.get(found.owner, found.owner)!r} writes" if found.owner is not None else ""
+    return f"{'writes' if found.wrote else 'reads'} {what}{whose}"

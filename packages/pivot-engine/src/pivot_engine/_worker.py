@@ -19,6 +19,7 @@ from pivot_core.errors import PivotError
 from pivot_core.stage import Stage, StageError
 from pivot_engine import _death, _wire
 from pivot_engine.calling import execute
+from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
@@ -83,10 +84,10 @@ class Place:
     host: int
 
 
-def become(stage: Stage, place: Place, watched: Observer) -> NoReturn:
+def become(stage: Stage, place: Place, watched: Observer, witness: Witness) -> NoReturn:
     """Turn a freshly forked child into the run of a stage; reports through ``place.result`` and never returns.
 
-    What code runs is noted by ``watched``.
+    What code runs is noted by ``watched``, what else it uses by ``witness``.
     """
     status = 1
     try:
@@ -100,11 +101,12 @@ def become(stage: Stage, place: Place, watched: Observer) -> NoReturn:
         atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
         os.chdir(place.directory)
         try:
-            with watched:
+            with watched, witness:
                 execute(stage)
                 _finish()
             flush()
-            message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json()}
+            seen = witness.seen.to_plain()
+            message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json(), "seen": seen}
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure(error)}

@@ -7,6 +7,8 @@ import attrs
 from pivot_core.decide import Decision
 from pivot_core.paths import ArtifactPath
 from pivot_engine.broken import Broken
+from pivot_engine.seen import Usage
+from pivot_engine.undeclared import Undeclared
 
 
 @attrs.frozen
@@ -69,6 +71,16 @@ class StageRan:
     decision: Decision
     seconds: float
     incomplete: tuple[str, ...] = ()
+    usage: Usage | None = None
+
+
+@attrs.frozen
+class StageUndeclared:
+    """It used files of the project that it does not declare; ``fatal`` if that makes it fail."""
+
+    address: str
+    found: tuple[Undeclared, ...]
+    fatal: bool
 
 
 @attrs.frozen
@@ -78,6 +90,7 @@ class StageTorn:
     address: str
     seconds: float
     moved: tuple[str, ...]
+    usage: Usage | None = None
 
 
 @attrs.frozen
@@ -91,6 +104,8 @@ class StageFailed:
         detail: Its own traceback, or nothing.
         output: The last lines that it printed.
         log: The file with all that it printed, relative to the root; None if it did not start.
+        hint: The way out.
+        usage: What it cost, where that is known.
     """
 
     address: str
@@ -100,6 +115,7 @@ class StageFailed:
     output: str = ""
     log: str | None = None
     hint: str | None = None
+    usage: Usage | None = None
 
 
 @attrs.frozen
@@ -142,6 +158,7 @@ type Event = (
     | StageCached
     | StageRestored
     | StageRan
+    | StageUndeclared
     | StageTorn
     | StageFailed
     | StageBlocked

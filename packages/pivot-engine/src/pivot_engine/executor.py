@@ -18,6 +18,8 @@ from pivot_engine import _worker
 from pivot_engine.calling import execute
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
+from pivot_engine.seen import Seen, Usage
+from pivot_engine.witness import Watching
 
 
 @attrs.frozen
@@ -39,6 +41,8 @@ class Finished:
         failure: How it ended badly; None if it did not.
         observed: By key, code that it was seen to rest on and that its fingerprint does not have.
         incomplete: Why something that it rests on may not have been seen.
+        seen: What else it used.
+        usage: What it cost, where that is known.
     """
 
     address: str
@@ -46,6 +50,8 @@ class Finished:
     failure: Failure | None = None
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
     incomplete: tuple[str, ...] = ()
+    seen: Seen = Seen()
+    usage: Usage | None = None
 
 
 class Executor(Protocol):
@@ -71,9 +77,10 @@ class Executor(Protocol):
 class HostExecutor:
     """Each stage run is a child that the warm host of its pipeline forks."""
 
-    def __init__(self, host_of: Callable[[str], HostProcess]) -> None:
-        """``host_of`` has the host of each stage, by address."""
+    def __init__(self, host_of: Callable[[str], HostProcess], watching: Watching | None = None) -> None:
+        """``host_of`` has the host of each stage, by address; ``watching`` says what is to be seen of the stages."""
         self._host_of = host_of
+        self._watching = (watching or Watching()).to_plain()
         self._hosts: list[HostProcess] = []
         self._started: dict[int, tuple[str, float]] = {}
         self._pids: dict[int, int] = {}
@@ -88,7 +95,7 @@ class HostExecutor:
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
-        host.send({"op": "run", "id": self._count, "address": address, "log": str(log)})
+        host.send({"op": "run", "id": self._count, "address": address, "log": str(log), "watching": self._watching})
 
     def wait(self) -> Finished:
         """As `Executor.wait`.
@@ -155,14 +162,16 @@ class HostExecutor:
         self._pids.pop(number, None)
         address, began = self._started.pop(number)
         seconds = time.monotonic() - began
+        usage = Usage(*message["usage"])
         if message["ok"]:
             observed = {
                 key: CodeEntry(digest, Location(file, line))
                 for key, (digest, file, line) in message["observed"].items()
             }
-            finished = Finished(address, seconds, observed=observed, incomplete=tuple(message["incomplete"]))
+            incomplete, seen = tuple(message["incomplete"]), Seen.from_plain(message["seen"])
+            finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
         else:
-            finished = Finished(address, seconds, Failure(**message["failure"]))
+            finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage)
         self._finished.append(finished)
 
 

@@ -24,6 +24,7 @@ from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker, settling
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
+from pivot_engine.witness import Watching, Witness
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, Observer, uncovered
 
@@ -31,6 +32,7 @@ COMMANDS_FD = 3
 EVENTS_FD = 4
 GRACE_SECONDS = 5.0
 _POLL_MS = 50
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main(coordinator: int) -> None:
@@ -129,7 +131,7 @@ class Host:
                     answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]), overrides)
                 _wire.send(EVENTS_FD, answer)
             case "run":
-                self._run(message["id"], message["address"], message["log"])
+                self._run(message["id"], message["address"], message["log"], Watching.from_plain(message["watching"]))
             case "stop":
                 self._signal(signal.SIGTERM)
                 self._kill_at = time.monotonic() + GRACE_SECONDS
@@ -186,7 +188,7 @@ class Host:
         values |= settling.behaviour(stage, self._is_user_code)
         return self._fingerprinter.fingerprint(stage.func, values)
 
-    def _run(self, number: int, address: str, log: str) -> None:
+    def _run(self, number: int, address: str, log: str, watching: Watching) -> None:
         stage, directory = self._stages[address]
         _death.prepare()
         result, childs = os.pipe()
@@ -196,8 +198,15 @@ class Host:
         pid = os.fork()
         if pid == 0:
             inherited = (COMMANDS_FD, EVENTS_FD, result, *(fd for child in self._children for fd in child.fds()))
-            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(f"{log}.ran"))
-            _worker.become(stage, _worker.Place(directory, log, childs, inherited, host), watched)
+            spool = f"{log}.ran"
+            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
+            declared = tuple(
+                os.path.normpath(os.path.join(directory, path))
+                for each in (*stage.deps.values(), *stage.outs.values(), *stage.previous.values())
+                for path in each.paths
+            )
+            witness = Witness(watching, root=self._root, declared=declared, spool=spool)
+            _worker.become(stage, _worker.Place(directory, log, childs, inherited, host), watched, witness)
         os.close(childs)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
@@ -210,14 +219,15 @@ class Host:
             if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
             child.signal(signal.SIGKILL)  # what the stage left running would go on writing
-            _, status = os.waitpid(child.pid, 0)
+            _, status, usage = os.wait4(child.pid, 0)
             child.read()
             child.close()
             self._children.remove(child)
             code = os.waitstatus_to_exitcode(status)
             shutil.rmtree(child.spool, ignore_errors=True)
             message = self._seen(child.address, child.message) if child.message else _crash(code)
-            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, **message})
+            cost = [usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT]
+            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, "usage": cost, **message})
 
     def _seen(self, address: str, message: dict[str, Any]) -> dict[str, Any]:
         """A stage's message, with what ran reduced to what its manifest does not have."""
@@ -227,6 +237,7 @@ class Host:
         entries = uncovered(observed, self._manifests[address], root=self._root)
         return {
             "ok": True,
+            "seen": message["seen"],
             "observed": {entry.key: [entry.digest, entry.file, entry.line] for entry in entries if entry.digest},
             "incomplete": [
                 *observed.incomplete,

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pivot_engine.errors import EngineError
 
 
-def ignored(file: pathlib.Path) -> Callable[[str], bool]:
+def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], bool]:
     """Whether a path relative to the root, a directory's with ``/`` at its end, is ignored.
+
+    ``more`` are patterns beside those of the file.
 
     Raises:
         EngineError: The file cannot be read, or a line of it is no pattern.
@@ -18,6 +20,7 @@ def ignored(file: pathlib.Path) -> Callable[[str], bool]:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{file.name} cannot be read: {error}", hint="mend or remove the file") from None
+    lines += more
     if not any(line.strip() and not line.startswith("#") for line in lines):
         return lambda _: False
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # start-up time: only scans need it

@@ -15,6 +15,7 @@ from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
 from pivot_engine import events, sharing
+from pivot_engine.accounting import Accounting
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.guard import guarded
@@ -106,7 +107,8 @@ def repro(
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
-        return Run(session, graph, HostExecutor(assembly.host_of), watch, options=options, report=report).drive()
+        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching)
+        return Run(session, graph, executor, watch, options=options, report=report).drive()
 
 
 class Run:
@@ -134,6 +136,7 @@ class Run:
         upstream = {address: graph.upstream[address] for address in graph.stages}
         self._plan = Plan(upstream, sharing.needs(graph.stages.values(), capacities), capacities)
         self._outs = Outs(session, report)
+        self._accounting = Accounting(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
 
@@ -239,6 +242,10 @@ class Run:
         if absent:
             self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
             return
+        unruly = self._accounting.unruly(spec, finished.seen)
+        if unruly:
+            self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
+            return
         try:
             moved = self._moved(address, observation)
             outs = {} if moved else self._outs.take_in(spec)
@@ -249,7 +256,7 @@ class Run:
         self._outs.release(address)
         if moved:
             self._outcome.torn.add(address)
-            self._report(events.StageTorn(address, finished.seconds, moved))
+            self._report(events.StageTorn(address, finished.seconds, moved, finished.usage))
             self._failed(address)
             return
         record = RunRecord(observation.inputs.key(), outs, finished.observed)
@@ -257,7 +264,7 @@ class Run:
             self._session.runs.put(record)
         self._commit(address, observation, record)
         self._outcome.ran.add(address)
-        self._report(events.StageRan(address, decision, finished.seconds, finished.incomplete))
+        self._report(events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage))
         self._plan.done(address)
 
     def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
@@ -298,6 +305,7 @@ class Run:
                 output=_tail(log),
                 log=str(log.relative_to(self._session.project.root)),
                 hint=hint,
+                usage=finished.usage,
             )
         )
         self._failed(address)

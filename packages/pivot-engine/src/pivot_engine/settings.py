@@ -64,6 +64,7 @@ class Settings(NamedTuple):
     keep_going: bool = False
     snapshot: bool = True
     strict_io: Strictness = Strictness.WARN
+    strict_io_ignore: str | None = None
     debounce_ms: int = 100
     worker_start: WorkerStart = WorkerStart.FORK
 
@@ -181,6 +182,12 @@ def _path(text: str) -> str:
     return text
 
 
+def _patterns(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r} is no list of patterns")
+    return text
+
+
 def member(text: str) -> str:
     """A name that the user chose, such as that of a remote.
 
@@ -280,8 +287,14 @@ KEYS: tuple[Key, ...] = (
         "strict_io",
         "strict_io",
         _one_of(Strictness),
-        "what becomes of a stage that reads or writes what it does not declare",
-        read=False,
+        "what becomes of a stage that reads or writes files of the project that it does not declare: nothing, a warning "
+        "that says what to declare, or a failure",
+    ),
+    Key(
+        "strict_io_ignore",
+        "strict_io_ignore",
+        Kind("patterns as in a `.gitignore`, with commas between them", _patterns),
+        "files that stages may use undeclared, beside those that `.pivotignore` names",
     ),
     Key("watch.debounce", "debounce_ms", _at_least(0, "milliseconds"), "how long edits may settle", read=False),
     Key("worker.start", "worker_start", _one_of(WorkerStart), "how the process of a stage comes to be", read=False),

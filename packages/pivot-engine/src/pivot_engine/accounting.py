@@ -1,0 +1,48 @@
+"""What becomes of what was seen of a stage: files that it does not declare are told, or make it fail."""
+
+from collections.abc import Callable
+
+from pivot_core.stage import StageSpec
+from pivot_engine import events
+from pivot_engine.events import Reporter
+from pivot_engine.ignore import ignored
+from pivot_engine.seen import Seen
+from pivot_engine.session import Session
+from pivot_engine.settings import Settings, Strictness
+from pivot_engine.undeclared import undeclared
+from pivot_engine.witness import Watching
+
+
+class Accounting:
+    """Judges what the stages of one run used, as the configuration wants it."""
+
+    def __init__(self, session: Session, report: Reporter) -> None:
+        """Nothing is read before it is needed."""
+        self._session = session
+        self._report = report
+        self._ignored: Callable[[str], bool] | None = None
+
+    @property
+    def watching(self) -> Watching:
+        """What is to be seen of the stages."""
+        return Watching(files=self._settings.strict_io is not Strictness.OFF)
+
+    def unruly(self, spec: StageSpec, seen: Seen) -> str:
+        """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
+        if not (seen.read or seen.wrote):
+            return ""
+        if self._ignored is None:
+            patterns = tuple(
+                part.strip() for part in (self._settings.strict_io_ignore or "").split(",") if part.strip()
+            )
+            self._ignored = ignored(self._session.project.layout.ignore_file, patterns)
+        found = undeclared(seen, spec, self._session.graph, self._ignored)
+        if not found:
+            return ""
+        fatal = self._settings.strict_io is Strictness.ERROR
+        self._report(events.StageUndeclared(spec.address, found, fatal))
+        return "it uses files that it does not declare" if fatal else ""
+
+    @property
+    def _settings(self) -> Settings:
+        return self._session.stores.settings

@@ -1,0 +1,45 @@
+"""What was seen of a stage while it ran: files of the project, environment variables, and what it cost."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+
+@attrs.frozen
+class Seen:
+    """What a stage used beyond what it declares.
+
+    Attributes:
+        read: Files of the project that it read, relative to the root, sorted.
+        wrote: Files of the project that it wrote and that are still there.
+        variables: The names of environment variables that its code, or a library, asked for.
+        incomplete: Why there may be more.
+    """
+
+    read: tuple[str, ...] = ()
+    wrote: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return {name: list(value) for name, value in attrs.asdict(self, recurse=False).items()}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`; the data come from a process of our own."""
+        return cls(**{name: tuple(value) for name, value in plain.items()})
+
+
+@attrs.frozen
+class Usage:
+    """What a process and the children that it waited for have cost, as the kernel counts it.
+
+    Attributes:
+        cpu: Seconds of processor time, its own and the system's for it.
+        memory: The most memory that one of them had at a time, in bytes.
+    """
+
+    cpu: float
+    memory: int

@@ -1,0 +1,121 @@
+"""What a stage used and did not declare, and the line that would declare it; pure."""
+
+import json
+import keyword
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import attrs
+
+from pivot_core.errors import PathError
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import StageSpec
+from pivot_engine.seen import Seen
+
+_MANY = 3
+"""More files than these in one directory are declared as the directory."""
+
+
+@attrs.frozen
+class Undeclared:
+    """Something that a stage used and that stands nowhere in its signature.
+
+    Attributes:
+        path: The file, or the directory that holds what was used.
+        wrote: It was written; else it was read.
+        line: What to add to the signature: a parameter for what is read, a key of the returned TypedDict for what
+            is written.
+        owner: The address of the stage whose out it is, if it is one.
+        count: How many files were used in a directory; 1 for a file.
+    """
+
+    path: ArtifactPath
+    wrote: bool
+    line: str
+    owner: str | None = None
+    count: int = 1
+
+
+def undeclared(
+    seen: Seen, spec: StageSpec, graph: Graph, ignored: Callable[[str], bool] = lambda _: False
+) -> tuple[Undeclared, ...]:
+    """What ``spec`` should declare after a run in which all this was seen, what it wrote last.
+
+    Args:
+        seen: What was seen.
+        spec: The stage.
+        graph: It knows who writes what.
+        ignored: Whether a path is of no interest.
+    """
+    return tuple(
+        found
+        for paths, wrote in ((seen.read, False), (seen.wrote, True))
+        for found in _kind(_artifacts(paths, ignored), spec, graph, wrote=wrote)
+    )
+
+
+def _kind(paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph, *, wrote: bool) -> Iterator[Undeclared]:
+    declared = [*spec.deps, *(out.path for out in spec.outs)]
+    loose: dict[str, list[ArtifactPath]] = {}
+    owned: dict[ArtifactPath, list[ArtifactPath]] = {}
+    for path in paths:
+        if any(_within(path, each) for each in declared):
+            continue
+        owner = next((out for out in (path, *_parents(path)) if out in graph.producers), None)
+        if owner is None:
+            loose.setdefault(posixpath.dirname(path), []).append(path)
+        else:
+            owned.setdefault(owner, []).append(path)
+    for out, inside in sorted(owned.items()):
+        yield Undeclared(out, wrote, _line(out, spec, wrote=wrote), graph.producers[out], len(inside))
+    for directory, files in sorted(loose.items()):
+        if len(files) > _MANY and _may_be_declared(directory, spec, graph):
+            whole = ArtifactPath(directory)
+            yield Undeclared(whole, wrote, _line(whole, spec, wrote=wrote, directory=True), None, len(files))
+        else:
+            for path in files:
+                yield Undeclared(path, wrote, _line(path, spec, wrote=wrote))
+
+
+def _may_be_declared(directory: str, spec: StageSpec, graph: Graph) -> bool:
+    """A directory that holds outs, or the pipeline itself, is not to be declared as a whole."""
+    return bool(directory) and not graph.writers(ArtifactPath(directory)) and not _within(spec.base or "", directory)
+
+
+def _line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool = False) -> str:
+    quoted = json.dumps(path.relative_to(spec.base), ensure_ascii=False)
+    kind = ("DirectoryOut" if directory else "Out") if wrote else "Dep"
+    # The stage opens the file itself, so no loader has to.
+    return f"{_name(path)}: Annotated[pathlib.Path, pivot.{kind}({quoted}, pivot.loaders.PathOnly())]"
+
+
+def _name(path: ArtifactPath) -> str:
+    """A name in Python made of the file's."""
+    stem = posixpath.basename(path).partition(".")[0] or posixpath.basename(path)
+    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower()
+    if not name:
+        return "file"
+    return f"{name}_" if keyword.iskeyword(name) else f"file_{name}" if name[0].isdigit() else name
+
+
+def _artifacts(paths: Iterable[str], ignored: Callable[[str], bool]) -> Iterator[ArtifactPath]:
+    for path in sorted(paths):
+        if ignored(path):
+            continue
+        try:
+            yield ArtifactPath.resolve(path)
+        except PathError:  # it cannot be declared, whatever is said of it
+            continue
+
+
+def _within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory}/")
+
+
+def _parents(path: ArtifactPath) -> Iterator[ArtifactPath]:
+    end = path.rfind("/")
+    while end > 0:
+        yield ArtifactPath(path[:end])
+        end = path.rfind("/", 0, end)

@@ -1,0 +1,70 @@
+"""What a stage's process can see of itself: the files and the environment variables that the stage uses."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from pivot_engine._audit import Audit
+from pivot_engine._environ import Variables
+from pivot_engine.seen import Seen
+
+
+@attrs.frozen
+class Watching:
+    """What is to be seen of a stage.
+
+    Attributes:
+        files: Which files of the project it opens.
+    """
+
+    files: bool = True
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        return cls(**plain)
+
+
+class Witness:
+    """A context manager around the run of a stage, in the stage's own process; good for one run."""
+
+    def __init__(self, watching: Watching, *, root: str, declared: tuple[str, ...], spool: str) -> None:
+        """See what ``watching`` asks for.
+
+        Args:
+            watching: What.
+            root: The absolute path of the project.
+            declared: The absolute paths that the stage declares.
+            spool: A directory in which forked children leave what they see.
+        """
+        self._audit = Audit(root, declared, spool) if watching.files else None
+        self._variables = Variables()
+
+    def __enter__(self) -> Self:
+        self._variables.start()
+        if self._audit is not None:
+            self._audit.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._audit is not None:
+            self._audit.stop()
+        self._variables.stop()
+
+    @property
+    def seen(self) -> Seen:
+        """What was seen."""
+        audit = self._audit
+        return Seen(
+            tuple(sorted(audit.read)) if audit is not None else (),
+            tuple(sorted(audit.wrote)) if audit is not None else (),
+            tuple(sorted(self._variables.names)),
+        )

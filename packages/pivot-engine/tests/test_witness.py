@@ -1,0 +1,176 @@
+"""What is seen of a stage in its own process: files of the project, environment variables, what it cost."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from source_projects import Sources
+
+from pivot_engine import hosting
+from pivot_engine.executor import Finished, HostExecutor
+from pivot_engine.seen import Seen
+from pivot_engine.witness import Watching
+
+PIPELINE = """
+import os
+import shutil
+import sqlite3
+import subprocess
+
+HERE = pathlib.Path(__file__).parent
+
+def reads(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
+    pathlib.Path("a.csv").read_text()
+    (HERE / "deep/../b.csv").read_bytes()
+    with open(os.open(b"c.csv", os.O_RDONLY)) as file:
+        file.read()
+    for absent in ["absent.csv", "no/where.csv"]:
+        pathlib.Path(absent).exists()
+        try:
+            open(absent)
+        except OSError:
+            pass
+    os.listdir(".")
+    open("/etc/passwd").close()
+    return x
+
+def writes() -> Annotated[pathlib.Path, Out("plots", PathOnly())]:
+    os.makedirs("plots/deep", exist_ok=True)
+    pathlib.Path("plots/deep/1.txt").touch()
+    pathlib.Path("log.txt").write_text("x")
+    pathlib.Path("log.txt").read_text()
+    pathlib.Path("temporary").write_text("x")
+    os.rename("temporary", "renamed.txt")
+    pathlib.Path("gone.txt").write_text("x")
+    os.unlink("gone.txt")
+    shutil.copyfile("in.txt", "copied.txt")
+    pathlib.Path("state.txt").read_text()
+    pathlib.Path("state.txt").write_text("new")
+    return pathlib.Path("plots")
+
+def imports() -> None:
+    import late
+    import traceback
+    try:
+        late.fails()
+    except ValueError:
+        traceback.format_exc()
+    assert open("late.py").read()
+
+def forks() -> None:
+    def child():
+        pathlib.Path("a.csv").read_text()
+        pathlib.Path("log.txt").write_text("x")
+    import multiprocessing
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+
+def database() -> None:
+    sqlite3.connect("known.db").close()
+    sqlite3.connect("new.db").execute("create table t (x)")
+
+def asks() -> None:
+    os.environ.get("ASKED")
+    os.getenv("ALSO_ASKED", "x")
+    "IN" in os.environ
+    dict(os.environ)
+    os.environ.copy()
+    {**os.environ}
+    list(os.environ)
+    subprocess.run(["true"])
+    import tempfile
+    tempfile.gettempdir()
+    os.environ["SET"] = "x"
+    assert os.environ["HOME"]
+
+def fails() -> None:
+    raise ValueError
+
+def works_hard() -> None:
+    x = bytearray(64 << 20)
+    end = os.times().user + 0.05
+    while os.times().user < end:
+        pass
+
+for stage in [reads, writes, imports, forks, database, asks, fails, works_hard]:
+    pipeline.register(stage)
+"""
+
+
+class Bench:
+    """A project whose stages run, and what was seen of each."""
+
+    def __init__(self, project: Sources) -> None:
+        self.root = project.root
+
+    def run(self, name: str, *, files: bool = True) -> Finished:
+        _, host = hosting.load(self.root, self.root / "pipeline.py", quiet=True)
+        with host:
+            executor = HostExecutor(lambda _: host, Watching(files=files))
+            executor.start(f"p.{name}", self.root / ".pivot" / f"{name}.log")
+            return executor.wait()
+
+    def seen(self, name: str, *, files: bool = True) -> Seen:
+        finished = self.run(name, files=files)
+        assert finished.failure is None, finished.failure
+        return finished.seen
+
+
+@pytest.fixture
+def bench(tmp_path: pathlib.Path) -> Iterator[Bench]:
+    files = {name: "text" for name in ["in.txt", "a.csv", "b.csv", "c.csv", "state.txt", "deep/x", "late.py"]}
+    files["late.py"] = "def fails():\n    raise ValueError\n"
+    project = Sources(tmp_path / "project", {"pipeline.py": PIPELINE, **files})
+    with contextlib.suppress(OSError):
+        os.mkfifo(project.root / "pipe")
+    yield Bench(project)
+
+
+def test_files_that_were_read_however_they_were_named(bench: Bench) -> None:
+    assert bench.seen("reads") == Seen(read=("a.csv", "b.csv", "c.csv"))
+
+
+def test_files_that_were_written_and_are_there(bench: Bench) -> None:
+    seen = bench.seen("writes")
+
+    assert seen.wrote == ("copied.txt", "log.txt", "renamed.txt", "state.txt")
+    assert seen.read == ("in.txt", "state.txt")  # what was written first is not read
+
+
+def test_a_source_that_is_run_is_no_file_that_is_read(bench: Bench) -> None:
+    assert bench.seen("imports").read == ("late.py",)
+    (bench.root / "pipeline.py").write_text(
+        (bench.root / "pipeline.py").read_text().replace("assert open", "0 and open")
+    )
+    assert bench.seen("imports").read == ()
+
+
+def test_what_forked_children_use_counts(bench: Bench) -> None:
+    assert bench.seen("forks") == Seen(read=("a.csv",), wrote=("log.txt",))
+
+
+def test_databases_that_are_opened_by_a_c_library(bench: Bench) -> None:
+    (bench.root / "known.db").touch()
+
+    assert bench.seen("database") == Seen(read=("known.db",), wrote=("new.db",))
+
+
+def test_nothing_is_seen_of_files_where_nobody_asked(bench: Bench) -> None:
+    assert bench.seen("writes", files=False) == Seen()
+
+
+def test_variables_that_were_asked_for_by_name(bench: Bench) -> None:
+    assert bench.seen("asks").variables == ("ALSO_ASKED", "ASKED", "HOME", "IN")
+
+
+def test_what_a_run_has_cost_also_of_one_that_failed(bench: Bench) -> None:
+    usage, failed = bench.run("works_hard").usage, bench.run("fails").usage
+
+    assert usage is not None
+    assert usage.cpu >= 0.05
+    assert usage.memory >= 64 << 20
+    assert failed is not None
+    assert failed.memory > 0
