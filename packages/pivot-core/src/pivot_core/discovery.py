@@ -52,7 +52,8 @@ def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
         if directory in (root, directory.parent):
             raise DiscoveryError(
                 f"no {PIPELINE_FILE} between here and the project's root {str(root)!r}",
-                hint=f"describe your stages in a {PIPELINE_FILE}, change to a directory that has one, or use --all",
+                hint=f"describe your stages in a {PIPELINE_FILE} or a {DECLARED_FILE}, "
+                "change to a directory that has one, or use --all",
             )
         directory = directory.parent
 
@@ -121,6 +122,14 @@ def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _:
         pending.extend(each for each in reversed(inner) if not ignored(f"{each}/"))
 
 
+def put_on_path(file: pathlib.Path, root: pathlib.Path) -> None:
+    """Let modules beside a pipeline's file, then modules and packages in the root, be imported before all others."""
+    wanted = [os.fspath(file.parent)]
+    if file.parent != root:
+        wanted.append(os.fspath(root))
+    sys.path[:] = [*wanted, *(entry for entry in sys.path if entry not in wanted)]
+
+
 def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline, ...]:
     """Import a ``pipeline.py`` as the module ``pipeline`` and return its pipelines.
 
@@ -132,10 +141,7 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
     Raises:
         DiscoveryError: The module defines no `Pipeline`.
     """
-    wanted = [os.fspath(file.parent)]
-    if file.parent != root:
-        wanted.append(os.fspath(root))
-    sys.path[:] = [*wanted, *(entry for entry in sys.path if entry not in wanted)]
+    put_on_path(file, root)
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
         raise DiscoveryError(f"{file} cannot be imported")

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, overload
 
+import attrs
+
 from pivot_core import _signature
+from pivot_core.command import Command
 from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
 from pivot_core.paths import ArtifactPath
@@ -17,6 +20,33 @@ from pivot_core.stage import Location, Stage, StageError, StageSpec, Taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
 _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
+
+
+@attrs.frozen
+class Registration:
+    """What a stage is made of.
+
+    Attributes:
+        name: The stage's own name, with its variant.
+        func: A function, or a `Command`.
+        location: Where it is to be looked for.
+        params: Values of its parameters, as in `Pipeline.register`.
+        deps: Other paths by parameter.
+        outs: Other paths by key.
+        mutex: Groups of which only one stage runs at a time.
+        resources: What it occupies while it runs.
+        places: By parameter, where its value stands; by default all at ``location``.
+    """
+
+    name: str
+    func: Any
+    location: Location
+    params: Any = None
+    deps: Mapping[str, Any] | None = None
+    outs: Mapping[str, Any] | None = None
+    mutex: Sequence[str] = ()
+    resources: Mapping[str, int] | None = None
+    places: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class Pipeline:
@@ -62,6 +92,20 @@ class Pipeline:
     ) -> Callable[P, R]: ...
 
     @overload
+    def register(  # one parameter per thing that can be said
+        self,
+        func: Command,
+        *,
+        name: str,
+        variant: str | None = None,
+        params: Any = None,
+        deps: Mapping[str, Any] | None = None,
+        outs: Mapping[str, Any] | None = None,
+        mutex: Sequence[str] = (),
+        resources: Mapping[str, int] | None = None,
+    ) -> Command: ...
+
+    @overload
     def register[**P, R](  # one parameter per thing that can be said
         self,
         *,
@@ -91,7 +135,7 @@ class Pipeline:
         A function may be registered any number of times, under several names or variants.
 
         Args:
-            func: A function whose parameters are annotated with `Dep` or a class of parameters (or have
+            func: A `command`, or a function whose parameters are annotated with `Dep` or a class of parameters (or have
                 defaults) and whose return type declares its `Out`; left out, a decorator is returned.
             name: The stage's name; by default the function's.
             variant: What follows the name after an ``@``: one of a family of stages.
@@ -118,43 +162,53 @@ class Pipeline:
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
-        location = _signature.location_of(func)
-        if isinstance(func, type) or not callable(func):
+        location = func.location if isinstance(func, Command) else _signature.location_of(func)
+        self.add(Registration(stage_name, func, location, params, deps, outs, mutex, resources))
+        return func
+
+    def add(self, given: Registration) -> None:
+        """Add a stage.
+
+        Raises:
+            StageError: The signature of its function leaves something open, or the name is taken.
+        """
+        name, func, location = given.name, given.func, given.location
+        if not isinstance(func, Command) and (isinstance(func, type) or not callable(func)):
             raise DefinitionError(f"{self!r}: only a function can be registered, not {_shown(func)}")
-        if not _NAME.fullmatch(stage_name):
+        if not _NAME.fullmatch(name):
             raise StageError(
-                stage_name or repr(func),
+                name or _shown(func),
                 location,
-                f"{stage_name!r} cannot be the name of a stage",
+                f"{name!r} cannot be the name of a stage",
                 hint=f"pipeline.register(func, name=...): {_NAME_HINT}",
             )
-        known = self._stages.get(stage_name)
+        known = self._stages.get(name)
         if known is not None:
             raise StageError(
-                stage_name,
+                name,
                 location,
                 f"pipeline {self.name!r} already has a stage of that name, from {known.location}",
                 hint="give one of them another name or variant: pipeline.register(func, name=..., variant=...)",
             )
         try:
-            declared = placed(_signature.read(stage_name, func), deps or {}, outs or {})
+            signature = func.signature() if isinstance(func, Command) else _signature.read(name, func)
+            declared = placed(signature, given.deps or {}, given.outs or {})
         except StageError:
             raise
         except DefinitionError as error:
-            raise StageError(stage_name, location, str(error), hint=error.hint) from None
-        self._stages[stage_name] = Stage(
-            name=stage_name,
+            raise StageError(name, location, str(error), hint=error.hint) from None
+        self._stages[name] = Stage(
+            name=name,
             func=func,
             location=location,
             deps=MappingProxyType(declared.deps),
             outs=MappingProxyType(declared.outs),
             single=declared.single,
             previous=MappingProxyType(declared.previous),
-            params=_given(stage_name, location, declared.params, params),
-            mutex=_groups(stage_name, location, mutex),
-            resources=_needs(stage_name, location, resources),
+            params=_given(given, declared.params),
+            mutex=_groups(name, location, given.mutex),
+            resources=_needs(name, location, given.resources),
         )
-        return func
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
         """All stages as plain data, for a pipeline whose file lies in ``base`` below ``root``.
@@ -194,25 +248,25 @@ def _needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) 
     return MappingProxyType(dict(resources or {}))
 
 
-def _given(stage: str, location: Location, taken: Taken | None, params: Any) -> Taken | None:
+def _given(given: Registration, taken: Taken | None) -> Taken | None:
     """What a stage takes, with what its registration gives."""
-    if params is None:
+    if given.params is None:
         return taken
     if taken is None:
         raise StageError(
-            stage,
-            location,
+            given.name,
+            given.location,
             "it is registered with params, but no parameter of its function takes any",
             hint="annotate one with a class derived from pivot.StageParams",
         )
-    values = values_of(params) if isinstance(params, taken.cls) else params
+    values = values_of(given.params) if isinstance(given.params, taken.cls) else given.params
     if not isinstance(values, Mapping):
         raise StageError(
-            stage,
-            location,
-            f"params must be a mapping or an instance of {taken.cls.__name__}, not {type(params).__name__}",
+            given.name,
+            given.location,
+            f"params must be a mapping or an instance of {taken.cls.__name__}, not {type(given.params).__name__}",
         )
-    return Taken(taken.parameter, taken.cls, {**taken.given, **values})
+    return Taken(taken.parameter, taken.cls, {**taken.given, **values}, given.places)
 
 
 def _shown(thing: object) -> str:

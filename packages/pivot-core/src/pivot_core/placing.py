@@ -39,7 +39,7 @@ def _dep(name: str, dep: Dep, deps: Mapping[str, Any]) -> Dep:
     if isinstance(dep, PlaceholderDep):
         raise DefinitionError(
             f"parameter {name!r} has a PlaceholderDep, so its path must be given",
-            hint=f'pipeline.register(func, deps={{{name!r}: "path"}})',
+            hint=f'pipeline.register(func, deps={{{name!r}: "path"}}), or below "deps" in pivot.yaml',
         )
     return dep
 

@@ -69,6 +69,7 @@ class StageSpec:
         outs: The artifacts it writes, sorted.
         mutex: The groups of stages of which only one runs at a time.
         resources: What it occupies while it runs, and how much.
+        named: What a shell stage's command names without declaring it as a dep or out.
     """
 
     name: str
@@ -79,6 +80,7 @@ class StageSpec:
     outs: tuple[OutSpec, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
+    named: tuple[ArtifactPath, ...] = ()
 
     @property
     def address(self) -> str:
@@ -94,11 +96,13 @@ class Taken:
         parameter: The name of the function's parameter.
         cls: Its class.
         given: The values by name that the registration gives.
+        places: By name, where a value stands, if it is not where the stage stands.
     """
 
     parameter: str
     cls: type
     given: Mapping[str, Any] = attrs.field(factory=dict)
+    places: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False)
@@ -147,7 +151,8 @@ class Stage:
         """
         if self.params is None:
             return self
-        own = Given(self.params.given, str(self.location.below(root)))
+        here = str(self.location.below(root))
+        own = Given(self.params.given, {name: self.params.places.get(name, here) for name in self.params.given})
         value = settle(self.name, self.params.cls, (own, *layers), overrides)
         return attrs.evolve(self, values={**self.values, self.params.parameter: value})
 

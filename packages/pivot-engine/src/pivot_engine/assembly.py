@@ -108,6 +108,7 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
     _refuse_same_names(files, root)
     stages = [stage for each in files for stage in each.loaded.stages]
     graph = Graph.build(stage.spec for stage in stages)
+    _refuse_undeclared(graph)
     _refuse_sources(graph, files, root)
     asked = {stage.spec.address for each in files[:own] for stage in each.loaded.stages}
     return Assembly(
@@ -255,6 +256,26 @@ def _refuse_same_names(files: Iterable[LoadedFile], root: pathlib.Path) -> None:
                     f"in {home.relative_to(root)} and in {each.file.relative_to(root)} ({stage.spec.location})",
                     hint="give one of them another name: pivot.Pipeline(...)",
                 )
+
+
+def _refuse_undeclared(graph: Graph) -> None:
+    """What a command names and another stage writes is a dep, or the order of the two would be chance."""
+    for address, spec in graph.stages.items():
+        for path in spec.named:
+            for around in (path, *map(ArtifactPath, _parents(path))):
+                writer = graph.producers.get(around, address)
+                if writer != address:
+                    raise StageError(
+                        spec.name,
+                        spec.location,
+                        f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
+                        hint="add it to the stage's deps",
+                    )
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _refuse_sources(graph: Graph, files: Iterable[LoadedFile], root: pathlib.Path) -> None:

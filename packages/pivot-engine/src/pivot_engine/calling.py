@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pivot_core.annotations import Out
+from pivot_core.command import Command
 from pivot_core.errors import PathError, PivotError
 from pivot_core.loaders import PathOnly, Reader
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import plain_call
 from pivot_core.stage import Stage, StageError
+from pivot_engine import shell
 
 
 def execute(stage: Stage) -> None:
@@ -22,7 +24,7 @@ def execute(stage: Stage) -> None:
     for name, before in stage.previous.items():
         there = all(os.path.lexists(path) for path in before.paths)
         values[name] = before.like(_load(name, before.loader, before.paths)) if there else None  # type: ignore[arg-type]
-    results = plain_call(stage, values)
+    results = shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
     os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
     for key, out in stage.outs.items():
         for path, value in _paired(stage, key, out, results[key]):

@@ -12,16 +12,19 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
 from pivot_core.assigning import Override
-from pivot_core.discovery import import_pipeline
+from pivot_core.command import Command
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _sources, _wire, _worker, settling
+from pivot_engine import _death, _sources, _wire, _worker, settling, shellcode
+from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
 from pivot_engine.witness import Watching, Witness
@@ -144,17 +147,17 @@ class Host:
         outlines = Outlines(Layout(root).database_dir / "outlines")
         self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
         try:
-            pipelines = import_pipeline(file, root=root)
+            described = describe(file, root)
+            pipelines = described.pipelines
             base = base_of(file, root)
             stages = []
             settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
-            self._sources |= settled.sources
+            self._sources |= {**described.sources, **settled.sources}
             with self._fingerprinter:
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
-                        manifest = self._manifests[spec.address] = self._fingerprint(stage, spec.base, root)
-                        stages.append(_loaded(spec, manifest, params))
+                        stages.append(self._stage(spec, stage, params, root))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
@@ -162,10 +165,21 @@ class Host:
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
             hidden = self._is_user_code(getattr(sys.modules.get("pivot"), "__file__", None) or "<none>")
             hint = "a module of yours is called 'pivot' and hides the package: rename it" if hidden else None
-            return {"event": "broken", "hint": hint, **_import_failure(error, file, root)}
+            return {"event": "broken", "hint": hint, **self._import_failure(error, file, root)}
         if _sources.Changes(self._sources).find():
             return {"event": "moved"}
         return {"event": "loaded", **to_plain(Loaded(SCHEMA, tuple(stages), self._sources))}
+
+    def _stage(self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path) -> LoadedStage:
+        if isinstance(stage.func, Command):
+            rested = shellcode.rested(stage, stage.func, base=spec.base, root=str(root))
+            self._sources |= rested.sources
+            manifest = rested.manifest
+            spec = attrs.evolve(spec, named=rested.named)
+        else:
+            manifest = self._fingerprint(stage, spec.base, root)
+        self._manifests[spec.address] = manifest
+        return _loaded(spec, manifest, params)
 
     def _placed(self, error: PivotError, root: pathlib.Path) -> str:
         """The error with the line of the user's code that caused it."""
@@ -175,6 +189,17 @@ class Host:
             if self._is_user_code(frame.filename)
         ]
         return f"{places[-1]}: {error}" if places else str(error)
+
+    def _import_failure(self, error: BaseException, file: pathlib.Path, root: pathlib.Path) -> dict[str, Any]:
+        place = error.__traceback__
+        while place is not None and not self._is_user_code(place.tb_frame.f_code.co_filename):
+            place = place.tb_next
+        if isinstance(error, SyntaxError):
+            place = None
+        return {
+            "message": f"{file.relative_to(root)} cannot be imported: {_worker.one_line(error)}",
+            "traceback": "".join(traceback.format_exception(type(error), error, place)),
+        }
 
     def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:
         def resolved(declared: Dep | Out) -> str | list[str]:
@@ -281,16 +306,4 @@ def _crash(code: int) -> dict[str, Any]:
     return {
         "ok": False,
         "failure": {"summary": f"its process ended early with exit code {code}", "detail": "", "hint": None},
-    }
-
-
-def _import_failure(error: BaseException, file: pathlib.Path, root: pathlib.Path) -> dict[str, Any]:
-    place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename != str(file):
-        place = place.tb_next
-    if isinstance(error, SyntaxError):
-        place = None
-    return {
-        "message": f"{file.relative_to(root)} cannot be imported: {_worker.one_line(error)}",
-        "traceback": "".join(traceback.format_exception(type(error), error, place)),
     }

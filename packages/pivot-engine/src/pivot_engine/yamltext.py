@@ -41,11 +41,15 @@ class Document:
     data: Any
     lines: Mapping[Path, int]
 
-    def where(self, path: Path = ()) -> str:
-        """``file:line`` of a key or item, or of the nearest one around it."""
+    def line(self, path: Path = ()) -> int:
+        """The line of a key or item, or of the nearest one around it."""
         while path and path not in self.lines:
             path = path[:-1]
-        return f"{self.name}:{self.lines.get(path, 1)}"
+        return self.lines.get(path, 1)
+
+    def where(self, path: Path = ()) -> str:
+        """``file:line`` of a key or item, or of the nearest one around it."""
+        return f"{self.name}:{self.line(path)}"
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,11 +2,13 @@
 
 from pivot import loaders
 from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
+from pivot_core.command import Command, command
 from pivot_core.errors import PivotError
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
 
 __all__ = [
+    "Command",
     "Dep",
     "DirectoryOut",
     "IncrementalOut",
@@ -17,5 +19,6 @@ __all__ = [
     "PlaceholderDep",
     "Secret",
     "StageParams",
+    "command",
     "loaders",
 ]

@@ -1,0 +1,180 @@
+"""`command`: a shell command with declared deps and outs as what a stage runs; here it is only described."""
+
+import difflib
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pivot_core._signature import Signature
+from pivot_core.annotations import Dep, Out, PathLike
+from pivot_core.errors import DefinitionError
+from pivot_core.interpolation import replaced, written
+from pivot_core.params import StageParams, values_of
+from pivot_core.stage import Location, Taken
+
+PARAMS = "params"
+"""The name by which a command takes its parameters."""
+
+_BREAKS = re.compile(r"[\s'\"();<>|&`]+")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TYPES = (bool, int, float, str)
+
+
+@attrs.frozen(eq=False)
+class Command:
+    """What a shell stage runs; made by `command`.
+
+    Attributes:
+        text: For the shell, with ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` still in it.
+        deps: By name, or by path.
+        outs: By name, or by path.
+        params: The values of its parameters by name.
+        location: Where it stands.
+    """
+
+    text: str
+    deps: Mapping[str, Dep]
+    outs: Mapping[str, Out]
+    params: Mapping[str, Any]
+    location: Location
+
+    def signature(self) -> Signature:
+        """What it declares, as the signature of a function does.
+
+        Raises:
+            DefinitionError: It refers to something that it does not declare.
+        """
+        known = {"params": self.params, "deps": self.deps, "outs": self.outs}
+
+        def refuse_unknown(kind: str, rest: str) -> str:
+            name = rest.partition(".")[0] if kind == PARAMS else rest
+            if name not in known[kind]:
+                close = difflib.get_close_matches(name, known[kind], n=1)
+                names = ", ".join(known[kind]) or "none"
+                raise DefinitionError(
+                    f"its command names ${{{kind}.{name}}}, but among its {kind} is no {name!r}",
+                    hint=f"did you mean ${{{kind}.{close[0]}}}?" if close else f"it has: {names}",
+                )
+            return ""
+
+        replaced(self.text, refuse_unknown, known)
+        taken = Taken(PARAMS, _class_of(self.params)) if self.params else None
+        return Signature(dict(self.deps), {}, dict(self.outs), single=False, params=taken)
+
+
+def command(
+    text: str,
+    *,
+    deps: Sequence[PathLike] | Mapping[str, Any] = (),
+    outs: Sequence[PathLike | Out] | Mapping[str, Any] = (),
+    params: Mapping[str, Any] | None = None,
+) -> Command:
+    """A shell command that can be registered as a stage, under a name.
+
+    As in::
+
+        pipeline.register(pivot.command("Rscript fit.R", deps=["rows.csv"], outs=["model.rds"]), name="fit")
+
+    It runs in bash, in the directory of the pipeline, and fails where one of its commands fails, also in a pipe.
+
+    Args:
+        text: The command, of one or several lines. ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` stand for
+            values and paths by name, quoted for the shell.
+        deps: The paths that it reads, or a mapping to them from names.
+        outs: The paths that it writes, or `Out` for more than a path; or a mapping to them from names.
+        params: Values by name that the command refers to.
+
+    Raises:
+        DefinitionError: Something given is not of its kind.
+    """
+    caller = sys._getframe(1)  # noqa: SLF001  # a command is where it is written, as a function is
+    return make_command(text, deps, outs, params or {}, Location(caller.f_code.co_filename, caller.f_lineno))
+
+
+def make_command(text: str, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
+    """As `command`, for one that stands at ``location``."""
+    if not isinstance(text, str) or not text.strip():
+        raise DefinitionError("a command must be a text that is not empty")
+    return Command(
+        text=textwrap.dedent(text).strip(),
+        deps={name: Dep(path) for name, path in _named(deps, "deps")},
+        outs={name: out if isinstance(out, Out) else Out(out) for name, out in _named(outs, "outs")},
+        params=dict(params),
+        location=location,
+    )
+
+
+def filled(text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None) -> str:
+    """The text of a command with paths for what it names, quoted for the shell; without ``params`` these stay.
+
+    Raises:
+        DefinitionError: A parameter cannot be part of a command.
+    """
+
+    def value(kind: str, name: str) -> str:
+        if kind == PARAMS:
+            return f"${{{kind}.{name}}}" if params is None else _quoted(name, _inside(name, params))
+        declared = deps[name] if kind == "deps" else outs[name]
+        return " ".join(map(shlex.quote, declared.paths))
+
+    return replaced(text, value, ("deps", "outs", PARAMS))
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of a command that may be names of files, each once: as the shell sees them, and behind each ``=``."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        found = list(lexer)
+    except ValueError:  # an apostrophe in a comment, or a here-document
+        found = _BREAKS.split(text)
+    seen = dict.fromkeys(part for word in found for part in (word, *word.split("=")[1:]) if part)
+    yield from seen
+
+
+def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
+    if isinstance(given, Mapping):
+        return list(given.items())
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise DefinitionError(f"{argument} must be a list of paths, or a mapping to them, not {type(given).__name__}")
+    return [(" ".join(each.paths) if isinstance(each, Out) else str(each), each) for each in given]
+
+
+def _class_of(params: Mapping[str, Any]) -> type:
+    """A class of parameters with these as defaults; a number may be replaced by any number."""
+    for name in params:
+        if not _NAME.fullmatch(name):
+            raise DefinitionError(
+                f"{name!r} cannot be the name of a parameter", hint="use letters, digits and _, and begin with a letter"
+            )
+    hints = {name: type(value) if type(value) in _TYPES else Any for name, value in params.items()}
+    hints = {name: int | float if hint is int else hint for name, hint in hints.items()}
+    return type("Params", (StageParams,), {"__annotations__": hints, "__module__": __name__, **params})
+
+
+def _inside(name: str, params: Mapping[str, Any]) -> Any:
+    value: Any = params
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise DefinitionError(f"the command names ${{{PARAMS}.{name}}}, but there is no {part!r}")
+        value = value[part]
+    return value
+
+
+def _quoted(name: str, value: Any) -> str:
+    several = value if isinstance(value, list | tuple) else [value]
+    texts = [written(each) for each in several]
+    if None in texts:
+        raise DefinitionError(f"the parameter {name!r} is {type(value).__name__}, which cannot be part of a command")
+    return " ".join(shlex.quote(text) for text in texts if text is not None)
+
+
+def values(instance: object) -> Mapping[str, Any]:
+    """The values of what a command takes as its parameters."""
+    return values_of(instance) or {}

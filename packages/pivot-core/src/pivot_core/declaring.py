@@ -1,0 +1,195 @@
+"""From what a ``pivot.yaml`` says to the stages that it declares: shapes checked, matrices expanded, names filled."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from pivot_core import schema, shape
+from pivot_core.annotations import DirectoryOut, Out
+from pivot_core.errors import DefinitionError
+from pivot_core.interpolation import FillError, Path, fill
+from pivot_core.matrix import MatrixError, combinations
+from pivot_core.shape import ShapeError
+from pivot_core.stage import Location
+
+LATER = ("params", "deps", "outs")
+"""What a command may refer to that is known only when the stage is."""
+
+
+class Text(Protocol):
+    """A parsed file."""
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        ...
+
+    @property
+    def data(self) -> Any:
+        """What it says, as JSON has it."""
+        ...
+
+    def line(self, path: Path = ()) -> int:
+        """The line of a key or item, or of the nearest one around it."""
+        ...
+
+
+class DeclarationError(DefinitionError):
+    """A ``pivot.yaml`` declares something wrong."""
+
+
+@attrs.frozen
+class Declaration:
+    """One stage.
+
+    Attributes:
+        name: With its variant.
+        location: Where it stands.
+        python: The function as ``module:function``; None of a shell stage.
+        command: The shell command; None of a Python stage.
+        deps: By parameter of the function, by name, or by path.
+        outs: By key, by name, or by path: of a Python stage paths, of a shell stage `Out`.
+        params: By name.
+        places: Where each parameter stands.
+        mutex: As in `Pipeline.register`.
+        resources: As in `Pipeline.register`.
+    """
+
+    name: str
+    location: Location
+    python: str | None = None
+    command: str | None = None
+    deps: Mapping[str, Any] = attrs.field(factory=dict)
+    outs: Mapping[str, Any] = attrs.field(factory=dict)
+    params: Mapping[str, Any] | None = None
+    places: Mapping[str, str] = attrs.field(factory=dict)
+    mutex: tuple[str, ...] = ()
+    resources: Mapping[str, int] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Declared:
+    """A whole file: the pipeline's name, the root of its paths, and its stages in order."""
+
+    pipeline: str
+    root: str
+    stages: tuple[Declaration, ...]
+
+
+def declared(text: Text) -> Declared:
+    """What a file declares.
+
+    Raises:
+        DeclarationError: It says something that it must not; the message has file and line.
+    """
+    try:
+        data = {} if text.data is None else text.data
+        shape.check(data, schema.SCHEMA)
+        scope = _variables(data.get("vars", {}))
+        stages = [stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope)]
+        return Declared(data["pipeline"], data.get("root", "."), tuple(stages))
+    except (ShapeError, FillError) as error:
+        raise _at(text, error.path, error) from None
+
+
+def _variables(given: Mapping[str, Any]) -> dict[str, Any]:
+    scope: dict[str, Any] = {}
+    for name, value in given.items():
+        _refuse_taken(name, ("vars", name))
+        scope[name] = fill(value, scope, ("vars", name))
+    return scope
+
+
+def _stages(text: Text, name: str, said: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Declaration]:
+    path = ("stages", name)
+    if "matrix" not in said:
+        yield _stage(text, name, path, said, scope)
+        return
+    matrix = fill(said["matrix"], scope, (*path, "matrix"))
+    shape.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
+    for dimension in matrix:
+        _refuse_taken(dimension, (*path, "matrix", dimension))
+    try:
+        cells = combinations(matrix)
+    except MatrixError as error:
+        raise _at(text, (*path, "matrix", error.dimension), error) from None
+    body = {key: value for key, value in said.items() if key != "matrix"}
+    for cell in cells:
+        yield _stage(text, f"{name}@{cell.variant}", path, body, {**scope, **cell.values})
+
+
+def _stage(text: Text, name: str, path: Path, said: Mapping[str, Any], scope: Mapping[str, Any]) -> Declaration:
+    filled = {key: fill(value, scope, (*path, key), later=LATER if key == "cmd" else ()) for key, value in said.items()}
+    shape.check(filled, schema.STAGE, path)
+    command = filled.get("cmd")
+    params = filled.get("params")
+    return Declaration(
+        name=name,
+        location=Location(text.name, text.line(path)),
+        python=filled.get("python"),
+        command=command,
+        deps=_deps(filled.get("deps", {}), path, shell=command is not None),
+        outs=_outs(filled.get("outs", {}), path, shell=command is not None),
+        params=params,
+        places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
+        mutex=tuple(filled.get("mutex", ())),
+        resources=filled.get("resources", {}),
+    )
+
+
+def _deps(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
+    if isinstance(said, Mapping):
+        return said
+    if shell:
+        return {each: each for each in said}
+    raise ShapeError(
+        "'deps' of a python stage must be a mapping", (*path, "deps"), hint="write 'parameter: path' for each"
+    )
+
+
+def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
+    if shell:
+        pairs = said.items() if isinstance(said, Mapping) else ((_key(each), each) for each in said)
+        return {key: _out(each, (*path, "outs", key)) for key, each in pairs}
+    if not isinstance(said, Mapping):
+        raise ShapeError(
+            "'outs' of a python stage must be a mapping",
+            (*path, "outs"),
+            hint="write 'key: path' for each key of what the function returns; the key of a single out is 'return'",
+        )
+    for key, each in said.items():
+        if isinstance(each, Mapping):
+            raise ShapeError(
+                f"{key!r} of 'outs' of a python stage must be a path, since its function says the rest",
+                (*path, "outs", key),
+                hint="write 'key: path', and 'cache' or 'directory' in the function's annotation",
+            )
+    return said
+
+
+def _key(said: str | Mapping[str, Any]) -> str:
+    path = said if isinstance(said, str) else said["path"]
+    return path if isinstance(path, str) else " ".join(path)
+
+
+def _out(said: str | list[str] | Mapping[str, Any], at: Path) -> Out:
+    facts = said if isinstance(said, Mapping) else {"path": said}
+    path = facts["path"]
+    paths = [path] if isinstance(path, str) else path
+    directory = facts.get("directory", all(each.endswith("/") for each in paths))
+    try:
+        return (DirectoryOut if directory else Out)(path, cache=facts.get("cache", True))
+    except DefinitionError as error:
+        raise ShapeError(str(error), at, hint=error.hint) from None
+
+
+def _refuse_taken(name: str, path: Path) -> None:
+    if name in LATER:
+        raise ShapeError(
+            f"{name!r} cannot be a name of your own, since ${{{name}.…}} means the stage's", path, hint="rename it"
+        )
+
+
+def _at(text: Text, path: Path, error: DefinitionError) -> DeclarationError:
+    return DeclarationError(f"{text.name}:{text.line(path)}: {error}", hint=error.hint)

@@ -1,0 +1,130 @@
+"""``${name}`` in declared data: filled from named values, typed where it is the whole value; pure."""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from pivot_core.errors import DefinitionError
+
+type Path = tuple[str | int, ...]
+"""The keys and positions that lead to a part of the data."""
+
+_REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+
+
+class FillError(DefinitionError):
+    """A reference cannot be filled.
+
+    Attributes:
+        path: Where in the data it stands.
+    """
+
+    def __init__(self, message: str, path: Path, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+def refers(text: str) -> bool:
+    """Whether a text has a reference, also one that is only escaped."""
+    return _REFERENCE.search(text) is not None
+
+
+def fill(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collection[str] = ()) -> Any:
+    """The value with every ``${name}`` in its texts replaced; keys stay as they are.
+
+    ``${a.b}`` is the item ``b`` of ``a``. A text that is one reference and nothing else becomes the value itself,
+    whatever its type; within a text, numbers, booleans and texts are written out. ``$${`` stands for ``${``.
+
+    Args:
+        value: Texts, lists and mappings of such, and plain values.
+        scope: The values by name.
+        path: Where it stands, for errors.
+        later: First parts of names that are left as they are.
+
+    Raises:
+        FillError: A name is not known, or its value cannot be part of a text.
+    """
+    if isinstance(value, str):
+        return _text(value, scope, path, later)
+    if isinstance(value, list):
+        return [fill(each, scope, (*path, at), later=later) for at, each in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: fill(each, scope, (*path, key), later=later) for key, each in value.items()}
+    return value
+
+
+def replaced(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
+    """A text with what ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``; all else stays."""
+
+    def one(match: re.Match[str]) -> str:
+        head, dot, rest = (match[2] or "").strip().partition(".")
+        return value_of(head, rest) if dot and head in first else match[0]
+
+    return _REFERENCE.sub(one, text)
+
+
+def written(value: Any) -> str | None:
+    """A plain value as a part of a text; None if it cannot be one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return value if isinstance(value, str) else None
+
+
+def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str]) -> Any:
+    whole = _REFERENCE.fullmatch(text)
+    if whole is not None and whole[1] is None and whole[2].strip().partition(".")[0] not in later:
+        return _value(whole[2], scope, path)
+
+    def one(match: re.Match[str]) -> str:
+        if match[1] is not None:
+            return match[1]
+        if match[2].strip().partition(".")[0] in later:
+            return match[0]
+        value = _value(match[2], scope, path)
+        part = written(value)
+        if part is None:
+            raise FillError(
+                f"{match[0]} is {_kind(value)}, which cannot be part of a text",
+                path,
+                hint="let it be the whole value, or name an item of it",
+            )
+        return part
+
+    return _REFERENCE.sub(one, text)
+
+
+def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
+    name = reference.strip()
+    if not _NAME.fullmatch(name):
+        raise FillError(
+            f"${{{reference}}} is no name", path, hint="write ${name} or ${name.item}; $${ stands for a plain ${"
+        )
+    known: Any = scope
+    parts = name.split(".")
+    for at, part in enumerate(parts):
+        if not isinstance(known, Mapping) or part not in known:
+            raise _unknown(parts, at, known, path)
+        known = known[part]
+    return known
+
+
+def _unknown(parts: list[str], at: int, known: Any, path: Path) -> FillError:
+    reference = f"${{{'.'.join(parts)}}}"
+    names = list(known) if isinstance(known, Mapping) else []
+    close = difflib.get_close_matches(parts[at], names, n=1)
+    if close:
+        hint = f"did you mean ${{{'.'.join([*parts[:at], close[0]])}}}?"
+    elif names:
+        hint = f"known here: {', '.join(names)}; $${{ stands for a plain ${{"
+    else:
+        hint = "nothing is known here: write it below 'vars' or 'matrix'; $${ stands for a plain ${"
+    within = f", since {'.'.join(parts[:at])!r} has no {parts[at]!r}" if at else ""
+    return FillError(f"{reference} is not known{within}", path, hint=hint)
+
+
+def _kind(value: Any) -> str:
+    return {dict: "a mapping", list: "a list", type(None): "null"}.get(type(value), f"a {type(value).__name__}")

@@ -1,0 +1,89 @@
+"""A matrix: from dimensions to all combinations of their values, each with the name of its variant; pure."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pivot_core.errors import DefinitionError
+from pivot_core.interpolation import written
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_=,+-]+")
+
+
+class MatrixError(DefinitionError):
+    """A matrix does not say what its variants are called.
+
+    Attributes:
+        dimension: Which of its dimensions.
+    """
+
+    def __init__(self, message: str, dimension: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.dimension = dimension
+
+
+@attrs.frozen
+class Combination:
+    """One cell: the name of the variant, and by dimension the value."""
+
+    variant: str
+    values: Mapping[str, Any]
+
+
+def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> list[Combination]:
+    """All combinations, the last dimension changing fastest.
+
+    A dimension is a list of values, or a mapping from the name of each value to the value. The name of a variant is
+    the names of its values, joined by ``_``.
+
+    Raises:
+        MatrixError: A value has no name, or two have the same.
+    """
+    named = [_named(dimension, values) for dimension, values in matrix.items()]
+    cells = [
+        Combination("_".join(name for name, _ in cell), dict(zip(matrix, (value for _, value in cell), strict=True)))
+        for cell in itertools.product(*named)
+    ]
+    seen: dict[str, Combination] = {}
+    for cell in cells:
+        other = seen.setdefault(cell.variant, cell)
+        if other is not cell:
+            raise MatrixError(
+                f"two combinations have the name {cell.variant!r}",
+                next(name for name in matrix if cell.values[name] != other.values[name]),
+                hint="give the values other names: a mapping from name to value",
+            )
+    return cells
+
+
+def _named(dimension: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[str, Any]]:
+    if isinstance(values, Mapping):
+        pairs = list(values.items())
+    else:
+        pairs = [(_name(dimension, value), value) for value in values]
+    if not pairs:
+        raise MatrixError(f"{dimension!r} has no values", dimension, hint="name at least one, or leave it out")
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise MatrixError(
+            f"two values of {dimension!r} have the name {twice!r}",
+            dimension,
+            hint=f"write each once, or give them names: {dimension}: {{name: value}}",
+        )
+    return pairs
+
+
+def _name(dimension: str, value: Any) -> str:
+    text = written(value)
+    name = _NOT_IN_NAMES.sub("-", text) if text is not None else ""
+    if not name:
+        raise MatrixError(
+            f"a value of {dimension!r} has no name that a stage could have",
+            dimension,
+            hint=f"give each a name: {dimension}: {{name: value}}",
+        )
+    return name

@@ -1,0 +1,135 @@
+"""Data held against a JSON Schema, as far as `pivot_core.schema` uses one; says where, what and which way out."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pivot_core.errors import DefinitionError
+from pivot_core.interpolation import Path
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "boolean": (bool,),
+}
+_SAID: Mapping[str, str] = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+
+class ShapeError(DefinitionError):
+    """Data have not the shape that a schema asks for.
+
+    Attributes:
+        path: Where.
+    """
+
+    def __init__(self, message: str, path: Path, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
+    """Refuse data that the schema does not allow.
+
+    Args:
+        data: As JSON has it.
+        schema: With ``type``, ``properties``, ``additionalProperties``, ``required``, ``items``, ``minItems``,
+            ``minLength``, ``minimum``, ``pattern``, ``anyOf`` of different types, and ``oneOf`` of ``required``.
+        path: Where the data stand.
+
+    Raises:
+        ShapeError: It does not.
+    """
+    if "anyOf" in schema:
+        check(data, _alternative(data, schema["anyOf"], path), path)
+        return
+    kind = schema.get("type")
+    if kind is not None and not _is(data, kind):
+        raise ShapeError(f"{_subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
+    if kind == "object":
+        _check_mapping(data, schema, path)
+    elif kind == "array":
+        _check_list(data, schema, path)
+    elif kind == "string" and len(data) < schema.get("minLength", 0):
+        raise ShapeError(f"{_subject(path)} must not be empty", path)
+    elif kind == "integer" and data < schema.get("minimum", data):
+        raise ShapeError(f"{_subject(path)} must be at least {schema['minimum']}, not {data}", path)
+
+
+def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Path) -> None:
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    others = schema.get("additionalProperties", True)
+    for key in data:
+        if key not in properties and others is False:
+            close = difflib.get_close_matches(str(key), properties, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(properties)}"
+            where = f" in {_subject(path)}" if path else ""
+            raise ShapeError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
+    for key in schema.get("required", ()):
+        if key not in data:
+            where = f"{_subject(path)} has" if path else "there is"
+            raise ShapeError(f"{where} no {key!r}", path, hint=_purpose(key, properties))
+    choices = [key for choice in schema.get("oneOf", ()) for key in choice["required"]]
+    given = [key for key in choices if key in data]
+    if choices and len(given) != 1:
+        has = f"has {' and '.join(map(repr, given))}" if given else f"has neither {' nor '.join(map(repr, choices))}"
+        raise ShapeError(f"{_subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
+    for key, value in data.items():
+        inner = properties.get(key, others)
+        if isinstance(inner, Mapping):
+            check(value, inner, (*path, key))
+
+
+def _check_list(data: list[Any], schema: Mapping[str, Any], path: Path) -> None:
+    if len(data) < schema.get("minItems", 0):
+        raise ShapeError(f"{_subject(path)} must not be empty", path)
+    for at, each in enumerate(data):
+        check(each, schema.get("items", {}), (*path, at))
+
+
+def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Mapping[str, Any]:
+    """The one for this type of data; where there are several, one whose pattern fits."""
+    fitting = [
+        each
+        for each in schemas
+        if _is(data, each["type"]) and ("pattern" not in each or re.search(each["pattern"], data) is not None)
+    ]
+    if fitting:
+        return fitting[0]
+    wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
+    raise ShapeError(f"{_subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
+
+
+def _is(data: Any, kind: str) -> bool:
+    return isinstance(data, _KINDS[kind]) and (kind == "boolean" or not isinstance(data, bool))
+
+
+def _subject(path: Path) -> str:
+    """Where, as a person would say it: ``'deps' of 'fit'``."""
+    if not path:
+        return "this"
+    *before, last = path
+    said = f"item {last + 1}" if isinstance(last, int) else repr(last)
+    owner = next((key for key in reversed(before) if isinstance(key, str)), None)
+    return said if owner is None or owner in ("stages", "vars") else f"{said} of {owner!r}"
+
+
+def _purpose(key: str, properties: Mapping[str, Any]) -> str | None:
+    return (properties.get(key) or {}).get("description")
+
+
+def _shown(data: Any, most: int = 40) -> str:
+    if data is None:
+        return "nothing"
+    if isinstance(data, dict | list):
+        return _SAID["object" if isinstance(data, dict) else "array"]
+    text = repr(data)
+    return text if len(text) <= most else f"{text[:most]}…"

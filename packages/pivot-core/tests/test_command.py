@@ -1,0 +1,109 @@
+"""Commands as stages: what they declare, the words in them, and what is filled in."""
+
+import pathlib
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_core.annotations import DirectoryOut, Out
+from pivot_core.command import command, filled, values, words
+from pivot_core.errors import DefinitionError
+from pivot_core.pipeline import Pipeline
+from pivot_core.stage import StageError
+
+ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1)
+
+
+def test_a_command_is_a_stage_under_a_name() -> None:
+    pipeline = Pipeline("demo")
+    made = command(
+        """
+        Rscript fit.R \\
+          rows.csv
+        """,
+        deps=[pathlib.Path("rows.csv")],
+        outs=["model.rds", DirectoryOut("plots"), Out("scores.json", cache=False)],
+    )
+    assert pipeline.register(made, name="fit", variant="a", mutex=["r"]) is made
+    (spec,) = pipeline.specs(base="sub", root="/p")
+
+    assert made.text == "Rscript fit.R \\\n  rows.csv"
+    assert spec.address == "demo.fit@a"
+    assert spec.location.file == __file__
+    assert spec.deps == ("sub/rows.csv",)
+    assert [(out.path, out.directory, out.cache) for out in spec.outs] == [
+        ("sub/model.rds", False, True),
+        ("sub/plots", True, True),
+        ("sub/scores.json", False, False),
+    ]
+
+
+def test_parameters_are_typed_by_their_values() -> None:
+    pipeline = Pipeline("demo")
+    made = command(
+        "x ${params.rate} ${params.n} ${params.deep.er}", params={"rate": 0.5, "n": 1, "deep": {"er": "a b"}}
+    )
+    pipeline.register(made, name="fit", params={"n": 2})
+    stage = pipeline.stages["fit"].settled()
+    given = values(stage.values["params"])
+
+    assert dict(given) == {"rate": 0.5, "n": 2, "deep": {"er": "a b"}}
+    assert filled(made.text, {}, {}, given) == "x 0.5 2 'a b'"
+    assert filled(made.text, {}, {}) == made.text
+    pipeline.register(made, name="bad", params={"rate": "fast"})
+    with pytest.raises(DefinitionError, match="rate must be float"):
+        pipeline.stages["bad"].settled()
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "hint"),
+    [
+        ("${params.rat}", "among its params is no 'rat'", r"did you mean \$\{params.rate\}"),
+        ("${deps.x}", "among its deps is no 'x'", "it has: raw"),
+        ("${outs.x}", "among its outs is no 'x'", "it has: none"),
+    ],
+)
+def test_what_a_command_names_must_be_declared(text: str, told: str, hint: str) -> None:
+    with pytest.raises(StageError, match=told) as raised:
+        Pipeline("demo").register(command(text, deps={"raw": "raw.csv"}, params={"rate": 1}), name="fit")
+    assert raised.match("stage 'fit'")
+    assert __import__("re").search(hint, raised.value.hint or "")
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(DefinitionError, match="must be a text"):
+        command("  ")
+    with pytest.raises(DefinitionError, match="deps must be a list"):
+        command("x", deps="a.csv")
+    with pytest.raises(DefinitionError, match="cannot be the name of a parameter"):
+        Pipeline("demo").register(command("x", params={"a-b": 1}), name="fit")
+
+
+@given(ARGUMENTS)
+def test_every_word_that_the_shell_sees_is_found(arguments: list[str]) -> None:
+    assert set(filter(None, arguments)) <= set(words(" ".join(map(shlex.quote, arguments))))
+
+
+@given(st.text())
+def test_any_text_has_words(text: str) -> None:
+    assert all(words(text))
+
+
+def test_words_are_found_around_the_shells_own_signs() -> None:
+    text = "python fit.py --in=data/a.csv <b.txt | sort>c.txt && (./run.sh;cat d.txt) # it's"
+    found = set(words(text))
+    assert {"fit.py", "data/a.csv", "b.txt", "c.txt", "./run.sh", "d.txt"} <= found
+
+
+@given(ARGUMENTS)
+def test_paths_are_quoted_for_the_shell(arguments: list[str]) -> None:
+    names = list(dict.fromkeys(each for each in arguments if each))
+    if not names:
+        return
+    made = command("printf '%s\\0' ${deps.all}", deps={"all": names})
+    text = filled(made.text, made.deps, made.outs)
+    said = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
+    assert said.decode(errors="surrogateescape").split("\0")[:-1] == names

@@ -1,0 +1,161 @@
+"""What a ``pivot.yaml`` declares: from parsed data to stages, and what is wrong with its line."""
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_core.annotations import DirectoryOut, Out
+from pivot_core.declaring import Declaration, DeclarationError, declared
+from pivot_core.interpolation import Path
+from pivot_core.schema import SCHEMA
+from pivot_core.shape import ShapeError, check
+
+
+@attrs.frozen
+class Text:
+    """Data as if each key stood on a line of its own: the line is the number of keys on the way to it."""
+
+    data: Any
+    name: str = "pivot.yaml"
+
+    def line(self, path: Path = ()) -> int:
+        return len(path)
+
+
+def stages(data: dict[str, Any], **rest: Any) -> dict[str, Declaration]:
+    return {each.name: each for each in declared(Text({"pipeline": "p", "stages": data, **rest})).stages}
+
+
+def test_a_matrix_makes_variants_with_typed_values() -> None:
+    found = stages(
+        {
+            "fit": {
+                "python": "steps:fit",
+                "matrix": {"size": "${sizes}"},
+                "deps": {"rows": "data/${size}.json"},
+                "outs": {"return": "${dir}/${size}.json"},
+                "params": {"size": "${size}", "note": "n=${size}", "options": "${options}"},
+            }
+        },
+        vars={"sizes": [1, 2], "top": "out", "dir": "${top}/fits", "options": {"deep": [True]}},
+    )
+    assert list(found) == ["fit@1", "fit@2"]
+    two = found["fit@2"]
+    assert (two.python, two.command) == ("steps:fit", None)
+    assert two.deps == {"rows": "data/2.json"}
+    assert two.outs == {"return": "out/fits/2.json"}
+    assert two.params == {"size": 2, "note": "n=2", "options": {"deep": [True]}}
+    assert two.places["note"] == "pivot.yaml:4"
+
+
+def test_a_command_keeps_what_is_filled_later() -> None:
+    found = stages(
+        {
+            "plot": {
+                "cmd": "Rscript plot.R ${params.dpi} ${title} > ${outs.log}; echo $${HOME}",
+                "deps": ["a.csv", "b.csv"],
+                "outs": {"log": {"path": "log.txt", "cache": False}, "plots": "plots/", "two": ["x", "y"]},
+                "params": {"dpi": 300},
+            }
+        },
+        vars={"title": "Rows"},
+    )
+    plot = found["plot"]
+    assert plot.command == "Rscript plot.R ${params.dpi} Rows > ${outs.log}; echo ${HOME}"
+    assert plot.deps == {"a.csv": "a.csv", "b.csv": "b.csv"}
+    assert plot.outs == {
+        "log": Out("log.txt", cache=False),
+        "plots": DirectoryOut("plots/"),
+        "two": Out(["x", "y"]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "hint"),
+    [
+        (None, "pivot.yaml:0: there is no 'pipeline'", "The name of the pipeline"),
+        ([], "pivot.yaml:0: this must be a mapping, not a list", None),
+        ({"pipeline": "p", "stage": {}}, "pivot.yaml:1: the key 'stage' is not known", "did you mean stages?"),
+        ({"pipeline": 3, "stages": {}}, "pivot.yaml:1: 'pipeline' must be a text, not 3", None),
+        ({"fit": None}, "pivot.yaml:2: 'fit' must be a mapping, not nothing", None),
+        ({"fit": {}}, "pivot.yaml:2: 'fit' has neither 'python' nor 'cmd'", "give it one of python, cmd"),
+        ({"fit": {"python": "a:b", "cmd": "x"}}, "pivot.yaml:2: 'fit' has 'python' and 'cmd'", "give it one of"),
+        ({"fit": {"cmd": "x", "dep": []}}, "pivot.yaml:3: the key 'dep' is not known in 'fit'", "did you mean deps?"),
+        ({"fit": {"cmd": "x", "deps": "a"}}, "pivot.yaml:3: 'deps' of 'fit' must be a mapping or a list", None),
+        ({"fit": {"cmd": "x", "outs": ["a", 3]}}, "pivot.yaml:4: item 2 of 'outs' must be a text or a mapping", None),
+        (
+            {"fit": {"cmd": "x", "outs": [{"path": "a", "cach": True}]}},
+            "pivot.yaml:5: the key 'cach' is not known in item 1 of 'outs'",
+            "did you mean cache?",
+        ),
+        (
+            {"fit": {"cmd": "x", "resources": {"gpu": 0}}},
+            "pivot.yaml:4: 'gpu' of 'resources' must be at least 1",
+            None,
+        ),
+        ({"fit": {"cmd": "x", "resources": {"gpu": True}}}, "'gpu' of 'resources' must be a whole number", None),
+        ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),
+        ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
+        ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
+        ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
+        ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),
+        ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),
+        ({"fit": {"cmd": "x", "matrix": {"a": [1, 1]}}}, "pivot.yaml:4: two values of 'a' have", "name: value"),
+        ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be a name of your own", None),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(data: Any, told: str, hint: str | None) -> None:
+    whole = data if not isinstance(data, dict) or "pipeline" in data else {"pipeline": "p", "stages": data}
+    with pytest.raises(DeclarationError) as raised:
+        declared(Text(whole))
+    assert told in str(raised.value)
+    assert (hint or "") in (raised.value.hint or "")
+
+
+def test_a_value_that_is_filled_must_have_the_right_type_too() -> None:
+    with pytest.raises(DeclarationError, match=r"pivot.yaml:4: 'gpu' of 'resources' must be a whole number"):
+        stages({"fit": {"cmd": "x", "resources": {"gpu": "${many}"}}}, vars={"many": "two"})
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["a/", "${x}", "$${x}"])
+DATA = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+KEYS = st.sampled_from(["python", "cmd", "deps", "outs", "params", "matrix", "mutex", "resources", "other"])
+
+
+@given(st.dictionaries(KEYS, DATA), DATA)
+def test_whatever_is_said_is_declared_or_refused_with_a_line(stage: Any, variables: Any) -> None:
+    """Never another error; and what is declared has the shape that the schema describes."""
+    data = {"pipeline": "p", "vars": variables, "stages": {"fit": stage}}
+    refused = ""
+    try:
+        found = declared(Text(data)).stages
+    except DeclarationError as error:
+        refused, found = str(error), ()
+    assert refused.startswith("pivot.yaml:" if refused else "")
+    assert all(each.name.partition("@")[0] == "fit" for each in found)
+    if not refused:
+        check(data, SCHEMA)
+
+
+def test_the_schema_is_one_that_editors_know() -> None:
+    """Every object in it says what it is, and no word in it is one that `check` does not heed."""
+    heeded = {"type", "properties", "additionalProperties", "required", "items", "minItems", "minLength", "minimum"}
+    heeded |= {"pattern", "anyOf", "oneOf"}
+
+    def walk(node: Any, *, top: bool = False) -> None:
+        if not isinstance(node, dict):
+            return
+        assert node.keys() <= heeded | {"description"} | ({"$schema", "title"} if top else set())
+        for each in (*node.get("properties", {}).values(), *node.get("anyOf", ())):
+            walk(each)
+        walk(node.get("items"))
+        walk(node.get("additionalProperties"))
+
+    walk(SCHEMA, top=True)
+    with pytest.raises(ShapeError):
+        check({"pipeline": "p"}, SCHEMA)

@@ -1,0 +1,128 @@
+"""The pipelines that a file describes: a ``pipeline.py`` is imported; a ``pivot.yaml`` read, its functions imported."""
+
+import difflib
+import importlib
+import importlib.util
+import os
+import pathlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_core import digest
+from pivot_core.command import make_command
+from pivot_core.declaring import Declaration, DeclarationError, declared
+from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
+from pivot_core.errors import DefinitionError
+from pivot_core.pipeline import Pipeline, Registration
+from pivot_core.stage import Location, StageError
+from pivot_engine import yamltext
+from pivot_engine.errors import EngineError
+
+
+@attrs.frozen
+class Described:
+    """What a file describes.
+
+    Attributes:
+        pipelines: With their live stages.
+        sources: The digest of the file, by its absolute path, where it is no Python.
+    """
+
+    pipelines: tuple[Pipeline, ...]
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
+    """The pipelines in a file. What the user's modules raise while they are imported is passed on.
+
+    Raises:
+        PivotError: The file describes none, or something wrong.
+    """
+    if file.name != DECLARED_FILE:
+        return Described(import_pipeline(file, root=root))
+    name = str(file.relative_to(root))
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{name} cannot be read: {error.strerror}") from None
+    try:
+        document = yamltext.parse(content.decode(), name)
+    except UnicodeDecodeError:
+        raise yamltext.YamlError(f"{name}: this is not UTF-8") from None
+    said = declared(document)
+    put_on_path(file, root)
+    try:
+        pipeline = Pipeline(said.pipeline, root=said.root)
+    except DefinitionError as error:
+        raise DeclarationError(f"{document.where(('pipeline',))}: {error}", hint=error.hint) from None
+    for stage in said.stages:
+        _add(pipeline, stage, file)
+    return Described((pipeline,), {os.fspath(file): digest.of_bytes(content)})
+
+
+def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
+    location = Location(str(file), stage.location.line)
+    common: dict[str, Any] = {"location": location, "mutex": stage.mutex, "resources": stage.resources}
+    if stage.command is not None:
+        try:
+            func: Any = make_command(stage.command, stage.deps, stage.outs, stage.params or {}, location)
+        except DefinitionError as error:
+            raise StageError(stage.name, location, str(error), hint=error.hint) from None
+        params = stage.params or None
+        pipeline.add(Registration(stage.name, func, params=params, places=stage.places, **common))
+        return
+    func = _function(stage, location)
+    given = {"params": stage.params, "places": stage.places, "deps": stage.deps, "outs": stage.outs}
+    pipeline.add(Registration(stage.name, func, **given, **common))
+
+
+def _function(stage: Declaration, location: Location) -> Any:
+    named, colon, attribute = (stage.python or "").partition(":")
+    if not colon or not attribute or not all(part.isidentifier() for part in named.split(".")):
+        raise StageError(
+            stage.name, location, f"python: {stage.python!r} names no function", hint="write python: module:function"
+        )
+    try:
+        found: Any = importlib.import_module(named)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
+            error.add_note(_importing(named, stage))
+            raise
+        raise StageError(
+            stage.name,
+            location,
+            f"there is no module {named!r}",
+            hint=_suggestion(named, _modules(os.path.dirname(location.file)))
+            or "modules are looked for beside the file, and in the project's root",
+        ) from None
+    except BaseException as error:
+        error.add_note(_importing(named, stage))
+        raise
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise StageError(
+                stage.name,
+                location,
+                f"{named!r} has no function {attribute!r}",
+                hint=_suggestion(part, [name for name, value in vars(found).items() if callable(value)])
+                if hasattr(found, "__dict__")
+                else None,
+            )
+        found = getattr(found, part)
+    return found
+
+
+def _importing(module: str, stage: Declaration) -> str:
+    return f"while importing {module!r} for stage {stage.name!r}"
+
+
+def _modules(directory: str) -> list[str]:
+    return [module.name for module in pkgutil.iter_modules([directory])]
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else None

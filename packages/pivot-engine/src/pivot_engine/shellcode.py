@@ -1,0 +1,91 @@
+"""What the command of a shell stage rests on: its text, and the files that it names."""
+
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from pivot_core import digest
+from pivot_core.command import Command, filled, words
+from pivot_core.errors import PathError
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location, Stage
+from pivot_fingerprint import Entry, Manifest, Unresolved
+
+_COMMAND: Final = "command"
+_LARGEST: Final = 1 << 24
+"""Bytes; what is larger is no code."""
+
+
+class Rested(NamedTuple):
+    """What a command rests on.
+
+    Attributes:
+        manifest: Its text, and the files that it names without declaring them.
+        sources: The digest of each such file, by absolute path.
+        named: Where they lie, or would lie.
+    """
+
+    manifest: Manifest
+    sources: Mapping[str, str]
+    named: tuple[ArtifactPath, ...]
+
+
+def rested(stage: Stage, command: Command, *, base: str, root: str) -> Rested:
+    """What the command of a stage that runs in ``base`` rests on besides its deps and parameters."""
+    text = filled(command.text, stage.deps, stage.outs)
+    at = stage.location.below(root)
+    entries = {_COMMAND: Entry(digest.of_bytes(text.encode()), at.file, at.line)}
+    unresolved = [
+        _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
+    ]
+    sources = {}
+    named = []
+    for path in _paths(text, base, root):
+        declared = [
+            _resolved(each, base, root) for item in (*stage.deps.values(), *stage.outs.values()) for each in item.paths
+        ]
+        file = os.path.join(root, path)
+        if any(_inside(path, each) for each in declared):
+            continue
+        if os.path.isdir(file):
+            if not any(_inside(each, path) for each in declared):
+                unresolved.append(
+                    _open(at, f"the directory {str(path)!r}, which it names: declare what it reads there")
+                )
+            continue
+        named.append(path)
+        try:
+            size = os.stat(file).st_size
+            content = pathlib.Path(file).read_bytes() if size <= _LARGEST else None
+        except OSError:
+            continue
+        if content is None:
+            unresolved.append(_open(at, f"{str(path)!r}, which it names: too large for code, so declare it as a dep"))
+            continue
+        found = sources[file] = digest.of_bytes(content)
+        entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, _COMMAND)
+    return Rested(Manifest(entries, tuple(unresolved)), sources, tuple(named))
+
+
+def _paths(text: str, base: str, root: str) -> Iterable[ArtifactPath]:
+    """The places in the project that words of the command may mean."""
+    found: dict[ArtifactPath, None] = {}
+    for word in words(text):
+        try:
+            found[ArtifactPath.resolve(word, base=base, root=root)] = None
+        except PathError:
+            continue
+    return found
+
+
+def _resolved(declared: str, base: str, root: str) -> str:
+    return str(ArtifactPath.resolve(declared, base=base, root=root))
+
+
+def _inside(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/")
+
+
+def _open(at: Location, reason: str) -> Unresolved:
+    return Unresolved(at.file, at.line, reason, _COMMAND)

@@ -1,0 +1,196 @@
+"""Stages declared in a ``pivot.yaml``, through the executable: all that a ``pipeline.py`` can, and shell commands."""
+
+import json
+
+import pytest
+from harness import Project
+
+STEPS = """\
+from typing import Annotated
+
+import pivot
+from pivot import loaders
+
+
+class Fit(pivot.StageParams):
+    factor: float = 1.0
+    offset: int = 0
+
+
+def fit(
+    params: Fit, rows: Annotated[list, pivot.PlaceholderDep(loaders.JSON())]
+) -> Annotated[list, pivot.Out("fitted.json", loaders.JSON(indent=None))]:
+    return [params.factor * row + params.offset for row in rows]
+"""
+
+DECLARED = """\
+pipeline: models
+vars:
+  sizes: {small: 2, big: 10}
+stages:
+  # One stage for each size.
+  fit:
+    python: steps:fit
+    matrix:
+      size: ${sizes}
+    deps:
+      rows: rows.json
+    outs:
+      return: out/${size}.json
+    params:
+      factor: ${size}
+  count:
+    cmd: |
+      cat out/*.json | bash count.sh ${params.unit} > ${outs.total}
+    deps: [out/2.json, out/10.json]
+    outs:
+      total: {path: total.txt, cache: false}
+    params:
+      unit: rows
+  note:
+    cmd: echo done > note.txt
+    outs: [note.txt]
+"""
+
+
+@pytest.fixture
+def declared(empty: Project) -> Project:
+    project = empty
+    project.pivot("init")
+    project.write("pivot.yaml", DECLARED)
+    project.write("steps.py", STEPS)
+    project.write("rows.json", "[1, 2]")
+    project.write("count.sh", 'echo "$(tr -cd , | wc -c) $1"\n')
+    return project
+
+
+def test_declared_stages_run_and_an_edit_runs_exactly_what_it_changes(declared: Project) -> None:
+    assert "Done: 4 ran" in declared.pivot("repro").stdout
+    assert declared.read("total.txt").split() == ["2", "rows"]
+    assert json.loads(declared.read("out/10.json")) == [10.0, 20.0]
+    assert set(declared.states().values()) == {"cached"}
+    listed = {stage["address"]: stage for stage in declared.json("list", "--json")["stages"]}
+    assert listed["models.fit@small"]["deps"] == ["rows.json"]
+    assert (listed["models.fit@small"]["file"], listed["models.fit@small"]["line"]) == ("pivot.yaml", 6)
+
+    declared.replace("pivot.yaml", "# One stage for each size.", "# Sizes.\n")
+    assert set(declared.states().values()) == {"cached"}  # a comment, and moved lines
+    declared.replace("pivot.yaml", "big: 10", "big: 11")
+    declared.replace("pivot.yaml", "out/10.json]", "out/11.json]")
+    assert [name for name, state in declared.states().items() if state == "stale"] == ["fit@big", "count"]
+    declared.pivot("repro")
+    declared.replace("pivot.yaml", "echo done", "echo finished")
+    assert [name for name, state in declared.states().items() if state == "stale"] == ["note"]
+    assert "Code dependency changed: command" in declared.pivot("status", "note").stdout
+    declared.pivot("repro")
+    declared.write("count.sh", "wc -c\n")
+    explained = declared.pivot("status", "--explain", "--diff").stdout
+    assert "file:count.sh" in explained
+    assert "+wc -c" in explained
+    assert [name for name, state in declared.states().items() if state == "stale"] == ["count"]
+
+
+def test_parameters_of_declared_stages_come_from_everywhere(declared: Project) -> None:
+    declared.pivot("repro")
+    declared.write("params.yaml", "fit: {offset: 1}\nfit@big: {factor: 3}\ncount: {unit: lines}\n")
+    changed = {
+        stage["name"]: {each["key"]: each["new"] for each in stage["param_changes"]}
+        for stage in declared.json("status", "--explain", "--json", "-p", "count.unit=a b")["stages"]
+    }
+    assert changed["fit@small"] == {"offset": "1"}
+    assert changed["fit@big"] == {"offset": "1", "factor": "3.0"}
+    assert changed["count"] == {"unit": '"a b"'}
+    declared.pivot("repro", "-p", "count.unit=a b")
+    assert declared.read("total.txt") == "2 a b\n"  # one word for the shell, which the script takes as $1
+    assert declared.lock("models.count")["params"]["unit"] == "a b"
+    wrong = declared.pivot("status", "-p", "count.unit=a", "-p", "fit.factor=x", code=2)
+    assert "parameter factor must be float" in wrong.stderr
+    declared.replace("pivot.yaml", "      factor: ${size}", "      facto: ${size}")
+    wrong = declared.pivot("status", code=2)
+    assert wrong.stderr.startswith("error: pivot.yaml:16: stage 'fit@small' has no parameter 'facto'")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("    deps:\n      rows", "    dep:\n      rows", "pivot.yaml:10: the key 'dep' is not known in 'fit'"),
+        (
+            "steps:fit",
+            "step:fit",
+            "pivot.yaml:6: stage 'fit@small': there is no module 'step'\nhint: did you mean steps?",
+        ),
+        ("steps:fit", "steps:fitt", "'steps' has no function 'fitt'\nhint: did you mean fit?"),
+        ("rows: rows.json", "row: rows.json", "deps names 'row', which is no parameter with a Dep"),
+        ("[out/2.json, ", "[", "names 'out/2.json', which stage 'models.fit@small' writes"),
+        ("pipeline: models", "pipeline: my models", "pivot.yaml:1: 'my models' cannot be the name of a pipeline"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(declared: Project, old: str, new: str, told: str) -> None:
+    declared.replace("pivot.yaml", "cat out/*.json", "cat out/2.json out/10.json")
+    declared.replace("pivot.yaml", old, new)
+    assert told in declared.pivot("status", code=2).stderr
+
+
+def test_a_module_that_cannot_be_imported_is_shown_with_its_traceback(declared: Project) -> None:
+    declared.write("steps.py", "import nothing_of_that_name\n")
+    told = declared.pivot("repro", code=2).stderr
+    assert 'steps.py", line 1' in told
+    assert "pivot.yaml cannot be imported: ModuleNotFoundError" in told
+    assert "while importing 'steps' for stage 'fit@small'" in told
+
+
+def test_commands_fail_as_other_stages_do(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("sub/data.txt", "old\n")
+    project.write(
+        "pipeline.py",
+        """\
+import pivot
+
+pipeline = pivot.Pipeline("shell", root="sub")
+pipeline.register(
+    pivot.command("cat data.txt; cat nowhere.txt | sort > new/out.txt; echo after", outs=["new/out.txt"]), name="pipe"
+)
+pipeline.register(pivot.command("kill -9 $$"), name="killed")
+pipeline.register(pivot.command("nosuchprogram --help"), name="unknown")
+pipeline.register(pivot.command("pwd > plots/where.txt", outs=[pivot.DirectoryOut("plots")]), name="where")
+pipeline.register(pivot.command("true", outs=["never.txt"]), name="nothing")
+""",
+    )
+    told = project.pivot("repro", "-k", "-j", "1", code=1).stderr
+    assert "pipe" in told
+    assert "its command ended with exit status 1" in told
+    assert "nowhere.txt: No such file" in told
+    assert "after" not in told
+    assert "its command was killed by SIGKILL" in told
+    assert "its command ended with exit status 127" in told
+    assert "its command did not write never.txt" in told
+    assert project.read("sub/plots/where.txt").strip() == str((project.root / "sub").resolve())
+    assert set(project.states().values()) == {"stale", "cached"}
+
+
+def test_pipelines_of_both_kinds_are_wired_together(declared: Project) -> None:
+    declared.write(
+        "report/pipeline.py",
+        """\
+import pivot
+
+pipeline = pivot.Pipeline("report")
+copy = pivot.command("cat ../total.txt > report.txt", deps=["../total.txt"], outs=["report.txt"])
+pipeline.register(copy, name="write")
+""",
+    )
+    declared.write(
+        "last/pivot.yaml",
+        "pipeline: last\nstages:\n  end:\n    cmd: cp ../report/report.txt end.txt\n"
+        "    deps: [../report/report.txt]\n    outs: [end.txt]\n",
+    )
+    assert declared.json("dag", "--format", "json", cwd="last") == declared.json(
+        "dag", "--format", "json", "+end", "-a"
+    )
+    declared.pivot("repro", cwd="last")
+    assert declared.read("last/end.txt") == "2 rows\n"
+    assert "passed  end" in declared.pivot("verify", cwd="last").stdout
+    declared.write("last/pipeline.py", "")
+    assert "has both a pipeline.py and a pivot.yaml" in declared.pivot("status", cwd="last", code=2).stderr
