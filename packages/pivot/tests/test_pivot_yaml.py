@@ -107,7 +107,7 @@ def test_parameters_of_declared_stages_come_from_everywhere(declared: Project) -
     assert "parameter factor must be float" in wrong.stderr
     declared.replace("pivot.yaml", "      factor: ${size}", "      facto: ${size}")
     wrong = declared.pivot("status", code=2)
-    assert wrong.stderr.startswith("error: pivot.yaml:16: stage 'fit@small' has no parameter 'facto'")
+    assert wrong.stderr.startswith("error: pivot.yaml:15: stage 'fit@small' has no parameter 'facto'")
 
 
 @pytest.mark.parametrize(

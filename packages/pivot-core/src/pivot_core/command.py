@@ -96,7 +96,7 @@ def command(
     return make_command(text, deps, outs, params or {}, Location(caller.f_code.co_filename, caller.f_lineno))
 
 
-def make_command(text: str, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
+def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
     """As `command`, for one that stands at ``location``."""
     if not isinstance(text, str) or not text.strip():
         raise DefinitionError("a command must be a text that is not empty")
@@ -153,9 +153,14 @@ def _class_of(params: Mapping[str, Any]) -> type:
             raise DefinitionError(
                 f"{name!r} cannot be the name of a parameter", hint="use letters, digits and _, and begin with a letter"
             )
-    hints = {name: type(value) if type(value) in _TYPES else Any for name, value in params.items()}
-    hints = {name: int | float if hint is int else hint for name, hint in hints.items()}
+    hints = {name: _hint(type(value)) for name, value in params.items()}
     return type("Params", (StageParams,), {"__annotations__": hints, "__module__": __name__, **params})
+
+
+def _hint(kind: type) -> Any:
+    if kind not in _TYPES:
+        return Any
+    return int | float if kind is int else kind
 
 
 def _inside(name: str, params: Mapping[str, Any]) -> Any:

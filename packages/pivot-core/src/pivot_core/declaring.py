@@ -174,7 +174,7 @@ def _key(said: str | Mapping[str, Any]) -> str:
 
 
 def _out(said: str | list[str] | Mapping[str, Any], at: Path) -> Out:
-    facts = said if isinstance(said, Mapping) else {"path": said}
+    facts: Mapping[str, Any] = said if isinstance(said, Mapping) else {"path": said}
     path = facts["path"]
     paths = [path] if isinstance(path, str) else path
     directory = facts.get("directory", all(each.endswith("/") for each in paths))

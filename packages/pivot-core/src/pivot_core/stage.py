@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -111,7 +111,7 @@ class Stage:
 
     Attributes:
         name: The stage's own name.
-        func: What runs.
+        func: What runs: a function, or a `pivot_core.command.Command`.
         location: Where it is defined, with the file's absolute path.
         deps: By parameter.
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
@@ -124,7 +124,7 @@ class Stage:
     """
 
     name: str
-    func: Callable[..., Any]
+    func: Any
     location: Location
     deps: Mapping[str, Dep]
     outs: Mapping[str, Out]

@@ -65,18 +65,24 @@ def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
 
 def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
     location = Location(str(file), stage.location.line)
-    common: dict[str, Any] = {"location": location, "mutex": stage.mutex, "resources": stage.resources}
-    if stage.command is not None:
+    given = Registration(
+        stage.name,
+        None,
+        location,
+        params=stage.params,
+        mutex=stage.mutex,
+        resources=stage.resources,
+        places=stage.places,
+    )
+    if stage.command is None:
+        given = attrs.evolve(given, func=_function(stage, location), deps=stage.deps, outs=stage.outs)
+    else:
         try:
-            func: Any = make_command(stage.command, stage.deps, stage.outs, stage.params or {}, location)
+            made = make_command(stage.command, stage.deps, stage.outs, stage.params or {}, location)
         except DefinitionError as error:
             raise StageError(stage.name, location, str(error), hint=error.hint) from None
-        params = stage.params or None
-        pipeline.add(Registration(stage.name, func, params=params, places=stage.places, **common))
-        return
-    func = _function(stage, location)
-    given = {"params": stage.params, "places": stage.places, "deps": stage.deps, "outs": stage.outs}
-    pipeline.add(Registration(stage.name, func, **given, **common))
+        given = attrs.evolve(given, func=made, params=stage.params or None)
+    pipeline.add(given)
 
 
 def _function(stage: Declaration, location: Location) -> Any:
