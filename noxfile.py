@@ -255,8 +255,10 @@ def bump(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def reference(session: nox.Session) -> None:
-    """Write the table of settings into its page, as the code has it."""
+    """Write the table of settings into its page, and the schema of pivot.yaml, as the code has them."""
     session.run(*tool("pivot_engine.reference", "docs/reference/configuration.md"), external=True)
+    with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
+        session.run(*tool("pivot", "schema"), external=True, stdout=file)
 
 
 @nox.session(venv_backend="none", default=False)

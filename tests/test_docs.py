@@ -26,6 +26,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
+from pivot_core import schema
 from pivot_engine import reference
 from pivot_engine.settings import KEYS
 
@@ -223,6 +224,11 @@ def test_the_page_of_the_configuration_has_the_table_of_the_code() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text()
 
     assert page == reference.page(page)
+
+
+def test_the_schema_in_the_documentation_is_that_of_the_code() -> None:
+    """If not: `nox -s reference` writes it."""
+    assert (ROOT / "docs/reference/pivot-yaml.schema.json").read_text() == schema.text()
 
 
 def test_what_nothing_reads_is_not_documented() -> None:

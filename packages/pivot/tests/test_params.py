@@ -314,3 +314,19 @@ def test_a_stage_must_not_write_the_params(project: Project) -> None:
     project.replace("pipeline.py", "plain.txt", "params.yaml")
 
     assert "params.yaml" in project.pivot("repro", code=2).stderr
+
+
+def test_values_of_the_command_line_count_in_every_command_that_loads(make: Callable[[str], Project]) -> None:
+    project = make(
+        "from typing import Annotated\nimport pivot\npipeline = pivot.Pipeline('demo')\n"
+        "class P(pivot.StageParams):\n    rate: float\n"
+        "@pipeline.register\n"
+        "def fit(params: P) -> Annotated[float, pivot.Out('fit.json', pivot.loaders.JSON())]:\n    return params.rate\n"
+    )
+    given = ("-p", "fit.rate=0.5")
+    project.pivot("repro", *given)
+
+    assert "-p fit.rate=VALUE" in project.pivot("list", code=2).stderr
+    for command in ("list", "dag", "fingerprint", "verify"):
+        assert "fit" in project.pivot(command, *given).stdout
+    assert "Parameter changed: rate" in project.pivot("verify", "-p", "fit.rate=2", code=1).stdout

@@ -43,6 +43,7 @@ COMMANDS: Final[Commands] = {
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
     "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),
     "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
+    "schema": ("pivot_cli.commands.schema", "Print the JSON Schema of pivot.yaml."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
 }
 

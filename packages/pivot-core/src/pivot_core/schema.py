@@ -1,5 +1,6 @@
 """What may stand in a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
 
+import json
 from typing import Any, Final
 
 _REFERENCE: Final = {"type": "string", "pattern": r"\$\{", "description": "A ${name}, filled from vars or matrix."}
@@ -116,3 +117,8 @@ SCHEMA: Final[dict[str, Any]] = {
 
 STAGE: Final[dict[str, Any]] = _STAGE
 """The part that describes one stage."""
+
+
+def text() -> str:
+    """The schema as it is printed."""
+    return f"{json.dumps(SCHEMA, indent=2)}\n"

@@ -14,6 +14,7 @@ from pivot_engine.project import Project
 @click.command("dag")
 @options.targets
 @options.everything
+@options.overrides
 @click.option(
     "--format",
     "shape",
@@ -24,13 +25,15 @@ from pivot_engine.project import Project
 )
 @click.option("--stages", is_flag=True, help="Draw stages.  [default]")
 @click.option("--artifacts", is_flag=True, help="Draw files; with --stages both.")
-def command(targets: tuple[str, ...], *, everything: bool, shape: str, stages: bool, artifacts: bool) -> int:
+def command(
+    targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], shape: str, stages: bool, artifacts: bool
+) -> int:
     """Show how stages hang together.
 
     Without TARGETS, the stages of the pipeline here; in any case all that they rest on. In
     the text, a ← b says that a rests on b.
     """
-    project = Project.find(working_directory())
+    project = Project.find(working_directory(), overrides)
     found = overview(project, targets, everything=everything, upstream=True)
     warn_of_broken(found.broken)
     drawn = drawing.drawing(found, stages=stages or not artifacts, artifacts=artifacts)

@@ -14,15 +14,16 @@ from pivot_engine.status import status
 @click.command("fingerprint")
 @options.stages
 @options.everything
+@options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(stages: tuple[str, ...], *, everything: bool, as_json: bool) -> int:
+def command(stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
     """Show what code each stage rests on, and what is not tracked.
 
     Without STAGES, those of the pipeline here and all that they rest on. Listed are the functions, classes,
     constants and loaders that a stage reaches, what its last run was seen to run beyond that, the libraries it
     names, and what could not be followed.
     """
-    found = status(Project.find(working_directory()), stages, everything=everything)
+    found = status(Project.find(working_directory(), overrides), stages, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         click.echo(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))

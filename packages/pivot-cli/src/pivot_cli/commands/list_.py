@@ -14,13 +14,14 @@ from pivot_engine.project import Project
 @click.command("list")
 @options.targets
 @options.everything
+@options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(targets: tuple[str, ...], *, everything: bool, as_json: bool) -> int:
+def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
     """List stages with what they read and write, and where they are defined.
 
     Without TARGETS, those of the pipeline here and all that they rest on. Paths are relative to the root.
     """
-    found = overview(Project.find(working_directory()), targets, everything=everything)
+    found = overview(Project.find(working_directory(), overrides), targets, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         click.echo(json.dumps({"stages": results.listing_plain(found)}, indent=2))

@@ -1,0 +1,15 @@
+"""`pivot schema`."""
+
+import click
+
+from pivot_core import schema
+
+
+@click.command("schema")
+def command() -> int:
+    """Print the JSON Schema of pivot.yaml.
+
+    Editors that know it complete and check the file while it is written.
+    """
+    click.echo(schema.text(), nl=False)
+    return 0
