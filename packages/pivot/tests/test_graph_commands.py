@@ -114,7 +114,8 @@ def completions(project: Project, words: str) -> list[str]:
 
 
 def test_completion_imports_nothing_of_the_users(project: Project) -> None:
-    project.pivot("repro")
+    assert "train@small" not in completions(project, "pivot repro tr")
+    project.pivot("list")
     project.write("pipeline.py", "raise SystemExit('imported')\n")
 
     assert "repro" in completions(project, "pivot re")
@@ -123,6 +124,7 @@ def test_completion_imports_nothing_of_the_users(project: Project) -> None:
     assert "--explain" in completions(project, "pivot status --e")
     assert "+b" in completions(project, "pivot repro +b")
     assert "mermaid" in completions(project, "pivot dag --format m")
+    assert completions(project, "pivot config set cache.d") == ["cache.dir"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -13,7 +13,7 @@ from pivot_core.errors import GraphError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageError
-from pivot_engine import hosting
+from pivot_engine import hosting, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.hosting import HostProcess, Seed
@@ -95,6 +95,13 @@ def assemble(
         check(overrides, _parameters(loader.files))
         assembly = assembled(project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
+        knownstages.remember(
+            project.layout,
+            {
+                str(each.file.relative_to(project.root)): [stage.spec.address for stage in each.loaded.stages]
+                for each in loader.files
+            },
+        )
         loader.release()
         return attrs.evolve(assembly, broken=broken)
 

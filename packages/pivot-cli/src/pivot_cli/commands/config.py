@@ -6,6 +6,7 @@ import os
 import click
 
 from pivot_cli import console, options, settingstext
+from pivot_cli.completion import ConfigKey
 from pivot_cli.group import SuggestingGroup, working_directory
 from pivot_engine import settings
 from pivot_engine.config import Found
@@ -22,7 +23,7 @@ def command() -> None:
 
 
 @command.command("get")
-@click.argument("key")
+@click.argument("key", type=ConfigKey())
 @options.everywhere
 @options.as_json
 def get(key: str, *, user: bool, as_json: bool) -> int:
@@ -41,7 +42,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
 
 
 @command.command("set")
-@click.argument("key")
+@click.argument("key", type=ConfigKey())
 @click.argument("value")
 @options.everywhere
 @options.as_json
@@ -62,7 +63,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
 
 
 @command.command("unset")
-@click.argument("key")
+@click.argument("key", type=ConfigKey())
 @options.everywhere
 @options.as_json
 def unset(key: str, *, user: bool, as_json: bool) -> int:
