@@ -89,6 +89,7 @@ def locks(draw: st.DrawFn) -> StageLock:
             deps=draw(st.dictionaries(paths, st.builds(Artifact, hexes, sizes), max_size=3)),
             outs=tuple(OutSpec(path, draw(st.booleans())) for path in sorted(outs)),
             observed=draw(st.dictionaries(letters, st.builds(CodeEntry, hexes, places), max_size=2)),
+            env=draw(st.dictionaries(letters, hexes | st.just(""), max_size=2)),
         ),
         outs,
         draw(st.dictionaries(letters, st.builds(LibraryUse, letters, st.lists(letters).map(tuple)), max_size=2)),

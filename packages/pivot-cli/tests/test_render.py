@@ -173,10 +173,13 @@ def test_json_has_the_documented_fields() -> None:
         "code_changes": [],
         "package_changes": [],
         "param_changes": [],
+        "env_changes": [],
         "dep_changes": [],
         "out_changes": [],
         "upstream_stale": [],
         "unresolved": [],
+        "variables_read": [],
+        "rerun": None,
     }
     assert plain["stages"][1]["code_changes"] == [
         {

@@ -27,9 +27,9 @@ plain = st.recursive(
 params = st.dictionaries(st.sampled_from(["alpha", "beta"]), plain, max_size=2)
 outs = st.lists(st.builds(OutSpec, paths, st.booleans()), unique_by=lambda out: out.path, max_size=3).map(tuple)
 packages = st.dictionaries(st.sampled_from(["numpy", "pandas"]), st.sampled_from(["1", "2"]), max_size=2)
-inputs = st.builds(
-    Inputs, st.integers(1, 2), code, params, st.dictionaries(paths, artifacts, max_size=2), outs, code, packages
-)
+env = st.dictionaries(st.sampled_from(["URL", "TOKEN"]), st.sampled_from(["", *DIGESTS]), max_size=2)
+deps = st.dictionaries(paths, artifacts, max_size=2)
+inputs = st.builds(Inputs, st.integers(1, 2), code, params, deps, outs, code, packages, env)
 
 
 @attrs.frozen
@@ -77,13 +77,13 @@ def pairs(draw: st.DrawFn) -> tuple[StageLock, Observation]:
     """A lock and an observation that often differ in one place only."""
     lock = draw(ran())
     now = Observation(lock.inputs, lock.outs)
-    part = draw(st.sampled_from(["nothing", "schema", "code", "params", "deps", "outs", "content", "all"]))
+    part = draw(st.sampled_from(["nothing", "schema", "code", "params", "deps", "outs", "env", "content", "all"]))
     if part == "all":
         return lock, draw(observations())
     if part == "content" and lock.outs:
         path = draw(st.sampled_from(sorted(lock.outs)))
         return lock, Observation(now.inputs, {**lock.outs, path: draw(st.none() | artifacts)})
-    if part in ("schema", "code", "params", "deps", "outs", "observed", "packages"):
+    if part in ("schema", "code", "params", "deps", "outs", "observed", "packages", "env"):
         other = getattr(draw(inputs), part)
         changed = attrs.evolve(lock.inputs, **{part: other})
         return lock, Observation(changed, {out.path: lock.outs.get(out.path) for out in changed.outs})
@@ -127,6 +127,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
         tuple(reversed(one.outs)),
         dict(list(one.observed.items())[::-1]),
         dict(list(one.packages.items())[::-1]),
+        dict(list(one.env.items())[::-1]),
     )
 
     assert moved.key() == one.key()
@@ -137,7 +138,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
 def test_lines_name_every_fact_once(one: Inputs) -> None:
     names = [(line.kind, line.key) for line in one.lines()]
 
-    sections: list[Sized] = [one.code, one.observed, one.packages, one.params, one.deps, one.outs]
+    sections: list[Sized] = [one.code, one.observed, one.packages, one.params, one.env, one.deps, one.outs]
     assert len(names) == len(set(names)) == sum(map(len, sections))
 
 

@@ -124,7 +124,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.s
 DATA = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
 )
-KEYS = st.sampled_from(["python", "cmd", "deps", "outs", "params", "matrix", "mutex", "resources", "other"])
+KEYS = st.sampled_from(["python", "cmd", "deps", "outs", "params", "matrix", "env", "mutex", "resources", "other"])
 
 
 @given(st.dictionaries(KEYS, DATA), DATA)

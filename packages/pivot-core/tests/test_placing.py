@@ -137,9 +137,20 @@ def test_groups_and_resources_are_part_of_the_stage() -> None:
     assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2})
 
 
+def test_variables_are_part_of_the_stage() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, env=["URL", "A", "URL"])
+
+    assert pipeline.stages["single"].env == ("A", "URL")
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        {"env": "URL"},
+        {"env": [1]},
+        {"env": [""]},
+        {"env": ["A=B"]},
         {"mutex": "db"},
         {"mutex": [1]},
         {"mutex": [""]},

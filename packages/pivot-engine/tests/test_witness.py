@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator
 
 import pytest
 from source_projects import Sources
@@ -120,13 +119,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: pathlib.Path) -> Iterator[Bench]:
-    files = {name: "text" for name in ["in.txt", "a.csv", "b.csv", "c.csv", "state.txt", "deep/x", "late.py"]}
+def bench(tmp_path: pathlib.Path) -> Bench:
+    files = dict.fromkeys(["in.txt", "a.csv", "b.csv", "c.csv", "state.txt", "deep/x", "late.py"], "text")
     files["late.py"] = "def fails():\n    raise ValueError\n"
     project = Sources(tmp_path / "project", {"pipeline.py": PIPELINE, **files})
     with contextlib.suppress(OSError):
         os.mkfifo(project.root / "pipe")
-    yield Bench(project)
+    return Bench(project)
 
 
 def test_files_that_were_read_however_they_were_named(bench: Bench) -> None:

@@ -10,14 +10,16 @@ Each fact has its own line, in an order that depends on nothing but the facts::
         "observed": {"func:plugins.upper:run": {"digest": "...", "file": "plugins/upper.py", "line": 3}},
         "libraries": {"pandas": {"version": "2.2.3", "names": ["pandas.read_csv"]}},
         "params": {"threshold": 0.5},
+        "env": {"API_URL": "..."},
         "deps": {"data.json": {"digest": "...", "size": 123}},
         "outs": {"clean.json": {"cache": true, "digest": "...", "executable": false, "size": 45}},
     }
 
 ``file`` and ``line`` of a code entry are left out where they are not known. ``tree`` stands, as true, where an artifact
-is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``accepted``
-stands where somebody has accepted the outs instead of running the stage, and says why. A dep's executable bit is not
-kept: no result rests on it. Everything read is untrusted.
+is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``env`` stands
+where environment variables are declared, with a salted digest of each value, or with "" for one that is not set.
+``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. A dep's executable
+bit is not kept: no result rests on it. Everything read is untrusted.
 """
 
 from collections.abc import Mapping
@@ -35,9 +37,9 @@ FORMAT = 1
 """The version of the layout above."""
 
 _TOP = frozenset(
-    {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "deps", "outs"}
+    {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "env", "deps", "outs"}
 )
-_TOP_OPTIONAL = frozenset({"accepted"})
+_TOP_OPTIONAL = frozenset({"accepted", "env"})
 _LIBRARY = frozenset({"version", "names"})
 _DEP = frozenset({"digest", "size", "tree"})
 _DEP_OPTIONAL = frozenset({"tree"})
@@ -98,6 +100,7 @@ def dumps(lock: StageLock) -> str:
         "observed": {key: _artifacts.encode_code(entry) for key, entry in lock.inputs.observed.items()},
         "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
         "params": lock.inputs.params,
+        **({"env": lock.inputs.env} if lock.inputs.env else {}),
         "deps": {path: _encode_dep(dep) for path, dep in lock.inputs.deps.items()},
         "outs": {path: {**_artifacts.encode(out), **_encode_spec(specs[path])} for path, out in lock.outs.items()},
     }
@@ -155,6 +158,10 @@ def _lock(record: Mapping[str, object]) -> StageLock:
             for path, (artifact, cache, incremental) in sorted(outs.items())
         ),
         observed=_artifacts.code_entries(top["observed"], "observed"),
+        env={
+            name: _artifacts.text(value, below("env", name))
+            for name, value in _artifacts.mapping(top.get("env", {}), "env").items()
+        },
     )
     libraries = {
         name: _library(item, below("libraries", name))

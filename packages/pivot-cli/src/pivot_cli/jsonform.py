@@ -58,6 +58,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 _change(change, "name") for change in decision.changes if change.reason is Reason.PACKAGE
             ],
             "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
+            "env_changes": [_change(change, "name") for change in decision.changes if change.reason is Reason.ENV],
             "dep_changes": [
                 _change(change, "path")
                 for change in decision.changes
@@ -73,6 +74,8 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
             ],
             "unresolved": [_edge(edge) for edge in evaluation.observation.unresolved],
+            "variables_read": list(stage.facts.get("variables", ())),
+            "rerun": stage.facts.get("rerun"),
         }
     return plain
 

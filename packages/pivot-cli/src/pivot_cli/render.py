@@ -82,6 +82,11 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[
         yield ""
         yield "  Compared, and equal:"
         yield from _compared(stage)
+    variables = stage.facts.get("variables", ())
+    if variables:
+        yield ""
+        yield "  Environment read, but not declared:"
+        yield from (f"    {name}" for name in variables)
     edges = stage.evaluation.observation.unresolved
     if edges:
         yield ""
@@ -101,6 +106,8 @@ def _compared(stage: StageStatus) -> Iterator[str]:
             yield f"    {line.key}  {line.value[:8]}{at}{seen}"
         elif line.kind == "dep":
             yield f"    dep:{line.key}  {line.value[:8]}"
+        elif line.kind == "env":
+            yield f"    env:{line.key}  {wording.value(Reason.ENV, line.value)}"
         elif line.kind != "out":
             shown = wording.param(line.value) if line.kind == "param" else line.value
             yield f"    {line.kind}:{line.key}  {shown}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PREFIX: Mapping[Reason, str] = {
     Reason.PACKAGE: "package:",
     Reason.PARAM: "param:",
+    Reason.ENV: "env:",
     Reason.DEP: "dep:",
     Reason.OUT_SPEC: "out:",
     Reason.OUT_MISSING: "out:",
@@ -55,6 +56,8 @@ def value(reason: Reason, text: str | None) -> str:
         return "(none)"
     if reason is Reason.PARAM:
         return param(text)
+    if reason is Reason.ENV:
+        return text[:_DIGITS] if text else "(not set)"
     return text if reason in (Reason.PACKAGE, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
 
 

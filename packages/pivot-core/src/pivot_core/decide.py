@@ -28,6 +28,7 @@ class Reason(enum.Enum):
     CODE = "Code dependency changed"
     PACKAGE = "Library version changed"
     PARAM = "Parameter changed"
+    ENV = "Environment variable changed"
     DEP = "Input data changed"
     OUT_SPEC = "Output declaration changed"
     OUT_MISSING = "Output missing"
@@ -42,6 +43,7 @@ _BY_KIND: Mapping[str, Reason] = {
     "observed": Reason.CODE,
     "package": Reason.PACKAGE,
     "param": Reason.PARAM,
+    "env": Reason.ENV,
     "dep": Reason.DEP,
     "out": Reason.OUT_SPEC,
 }

@@ -52,6 +52,7 @@ class Declaration:
         outs: By key, by name, or by path: of a Python stage paths, of a shell stage `Out`.
         params: By name.
         places: Where each parameter stands.
+        env: As in `Pipeline.register`.
         mutex: As in `Pipeline.register`.
         resources: As in `Pipeline.register`.
     """
@@ -64,6 +65,7 @@ class Declaration:
     outs: Mapping[str, Any] = attrs.field(factory=dict)
     params: Mapping[str, Any] | None = None
     places: Mapping[str, str] = attrs.field(factory=dict)
+    env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
 
@@ -133,6 +135,7 @@ def _stage(text: Text, name: str, path: Path, said: Mapping[str, Any], scope: Ma
         outs=_outs(filled.get("outs", {}), path, shell=command is not None),
         params=params,
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
+        env=tuple(filled.get("env", ())),
         mutex=tuple(filled.get("mutex", ())),
         resources=filled.get("resources", {}),
     )

@@ -48,7 +48,7 @@ class InputLine:
     """One fact that a stage's result rests on.
 
     Attributes:
-        kind: ``code``, ``observed``, ``package``, ``param``, ``dep`` or ``out``.
+        kind: ``code``, ``observed``, ``package``, ``param``, ``env``, ``dep`` or ``out``.
         key: What it is about, unique in its kind.
         value: Its canonical text; equal texts are equal facts.
         location: Where it stands, if in code.
@@ -72,6 +72,7 @@ class Inputs:
         outs: What is declared of each out.
         observed: By key, code that a run was seen to rest on beyond ``code``.
         packages: By name, as much of the version of each library as counts.
+        env: By name, a digest of the value of each environment variable; ``""`` if it is not set.
     """
 
     schema: int
@@ -81,6 +82,7 @@ class Inputs:
     outs: Sequence[OutSpec] = ()
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
     packages: Mapping[str, str] = attrs.field(factory=dict)
+    env: Mapping[str, str] = attrs.field(factory=dict)
 
     def lines(self) -> Iterator[InputLine]:
         """All facts but the schema, sorted within their kind: the only walk, so that key and explanation agree."""
@@ -92,6 +94,8 @@ class Inputs:
             yield InputLine("package", name, version)
         for key, value in sorted(self.params.items()):
             yield InputLine("param", key, digest.canonical_json(value))
+        for name, value in sorted(self.env.items()):
+            yield InputLine("env", name, value)
         for path, artifact in sorted(self.deps.items()):
             yield InputLine("dep", path, artifact.digest)
         for out in sorted(self.outs, key=lambda spec: spec.path):

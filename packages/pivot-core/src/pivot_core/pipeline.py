@@ -19,6 +19,7 @@ from pivot_core.placing import placed
 from pivot_core.stage import Location, Stage, StageError, StageSpec, Taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
+_VARIABLE = re.compile(r"[^=\0]+")
 _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
 
 
@@ -33,6 +34,7 @@ class Registration:
         params: Values of its parameters, as in `Pipeline.register`.
         deps: Other paths by parameter.
         outs: Other paths by key.
+        env: Names of environment variables on whose values its result rests.
         mutex: Groups of which only one stage runs at a time.
         resources: What it occupies while it runs.
         places: By parameter, where its value stands; by default all at ``location``.
@@ -44,6 +46,7 @@ class Registration:
     params: Any = None
     deps: Mapping[str, Any] | None = None
     outs: Mapping[str, Any] | None = None
+    env: Sequence[str] = ()
     mutex: Sequence[str] = ()
     resources: Mapping[str, int] | None = None
     places: Mapping[str, str] = attrs.field(factory=dict)
@@ -87,6 +90,7 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
     ) -> Callable[P, R]: ...
@@ -101,6 +105,7 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
     ) -> Command: ...
@@ -114,6 +119,7 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -127,6 +133,7 @@ class Pipeline:
         params: Any = None,
         deps: Mapping[str, Any] | None = None,
         outs: Mapping[str, Any] | None = None,
+        env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
     ) -> Any:
@@ -142,6 +149,7 @@ class Pipeline:
             params: Values of its parameters: an instance of their class, or a mapping that names some.
             deps: Other paths than the declared ones, by parameter; of every `PlaceholderDep` its path.
             outs: Other paths than the declared ones, by key; of a single out the key is ``return``.
+            env: Names of environment variables on whose values its result rests; of these only a digest is kept.
             mutex: Names of groups: of the stages in one group, only one runs at a time.
             resources: What it occupies while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the configuration
                 says how much there is, else it is 1.
@@ -157,13 +165,14 @@ class Pipeline:
                 params=params,
                 deps=deps,
                 outs=outs,
+                env=env,
                 mutex=mutex,
                 resources=resources,
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
         location = func.location if isinstance(func, Command) else _signature.location_of(func)
-        self.add(Registration(stage_name, func, location, params, deps, outs, mutex, resources))
+        self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources))
         return func
 
     def add(self, given: Registration) -> None:
@@ -206,6 +215,7 @@ class Pipeline:
             single=declared.single,
             previous=MappingProxyType(declared.previous),
             params=_given(given, declared.params),
+            env=_variables(name, location, given.env),
             mutex=_groups(name, location, given.mutex),
             resources=_needs(name, location, given.resources),
         )
@@ -231,6 +241,13 @@ class Pipeline:
             return str(ArtifactPath.resolve(self.root, base=base, root=root))
         except PathError as error:
             raise DefinitionError(f"{self!r}: its root {error}", hint=error.hint) from None
+
+
+def _variables(stage: str, location: Location, env: Sequence[Any]) -> tuple[str, ...]:
+    if isinstance(env, str) or not all(isinstance(name, str) and _VARIABLE.fullmatch(name) for name in env):
+        problem = "env must be a list of names of environment variables"
+        raise StageError(stage, location, problem, hint='env=["API_URL"]')
+    return tuple(sorted(set(env)))
 
 
 def _groups(stage: str, location: Location, mutex: Sequence[Any]) -> tuple[str, ...]:

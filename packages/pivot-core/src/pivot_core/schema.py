@@ -73,6 +73,10 @@ _STAGE: Final = {
                 ]
             },
         },
+        "env": {
+            "description": "Environment variables on which its result rests; of their values a digest is kept.",
+            **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
+        },
         "mutex": {
             "description": "Groups of which only one stage runs at a time.",
             **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),

@@ -119,6 +119,7 @@ class Stage:
         previous: By parameter, the outs of which it takes the previous value.
         params: The typed parameters that it takes, or None.
         values: By parameter, what it is called with besides what is loaded.
+        env: The environment variables that it rests on.
         mutex: The groups of stages of which only one runs at a time.
         resources: What it occupies while it runs, and how much.
     """
@@ -132,6 +133,7 @@ class Stage:
     previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
     params: Taken | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
+    env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
 

@@ -70,6 +70,7 @@ def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
         None,
         location,
         params=stage.params,
+        env=stage.env,
         mutex=stage.mutex,
         resources=stage.resources,
         places=stage.places,

@@ -65,13 +65,23 @@ class StageRestored:
 
 @attrs.frozen
 class StageRan:
-    """It ran, and its outs and lock are in place; what it rests on may be more where `incomplete` says why."""
+    """It ran, and its outs and lock are in place.
+
+    Attributes:
+        address: Which.
+        decision: Why it ran.
+        seconds: How long.
+        incomplete: Why what it rests on may be more than what was seen.
+        usage: What it cost, where that is known.
+        variables: The names of environment variables that it read and does not declare.
+    """
 
     address: str
     decision: Decision
     seconds: float
     incomplete: tuple[str, ...] = ()
     usage: Usage | None = None
+    variables: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -144,9 +154,17 @@ class Interrupted:
 
 @attrs.frozen
 class RunEnded:
-    """The whole run, with how long it took."""
+    """The whole run, with how long it took, and whether every stage is now as it should be."""
 
     seconds: float
+    complete: bool = True
+
+
+@attrs.frozen
+class RunStopped:
+    """The run ended before its time, and why."""
+
+    reason: str
 
 
 type Event = (
@@ -165,6 +183,7 @@ type Event = (
     | FileKept
     | Interrupted
     | RunEnded
+    | RunStopped
 )
 
 type Reporter = Callable[[Event], None]

@@ -50,7 +50,7 @@ class Finished:
     failure: Failure | None = None
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
     incomplete: tuple[str, ...] = ()
-    seen: Seen = Seen()
+    seen: Seen = attrs.field(factory=Seen)
     usage: Usage | None = None
 
 

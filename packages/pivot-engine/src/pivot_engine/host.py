@@ -179,7 +179,7 @@ class Host:
         else:
             manifest = self._fingerprint(stage, spec.base, root)
         self._manifests[spec.address] = manifest
-        return _loaded(spec, manifest, params)
+        return _loaded(spec, manifest, params, settling.variables(stage, spec.address))
 
     def _placed(self, error: PivotError, root: pathlib.Path) -> str:
         """The error with the line of the user's code that caused it."""
@@ -275,7 +275,7 @@ class Host:
             child.signal(number)
 
 
-def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any]) -> LoadedStage:
+def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any], env: Mapping[str, str]) -> LoadedStage:
     return LoadedStage(
         spec,
         {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
@@ -288,6 +288,7 @@ def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any]) -> L
             if entry.start is not None and entry.end is not None
         },
         params,
+        env,
     )
 
 

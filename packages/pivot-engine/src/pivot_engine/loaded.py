@@ -22,6 +22,7 @@ class LoadedStage:
         via: For each entry but those where the walk began, the entry that leads to it.
         spans: The first and the last line of each entry whose source is known.
         params: Its parameters by name, as plain data.
+        env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
     """
 
     spec: StageSpec
@@ -31,6 +32,7 @@ class LoadedStage:
     via: Mapping[str, str] = attrs.field(factory=dict)
     spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     params: Mapping[str, Any] = attrs.field(factory=dict)
+    env: Mapping[str, str] = attrs.field(factory=dict)
 
     def path(self, key: str) -> tuple[str, ...]:
         """How an entry is reached: the keys that lead to it, from where the walk began."""
@@ -77,6 +79,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "via": dict(stage.via),
                 "spans": {key: list(span) for key, span in stage.spans.items()},
                 "params": dict(stage.params),
+                "env": dict(stage.env),
             }
             for stage in loaded.stages
         ],
@@ -107,6 +110,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["via"],
                 {key: (start, end) for key, (start, end) in stage["spans"].items()},
                 stage["params"],
+                stage["env"],
             )
             for stage in data["stages"]
         ),

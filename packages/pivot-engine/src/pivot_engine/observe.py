@@ -94,6 +94,7 @@ def observe(
             outs=spec.outs,
             observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
             packages=world.counted(stage.libraries),
+            env=stage.env,
         ),
         outs={out.path: world.look(out.path) for out in spec.outs},
         missing=tuple(missing),

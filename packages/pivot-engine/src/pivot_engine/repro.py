@@ -23,6 +23,7 @@ from pivot_engine.jobs import default_jobs
 from pivot_engine.observe import observe
 from pivot_engine.outs import Outs
 from pivot_engine.project import Project
+from pivot_engine.recorder import Recorder
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
 from pivot_engine.targets import short_names
@@ -97,6 +98,7 @@ def repro(
     """
     options = options or Options()
     layout = project.layout
+    report = Recorder(layout, command, report)
     with (
         guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
         loading(project, everything=options.everything, slow=lambda: report(events.Importing())) as assembly,
@@ -151,7 +153,7 @@ class Run:
             self._abandon(error)
             raise
         self._outcome.seconds = time.monotonic() - began
-        self._report(events.RunEnded(self._outcome.seconds))
+        self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
         return self._outcome
 
     def _abandon(self, error: BaseException) -> None:
@@ -167,6 +169,8 @@ class Run:
             with uninterrupted():
                 for address in self._running:
                     self._put_back(address)
+                stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+                self._report(events.RunStopped(stopped))
 
     def _loop(self) -> None:
         jobs = self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
@@ -264,7 +268,10 @@ class Run:
             self._session.runs.put(record)
         self._commit(address, observation, record)
         self._outcome.ran.add(address)
-        self._report(events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage))
+        variables = tuple(name for name in finished.seen.variables if name not in observation.inputs.env)
+        self._report(
+            events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage, variables)
+        )
         self._plan.done(address)
 
     def _moved(self, address: str, before: Observation) -> tuple[str, ...]:

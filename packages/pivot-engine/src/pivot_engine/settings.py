@@ -287,8 +287,8 @@ KEYS: tuple[Key, ...] = (
         "strict_io",
         "strict_io",
         _one_of(Strictness),
-        "what becomes of a stage that reads or writes files of the project that it does not declare: nothing, a warning "
-        "that says what to declare, or a failure",
+        "what becomes of a stage that reads or writes files of the project that it does not declare: nothing, "
+        "a warning that says what to declare, or a failure",
     ),
     Key(
         "strict_io_ignore",

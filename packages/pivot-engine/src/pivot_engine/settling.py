@@ -1,6 +1,7 @@
-"""Settling parameters in the host, which has their classes: values for the call, plain data for the decision."""
+"""Settling what a stage takes from outside, in the host: parameters, as values and as plain data, and variables."""
 
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -68,6 +69,12 @@ def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str,
     return {f"params:{stage.params.parameter}": list(classes)} if classes else {}
 
 
+def variables(stage: Stage, address: str) -> dict[str, str]:
+    """By name, what may be known of each environment variable that a stage declares; ``""`` for one that is not set."""
+    found = {name: os.environ.get(name) for name in stage.env}
+    return {name: "" if value is None else seal(address, f"env:{name}", value) for name, value in found.items()}
+
+
 def seal(address: str, name: str, text: str) -> str:
     """What may be known of a secret: equal for equal secrets of one parameter of one stage, on every machine.
 
@@ -75,4 +82,4 @@ def seal(address: str, name: str, text: str) -> str:
     is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.
     """
     salt = f"pivot secret\0{address}\0{name}".encode()
-    return hashlib.scrypt(text.encode(), salt=salt, n=_COST, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=_COST, r=8, p=1, dklen=16).hex()

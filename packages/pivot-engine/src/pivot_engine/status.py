@@ -1,12 +1,14 @@
 """`pivot status`: what would have to happen to each stage, and why; changes nothing."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
 from pivot_core.decide import Verdict
 from pivot_engine import records
 from pivot_engine.broken import Broken
+from pivot_engine.facts import stage_facts
 from pivot_engine.forms import diffs
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
@@ -17,11 +19,19 @@ from pivot_engine.tracked import TrackedFile, states
 
 @attrs.frozen
 class StageStatus:
-    """One stage: its evaluation, the name that it is shown by, and by key what was edited, where that is known."""
+    """One stage.
+
+    Attributes:
+        name: As it is shown.
+        evaluation: How it is.
+        diffs: By key what was edited, where that is known.
+        facts: What earlier runs have taught of it, by the names in `pivot_engine.facts`.
+    """
 
     name: str
     evaluation: Evaluation
     diffs: Mapping[str, str] = attrs.field(factory=dict)
+    facts: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:
@@ -54,6 +64,7 @@ def status(  # noqa: PLR0913  # one parameter per question
     quiet: bool = False,
     diff: bool = False,
     tracked: bool = False,
+    facts: bool = False,
 ) -> Status:
     """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they rest on.
 
@@ -66,6 +77,7 @@ def status(  # noqa: PLR0913  # one parameter per question
         quiet: Drop what the user's code prints while it is imported.
         diff: Find out what was edited.
         tracked: Look also at data that are tracked without a stage.
+        facts: Add what earlier runs have taught of each stage.
 
     Raises:
         PivotError: The pipeline cannot be loaded, or a target is not known.
@@ -76,12 +88,14 @@ def status(  # noqa: PLR0913  # one parameter per question
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         evaluations = session.evaluate(wanted, force=force)
         names = short_names(session.graph)
+        known = stage_facts(project.layout).recall() if facts else {}
         return Status(
             tuple(
                 StageStatus(
                     names[address],
                     evaluation,
                     diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
+                    known.get(address, {}),
                 )
                 for address, evaluation in evaluations.items()
                 if closure or address in wanted

@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     project = Project.find(working_directory(), overrides)
     if dry_run:
-        planned = status(project, targets, everything=everything, closure=True, force=force)
+        planned = status(project, targets, everything=everything, closure=True, force=force, facts=explain)
         warn_of_broken(planned.broken)
         click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
         return 0

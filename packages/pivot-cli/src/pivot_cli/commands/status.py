@@ -45,6 +45,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         quiet=quiet,
         diff=diff or (as_json and explain),
         tracked=not (quiet or stages_only or stages),
+        facts=explain,
     )
     if quiet:
         return 0 if found.cached else 1

@@ -1,0 +1,80 @@
+"""What the last runs have taught of each stage beyond its lock: derived data in one SQLite file.
+
+Where it is missing, damaged or locked, nothing is known, and nothing else happens.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pivot_cache.layout import Layout
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SECONDS: Final = "seconds"
+"""How long its last run took."""
+VARIABLES: Final = "variables"
+"""The names of the environment variables that it read undeclared."""
+RERUN: Final = "rerun"
+"""What came of running it once more."""
+
+_CREATE: Final = (
+    "CREATE TABLE IF NOT EXISTS facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
+)
+_REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
+_SELECT: Final = "SELECT address, name, value FROM facts"
+_BUSY_SECONDS: Final = 1.0
+
+
+class Facts:
+    """JSON values by stage and name."""
+
+    def __init__(self, file: pathlib.Path) -> None:
+        """Describe them; the file is made when something is first remembered."""
+        self._file = file
+
+    def remember(self, new: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep facts, by address and name. Never fails."""
+        rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
+        if rows:
+            self._use(lambda database: _write(database, rows))
+
+    def recall(self) -> dict[str, dict[str, Any]]:
+        """All that is known, by address and name. Never fails."""
+        found: dict[str, dict[str, Any]] = {}
+        if self._file.exists():
+            self._use(lambda database: _read(database, found))
+        return found
+
+    def _use(self, work: "Callable[[sqlite3.Connection], object]") -> None:
+        import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
+
+        try:
+            os.makedirs(self._file.parent, exist_ok=True)
+            database = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
+            try:
+                database.execute("PRAGMA synchronous = OFF")
+                work(database)
+            finally:
+                database.close()
+        except (sqlite3.Error, OSError, ValueError):
+            return
+
+
+def stage_facts(layout: Layout) -> Facts:
+    """The facts of a project's stages."""
+    return Facts(layout.database_dir / "facts.sqlite")
+
+
+def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> None:
+    with database:
+        database.execute(_CREATE)
+        database.executemany(_REPLACE, rows)
+
+
+def _read(database: "sqlite3.Connection", found: dict[str, dict[str, Any]]) -> None:
+    for address, name, value in database.execute(_SELECT):
+        found.setdefault(address, {})[name] = json.loads(value)
