@@ -46,9 +46,9 @@ class Sources:
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
         (self.root / name).write_text(text.replace(old, new))
 
-    def load(self) -> Loaded:
+    def load(self, name: str = "pipeline.py") -> Loaded:
         """Load in a host that is gone afterwards."""
-        loaded, host = hosting.load(self.root, self.root / "pipeline.py", quiet=True)
+        loaded, host = hosting.load(self.root, self.root / name, quiet=True)
         host.close()
         return loaded
 
@@ -57,4 +57,4 @@ class Sources:
 
     def imported(self) -> set[str]:
         """The user's files that a load imports, by name."""
-        return {pathlib.Path(file).name for file in self.load().sources}
+        return {pathlib.Path(file).name for file, digest in self.load().sources.items() if digest}

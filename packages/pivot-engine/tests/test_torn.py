@@ -123,3 +123,28 @@ def test_a_module_that_was_not_imported_at_first(project: Sources, watch: CodeWa
 
     project.write("more.py", "def shared(x):\n    return (x\n")
     assert movers(watch) == {"one", "two", "three"}
+
+
+DECLARED = """\
+pipeline: p
+stages:
+  one: {cmd: "echo ${params.n} > one.txt", outs: [one.txt], params: {n: 1}}
+  two: {cmd: "bash two.sh > two.txt", outs: [two.txt]}
+  three: {cmd: "echo 3", params: {n: 1}}
+"""
+
+
+def test_what_declares_sets_and_is_named_moves_what_rests_on_it(tmp_path: pathlib.Path) -> None:
+    project = Sources(tmp_path / "project", {"pivot.yaml": DECLARED, "two.sh": "echo 2\n"})
+    watch = CodeWatch(project.root, [(project.root / "pivot.yaml", project.load("pivot.yaml"))])
+    assert movers(watch) == set()
+
+    (project.root / "params.yaml").write_text("one: {n: 2}\n")  # made while a stage runs
+    assert watch.moved("p.one") == ("param:n",)
+    (project.root / "params.yaml").write_text("one: {n: 1}\nthree: {n: 5}\n")
+    assert movers(watch) == {"three"}
+    project.replace("two.sh", "echo 2", "echo 22")
+    assert watch.moved("p.two") == ("file:two.sh",)
+    (project.root / "params.yaml").unlink()
+    project.replace("pivot.yaml", "echo 3", "echo 4")
+    assert movers(watch) == {"two", "three"}

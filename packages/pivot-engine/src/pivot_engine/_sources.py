@@ -14,6 +14,9 @@ from typing import Any
 
 from pivot_core import digest
 
+ABSENT = ""
+"""In place of the digest of a file that was looked for, and was not there."""
+
 _OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_engine", "pivot_fingerprint", "pivot_remote_s3")
 _WORD = 0xFFFFFFFF
 _SETTLED_NS = 2_000_000_000
@@ -98,15 +101,17 @@ class Changes:
     """Tells which of the noted files no longer have the bytes that were imported; reads only what may have changed."""
 
     def __init__(self, seen: Mapping[str, str]) -> None:
-        """Watch the files of ``seen``, whose values are the digests of what was imported."""
+        """Watch the files of ``seen``, whose values are the digests of what was imported, or `ABSENT`."""
         self._seen = seen
         self._verified: dict[str, tuple[int, ...]] = {}
 
     def find(self) -> list[str]:
-        """The files that are now different, or gone."""
+        """The files that are now different, or gone, or there where there was none."""
         return [file for file, known in self._seen.items() if self._changed(file, known)]
 
     def _changed(self, file: str, known: str) -> bool:
+        if known == ABSENT:
+            return os.path.lexists(file)
         try:
             status = os.stat(file)
             signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -287,7 +287,7 @@ def _parents(path: str) -> Iterator[str]:
 
 def _refuse_sources(graph: Graph, files: Iterable[LoadedFile], root: pathlib.Path) -> None:
     """No stage may overwrite the code that was imported."""
-    sources = {source for each in files for source in each.loaded.sources}
+    sources = {source for each in files for source, found in each.loaded.sources.items() if found}
     for path, address in graph.producers.items():
         if str(root / path) in sources:
             spec = graph.stages[address]

@@ -49,8 +49,8 @@ class Loaded:
     Attributes:
         schema: The version of all fingerprints.
         stages: In the order of registration.
-        sources: The digest of each source file of the user's that was imported, and of each params file, by
-            absolute path.
+        sources: The digest of each source file of the user's that was imported, and of each file that declares or
+            sets something, by absolute path; ``""`` where a file was looked for that is not there.
     """
 
     schema: int

@@ -10,6 +10,7 @@ import attrs
 from pivot_core import digest
 from pivot_core.assigning import Given, ParamError, base_name, names_for
 from pivot_engine import yamltext
+from pivot_engine._sources import ABSENT
 from pivot_engine.errors import EngineError
 from pivot_engine.yamltext import Document
 
@@ -22,7 +23,7 @@ class ParamFiles:
 
     Attributes:
         documents: What they say.
-        sources: The digest of each, by absolute path.
+        sources: The digest of each, by absolute path; of one that is not there, that it is not.
         complete: Whether the last of them lies beside the pipeline, so that all its keys must be stages there.
     """
 
@@ -85,6 +86,7 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
         try:
             data = file.read_bytes()
         except FileNotFoundError:
+            sources[os.fspath(file)] = ABSENT
             continue
         except OSError as error:
             raise EngineError(f"{file.relative_to(root)} cannot be read: {error.strerror}") from None
