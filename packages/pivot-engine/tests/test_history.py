@@ -163,7 +163,7 @@ def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) 
 
 
 LINES: list[dict[str, Any]] = [
-    {"event": "recorded", "format": eventforms.FORMAT, "time": 1.0, "command": "pivot repro", "pid": 1, "run": 1},
+    {"event": "began", "at": 0, "format": eventforms.FORMAT, "time": 1.0, "command": "pivot repro", "pid": 1, "run": 1},
     {"event": "run_started", "at": 0.0, "names": {"p.a": "a"}, "addresses": ["p.a"]},
     {"event": "stage_started", "at": 0.1, "address": "p.a", "reasons": ["Forced"], "changes": []},
     {"event": "stage_undeclared", "at": 0.2, "address": "p.a", "found": [{"path": "x"}], "fatal": False},

@@ -39,6 +39,8 @@ COMMANDS: Final[Commands] = {
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "list": ("pivot_cli.commands.list_", "List stages with what they read and write, and where they are defined."),
     "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
+    "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),
+    "show": ("pivot_cli.commands.show", "Show what a run did: what ran, why, how long, and at what cost."),
     "remote": ("pivot_cli.commands.remote", "Show and change the remotes that outs are shared by."),
     "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
     "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),

@@ -1,7 +1,8 @@
 """Arguments and options that several commands share, so that they mean the same everywhere."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
 
@@ -61,6 +62,21 @@ everywhere = click.option(
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 """Data for programs."""
+
+_TELLING: Final = (
+    click.option("--explain", is_flag=True, help="Show in detail why each stage runs."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only what goes wrong."),
+    click.option("-v", "--verbose", is_flag=True, help="As --explain, and show what each stage cost."),
+    click.option("--jsonl", is_flag=True, help="Print events on stdout, each as a line of JSON."),
+)
+
+
+def telling[F: Callable[..., Any]](command: F) -> F:
+    """How much of a run is told, and in which form: the fields of `Telling`."""
+    for option in reversed(_TELLING):
+        command = option(command)
+    return command
+
 
 remote = click.option("-r", "--remote", metavar="NAME", help="The remote.  [default: default_remote, or the only one]")
 """Which remote."""

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import click
 
@@ -9,6 +10,7 @@ from pivot_cli import console, wording
 from pivot_core.decide import Decision
 from pivot_engine import events
 from pivot_engine.broken import Broken
+from pivot_engine.seen import Usage
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
@@ -19,6 +21,18 @@ _COLOURS: Mapping[str, str] = {
     "BLOCKED": "yellow",
     "edited": "yellow",
 }
+
+
+_GRAVE: Final = (
+    events.PipelinesBroken,
+    events.RunStarted,
+    events.StageUndeclared,
+    events.StageTorn,
+    events.StageFailed,
+    events.StageBlocked,
+    events.FileKept,
+)
+"""What is said in any case; and what is needed to say it."""
 
 
 def warn_of_broken(found: Iterable[Broken]) -> None:
@@ -34,15 +48,25 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
 class Lines:
     """Turns events into lines as they come."""
 
-    def __init__(self, *, explain: bool = False) -> None:
-        """``explain``: say in full why each stage runs."""
+    def __init__(self, *, explain: bool = False, quiet: bool = False, costs: bool = False) -> None:
+        """Make the reporter of one run.
+
+        Args:
+            explain: Say in full why each stage runs.
+            quiet: Say only what goes wrong.
+            costs: Say what each stage cost.
+        """
         self._explain = explain
+        self._quiet = quiet
+        self._costs = costs
         self._cached: list[str] = []
         self._names: Mapping[str, str] = {}
         self._width = 0
 
     def __call__(self, event: events.Event) -> None:
         """Take the next event."""
+        if self._quiet and not isinstance(event, _GRAVE):
+            return
         if isinstance(event, events.StageCached):
             self._cached.append(self._name(event.address))
             return
@@ -64,7 +88,8 @@ class Lines:
                 if self._explain:
                     self._explanation(address, decision)
             case events.StageRan(address=address, decision=decision, seconds=seconds):
-                self._line("ran", address, seconds, self._because(decision))
+                cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
+                self._line("ran", address, seconds, f"{self._because(decision)}{cost}")
                 for reason in event.incomplete:
                     console.note(f"what {self._name(address)!r} ran was not seen in full: {reason}")
             case events.StageRestored(address=address, decision=decision, seconds=seconds):
@@ -134,6 +159,10 @@ class Lines:
 
     def _name(self, address: str) -> str:
         return self._names.get(address, address)
+
+
+def _cost(usage: Usage) -> str:
+    return f"{wording.seconds(usage.cpu)} of processor, {wording.size(usage.memory)} of memory"
 
 
 def _state(state: str) -> str:

@@ -28,6 +28,11 @@ def form(event: events.Event, at: float) -> dict[str, Any]:
     return line
 
 
+def head(command: str, *, time: float, pid: int) -> dict[str, Any]:
+    """The first line: the version of all, when the command began, in seconds since the epoch, and whose they are."""
+    return {"event": "began", "at": 0.0, "format": FORMAT, "time": round(time, 6), "command": command, "pid": pid}
+
+
 def name(kind: type[Any]) -> str:
     """What an event is called: `StageRan` is ``stage_ran``."""
     return _START.sub("_", kind.__name__).lower()

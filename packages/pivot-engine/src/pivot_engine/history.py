@@ -177,7 +177,7 @@ class _Replay:
         event = line["event"]
         self._seconds = max(self._seconds, float(line.get("at", 0.0)))
         match event:
-            case "recorded":
+            case "began":
                 if line["format"] != eventforms.FORMAT:
                     raise ValueError
                 self._head = line

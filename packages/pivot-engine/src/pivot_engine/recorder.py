@@ -1,7 +1,7 @@
 r"""Writing the history: one file per run, one line per event as it happens, so that a killed run leaves what it did.
 
-``.pivot/state.db/history/<number>.jsonl`` begins with a line of ``"event": "recorded"``, and goes on with the lines of
-`eventforms`. Its writer holds a lock on it for as long as it lives. A run that did nothing leaves no file.
+``.pivot/state.db/history/<number>.jsonl`` has the lines of `eventforms`. Its writer holds a lock on it for as long as
+it lives. A run that did nothing leaves no file.
 """
 
 import contextlib
@@ -87,8 +87,8 @@ class Recorder:
                 self._fd = os.open(place / f"{number}.jsonl", flags, 0o666)
         with contextlib.suppress(OSError):  # somebody looks at it at this moment, or there are no locks here
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        head = {"format": eventforms.FORMAT, "time": self._time, "command": self._command, "pid": os.getpid()}
-        self._write({"event": "recorded", "run": number, **head})
+        head = eventforms.head(self._command, time=self._time, pid=os.getpid())
+        self._write({**head, "run": number})
         for old in known:
             if old <= number - KEPT:
                 (place / f"{old}.jsonl").unlink(missing_ok=True)

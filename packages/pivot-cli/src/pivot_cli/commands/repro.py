@@ -6,7 +6,8 @@ import click
 
 from pivot_cli import console, options, render, signals
 from pivot_cli.group import working_directory
-from pivot_cli.progress import Lines, warn_of_broken
+from pivot_cli.progress import warn_of_broken
+from pivot_cli.telling import Telling, reporting
 from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
@@ -37,7 +38,7 @@ keep_going = click.option(
 @keep_going
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
+@options.telling
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     *,
@@ -47,7 +48,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     keep_going: bool | None,
     force: bool,
     dry_run: bool,
-    explain: bool,
+    **told: bool,
 ) -> int:
     """Run the stages whose code or inputs changed.
 
@@ -57,20 +58,20 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     project = Project.find(working_directory(), overrides)
     if dry_run:
-        planned = status(project, targets, everything=everything, closure=True, force=force, facts=explain)
+        planned = status(project, targets, everything=everything, closure=True, force=force, facts=told["explain"])
         warn_of_broken(planned.broken)
-        click.echo(render.explanations(planned) if explain else render.dry_run(planned), nl=False)
+        click.echo(render.explanations(planned) if told["explain"] else render.dry_run(planned), nl=False)
         return 0
     wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything)
-    return work(project, targets, wanted, command="pivot repro", explain=explain)
+    return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
 
 
-def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, explain: bool) -> int:
+def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, telling: Telling) -> int:
     """Run, print what happens and a summary; returns the exit code."""
-    lines = Lines(explain=explain)
-    with signals.heeding():
-        outcome = repro(project, targets, options=wanted, command=command, report=lines)
-    click.echo(render.summary(outcome))
+    with signals.heeding(), reporting(telling, command) as report:
+        outcome = repro(project, targets, options=wanted, command=command, report=report)
+    if telling.summary:
+        click.echo(render.summary(outcome))
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1

@@ -6,6 +6,7 @@ from pivot_cli import options
 from pivot_cli.commands.repro import jobs, keep_going, work
 from pivot_cli.completion import Target
 from pivot_cli.group import working_directory
+from pivot_cli.telling import Telling
 from pivot_engine.project import Project
 from pivot_engine.repro import Options
 
@@ -17,8 +18,8 @@ from pivot_engine.repro import Options
 @jobs
 @keep_going
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
-@click.option("--explain", is_flag=True, help="Show in detail why each stage runs.")
-def command(  # noqa: PLR0913  # one parameter per option
+@options.telling
+def command(  # one parameter per option
     stages: tuple[str, ...],
     *,
     everything: bool,
@@ -26,11 +27,12 @@ def command(  # noqa: PLR0913  # one parameter per option
     jobs: int | None,
     keep_going: bool | None,
     force: bool,
-    explain: bool,
+    **told: bool,
 ) -> int:
     """Run exactly these stages, on the files that are there.
 
     Unlike 'pivot repro', what they rest on is not brought up to date first.
     """
     wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything, alone=True)
-    return work(Project.find(working_directory(), overrides), stages, wanted, command="pivot run", explain=explain)
+    project = Project.find(working_directory(), overrides)
+    return work(project, stages, wanted, command="pivot run", telling=Telling(**told))

@@ -1,0 +1,27 @@
+"""`pivot history`."""
+
+import itertools
+import json
+
+import click
+
+from pivot_cli import historytext, options
+from pivot_cli.group import working_directory
+from pivot_engine import history
+from pivot_engine.project import Project
+
+
+@click.command("history")
+@click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", default=20, help="How many.  [default: 20]")
+@options.as_json
+def command(*, number: int, as_json: bool) -> int:
+    """List the last runs, the newest first.
+
+    The last 100 are kept, in .pivot/state.db. A run that found everything cached is not recorded.
+    """
+    found = list(itertools.islice(history.runs(Project.find(working_directory())), number))
+    if as_json:
+        click.echo(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
+    else:
+        click.echo(historytext.runs(found), nl=False)
+    return 0

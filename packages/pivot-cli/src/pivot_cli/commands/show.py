@@ -1,0 +1,40 @@
+"""`pivot show`."""
+
+import json
+
+import click
+
+from pivot_cli import historytext, timeline
+from pivot_cli.group import working_directory
+from pivot_engine import history
+from pivot_engine.project import Project
+
+
+@click.command("show")
+@click.argument("run", type=click.IntRange(min=1), required=False, metavar="[RUN]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html", "chrome-trace"]),
+    default="text",
+    help="html and chrome-trace draw the run over time.  [default: text]",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def command(run: int | None, *, form: str, as_json: bool) -> int:
+    """Show what a run did: what ran, why, how long, and at what cost.
+
+    RUN is its number in 'pivot history'; without it the newest is meant. What html prints is one page without scripts;
+    what chrome-trace prints is read by Perfetto and chrome://tracing.
+    """
+    found = history.run(Project.find(working_directory()), run)
+    match "json" if as_json else form:
+        case "json":
+            text = json.dumps(historytext.plain(found), indent=2)
+        case "html":
+            text = timeline.page(found)
+        case "chrome-trace":
+            text = json.dumps(timeline.chrome_trace(found))
+        case _:
+            text = historytext.run(found)
+    click.echo(text, nl=not text.endswith("\n"))
+    return 0

@@ -1,0 +1,159 @@
+"""Past runs drawn over time, and listed: pure."""
+
+import html.parser
+import itertools
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cli import historytext, timeline
+from pivot_engine.history import STATES, PastRun, PastStage
+from pivot_engine.seen import Usage
+
+TRAIN = PastStage(
+    "p.train",
+    "train",
+    "ran",
+    began=0.5,
+    seconds=2.0,
+    reasons=("Code dependency changed", "Input data changed"),
+    changes=(("Code dependency changed", "func:model:fit"), ("Input data changed", "in.csv")),
+    usage=Usage(1.9, 120_000_000),
+    undeclared=("notes.txt",),
+)
+FAILED = PastStage("p.plot", "plot", "failed", began=0.25, seconds=0.5, problem="ValueError: <no>")
+CACHED = PastStage("p.clean", "clean", "cached", began=0.1)
+RUN = PastRun(7, 1_700_000_000.0, "pivot repro", "not done", 3.0, (CACHED, FAILED, TRAIN))
+
+moments = st.floats(0, 100)
+stages = st.lists(
+    st.builds(
+        PastStage,
+        st.text("abc", min_size=1, max_size=3),
+        st.text(max_size=5),
+        st.sampled_from(STATES),
+        began=moments,
+        seconds=st.none() | moments,
+    ),
+    max_size=8,
+)
+texts = st.text(max_size=5)
+runs = st.builds(PastRun, st.integers(1), st.just(0.0), texts, st.just("done"), moments, stages.map(tuple))
+
+
+@given(runs)
+def test_bars_of_one_lane_do_not_overlap_and_no_lane_is_wasted(run: PastRun) -> None:
+    bars = timeline.layout(run)
+
+    for lane in {bar.lane for bar in bars}:
+        mine = [bar for bar in bars if bar.lane == lane]
+        assert all(before.end <= after.start for before, after in itertools.pairwise(mine))
+    at_once = max((sum(b.start <= bar.start < b.end for b in bars if b is not bar) + 1 for bar in bars), default=0)
+    assert len({bar.lane for bar in bars}) <= at_once
+
+
+@given(runs)
+def test_every_stage_that_worked_has_a_bar_and_no_other(run: PastRun) -> None:
+    worked = [stage for stage in run.stages if stage.seconds is not None or stage.state in ("interrupted", "running")]
+
+    assert sorted(id(bar.stage) for bar in timeline.layout(run)) == sorted(map(id, worked))
+
+
+class Page(html.parser.HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(runs)
+def test_the_page_is_whole_and_needs_nothing_from_elsewhere(run: PastRun) -> None:
+    text = timeline.page(run)
+    page = Page(text)
+
+    assert page.open == []
+    assert not page.tags & {"script", "link", "img", "iframe", "object"}
+    assert not page.attributes & {"src", "href", "onclick", "onload"}
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_the_page_says_what_happened() -> None:
+    text = timeline.page(RUN)
+
+    assert "ValueError: &lt;no&gt;" in text
+    shown = Page(text).text
+    for word in ["Run 7: pivot repro", "train", "120 MB", "Code dependency changed: func:fit", "ValueError: <no>"]:
+        assert word in shown
+
+
+def test_the_trace_has_microseconds_and_lanes() -> None:
+    trace: dict[str, Any] = json.loads(json.dumps(timeline.chrome_trace(RUN)))
+    plot, train = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+
+    assert (train["name"], train["ts"], train["dur"]) == ("train", 500_000, 2_000_000)
+    assert train["args"]["memory"] == 120_000_000
+    assert (plot["cat"], plot["ts"]) == ("failed", 250_000)
+    assert plot["tid"] != train["tid"]  # they overlap
+
+
+def test_a_run_as_text() -> None:
+    assert historytext.run(RUN).split("\n", 1)[1] == (
+        "not done: 1 failed, 1 ran, 1 cached\n"
+        "\n"
+        "FAILED       plot    0.50s                       ValueError: <no>\n"
+        "ran          train    2.0s    1.9s cpu   120 MB  Code dependency changed: func:fit\n"
+        "                    undeclared: notes.txt\n"
+        "\n"
+        "cached: clean\n"
+    )
+
+
+def test_the_list_of_runs() -> None:
+    head, line = historytext.runs([RUN]).splitlines()
+
+    assert head.split() == ["RUN", "BEGAN", "TOOK", "RESULT", "COMMAND"]
+    assert line.endswith("  3.0s  not done: 1 failed, 1 ran, 1 cached  pivot repro")
+    assert historytext.runs([]) == "No run has been recorded.\n"
+
+
+def test_json_has_the_documented_fields() -> None:
+    plain = json.loads(json.dumps(historytext.plain(RUN)))
+
+    assert plain["began"] == "2023-11-14T22:13:20+00:00"
+    assert plain["counts"] == {"failed": 1, "ran": 1, "cached": 1}
+    assert plain["stages"][2] == {
+        "name": "train",
+        "address": "p.train",
+        "state": "ran",
+        "began": 0.5,
+        "seconds": 2.0,
+        "reasons": ["Code dependency changed", "Input data changed"],
+        "changes": [
+            {"reason": "Code dependency changed", "key": "func:model:fit"},
+            {"reason": "Input data changed", "key": "in.csv"},
+        ],
+        "cpu": 1.9,
+        "memory": 120_000_000,
+        "problem": "",
+        "undeclared": ["notes.txt"],
+    }
