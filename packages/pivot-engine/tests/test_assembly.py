@@ -98,11 +98,10 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
             super().kill()
 
     monkeypatch.setattr(hosting, "HostProcess", Watched)
-    monkeypatch.setattr(assembly, "HostProcess", Watched)
     (tmp_path / "b/pipeline.py").write_text((tmp_path / "b/pipeline.py").read_text().replace("p_b", "p_a"))
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
         assemble(Project(tmp_path, tmp_path / "a"))
     assert len(ended) == 2
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
-        assemble(Project(tmp_path, tmp_path), everything=True)
+        assemble(Project(tmp_path, tmp_path), everything=True, fresh=True)
     assert len(ended) == 4

@@ -19,6 +19,7 @@ remotes.sqlite                    -     which objects were seen on which remote
 uploads/                          -     uploads in parts that are under way
 run.guard                         -     held while a command changes the project
 logs/                             -     what stages printed
+snapshots/                        -     what the last load of each pipeline gave
 """
 
 from pathlib import Path
@@ -123,6 +124,11 @@ class Layout:
     def guard_file(self) -> Path:
         """The file whose lock a command holds while it changes the project."""
         return self.database_dir / "run.guard"
+
+    @property
+    def snapshots_dir(self) -> Path:
+        """What the last load of each pipeline gave."""
+        return self.database_dir / "snapshots"
 
     @property
     def logs_dir(self) -> Path:

@@ -32,7 +32,7 @@ def user_code_predicate() -> Callable[[str], bool]:
     """
     installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     installed |= {*site.getsitepackages(), site.getusersitepackages()}
-    prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *_own_directories()) if path)
+    prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *own_directories()) if path)
     known: dict[str, bool] = {}
 
     def is_user_code(file: str) -> bool:
@@ -48,7 +48,7 @@ def user_code_predicate() -> Callable[[str], bool]:
     return is_user_code
 
 
-def _own_directories() -> Iterable[str]:
+def own_directories() -> Iterable[str]:
     """Where Pivot's packages lie, which in its own checkout is no installed place."""
     for name in _OWN:
         spec = importlib.machinery.PathFinder.find_spec(name)
@@ -56,8 +56,12 @@ def _own_directories() -> Iterable[str]:
             yield from spec.submodule_search_locations or ()
 
 
-def import_from_source(is_user_code: Callable[[str], bool], seen: dict[str, str]) -> None:
+def import_from_source(
+    is_user_code: Callable[[str], bool], seen: dict[str, str], compiled: Callable[[CodeType], None] = lambda _: None
+) -> None:
     """From now on compile the user's modules from their source, and note each file's digest in ``seen``.
+
+    ``compiled`` is given the code of each.
 
     A ``.pyc`` is validated by size and whole seconds, so an edit of the same size within the
     same second would run the old code under the new fingerprint. Every loader of source
@@ -78,6 +82,7 @@ def import_from_source(is_user_code: Callable[[str], bool], seen: dict[str, str]
         code: CodeType = source_to_code(self, data, path, **options)
         if isinstance(data, bytes) and is_user_code(name):
             _remove_misleading(name, code)
+            compiled(code)
         return code
 
     loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting

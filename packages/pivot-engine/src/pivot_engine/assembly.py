@@ -3,7 +3,7 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -13,22 +13,31 @@ from pivot_core.errors import GraphError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageError
-from pivot_engine import hosting, knownstages
+from pivot_engine import config, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
-from pivot_engine.hosting import HostProcess, Seed
 from pivot_engine.ignore import ignored
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.project import Project
+from pivot_engine.snapshot import Found, Snapshots
+from pivot_engine.warm import Starter, WarmHost
+
+if TYPE_CHECKING:
+    from pivot_engine.hosting import HostProcess
 
 
 @attrs.frozen
 class LoadedFile:
-    """One pipeline file: where it is, what it holds, and the warm host that can run its stages."""
+    """One pipeline file: where it is, what it holds, and the warm host that can run its stages.
+
+    Attributes:
+        marks: Where nothing had to be imported: the marks of all that this rests on, from before it was looked at.
+    """
 
     file: pathlib.Path
     loaded: Loaded
-    host: HostProcess
+    host: WarmHost
+    marks: Mapping[str, str] | None = None
 
 
 @attrs.frozen
@@ -41,6 +50,7 @@ class Assembly:
         graph: These, and all that they rest on.
         stages: Of every loaded file, by address.
         broken: What could not be loaded.
+        starter: What starts further hosts.
     """
 
     files: tuple[LoadedFile, ...]
@@ -48,26 +58,38 @@ class Assembly:
     graph: Graph
     stages: Mapping[str, LoadedStage]
     broken: tuple[Broken, ...] = ()
+    starter: Starter | None = None
 
     @property
     def schema(self) -> int:
         """The version of all fingerprints."""
         return self.files[0].loaded.schema
 
-    def host_of(self, address: str) -> HostProcess:
-        """The host that can run a stage."""
+    def host_of(self, address: str) -> "HostProcess":
+        """The host that can run a stage.
+
+        Raises:
+            OutdatedError: It has just been started, and loaded something else.
+        """
         return next(
             each.host for each in self.files if any(stage.spec.address == address for stage in each.loaded.stages)
-        )
+        ).process()
 
     def close(self) -> None:
         """End all hosts."""
+        if self.starter is not None:
+            self.starter.close()
         for each in self.files:
             each.host.close()
 
 
 def assemble(
-    project: Project, *, everything: bool = False, quiet: bool = False, slow: Callable[[], None] = lambda: None
+    project: Project,
+    *,
+    everything: bool = False,
+    quiet: bool = False,
+    fresh: bool = False,
+    slow: Callable[[], None] = lambda: None,
 ) -> Assembly:
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
 
@@ -75,6 +97,7 @@ def assemble(
         project: Where.
         everything: Load every pipeline of the project.
         quiet: Drop what the user's code prints while it is imported.
+        fresh: Import everything, also what has not changed since the last load.
         slow: Called once if the import takes long.
 
     Raises:
@@ -82,7 +105,8 @@ def assemble(
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
     overrides = [Override.parse(text) for text in project.overrides]
-    with _Loader(project, quiet=quiet, slow=slow) as loader:
+    kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
+    with _Loader(project, quiet=quiet, kept=kept, slow=slow) as loader:
         if everything:
             files = list(all_pipelines(project.root, ignored(project.layout.ignore_file)))
             if not files:
@@ -102,8 +126,7 @@ def assemble(
                 for each in loader.files
             },
         )
-        loader.release()
-        return attrs.evolve(assembly, broken=broken)
+        return attrs.evolve(assembly, broken=broken, starter=loader.release())
 
 
 def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:
@@ -129,37 +152,60 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 class _Loader:
     """Loads files one after the other, each once; whatever happens, no host is left behind."""
 
-    def __init__(self, project: Project, *, quiet: bool, slow: Callable[[], None]) -> None:
+    def __init__(self, project: Project, *, quiet: bool, kept: bool, slow: Callable[[], None]) -> None:
         self.files: list[LoadedFile] = []
         self._root = project.root
         self._overrides = project.overrides
-        self._quiet = quiet
         self._slow = slow
-        self._seed: Seed | None = None
+        self._starter = Starter(quiet=quiet)
+        self._snapshots = Snapshots(project.layout.snapshots_dir)
+        self._kept = kept
         self._errors: dict[pathlib.Path, PivotError] = {}
         self._tried: set[pathlib.Path] = set()
-        self._started = 0
-        self._kept = False
+        self._released = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._kept:
+        if not self._released:
             for each in self.files:
                 each.host.kill()
-        if self._seed is not None:
-            self._seed.close()
+            self._starter.close()
 
-    def release(self) -> None:
-        """From now on the hosts belong to the caller."""
-        self._kept = True
+    def release(self) -> Starter:
+        """From now on the hosts, and what starts them, belong to the caller."""
+        self._released = True
+        return self._starter
 
     def load(self, file: pathlib.Path) -> LoadedFile:
         """Load one file."""
         self._tried.add(file)
-        loaded, host = hosting.load_in(self._start, self._root, file, self._slow, self._overrides)
-        self.files.append(LoadedFile(file, loaded, host))
+        return self._known(file) or self._import(file)
+
+    def _known(self, file: pathlib.Path) -> LoadedFile | None:
+        """A file whose last load still holds."""
+        if not self._kept:
+            return None
+        found = self._snapshots.find(file, self._overrides, os.environ)
+        if not isinstance(found, Found):
+            return None
+        host = WarmHost(found.loaded, lambda: self._load(file))
+        self.files.append(LoadedFile(file, found.loaded, host, found.check.marks))
+        return self.files[-1]
+
+    def _import(self, file: pathlib.Path) -> LoadedFile:
+        loaded, host = self._load(file)
+        return self._take(file, loaded, host)
+
+    def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostProcess]":
+        from pivot_engine import hosting  # noqa: PLC0415  # start-up time: most commands import nothing
+
+        return hosting.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
+
+    def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
+        self._snapshots.keep(file, self._overrides, loaded)
+        self.files.append(LoadedFile(file, loaded, WarmHost(loaded, lambda: self._load(file), host)))
         return self.files[-1]
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
@@ -169,25 +215,29 @@ class _Loader:
             LoadError: One cannot be imported.
         """
         width = os.process_cpu_count() or 1
-        for start in range(0, len(files), width):
-            batch = files[start : start + width]
+        known = {file for file in files if self._known(file)}
+        self._tried |= known
+        unknown = [file for file in files if file not in known]
+        for start in range(0, len(unknown), width):
+            batch = unknown[start : start + width]
             hosts = []
             try:
                 for file in batch:
-                    hosts.append(self._start(many=len(files) > 1))
+                    hosts.append(self._starter.host(many=len(unknown) > 1))
                     hosts[-1].ask_to_load(self._root, file, self._overrides)
                 for file, host in zip(batch, list(hosts), strict=True):
                     loaded = host.loaded()
                     hosts.remove(host)
+                    self._tried.add(file)
                     if loaded is None:
                         host.close()
-                        self.load(file)
+                        self._import(file)
                     else:
-                        self._tried.add(file)
-                        self.files.append(LoadedFile(file, loaded, host))
+                        self._take(file, loaded, host)
             finally:
                 for host in hosts:
                     host.kill()
+        self.files.sort(key=lambda each: files.index(each.file))
 
     def follow(self) -> None:
         """Load what may write the deps that nothing loaded writes, as far as that leads."""
@@ -226,15 +276,6 @@ class _Loader:
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
         return [path for path in deps if path not in written and not any(_touch(path, out) for out in outs)]
-
-    def _start(self, *, many: bool = False) -> HostProcess:
-        """The first host is an interpreter of its own; where there are more, they are forked from a common one."""
-        self._started += 1
-        if self._started == 1 and not many:
-            return HostProcess.spawn(quiet=self._quiet)
-        if self._seed is None:
-            self._seed = Seed(quiet=self._quiet)
-        return self._seed.host()
 
 
 def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:

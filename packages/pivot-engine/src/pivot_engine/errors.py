@@ -58,3 +58,11 @@ class ConfigError(EngineError):
     def __str__(self) -> str:
         key = f"{self.key}: " if self.key else ""
         return f"{key}{self.problem}{f' @ {self.place}' if self.source else ''}"
+
+
+class OutdatedError(HostError):
+    """A pipeline that was thought to be unchanged was loaded, and is another one."""
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__("a pipeline was edited meanwhile", hint="repeat the command when the edits have ended")

@@ -25,6 +25,7 @@ from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _sources, _wire, _worker, settling, shellcode
 from pivot_engine.describing import describe
+from pivot_engine._recorder import Recorder
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
 from pivot_engine.witness import Watching, Witness
@@ -93,6 +94,7 @@ class Host:
         self._root = ""
         self._stages: dict[str, tuple[Stage, str]] = {}
         self._fingerprinter = Fingerprinter()
+        self._recorder = Recorder(self._is_user_code, ())
         self._manifests: dict[str, Manifest] = {}
         self._children: list[_Child] = []
         self._kill_at: float | None = None
@@ -140,18 +142,22 @@ class Host:
                 self._kill_at = time.monotonic() + GRACE_SECONDS
 
     def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
-        _sources.import_from_source(self._is_user_code, self._sources)
+        layout = Layout(root)
+        own = (*_sources.own_directories(), str(layout.database_dir), str(layout.cache_dir))
+        self._recorder = recorder = Recorder(self._is_user_code, own)
+        _sources.import_from_source(self._is_user_code, self._sources, recorder.watch)
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
         self._root = str(root)
-        outlines = Outlines(Layout(root).database_dir / "outlines")
+        outlines = Outlines(layout.database_dir / "outlines")
         self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
         try:
-            described = describe(file, root)
-            pipelines = described.pipelines
+            with recorder:
+                described = describe(file, root)
+                pipelines = described.pipelines
+                settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
             base = base_of(file, root)
             stages = []
-            settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
             self._sources |= {**described.sources, **settled.sources}
             with self._fingerprinter:
                 for pipeline in pipelines:
@@ -166,13 +172,16 @@ class Host:
             hidden = self._is_user_code(getattr(sys.modules.get("pivot"), "__file__", None) or "<none>")
             hint = "a module of yours is called 'pivot' and hides the package: rename it" if hidden else None
             return {"event": "broken", "hint": hint, **self._import_failure(error, file, root)}
+        grounds = recorder.grounds(self._sources)
         if _sources.Changes(self._sources).find():
             return {"event": "moved"}
-        return {"event": "loaded", **to_plain(Loaded(SCHEMA, tuple(stages), self._sources))}
+        loaded = Loaded(SCHEMA, tuple(stages), self._sources, grounds, tuple(recorder.unrecorded))
+        return {"event": "loaded", **to_plain(loaded)}
 
     def _stage(self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path) -> LoadedStage:
         if isinstance(stage.func, Command):
-            rested = shellcode.rested(stage, stage.func, base=spec.base, root=str(root))
+            with self._recorder:  # which of the words in a command are files
+                rested = shellcode.rested(stage, stage.func, base=spec.base, root=str(root))
             self._sources |= rested.sources
             manifest = rested.manifest
             spec = attrs.evolve(spec, named=rested.named)

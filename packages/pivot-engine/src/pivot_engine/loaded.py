@@ -8,6 +8,7 @@ import attrs
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_engine.grounds import Grounds
 
 
 @attrs.frozen
@@ -51,11 +52,15 @@ class Loaded:
         stages: In the order of registration.
         sources: The digest of each source file of the user's that was imported, and of each file that declares or
             sets something, by absolute path; ``""`` where a file was looked for that is not there.
+        grounds: What else it rested on; None where that is not known.
+        unrecorded: Why ``grounds`` are not all that it rested on.
     """
 
     schema: int
     stages: tuple[LoadedStage, ...]
     sources: Mapping[str, str]
+    grounds: Grounds | None = attrs.field(default=None, eq=False)
+    unrecorded: tuple[str, ...] = ()
 
 
 def to_plain(loaded: Loaded) -> dict[str, Any]:
@@ -84,6 +89,8 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
             for stage in loaded.stages
         ],
         "sources": dict(loaded.sources),
+        "grounds": None if loaded.grounds is None else loaded.grounds.to_plain(),
+        "unrecorded": list(loaded.unrecorded),
     }
 
 
@@ -115,6 +122,8 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
             for stage in data["stages"]
         ),
         sources=data["sources"],
+        grounds=None if data["grounds"] is None else Grounds.from_plain(data["grounds"]),
+        unrecorded=tuple(data["unrecorded"]),
     )
 
 

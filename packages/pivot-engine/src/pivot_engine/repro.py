@@ -16,6 +16,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
 from pivot_engine import events, sharing
 from pivot_engine.accounting import Accounting
+from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.guard import guarded
@@ -97,11 +98,22 @@ def repro(
         KeyboardInterrupt: The user interrupted; started stages are ended and count as never run.
     """
     options = options or Options()
+    try:
+        return _repro(project, targets, options, command, report, fresh=False)
+    except OutdatedError:  # a load did not give what the last one gave, though nothing known of has changed
+        return _repro(project, targets, options, command, report, fresh=True)
+
+
+def _repro(  # noqa: PLR0913  # as `repro`
+    project: Project, targets: Iterable[str], options: Options, command: str, report: Reporter, *, fresh: bool
+) -> Outcome:
     layout = project.layout
     report = Recorder(layout, command, report)
     with (
         guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
-        loading(project, everything=options.everything, slow=lambda: report(events.Importing())) as assembly,
+        loading(
+            project, everything=options.everything, fresh=fresh, slow=lambda: report(events.Importing())
+        ) as assembly,
         opened(project, assembly) as session,
     ):
         if assembly.broken:

@@ -120,10 +120,15 @@ def opened(project: Project, assembly: Assembly) -> Iterator[Session]:
 
 @contextmanager
 def loading(
-    project: Project, *, everything: bool = False, quiet: bool = False, slow: Callable[[], None] = lambda: None
+    project: Project,
+    *,
+    everything: bool = False,
+    quiet: bool = False,
+    fresh: bool = False,
+    slow: Callable[[], None] = lambda: None,
 ) -> Iterator[Assembly]:
     """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
-    assembly = assemble(project, everything=everything, quiet=quiet, slow=slow)
+    assembly = assemble(project, everything=everything, quiet=quiet, fresh=fresh, slow=slow)
     try:
         yield assembly
     finally:

@@ -280,8 +280,7 @@ KEYS: tuple[Key, ...] = (
         "snapshot",
         "snapshot",
         _switch("on", "off"),
-        "whether what loading a pipeline gave is kept for the next command",
-        read=False,
+        "whether a pipeline is imported again only when something that its last import rested on has changed",
     ),
     Key(
         "strict_io",

@@ -1,0 +1,26 @@
+"""Marks of files and directories: short texts that change when what lies at a path does; imports next to nothing."""
+
+import os
+
+ABSENT = "-"
+_SECOND_NS = 1_000_000_000
+_FINE_STEP_NS = 20_000_000
+_COARSE_STEP_NS = 2 * _SECOND_NS
+
+
+def mark(path: str) -> str:
+    """The mark of what lies at a path, symlinks followed: `ABSENT` if nothing does or it cannot be looked at."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ABSENT
+    return f"{found.st_ctime_ns} {found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_dev} {found.st_mode}"
+
+
+def settled(marked: str, now: int) -> bool:
+    """Whether any change after ``now``, in ns since the epoch, must give the path another mark."""
+    if marked == ABSENT:
+        return True
+    changed = int(marked.partition(" ")[0])
+    coarse = changed % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
+    return changed + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS) <= now

@@ -1,0 +1,133 @@
+"""Snapshots: what the last load of a pipeline file gave, for as long as everything that it rested on is unchanged."""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import xxhash
+
+from pivot_cache import atomic
+from pivot_engine import grounds, loaded
+from pivot_engine.grounds import Check, Fact
+from pivot_engine.loaded import Loaded
+
+_FORMAT: Final = 1
+_MOST: Final = 500
+"""Snapshots; beyond that the older half goes."""
+
+
+@attrs.frozen
+class Found:
+    """A snapshot that holds.
+
+    Attributes:
+        loaded: What a load would give.
+        check: How everything that it rests on was found.
+    """
+
+    loaded: Loaded
+    check: Check
+
+
+@attrs.frozen
+class Unusable:
+    """Why a pipeline file must be imported.
+
+    Attributes:
+        changed: What is no longer as it was; None if no load is known.
+        unrecorded: What of the last load cannot be checked.
+    """
+
+    changed: Fact | None = None
+    unrecorded: tuple[str, ...] = ()
+
+
+class Snapshots:
+    """The snapshots of a project; where they cannot be written, each load is made anew."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        """Describe them; the directory is made when the first is kept."""
+        self._directory = directory
+
+    def find(self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Found | Unusable:
+        """What loading ``file`` with these parameters would give, if nothing that it rests on has changed."""
+        place = self._place(file, overrides)
+        kept = _read(place)
+        if kept is None or kept["of"] != os.fspath(file):
+            return Unusable()
+        if kept["unrecorded"]:
+            return Unusable(unrecorded=tuple(kept["unrecorded"]))
+        rested = grounds.Grounds.from_plain(kept["loaded"]["grounds"])
+        check = grounds.check(rested, environment, kept["stamps"])
+        if check.broken is not None:
+            return Unusable(check.broken)
+        if any(kept["stamps"].get(path) != marked for path, marked in check.stamps.items()):
+            self._write(place, kept | {"stamps": dict(check.stamps)})
+        return Found(loaded.from_plain(kept["loaded"]), check)
+
+    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> None:
+        """Keep what a load gave, or why it cannot be kept."""
+        if found.grounds is None:
+            return
+        content = {
+            "of": os.fspath(file),
+            "unrecorded": list(found.unrecorded),
+            "stamps": {},
+            "loaded": None if found.unrecorded else loaded.to_plain(found),
+        }
+        self._write(self._place(file, overrides), content)
+
+    def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
+        """Load this file anew the next time."""
+        with contextlib.suppress(OSError):
+            self._place(file, overrides).unlink()
+
+    def _place(self, file: pathlib.Path, overrides: Sequence[str]) -> pathlib.Path:
+        name = os.fsencode(file)
+        return self._directory / (xxhash.xxh3_64_hexdigest(name) + _sealed(overrides, name))
+
+    def _write(self, place: pathlib.Path, content: Mapping[str, Any]) -> None:
+        text = json.dumps(content, separators=(",", ":")).encode()
+        with contextlib.suppress(OSError):
+            self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
+            self._directory.mkdir(exist_ok=True)
+            if not place.exists():
+                self._forget_some()
+            atomic.write_bytes(place, _head(text) + text)
+
+    def _forget_some(self) -> None:
+        with os.scandir(self._directory) as entries:
+            found = list(entries)
+        if len(found) > _MOST:
+            for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
+                os.unlink(entry.path)
+
+
+def _sealed(overrides: Sequence[str], salt: bytes) -> str:
+    """A name for parameters, which may be secret: each guess is made expensive."""
+    if not overrides:
+        return ""
+    import hashlib  # noqa: PLC0415  # start-up time: few commands are given any
+
+    text = "\0".join(overrides).encode("utf-8", "surrogateescape")
+    return f"-{hashlib.scrypt(text, salt=salt, n=1 << 14, r=8, p=1, dklen=16).hex()}"
+
+
+def _read(place: pathlib.Path) -> dict[str, Any] | None:
+    """What was kept; None for what is not there, damaged, or of another format."""
+    try:
+        head, _, text = place.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    if f"{head.decode(errors='replace')}\n".encode() != _head(text):
+        return None
+    kept: dict[str, Any] = json.loads(text)
+    return kept
+
+
+def _head(text: bytes) -> bytes:
+    return f"pivot snapshot {_FORMAT} {xxhash.xxh3_128_hexdigest(text)}\n".encode()
