@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
+import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast, dataclass_transform
 
 import attrs
@@ -263,14 +264,18 @@ def _classes(hint: Any) -> list[type]:
     return list(seen)
 
 
-def _files(cls: type) -> Iterator[str]:
+@functools.cache
+def _files(cls: type) -> frozenset[str]:
     """The files of the functions in a class's body; what attrs, dataclasses and pydantic make stands in none."""
-    for value in vars(cls).values():
-        code = getattr(value, "__code__", None)
-        for name in ("__func__", "fget", "func", "wrapped"):
-            code = code or getattr(getattr(value, name, None), "__code__", None)
-        if code is not None:
-            yield code.co_filename
+    codes = (_code(value) for value in vars(cls).values())
+    return frozenset(code.co_filename for code in codes if code is not None)
+
+
+def _code(value: Any) -> Any:
+    if isinstance(value, types.FunctionType):
+        return value.__code__
+    inner = (getattr(value, name, None) for name in ("__func__", "fget", "func", "wrapped"))
+    return next((code for each in (value, *inner) if (code := getattr(each, "__code__", None)) is not None), None)
 
 
 def _declared(cls: type) -> list[tuple[str, str, bool]]:

@@ -1,5 +1,6 @@
 """Importing the user's modules from their source, never from a stale ``.pyc``, and recording which."""
 
+import functools
 import importlib.machinery
 import importlib.util
 import marshal
@@ -24,6 +25,7 @@ _SETTLED_NS = 2_000_000_000
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
+@functools.cache
 def user_code_predicate() -> Callable[[str], bool]:
     """Decides whether a file is the user's code: not installed, not the standard library, not Pivot itself.
 

@@ -1,5 +1,6 @@
 """The pipelines that a command rests on: its own, and those that write what these read, each in a warm host."""
 
+import collections
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -214,30 +215,36 @@ class _Loader:
         Raises:
             LoadError: One cannot be imported.
         """
-        width = os.process_cpu_count() or 1
         known = {file for file in files if self._known(file)}
         self._tried |= known
         unknown = [file for file in files if file not in known]
-        for start in range(0, len(unknown), width):
-            batch = unknown[start : start + width]
-            hosts = []
-            try:
-                for file in batch:
-                    hosts.append(self._starter.host(many=len(unknown) > 1))
-                    hosts[-1].ask_to_load(self._root, file, self._overrides)
-                for file, host in zip(batch, list(hosts), strict=True):
-                    loaded = host.loaded()
-                    hosts.remove(host)
-                    self._tried.add(file)
-                    if loaded is None:
-                        host.close()
-                        self._import(file)
-                    else:
-                        self._take(file, loaded, host)
-            finally:
-                for host in hosts:
-                    host.kill()
-        self.files.sort(key=lambda each: files.index(each.file))
+        most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while we take in what another has said
+        waiting: collections.deque[tuple[pathlib.Path, HostProcess]] = collections.deque()
+        try:
+            for file in unknown:
+                if len(waiting) == most:
+                    self._take_first(waiting)
+                waiting.append((file, self._starter.host(many=len(unknown) > 1)))
+                waiting[-1][1].ask_to_load(self._root, file, self._overrides)
+            while waiting:
+                self._take_first(waiting)
+        finally:
+            for _, host in waiting:
+                host.kill()
+        place = {file: number for number, file in enumerate(files)}
+        self.files.sort(key=lambda each: place[each.file])
+
+    def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostProcess]]") -> None:
+        """Take in what the host that has waited longest has loaded."""
+        file, host = waiting[0]
+        loaded = host.loaded()
+        waiting.popleft()
+        self._tried.add(file)
+        if loaded is None:  # its sources were edited meanwhile
+            host.close()
+            self._import(file)
+        else:
+            self._take(file, loaded, host)
 
     def follow(self) -> None:
         """Load what may write the deps that nothing loaded writes, as far as that leads."""

@@ -1,6 +1,7 @@
 """The host: the only process that imports the user's code; fingerprints it, and forks a child per stage run."""
 
 import contextlib
+import gc
 import os
 import pathlib
 import select
@@ -45,6 +46,7 @@ def main(coordinator: int) -> None:
     register_encoder(Pipeline, lambda pipeline: pipeline.name)
     for fd in (COMMANDS_FD, EVENTS_FD):
         os.set_inheritable(fd, False)
+    gc.freeze()  # what is ours is neither looked at by the collector nor copied by it in forked children
     Host(coordinator).serve()
 
 

@@ -1,11 +1,12 @@
 """The seed: a process with Pivot imported and nothing of the user's, from which hosts are forked."""
 
 import fcntl
+import gc
 import os
 import signal
 import socket
 
-from pivot_engine import _death, host
+from pivot_engine import _death, _sources, host
 
 _LINE_FD = host.COMMANDS_FD
 _PID_BYTES = 8
@@ -17,6 +18,9 @@ def main(coordinator: int) -> None:
     line = socket.socket(fileno=os.dup(_LINE_FD))
     os.close(_LINE_FD)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whose host has ended sees it by the pipes
+    _sources.user_code_predicate()  # once for all hosts
+    gc.collect()
+    gc.freeze()  # what all hosts share is neither looked at nor copied by their collectors
     with _death.dying_with(coordinator):
         while True:
             told, fds, _, _ = socket.recv_fds(line, 1, 2)
