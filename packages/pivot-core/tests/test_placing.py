@@ -131,10 +131,11 @@ def test_the_root_of_a_pipeline_is_in_the_project(root: str) -> None:
 
 def test_groups_and_resources_are_part_of_the_stage() -> None:
     pipeline = Pipeline("demo")
-    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2})
+    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2}, timeout=1, retries=2)
     (spec,) = pipeline.specs(base="", root="/p")
 
     assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2})
+    assert (spec.timeout, spec.retries) == (1.0, 2)
 
 
 def test_variables_are_part_of_the_stage() -> None:
@@ -157,6 +158,8 @@ def test_variables_are_part_of_the_stage() -> None:
         {"resources": {"gpu": 0}},
         {"resources": {"gpu": True}},
         {"resources": {1: 1}},
+        *({"timeout": wrong} for wrong in (0, -1.0, "1s", True, float("inf"), float("nan"))),
+        *({"retries": wrong} for wrong in (-1, 1.5, True, None)),
     ],
 )
 def test_groups_are_names_and_resources_are_counted(options: dict[str, object]) -> None:

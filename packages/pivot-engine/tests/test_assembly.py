@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivot_core.errors import PivotError
-from pivot_engine import assembly, hosting
+from pivot_engine import hosting
 from pivot_engine.assembly import assemble
 from pivot_engine.project import Project, init
 

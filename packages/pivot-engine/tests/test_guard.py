@@ -1,5 +1,6 @@
 """One command at a time changes a project; the kernel frees the guard of whoever dies."""
 
+import json
 import os
 import pathlib
 import signal
@@ -9,12 +10,13 @@ import threading
 
 import pytest
 
+from pivot_engine.errors import BusyError
 from pivot_engine.guard import guarded
 
 HOLD = """\
 import pathlib, sys, time
 from pivot_engine.guard import guarded
-with guarded(pathlib.Path(sys.argv[1]), "the other", lambda pid, command: None):
+with guarded(pathlib.Path(sys.argv[1]), "the other", lambda *_: None):
     print("held", flush=True)
     while True:
         time.sleep(1)
@@ -26,7 +28,7 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "state" / "run.guard"
 
 
-def never(pid: int, command: str) -> None:
+def never(pid: int, command: str, _: float | None) -> None:
     raise AssertionError(f"waited for {pid}: {command}")
 
 
@@ -53,7 +55,9 @@ def test_who_waits_is_told_for_whom_and_goes_on_when_the_holder_is_killed(file: 
         assert holder.stdout.readline() == "held\n"
         told: list[tuple[int, str]] = []
 
-        def kill(pid: int, command: str) -> None:
+        def kill(pid: int, command: str, age: float | None) -> None:
+            assert age is not None
+            assert 0 <= age < 3600
             told.append((pid, command))
             os.kill(pid, signal.SIGKILL)
 
@@ -87,7 +91,7 @@ def test_a_holder_that_says_nothing_of_itself(file: pathlib.Path, garbage: bytes
     entered = threading.Event()
     waiting = threading.Event()
 
-    def wait(_: int, command: str) -> None:
+    def wait(_: int, command: str, __: float | None) -> None:
         told.append(command)
         waiting.set()
 
@@ -122,7 +126,7 @@ def test_the_next_holder_is_named_whole(file: pathlib.Path) -> None:
 
 
 def follow(file: pathlib.Path, told: list[tuple[int, str]]) -> None:
-    with guarded(file, "pivot status", lambda *holder: told.append(holder)):
+    with guarded(file, "pivot status", lambda pid, command, _: told.append((pid, command))):
         pass
 
 
@@ -137,3 +141,32 @@ def test_it_is_not_inherited(file: pathlib.Path) -> None:
         left.stdout.readline()  # only now is it certain that what is closed at its start is closed
     with left, guarded(file, "pivot gc", never):
         left.kill()
+
+
+def test_who_does_not_want_to_wait_is_told_for_whom_it_would(file: pathlib.Path) -> None:
+    with (
+        guarded(file, "pivot gc", never),
+        pytest.raises(BusyError, match=rf"'pivot gc' \(process {os.getpid()}\) has been .* for \d+ s;"),
+        guarded(file, "pivot repro", never, wait=False),
+    ):
+        raise AssertionError
+    with guarded(file, "pivot repro", never, wait=False):
+        pass
+
+
+def test_a_clock_that_jumps_makes_no_age(file: pathlib.Path) -> None:
+    """The text of an earlier start of the machine may be there, from a time that is yet to come."""
+    told = r"'pivot gc' \(process 1\) has been working on this project;"
+    with guarded(file, "first", never):
+        file.write_text(json.dumps({"pid": 1, "command": "pivot gc", "since": 1e18}))
+        with pytest.raises(BusyError, match=told), guarded(file, "second", never, wait=False):
+            raise AssertionError
+
+
+def test_whoever_inherits_it_holds_it_too(file: pathlib.Path) -> None:
+    with guarded(file, "first", never) as fd:
+        left = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[fd])
+    with left, pytest.raises(BusyError), guarded(file, "second", never, wait=False):
+        raise AssertionError
+    with guarded(file, "second", never, wait=False):
+        pass

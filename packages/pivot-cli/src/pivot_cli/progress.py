@@ -20,6 +20,7 @@ _COLOURS: Mapping[str, str] = {
     "FAILED": "red",
     "BLOCKED": "yellow",
     "edited": "yellow",
+    "again": "yellow",
 }
 
 
@@ -48,17 +49,21 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
 class Lines:
     """Turns events into lines as they come."""
 
-    def __init__(self, *, explain: bool = False, quiet: bool = False, costs: bool = False) -> None:
+    def __init__(
+        self, *, explain: bool = False, quiet: bool = False, costs: bool = False, output: bool = False
+    ) -> None:
         """Make the reporter of one run.
 
         Args:
             explain: Say in full why each stage runs.
             quiet: Say only what goes wrong.
             costs: Say what each stage cost.
+            output: What stages print is reported as it comes.
         """
         self._explain = explain
         self._quiet = quiet
         self._costs = costs
+        self._output = output
         self._cached: list[str] = []
         self._names: Mapping[str, str] = {}
         self._width = 0
@@ -75,8 +80,9 @@ class Lines:
 
     def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912  # one arm per event
         match event:
-            case events.Waiting(pid=pid, command=command):
-                console.note(f"waiting for '{command}' (process {pid}), which is working on this project")
+            case events.Waiting(pid=pid, command=command, age=age):
+                since = "is working" if age is None else f"has been working for {wording.seconds(age)}"
+                console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
             case events.Importing() if sys.stderr.isatty():  # in a log it would only say that the machine is busy
                 console.note("importing your pipeline takes its time")
             case events.PipelinesBroken(broken=broken):
@@ -99,6 +105,15 @@ class Lines:
             case events.StageTorn(address=address, seconds=seconds, moved=moved):
                 what = wording.listed([wording.short_key(key) for key in moved])
                 self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
+            case events.StageOutput(address=address, lines=printed):
+                name = self._name(address)
+                console.text("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
+            case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
+                more = f", {left} more if that fails" if left else ""
+                self._line("again", address, seconds, f"{summary} (it is run once more{more})")
+            case events.ProcessesEnded(address=address, commands=commands):
+                what = wording.listed(commands)
+                console.note(f"stage {self._name(address)!r} left {what} running, which was ended with it")
             case events.StageFailed():
                 self._failed(event)
             case events.StageBlocked():
@@ -122,7 +137,7 @@ class Lines:
         self._line("FAILED", event.address, event.seconds, event.summary)
         if event.detail:
             console.text(event.detail)
-        if event.output:
+        if event.output and not self._output:
             console.text(
                 f"--- the end of what {self._name(event.address)!r} printed ({event.log}):\n{event.output}\n---"
             )

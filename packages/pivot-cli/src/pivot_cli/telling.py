@@ -25,9 +25,10 @@ class Telling(NamedTuple):
 
 
 @contextlib.contextmanager
-def reporting(telling: Telling, command: str) -> Iterator[Reporter]:
-    """The reporter of a run of ``command``."""
-    lines = Lines(explain=telling.explain or telling.verbose, quiet=telling.quiet, costs=telling.verbose)
+def reporting(telling: Telling, command: str, *, output: bool = False) -> Iterator[Reporter]:
+    """The reporter of a run of ``command``; ``output``: what stages print is reported as it comes."""
+    explain = telling.explain or telling.verbose
+    lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
     stream = Stream(command) if telling.jsonl else None
 
     def report(event: events.Event) -> None:

@@ -1,6 +1,7 @@
 """`Pipeline`: the stages that one ``pipeline.py`` registers."""
 
 import functools
+import math
 import os
 import posixpath
 import re
@@ -37,6 +38,8 @@ class Registration:
         env: Names of environment variables on whose values its result rests.
         mutex: Groups of which only one stage runs at a time.
         resources: What it occupies while it runs.
+        timeout: After how many seconds a run of it is ended.
+        retries: How often it is run again if it has failed.
         places: By parameter, where its value stands; by default all at ``location``.
     """
 
@@ -49,6 +52,8 @@ class Registration:
     env: Sequence[str] = ()
     mutex: Sequence[str] = ()
     resources: Mapping[str, int] | None = None
+    timeout: float | None = None
+    retries: int = 0
     places: Mapping[str, str] = attrs.field(factory=dict)
 
 
@@ -93,6 +98,8 @@ class Pipeline:
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
     ) -> Callable[P, R]: ...
 
     @overload
@@ -108,6 +115,8 @@ class Pipeline:
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
     ) -> Command: ...
 
     @overload
@@ -122,6 +131,8 @@ class Pipeline:
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def register(  # noqa: PLR0913  # one parameter per thing that can be said
@@ -136,6 +147,8 @@ class Pipeline:
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
     ) -> Any:
         """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
 
@@ -153,6 +166,8 @@ class Pipeline:
             mutex: Names of groups: of the stages in one group, only one runs at a time.
             resources: What it occupies while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the configuration
                 says how much there is, else it is 1.
+            timeout: After how many seconds a run of it is ended and counts as failed.
+            retries: How often it is run again if it has failed, each time from the beginning.
 
         Raises:
             StageError: Its signature leaves something open, or the name is taken.
@@ -168,11 +183,13 @@ class Pipeline:
                 env=env,
                 mutex=mutex,
                 resources=resources,
+                timeout=timeout,
+                retries=retries,
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
         location = func.location if isinstance(func, Command) else _signature.location_of(func)
-        self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources))
+        self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources, timeout, retries))
         return func
 
     def add(self, given: Registration) -> None:
@@ -218,6 +235,8 @@ class Pipeline:
             env=_variables(name, location, given.env),
             mutex=_groups(name, location, given.mutex),
             resources=_needs(name, location, given.resources),
+            timeout=_timeout(name, location, given.timeout),
+            retries=_retries(name, location, given.retries),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
@@ -263,6 +282,21 @@ def _needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) 
                 stage, location, f"resources: {name!r} must be a number of at least 1", hint='resources={"gpu": 1}'
             )
     return MappingProxyType(dict(resources or {}))
+
+
+def _timeout(stage: str, location: Location, timeout: Any) -> float | None:
+    if timeout is None:
+        return None
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not 0 < timeout < math.inf:
+        raise StageError(stage, location, "timeout must be a number of seconds above 0", hint="timeout=600")
+    return float(timeout)
+
+
+def _retries(stage: str, location: Location, retries: Any) -> int:
+    if type(retries) is not int or retries < 0:
+        raise StageError(stage, location, "retries must be a whole number from 0 on", hint="retries=2")
+    return retries
 
 
 def _given(given: Registration, taken: Taken | None) -> Taken | None:

@@ -70,6 +70,8 @@ class StageSpec:
         mutex: The groups of stages of which only one runs at a time.
         resources: What it occupies while it runs, and how much.
         named: What a shell stage's command names without declaring it as a dep or out.
+        timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
+        retries: How often it is run again after it has failed.
     """
 
     name: str
@@ -81,6 +83,8 @@ class StageSpec:
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
     named: tuple[ArtifactPath, ...] = ()
+    timeout: float | None = None
+    retries: int = 0
 
     @property
     def address(self) -> str:
@@ -122,6 +126,8 @@ class Stage:
         env: The environment variables that it rests on.
         mutex: The groups of stages of which only one runs at a time.
         resources: What it occupies while it runs, and how much.
+        timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
+        retries: How often it is run again after it has failed.
     """
 
     name: str
@@ -136,6 +142,8 @@ class Stage:
     env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
+    timeout: float | None = None
+    retries: int = 0
 
     def settled(
         self,
@@ -190,6 +198,8 @@ class Stage:
             outs=tuple(spec for _, spec in sorted(outs.items())),
             mutex=self.mutex,
             resources=self.resources,
+            timeout=self.timeout,
+            retries=self.retries,
         )
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:

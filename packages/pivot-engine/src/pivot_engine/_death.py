@@ -16,13 +16,13 @@ _POLL_SECONDS = 0.2
 def prepare() -> None:
     """Load what `die_with` needs, once, in the process that forks."""
     if sys.platform == "linux":
-        _libc()
+        libc()
 
 
 def die_with(parent: int) -> None:
     """Kill this process as soon as its parent, whose pid is ``parent``, is gone."""
     if sys.platform == "linux":
-        _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
@@ -42,7 +42,7 @@ def dying_with(parent: int) -> Iterator[None]:
         yield
     finally:
         if sys.platform == "linux":
-            _libc().prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
+            libc().prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
         else:
             done.set()
             watcher.join()  # before anybody forks
@@ -57,7 +57,8 @@ def _watch(parent: int, done: threading.Event | None = None) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _libc() -> ctypes.CDLL:
+def libc() -> ctypes.CDLL:
+    """The C library, for what Python has no words for."""
     global _loaded  # noqa: PLW0603  # loaded before the fork, used after it
     if _loaded is None:
         _loaded = ctypes.CDLL(None, use_errno=True)

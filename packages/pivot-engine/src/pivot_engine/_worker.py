@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import faulthandler
 import fcntl
 import gc
 import io
@@ -17,7 +18,7 @@ import attrs
 
 from pivot_core.errors import PivotError
 from pivot_core.stage import Stage, StageError
-from pivot_engine import _death, _wire
+from pivot_engine import _death, _kin, _wire
 from pivot_engine.calling import execute
 from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
@@ -71,14 +72,14 @@ class Place:
 
     Attributes:
         directory: The absolute path of the stage's directory.
-        log: Where everything that the stage prints goes.
+        output: The descriptor that takes everything that the stage prints.
         result: The descriptor that takes one message.
         inherited: Descriptors of the host that the stage must not hold open.
         host: The process without which this one has no right to go on.
     """
 
     directory: str
-    log: str
+    output: int
     result: int
     inherited: tuple[int, ...]
     host: int
@@ -93,11 +94,14 @@ def become(stage: Stage, place: Place, watched: Observer, witness: Witness) -> N
     try:
         os.setpgid(0, 0)
         _death.die_with(place.host)
+        _kin.adopt()  # what it starts stays below it, so that it is known whose it is
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         for fd in place.inherited:
             os.close(fd)
-        _redirect(place.log)
+        _redirect(place.output)
+        if stage.timeout is not None:
+            faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
         atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
         os.chdir(place.directory)
         try:
@@ -117,8 +121,7 @@ def become(stage: Stage, place: Place, watched: Observer, witness: Witness) -> N
         os._exit(status)
 
 
-def _redirect(log: str) -> None:
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+def _redirect(output: int) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(output, 1)

@@ -63,7 +63,7 @@ def accept(
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
     with (
-        guarded(project.layout.guard_file, "pivot commit", lambda pid, holder: report(events.Waiting(pid, holder))),
+        guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
         loading(project, slow=lambda: report(events.Importing())) as assembly,
         opened(project, assembly) as session,
     ):

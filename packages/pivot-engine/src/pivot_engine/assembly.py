@@ -91,6 +91,7 @@ def assemble(
     quiet: bool = False,
     fresh: bool = False,
     slow: Callable[[], None] = lambda: None,
+    guard: int | None = None,
 ) -> Assembly:
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
 
@@ -100,6 +101,7 @@ def assemble(
         quiet: Drop what the user's code prints while it is imported.
         fresh: Import everything, also what has not changed since the last load.
         slow: Called once if the import takes long.
+        guard: The project's guard, which the hosts are to hold as well.
 
     Raises:
         LoadError: One of the command's own pipelines cannot be imported.
@@ -107,7 +109,7 @@ def assemble(
     """
     overrides = [Override.parse(text) for text in project.overrides]
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
-    with _Loader(project, quiet=quiet, kept=kept, slow=slow) as loader:
+    with _Loader(project, starter=Starter(quiet=quiet, guard=guard), kept=kept, slow=slow) as loader:
         if everything:
             files = list(all_pipelines(project.root, ignored(project.layout.ignore_file)))
             if not files:
@@ -153,12 +155,12 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 class _Loader:
     """Loads files one after the other, each once; whatever happens, no host is left behind."""
 
-    def __init__(self, project: Project, *, quiet: bool, kept: bool, slow: Callable[[], None]) -> None:
+    def __init__(self, project: Project, *, starter: Starter, kept: bool, slow: Callable[[], None]) -> None:
         self.files: list[LoadedFile] = []
         self._root = project.root
         self._overrides = project.overrides
         self._slow = slow
-        self._starter = Starter(quiet=quiet)
+        self._starter = starter
         self._snapshots = Snapshots(project.layout.snapshots_dir)
         self._kept = kept
         self._errors: dict[pathlib.Path, PivotError] = {}

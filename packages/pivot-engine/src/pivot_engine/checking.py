@@ -84,7 +84,7 @@ def verify(
             with guarded(
                 project.layout.guard_file,
                 "pivot cache verify",
-                lambda pid, holder: report(events.Waiting(pid, holder)),
+                events.waiting(report),
             ):
                 lacking = _repaired(stores, affected, fetch)
         return Verification(found, affected, lacking)

@@ -164,14 +164,10 @@ def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], No
 @contextlib.contextmanager
 def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Iterator[None]:
     """Hold the cache and every project, in an order that all processes share."""
-
-    def waiting(pid: int, command: str) -> None:
-        report(events.Waiting(pid, command))
-
     with contextlib.ExitStack() as stack:
         for file in (layout.gc_guard_file, *sorted(Layout(place).guard_file for place in places)):
             try:
-                stack.enter_context(guarded(file, COMMAND, waiting))
+                stack.enter_context(guarded(file, COMMAND, events.waiting(report)))
             except OSError as error:
                 raise cannot("hold", file, error) from error
         yield

@@ -87,8 +87,8 @@ def drop(
         TargetError: A target is not known.
         CacheError: A record cannot be read, or something cannot be moved.
     """
-    waiting = lambda pid, holder: report(events.Waiting(pid, holder))  # noqa: E731
-    with guarded(project.layout.guard_file, "pivot cache drop", waiting), opened_stores(project) as stores:
+    guard = guarded(project.layout.guard_file, "pivot cache drop", events.waiting(report))
+    with guard, opened_stores(project) as stores:
         everything = records.read(project)
         wanted = [record for record in everything.select(names, project) if record.cache]
         chosen = {record.path for record in wanted}

@@ -27,6 +27,25 @@ class HostError(EngineError):
     exit_code: ClassVar[int] = 3
 
 
+class BusyError(EngineError):
+    """Another command is working on the project, and waiting for it was not wanted."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, pid: int, command: str, age: float | None) -> None:
+        since = "" if age is None else f" for {age:.0f} s"
+        super().__init__(
+            f"'{command}' (process {pid}) has been working on this project{since}; nothing was done",
+            hint="wait for it to end, or leave out --no-wait",
+        )
+
+
+class LogError(EngineError):
+    """There is no log of such a run."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class TargetError(EngineError):
     """A target on the command line is not known, or not one thing."""
 

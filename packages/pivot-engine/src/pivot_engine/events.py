@@ -13,10 +13,11 @@ from pivot_engine.undeclared import Undeclared
 
 @attrs.frozen
 class Waiting:
-    """Another command holds the project; ``command`` and ``pid`` are what it says of itself."""
+    """Another command holds the project; ``command``, ``pid`` and its age in seconds are what it says of itself."""
 
     pid: int
     command: str
+    age: float | None = None
 
 
 @attrs.frozen
@@ -91,6 +92,32 @@ class StageUndeclared:
     address: str
     found: tuple[Undeclared, ...]
     fatal: bool
+
+
+@attrs.frozen
+class StageOutput:
+    """A running stage has printed these lines."""
+
+    address: str
+    lines: tuple[str, ...]
+
+
+@attrs.frozen
+class StageRetried:
+    """It ended badly, and is started again: `left` times more at most after this one."""
+
+    address: str
+    seconds: float
+    summary: str
+    left: int
+
+
+@attrs.frozen
+class ProcessesEnded:
+    """A stage left processes running, which were ended; `commands` are their command lines."""
+
+    address: str
+    commands: tuple[str, ...]
 
 
 @attrs.frozen
@@ -177,6 +204,9 @@ type Event = (
     | StageRestored
     | StageRan
     | StageUndeclared
+    | StageOutput
+    | StageRetried
+    | ProcessesEnded
     | StageTorn
     | StageFailed
     | StageBlocked
@@ -187,6 +217,11 @@ type Event = (
 )
 
 type Reporter = Callable[[Event], None]
+
+
+def waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
+    """What a guard is given to tell for whom a command waits."""
+    return lambda pid, command, age: report(Waiting(pid, command, age))
 
 
 def silent(_: Event) -> None:

@@ -43,6 +43,7 @@ class Finished:
         incomplete: Why something that it rests on may not have been seen.
         seen: What else it used.
         usage: What it cost, where that is known.
+        left: The command lines of processes that it left running and that had to be ended.
     """
 
     address: str
@@ -52,6 +53,7 @@ class Finished:
     incomplete: tuple[str, ...] = ()
     seen: Seen = attrs.field(factory=Seen)
     usage: Usage | None = None
+    left: tuple[str, ...] = ()
 
 
 class Executor(Protocol):
@@ -77,10 +79,22 @@ class Executor(Protocol):
 class HostExecutor:
     """Each stage run is a child that the warm host of its pipeline forks."""
 
-    def __init__(self, host_of: Callable[[str], HostProcess], watching: Watching | None = None) -> None:
-        """``host_of`` has the host of each stage, by address; ``watching`` says what is to be seen of the stages."""
+    def __init__(
+        self,
+        host_of: Callable[[str], HostProcess],
+        watching: Watching | None = None,
+        shown: Callable[[str, tuple[str, ...]], None] | None = None,
+    ) -> None:
+        """Run stages in their hosts.
+
+        Args:
+            host_of: Has the host of each stage, by address.
+            watching: What is to be seen of the stages.
+            shown: Given each stage's lines as they are printed.
+        """
         self._host_of = host_of
         self._watching = (watching or Watching()).to_plain()
+        self._shown = shown
         self._hosts: list[HostProcess] = []
         self._started: dict[int, tuple[str, float]] = {}
         self._pids: dict[int, int] = {}
@@ -95,7 +109,16 @@ class HostExecutor:
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
-        host.send({"op": "run", "id": self._count, "address": address, "log": str(log), "watching": self._watching})
+        host.send(
+            {
+                "op": "run",
+                "id": self._count,
+                "address": address,
+                "log": str(log),
+                "watching": self._watching,
+                "stream": self._shown is not None,
+            }
+        )
 
     def wait(self) -> Finished:
         """As `Executor.wait`.
@@ -159,6 +182,10 @@ class HostExecutor:
         if message["event"] == "started":
             self._pids[number] = message["pid"]
             return
+        if message["event"] == "output":
+            if self._shown is not None:
+                self._shown(self._started[number][0], tuple(message["lines"]))
+            return
         self._pids.pop(number, None)
         address, began = self._started.pop(number)
         seconds = time.monotonic() - began
@@ -172,7 +199,7 @@ class HostExecutor:
             finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
         else:
             finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage)
-        self._finished.append(finished)
+        self._finished.append(attrs.evolve(finished, left=tuple(message["left"])))
 
 
 def _kill_group(pid: int) -> None:

@@ -5,33 +5,78 @@ import fcntl
 import json
 import os
 import pathlib
+import time
 from collections.abc import Callable, Iterator
+from typing import Final
+
+from pivot_engine.errors import BusyError
+
+_LOWEST: Final = 10
+"""Below are the numbers that the descriptors of other processes are to have."""
+_ATTEMPTS: Final = 20
+_PAUSE: Final = 0.005
+
+type Waiting = Callable[[int, str, float | None], None]
+"""Told of the holder: pid, command, and for how many seconds it has worked, as far as it is known."""
 
 
 @contextlib.contextmanager
-def guarded(file: pathlib.Path, command: str, waiting: Callable[[int, str], None]) -> Iterator[None]:
-    """Hold the guard; if another process has it, tell ``waiting(pid, command)`` once and block.
+def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = True) -> Iterator[int]:
+    """Hold the guard; if another process has it, tell ``waiting`` of it once and block, unless ``wait`` is off.
 
+    Yields a descriptor: whoever inherits it holds the guard as well, until the last of them has closed it.
     The file is never unlinked: two processes could then hold two files of one name.
+
+    Raises:
+        BusyError: Another process has it, and ``wait`` is off.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    fd = _opened(file)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            waiting(*_holder(fd))
+            holder = _holder(fd)
+            if not wait:
+                raise BusyError(*holder) from None
+            waiting(*holder)
             fcntl.flock(fd, fcntl.LOCK_EX)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps({"pid": os.getpid(), "command": command}).encode(), 0)
-        yield
+        _sign(fd, command)
+        yield fd
+        _sign(fd, "")
     finally:
         os.close(fd)
 
 
-def _holder(fd: int) -> tuple[int, str]:
+def _opened(file: pathlib.Path) -> int:
+    opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+    finally:
+        os.close(opened)
+
+
+def _sign(fd: int, command: str) -> None:
+    """Say who holds it; if the disk is full, those who wait learn less."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        if command:
+            os.pwrite(fd, json.dumps({"pid": os.getpid(), "command": command, "since": _now()}).encode(), 0)
+
+
+def _holder(fd: int) -> tuple[int, str, float | None]:
+    for _ in range(_ATTEMPTS):  # who has just taken it will say so at once
+        if os.fstat(fd).st_size:
+            break
+        time.sleep(_PAUSE)
     try:
         told = json.loads(os.pread(fd, 4096, 0))
-        return int(told["pid"]), str(told["command"])
-    except (ValueError, KeyError, TypeError):
-        return 0, "another command"
+        age = _now() - told["since"]
+        return int(told["pid"]), str(told["command"]), age if age >= 0 else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, "another command", None
+
+
+def _now() -> float:
+    """Seconds since the machine has started, the same for all processes, whatever becomes of its clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,6 +1,7 @@
 """The host: the only process that imports the user's code; fingerprints it, and forks a child per stage run."""
 
 import contextlib
+import faulthandler
 import gc
 import os
 import pathlib
@@ -8,7 +9,6 @@ import select
 import shutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -24,9 +24,11 @@ from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _sources, _wire, _worker, settling, shellcode
-from pivot_engine.describing import describe
+from pivot_engine import _death, _kin, _sources, _wire, _worker, settling, shellcode
+from pivot_engine._children import Child
+from pivot_engine._log import RunLog
 from pivot_engine._recorder import Recorder
+from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
 from pivot_engine.witness import Watching, Witness
@@ -35,61 +37,30 @@ from pivot_fingerprint.observation import Observed, Observer, uncovered
 
 COMMANDS_FD = 3
 EVENTS_FD = 4
-GRACE_SECONDS = 5.0
-_POLL_MS = 50
-_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+GUARD_FD = 5
 
 
-def main(coordinator: int) -> None:
-    """Serve the process with the pid ``coordinator`` until it closes its end; then take every running stage down."""
+def main(coordinator: int, *, guard: bool) -> None:
+    """Serve the process with the pid ``coordinator`` until it closes its end; then take every running stage down.
+
+    ``guard``: this process was given the project's guard, which its end frees.
+    """
     # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them rests on the others.
     register_encoder(Pipeline, lambda pipeline: pipeline.name)
-    for fd in (COMMANDS_FD, EVENTS_FD):
+    own = (COMMANDS_FD, EVENTS_FD, *((GUARD_FD,) if guard else ()))
+    for fd in own:
         os.set_inheritable(fd, False)
     gc.freeze()  # what is ours is neither looked at by the collector nor copied by it in forked children
-    Host(coordinator).serve()
-
-
-class _Child:
-    """A stage run that has not ended."""
-
-    def __init__(self, number: int, address: str, pid: int, result: int, *, spool: str) -> None:
-        self.number = number
-        self.address = address
-        self.pid = pid
-        self.spool = spool
-        self.result = result
-        self.lines = _wire.Lines(result)
-        self.message: dict[str, Any] | None = None
-        self.death = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-        os.set_blocking(result, False)
-
-    def fds(self) -> list[int]:
-        return [fd for fd in (None if self.lines.closed else self.result, self.death) if fd is not None]
-
-    def read(self) -> None:
-        while not self.lines.closed:
-            before = self.message
-            for message in self.lines.receive():
-                self.message = message
-            if self.message is before:
-                break
-
-    def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-
-    def close(self) -> None:
-        os.close(self.result)
-        if self.death is not None:
-            os.close(self.death)
+    faulthandler.enable(file=2)  # for the stages: what a crash leaves in the log
+    Host(coordinator, own).serve()
 
 
 class Host:
     """The state of the serving process."""
 
-    def __init__(self, coordinator: int) -> None:
+    def __init__(self, coordinator: int, own: tuple[int, ...]) -> None:
         self._coordinator = coordinator
+        self._own = own
         self._commands = _wire.Lines(COMMANDS_FD)
         self._is_user_code = _sources.user_code_predicate()
         self._sources: dict[str, str] = {}
@@ -98,8 +69,10 @@ class Host:
         self._fingerprinter = Fingerprinter()
         self._recorder = Recorder(self._is_user_code, ())
         self._manifests: dict[str, Manifest] = {}
-        self._children: list[_Child] = []
-        self._kill_at: float | None = None
+        self._children: list[Child] = []
+        self._spools: dict[int, str] = {}
+        self._others: frozenset[int] | None = None
+        self._stopping = False
 
     def serve(self) -> None:
         """Answer commands and report ended children until the coordinator is gone."""
@@ -107,25 +80,22 @@ class Host:
             while not self._commands.closed:
                 self._wait()
                 self._reap()
-                if self._kill_at is not None and time.monotonic() > self._kill_at:
-                    self._signal(signal.SIGKILL)
-                if self._kill_at is not None and not self._children:
-                    self._kill_at = None
+                if self._stopping and not self._children:
+                    self._stopping = False
                     _wire.send(EVENTS_FD, {"event": "stopped"})
         except BrokenPipeError:
             pass  # the coordinator is gone
         finally:
-            self._signal(signal.SIGKILL)
+            self._kill_all()
 
     def _wait(self) -> None:
         poll = select.poll()
         poll.register(COMMANDS_FD, select.POLLIN)
-        patient = self._kill_at is None
         for child in self._children:
-            patient = patient and child.death is not None
             for fd in child.fds():
                 poll.register(fd, select.POLLIN)
-        for fd, _ in poll.poll(None if patient else _POLL_MS):
+        patience = min((each for child in self._children if (each := child.patience()) is not None), default=None)
+        for fd, _ in poll.poll(None if patience is None else patience * 1000):
             if fd == COMMANDS_FD:
                 for message in self._commands.receive():
                     self._obey(message)
@@ -138,10 +108,12 @@ class Host:
                     answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]), overrides)
                 _wire.send(EVENTS_FD, answer)
             case "run":
-                self._run(message["id"], message["address"], message["log"], Watching.from_plain(message["watching"]))
+                watching = Watching.from_plain(message["watching"])
+                self._run(message["id"], message["address"], message["log"], watching, stream=message["stream"])
             case "stop":
-                self._signal(signal.SIGTERM)
-                self._kill_at = time.monotonic() + GRACE_SECONDS
+                self._stopping = True
+                for child in self._children:
+                    child.ask_to_end()
 
     def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
         layout = Layout(root)
@@ -224,16 +196,20 @@ class Host:
         values |= settling.behaviour(stage, self._is_user_code)
         return self._fingerprinter.fingerprint(stage.func, values)
 
-    def _run(self, number: int, address: str, log: str, watching: Watching) -> None:
+    def _run(self, number: int, address: str, log: str, watching: Watching, *, stream: bool) -> None:
         stage, directory = self._stages[address]
         _death.prepare()
-        result, childs = os.pipe()
+        if self._others is None:  # what the user's module has started is its own affair
+            _kin.adopt()
+            self._others = _kin.children()
+        result, childs_result = os.pipe()
+        output, childs_output = os.pipe()
         host = os.getpid()
         _worker.flush()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         pid = os.fork()
         if pid == 0:
-            inherited = (COMMANDS_FD, EVENTS_FD, result, *(fd for child in self._children for fd in child.fds()))
+            inherited = (*self._own, result, output, *(fd for each in self._children for fd in each.held()))
             spool = f"{log}.ran"
             watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
             declared = tuple(
@@ -242,33 +218,51 @@ class Host:
                 for path in each.paths
             )
             witness = Witness(watching, root=self._root, declared=declared, spool=spool)
-            _worker.become(stage, _worker.Place(directory, log, childs, inherited, host), watched, witness)
-        os.close(childs)
+            place = _worker.Place(directory, childs_output, childs_result, inherited, host)
+            _worker.become(stage, place, watched, witness)
+        os.close(childs_result)
+        os.close(childs_output)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
-        self._children.append(_Child(number, address, pid, result, spool=f"{log}.ran"))
+        child = Child(number, address, pid, result=result, output=output)
+        child.begin(RunLog(log), stream=stream, timeout=stage.timeout)
+        self._children.append(child)
+        self._spools[number] = f"{log}.ran"
         _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": pid})
 
     def _reap(self) -> None:
         for child in list(self._children):
-            child.read()
-            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            self._show(child, child.read())
+            child.check_time()
+            if not child.ended(self._known(child)):
                 continue
-            child.signal(signal.SIGKILL)  # what the stage left running would go on writing
-            _, status, usage = os.wait4(child.pid, 0)
-            child.read()
-            child.close()
+            self._show(child, child.close())
             self._children.remove(child)
-            code = os.waitstatus_to_exitcode(status)
-            shutil.rmtree(child.spool, ignore_errors=True)
-            message = self._seen(child.address, child.message) if child.message else _crash(code)
-            cost = [usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT]
-            _wire.send(EVENTS_FD, {"event": "finished", "id": child.number, "usage": cost, **message})
+            self._others = (self._others or frozenset()) | child.lost
+            message = self._ending(child)
+            shutil.rmtree(self._spools.pop(child.number), ignore_errors=True)
+            told = {"event": "finished", "id": child.number, "left": child.left, "usage": child.usage}
+            _wire.send(EVENTS_FD, {**told, **message})
+
+    def _known(self, child: Child) -> set[int]:
+        """The children of this process that are none of what a stage run has left."""
+        known = {*(self._others or ()), *(each.pid for each in self._children)}
+        return known.union(*(each.strays for each in self._children if each is not child))
+
+    def _show(self, child: Child, lines: list[str]) -> None:
+        if lines:
+            _wire.send(EVENTS_FD, {"event": "output", "id": child.number, "lines": lines})
+
+    def _ending(self, child: Child) -> dict[str, Any]:
+        if child.message is not None and child.message["ok"]:
+            return self._seen(child.address, child.message)
+        if child.overdue:
+            limit = self._stages[child.address][0].timeout
+            return _failed(f"it ran longer than its timeout of {limit:g} s", "register(..., timeout=...) says how long")
+        return child.message or _crash(child.status or 0)
 
     def _seen(self, address: str, message: dict[str, Any]) -> dict[str, Any]:
-        """A stage's message, with what ran reduced to what its manifest does not have."""
-        if not message["ok"]:
-            return message
+        """A stage's good message, with what ran reduced to what its manifest does not have."""
         observed = Observed.from_json(message["ran"])
         entries = uncovered(observed, self._manifests[address], root=self._root)
         return {
@@ -281,9 +275,15 @@ class Host:
             ],
         }
 
-    def _signal(self, number: int) -> None:
+    def _kill_all(self) -> None:
+        """At the end of this process: nothing of what a stage run has started goes on."""
         for child in self._children:
-            child.signal(number)
+            child.signal(signal.SIGKILL)
+        for child in self._children:
+            if child.status is None:
+                os.waitpid(child.pid, 0)
+        if self._others is not None:
+            _kin.end_strays(self._others)
 
 
 def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any], env: Mapping[str, str]) -> LoadedStage:
@@ -313,9 +313,9 @@ def _crash(code: int) -> dict[str, Any]:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        hint = "it may have run out of memory" if -code == signal.SIGKILL else None
-        return {"ok": False, "failure": {"summary": f"it was killed by {name}", "detail": "", "hint": hint}}
-    return {
-        "ok": False,
-        "failure": {"summary": f"its process ended early with exit code {code}", "detail": "", "hint": None},
-    }
+        return _failed(f"it was killed by {name}", "it may have run out of memory" if -code == signal.SIGKILL else None)
+    return _failed(f"its process ended early with exit code {code}")
+
+
+def _failed(summary: str, hint: str | None = None) -> dict[str, Any]:
+    return {"ok": False, "failure": {"summary": summary, "detail": "", "hint": hint}}

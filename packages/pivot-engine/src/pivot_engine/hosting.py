@@ -17,7 +17,7 @@ from pivot_engine import _wire
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.loaded import Loaded, from_plain
 
-_COMMANDS_FD, _EVENTS_FD = 3, 4
+_COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
 _SLOW_MS = 1000
 _PID_BYTES = 8
@@ -58,11 +58,15 @@ class HostProcess:
         self._child = child
 
     @classmethod
-    def spawn(cls, *, quiet: bool) -> Self:
-        """A host in a new interpreter; ``quiet`` drops what the user's code prints while it is imported."""
+    def spawn(cls, *, quiet: bool, guard: int | None = None) -> Self:
+        """A host in a new interpreter; ``quiet`` drops what the user's code prints while it is imported.
+
+        It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
+        """
 
         def start(theirs_in: int, theirs_out: int) -> int:
-            return _spawn("host", _file_actions((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), quiet=quiet))
+            given = ((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), *_held(guard))
+            return _spawn("host", _file_actions(*given, quiet=quiet), guard=guard is not None)
 
         return cls(start, child=True)
 
@@ -169,20 +173,25 @@ class HostProcess:
 
 def _above_target(fd: int) -> int:
     """Move a descriptor out of the way of the numbers that the host's ends will have."""
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _EVENTS_FD + 1)
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _GUARD_FD + 1)
     os.close(fd)
     return moved
+
+
+def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
+    return () if guard is None else ((guard, _GUARD_FD),)
 
 
 class Seed:
     """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        """Start it; ``quiet`` drops what the user's code prints while it is imported."""
+    def __init__(self, *, quiet: bool, guard: int | None = None) -> None:
+        """Start it; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
         try:
-            self._pid = _spawn("seed", _file_actions((moved, _COMMANDS_FD), quiet=quiet))
+            actions = _file_actions((moved, _COMMANDS_FD), *_held(guard), quiet=quiet)
+            self._pid = _spawn("seed", actions, guard=guard is not None)
         except BaseException:
             ours.close()
             raise
@@ -214,8 +223,8 @@ class Seed:
         return int.from_bytes(told)
 
 
-def _spawn(main: str, file_actions: list[tuple[Any, ...]]) -> int:
-    command = f"from pivot_engine.{main} import main; main({os.getpid()})"
+def _spawn(main: str, file_actions: list[tuple[Any, ...]], *, guard: bool) -> int:
+    command = f"from pivot_engine.{main} import main; main({os.getpid()}, guard={guard})"
     return os.posix_spawn(
         sys.executable, [sys.executable, "-P", "-c", command], os.environ, file_actions=file_actions, setpgroup=0
     )

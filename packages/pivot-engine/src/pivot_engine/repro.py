@@ -14,7 +14,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
-from pivot_engine import events, sharing
+from pivot_engine import events, logs, sharing
 from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
@@ -31,7 +31,6 @@ from pivot_engine.targets import short_names
 from pivot_engine.torn import CodeWatch
 
 _OUTPUT_LINES = 20
-_OUTPUT_BYTES = 1 << 14
 
 
 @attrs.frozen
@@ -44,6 +43,8 @@ class Options:
         keep_going: After a failure, run what does not rest on it; None for what is configured.
         everything: Load every pipeline of the project.
         alone: Work on the targets only, with what they rest on as it is on disk.
+        wait: Wait for another command that works on the project.
+        show_output: Report what stages print as it comes.
     """
 
     jobs: int | None = None
@@ -51,6 +52,8 @@ class Options:
     keep_going: bool | None = None
     everything: bool = False
     alone: bool = False
+    wait: bool = True
+    show_output: bool = False
 
 
 @attrs.define
@@ -104,15 +107,19 @@ def repro(
         return _repro(project, targets, options, command, report, fresh=True)
 
 
-def _repro(  # noqa: PLR0913  # as `repro`
+def _repro(  # as `repro`
     project: Project, targets: Iterable[str], options: Options, command: str, report: Reporter, *, fresh: bool
 ) -> Outcome:
     layout = project.layout
-    report = Recorder(layout, command, report)
+    teller, report = report, Recorder(layout, command, report)
     with (
-        guarded(layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder))),
+        guarded(layout.guard_file, command, events.waiting(report), wait=options.wait) as guard,
         loading(
-            project, everything=options.everything, fresh=fresh, slow=lambda: report(events.Importing())
+            project,
+            everything=options.everything,
+            fresh=fresh,
+            slow=lambda: report(events.Importing()),
+            guard=guard,
         ) as assembly,
         opened(project, assembly) as session,
     ):
@@ -121,7 +128,8 @@ def _repro(  # noqa: PLR0913  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
-        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching)
+        shown = (lambda *told: teller(events.StageOutput(*told))) if options.show_output else None
+        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching, shown)
         return Run(session, graph, executor, watch, options=options, report=report).drive()
 
 
@@ -153,6 +161,7 @@ class Run:
         self._accounting = Accounting(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
+        self._retries = {address: spec.retries for address, spec in graph.stages.items()}
 
     def drive(self) -> Outcome:
         """Go on until every stage is done, failed or skipped."""
@@ -164,6 +173,7 @@ class Run:
         except BaseException as error:
             self._abandon(error)
             raise
+        logs.prune(self._layout.logs_dir)
         self._outcome.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
         return self._outcome
@@ -248,6 +258,8 @@ class Run:
 
     def _end(self, finished: Finished) -> None:
         address = finished.address
+        if finished.left:
+            self._report(events.ProcessesEnded(address, finished.left))
         if finished.failure is not None:
             failure = finished.failure
             self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
@@ -308,6 +320,10 @@ class Run:
     def _fail(self, finished: Finished, summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address
         lost = self._put_back(address)
+        if self._retries[address] and not lost and self._start_again(address):
+            self._retries[address] -= 1
+            self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
+            return
         if lost:
             hint = (
                 f"{', '.join(lost)} could not be put back: {self._layout.database_dir / 'aside' / address} has the old"
@@ -321,13 +337,22 @@ class Run:
                 finished.seconds,
                 summary,
                 detail=detail,
-                output=_tail(log),
+                output=logs.tail(log, _OUTPUT_LINES),
                 log=str(log.relative_to(self._session.project.root)),
                 hint=hint,
                 usage=finished.usage,
             )
         )
         self._failed(address)
+
+    def _start_again(self, address: str) -> bool:
+        try:
+            self._outs.set_aside(self._graph.stages[address], self._session.lock(address))
+        except ArtifactError:
+            self._put_back(address)
+            return False
+        self._executor.start(address, self._log(address))
+        return True
 
     def _failed(self, address: str) -> None:
         for blocked in self._plan.fail(address):
@@ -342,14 +367,3 @@ class Run:
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.logs_dir / f"{address}.log"
-
-
-def _tail(log: pathlib.Path) -> str:
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _OUTPUT_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-_OUTPUT_LINES:])

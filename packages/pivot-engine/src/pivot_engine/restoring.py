@@ -76,7 +76,7 @@ def restore(
         with opened_stores(project) as stores:
             return _Checkout(stores, wishes).run(_wanted(project, targets))
     with (
-        guarded(project.layout.guard_file, "pivot checkout", lambda pid, holder: report(events.Waiting(pid, holder))),
+        guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
         opened_stores(project) as stores,
     ):
         return _Checkout(stores, wishes).run(_wanted(project, targets))

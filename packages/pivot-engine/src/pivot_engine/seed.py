@@ -12,8 +12,13 @@ _LINE_FD = host.COMMANDS_FD
 _PID_BYTES = 8
 
 
-def main(coordinator: int) -> None:
-    """Fork a host for each pair of descriptors that comes in, until the process ``coordinator`` closes its end."""
+def main(coordinator: int, *, guard: bool) -> None:
+    """Fork a host for each pair of descriptors that comes in, until the process ``coordinator`` closes its end.
+
+    ``guard``: as for `host.main`.
+    """
+    if guard:
+        os.set_inheritable(host.GUARD_FD, False)
     _death.prepare()
     line = socket.socket(fileno=os.dup(_LINE_FD))
     os.close(_LINE_FD)
@@ -29,26 +34,26 @@ def main(coordinator: int) -> None:
             seed = os.getpid()
             pid = os.fork()
             if pid == 0:
-                _become_host(line, fds, seed)
+                _become_host(line, fds, seed, guard=guard)
             for fd in fds:
                 os.close(fd)
             line.send(pid.to_bytes(_PID_BYTES))
 
 
-def _become_host(line: socket.socket, fds: list[int], seed: int) -> None:
+def _become_host(line: socket.socket, fds: list[int], seed: int, *, guard: bool) -> None:
     status = 1
     try:
         os.setpgid(0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         line.close()
         # First out of the way of the numbers that they are to have.
-        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, host.EVENTS_FD + 1) for fd in fds]
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, host.GUARD_FD + 1) for fd in fds]
         for fd in fds:
             os.close(fd)
         for fd, number in zip(moved, (host.COMMANDS_FD, host.EVENTS_FD), strict=True):
             os.dup2(fd, number)
             os.close(fd)
-        host.main(seed)
+        host.main(seed, guard=guard)
         status = 0
     finally:
         os._exit(status)

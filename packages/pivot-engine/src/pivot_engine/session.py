@@ -126,9 +126,10 @@ def loading(
     quiet: bool = False,
     fresh: bool = False,
     slow: Callable[[], None] = lambda: None,
+    guard: int | None = None,
 ) -> Iterator[Assembly]:
     """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
-    assembly = assemble(project, everything=everything, quiet=quiet, fresh=fresh, slow=slow)
+    assembly = assemble(project, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard)
     try:
         yield assembly
     finally:

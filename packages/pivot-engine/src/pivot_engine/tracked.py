@@ -120,8 +120,8 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
         return paths
 
 
-def _alone(project: Project, command: str, report: Reporter) -> AbstractContextManager[None]:
-    return guarded(project.layout.guard_file, command, lambda pid, holder: report(events.Waiting(pid, holder)))
+def _alone(project: Project, command: str, report: Reporter) -> AbstractContextManager[object]:
+    return guarded(project.layout.guard_file, command, events.waiting(report))
 
 
 def _trackable(name: str, project: Project, known: records.Records) -> ArtifactPath:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class Starter:
     """Starts hosts: the first is an interpreter of its own; where there are more, they are forked from a common one."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        """Nothing is started yet; ``quiet`` drops what the user's code prints while it is imported."""
+    def __init__(self, *, quiet: bool, guard: int | None = None) -> None:
+        """Nothing is started yet; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
         self._quiet = quiet
+        self._guard = guard
         self._seed: Seed | None = None
         self._started = 0
 
@@ -25,9 +26,9 @@ class Starter:
 
         self._started += 1
         if self._started == 1 and not many:
-            return hosting.HostProcess.spawn(quiet=self._quiet)
+            return hosting.HostProcess.spawn(quiet=self._quiet, guard=self._guard)
         if self._seed is None:
-            self._seed = hosting.Seed(quiet=self._quiet)
+            self._seed = hosting.Seed(quiet=self._quiet, guard=self._guard)
         return self._seed.host()
 
     def close(self) -> None:

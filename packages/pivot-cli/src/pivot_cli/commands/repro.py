@@ -29,6 +29,16 @@ keep_going = click.option(
 )
 """What a failure stops."""
 
+show_output = click.option(
+    "--show-output", is_flag=True, help="Show what stages print as it comes, each line after the stage's name."
+)
+"""What a run lets the user see."""
+
+no_wait = click.option(
+    "--no-wait", is_flag=True, help="If another command works on this project, fail with exit code 3 at once."
+)
+"""What becomes of the second of two commands."""
+
 
 @click.command("repro")
 @options.targets
@@ -36,6 +46,8 @@ keep_going = click.option(
 @options.overrides
 @jobs
 @keep_going
+@show_output
+@no_wait
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @options.telling
@@ -46,6 +58,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     overrides: tuple[str, ...],
     jobs: int | None,
     keep_going: bool | None,
+    show_output: bool,
+    no_wait: bool,
     force: bool,
     dry_run: bool,
     **told: bool,
@@ -62,13 +76,20 @@ def command(  # noqa: PLR0913  # one parameter per option
         warn_of_broken(planned.broken)
         click.echo(render.explanations(planned) if told["explain"] else render.dry_run(planned), nl=False)
         return 0
-    wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything)
+    wanted = Options(
+        jobs=jobs,
+        force=force,
+        keep_going=keep_going,
+        everything=everything,
+        wait=not no_wait,
+        show_output=show_output,
+    )
     return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
 
 
 def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, telling: Telling) -> int:
     """Run, print what happens and a summary; returns the exit code."""
-    with signals.heeding(), reporting(telling, command) as report:
+    with signals.heeding(), reporting(telling, command, output=wanted.show_output) as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         click.echo(render.summary(outcome))

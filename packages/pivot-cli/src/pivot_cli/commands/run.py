@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options
-from pivot_cli.commands.repro import jobs, keep_going, work
+from pivot_cli.commands.repro import jobs, keep_going, no_wait, show_output, work
 from pivot_cli.completion import Target
 from pivot_cli.group import working_directory
 from pivot_cli.telling import Telling
@@ -17,15 +17,19 @@ from pivot_engine.repro import Options
 @options.overrides
 @jobs
 @keep_going
+@show_output
+@no_wait
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
 @options.telling
-def command(  # one parameter per option
+def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
     everything: bool,
     overrides: tuple[str, ...],
     jobs: int | None,
     keep_going: bool | None,
+    show_output: bool,
+    no_wait: bool,
     force: bool,
     **told: bool,
 ) -> int:
@@ -33,6 +37,14 @@ def command(  # one parameter per option
 
     Unlike 'pivot repro', what they rest on is not brought up to date first.
     """
-    wanted = Options(jobs=jobs, force=force, keep_going=keep_going, everything=everything, alone=True)
+    wanted = Options(
+        jobs=jobs,
+        force=force,
+        keep_going=keep_going,
+        everything=everything,
+        alone=True,
+        wait=not no_wait,
+        show_output=show_output,
+    )
     project = Project.find(working_directory(), overrides)
     return work(project, stages, wanted, command="pivot run", telling=Telling(**told))

@@ -1,0 +1,69 @@
+"""Processes whose parent has ended, and that would outlive the stage run that started them."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Container, Iterator
+
+from pivot_engine import _death
+
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 100
+_ROUND_SECONDS = 0.01
+_CHILDREN = "/proc/thread-self/children"
+
+
+def adopt() -> None:
+    """From now on descendants of this process become its children when their parent ends, not those of init."""
+    if sys.platform == "linux":
+        _death.libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> frozenset[int]:
+    """The children of this process, also those that have ended and were not waited for; where it cannot be known, none.
+
+    Only of the main thread, which is also what gets adopted ones.
+    """
+    try:
+        with open(_CHILDREN, "rb") as file:
+            return frozenset(map(int, file.read().split()))
+    except OSError:
+        return frozenset()
+
+
+def strays(known: Container[int]) -> Iterator[tuple[int, str]]:
+    """The running children that are not known, with what they say they are; those that have ended are waited for."""
+    for pid in sorted(children()):
+        if pid not in known and not _ended(pid):
+            yield pid, command_of(pid)
+
+
+def end_strays(known: Container[int]) -> None:
+    """Kill all running children that are not known, and what they leave in turn."""
+    for _ in range(_ROUNDS):
+        left = [pid for pid, _ in strays(known)]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_ROUND_SECONDS)
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
+    except OSError:
+        words = []
+    return b" ".join(words).decode(errors="replace") or f"process {pid}"
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

@@ -1,0 +1,75 @@
+"""What stages printed when they ran: found by the name of the stage alone, so that nothing is imported."""
+
+import contextlib
+import difflib
+import os
+import pathlib
+from collections.abc import Iterable
+
+from pivot_cache.layout import Layout
+from pivot_engine.errors import LogError, TargetError
+
+_SUFFIX = ".log"
+_TAIL_BYTES = 1 << 14
+_MOST_BYTES = 1 << 28
+
+
+def tail(log: pathlib.Path, lines: int) -> str:
+    """The last lines of a log, of which very long ones may be cut; nothing if it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path:
+    """The log of the last run of a stage, given its address or its unambiguous name, or of ``back`` runs before it.
+
+    Raises:
+        TargetError: Nothing is known of such a stage, or more than one has that name.
+        LogError: No such run has left a log.
+    """
+    logged = _addresses(layout.logs_dir, _SUFFIX)
+    known = {*logged, *_addresses(layout.stages_dir, ".lock")}
+    meant = {address for address in known if name in (address, address.partition(".")[2])}
+    if name in meant:
+        meant = {name}
+    if not meant:
+        names = sorted({part for address in known for part in (address, address.partition(".")[2])})
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else "a stage has a log once it has run"
+        raise TargetError(f"no stage called {name!r} has run here", hint=hint)
+    if len(meant) > 1:
+        raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(meant))}")
+    (address,) = meant
+    log = layout.logs_dir / (f"{address}{_SUFFIX}.{back}" if back else f"{address}{_SUFFIX}")
+    if not log.exists():
+        what = "no such earlier run" if back else "no run of it on this machine"
+        raise LogError(f"stage {name!r}: {what} has left a log", hint=f"pivot repro --force {name}")
+    return log
+
+
+def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:
+    """Delete the logs of the earliest runs if all together are larger than ``most`` bytes."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        found = []
+        for entry in entries:
+            status = entry.stat(follow_symlinks=False)
+            found.append((status.st_mtime_ns, status.st_size, entry.path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= most:
+                break
+            os.unlink(path)
+            total -= size
+
+
+def _addresses(directory: pathlib.Path, suffix: str) -> Iterable[str]:
+    try:
+        return [name.removesuffix(suffix) for name in os.listdir(directory) if name.endswith(suffix)]
+    except OSError:
+        return []

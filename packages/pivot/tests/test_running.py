@@ -1,0 +1,211 @@
+"""Running: what stages print, how long and how often they may run, and what they leave behind."""
+
+import pathlib
+from collections.abc import Callable
+
+from harness import Project
+
+HEAD = """\
+import ctypes, os, pathlib, signal, subprocess, sys, time
+from typing import Annotated
+
+import pivot
+from pivot import Dep, Out
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+"""
+
+Make = Callable[[str], Project]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_stages_print(make: Make) -> None:
+    """It streams where it is asked for, with the stage's name; the log is there afterwards, also of earlier runs."""
+    project = make(
+        HEAD
+        + """
+VERSION = 1
+
+
+@pipeline.register
+def talk() -> Annotated[str, Out("talk.txt", Text())]:
+    print(f"hello {VERSION}")
+    os.system("echo from a process")
+    print("10%\\r100%", flush=True)
+    print("no end of line", end="")
+    return "x"
+
+
+@pipeline.register
+def quiet(x: Annotated[str, Dep("talk.txt", Text())]) -> Annotated[str, Out("quiet.txt", Text())]:
+    return x
+"""
+    )
+    done = project.pivot("repro", "--show-output")
+    shown = ["talk  | hello 1", "talk  | from a process", "talk  | 100%", "talk  | no end of line"]
+    assert [line for line in done.stderr.splitlines() if " | " in line] == shown
+    assert "hello" not in done.stdout
+
+    project.replace("pipeline.py", "VERSION = 1", "VERSION = 2")
+    assert "hello" not in project.pivot("repro").stderr
+    lines = ["hello 2", "from a process", "10%", "100%", "no end of line"]
+    assert project.pivot("logs", "talk").stdout.splitlines() == lines
+    assert project.pivot("logs", "p.talk", "-n", "1").stdout == "no end of line\n"
+    assert project.pivot("logs", "talk", "--back", "1", "-n", "5").stdout.startswith("hello 1\n")
+    assert project.pivot("logs", "quiet").stdout == ""
+    missing = project.pivot("logs", "tall", code=2)
+    assert "did you mean talk?" in missing.stderr
+
+
+def test_a_gigabyte_is_printed_and_a_crash_says_where(make: Make) -> None:
+    """(A fifth of it.) The log has both ends; a segmentation fault leaves the line that caused it."""
+    project = make(
+        HEAD
+        + """
+@pipeline.register
+def chatty() -> None:
+    print("the beginning")
+    for _ in range(200):
+        os.write(1, b"x" * 1_000_000)
+    print("the end", flush=True)
+    ctypes.string_at(0)
+"""
+    )
+    done = project.pivot("repro", code=1)
+    log = project.root / ".pivot/state.db/logs/p.chatty.log"
+
+    assert "stage 'chatty' failed: it was killed by SIGSEGV" in done.stderr
+    assert 'pipeline.py", line 16 in chatty' in done.stderr
+    assert log.stat().st_size < 4 << 20
+    assert log.read_bytes().startswith(b"the beginning\nxxx")
+    assert b"the end\nFatal Python error" in log.read_bytes()
+    assert b" bytes are left out here " in log.read_bytes()
+
+
+def test_a_stage_that_takes_too_long_is_ended_and_run_again(make: Make) -> None:
+    """With all that it started; where it was is in the log; its outs are as before."""
+    project = make(
+        HEAD
+        + """
+def dawdle() -> Annotated[str, Out("out.txt", Text())]:
+    pathlib.Path("out.txt").write_text("half")
+    with open("pids", "a") as pids:
+        pids.write(f"{os.getpid()} {subprocess.Popen(['sleep', '300'], start_new_session=True).pid} ")
+    if len(pathlib.Path("pids").read_text().split()) < 6:
+        time.sleep(300)
+    return "done"
+
+
+pipeline.register(dawdle, timeout=0.4, retries=2)
+"""
+    )
+    done = project.pivot("repro")
+
+    told = "it ran longer than its timeout of 0.4 s"
+    assert [line.partition("it ran")[2] for line in done.stderr.splitlines() if line.startswith("again")] == [
+        f"{told.removeprefix('it ran')} (it is run once more, 1 more if that fails)",
+        f"{told.removeprefix('it ran')} (it is run once more)",
+    ]
+    assert "1 ran" in done.stdout
+    assert project.read("out.txt") == "done"
+    assert not any(map(alive, map(int, project.read("pids").split())))
+    assert "in dawdle" in project.pivot("logs", "dawdle", "--back", "1").stdout
+
+    project.write("pids", "")
+    project.replace("pipeline.py", "retries=2", "retries=0")
+    assert "up to date" in project.pivot("repro").stdout, "neither is part of what a result rests on"
+    done = project.pivot("repro", "--force", code=1)
+    assert f"error: stage 'dawdle' failed: {told}" in done.stderr
+    assert project.read("out.txt") == "done"
+
+
+def test_what_a_stage_leaves_running_is_ended_and_named(make: Make) -> None:
+    """Also what has left its group, ignores signals, or lost its parent; what ends by itself is not worth a word."""
+    project = make(
+        HEAD
+        + """
+@pipeline.register
+def serve() -> Annotated[str, Out("pids.txt", Text())]:
+    server = subprocess.Popen(["sleep", "301"], start_new_session=True)
+    orphan = subprocess.run(["sh", "-c", "sleep 302 >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True).stdout
+    stubborn = os.fork()
+    if stubborn == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(303)
+    subprocess.Popen(["sleep", "0.01"])
+    return f"{server.pid} {orphan.strip()} {stubborn}"
+
+
+@pipeline.register
+def innocent() -> Annotated[str, Out("other.txt", Text())]:
+    subprocess.run(["sleep", "0.5"], check=True)
+    return "x"
+"""
+    )
+    done = project.pivot("repro", "-j", "2")
+
+    assert not any(map(alive, map(int, project.read("pids.txt").split())))
+    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]
+    assert note.startswith("note: stage 'serve' left ")
+    assert "sleep 301" in note
+    assert "sleep 302" in note
+    assert "0.01" not in note
+    assert "2 ran" in done.stdout
+
+
+def test_the_second_command_need_not_wait(make: Make) -> None:
+    project = make(
+        HEAD
+        + """
+@pipeline.register
+def wait() -> Annotated[str, Out("out.txt", Text())]:
+    os.mkfifo("go")
+    open("go").read()
+    return "x"
+"""
+    )
+    one = project.start("repro")
+    while not (project.root / "go").exists():
+        assert one.poll() is None
+    two = project.pivot("repro", "--no-wait", code=3)
+    assert f"error: 'pivot repro' (process {one.pid}) has been working on this project for" in two.stderr
+    assert project.states() == {"wait": "stale"}
+    (project.root / "go").write_text("")
+
+    assert "1 ran" in one.communicate(timeout=60)[0]
+
+
+def test_the_host_holds_the_guard_and_stages_do_not(make: Make) -> None:
+    """So nobody begins before the host of a killed command is gone, and what a stage leaves holds up nobody."""
+    project = make(
+        HEAD
+        + """
+def held(pid):
+    names = set()
+    for fd in range(3, 64):
+        try:
+            names.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return sorted(name.rpartition("/")[2] for name in names if name.startswith("/"))
+
+
+@pipeline.register
+def look() -> None:
+    print(held(os.getppid()), held("self"))
+"""
+    )
+    project.pivot("repro")
+
+    log = project.pivot("logs", "look").stdout
+    assert "run.guard" in log.partition("] [")[0]
+    assert "run.guard" not in log.partition("] [")[2]
