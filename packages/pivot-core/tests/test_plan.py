@@ -191,3 +191,32 @@ def test_of_what_has_no_capacity_there_is_one() -> None:
     assert [plan.take(), plan.take(), plan.take()] == ["a", "c", None]
     plan.fail("a")
     assert plan.take() == "b"
+
+
+@given(graphs(), st.dictionaries(st.sampled_from([f"s{number}" for number in range(8)]), st.floats(0, 9), max_size=8))
+def test_what_has_the_longest_way_before_it_is_preferred(
+    upstream: dict[str, frozenset[str]], seconds: dict[str, float]
+) -> None:
+    """Of what is ready; by brute force over all ways. Where nothing is known, the order is that of the graph."""
+
+    def way(name: str) -> float:
+        after = [way(other) for other, before in upstream.items() if name in before]
+        return seconds.get(name, 0.0) + max(after, default=0.0)
+
+    plan = Plan(upstream, seconds=seconds)
+    order = list(upstream)
+    while not plan.finished:
+        ready = [name for name in upstream if plan.state(name) is State.READY]
+        name = plan.take()
+        assert name is not None
+        assert name == min(ready, key=lambda each: (-round(way(each), 9), order.index(each))) or way(name) == (
+            pytest.approx(max(map(way, ready)))
+        )
+        plan.done(name)
+
+
+def test_the_longest_stage_is_first() -> None:
+    nothing: frozenset[str] = frozenset()
+    plan = Plan(dict.fromkeys(["new", "short", "long"], nothing), seconds={"short": 1.0, "long": 2.0, "gone": 9.0})
+
+    assert [plan.take() for _ in range(3)] == ["long", "short", "new"]

@@ -209,3 +209,33 @@ def look() -> None:
     log = project.pivot("logs", "look").stdout
     assert "run.guard" in log.partition("] [")[0]
     assert "run.guard" not in log.partition("] [")[2]
+
+
+def test_the_longest_known_stage_is_first(make: Make) -> None:
+    """What the run before took decides; where nothing is known, the order is that of the file."""
+    project = make(
+        HEAD
+        + """
+def work(seconds):
+    time.sleep(seconds)
+
+
+@pipeline.register
+def short() -> Annotated[str, Out("short.txt", Text())]:
+    work(0.05)
+    return "x"
+
+
+@pipeline.register
+def long() -> Annotated[str, Out("long.txt", Text())]:
+    work(0.3)
+    return "x"
+"""
+    )
+
+    def order() -> list[str]:
+        told = project.pivot("repro", "--force", "-j", "1").stderr.splitlines()
+        return [line.split()[1] for line in told if line.startswith("ran")]
+
+    assert order() == ["short", "long"]
+    assert order() == ["long", "short"]

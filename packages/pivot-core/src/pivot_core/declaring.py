@@ -55,6 +55,8 @@ class Declaration:
         env: As in `Pipeline.register`.
         mutex: As in `Pipeline.register`.
         resources: As in `Pipeline.register`.
+        timeout: As in `Pipeline.register`.
+        retries: As in `Pipeline.register`.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Declaration:
     env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
+    timeout: float | None = None
+    retries: int = 0
 
 
 @attrs.frozen
@@ -138,6 +142,8 @@ def _stage(text: Text, name: str, path: Path, said: Mapping[str, Any], scope: Ma
         env=tuple(filled.get("env", ())),
         mutex=tuple(filled.get("mutex", ())),
         resources=filled.get("resources", {}),
+        timeout=filled.get("timeout"),
+        retries=filled.get("retries", 0),
     )
 
 

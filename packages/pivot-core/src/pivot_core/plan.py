@@ -24,6 +24,7 @@ class Plan:
             which ready stages are preferred.
         needs: What each stage occupies while it runs, and how much of it.
         capacities: How much there is of each; 1 of what is not named. No stage may need more.
+        seconds: How long stages are known to take. Preferred is what has the longest way of them before it.
     """
 
     def __init__(
@@ -31,13 +32,16 @@ class Plan:
         upstream: Mapping[str, frozenset[str]],
         needs: Mapping[str, Mapping[str, int]] | None = None,
         capacities: Mapping[str, int] | None = None,
+        seconds: Mapping[str, float] | None = None,
     ) -> None:
         """Make a plan in which nothing has started."""
         self._needs = needs or {}
         self._capacities = capacities or {}
         self._occupied: dict[str, int] = {}
-        self._rank = {name: index for index, name in enumerate(upstream)}
-        self._names = tuple(upstream)
+        self._order = {name: index for index, name in enumerate(upstream)}
+        way = _longest_ways(upstream, seconds or {})
+        self._names = tuple(sorted(upstream, key=lambda name: -way[name]))
+        self._rank = {name: index for index, name in enumerate(self._names)}
         self._waiting_for = {name: len(before) for name, before in upstream.items()}
         self._downstream: dict[str, list[str]] = {name: [] for name in upstream}
         for name, before in upstream.items():
@@ -105,11 +109,11 @@ class Plan:
                     self._skip(follower)
                     skipped.append(follower)
                     pending.append(follower)
-        return tuple(sorted(skipped, key=self._rank.__getitem__))
+        return tuple(sorted(skipped, key=self._order.__getitem__))
 
     def stop(self) -> tuple[str, ...]:
         """Start nothing any more; returns what will not run. Running stages go on."""
-        stopped = [name for name in self._names if self._state[name] in (State.WAITING, State.READY)]
+        stopped = [name for name in self._order if self._state[name] in (State.WAITING, State.READY)]
         for name in stopped:
             self._skip(name)
         return tuple(stopped)
@@ -139,3 +143,24 @@ class Plan:
         self._occupy(name, -1)
         self._running -= 1
         self._open -= 1
+
+
+def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> dict[str, float]:
+    """For each stage how long it takes, with the longest way of stages that rest on it one after the other."""
+    ways = {name: max(0.0, seconds.get(name, 0.0)) for name in upstream}
+    if not any(ways.values()):
+        return ways
+    own = dict(ways)
+    followers = dict.fromkeys(upstream, 0)
+    for before in upstream.values():
+        for name in before:
+            followers[name] += 1
+    last = [name for name, count in followers.items() if count == 0]
+    while last:
+        name = last.pop()
+        for writer in upstream[name]:
+            ways[writer] = max(ways[writer], own[writer] + ways[name])
+            followers[writer] -= 1
+            if followers[writer] == 0:
+                last.append(writer)
+    return ways

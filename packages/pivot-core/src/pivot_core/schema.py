@@ -87,6 +87,14 @@ _STAGE: Final = {
                 {"type": "object", "additionalProperties": _or_reference({"type": "integer", "minimum": 1})}
             ),
         },
+        "timeout": {
+            "description": "After how many seconds a run of it is ended and counts as failed.",
+            **_or_reference({"type": "number"}),
+        },
+        "retries": {
+            "description": "How often it is run again if it has failed.",
+            **_or_reference({"type": "integer", "minimum": 0}),
+        },
     },
     "oneOf": [{"required": ["python"]}, {"required": ["cmd"]}],
     "additionalProperties": False,

@@ -13,6 +13,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "string": (str,),
     "integer": (int,),
+    "number": (int, float),
     "boolean": (bool,),
 }
 _SAID: Mapping[str, str] = {
@@ -20,6 +21,7 @@ _SAID: Mapping[str, str] = {
     "array": "a list",
     "string": "a text",
     "integer": "a whole number",
+    "number": "a number",
     "boolean": "true or false",
 }
 

@@ -73,6 +73,8 @@ def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
         env=stage.env,
         mutex=stage.mutex,
         resources=stage.resources,
+        timeout=stage.timeout,
+        retries=stage.retries,
         places=stage.places,
     )
     if stage.command is None:

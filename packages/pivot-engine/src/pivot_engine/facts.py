@@ -69,6 +69,12 @@ def stage_facts(layout: Layout) -> Facts:
     return Facts(layout.database_dir / "facts.sqlite")
 
 
+def seconds(layout: Layout) -> dict[str, float]:
+    """How long the last run of each stage took, as far as it is known."""
+    found = {address: facts.get(SECONDS) for address, facts in stage_facts(layout).recall().items()}
+    return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
+
+
 def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> None:
     with database:
         database.execute(_CREATE)

@@ -258,7 +258,9 @@ class Host:
             return self._seen(child.address, child.message)
         if child.overdue:
             limit = self._stages[child.address][0].timeout
-            return _failed(f"it ran longer than its timeout of {limit:g} s", "register(..., timeout=...) says how long")
+            return _failed(
+                f"it ran longer than its timeout of {limit:g} s", "its timeout says how long; its log, where it was"
+            )
         return child.message or _crash(child.status or 0)
 
     def _seen(self, address: str, message: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pivot_engine.errors import LogError, TargetError
 _SUFFIX = ".log"
 _TAIL_BYTES = 1 << 14
 _MOST_BYTES = 1 << 28
+_OWN = f'  File "{os.path.dirname(__file__)}{os.sep}'
+"""How lines of a crash begin that say where in Pivot the stage was called."""
 
 
 def tail(log: pathlib.Path, lines: int) -> str:
@@ -23,7 +25,7 @@ def tail(log: pathlib.Path, lines: int) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join([line for line in text.splitlines() if not line.startswith(_OWN)][-lines:])
 
 
 def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path:

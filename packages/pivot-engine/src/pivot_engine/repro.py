@@ -19,6 +19,7 @@ from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
+from pivot_engine.facts import seconds
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
 from pivot_engine.observe import observe
@@ -156,7 +157,8 @@ class Run:
         self._report = report
         capacities = session.stores.settings.resources
         upstream = {address: graph.upstream[address] for address in graph.stages}
-        self._plan = Plan(upstream, sharing.needs(graph.stages.values(), capacities), capacities)
+        needs = sharing.needs(graph.stages.values(), capacities)
+        self._plan = Plan(upstream, needs, capacities, seconds(self._layout) if len(upstream) > 1 else None)
         self._outs = Outs(session, report)
         self._accounting = Accounting(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
