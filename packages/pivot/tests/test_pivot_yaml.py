@@ -170,6 +170,17 @@ pipeline.register(pivot.command("true", outs=["never.txt"]), name="nothing")
     assert set(project.states().values()) == {"stale", "cached"}
 
 
+def test_a_script_that_is_written_later_counts_as_code(empty: Project) -> None:
+    empty.pivot("init")
+    empty.write("pivot.yaml", "pipeline: p\nstages: {go: {cmd: bash later.sh > out.txt, outs: [out.txt]}}\n")
+    assert "exit status 127" in empty.pivot("repro", code=1).stderr
+    empty.write("later.sh", "echo 1\n")
+    empty.pivot("repro")
+    assert empty.states() == {"go": "cached"}
+    empty.write("later.sh", "echo 2\n")
+    assert "file:later.sh" in empty.pivot("status").stdout
+
+
 def test_pipelines_of_both_kinds_are_wired_together(declared: Project) -> None:
     declared.write(
         "report/pipeline.py",

@@ -21,6 +21,8 @@ PARAMS = "params"
 """The name by which a command takes its parameters."""
 
 _BREAKS = re.compile(r"[\s'\"();<>|&`]+")
+_INTO = re.compile(r"[&<>]*>\|?")
+_REDIRECTED = re.compile(r">[>|]?\s*[^\s'\"();<>|&`]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TYPES = (bool, int, float, str)
 
@@ -126,16 +128,21 @@ def filled(text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: 
 
 
 def words(text: str) -> Iterator[str]:
-    """The words of a command that may be names of files, each once: as the shell sees them, and behind each ``=``."""
+    """The words of a command that may be names of files that it reads, each once.
+
+    They are as the shell sees them, and what stands behind each ``=``; without options, and without what output is
+    redirected to.
+    """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
     try:
         found = list(lexer)
     except ValueError:  # an apostrophe in a comment, or a here-document
-        found = _BREAKS.split(text)
-    seen = dict.fromkeys(part for word in found for part in (word, *word.split("=")[1:]) if part)
-    yield from seen
+        found = _BREAKS.split(_REDIRECTED.sub(" ", text))
+    read = (word for before, word in zip(["", *found], found, strict=False) if not _INTO.fullmatch(before))
+    seen = dict.fromkeys(part for word in read for part in (word, *word.split("=")[1:]))
+    yield from (word for word in seen if not word.startswith("-") and any(map(str.isalnum, word)))
 
 
 def _named(given: Any, argument: str) -> list[tuple[str, Any]]:

@@ -84,6 +84,7 @@ class Recorder:
         self._finder = _Finder()
         self._chance = _Chance(self.unrecorded)
         self._real: dict[str, Any] = {}
+        self._before: frozenset[str] = frozenset()
         self._quiet = threading.local()
         self._thread = threading.get_ident()
         self._active = False
@@ -91,6 +92,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._active = True
+        self._before = frozenset(sys.modules)
         if not self._hooked:
             self._hooked = True
             sys.addaudithook(self._hook)
@@ -220,12 +222,12 @@ class Recorder:
                 yield os.path.abspath(file)
 
     def _restore(self) -> None:
-        """Take the functions of `os` back, also from modules that have imported them by name."""
+        """Take the functions of `os` back, also from modules that have imported them by name since they were ours."""
         ours = {id(getattr(os, name)): name for name in self._real}
         for name, real in self._real.items():
             setattr(os, name, real)
-        for module in list(sys.modules.values()):
-            if isinstance(module, ModuleType):
+        for imported, module in list(sys.modules.items()):
+            if imported not in self._before and isinstance(module, ModuleType):
                 for name, value in list(vars(module).items()):
                     if id(value) in ours:
                         setattr(module, name, self._real[ours[id(value)]])

@@ -18,7 +18,6 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
 from pivot_core.assigning import Override
-from pivot_core.command import Command
 from pivot_core.errors import PivotError
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
@@ -31,6 +30,7 @@ from pivot_engine._recorder import Recorder
 from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
+from pivot_engine.shellcode import Rested
 from pivot_engine.witness import Watching, Witness
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, Observer, uncovered
@@ -126,18 +126,20 @@ class Host:
         outlines = Outlines(layout.database_dir / "outlines")
         self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
         try:
+            base = base_of(file, root)
             with recorder:
                 described = describe(file, root)
                 pipelines = described.pipelines
                 settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
-            base = base_of(file, root)
+                # What the words of a command name is looked for among the files.
+                commands = shellcode.all_rested(pipelines, base=base, root=str(root))
             stages = []
             self._sources |= {**described.sources, **settled.sources}
             with self._fingerprinter:
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
-                        stages.append(self._stage(spec, stage, params, root))
+                        stages.append(self._stage(spec, stage, params, root, commands.get(spec.address)))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
@@ -152,13 +154,13 @@ class Host:
         loaded = Loaded(SCHEMA, tuple(stages), self._sources, grounds, tuple(recorder.unrecorded))
         return {"event": "loaded", **to_plain(loaded)}
 
-    def _stage(self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path) -> LoadedStage:
-        if isinstance(stage.func, Command):
-            with self._recorder:  # which of the words in a command are files
-                rested = shellcode.rested(stage, stage.func, base=spec.base, root=str(root))
-            self._sources |= rested.sources
-            manifest = rested.manifest
-            spec = attrs.evolve(spec, named=rested.named)
+    def _stage(
+        self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path, command: Rested | None
+    ) -> LoadedStage:
+        if command is not None:
+            self._sources |= command.sources
+            manifest = command.manifest
+            spec = attrs.evolve(spec, named=command.named)
         else:
             manifest = self._fingerprint(stage, spec.base, root)
         self._manifests[spec.address] = manifest

@@ -9,6 +9,7 @@ from pivot_core import digest
 from pivot_core.command import Command, filled, words
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
+from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 
@@ -29,6 +30,22 @@ class Rested(NamedTuple):
     manifest: Manifest
     sources: Mapping[str, str]
     named: tuple[ArtifactPath, ...]
+
+
+def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, Rested]:
+    """What the command of each shell stage rests on, by the stage's address.
+
+    Raises:
+        PivotError: The paths of a stage cannot be artifacts.
+    """
+    found = {}
+    for pipeline in pipelines:
+        commands = {name: each.func for name, each in pipeline.stages.items() if isinstance(each.func, Command)}
+        for spec in pipeline.specs(base=base, root=root) if commands else ():
+            if spec.name in commands:
+                stage = pipeline.stages[spec.name]
+                found[spec.address] = rested(stage, commands[spec.name], base=spec.base, root=root)
+    return found
 
 
 def rested(stage: Stage, command: Command, *, base: str, root: str) -> Rested:
