@@ -52,8 +52,8 @@ def test_one_line_says_how_far_it_is_and_goes_away() -> None:
         meter(10, 3, 0)
     first, second, rest = stream.getvalue().removeprefix("\r").split("\r")[:3]
 
-    assert first == "checking 4 of 10 objects, 2.0 kB/s, 3.0s left"
-    assert second == "checking 8 of 10 objects, 1.2 kB/s, 1.0s left"
+    assert first == "checking ━━━━━━━━──────────── 4 of 10 objects, 2.0 kB/s, 3.0s left"
+    assert second == "checking ━━━━━━━━━━━━━━━━──── 8 of 10 objects, 1.2 kB/s, 1.0s left"
     assert rest.strip() == ""
     assert stream.getvalue().endswith("\r")
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -13,6 +13,7 @@ from pivot_cache.atomic import write_all
 from pivot_cache.errors import ArtifactError, cannot
 
 _BLOCK = 1 << 20
+_watchers: list[Callable[[int, int], None]] = []
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -57,13 +58,36 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None) -> Ha
     state = xxhash.xxh3_128()
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     total = 0
-    while count := os.readv(source, [block]):
-        data = block[:count]
-        state.update(data)
-        if copy_to is not None:
-            write_all(copy_to, data)
-        total += count
+    _tell(0, size)
+    try:
+        while count := os.readv(source, [block]):
+            data = block[:count]
+            state.update(data)
+            if copy_to is not None:
+                write_all(copy_to, data)
+            total += count
+            _tell(count, 0)
+    finally:
+        _tell(size - total, 0)
     return Hashed(state.hexdigest(), total)
+
+
+@contextlib.contextmanager
+def watched(watcher: Callable[[int, int], None]) -> Iterator[None]:
+    """While the block lasts, ``watcher(read, more)`` is told how many bytes were read, and how many are to be read.
+
+    It is called by the threads that read. In the end both sums are equal, whatever became of the files.
+    """
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+def _tell(read: int, more: int) -> None:
+    for watcher in _watchers:
+        watcher(read, more)
 
 
 def check_regular(path: Path | str, status: os.stat_result) -> None:

@@ -51,7 +51,9 @@ class Meter:
             return f"{self._doing} {wording.counted(self._count, 'object')}"
         rate = f", {wording.size(round(self._size / seconds))}/s" if self._size else ""
         left = seconds / self._count * (total - self._count) if self._count else 0
-        return f"{self._doing} {self._count} of {wording.counted(total, 'object')}{rate}, {wording.seconds(left)} left"
+        bar = wording.bar(self._count, total)
+        counted = wording.counted(total, "object")
+        return f"{self._doing} {bar} {self._count} of {counted}{rate}, {wording.seconds(left)} left"
 
     def _write(self, text: str) -> None:
         try:

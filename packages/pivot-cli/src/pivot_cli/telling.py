@@ -1,6 +1,8 @@
 """How a run is told: which lines on stderr, and whether as events on stdout."""
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,6 +10,7 @@ from pivot_cli.progress import Lines
 from pivot_cli.stream import Stream
 from pivot_engine import events
 from pivot_engine.events import Reporter
+from pivot_engine.project import Project
 
 
 class Telling(NamedTuple):
@@ -25,15 +28,29 @@ class Telling(NamedTuple):
 
 
 @contextlib.contextmanager
-def reporting(telling: Telling, command: str, *, output: bool = False) -> Iterator[Reporter]:
-    """The reporter of a run of ``command``; ``output``: what stages print is reported as it comes."""
+def reporting(telling: Telling, command: str, project: Project, *, output: bool = False) -> Iterator[Reporter]:
+    """The reporter of a run of ``command``; on a terminal it also draws what is at work.
+
+    ``output``: what stages print is reported as it comes.
+    """
     explain = telling.explain or telling.verbose
     lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
-    stream = Stream(command) if telling.jsonl else None
+    reporters: list[Reporter] = [Stream(command)] if telling.jsonl else []
+    with contextlib.ExitStack() as stack:
+        if draws(telling):
+            from pivot_cli.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
 
-    def report(event: events.Event) -> None:
-        if stream is not None:
-            stream(event)
-        lines(event)
+            reporters.append(stack.enter_context(LiveView(project)))
 
-    yield report
+        def report(event: events.Event) -> None:
+            for reporter in reporters:
+                reporter(event)
+            lines(event)
+
+        yield report
+
+
+def draws(telling: Telling) -> bool:
+    """Whether there is a terminal that nothing else is written to without being asked."""
+    mixed = telling.jsonl and sys.stdout.isatty()
+    return not telling.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

@@ -47,7 +47,9 @@ class Gauge:
             self._write(self._text(progress, now - self._began))
 
     def _text(self, progress: Progress, seconds: float) -> str:
-        parts = [f"{self._doing} {progress.objects} of {wording.counted(progress.of_objects, 'object')}"]
+        whole = (progress.bytes, progress.of_bytes) if progress.of_bytes else (progress.objects, progress.of_objects)
+        counted = wording.counted(progress.of_objects, "object")
+        parts = [f"{self._doing} {wording.bar(*whole)} {progress.objects} of {counted}"]
         if progress.bytes:
             rate = progress.bytes / seconds
             left = max(0, progress.of_bytes - progress.bytes) / rate

@@ -130,6 +130,12 @@ def size(number: int) -> str:
     return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"  # noqa: PLR2004
 
 
+def bar(done: float, of: float, width: int = 20) -> str:
+    """``━━━━━─────``: how much is done."""
+    filled = round(width * min(done, of) / of) if of else 0
+    return "━" * filled + "─" * (width - filled)
+
+
 def counted(number: int, noun: str) -> str:
     """``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

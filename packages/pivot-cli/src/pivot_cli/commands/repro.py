@@ -89,7 +89,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, telling: Telling) -> int:
     """Run, print what happens and a summary; returns the exit code."""
-    with signals.heeding(), reporting(telling, command, output=wanted.show_output) as report:
+    with signals.heeding(), reporting(telling, command, project, output=wanted.show_output) as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         click.echo(render.summary(outcome))

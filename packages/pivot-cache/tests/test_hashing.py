@@ -1,0 +1,37 @@
+"""Whoever wants to know how far the reading of files has come is told."""
+
+from pathlib import Path
+
+import pytest
+
+from pivot_cache import hashing
+from pivot_cache.errors import ArtifactError
+
+
+def test_what_is_read_is_told_block_by_block(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"x" * (3 << 20))
+    told: list[tuple[int, int]] = []
+    with hashing.watched(lambda read, more: told.append((read, more))):
+        digest = hashing.hash_file(file).digest
+
+    assert told[0] == (0, 3 << 20)
+    assert len(told) >= 4
+    assert sum(read for read, _ in told) == sum(more for _, more in told) == 3 << 20
+    assert hashing.hash_file(file).digest == digest
+    assert sum(read for read, _ in told) == 3 << 20  # nobody is told any more
+
+
+def test_the_sums_are_equal_whatever_becomes_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"x" * 100)
+
+    def fails(*_: object) -> int:
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setattr("os.readv", fails)
+    told: list[tuple[int, int]] = []
+    with hashing.watched(lambda read, more: told.append((read, more))), pytest.raises(ArtifactError):
+        hashing.hash_file(file)
+
+    assert sum(read for read, _ in told) == sum(more for _, more in told)

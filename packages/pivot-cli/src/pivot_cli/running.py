@@ -1,0 +1,87 @@
+"""What a live view shows of a run: which stages are at work, for how long, and what they said last; pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pivot_cli import wording
+from pivot_engine import events
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_OVERDUE = 1.0
+
+
+class Row(NamedTuple):
+    """One stage at work.
+
+    Attributes:
+        name: As it is shown.
+        time: How long it has been at work, and about how long it will be.
+        last: The last line that it printed.
+        done: How much of the estimate has passed, up to 1; None if there is none.
+    """
+
+    name: str
+    time: str
+    last: str
+    done: float | None
+
+
+class Running:
+    """The stages of one run, followed by its events."""
+
+    def __init__(self, estimates: Callable[[], Mapping[str, float]]) -> None:
+        """``estimates``: how long each stage took before, by address; asked once, when it is needed."""
+        self._ask = estimates
+        self._estimates: Mapping[str, float] | None = None
+        self._names: Mapping[str, str] = {}
+        self._total = 0
+        self._done: set[str] = set()
+        self._began: dict[str, float] = {}
+
+    def take(self, event: events.Event, now: float) -> None:
+        """Follow an event that came at this moment."""
+        match event:
+            case events.RunStarted(names=names, addresses=addresses):
+                self._names, self._total = names, len(addresses)
+            case events.StageStarted(address=address):
+                self._began[address] = now
+            case (
+                events.StageCached(address=address)
+                | events.StageRestored(address=address)
+                | events.StageRan(address=address)
+                | events.StageTorn(address=address)
+                | events.StageFailed(address=address)
+                | events.StageBlocked(address=address)
+            ):
+                self._began.pop(address, None)
+                self._done.add(address)
+            case _:
+                pass
+
+    def rows(self, now: float, last_line: Callable[[str], str]) -> list[Row]:
+        """The stages at work, the longest first; ``last_line`` has the end of what each has printed, by address."""
+        if self._began and self._estimates is None:
+            self._estimates = self._ask()
+        return [self._row(address, now - began, last_line(address)) for address, began in self._began.items()]
+
+    def _row(self, address: str, seconds: float, printed: str) -> Row:
+        estimate = (self._estimates or {}).get(address)
+        time = wording.seconds(seconds)
+        if estimate is not None and estimate >= _OVERDUE:
+            time = f"{time} of about {wording.seconds(estimate)}"
+        done = min(1.0, seconds / estimate) if estimate else None
+        return Row(self._names.get(address, address), time, last_words(printed), done)
+
+    def footer(self) -> str:
+        """How far the run is."""
+        return f"{len(self._done)} of {wording.counted(self._total, 'stage')} done"
+
+
+def last_words(printed: str) -> str:
+    """The last line that is not empty, as a terminal would show it at its end, without colours and the like."""
+    for line in reversed(re.split(r"[\r\n]+", printed)):
+        words = _CONTROL.sub("", line.replace("\t", " ")).strip()
+        if words:
+            return words
+    return ""

@@ -1,0 +1,116 @@
+"""What the live view shows: pure, from events and a clock."""
+
+import io
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pivot_cli import console
+from pivot_cli.live import Hashing
+from pivot_cli.livedraw import Display, drawn
+from pivot_cli.running import Row, Running, last_words
+from pivot_core.decide import Decision, Verdict
+from pivot_engine import events
+
+RUN = Decision(Verdict.RUN)
+STARTED = events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b", "p.c"))
+
+
+def following(*given: tuple[float, events.Event], estimates: dict[str, float] | None = None) -> Running:
+    running = Running(lambda: estimates or {})
+    for now, event in given:
+        running.take(event, now)
+    return running
+
+
+def test_stages_at_work_and_what_they_said_last() -> None:
+    running = following((0, STARTED), (1, events.StageStarted("p.a", RUN)), (3, events.StageStarted("p.b", RUN)))
+
+    assert running.rows(63, {"p.a": "one\ntwo\n", "p.b": ""}.__getitem__) == [
+        Row("a", "1m02s", "two", None),
+        Row("b", "1m00s", "", None),
+    ]
+    assert running.footer() == "0 of 3 stages done"
+
+
+def test_stages_that_have_ended_are_counted_not_shown() -> None:
+    running = following(
+        (0, STARTED),
+        (0, events.StageCached("p.b")),
+        (1, events.StageStarted("p.a", RUN)),
+        (2, events.StageStarted("p.c", RUN)),
+        (3, events.StageRan("p.a", RUN, 2.0)),
+    )
+
+    assert [row.name for row in running.rows(4, lambda _: "")] == ["c"]
+    assert running.footer() == "2 of 3 stages done"
+
+
+def test_an_estimate_is_shown_and_never_more_than_whole() -> None:
+    running = following((0, STARTED), (0, events.StageStarted("p.a", RUN)), estimates={"p.a": 10.0})
+
+    assert running.rows(4, lambda _: "")[0][1:] == ("4.0s of about 10.0s", "", 0.4)
+    assert running.rows(40, lambda _: "")[0].done == 1.0
+
+
+@pytest.mark.parametrize(
+    ("printed", "last"),
+    [
+        ("", ""),
+        ("a\n", "a"),
+        ("a\n\n  \n", "a"),
+        ("10%\r20%\r30%", "30%"),
+        ("\x1b[31mred\x1b[0m \x1b[2K\x1b]0;title\x07done\n", "red done"),
+        ("a\tb\x00\x07", "a b"),
+    ],
+)
+def test_last_words(printed: str, last: str) -> None:
+    assert last_words(printed) == last
+
+
+@given(st.text())
+def test_last_words_cannot_move_the_cursor(printed: str) -> None:
+    assert not {character for character in last_words(printed) if ord(character) < 32 or 127 <= ord(character) < 160}
+
+
+def test_the_area_fits_and_is_calm() -> None:
+    terminal = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    rows = [Row(f"stage{number}", "1.0s", "x" * 100, 0.5 if number else None) for number in range(9)]
+    with terminal.capture() as capture:
+        terminal.print(drawn(rows, "3 of 12 stages done", (1 << 30, 1 << 31), most=4))
+    lines = capture.get().splitlines()
+
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= 60
+    assert "and 5 more" in lines[4]
+    assert lines[5].startswith("reading  ")
+    assert lines[5].rstrip().endswith("1.1 GB of 2.1 GB")
+
+
+def test_what_is_said_meanwhile_stays() -> None:
+    stream = io.StringIO()
+    with Display(stream) as display, console.diverted(display.say):
+        console.note("kept")
+    assert "note: kept" in stream.getvalue()
+
+
+def test_reading_is_counted_until_all_is_read() -> None:
+    hashing = Hashing()
+    hashing(0, 10)
+    hashing(0, 20)
+    hashing(10, 0)
+    assert hashing.now() == (10, 30)
+
+    def read() -> None:
+        for _ in range(5):
+            hashing(1, 0)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert hashing.now() == (0, 0)

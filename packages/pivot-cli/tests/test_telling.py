@@ -1,0 +1,84 @@
+"""Whether and how a run is told."""
+
+import io
+import sys
+
+import pytest
+
+from pivot_cli.progress import Lines
+from pivot_cli.telling import Telling, draws
+from pivot_core.decide import Decision, Reason, Verdict
+from pivot_core.paths import ArtifactPath
+from pivot_engine import events
+from pivot_engine.seen import Usage
+from pivot_engine.undeclared import Undeclared
+
+FORCED = Decision(Verdict.RUN, (Reason.FORCED,))
+
+
+class Terminal(io.StringIO):
+    """A stream that is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("telling", "out", "err", "term", "drawn"),
+    [
+        (Telling(), Terminal, Terminal, "xterm", True),
+        (Telling(), io.StringIO, Terminal, "xterm", True),
+        (Telling(), Terminal, io.StringIO, "xterm", False),
+        (Telling(), Terminal, Terminal, "dumb", False),
+        (Telling(), Terminal, Terminal, "", False),
+        (Telling(quiet=True), Terminal, Terminal, "xterm", False),
+        (Telling(jsonl=True), Terminal, Terminal, "xterm", False),
+        (Telling(jsonl=True), io.StringIO, Terminal, "xterm", True),
+    ],
+)
+def test_it_is_drawn_on_a_terminal_that_nothing_else_goes_to(
+    monkeypatch: pytest.MonkeyPatch,
+    telling: Telling,
+    out: type[io.StringIO],
+    err: type[io.StringIO],
+    term: str,
+    drawn: bool,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", out())
+    monkeypatch.setattr(sys, "stderr", err())
+    monkeypatch.setenv("TERM", term)
+
+    assert draws(telling) is drawn
+
+
+RUN: list[events.Event] = [
+    events.RunStarted({"p.a": "a", "p.b": "b"}, ("p.a", "p.b")),
+    events.StageCached("p.b"),
+    events.StageStarted("p.a", FORCED),
+    events.StageUndeclared("p.a", (Undeclared(ArtifactPath("x"), wrote=True, line="LINE", owner="p.b"),), fatal=False),
+    events.StageRan("p.a", FORCED, 2.0, usage=Usage(1.5, 3_000_000)),
+    events.RunEnded(2.0),
+]
+WARNING = "warning: stage 'a' uses files that it does not declare:\n  writes x, which 'b' writes\n    add: LINE\n"
+
+
+def told(capsys: pytest.CaptureFixture[str], lines: Lines) -> str:
+    for event in RUN:
+        lines(event)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_quietly_only_what_goes_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, Lines(quiet=True)) == WARNING
+
+
+def test_with_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, Lines(explain=True, costs=True)) == (
+        f"cached    b\na: Forced\n{WARNING}ran       a    2.0s  Forced  (1.5s of processor, 3.0 MB of memory)\n"
+    )
+
+
+def test_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, Lines()) == f"cached    b\n{WARNING}ran       a    2.0s  Forced\n"
