@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from workshop import Workshop
 
 from pivot_core.errors import PivotError
-from pivot_engine import eventforms, events, facts, history, recorder
+from pivot_engine import eventforms, events, facts, history, journal
 from pivot_engine.events import Event
 from pivot_engine.history import HistoryError, PastRun
+from pivot_engine.journal import Journal
 from pivot_engine.project import Project
-from pivot_engine.recorder import Recorder
 from pivot_engine.seen import Usage
 
 
 def told(root: pathlib.Path, *given: Event) -> None:
     """Record events as one run."""
-    record = Recorder(Workshop(root).layout, "pivot repro", events.silent)
+    record = Journal(Workshop(root).layout, "pivot repro", events.silent)
     for event in given:
         record(event)
 
@@ -43,7 +43,7 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
 
 
 def recorded_run(shop: Workshop, **options: Any) -> None:
-    record = Recorder(shop.layout, "pivot repro", events.silent)
+    record = Journal(shop.layout, "pivot repro", events.silent)
     shop.run(**options)
     for event in shop.events:
         record(event)
@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped(shop: Workshop, reason: str, state: str, problem
 
 
 def test_only_the_last_runs_are_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "KEPT", 3)
+    monkeypatch.setattr(journal, "KEPT", 3)
     for _ in range(5):
         told(tmp_path, started(), events.StageBlocked("p.a", ""), events.RunEnded(0.0))
 
@@ -119,12 +119,12 @@ def test_only_the_last_runs_are_kept(tmp_path: pathlib.Path, monkeypatch: pytest
 
 def test_a_run_whose_process_is_there_is_running_and_else_it_died(tmp_path: pathlib.Path) -> None:
     layout = Workshop(tmp_path).layout
-    record = Recorder(layout, "pivot repro", events.silent)
+    record = Journal(layout, "pivot repro", events.silent)
     record(events.StageBlocked("p.a", ""))
     assert history.run(project(tmp_path)).state == "running"
 
     del record  # its descriptor stays open, as that of a process does; a copy of the file has no writer
-    place = recorder.directory(layout)
+    place = journal.directory(layout)
     (place / "2.jsonl").write_bytes((place / "1.jsonl").read_bytes())
     assert history.run(project(tmp_path), 2).state == "died"
 
@@ -145,7 +145,7 @@ def test_a_run_that_is_not_there(tmp_path: pathlib.Path, number: int | None) -> 
 
 def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
     shop.layout.database_dir.mkdir(parents=True, exist_ok=True)
-    recorder.directory(shop.layout).write_text("in the way")
+    journal.directory(shop.layout).write_text("in the way")
     recorded_run(shop)
 
     assert list(history.runs(project(shop.root))) == []

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from pivot_engine import eventforms, recorder
+from pivot_engine import eventforms, journal
 from pivot_engine.errors import EngineError
 from pivot_engine.project import Project
 from pivot_engine.seen import Usage
@@ -90,8 +90,8 @@ class PastRun:
 
 def runs(project: Project) -> Iterator[PastRun]:
     """The runs that are kept, the newest first; one that cannot be read is left out."""
-    place = recorder.directory(project.layout)
-    for number in reversed(recorder.numbers(place)):
+    place = journal.directory(project.layout)
+    for number in reversed(journal.numbers(place)):
         with contextlib.suppress(HistoryError):
             yield _read(place, number)
 
@@ -102,8 +102,8 @@ def run(project: Project, number: int | None = None) -> PastRun:
     Raises:
         HistoryError: There is none, or it cannot be read.
     """
-    place = recorder.directory(project.layout)
-    known = recorder.numbers(place)
+    place = journal.directory(project.layout)
+    known = journal.numbers(place)
     if not known:
         raise HistoryError("no run has been recorded", hint="'pivot repro' records what it does")
     if number is not None and number not in known:

@@ -164,7 +164,11 @@ class Host:
         else:
             manifest = self._fingerprint(stage, spec.base, root)
         self._manifests[spec.address] = manifest
-        return _loaded(spec, manifest, params, settling.variables(stage, spec.address))
+        env: dict[str, str] = {}
+        if stage.env:
+            with self._recorder:
+                env = settling.variables(stage, spec.address)
+        return _loaded(spec, manifest, params, env)
 
     def _placed(self, error: PivotError, root: pathlib.Path) -> str:
         """The error with the line of the user's code that caused it."""

@@ -22,10 +22,10 @@ from pivot_engine.executor import Executor, Finished, HostExecutor
 from pivot_engine.facts import seconds
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
+from pivot_engine.journal import Journal
 from pivot_engine.observe import observe
 from pivot_engine.outs import Outs
 from pivot_engine.project import Project
-from pivot_engine.recorder import Recorder
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
 from pivot_engine.targets import short_names
@@ -112,7 +112,7 @@ def _repro(  # as `repro`
     project: Project, targets: Iterable[str], options: Options, command: str, report: Reporter, *, fresh: bool
 ) -> Outcome:
     layout = project.layout
-    teller, report = report, Recorder(layout, command, report)
+    teller, report = report, Journal(layout, command, report)
     with (
         guarded(layout.guard_file, command, events.waiting(report), wait=options.wait) as guard,
         loading(

@@ -37,7 +37,7 @@ def numbers(place: pathlib.Path) -> list[int]:
     return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 
 
-class Recorder:
+class Journal:
     """A reporter that keeps what it is told, and passes it on; that nothing can be kept is no error."""
 
     def __init__(self, layout: Layout, command: str, report: Reporter) -> None:
