@@ -75,4 +75,4 @@ def test_the_out_of_another_stage(make: Callable[[str], Project]) -> None:
     told = project.pivot("repro", "-j", "1").stderr
     assert "  reads first.txt, which 'first' writes\n" in told
     assert "run.log" not in told
-    assert "declare" not in project.pivot("repro", "--force", env={"PIVOT_STRICT_IO": "off"}).stderr
+    assert "declare" not in project.pivot("repro", "-f", "-j1", env={"PIVOT_STRICT_IO": "off"}).stderr
