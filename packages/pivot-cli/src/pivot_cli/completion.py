@@ -1,19 +1,67 @@
 """What a shell offers when a name is half typed: from what is recorded, so that nothing of the user's is imported."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pivot_cli.group import working_directory
+from pivot_cli.group import cli, working_directory
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+    from click.shell_completion import CompletionItem, ShellComplete
 
     _Text = click.ParamType[str]
 else:
     _Text = click.ParamType  # older releases of click are not generic
+
+
+VARIABLE: Final = "_PIVOT_COMPLETE"
+"""What a shell sets to ask what could be typed next."""
+
+TAKES_TARGETS: Final = frozenset(
+    {
+        "checkout",
+        "commit",
+        "dag",
+        "fetch",
+        "fingerprint",
+        "list",
+        "logs",
+        "pull",
+        "push",
+        "repro",
+        "run",
+        "status",
+        "verify",
+    }
+)
+"""The commands whose arguments are targets: they are completed without being imported."""
+
+
+def answer(asked: str) -> int:
+    """Say what a shell asks for; returns the exit code."""
+    from click.shell_completion import get_completion_class, shell_complete  # noqa: PLC0415  # start-up time
+
+    kind = get_completion_class(asked.partition("_")[0])
+    if kind is not None and asked.endswith("_complete"):
+        shell = kind(cli, {}, "pivot", VARIABLE)
+        words, typed = shell.get_completion_args()
+        if _wants_target(words, typed):
+            return _say(shell, _targets(typed))
+    return shell_complete(cli, {}, "pivot", VARIABLE, asked)
+
+
+def _wants_target(words: Sequence[str], typed: str) -> bool:
+    """Whether an argument of a command is being typed, and neither an option nor what may be its value."""
+    return bool(words) and words[0] in TAKES_TARGETS and words[-1][:1] != "-" and typed[:1] != "-"
+
+
+def _say(shell: "ShellComplete", items: "Iterable[CompletionItem]") -> int:
+    for item in items:
+        click.echo(shell.format_completion(item))
+    return 0
 
 
 class Target(_Text):
@@ -31,13 +79,8 @@ class Target(_Text):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> "list[CompletionItem]":
-        """The stages that have run, and whatever the shell knows of files."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
-
-        lead = "+" if incomplete.startswith("+") else ""
-        typed = incomplete.removeprefix("+")
-        stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed)]
-        return [*stages, CompletionItem(incomplete, type="file")]
+        """The stages that are known, and whatever the shell knows of files."""
+        return _targets(incomplete)
 
 
 class ConfigKey(_Text):
@@ -62,6 +105,14 @@ class ConfigKey(_Text):
 
         names = [key.family or key.name for key in KEYS if key.read]
         return [CompletionItem(name, help=None) for name in names if name.startswith(incomplete)]
+
+
+def _targets(typed: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
+
+    lead = "+" if typed.startswith("+") else ""
+    stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed.removeprefix("+"))]
+    return [*stages, CompletionItem(typed, type="file")]
 
 
 def _stages() -> list[str]:

@@ -51,8 +51,6 @@ COMMANDS: Final[Commands] = {
 }
 
 INTERRUPTED: Final = 130
-_COMPLETE: Final = "_PIVOT_COMPLETE"
-"""What a shell sets to ask what could be typed next."""
 
 
 class SuggestingGroup(click.Group):
@@ -141,11 +139,6 @@ def cli() -> None:
 
 def run(arguments: list[str]) -> int:
     """Parse and run; every way to end becomes an exit code."""
-    asked = os.environ.get(_COMPLETE)
-    if asked:
-        from click.shell_completion import shell_complete  # noqa: PLC0415  # start-up time
-
-        return shell_complete(cli, {}, "pivot", _COMPLETE, asked)
     try:
         with cli.make_context("pivot", list(arguments)) as context:
             outcome: Any = cli.invoke(context)

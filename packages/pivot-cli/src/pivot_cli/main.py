@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 _INTERRUPTED: Final = 130
+_COMPLETE: Final = "_PIVOT_COMPLETE"
+"""What a shell sets to ask what could be typed next."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -18,6 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             sys.stdout.write(f"{version_line()}\n")
             code = 0
+        elif _COMPLETE in os.environ:
+            from pivot_cli.completion import answer  # noqa: PLC0415  # start-up time
+
+            code = answer(os.environ[_COMPLETE])
         else:
             from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
 

@@ -1,0 +1,16 @@
+"""What is completed without importing the command."""
+
+from pivot_cli.completion import TAKES_TARGETS, Target
+from pivot_cli.group import COMMANDS, cli
+
+
+def test_the_commands_that_take_targets_are_those_that_are_listed() -> None:
+    context = cli.make_context("pivot", ["--help"], resilient_parsing=True)
+    takes = {
+        name
+        for name in COMMANDS
+        if (command := cli.get_command(context, name)) is not None
+        and any(isinstance(param.type, Target) for param in command.params)
+    }
+
+    assert takes == TAKES_TARGETS
