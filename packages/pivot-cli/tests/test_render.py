@@ -69,10 +69,16 @@ def test_functions_of_one_name_are_told_apart() -> None:
         ("loader:raw", "loader:raw"),
         ("func::f", "func::f"),
         ("plain", "plain"),
+        ("module:a.b:*", "module:a.b"),
+        ("file:run.sh", "file:run.sh"),
     ],
 )
 def test_short_keys(key: str, shown: str) -> None:
     assert wording.short_key(key) == shown
+
+
+def test_the_way_to_an_entry_names_each_once() -> None:
+    assert wording.way(["call:m:Model", "class:m:Model", "module:base:*", "class:m:Base"]) == "Model -> base -> Base"
 
 
 def test_other_changes_name_what_they_are_about() -> None:

@@ -76,7 +76,7 @@ def test_dag(project: Project) -> None:
 def test_targets_are_the_same_everywhere(project: Project) -> None:
     assert ran(project, "repro", "-j1", "train@*") == ["a", "b", "train@small", "train@large"]
     project.write("in.txt", "+")
-    assert ran(project, "repro", "-j1", "b+") == ["a", "b", "train@small", "train@large"]
+    assert sorted(ran(project, "repro", "-j1", "b+")) == ["a", "b", "train@large", "train@small"]
     names = [line.split()[0] for line in project.pivot("status", "+b", "--stages-only").stdout.splitlines()[:2]]
     assert names == ["a", "b"]
     shutil.rmtree(project.root / "out")

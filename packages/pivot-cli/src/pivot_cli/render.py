@@ -126,7 +126,7 @@ def _changed(change: Change, key: str, stage: StageStatus) -> Iterator[str]:
         yield f"      File: {change.location}"
     path = stage.evaluation.stage.path(change.key)
     if change.reason is Reason.CODE and len(path) > _DIRECT:
-        yield f"      Via: {' -> '.join(wording.bare_name(step) for step in path)}"
+        yield f"      Via: {wording.way(path)}"
     if change.key in stage.diffs:
         yield "      Diff:"
         for line in stage.diffs[change.key].splitlines():

@@ -1,5 +1,6 @@
 """How decisions are said to a person: keys, digests, reasons; pure."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -20,20 +21,27 @@ _PREFIX: Mapping[Reason, str] = {
     Reason.DEP_MISSING: "dep:",
 }
 _SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none
+_WHOLE = ":*"
+"""What the key of a whole module ends with."""
 _DIGITS = 8
 _MOST = 3
 
 
 def short_key(key: str) -> str:
     """A manifest key without its module: ``func:utils:normalize`` is shown as ``func:normalize``."""
-    kind, _, rest = key.partition(":")
+    kind, _, rest = key.removesuffix(_WHOLE).partition(":")
     module, found, name = rest.rpartition(":")
-    return f"{kind}:{name}" if found and module else key
+    return f"{kind}:{name}" if found and module else f"{kind}:{rest}" if rest else key
 
 
 def bare_name(key: str) -> str:
     """What a manifest key is about: ``func:utils:normalize`` is ``normalize``."""
-    return key.rpartition(":")[2]
+    return key.removesuffix(_WHOLE).rpartition(":")[2]
+
+
+def way(path: Iterable[str]) -> str:
+    """How an entry is reached: the names of the entries that lead to it, each once."""
+    return " -> ".join(name for name, _ in itertools.groupby(map(bare_name, path)))
 
 
 def keys(changes: Sequence[Change]) -> dict[Change, str]:

@@ -156,12 +156,17 @@ def _input_changes(before: Inputs, now: Observation) -> list[Change]:
         else {("dep", path) for path in before.deps if path not in now.inputs.deps}
     )
     changes = []
+    code = set()
     if before.schema != now.inputs.schema:
         changes.append(Change(Reason.SCHEMA, "schema", str(before.schema), str(now.inputs.schema)))
     for fact in sorted(old.keys() | new.keys(), key=lambda fact: (_KIND_RANK[fact[0]], fact[1])):
         was, is_ = old.get(fact), new.get(fact)
         if fact in unknown or (was is not None and is_ is not None and was.value == is_.value):
             continue
+        if fact[0] == "code":
+            code.add(fact[1])
+        elif fact[0] == "observed" and fact[1] in code:
+            continue  # what was only seen to run, and is now followed, is said once
         shown = is_ if is_ is not None else was
         changes.append(
             Change(
