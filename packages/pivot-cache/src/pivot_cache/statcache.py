@@ -40,6 +40,10 @@ _LARGE = 1 << 20
 class StatCache:
     """The artifacts that lie at paths, hashed only where they may have changed.
 
+    Attributes:
+        walked: By path, of each directory that `artifact` was asked for: the signature that it had, and from when on
+            any later change must give it another, in ns since the epoch.
+
     Any number of threads may use one; it belongs to the process that made it (not to its forks). Any
     number of processes may each have one on the same file.
     """
@@ -61,6 +65,7 @@ class StatCache:
         self._guard = threading.Lock()
         self._new: dict[bytes, Row] = {}
         self._gone: set[bytes] = set()
+        self.walked: dict[Path, tuple[str, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -169,8 +174,10 @@ class StatCache:
     def _directory(self, path: Path) -> Artifact:
         began = self._clock()
         found = scan(path)
+        signed = found.signature()
+        self.walked[path] = (signed, found.settles_at())
         row = self._row(_tree_key(path))
-        if row is not None and self._holds(row, found.signature()):
+        if row is not None and self._holds(row, signed):
             digest, _, size = row[1].partition(" ")
             return Artifact(digest, int(size), tree=True)
         return self._list(path, found, began).artifact()

@@ -4,24 +4,28 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import IO, Final
 
 import click
+from click._compat import should_strip_ansi
 
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
 
 
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
+_heard: dict[str, list[str]] = {"out": [], "err": []}
 
 
 def text(message: str) -> None:
     """A text as it is, on stderr. If nobody can read it, work goes on all the same."""
+    line = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
+        _hear("err", line, sys.stderr)
         if _diverted is not None:
             _diverted(message)
         else:
-            click.echo(message, err=True, nl=not message.endswith("\n"))
+            click.echo(line, err=True, nl=False)
 
 
 @contextlib.contextmanager
@@ -35,6 +39,22 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
     finally:
         with _guard:
             _diverted = None
+
+
+def data(message: str) -> None:
+    """What the command was asked for, on stdout."""
+    line = message if message.endswith("\n") else f"{message}\n"
+    _hear("out", line, sys.stdout)
+    click.echo(line, nl=False)
+
+
+def heard() -> tuple[str, str]:
+    """All that was printed here, on stdout and on stderr."""
+    return "".join(_heard["out"]), "".join(_heard["err"])
+
+
+def _hear(stream: str, line: str, to: IO[str]) -> None:
+    _heard[stream].append(click.unstyle(line) if should_strip_ansi(to) else line)
 
 
 def error(message: str) -> None:

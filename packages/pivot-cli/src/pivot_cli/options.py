@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, so that they mean the same everywhere."""
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,6 +9,7 @@ import click
 
 from pivot_cache.store import CheckoutMode
 from pivot_cli.completion import Target
+from pivot_engine.settings import variable
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -17,10 +19,26 @@ targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", type=Targe
 stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target())
 """The same, for commands that look at single stages."""
 
-everything = click.option(
-    "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
-)
-"""Not only the pipeline of the current directory."""
+
+def _import_anew(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
+    if value:
+        os.environ[variable("snapshot")] = "off"
+
+
+def everything[F: Callable[..., object]](command: F) -> F:
+    """Not only the pipeline of the current directory; and whether what has not changed is imported again."""
+    anew = click.option(
+        "--no-snapshot",
+        is_flag=True,
+        expose_value=False,
+        callback=_import_anew,
+        help="Import the pipelines anew, also if nothing has changed since they were last imported.",
+    )
+    every = click.option(
+        "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
+    )
+    return every(anew(command))
+
 
 overrides = click.option(
     "-p",

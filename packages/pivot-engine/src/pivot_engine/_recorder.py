@@ -13,6 +13,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
 from pivot_engine import grounds
+from pivot_engine.environment import VARIABLE, VARIABLES, of_environment
 from pivot_engine.grounds import Fact, Grounds
 from pivot_engine.marks import ABSENT, mark, settled
 
@@ -144,7 +145,7 @@ class Recorder:
                 facts.append(Fact(grounds.STAMP, path, grounds.stamp(path)))
         facts += [Fact(grounds.STAMP, path, grounds.stamp(path)) for path in _start_files()]
         for prefix in ("PYTHON", "LC_", "LANG"):
-            facts.append(self._of_environment(grounds.VARIABLES, prefix))
+            facts.append(self._of_environment(VARIABLES, prefix))
         return Grounds(tuple(dict.fromkeys(facts)), tuple(sorted(asked)), self._salt, grounds.identity())
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
@@ -202,11 +203,11 @@ class Recorder:
     def _asked_for(self, name: str | None) -> None:
         """A variable was asked for, or all were."""
         if self._active:
-            fact = self._of_environment(grounds.VARIABLES if name is None else grounds.VARIABLE, name or "")
+            fact = self._of_environment(VARIABLES if name is None else VARIABLE, name or "")
             self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
     def _of_environment(self, kind: str, name: str) -> Fact:
-        return Fact(kind, name, grounds.of_environment(kind, name, self._environment, self._salt))
+        return Fact(kind, name, of_environment(kind, name, self._environment, self._salt))
 
     def _counts(self, full: str) -> bool:
         return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self._is_installed(full)

@@ -17,6 +17,7 @@ from pivot_core.stage import StageError
 from pivot_engine import config, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
+from pivot_engine.grounds import Grounds
 from pivot_engine.ignore import ignored
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.project import Project
@@ -29,16 +30,11 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class LoadedFile:
-    """One pipeline file: where it is, what it holds, and the warm host that can run its stages.
-
-    Attributes:
-        marks: Where nothing had to be imported: the marks of all that this rests on, from before it was looked at.
-    """
+    """One pipeline file: where it is, what it holds, and the warm host that can run its stages."""
 
     file: pathlib.Path
     loaded: Loaded
     host: WarmHost
-    marks: Mapping[str, str] | None = None
 
 
 @attrs.frozen
@@ -60,6 +56,11 @@ class Assembly:
     stages: Mapping[str, LoadedStage]
     broken: tuple[Broken, ...] = ()
     starter: Starter | None = None
+
+    @property
+    def grounds(self) -> tuple[Grounds, ...]:
+        """What the loads rested on."""
+        return tuple(each.loaded.grounds for each in self.files if each.loaded.grounds is not None)
 
     @property
     def schema(self) -> int:
@@ -108,10 +109,13 @@ def assemble(
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
     overrides = [Override.parse(text) for text in project.overrides]
+    for looked_at in (project.layout.state_dir / config.FILE, config.user_file(os.environ)):
+        if looked_at is not None:
+            project.notes.look(looked_at)
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
     with _Loader(project, starter=Starter(quiet=quiet, guard=guard), kept=kept, slow=slow) as loader:
         if everything:
-            files = list(all_pipelines(project.root, ignored(project.layout.ignore_file)))
+            files = list(all_pipelines(project.root, _noting(project)))
             if not files:
                 project.pipeline_file()
             loader.load_all(files)
@@ -157,6 +161,7 @@ class _Loader:
 
     def __init__(self, project: Project, *, starter: Starter, kept: bool, slow: Callable[[], None]) -> None:
         self.files: list[LoadedFile] = []
+        self._project = project
         self._root = project.root
         self._overrides = project.overrides
         self._slow = slow
@@ -194,7 +199,8 @@ class _Loader:
         if not isinstance(found, Found):
             return None
         host = WarmHost(found.loaded, lambda: self._load(file))
-        self.files.append(LoadedFile(file, found.loaded, host, found.check.marks))
+        self._project.notes.add(found.check.marks)
+        self.files.append(LoadedFile(file, found.loaded, host))
         return self.files[-1]
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
@@ -208,6 +214,7 @@ class _Loader:
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
         self._snapshots.keep(file, self._overrides, loaded)
+        self._project.notes.partial = True
         self.files.append(LoadedFile(file, loaded, WarmHost(loaded, lambda: self._load(file), host)))
         return self.files[-1]
 
@@ -269,12 +276,15 @@ class _Loader:
                 yield Broken(str(file.relative_to(self._root)), error, suspected)
 
     def _search(self, path: ArtifactPath) -> None:
+        for directory in _directories(path):
+            self._project.note_pipelines(self._root / directory)
         for file in pipelines_above(path, self._root):
             if file in self._tried:
                 continue
             try:
                 found = self.load(file)
             except (LoadError, HostError, PivotError) as error:
+                self._project.notes.partial = True
                 self._errors[file] = error
                 continue
             if any(_touch(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
@@ -285,6 +295,28 @@ class _Loader:
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
         return [path for path in deps if path not in written and not any(_touch(path, out) for out in outs)]
+
+
+def _noting(project: Project) -> Callable[[str], bool]:
+    """Which directories are not searched for pipelines; those that are, are noted."""
+    project.notes.look(project.layout.ignore_file)
+    project.notes.look(project.root)
+    is_ignored = ignored(project.layout.ignore_file)
+
+    def passed_over(path: str) -> bool:
+        if is_ignored(path):
+            return True
+        project.notes.look(project.root / path)
+        return False
+
+    return passed_over
+
+
+def _directories(path: str) -> Iterator[str]:
+    """The path itself, and all above it, up to the root, which is ``""``."""
+    yield path
+    yield from _parents(path)
+    yield ""
 
 
 def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 import xxhash
 
 from pivot_core import digest as digests
-from pivot_engine.marks import ABSENT, mark, settled
+from pivot_engine.environment import VARIABLE, VARIABLES, of_environment
+from pivot_engine.marks import ABSENT, DIRECTORY, mark, place, settled
 
 FILE: Final = "file"
 """The content of a file that was read."""
@@ -26,12 +27,6 @@ MODULES: Final = "modules"
 """What a directory of the user's holds that could be imported by one of the names that were asked for."""
 STAMP: Final = "stamp"
 """When the names in a directory of installed packages, or a file that configures Python, last changed."""
-VARIABLE: Final = "variable"
-"""An environment variable."""
-VARIABLES: Final = "variables"
-"""The whole environment, but for what every shell and prompt changes; the subject is the start of the names."""
-
-_RESTLESS: Final = frozenset({"_", "OLDPWD", "PWD", "SHLVL"})
 
 
 class Fact(NamedTuple):
@@ -80,7 +75,7 @@ class Check(NamedTuple):
     Attributes:
         broken: The first that no longer holds; None if all do.
         marks: The mark of each path, from before it was looked at.
-        stamps: The marks of the files whose content was found as it was, and that will have another mark when it is not.
+        stamps: The marks of the files that were found as they were, and that will have another mark when they are not.
     """
 
     broken: Fact | None
@@ -102,8 +97,9 @@ def check(grounds: Grounds, environment: Mapping[str, str], stamps: Mapping[str,
             continue
         path = fact.subject
         now = time.time_ns()
-        marked = mark(path)
-        marks.setdefault(path, marked)
+        marked = place(path) if fact.kind in (PROBE, LINK, TYPE) else mark(path)
+        if marks.get(path, DIRECTORY).startswith(DIRECTORY):  # else the first mark counts
+            marks[path] = marked
         if fact.kind == FILE:
             if stamps.get(path) != marked and content(path) != fact.value:
                 return Check(fact, marks, fresh)
@@ -118,19 +114,6 @@ def identity() -> str:
     """Which machine, user and interpreter this is."""
     machine = os.uname()
     return f"{sys.executable} {sys.prefix} {sys.version} {machine.nodename} {machine.machine} {os.getuid()}"
-
-
-def of_environment(kind: str, name: str, environment: Mapping[str, str], salt: str) -> str:
-    """The value of a `VARIABLE` or of `VARIABLES`: a digest that says nothing to who does not know the value."""
-    if kind == VARIABLE:
-        value = environment.get(name)
-        return ABSENT if value is None else _sealed(value, salt)
-    chosen = sorted(
-        f"{each}={value}"
-        for each, value in environment.items()
-        if each.startswith(name) and (name or each not in _RESTLESS)
-    )
-    return _sealed("\0".join(chosen), salt)
 
 
 def of_path(kind: str, path: str, asked: Iterable[str] = ()) -> str:
@@ -209,10 +192,6 @@ def stamp(path: str) -> str:
 
 def _digest(text: str) -> str:
     return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
-
-
-def _sealed(text: str, salt: str) -> str:
-    return _digest(f"{salt}\0{text}")
 
 
 _VALUES: Final[Mapping[str, Callable[[str], str]]] = {

@@ -7,9 +7,10 @@ import attrs
 
 from pivot_cache.atomic import write_bytes
 from pivot_cache.layout import Layout
-from pivot_core.discovery import find_pipeline, find_root
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, find_root
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_engine.notes import Notes
 
 _GITIGNORE = b"""\
 # What Pivot can make again; the lock files in stages/ belong into git.
@@ -44,11 +45,13 @@ class Project:
         root: The absolute path of the project's root.
         cwd: The absolute path of the directory that the command was given in, at or below the root.
         overrides: Values of parameters that the command was given, each as ``stage.name=value``.
+        notes: What the command has looked at.
     """
 
     root: pathlib.Path
     cwd: pathlib.Path
     overrides: tuple[str, ...] = ()
+    notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
 
     @classmethod
     def find(cls, cwd: pathlib.Path, overrides: tuple[str, ...] = ()) -> "Project":
@@ -57,7 +60,10 @@ class Project:
         Raises:
             DiscoveryError: There is none.
         """
-        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides)
+        notes = Notes()
+        for directory in (cwd, *cwd.parents):
+            notes.probe(directory / STATE_DIR)
+        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides, notes=notes)
 
     @property
     def layout(self) -> Layout:
@@ -85,7 +91,16 @@ class Project:
         Raises:
             DiscoveryError: There is none.
         """
+        for directory in (self.cwd, *self.cwd.parents):
+            self.note_pipelines(directory)
+            if directory == self.root:
+                break
         return find_pipeline(self.cwd, self.root)
+
+    def note_pipelines(self, directory: pathlib.Path) -> None:
+        """Whether a directory describes pipelines is about to be looked at."""
+        for name in (PIPELINE_FILE, DECLARED_FILE):
+            self.notes.probe(directory / name)
 
 
 @attrs.frozen

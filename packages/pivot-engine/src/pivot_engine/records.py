@@ -15,6 +15,7 @@ from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.stage import Location, StageSpec
 from pivot_engine import targets
 from pivot_engine.errors import EngineError, TargetError
+from pivot_engine.notes import Notes
 from pivot_engine.project import Project
 
 _ENVIRONMENT = "pyvenv.cfg"
@@ -173,17 +174,19 @@ def _spec(address: str, lock: StageLock) -> StageSpec:
 
 
 def _tracked(project: Project) -> Iterator[tuple[Record, str]]:
-    for file in _pvt_files(project.root):
+    for file in _pvt_files(project.root, project.notes):
+        project.notes.look(file)
         shown = str(file.relative_to(project.root))
         path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
         yield Record(path, pvt.read(file)), shown
 
 
-def _pvt_files(root: pathlib.Path) -> Iterator[pathlib.Path]:
+def _pvt_files(root: pathlib.Path, notes: Notes) -> Iterator[pathlib.Path]:
     """All of them; hidden directories, environments and tracked directories themselves are not searched."""
     pending = [os.fspath(root)]
     while pending:
         directory = pending.pop()
+        notes.look(directory)
         inner: list[str] = []
         names: list[str] = []
         try:

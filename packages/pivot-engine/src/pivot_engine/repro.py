@@ -19,7 +19,11 @@ from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
+<<<<<<< HEAD
 from pivot_engine.facts import seconds
+=======
+from pivot_engine.grounds import Grounds
+>>>>>>> f696346 (A command that found nothing to do is answered at once when it is repeated)
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
 from pivot_engine.journal import Journal
@@ -70,6 +74,7 @@ class Outcome:
         blocked: It rests on one that failed.
         unstarted: It could have run, but the run ended early.
         seconds: How long the whole run took.
+        grounds: What the loads rested on.
     """
 
     cached: set[str] = attrs.field(factory=set)
@@ -80,11 +85,17 @@ class Outcome:
     blocked: set[str] = attrs.field(factory=set)
     unstarted: set[str] = attrs.field(factory=set)
     seconds: float = 0.0
+    grounds: tuple[Grounds, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Every stage is now as its code and inputs want it."""
         return not (self.failed or self.blocked or self.unstarted or self.torn)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing had to be done to any stage."""
+        return self.complete and not (self.ran or self.restored)
 
 
 def repro(
@@ -129,9 +140,18 @@ def _repro(  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
+<<<<<<< HEAD
         shown = (lambda *told: teller(events.StageOutput(*told))) if options.show_output else None
         executor = HostExecutor(assembly.host_of, Accounting(session, report).watching, shown)
         return Run(session, graph, executor, watch, options=options, report=report).drive()
+=======
+        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching)
+        outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
+        if assembly.broken:
+            project.notes.partial = True
+        outcome.grounds = assembly.grounds
+        return outcome
+>>>>>>> f696346 (A command that found nothing to do is answered at once when it is repeated)
 
 
 class Run:

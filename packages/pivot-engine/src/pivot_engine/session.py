@@ -59,7 +59,12 @@ class Session:
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at ``path`` now, or None."""
-        return self.stores.look(path)
+        file = self.stores.layout.artifact(path)
+        self.project.notes.look(file)
+        found = self.stores.look(path)
+        if found is not None and found.tree:
+            self.project.notes.tree(file, *self.stores.files.walked[file])
+        return found
 
     def ingest(self, path: ArtifactPath) -> Artifact:
         """Store what lies at ``path``, and remember what it is.
@@ -71,7 +76,9 @@ class Session:
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
-        lock = lockfiles.read(self.project.layout.lock_file(address))
+        file = self.project.layout.lock_file(address)
+        self.project.notes.look(file)
+        lock = lockfiles.read(file)
         if lock is None or not lock.libraries:
             return lock
         return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.counted(lock.libraries)))
@@ -82,6 +89,9 @@ class Session:
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """What became of code that a run was seen to rest on; what is gone is left out."""
+        for entry in observed.values():
+            if entry.location is not None:
+                self.project.notes.look(self.project.root / entry.location.file)
         return self.rechecker.now(observed)
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:

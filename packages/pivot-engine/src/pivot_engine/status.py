@@ -10,6 +10,7 @@ from pivot_engine import records
 from pivot_engine.broken import Broken
 from pivot_engine.facts import stage_facts
 from pivot_engine.forms import diffs
+from pivot_engine.grounds import Grounds
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.session import loading, opened
@@ -41,12 +42,18 @@ class StageStatus:
 
 @attrs.frozen
 class Status:
-    """The stages asked for, in graph order, the names by which all stages are shown, and tracked data."""
+    """The stages asked for, in graph order, the names by which all stages are shown, and tracked data.
+
+    Attributes:
+        broken: Pipelines that cannot be loaded and may write what is read here.
+        grounds: What the loads rested on.
+    """
 
     stages: tuple[StageStatus, ...]
     names: dict[str, str]
     tracked: tuple[TrackedFile, ...] = ()
     broken: tuple[Broken, ...] = ()
+    grounds: tuple[Grounds, ...] = ()
 
     @property
     def cached(self) -> bool:
@@ -103,4 +110,5 @@ def status(  # noqa: PLR0913  # one parameter per question
             dict(names),
             tuple(states(project, session.stores.files, records.read_tracked(project))) if tracked else (),
             assembly.broken,
+            assembly.grounds,
         )

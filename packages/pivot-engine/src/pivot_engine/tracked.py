@@ -66,7 +66,16 @@ class Tracked:
 
 def states(project: Project, files: StatCache, found: Iterable[Record]) -> list[TrackedFile]:
     """How tracked data are now; nothing is changed."""
-    return [_state(record, files.artifact(project.layout.artifact(record.path))) for record in found]
+    return [_state(record, _look(project, files, record.path)) for record in found]
+
+
+def _look(project: Project, files: StatCache, path: ArtifactPath) -> Artifact | None:
+    file = project.layout.artifact(path)
+    project.notes.look(file)
+    found = files.artifact(file)
+    if found is not None and found.tree:
+        project.notes.tree(file, *files.walked[file])
+    return found
 
 
 def _state(record: Record, now: Artifact | None) -> TrackedFile:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_cli import console, options, render, signals
+from pivot_cli import console, options, render, signals, wording
 from pivot_cli.group import working_directory
+from pivot_cli.keeping import keep
 from pivot_cli.progress import warn_of_broken
 from pivot_cli.telling import Telling, reporting
 from pivot_engine.project import Project
@@ -92,7 +93,9 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
     with signals.heeding(), reporting(telling, command, project, output=wanted.show_output) as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
-        click.echo(render.summary(outcome))
+        console.data(render.summary(outcome))
+    if outcome.idle and not (telling.jsonl or wanted.force):
+        keep(project, outcome.grounds, f"{wording.seconds(outcome.seconds)}" if telling.summary else "")
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1

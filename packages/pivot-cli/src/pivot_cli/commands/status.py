@@ -4,8 +4,9 @@ import json
 
 import click
 
-from pivot_cli import jsonform, options, progress, render, results
+from pivot_cli import console, jsonform, options, progress, render, results
 from pivot_cli.group import working_directory
+from pivot_cli.keeping import keep
 from pivot_engine.project import Project
 from pivot_engine.status import status
 
@@ -48,16 +49,20 @@ def command(  # noqa: PLR0913  # one parameter per option
         facts=explain,
     )
     if quiet:
+        if found.cached and not found.broken:
+            keep(project, found.grounds)
         return 0 if found.cached else 1
     progress.warn_of_broken(found.broken)
     if as_json:
-        click.echo(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
+        console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
-        click.echo(render.explanations(found, why_not=why_not), nl=False)
+        console.data(render.explanations(found, why_not=why_not))
     else:
-        click.echo(render.status(found), nl=False)
+        console.data(render.status(found))
         if found.tracked:
-            click.echo("\nTracked data:")
+            console.data("\nTracked data:")
             for line in results.tracked_states(found.tracked, project):
-                click.echo(line)
+                console.data(line)
+    if found.cached and not (explain or found.broken):
+        keep(project, found.grounds)
     return 0
