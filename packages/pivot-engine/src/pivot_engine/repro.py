@@ -19,11 +19,8 @@ from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.executor import Executor, Finished, HostExecutor
-<<<<<<< HEAD
 from pivot_engine.facts import seconds
-=======
 from pivot_engine.grounds import Grounds
->>>>>>> f696346 (A command that found nothing to do is answered at once when it is repeated)
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
 from pivot_engine.journal import Journal
@@ -140,18 +137,13 @@ def _repro(  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
-<<<<<<< HEAD
         shown = (lambda *told: teller(events.StageOutput(*told))) if options.show_output else None
         executor = HostExecutor(assembly.host_of, Accounting(session, report).watching, shown)
-        return Run(session, graph, executor, watch, options=options, report=report).drive()
-=======
-        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching)
         outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
         if assembly.broken:
             project.notes.partial = True
         outcome.grounds = assembly.grounds
         return outcome
->>>>>>> f696346 (A command that found nothing to do is answered at once when it is repeated)
 
 
 class Run:
