@@ -75,7 +75,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
             ],
             "unresolved": [_edge(edge) for edge in evaluation.observation.unresolved],
             "variables_read": list(stage.facts.get("variables", ())),
-            "rerun": stage.facts.get("rerun"),
+            "rerun": wording.rerun_plain(stage.facts.get("rerun")),
         }
     return plain
 

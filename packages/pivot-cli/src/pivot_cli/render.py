@@ -69,6 +69,9 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[
     yield f"  Status: {wording.action(decision.verdict)}"
     if decision.reasons:
         yield f"  Reason: {wording.reasons(decision)}"
+    told = wording.rerun(stage.facts.get("rerun"))
+    if told:
+        yield f"  Rerun: It {told}"
     upstream = stage.evaluation.observation.upstream
     if upstream:
         yield f"  Upstream: {', '.join(found.names.get(address, address) for address in upstream)}"
@@ -82,6 +85,11 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[
         yield ""
         yield "  Compared, and equal:"
         yield from _compared(stage)
+    yield from _not_declared(stage)
+
+
+def _not_declared(stage: StageStatus) -> Iterator[str]:
+    """What the stage rests on and Pivot does not track."""
     variables = stage.facts.get("variables", ())
     if variables:
         yield ""

@@ -1,9 +1,13 @@
 """What `pivot verify` found, as text and as the documented JSON; pure."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pivot_cli import wording
 from pivot_engine.verify import StageVerdict, Verification
+
+if TYPE_CHECKING:
+    from pivot_engine.rerun import Rerun  # start-up time: it is seldom asked for
 
 
 def verification(found: Verification) -> str:
@@ -12,7 +16,8 @@ def verification(found: Verification) -> str:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
-        f"{'passed' if stage.passed else 'FAILED'}  {stage.name:<{width}}  {_not_passed(stage, found)}".rstrip()
+        f"{'passed' if stage.passed else 'FAILED'}  {stage.name:<{width}}  "
+        f"{_not_passed(stage, found) or wording.rerun(stage.rerun)}".rstrip()
         for stage in found.stages
     ]
     failed = sum(not stage.passed for stage in found.stages)
@@ -31,10 +36,28 @@ def verification_plain(found: Verification) -> dict[str, Any]:
                 "status": "passed" if stage.passed else "failed",
                 "reason": _not_passed(stage, found),
                 "missing_files": list(stage.missing),
+                "rerun": wording.rerun_plain(stage.rerun),
             }
             for stage in found.stages
         ],
     }
+
+
+def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
+    """A line per stage that was run once more, and one that sums up."""
+    if not results:
+        return "\nNo stage is up to date, so none was run once more.\n"
+    width = max(len(names[each.address]) for each in results)
+    lines = ["", "Run once more:"]
+    for each in results:
+        took = wording.seconds(each.seconds) if each.seconds else ""
+        lines.append(f"{each.verdict:<7}  {names[each.address]:<{width}}  {took:>6}  {each.detail}".rstrip())
+    if any(each.verdict == "failed" for each in results):
+        lines += ["", "The copy has the project's sources and the declared inputs, and nothing else."]
+    bad = sum(not each.good for each in results)
+    total = wording.counted(len(results), "stage")
+    lines += ["", f"{total} run once more, {f'{bad} not the same' if bad else 'nothing differs'}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _not_passed(stage: StageVerdict, found: Verification) -> str:

@@ -1,9 +1,10 @@
 """How decisions are said to a person: keys, digests, reasons; pure."""
 
+import datetime as dt
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pivot_core.decide import Change, Decision, Reason, Verdict
 
@@ -136,6 +137,22 @@ def size(number: int) -> str:
             break
         amount, unit = amount / 1000, larger
     return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"  # noqa: PLR2004
+
+
+def rerun(told: Mapping[str, Any] | None) -> str:
+    """What came of running a stage once more; empty where nobody has tried."""
+    if told is None:
+        return ""
+    when = dt.datetime.fromtimestamp(told["time"]).astimezone().strftime("%Y-%m-%d")
+    if told["verdict"] == "same":
+        return f"left the same bytes when it ran once more ({when})"
+    verb = "differed" if told["verdict"] == "differs" else "failed"
+    return f"{verb} when it ran once more ({when}): {told['detail']}"
+
+
+def rerun_plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What came of running a stage once more, as the documented JSON."""
+    return None if told is None else {"verdict": told["verdict"], "detail": told["detail"], "time": told["time"]}
 
 
 def bar(done: float, of: float, width: int = 20) -> str:

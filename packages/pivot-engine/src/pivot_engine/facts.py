@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.layout import Layout
+from pivot_core.lock import StageLock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,6 +74,20 @@ def seconds(layout: Layout) -> dict[str, float]:
     """How long the last run of each stage took, as far as it is known."""
     found = {address: facts.get(SECONDS) for address, facts in stage_facts(layout).recall().items()}
     return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
+
+
+def state_of(lock: StageLock) -> str:
+    """What a stage rested on and left, as one text."""
+    outs = " ".join(f"{path}={artifact.digest}" for path, artifact in sorted(lock.outs.items()))
+    return f"{lock.inputs.key()} {outs}"
+
+
+def about(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a stage, without what came of running another state of it once more."""
+    told = known.get(RERUN)
+    if lock is not None and isinstance(told, dict) and told.get("state") == state_of(lock):
+        return dict(known)
+    return {name: value for name, value in known.items() if name != RERUN}
 
 
 def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> None:

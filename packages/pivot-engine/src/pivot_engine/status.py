@@ -8,7 +8,7 @@ import attrs
 from pivot_core.decide import Verdict
 from pivot_engine import records
 from pivot_engine.broken import Broken
-from pivot_engine.facts import stage_facts
+from pivot_engine.facts import about, stage_facts
 from pivot_engine.forms import diffs
 from pivot_engine.grounds import Grounds
 from pivot_engine.observe import Evaluation
@@ -102,7 +102,7 @@ def status(  # noqa: PLR0913  # one parameter per question
                     names[address],
                     evaluation,
                     diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
-                    known.get(address, {}),
+                    about(evaluation.lock, known.get(address, {})),
                 )
                 for address, evaluation in evaluations.items()
                 if closure or address in wanted

@@ -1,6 +1,7 @@
 """`pivot verify`: is every stage as its code and inputs want it, and is what it left to be had? Nothing is run."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -10,6 +11,7 @@ from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_engine import records, sync
 from pivot_engine.broken import Broken
+from pivot_engine.facts import RERUN, about, stage_facts
 from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
@@ -24,11 +26,14 @@ class StageVerdict:
         name: As it is shown.
         evaluation: How it is, where what is not on disk is taken to be as it is recorded.
         missing: Files that it reads or writes and that are to be had nowhere.
+        rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
+            nobody has tried.
     """
 
     name: str
     evaluation: Evaluation
     missing: tuple[ArtifactPath, ...] = ()
+    rerun: Mapping[str, Any] | None = None
 
     @property
     def current(self) -> bool:
@@ -90,12 +95,14 @@ def verify(
         needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
         names = short_names(session.graph)
+        known = stage_facts(project.layout).recall()
         return Verification(
             tuple(
                 StageVerdict(
                     names[address],
                     evaluations[address],
                     tuple(sorted(path for path, artifact in needed[address].items() if artifact in lacking)),
+                    about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
                 for address in graph.stages
                 if address in needed

@@ -1,14 +1,17 @@
 """`pivot verify`."""
 
 import json
+import re
 
 import click
 
-from pivot_cli import options, verdicts
+from pivot_cli import console, options, signals, verdicts
 from pivot_cli.group import working_directory
 from pivot_cli.progress import warn_of_broken
 from pivot_engine.project import Project
-from pivot_engine.verify import verify
+from pivot_engine.verify import Verification, verify
+
+_WHOLE = 100
 
 
 @click.command("verify")
@@ -16,22 +19,68 @@ from pivot_engine.verify import verify
 @options.everything
 @options.overrides
 @click.option("--allow-missing", is_flag=True, help="What is missing here may be on the remote instead.")
+@click.option(
+    "--rerun",
+    "again",
+    is_flag=True,
+    help="Run what is cached once more, in a copy, and compare the bytes; STAGES may be a part of all, as 20%.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], allow_missing: bool, as_json: bool
+def command(  # one parameter per option
+    stages: tuple[str, ...],
+    *,
+    everything: bool,
+    overrides: tuple[str, ...],
+    allow_missing: bool,
+    again: bool,
+    as_json: bool,
 ) -> int:
     """Check that all stages are cached and what they left is to be had.
 
     Without STAGES, those of the pipeline here and all that they rest on. Passed is a stage whose code, parameters and
     deps are those of its lock file, and whose outs are in the cache. Nothing is run or changed. The exit code
     is 0 if all stages pass, else 1.
+
+    With --rerun the stages also run once more on the inputs that they had, in a copy of the project that is removed
+    afterwards, and the first difference is named. What came of it is kept, and shown from then on.
     """
-    found = verify(
-        Project.find(working_directory(), overrides), stages, everything=everything, allow_missing=allow_missing
-    )
+    project = Project.find(working_directory(), overrides)
+    named, percent = _sample(stages) if again else (stages, _WHOLE)
+    found = verify(project, named, everything=everything, allow_missing=allow_missing)
     warn_of_broken(found.broken)
+    passed = found.passed
+    told = ""
+    if again:
+        told, good = _run_once_more(project, found, everything=everything, percent=percent)
+        passed = passed and good
+        found = verify(project, named, everything=everything, allow_missing=allow_missing) if as_json else found
     if as_json:
         click.echo(json.dumps(verdicts.verification_plain(found), indent=2))
     else:
-        click.echo(verdicts.verification(found), nl=False)
-    return 0 if found.passed else 1
+        click.echo(f"{verdicts.verification(found)}{told}", nl=False)
+    return 0 if passed else 1
+
+
+def _run_once_more(project: Project, found: Verification, *, everything: bool, percent: int) -> tuple[str, bool]:
+    """What is to be said of it, and whether nothing differs."""
+    from pivot_engine.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
+
+    current = [stage.evaluation.stage.spec.address for stage in found.stages if stage.current]
+    with signals.heeding():
+        results = rerun(
+            project,
+            current,
+            everything=everything,
+            percent=percent,
+            starting=lambda address: console.note(f"running {found.names[address]!r} once more"),
+        )
+    return verdicts.reruns(results, found.names), all(each.good for each in results)
+
+
+def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """The stages that are named, and how many percent of them are meant."""
+    parts = [match for each in stages if (match := re.fullmatch(r"(\d{1,3})%", each))]
+    if len(parts) > 1 or any(not 1 <= int(part[1]) <= _WHOLE for part in parts):
+        raise click.UsageError("the part of the stages is given once, from 1% to 100%")
+    rest = tuple(each for each in stages if not re.fullmatch(r"\d{1,3}%", each))
+    return rest, int(parts[0][1]) if parts else _WHOLE
