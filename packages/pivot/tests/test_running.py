@@ -1,9 +1,10 @@
 """Running: what stages print, how long and how often they may run, and what they leave behind."""
 
 import pathlib
+import subprocess
 from collections.abc import Callable
 
-from harness import Project
+from harness import PIVOT, Project
 
 HEAD = """\
 import ctypes, os, pathlib, signal, subprocess, sys, time
@@ -239,3 +240,93 @@ def long() -> Annotated[str, Out("long.txt", Text())]:
 
     assert order() == ["short", "long"]
     assert order() == ["long", "short"]
+
+
+STATEFUL = (
+    HEAD
+    + """
+import random
+
+import helper
+
+
+class Settings(pivot.StageParams):
+    factor: int = 1
+
+
+def first(settings: Settings) -> Annotated[str, Out("first.txt", Text())]:
+    print("host", os.getppid(), "cwd", os.getcwd())
+    os.environ["LEAK"] = "1"
+    os.umask(0o77)
+    os.chdir("/")
+    sys.path.append("/leak")
+    random.seed(1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return helper.shout("a" * settings.factor)
+
+
+def second(x: Annotated[str, Dep("first.txt", Text())]) -> Annotated[str, Out("second.txt", Text())]:
+    umask = os.umask(0)
+    os.umask(umask)
+    print("host", os.getppid(), "cwd", os.getcwd())
+    usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    print(os.environ.get("LEAK"), "/leak" in sys.path, umask == 0o77, usual)
+    return helper.shout(x)
+
+
+pipeline.register(first)
+pipeline.register(second)
+"""
+)
+HELPER = "def shout(text):\n    return text + '!'\n"
+
+
+def test_stages_are_alone_also_in_interpreters_of_their_own(make: Make) -> None:
+    """Both ways to start their processes give the same locks, and nothing of one stage reaches the other."""
+    project = make(STATEFUL)
+    project.write("helper.py", HELPER)
+    found = []
+    for start in ("fork", "spawn"):
+        project.pivot("config", "set", "worker.start", start)
+        done = project.pivot("repro", "--force", "--show-output", "-p", "first.factor=2")
+        host, other = (line.split() for line in done.stderr.splitlines() if "| host" in line)
+        assert host[2:] == other[2:], "they have the same parent and start in the same directory"
+        assert "second | None False False True" in done.stderr
+        assert project.read("second.txt") == "aa!!"
+        found.append((project.lock("p.first"), project.lock("p.second")))
+    assert found[0] == found[1]
+
+    project.replace("helper.py", "text + '!'", "1 / 0")
+    done = project.pivot("repro", code=1)
+    assert 'helper.py", line 2, in shout' in done.stderr
+    assert "stage 'first' failed: ZeroDivisionError" in done.stderr
+    assert "pivot_engine" not in done.stderr
+
+
+def test_debugging(make: Make) -> None:
+    """In the process of the command, on its terminal, one after the other; the results count as any others do."""
+    project = make(STATEFUL)
+    project.write("helper.py", HELPER)
+    done = project.pivot("repro", "--in-process")
+    assert f"cwd {project.root}\n" in done.stderr, "nothing is captured, and nothing of it goes to stdout"
+    assert done.stdout.startswith("Done: 2 ran")
+    assert "up to date" in project.pivot("repro").stdout
+
+    project.replace("helper.py", "return text + '!'", "local = 42\n    raise ValueError(local)")
+    debugged = subprocess.run(
+        [PIVOT, "run", "--pdb", "second"],
+        cwd=project.root,
+        input="print('local is', local)\nup\nprint(len(x))\nquit\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert debugged.returncode == 1
+    assert "(Pdb) local is 42" in debugged.stderr
+    assert "(Pdb) 2\n" in debugged.stderr
+    assert "stage 'second' failed: ValueError: 42" in debugged.stderr
+    assert project.read("second.txt") == "a!!"
+
+    project.replace("helper.py", "raise ValueError(local)", "breakpoint()")
+    assert "hint: a debugger has no terminal there: pivot run --in-process" in project.pivot("repro", code=1).stderr

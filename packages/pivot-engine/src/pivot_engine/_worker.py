@@ -12,6 +12,7 @@ import stat
 import sys
 import threading
 import traceback
+from types import TracebackType
 from typing import Any, NoReturn
 
 import attrs
@@ -24,6 +25,7 @@ from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
+_DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -34,7 +36,8 @@ def failure(error: BaseException) -> dict[str, Any]:
         return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
     if isinstance(error, SystemExit):
         return {"summary": f"it called sys.exit({error.code!r})", "detail": _user_part(error), "hint": None}
-    return {"summary": one_line(error), "detail": _user_part(error), "hint": None}
+    hint = _DEBUG_HINT if type(error).__name__ == "BdbQuit" else None
+    return {"summary": one_line(error), "detail": _user_part(error), "hint": hint}
 
 
 def one_line(error: BaseException) -> str:
@@ -57,13 +60,17 @@ def _shortened(text: str, most: int = 200) -> str:
 
 def _user_part(error: BaseException) -> str:
     """The whole traceback, less the frames of Pivot through which the stage was called."""
+    return "".join(traceback.format_exception(type(error), error, user_place(error)))
+
+
+def user_place(error: BaseException) -> TracebackType | None:
+    """Where an error came from, less the frames of Pivot through which the stage was called."""
     own = os.path.dirname(__file__)
     core = os.path.dirname(sys.modules["pivot_core"].__file__ or "")
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename.startswith((own, core)):
         place = place.tb_next
-    lines = traceback.format_exception(type(error), error, place)
-    return "".join(lines)
+    return place
 
 
 @attrs.frozen
@@ -127,7 +134,8 @@ def _redirect(output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(nothing)
-    os.close(output)
+    if output > _STANDARD_FDS:
+        os.close(output)
     # What the host's own buffers held at the fork is the host's to print.
     # Line by line, so that a crash loses nothing of what led to it.
     sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115

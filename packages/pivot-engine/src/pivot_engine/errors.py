@@ -1,5 +1,6 @@
 """The engine's errors: what can go wrong between reading a project and running its stages."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from pivot_core.errors import PivotError
@@ -38,6 +39,15 @@ class BusyError(EngineError):
             f"'{command}' (process {pid}) has been working on this project{since}; nothing was done",
             hint="wait for it to end, or leave out --no-wait",
         )
+
+
+class EditedError(EngineError):
+    """Code was edited between the moment when it was looked at and the moment when it was to run."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, files: Iterable[str]) -> None:
+        super().__init__(f"{', '.join(files)} was edited when it was about to run", hint="run it again")
 
 
 class LogError(EngineError):

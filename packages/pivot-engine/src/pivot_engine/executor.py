@@ -19,6 +19,7 @@ from pivot_engine.calling import execute
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 from pivot_engine.seen import Seen, Usage
+from pivot_engine.settings import WorkerStart
 from pivot_engine.witness import Watching
 
 
@@ -77,13 +78,15 @@ class Executor(Protocol):
 
 
 class HostExecutor:
-    """Each stage run is a child that the warm host of its pipeline forks."""
+    """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
 
     def __init__(
         self,
         host_of: Callable[[str], HostProcess],
         watching: Watching | None = None,
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
+        *,
+        start: WorkerStart = WorkerStart.FORK,
     ) -> None:
         """Run stages in their hosts.
 
@@ -91,10 +94,12 @@ class HostExecutor:
             host_of: Has the host of each stage, by address.
             watching: What is to be seen of the stages.
             shown: Given each stage's lines as they are printed.
+            start: How the process of a stage comes to be.
         """
         self._host_of = host_of
         self._watching = (watching or Watching()).to_plain()
         self._shown = shown
+        self._fresh = start is WorkerStart.SPAWN
         self._hosts: list[HostProcess] = []
         self._started: dict[int, tuple[str, float]] = {}
         self._pids: dict[int, int] = {}
@@ -117,6 +122,7 @@ class HostExecutor:
                 "log": str(log),
                 "watching": self._watching,
                 "stream": self._shown is not None,
+                "fresh": self._fresh,
             }
         )
 

@@ -23,9 +23,11 @@ from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _kin, _sources, _wire, _worker, settling, shellcode
+from pivot_engine import _death, _kin, _sources, _spawned, _wire, _worker, settling, shellcode
 from pivot_engine._children import Child
+from pivot_engine._live import declared
 from pivot_engine._log import RunLog
+from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
 from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
@@ -64,7 +66,8 @@ class Host:
         self._commands = _wire.Lines(COMMANDS_FD)
         self._is_user_code = _sources.user_code_predicate()
         self._sources: dict[str, str] = {}
-        self._root = ""
+        self._root = self._file = ""
+        self._overrides: list[str] = []
         self._stages: dict[str, tuple[Stage, str]] = {}
         self._fingerprinter = Fingerprinter()
         self._recorder = Recorder(self._is_user_code, ())
@@ -109,7 +112,14 @@ class Host:
                 _wire.send(EVENTS_FD, answer)
             case "run":
                 watching = Watching.from_plain(message["watching"])
-                self._run(message["id"], message["address"], message["log"], watching, stream=message["stream"])
+                self._start(
+                    message["id"],
+                    message["address"],
+                    message["log"],
+                    watching,
+                    stream=message["stream"],
+                    fresh=message["fresh"],
+                )
             case "stop":
                 self._stopping = True
                 for child in self._children:
@@ -122,7 +132,8 @@ class Host:
         _sources.import_from_source(self._is_user_code, self._sources, recorder.watch)
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
-        self._root = str(root)
+        self._root, self._file, self._overrides = str(root), str(file), [each.text for each in overrides]
+        self._randomness = Randomness()
         outlines = Outlines(layout.database_dir / "outlines")
         self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
         try:
@@ -148,6 +159,7 @@ class Host:
             hidden = self._is_user_code(getattr(sys.modules.get("pivot"), "__file__", None) or "<none>")
             hint = "a module of yours is called 'pivot' and hides the package: rename it" if hidden else None
             return {"event": "broken", "hint": hint, **self._import_failure(error, file, root)}
+        self._randomness.imported()
         grounds = recorder.grounds(self._sources)
         if _sources.Changes(self._sources).find():
             return {"event": "moved"}
@@ -202,30 +214,33 @@ class Host:
         values |= settling.behaviour(stage, self._is_user_code)
         return self._fingerprinter.fingerprint(stage.func, values)
 
-    def _run(self, number: int, address: str, log: str, watching: Watching, *, stream: bool) -> None:
-        stage, directory = self._stages[address]
+    def _start(  # as the message has it
+        self, number: int, address: str, log: str, watching: Watching, *, stream: bool, fresh: bool
+    ) -> None:
         _death.prepare()
         if self._others is None:  # what the user's module has started is its own affair
             _kin.adopt()
             self._others = _kin.children()
         result, childs_result = os.pipe()
         output, childs_output = os.pipe()
-        host = os.getpid()
-        _worker.flush()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
-        pid = os.fork()
-        if pid == 0:
-            inherited = (*self._own, result, output, *(fd for each in self._children for fd in each.held()))
-            spool = f"{log}.ran"
-            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
-            declared = tuple(
-                os.path.normpath(os.path.join(directory, path))
-                for each in (*stage.deps.values(), *stage.outs.values(), *stage.previous.values())
-                for path in each.paths
-            )
-            witness = Witness(watching, root=self._root, declared=declared, spool=spool)
-            place = _worker.Place(directory, childs_output, childs_result, inherited, host)
-            _worker.become(stage, place, watched, witness)
+        stage, directory = self._stages[address]
+        self._spools[number] = spool = f"{log}.ran"
+        if fresh:
+            job = {
+                "address": address,
+                "directory": directory,
+                "file": self._file,
+                "overrides": self._overrides,
+                "root": self._root,
+                "sources": self._sources,
+                "spool": spool,
+                "watching": watching.to_plain(),
+            }
+            pid = _spawned.spawn(job, output=childs_output, result=childs_result)
+        else:
+            held = (*self._own, result, output, *(fd for each in self._children for fd in each.held()))
+            place = _worker.Place(directory, childs_output, childs_result, held, os.getpid())
+            pid = self._fork(stage, place, watching, spool)
         os.close(childs_result)
         os.close(childs_output)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
@@ -233,8 +248,19 @@ class Host:
         child = Child(number, address, pid, result=result, output=output)
         child.begin(RunLog(log), stream=stream, timeout=stage.timeout)
         self._children.append(child)
-        self._spools[number] = f"{log}.ran"
         _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": pid})
+
+    def _fork(self, stage: Stage, place: _worker.Place, watching: Watching, spool: str) -> int:
+        _worker.flush()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
+        pid = os.fork()
+        if pid == 0:
+            self._randomness.settle()
+            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
+            files = declared(stage, place.directory)
+            witness = Witness(watching, root=self._root, declared=files, spool=spool)
+            _worker.become(stage, place, watched, witness)
+        return pid
 
     def _reap(self) -> None:
         for child in list(self._children):

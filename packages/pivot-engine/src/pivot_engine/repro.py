@@ -14,11 +14,11 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
-from pivot_engine import events, logs, sharing
+from pivot_engine import events, launching, logs, sharing
 from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
-from pivot_engine.executor import Executor, Finished, HostExecutor
+from pivot_engine.executor import Executor, Finished
 from pivot_engine.facts import seconds
 from pivot_engine.grounds import Grounds
 from pivot_engine.guard import guarded
@@ -27,35 +27,13 @@ from pivot_engine.journal import Journal
 from pivot_engine.observe import observe
 from pivot_engine.outs import Outs
 from pivot_engine.project import Project
+from pivot_engine.runoptions import Options as Options  # noqa: PLC0414  # for whoever runs
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
 from pivot_engine.targets import short_names
 from pivot_engine.torn import CodeWatch
 
 _OUTPUT_LINES = 20
-
-
-@attrs.frozen
-class Options:
-    """How a run is done.
-
-    Attributes:
-        jobs: Stages at once; None for what is configured, else for what the machine grants.
-        force: Run every stage, whatever the decision would be.
-        keep_going: After a failure, run what does not rest on it; None for what is configured.
-        everything: Load every pipeline of the project.
-        alone: Work on the targets only, with what they rest on as it is on disk.
-        wait: Wait for another command that works on the project.
-        show_output: Report what stages print as it comes.
-    """
-
-    jobs: int | None = None
-    force: bool = False
-    keep_going: bool | None = None
-    everything: bool = False
-    alone: bool = False
-    wait: bool = True
-    show_output: bool = False
 
 
 @attrs.define
@@ -137,8 +115,7 @@ def _repro(  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
-        shown = (lambda *told: teller(events.StageOutput(*told))) if options.show_output else None
-        executor = HostExecutor(assembly.host_of, Accounting(session, report).watching, shown)
+        executor = launching.executor(assembly, session, options, teller)
         outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
         if assembly.broken:
             project.notes.partial = True
@@ -175,7 +152,7 @@ class Run:
         self._accounting = Accounting(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
-        self._retries = {address: spec.retries for address, spec in graph.stages.items()}
+        self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
 
     def drive(self) -> Outcome:
         """Go on until every stage is done, failed or skipped."""
@@ -209,7 +186,11 @@ class Run:
                 self._report(events.RunStopped(stopped))
 
     def _loop(self) -> None:
-        jobs = self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
+        jobs = (
+            1
+            if self._options.in_process
+            else self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
+        )
         while not self._plan.finished:
             while len(self._running) < jobs and (address := self._plan.take()) is not None:
                 self._begin(address)

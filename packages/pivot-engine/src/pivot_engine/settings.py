@@ -296,7 +296,13 @@ KEYS: tuple[Key, ...] = (
         "files that stages may use undeclared, beside those that `.pivotignore` names",
     ),
     Key("watch.debounce", "debounce_ms", _at_least(0, "milliseconds"), "how long edits may settle", read=False),
-    Key("worker.start", "worker_start", _one_of(WorkerStart), "how the process of a stage comes to be", read=False),
+    Key(
+        "worker.start",
+        "worker_start",
+        _one_of(WorkerStart),
+        "how the process of a stage comes to be: forked from one that has imported the pipeline, or (slower) an "
+        "interpreter of its own, for libraries that do not survive a fork",
+    ),
 )
 """Every key, in the order of their names."""
 

@@ -1,6 +1,8 @@
 """`pivot repro`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
 
 import click
 
@@ -41,6 +43,20 @@ no_wait = click.option(
 """What becomes of the second of two commands."""
 
 
+def in_process[F: Callable[..., Any]](command: F) -> F:
+    """Where stages run: options for whoever debugs them."""
+    here = "Run stages in this process, one after the other: for debuggers, profilers and coverage."
+    command = click.option("--pdb", is_flag=True, help="As --in-process, and debug where a stage fails.")(command)
+    return click.option("--in-process", is_flag=True, help=here)(command)
+
+
+def post_mortem(place: TracebackType) -> None:
+    """Debug where a stage has failed, on the terminal."""
+    import pdb  # noqa: PLC0415, T100  # start-up time; it is what the user asked for
+
+    pdb.post_mortem(place)
+
+
 @click.command("repro")
 @options.targets
 @options.everything
@@ -49,6 +65,7 @@ no_wait = click.option(
 @keep_going
 @show_output
 @no_wait
+@in_process
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @options.telling
@@ -61,6 +78,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     keep_going: bool | None,
     show_output: bool,
     no_wait: bool,
+    in_process: bool,
+    pdb: bool,
     force: bool,
     dry_run: bool,
     **told: bool,
@@ -84,6 +103,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         everything=everything,
         wait=not no_wait,
         show_output=show_output,
+        in_process=in_process or pdb,
+        debugger=post_mortem if pdb else None,
     )
     return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
 

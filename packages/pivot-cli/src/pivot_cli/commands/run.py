@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options
-from pivot_cli.commands.repro import jobs, keep_going, no_wait, show_output, work
+from pivot_cli.commands.repro import in_process, jobs, keep_going, no_wait, post_mortem, show_output, work
 from pivot_cli.completion import Target
 from pivot_cli.group import working_directory
 from pivot_cli.telling import Telling
@@ -19,6 +19,7 @@ from pivot_engine.repro import Options
 @keep_going
 @show_output
 @no_wait
+@in_process
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
 @options.telling
 def command(  # noqa: PLR0913  # one parameter per option
@@ -30,6 +31,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     keep_going: bool | None,
     show_output: bool,
     no_wait: bool,
+    in_process: bool,
+    pdb: bool,
     force: bool,
     **told: bool,
 ) -> int:
@@ -45,6 +48,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         alone=True,
         wait=not no_wait,
         show_output=show_output,
+        in_process=in_process or pdb,
+        debugger=post_mortem if pdb else None,
     )
     project = Project.find(working_directory(), overrides)
     return work(project, stages, wanted, command="pivot run", telling=Telling(**told))

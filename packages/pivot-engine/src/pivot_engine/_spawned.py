@@ -1,0 +1,77 @@
+"""A stage run in an interpreter of its own, for code that does not survive a fork."""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from pivot_core.assigning import Override
+from pivot_core.stage import Stage
+from pivot_engine import _death, _sources, _wire, _worker
+from pivot_engine._live import Live, declared
+from pivot_engine.witness import Watching, Witness
+from pivot_fingerprint.observation import Observer
+
+_RESULT_FD = 3
+
+
+def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
+    """Start the interpreter; returns its pid.
+
+    Args:
+        job: What it is to do, as `main` reads it.
+        output: The descriptor that takes all that it prints.
+        result: The descriptor that takes its one message.
+    """
+    with tempfile.TemporaryFile() as told:
+        told.write(json.dumps(job).encode())
+        told.seek(0)
+        command = f"from pivot_engine._spawned import main; main({os.getpid()})"
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-c", command],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, told.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, output, 2),
+                (os.POSIX_SPAWN_DUP2, result, _RESULT_FD),
+            ],
+            setpgroup=0,
+        )
+
+
+def main(host: int) -> None:
+    """Do the job on standard input, as a child of the process ``host``; never returns."""
+    _death.prepare()
+    _death.die_with(host)
+    os.set_inheritable(_RESULT_FD, False)
+    with open(0, "rb", closefd=False) as told:
+        job = json.loads(told.read())
+    is_user_code = _sources.user_code_predicate()
+    try:
+        stage = _stage(job, is_user_code)
+    except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
+        _wire.send(_RESULT_FD, {"ok": False, "failure": _worker.failure(error)})
+        _worker.flush()
+        os._exit(1)
+    spool = job["spool"]
+    watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
+    files = declared(stage, job["directory"])
+    witness = Witness(Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool)
+    place = _worker.Place(job["directory"], 1, _RESULT_FD, (), host)
+    _worker.become(stage, place, watched, witness)
+
+
+def _stage(job: Mapping[str, Any], is_user_code: Any) -> Stage:
+    sources: dict[str, str] = {}
+    _sources.import_from_source(is_user_code, sources)
+    file = pathlib.Path(job["file"])
+    os.chdir(file.parent)
+    sys.argv[:] = [str(file)]
+    overrides = [Override.parse(text) for text in job["overrides"]]
+    live = Live(file, pathlib.Path(job["root"]), overrides=overrides, sources=sources)
+    return live.stage(job["address"], job["sources"])

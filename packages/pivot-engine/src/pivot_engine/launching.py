@@ -1,0 +1,24 @@
+"""The executor of a run, as its options and the configuration want it."""
+
+from pivot_engine import events
+from pivot_engine.accounting import Accounting
+from pivot_engine.assembly import Assembly
+from pivot_engine.events import Reporter
+from pivot_engine.executor import Executor, HostExecutor
+from pivot_engine.runoptions import Options
+from pivot_engine.session import Session
+
+
+def executor(assembly: Assembly, session: Session, options: Options, report: Reporter) -> Executor:
+    """What runs the stages; what they print is reported if the options say so."""
+    watching = Accounting(session, report).watching
+    if options.in_process:
+        from pivot_engine.inprocess import InProcessExecutor  # noqa: PLC0415  # for the few who debug
+
+        return InProcessExecutor(session.project, assembly, watching, options.debugger)
+
+    def shown(address: str, lines: tuple[str, ...]) -> None:
+        report(events.StageOutput(address, lines))
+
+    start = session.stores.settings.worker_start
+    return HostExecutor(assembly.host_of, watching, shown if options.show_output else None, start=start)

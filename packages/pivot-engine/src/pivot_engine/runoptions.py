@@ -1,0 +1,35 @@
+"""How a run is done."""
+
+from collections.abc import Callable
+from types import TracebackType
+
+import attrs
+
+type Debugger = Callable[[TracebackType], None]
+
+
+@attrs.frozen
+class Options:
+    """How a run is done.
+
+    Attributes:
+        jobs: Stages at once; None for what is configured, else for what the machine grants.
+        force: Run every stage, whatever the decision would be.
+        keep_going: After a failure, run what does not rest on it; None for what is configured.
+        everything: Load every pipeline of the project.
+        alone: Work on the targets only, with what they rest on as it is on disk.
+        wait: Wait for another command that works on the project.
+        show_output: Report what stages print as it comes.
+        in_process: Run the stages in this process, one after the other.
+        debugger: With `in_process`: given the place in the user's code where a stage has failed.
+    """
+
+    jobs: int | None = None
+    force: bool = False
+    keep_going: bool | None = None
+    everything: bool = False
+    alone: bool = False
+    wait: bool = True
+    show_output: bool = False
+    in_process: bool = False
+    debugger: Debugger | None = None
