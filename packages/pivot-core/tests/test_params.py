@@ -558,3 +558,18 @@ def test_a_value_that_a_class_accepts_but_nobody_can_compare_is_refused() -> Non
 
     with pytest.raises(NotPlainError):
         params.to_plain(Loose(), sealed)
+
+
+def test_instances_of_one_class_with_equal_values_are_equal() -> None:
+    class One(StageParams):
+        rate: float = 0.1
+        name: str = "a"
+
+    class Other(One):
+        pass
+
+    assert One() == One(rate=0.1)
+    assert hash(One()) == hash(One(name="a"))
+    assert One() != One(rate=0.2)
+    assert One() != Other()
+    assert repr(One()).endswith("One(rate=0.1, name='a')")

@@ -45,6 +45,14 @@ def _fitting(cls: type, found: "list[attrs.Attribute[Any]]") -> "list[attrs.Attr
     ]
 
 
+def _attributes(cls: type) -> "tuple[attrs.Attribute[Any], ...]":
+    return attrs.fields(cls) if attrs.has(cls) else ()
+
+
+def _compared(instance: object) -> tuple[Any, ...]:
+    return tuple(getattr(instance, each.name) for each in _attributes(type(instance)) if each.eq)
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
 class StageParams:
     """The parameters of a stage: a subclass declares them as annotated fields, most with a default.
@@ -64,9 +72,30 @@ class StageParams:
             DefinitionError: A public attribute that looks like a parameter has no type.
         """
         super().__init_subclass__(**options)
+        # What is below is for all classes: methods that attrs writes for each take most of the time to make one.
         attrs.define(
-            cls, auto_attribs=True, slots=False, frozen=True, kw_only=True, field_transformer=_fitting, eq=True
+            cls,
+            auto_attribs=True,
+            slots=False,
+            frozen=True,
+            kw_only=True,
+            field_transformer=_fitting,
+            eq=False,
+            repr=False,
+            match_args=False,
         )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _compared(self) == _compared(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), _compared(self)))
+
+    def __repr__(self) -> str:
+        shown = (f"{each.name}={getattr(self, each.name)!r}" for each in _attributes(type(self)) if each.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 @attrs.frozen
