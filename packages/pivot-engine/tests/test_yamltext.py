@@ -27,6 +27,18 @@ def test_every_key_and_item_has_its_line() -> None:
     assert document.where() == "p.yaml:1"
 
 
+def test_what_stands_in_a_mapping_wins_over_what_is_merged_into_it() -> None:
+    text = "a: &a {x: {p: 1}, y: 2}\nb: &b\n  <<: *a\n  x: {q: 3}\nc: *b\nd:\n  <<: [*b, {z: 4}]\n  y: 5\n"
+    found = parse(text, "x")
+
+    assert found.data["b"] == found.data["c"] == {"x": {"q": 3}, "y": 2}
+    assert found.data["d"] == {"x": {"q": 3}, "y": 5, "z": 4}
+    assert found.where(("b", "x")) == "x:4"
+    assert found.where(("b", "x", "p")) == "x:4"
+    with pytest.raises(YamlError, match="x:4: the key 'y' stands here for the second time"):
+        parse("a: &a {y: 1}\nb:\n  y: 1\n  y: 2\n  <<: *a\n", "x")
+
+
 def test_an_empty_file_and_merged_keys() -> None:
     assert parse("# nothing\n", "x").data is None
     assert parse("a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\n", "x").data["b"] == {"x": 1, "y": 2}

@@ -53,9 +53,17 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """The words of YAML 1.2's core schema."""
+    """The words of YAML 1.2's core schema.
+
+    Attributes:
+        own: By the identity of a mapping, those of the keys that stand in it and are not merged into it.
+    """
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.own: dict[int, set[int]] = {}
 
 
 def _float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:  # noqa: ARG001  # yaml's signature
@@ -103,17 +111,28 @@ def parse(text: str, name: str) -> Document:
     return Document(name, data, lines)
 
 
+def _forget(lines: dict[Path, int], path: Path) -> None:
+    for each in [each for each in lines if each[: len(path)] == path]:
+        del lines[each]
+
+
 def _read(loader: Any, node: yaml.Node, name: str, path: Path, lines: dict[Path, int]) -> Any:
     if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
+        own = loader.own.setdefault(id(node), {id(key_node) for key_node, _ in node.value})
+        loader.flatten_mapping(node)  # what is merged in comes first, and gives way to what stands here
         found: dict[str, Any] = {}
+        here: set[str] = set()
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             key = loader.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise YamlError(f"{name}:{line}: the key {key!r} must be a text", hint="put it into quotes")
-            if key in found:
+            if key in here:
                 raise YamlError(f"{name}:{line}: the key {key!r} stands here for the second time", hint="keep one")
+            if id(key_node) in own:
+                here.add(key)
+            if key in found:
+                _forget(lines, (*path, key))
             lines[*path, key] = line
             found[key] = _read(loader, value_node, name, (*path, key), lines)
         return found
