@@ -51,6 +51,17 @@ def test_equal_trees_have_equal_texts_and_others_have_not(one: Tree, other: Tree
     assert (one == other) == (one.dumps() == other.dumps()) == (one.artifact().digest == other.artifact().digest)
 
 
+def test_what_lies_inside_is_found_by_its_path() -> None:
+    file, other = Artifact("1" * 32, 3), Artifact("2" * 32, 4, executable=True)
+    tree = Tree({"a": file, "b/c": other, "b/d/e": file}, ["b/f", "g"])
+
+    assert tree.at("a") == file
+    assert tree.at("b/c") == other
+    assert tree.at("b") == Tree({"c": other, "d/e": file}, ["f"]).artifact()
+    assert tree.at("b/f") == tree.at("g") == Tree({}).artifact()
+    assert tree.at("a/x") is tree.at("c") is tree.at("b/") is None
+
+
 def test_the_text_is_exactly_this() -> None:
     """It is what digests in lock files rest on: it changes only with the format's number."""
     tree = Tree({"b/ü\n": Artifact(TWO, 20, executable=True), "a": Artifact(ONE, 1)}, ("d", "c/e"))

@@ -43,10 +43,14 @@ class FakeWorld:
     objects: set[str] = attrs.field(factory=set)
     looked: list[str] = attrs.field(factory=list)
     gone: set[str] = attrs.field(factory=set)
+    directories: dict[str, dict[str, Artifact]] = attrs.field(factory=dict)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         self.looked.append(path)
         return self.disk.get(path)
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        return self.directories[directory.digest].get(path)
 
     def lock(self, address: str) -> StageLock | None:
         return self.locks.get(address)

@@ -5,7 +5,7 @@ from parts import SCHEMA, FakeWorld, Model, artifact, spec
 
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import Artifact, CodeEntry, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Foresight, observe
@@ -116,6 +116,22 @@ def test_dep_inside_or_around_what_a_blocked_upstream_writes(out: str, dep: str)
 
     assert second.decision.reasons == (Reason.UPSTREAM_BLOCKED,)
     assert tuple(second.observation.missing) == ()
+
+
+@pytest.mark.parametrize(
+    ("restored", "verdict"),
+    [({"x": artifact("7")}, "up_to_date"), ({"x": artifact("8")}, "run"), ({}, "blocked")],
+)
+def test_what_will_be_restored_around_a_dep_is_foreseen(restored: dict[str, Artifact], verdict: str) -> None:
+    """Whatever lies there now."""
+    model = Model([spec("first", [], ["data"]), spec("second", ["data/x"], ["end"])])
+    model.pretend_run("first", data="2")
+    model.world.write(**{"data/x": "7"})
+    model.pretend_run("second", end="3")
+    model.world.directories[artifact("2").digest] = restored
+    model.world.write(data="edited")
+
+    assert model.verdicts() == {"first": "restore", "second": verdict}
 
 
 def test_dep_beside_what_an_upstream_writes_is_missing() -> None:

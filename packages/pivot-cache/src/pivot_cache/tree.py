@@ -67,6 +67,16 @@ class Tree:
         size = sum(file.size for file in self.files.values())
         return Artifact(digests.of_bytes(self.dumps()), size, tree=True)
 
+    def at(self, path: str) -> Artifact | None:
+        """What lies at a relative path: a file, or a directory in it as one artifact; None if nothing does."""
+        file = self.files.get(path)
+        if file is not None:
+            return file
+        lead = f"{path}/"
+        files = {each.removeprefix(lead): found for each, found in self.files.items() if each.startswith(lead)}
+        empty = [each.removeprefix(lead) for each in self.empty if each.startswith(lead)]
+        return Tree(files, empty).artifact() if files or empty or path in self.empty else None
+
     def digests(self) -> set[str]:
         """Of all files."""
         return {file.digest for file in self.files.values()}

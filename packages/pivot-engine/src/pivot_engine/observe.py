@@ -19,6 +19,10 @@ class World(Protocol):
         """The content of the file at a path now, or None."""
         ...
 
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        """What lies at a relative path in a directory with this content, if anything does."""
+        ...
+
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
         ...
@@ -79,7 +83,7 @@ def observe(
         writers = graph.writers(path)
         if not writers.isdisjoint(foresight.running):
             continue
-        found = foresight.restored.get(path) or world.look(path)
+        found = _found(path, foresight.restored, world)
         if found is not None:
             deps[path] = found
         elif writers.isdisjoint(foresight.blocked):
@@ -102,6 +106,19 @@ def observe(
         blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
         unresolved=stage.unresolved,
     )
+
+
+def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:
+    """What will lie at a path once everything is restored, which may be a directory around it."""
+    if path in restored:
+        return restored[path]
+    end = path.rfind("/") if restored else -1
+    while end > 0:
+        around = restored.get(ArtifactPath(path[:end]))
+        if around is not None:
+            return world.inside(around, path[end + 1 :])
+        end = path.rfind("/", 0, end)
+    return world.look(path)
 
 
 def evaluate(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import attrs
 
 from pivot_cache import lockfiles
+from pivot_cache.errors import CacheError
 from pivot_cache.memory import CacheMemory
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
@@ -65,6 +66,13 @@ class Session:
         if found is not None and found.tree:
             self.project.notes.tree(file, *self.stores.files.walked[file])
         return found
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        """What lies at a relative path in a directory with this content, if anything does and the cache knows it."""
+        try:
+            return self.store.tree(directory).at(path)
+        except CacheError:
+            return None
 
     def ingest(self, path: ArtifactPath) -> Artifact:
         """Store what lies at ``path``, and remember what it is.

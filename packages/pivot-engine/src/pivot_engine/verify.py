@@ -143,6 +143,9 @@ class _Recorded:
         found = self._found[path]
         return self._recorded.get(path) if found is None else found
 
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        return self._session.inside(directory, path)
+
     def lock(self, address: str) -> StageLock | None:
         return self._session.lock(address)
 
