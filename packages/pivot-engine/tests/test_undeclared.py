@@ -2,6 +2,7 @@
 
 import ast
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +81,18 @@ def test_a_directory_that_holds_more_than_data_is_not_proposed(directory: str, s
     files = [f"{directory}/{number}.csv".lstrip("/") for number in range(5)]
 
     assert [each.path for each in found(*files, stage=stage)] == files
+
+
+def test_a_shell_stage_has_no_signature_but_entries() -> None:
+    graph = Graph.build([STAGE, OTHER])
+    seen = Seen(("x.csv", *(f"data/{number}.csv" for number in range(5))), ("y.csv",))
+    lines = [each.line for each in undeclared(seen, STAGE, graph, shell=True)]
+
+    assert lines == ['deps: ["x.csv"]', 'deps: ["data/"]', 'outs: ["y.csv"]']
+
+
+def test_the_files_that_a_command_names_are_its_code() -> None:
+    assert found("fetch.sh", stage=attrs.evolve(STAGE, named=(ArtifactPath("fetch.sh"),))) == []
 
 
 def test_what_is_ignored_or_can_be_no_artifact_is_left_out() -> None:

@@ -105,15 +105,15 @@ class Bench:
     def __init__(self, project: Sources) -> None:
         self.root = project.root
 
-    def run(self, name: str, *, files: bool = True) -> Finished:
+    def run(self, name: str, *, files: bool = True, trace: bool = False) -> Finished:
         _, host = hosting.load(self.root, self.root / "pipeline.py", quiet=True)
         with host:
-            executor = HostExecutor(lambda _: host, Watching(files=files))
+            executor = HostExecutor(lambda _: host, Watching(files=files, trace=trace))
             executor.start(f"p.{name}", self.root / ".pivot" / f"{name}.log")
             return executor.wait()
 
-    def seen(self, name: str, *, files: bool = True) -> Seen:
-        finished = self.run(name, files=files)
+    def seen(self, name: str, *, files: bool = True, trace: bool = False) -> Seen:
+        finished = self.run(name, files=files, trace=trace)
         assert finished.failure is None, finished.failure
         return finished.seen
 

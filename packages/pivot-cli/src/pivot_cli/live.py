@@ -13,7 +13,7 @@ from pivot_cache import hashing
 from pivot_cli import console
 from pivot_cli.running import Running
 from pivot_engine import events
-from pivot_engine.facts import SECONDS, stage_facts
+from pivot_engine.facts import seconds
 from pivot_engine.project import Project
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ class LiveView:
         display.show(rows, footer, self._hashing.now())
 
     def _estimates(self) -> Mapping[str, float]:
-        known = stage_facts(self._layout).recall()
-        return {address: float(facts[SECONDS]) for address, facts in known.items() if SECONDS in facts}
+        return seconds(self._layout)
 
     def _last_lines(self, address: str) -> str:
         return tail(self._layout.logs_dir / f"{address}.log")

@@ -6,7 +6,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -25,6 +25,10 @@ _INTO = re.compile(r"[&<>]*>\|?")
 _REDIRECTED = re.compile(r">[>|]?\s*[^\s'\"();<>|&`]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TYPES = (bool, int, float, str)
+
+
+KEY: Final = "command"
+"""The key of a command's text in the code of its stage."""
 
 
 @attrs.frozen(eq=False)

@@ -15,6 +15,8 @@ _READERS_OF_SOURCE: Final = frozenset(
     {"_frozen_importlib_external", "importlib._bootstrap_external", "linecache", "tokenize", "zipimport"}
 )
 _SUFFIX: Final = ".io"
+SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
+"""How the names of files end that are opened in order to be run."""
 _READ, _WROTE = "r", "w"
 
 
@@ -146,7 +148,7 @@ _EVENTS: Final = frozenset({"open", "os.rename", "os.link", "os.symlink", "os.tr
 
 def _is_source(path: Any) -> bool:
     name = os.fsdecode(path)
-    return name.endswith((".py", ".pyc", ".so", ".pyi"))
+    return name.endswith(SOURCES)
 
 
 def _by_import() -> bool:

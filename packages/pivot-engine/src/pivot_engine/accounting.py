@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from pivot_core.command import KEY
 from pivot_core.stage import StageSpec
-from pivot_engine import events
+from pivot_engine import _strace, events
 from pivot_engine.events import Reporter
 from pivot_engine.ignore import ignored
 from pivot_engine.seen import Seen
@@ -16,8 +17,20 @@ from pivot_engine.witness import Watching
 class Accounting:
     """Judges what the stages of one run used, as the configuration wants it."""
 
-    def __init__(self, session: Session, report: Reporter) -> None:
-        """Nothing is read before it is needed."""
+    def __init__(self, session: Session, report: Reporter, *, trace: bool = False) -> None:
+        """Nothing is read before it is needed.
+
+        Args:
+            session: The command's work.
+            report: Told what is undeclared.
+            trace: The stages are watched with strace.
+
+        Raises:
+            TraceError: There is none.
+        """
+        if trace and not _strace.available():
+            raise _strace.missing()
+        self._trace = trace
         self._session = session
         self._report = report
         self._ignored: Callable[[str], bool] | None = None
@@ -25,7 +38,7 @@ class Accounting:
     @property
     def watching(self) -> Watching:
         """What is to be seen of the stages."""
-        return Watching(files=self._settings.strict_io is not Strictness.OFF)
+        return Watching(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
 
     def unruly(self, spec: StageSpec, seen: Seen) -> str:
         """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
@@ -36,7 +49,8 @@ class Accounting:
                 part.strip() for part in (self._settings.strict_io_ignore or "").split(",") if part.strip()
             )
             self._ignored = ignored(self._session.project.layout.ignore_file, patterns)
-        found = undeclared(seen, spec, self._session.graph, self._ignored)
+        shell = KEY in self._session.stages[spec.address].code
+        found = undeclared(seen, spec, self._session.graph, self._ignored, shell=shell)
         if not found:
             return ""
         fatal = self._settings.strict_io is Strictness.ERROR

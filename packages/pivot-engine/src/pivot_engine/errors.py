@@ -60,6 +60,10 @@ class TargetError(EngineError):
     """A target on the command line is not known, or not one thing."""
 
 
+class TraceError(EngineError):
+    """What a stage opens cannot be watched as it was asked for."""
+
+
 class ConfigError(EngineError):
     """The configuration holds something that it must not hold, or lacks something.
 

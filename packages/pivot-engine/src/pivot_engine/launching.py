@@ -11,7 +11,7 @@ from pivot_engine.session import Session
 
 def executor(assembly: Assembly, session: Session, options: Options, report: Reporter) -> Executor:
     """What runs the stages; what they print is reported if the options say so."""
-    watching = Accounting(session, report).watching
+    watching = Accounting(session, report, trace=options.trace_io).watching
     if options.in_process:
         from pivot_engine.inprocess import InProcessExecutor  # noqa: PLC0415  # for the few who debug
 

@@ -20,6 +20,7 @@ class Options:
         alone: Work on the targets only, with what they rest on as it is on disk.
         wait: Wait for another command that works on the project.
         show_output: Report what stages print as it comes.
+        trace_io: Watch with strace what stages open.
         in_process: Run the stages in this process, one after the other.
         debugger: With `in_process`: given the place in the user's code where a stage has failed.
     """
@@ -31,5 +32,6 @@ class Options:
     alone: bool = False
     wait: bool = True
     show_output: bool = False
+    trace_io: bool = False
     in_process: bool = False
     debugger: Debugger | None = None

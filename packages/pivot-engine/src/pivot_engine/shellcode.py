@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from pivot_core import digest
-from pivot_core.command import Command, filled, words
+from pivot_core.command import KEY, Command, filled, words
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 
-_COMMAND: Final = "command"
 _LARGEST: Final = 1 << 24
 """Bytes; what is larger is no code."""
 
@@ -52,7 +51,7 @@ def rested(stage: Stage, command: Command, *, base: str, root: str) -> Rested:
     """What the command of a stage that runs in ``base`` rests on besides its deps and parameters."""
     text = filled(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
-    entries = {_COMMAND: Entry(digest.of_bytes(text.encode()), at.file, at.line)}
+    entries = {KEY: Entry(digest.of_bytes(text.encode()), at.file, at.line)}
     unresolved = [
         _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
     ]
@@ -81,7 +80,7 @@ def rested(stage: Stage, command: Command, *, base: str, root: str) -> Rested:
             unresolved.append(_open(at, f"{str(path)!r}, which it names: too large for code, so declare it as a dep"))
             continue
         found = sources[file] = digest.of_bytes(content)
-        entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, _COMMAND)
+        entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
     return Rested(Manifest(entries, tuple(unresolved)), sources, tuple(named))
 
 
@@ -105,4 +104,4 @@ def _inside(path: str, other: str) -> bool:
 
 
 def _open(at: Location, reason: str) -> Unresolved:
-    return Unresolved(at.file, at.line, reason, _COMMAND)
+    return Unresolved(at.file, at.line, reason, KEY)

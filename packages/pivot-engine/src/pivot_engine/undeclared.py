@@ -39,7 +39,7 @@ class Undeclared:
 
 
 def undeclared(
-    seen: Seen, spec: StageSpec, graph: Graph, ignored: Callable[[str], bool] = lambda _: False
+    seen: Seen, spec: StageSpec, graph: Graph, ignored: Callable[[str], bool] = lambda _: False, *, shell: bool = False
 ) -> tuple[Undeclared, ...]:
     """What ``spec`` should declare after a run in which all this was seen, what it wrote last.
 
@@ -48,16 +48,21 @@ def undeclared(
         spec: The stage.
         graph: It knows who writes what.
         ignored: Whether a path is of no interest.
+        shell: It runs a shell command, so that it has no signature.
     """
+    line = _entry if shell else _line
     return tuple(
-        found
+        Undeclared(path, wrote, line(path, spec, wrote=wrote, directory=directory), owner, count)
         for paths, wrote in ((seen.read, False), (seen.wrote, True))
-        for found in _kind(_artifacts(paths, ignored), spec, graph, wrote=wrote)
+        for path, directory, owner, count in _used(_artifacts(paths, ignored), spec, graph)
     )
 
 
-def _kind(paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph, *, wrote: bool) -> Iterator[Undeclared]:
-    declared = [*spec.deps, *(out.path for out in spec.outs)]
+def _used(
+    paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph
+) -> Iterator[tuple[ArtifactPath, bool, str | None, int]]:
+    """What should be declared: the path, whether it is a directory, whose out it is, how many files it stands for."""
+    declared = [*spec.deps, *(out.path for out in spec.outs), *spec.named]
     loose: dict[str, list[ArtifactPath]] = {}
     owned: dict[ArtifactPath, list[ArtifactPath]] = {}
     for path in paths:
@@ -69,14 +74,12 @@ def _kind(paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph, *, wrote
         else:
             owned.setdefault(owner, []).append(path)
     for out, inside in sorted(owned.items()):
-        yield Undeclared(out, wrote, _line(out, spec, wrote=wrote), graph.producers[out], len(inside))
+        yield out, False, graph.producers[out], len(inside)
     for directory, files in sorted(loose.items()):
         if len(files) > _MANY and _may_be_declared(directory, spec, graph):
-            whole = ArtifactPath(directory)
-            yield Undeclared(whole, wrote, _line(whole, spec, wrote=wrote, directory=True), None, len(files))
+            yield ArtifactPath(directory), True, None, len(files)
         else:
-            for path in files:
-                yield Undeclared(path, wrote, _line(path, spec, wrote=wrote))
+            yield from ((path, False, None, 1) for path in files)
 
 
 def _may_be_declared(directory: str, spec: StageSpec, graph: Graph) -> bool:
@@ -84,7 +87,12 @@ def _may_be_declared(directory: str, spec: StageSpec, graph: Graph) -> bool:
     return bool(directory) and not graph.writers(ArtifactPath(directory)) and not _within(spec.base or "", directory)
 
 
-def _line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool = False) -> str:
+def _entry(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
+    shown = path.relative_to(spec.base) + "/" * directory
+    return f"{'outs' if wrote else 'deps'}: [{json.dumps(shown, ensure_ascii=False)}]"
+
+
+def _line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
     quoted = json.dumps(path.relative_to(spec.base), ensure_ascii=False)
     kind = ("DirectoryOut" if directory else "Out") if wrote else "Dep"
     # The stage opens the file itself, so no loader has to.

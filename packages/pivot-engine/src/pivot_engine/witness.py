@@ -1,13 +1,17 @@
 """What a stage's process can see of itself: the files and the environment variables that the stage uses."""
 
+import contextlib
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import attrs
 
-from pivot_engine._audit import Audit
+from pivot_engine import straced
+from pivot_engine._audit import SOURCES, Audit
 from pivot_engine._environ import Variables
+from pivot_engine._strace import Strace
 from pivot_engine.seen import Seen
 
 
@@ -17,9 +21,11 @@ class Watching:
 
     Attributes:
         files: Which files of the project it opens.
+        trace: Also those that C libraries and other programs open, with strace.
     """
 
     files: bool = True
+    trace: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
@@ -43,21 +49,37 @@ class Witness:
             declared: The absolute paths that the stage declares.
             spool: A directory in which forked children leave what they see.
         """
-        self._audit = Audit(root, declared, spool) if watching.files else None
+        self._audit = Audit(root, declared, spool) if watching.files or watching.trace else None
+        self._lines = os.path.join(spool, "strace")
+        self._strace = Strace(self._lines) if watching.trace else None
         self._variables = Variables()
+        self._directory = ""
 
     def __enter__(self) -> Self:
         self._variables.start()
         if self._audit is not None:
             self._audit.start()
+        if self._strace is not None:
+            os.makedirs(os.path.dirname(self._lines), exist_ok=True)
+            self._directory = os.getcwd()
+            self._strace.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._audit is not None:
+            if self._strace is not None:
+                self._strace.stop()
+                self._take(self._audit)
             self._audit.stop()
         self._variables.stop()
+
+    def _take(self, audit: Audit) -> None:
+        with contextlib.suppress(OSError), open(self._lines, encoding="utf-8", errors="surrogateescape") as lines:
+            for path, wrote in straced.files(lines, self._directory):
+                if wrote or not path.endswith(SOURCES):
+                    audit.note(path, wrote=wrote)
 
     @property
     def seen(self) -> Seen:

@@ -21,6 +21,9 @@ from pivot_engine.repro import Options
 @no_wait
 @in_process
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
+@click.option(
+    "--trace-io", is_flag=True, help="See with strace also what C libraries and other programs read and write."
+)
 @options.telling
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
@@ -34,6 +37,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     in_process: bool,
     pdb: bool,
     force: bool,
+    trace_io: bool,
     **told: bool,
 ) -> int:
     """Run exactly these stages, on the files that are there.
@@ -50,6 +54,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         show_output=show_output,
         in_process=in_process or pdb,
         debugger=post_mortem if pdb else None,
+        trace_io=trace_io,
     )
     project = Project.find(working_directory(), overrides)
     return work(project, stages, wanted, command="pivot run", telling=Telling(**told))
