@@ -51,7 +51,7 @@ def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
             return candidate
         if directory in (root, directory.parent):
             raise DiscoveryError(
-                f"no {PIPELINE_FILE} between here and the project's root {str(root)!r}",
+                f"no {PIPELINE_FILE} or {DECLARED_FILE} between here and the project's root {str(root)!r}",
                 hint=f"describe your stages in a {PIPELINE_FILE} or a {DECLARED_FILE}, "
                 "change to a directory that has one, or use --all",
             )

@@ -13,7 +13,7 @@ from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import GraphError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageError
+from pivot_core.stage import Location, StageError
 from pivot_engine import config, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
@@ -335,15 +335,16 @@ def _touch(one: str, other: str) -> bool:
 
 def _refuse_same_names(files: Iterable[LoadedFile], root: pathlib.Path) -> None:
     """A pipeline's name is the first half of its stages' addresses, so it belongs to one file."""
-    homes: dict[str, pathlib.Path] = {}
+    homes: dict[str, tuple[pathlib.Path, Location]] = {}
     for each in files:
         for stage in each.loaded.stages:
-            home = homes.setdefault(stage.spec.pipeline, each.file)
-            if home != each.file:
+            here = (each.file, stage.spec.location)
+            home = homes.setdefault(stage.spec.pipeline, here)
+            if home[0] != each.file:
+                first, second = (f"in {file.relative_to(root)} ({place})" for file, place in (home, here))
                 raise GraphError(
-                    f"two pipelines have the name {stage.spec.pipeline!r}: "
-                    f"in {home.relative_to(root)} and in {each.file.relative_to(root)} ({stage.spec.location})",
-                    hint="give one of them another name: pivot.Pipeline(...)",
+                    f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
+                    hint="give one of them another name: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
                 )
 
 
