@@ -99,7 +99,7 @@ def test_pipeline_above_the_root_is_none_of_the_project(root: pathlib.Path) -> N
     write(root.parent / "pipeline.py", STAGE)
     (root / "pipeline.py").mkdir()
 
-    with pytest.raises(DiscoveryError, match=r"no pipeline\.py between here and the project's root") as caught:
+    with pytest.raises(DiscoveryError, match=r"no pipeline\.py or pivot\.yaml between here and the project's root") as caught:
         find_pipeline(root, root)
     assert "pipeline.py" in str(caught.value.hint)
 

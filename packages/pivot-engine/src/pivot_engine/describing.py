@@ -17,7 +17,7 @@ from pivot_core.declaring import Declaration, DeclarationError, declared
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
-from pivot_core.stage import Location, StageError
+from pivot_core.stage import Location, StageError, base_of
 from pivot_engine import yamltext
 from pivot_engine.errors import EngineError
 
@@ -58,6 +58,10 @@ def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
         pipeline = Pipeline(said.pipeline, root=said.root)
     except DefinitionError as error:
         raise DeclarationError(f"{document.where(('pipeline',))}: {error}", hint=error.hint) from None
+    try:
+        pipeline.base(base_of(file, root), os.fspath(root))
+    except DefinitionError as error:
+        raise DeclarationError(f"{document.where(('root',))}: {error}", hint=error.hint) from None
     for stage in said.stages:
         _add(pipeline, stage, file)
     return Described((pipeline,), {os.fspath(file): digest.of_bytes(content)})
@@ -121,6 +125,8 @@ def _function(stage: Declaration, location: Location) -> Any:
                 else None,
             )
         found = getattr(found, part)
+    if isinstance(found, type) or not callable(found):
+        raise StageError(stage.name, location, f"{stage.python!r} is no function")
     return found
 
 
