@@ -61,6 +61,16 @@ def test_parameters_are_typed_by_their_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "told"),
+    [("deep.no", "but there is no 'no'"), ("n.er", "but there is no 'er'"), ("deep", "'deep' is dict")],
+)
+def test_what_cannot_be_part_of_a_command_is_refused(name: str, told: str) -> None:
+    with pytest.raises(DefinitionError, match=told):
+        filled(f"x ${{params.{name}}}", {}, {}, {"n": 1, "deep": {"er": 2}})
+    assert filled("x ${params.all}", {}, {}, {"all": ["a b", True]}) == "x 'a b' true"
+
+
+@pytest.mark.parametrize(
     ("text", "told", "hint"),
     [
         ("${params.rat}", "among its params is no 'rat'", r"did you mean \$\{params.rate\}"),

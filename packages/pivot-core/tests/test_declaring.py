@@ -1,5 +1,6 @@
 """What a ``pivot.yaml`` declares: from parsed data to stages, and what is wrong with its line."""
 
+import json
 from typing import Any
 
 import attrs
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.annotations import DirectoryOut, Out
 from pivot_core.declaring import Declaration, DeclarationError, declared
 from pivot_core.interpolation import Path
-from pivot_core.schema import SCHEMA
+from pivot_core.schema import SCHEMA, text
 from pivot_core.shape import ShapeError, check
 
 
@@ -96,6 +97,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
             "pivot.yaml:4: 'gpu' of 'resources' must be at least 1",
             None,
         ),
+        ({"fit": {"cmd": ""}}, "pivot.yaml:3: 'cmd' of 'fit' must not be empty", None),
         ({"fit": {"cmd": "x", "resources": {"gpu": True}}}, "'gpu' of 'resources' must be a whole number", None),
         ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),
         ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
@@ -118,6 +120,11 @@ def test_what_is_wrong_is_said_with_its_line(data: Any, told: str, hint: str | N
 def test_a_value_that_is_filled_must_have_the_right_type_too() -> None:
     with pytest.raises(DeclarationError, match=r"pivot.yaml:4: 'gpu' of 'resources' must be a whole number"):
         stages({"fit": {"cmd": "x", "resources": {"gpu": "${many}"}}}, vars={"many": "two"})
+
+
+def test_outs_in_a_list_go_by_their_paths() -> None:
+    (found,) = stages({"s": {"cmd": "x", "outs": ["a", {"path": ["b", "c"], "cache": False}, "d/"]}}).values()
+    assert found.outs == {"a": Out("a"), "b c": Out(["b", "c"], cache=False), "d/": DirectoryOut("d/")}
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["a/", "${x}", "$${x}"])
@@ -157,5 +164,6 @@ def test_the_schema_is_one_that_editors_know() -> None:
         walk(node.get("additionalProperties"))
 
     walk(SCHEMA, top=True)
+    assert json.loads(text()) == SCHEMA
     with pytest.raises(ShapeError):
         check({"pipeline": "p"}, SCHEMA)

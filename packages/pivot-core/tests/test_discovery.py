@@ -1,14 +1,16 @@
 """The project's root, its pipelines, and importing one: in a process of its own, as the host does."""
 
+import os
 import pathlib
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
 from pivot_core import discovery
-from pivot_core.discovery import find_pipeline, find_root, import_pipeline
+from pivot_core.discovery import all_pipelines, find_pipeline, find_root, import_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError
 from pivot_core.paths import STATE_DIR
 from pivot_core.pipeline import Pipeline
@@ -99,7 +101,8 @@ def test_pipeline_above_the_root_is_none_of_the_project(root: pathlib.Path) -> N
     write(root.parent / "pipeline.py", STAGE)
     (root / "pipeline.py").mkdir()
 
-    with pytest.raises(DiscoveryError, match=r"no pipeline\.py or pivot\.yaml between here and the project's root") as caught:
+    told = r"no pipeline\.py or pivot\.yaml between here and the project's root"
+    with pytest.raises(DiscoveryError, match=told) as caught:
         find_pipeline(root, root)
     assert "pipeline.py" in str(caught.value.hint)
 
@@ -110,6 +113,49 @@ def test_search_ends_at_the_top_of_the_file_system(root: pathlib.Path) -> None:
 
 
 # -- the import
+
+
+def test_files_that_may_describe_what_writes_a_path_are_those_around_it(root: pathlib.Path) -> None:
+    inner = write(root / "a/b/pivot.yaml", "")
+    outer = write(root / "pipeline.py", STAGE)
+    write(root / "c/pipeline.py", STAGE)
+
+    assert list(pipelines_above("a/b/x/out.txt", root)) == [inner, outer]
+    assert list(pipelines_above("a/b", root)) == [inner, outer]
+    assert list(pipelines_above("a/out.txt", root)) == [outer]
+
+
+def test_all_pipelines_are_those_that_are_the_projects_own(root: pathlib.Path) -> None:
+    """Outer ones first, siblings by name."""
+    wanted = [
+        write(root / name, STAGE) for name in ("pipeline.py", "a/pipeline.py", "a/b/pivot.yaml", "c/d/pipeline.py")
+    ]
+    for name in (".hidden", "node_modules/x", "__pycache__", "ignored/deep", "venv/lib"):
+        write(root / name / "pipeline.py", STAGE)
+    write(root / "venv/pyvenv.cfg", "")
+    write(root / "pyvenv.cfg", "")  # a project may be an environment itself
+    (root / "link").symlink_to(root / "c", target_is_directory=True)
+    (root / "closed").mkdir()
+    (root / "e/pivot.yaml").mkdir(parents=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        scandir = os.scandir
+        patch.setattr(os, "scandir", lambda at: raising(PermissionError) if str(at).endswith("closed") else scandir(at))
+        assert list(all_pipelines(root, lambda path: path == "ignored/")) == wanted
+
+
+def test_two_descriptions_of_one_directory_are_an_error(root: pathlib.Path) -> None:
+    write(root / "pipeline.py", STAGE)
+    write(root / "pivot.yaml", "")
+
+    with pytest.raises(DiscoveryError, match=r"has both a pipeline\.py and a pivot\.yaml"):
+        find_pipeline(root, root)
+    with pytest.raises(DiscoveryError, match="has both"):
+        list(all_pipelines(root))
+
+
+def raising(error: type[Exception]) -> Any:
+    raise error
 
 
 def test_pipeline_is_a_real_module(root: pathlib.Path) -> None:

@@ -139,6 +139,14 @@ def test_ancestors_are_what_a_stage_rests_on(specs: list[StageSpec], data: st.Da
 
 
 @given(stage_lists(), st.data())
+def test_descendants_are_what_has_a_stage_among_its_ancestors(specs: list[StageSpec], data: st.DataObject) -> None:
+    graph = build(specs)
+    start = data.draw(st.sets(st.sampled_from(sorted(graph.stages)))) if graph.stages else set()
+
+    assert graph.descendants(start) == {each for each in graph.stages if not start.isdisjoint(graph.ancestors([each]))}
+
+
+@given(stage_lists(), st.data())
 def test_selected_graph_has_the_kept_stages_and_the_edges_between_them(
     specs: list[StageSpec], data: st.DataObject
 ) -> None:

@@ -165,3 +165,25 @@ def test_variables_are_part_of_the_stage() -> None:
 def test_groups_are_names_and_resources_are_counted(options: dict[str, object]) -> None:
     with pytest.raises(StageError, match="must be"):
         Pipeline("demo").register(single, **options)  # type: ignore[call-overload]
+
+
+class OnlySaves:
+    def save(self, value: str, path: pathlib.Path) -> None:
+        path.write_text(value)
+
+
+def test_the_previous_value_is_that_of_an_out_that_can_be_loaded() -> None:
+    def foreign(
+        before: Annotated[str, IncrementalOut("other.txt", Text())],
+    ) -> Annotated[str, IncrementalOut("log.txt", Text())]:
+        return before
+
+    def blind(
+        before: Annotated[str, IncrementalOut("log.txt", OnlySaves())],
+    ) -> Annotated[str, IncrementalOut("log.txt", OnlySaves())]:
+        return before
+
+    with pytest.raises(StageError, match=r"takes the previous 'other\.txt', which the stage does not write"):
+        Pipeline("demo").register(foreign)
+    with pytest.raises(StageError, match=r"the loader of 'log\.txt' cannot load"):
+        Pipeline("demo").register(blind)
