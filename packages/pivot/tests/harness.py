@@ -99,9 +99,8 @@ class Project:
             cwd=self.root / cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **{"env": _environment(), **options},
+            **{"env": _environment(), "stderr": subprocess.PIPE, **options},
         )
 
     def pivot(

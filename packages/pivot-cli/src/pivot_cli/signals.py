@@ -30,5 +30,19 @@ def heeding() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+_asked: list[int] = []
+
+
+def again() -> None:
+    """Repeat the last request to end, which somebody took for Ctrl-C.
+
+    Raises:
+        Terminated: There was one.
+    """
+    if _asked:
+        raise Terminated(_asked[-1])
+
+
 def _terminate(number: int, _: FrameType | None) -> None:
+    _asked.append(number)
     raise Terminated(number)

@@ -14,7 +14,7 @@ from pivot_core.errors import GraphError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location, StageError
-from pivot_engine import config, knownstages
+from pivot_engine import config, grounds, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.grounds import Grounds
@@ -113,7 +113,9 @@ def assemble(
         if looked_at is not None:
             project.notes.look(looked_at)
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
-    with _Loader(project, starter=Starter(quiet=quiet, guard=guard), kept=kept, slow=slow) as loader:
+    with _Loader(
+        project, starter=Starter(quiet=quiet, guard=guard if project.hosts is None else None), kept=kept, slow=slow
+    ) as loader:
         if everything:
             files = list(all_pipelines(project.root, _noting(project)))
             if not files:
@@ -198,9 +200,17 @@ class _Loader:
         found = self._snapshots.find(file, self._overrides, os.environ)
         if not isinstance(found, Found):
             return None
-        host = WarmHost(found.loaded, lambda: self._load(file))
         self._project.notes.add(found.check.marks)
-        self.files.append(LoadedFile(file, found.loaded, host))
+        return self._add(file, found.loaded)
+
+    def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostProcess | None" = None) -> LoadedFile:
+        pool = self._project.hosts
+        host = pool.take(file, loaded) if pool is not None and process is None else None
+        if host is None:
+            host = WarmHost(loaded, lambda: self._load(file), process)
+        if pool is not None:
+            pool.put(file, host)
+        self.files.append(LoadedFile(file, loaded, host))
         return self.files[-1]
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
@@ -214,9 +224,13 @@ class _Loader:
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
         self._snapshots.keep(file, self._overrides, loaded)
-        self._project.notes.partial = True
-        self.files.append(LoadedFile(file, loaded, WarmHost(loaded, lambda: self._load(file), host)))
-        return self.files[-1]
+        notes = self._project.notes
+        notes.partial |= loaded.grounds is None or bool(loaded.unrecorded)
+        if loaded.grounds is not None:
+            check = grounds.check(loaded.grounds, os.environ, {})
+            notes.add(check.marks)
+            notes.partial |= check.broken is not None
+        return self._add(file, loaded, host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
         """Load many files at once, as many at a time as there are processors.

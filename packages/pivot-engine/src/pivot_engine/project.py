@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -11,6 +12,9 @@ from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, fi
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_engine.notes import Notes
+
+if TYPE_CHECKING:
+    from pivot_engine.warm import Pool
 
 _GITIGNORE = b"""\
 # What Pivot can make again; the lock files in stages/ belong into git.
@@ -45,12 +49,14 @@ class Project:
         root: The absolute path of the project's root.
         cwd: The absolute path of the directory that the command was given in, at or below the root.
         overrides: Values of parameters that the command was given, each as ``stage.name=value``.
+        hosts: Where hosts are kept that outlive the command, if they are to.
         notes: What the command has looked at.
     """
 
     root: pathlib.Path
     cwd: pathlib.Path
     overrides: tuple[str, ...] = ()
+    hosts: "Pool | None" = attrs.field(default=None, eq=False, repr=False)
     notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
 
     @classmethod

@@ -295,7 +295,12 @@ KEYS: tuple[Key, ...] = (
         Kind("patterns as in a `.gitignore`, with commas between them", _patterns),
         "files that stages may use undeclared, beside those that `.pivotignore` names",
     ),
-    Key("watch.debounce", "debounce_ms", _at_least(0, "milliseconds"), "how long edits may settle", read=False),
+    Key(
+        "watch.debounce",
+        "debounce_ms",
+        _at_least(0, "milliseconds"),
+        "how long `repro --watch` lets edits settle before it runs",
+    ),
     Key(
         "worker.start",
         "worker_start",

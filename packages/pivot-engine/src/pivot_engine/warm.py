@@ -1,5 +1,6 @@
 """Hosts as a command needs them: each is started when a pipeline must be imported, or the first of its stages run."""
 
+import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,11 @@ class Starter:
 
 
 class WarmHost:
-    """The host of one pipeline file; there may be no process yet."""
+    """The host of one pipeline file; there may be no process yet.
+
+    Attributes:
+        kept: A `Pool` has it, and ends it.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class WarmHost:
         self._expected = expected
         self._load = load
         self._process = process
+        self.kept = False
 
     def process(self) -> "HostProcess":
         """The process, which is started if need be.
@@ -73,12 +79,48 @@ class WarmHost:
             self._process = process
         return self._process
 
+    def is_of(self, loaded: Loaded) -> bool:
+        """Whether its process has, or will have, exactly this."""
+        return loaded == self._expected
+
     def close(self) -> None:
-        """End the process and all that it runs, and wait until it is gone."""
-        if self._process is not None:
+        """End the process and all that it runs, and wait until it is gone; not if a `Pool` keeps it."""
+        if self._process is not None and not self.kept:
             self._process.close()
 
     def kill(self) -> None:
-        """End a process that may be busy in the user's code."""
-        if self._process is not None:
+        """End a process that may be busy in the user's code; not if a `Pool` keeps it."""
+        if self._process is not None and not self.kept:
             self._process.kill()
+
+
+class Pool:
+    """Hosts that outlive a command, by pipeline file; each for as long as its load holds."""
+
+    def __init__(self) -> None:
+        """There are none."""
+        self._hosts: dict[pathlib.Path, WarmHost] = {}
+
+    def take(self, file: pathlib.Path, loaded: Loaded) -> WarmHost | None:
+        """The host that has exactly this of the file, if there is one."""
+        host = self._hosts.get(file)
+        return host if host is not None and host.is_of(loaded) else None
+
+    def put(self, file: pathlib.Path, host: WarmHost) -> None:
+        """Keep a host; the one before it ends."""
+        before = self._hosts.get(file)
+        if before is not host:
+            if before is not None:
+                _end(before)
+            host.kept = True
+            self._hosts[file] = host
+
+    def close(self) -> None:
+        """End all."""
+        while self._hosts:
+            _end(self._hosts.popitem()[1])
+
+
+def _end(host: WarmHost) -> None:
+    host.kept = False
+    host.kill()

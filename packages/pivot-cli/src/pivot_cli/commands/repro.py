@@ -67,6 +67,7 @@ def post_mortem(place: TracebackType) -> None:
 @no_wait
 @in_process
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
+@click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @options.telling
 def command(  # noqa: PLR0913  # one parameter per option
@@ -81,6 +82,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     in_process: bool,
     pdb: bool,
     force: bool,
+    watch: bool,
     dry_run: bool,
     **told: bool,
 ) -> int:
@@ -91,6 +93,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     up to date are skipped; results that the cache already has are restored from it.
     """
     project = Project.find(working_directory(), overrides)
+    if dry_run and watch:
+        raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
         planned = status(project, targets, everything=everything, closure=True, force=force, facts=told["explain"])
         warn_of_broken(planned.broken)
@@ -106,6 +110,10 @@ def command(  # noqa: PLR0913  # one parameter per option
         in_process=in_process or pdb,
         debugger=post_mortem if pdb else None,
     )
+    if watch:
+        from pivot_cli import watching  # noqa: PLC0415  # start-up time
+
+        watching.watch(project, targets, wanted, command="pivot repro --watch", telling=Telling(**told))
     return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
 
 

@@ -1,0 +1,255 @@
+"""`pivot repro --watch`: run, and again whenever something has changed that decides what has to run.
+
+A round is an ordinary run, with hosts that stay. What it looked at is noted, each thing with the mark that it had
+before; afterwards a look at all stages notes the same again, so that whatever is edited meanwhile has another mark
+than the one in the notes. Only such a difference begins the next round. What a run writes is looked at after the run.
+"""
+
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+import attrs
+
+from pivot_core.errors import PivotError
+from pivot_engine import config
+from pivot_engine.errors import HostError, TargetError
+from pivot_engine.events import Reporter
+from pivot_engine.ignore import ignored
+from pivot_engine.marks import ABSENT, DIRECTORY, now, settled
+from pivot_engine.notes import Notes
+from pivot_engine.project import Project
+from pivot_engine.repro import Options, Outcome, repro
+from pivot_engine.status import Status, status
+from pivot_engine.waiting import Waiter
+from pivot_engine.warm import Pool
+
+DEFAULT_MS: Final = 100
+_STEP_SECONDS: Final = 0.025
+"""Longer than a step of the clock by which most file systems date changes."""
+_LOOKS: Final = 100
+_TORN_ROUNDS: Final = 3
+"""So often a stage that changes what it reads is run again by itself."""
+
+_CODE: Final = (".py", ".yaml", ".yml", ".toml", ".json")
+_PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+
+@attrs.frozen
+class Round:
+    """What one round did.
+
+    Attributes:
+        outcome: Of each stage; None if there was an error.
+        error: Why nothing could be run.
+    """
+
+    outcome: Outcome | None
+    error: PivotError | None = None
+
+
+type Reporting = Callable[[Sequence[str]], AbstractContextManager[Reporter]]
+"""Makes the reporter of a round, given the paths that have changed; none in the first round."""
+
+
+class Watch:
+    """Rounds of one command, for as long as the user likes."""
+
+    def __init__(  # noqa: PLR0913  # as `repro`
+        self,
+        project: Project,
+        targets: Sequence[str],
+        options: Options,
+        *,
+        command: str,
+        reporting: Reporting,
+        waiting: Callable[[], None],
+        polling: Callable[[str], None],
+    ) -> None:
+        """Nothing is run before `rounds`.
+
+        Args:
+            project: Where.
+            targets: As of `repro`.
+            options: As of `repro`; what is forced is forced in the first round.
+            command: As of `repro`.
+            reporting: For each round.
+            waiting: Called when there is nothing left to do but to wait.
+            polling: Told why directories are polled, if they are.
+        """
+        self._pool = Pool()
+        self._project = attrs.evolve(project, hosts=self._pool)
+        self._targets = tuple(targets)
+        self._options = options
+        self._command = command
+        self._reporting = reporting
+        self._waiting = waiting
+        self._polling = polling
+        self._waiter = Waiter()
+        self._seen = Notes()
+        self._torn = 0
+
+    def rounds(self) -> Iterator[Round]:
+        """Each round, after it has ended; between them it waits.
+
+        Raises:
+            PivotError: In the first round: the targets are unknown.
+            KeyboardInterrupt: The user wants no more.
+        """
+        because: list[str] = []
+        try:
+            while True:
+                project = self._fresh()
+                done = self._round(project, because)
+                yield done
+                if self._again(project, done):
+                    because = []
+                    time.sleep(self._settle_ms() / 1000)
+                else:
+                    self._waiting()
+                    because = self._wait()
+        finally:
+            self._pool.close()
+
+    def _fresh(self) -> Project:
+        return attrs.evolve(Project.find(self._project.cwd, self._project.overrides), hosts=self._pool)
+
+    def _round(self, project: Project, because: Sequence[str]) -> Round:
+        try:
+            with self._reporting(because) as report:
+                outcome = repro(project, self._targets, options=self._options, command=self._command, report=report)
+            return Round(outcome)
+        except TargetError as error:
+            if not self._seen.marks:
+                raise
+            return Round(None, error)
+        except HostError as error:
+            self._pool.close()
+            return Round(None, error)
+        except PivotError as error:
+            return Round(None, error)
+        finally:
+            self._options = attrs.evolve(self._options, force=False)
+
+    def _again(self, before: Project, done: Round) -> bool:
+        """Whether something has moved since the round looked at it; else it is known what to wait for."""
+        try:
+            look, found = self._look()
+        except PivotError:
+            look = self._fresh()
+            note_code(look)
+            look.notes.add({**self._seen.marks, **before.notes.marks, **look.notes.marks})
+            self._seen = look.notes
+            return done.outcome is not None or bool(changed(before.notes))
+        self._seen = look.notes
+        outcome = done.outcome
+        if outcome is None:
+            return True
+        self._torn = self._torn + 1 if outcome.torn else 0
+        ended = outcome.failed | outcome.blocked | outcome.unstarted
+        if self._torn >= _TORN_ROUNDS:
+            ended |= outcome.torn
+        stages = [each.evaluation.stage.spec for each in found.stages]
+        stale = {each.evaluation.stage.spec.address for each in found.stages if not each.cached}
+        written = [str(look.layout.artifact(out.path)) for spec in stages for out in spec.outs]
+        return bool(stale - ended) or (
+            bool(ended) and bool(changed(before.notes, but=(*written, f"{look.layout.stages_dir}/")))
+        )
+
+    def _wait(self) -> list[str]:
+        """Wait until something has changed; returns what, as the user would write it."""
+        seen = self._seen
+        self._waiter.wait(directories(seen), lambda: bool(changed(seen)), self._settle_ms(), self._polling)
+        found = changed(seen)
+        files = [path for path in found if not os.path.isdir(path)]
+        return [os.path.relpath(path, self._project.cwd) for path in files or found]
+
+    def _look(self) -> tuple[Project, Status]:
+        """How all stages are, at a moment when any later edit must give a file another mark."""
+        for _ in range(_LOOKS):
+            look = self._fresh()
+            found = status(look, self._targets, everything=self._options.everything, closure=True, quiet=True)
+            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()):
+                break
+            time.sleep(_STEP_SECONDS)
+        return look, found
+
+    def _settle_ms(self) -> int:
+        try:
+            return config.resolve(self._project.layout.state_dir, os.environ).debounce_ms
+        except PivotError:
+            return DEFAULT_MS
+
+
+def changed(notes: Notes, *, but: Sequence[str] = ()) -> list[str]:
+    """What has another mark than in the notes, except what begins with one of ``but``."""
+    spared = tuple(but)
+    found = [
+        path for path, marked in notes.marks.items() if now(path, marked) != marked and not path.startswith(spared)
+    ]
+    found += [
+        path for path, signature in notes.trees.items() if not path.startswith(spared) and _signature(path) != signature
+    ]
+    return found
+
+
+def directories(notes: Notes) -> set[str]:
+    """Where something must happen before anything can change."""
+    found = set()
+    for path, marked in notes.marks.items():
+        if path.endswith("/.pivot"):
+            continue
+        if not marked.startswith(DIRECTORY) or marked == ABSENT:
+            found.add(_existing(os.path.dirname(path)))
+        if os.path.isdir(path) and not marked.startswith(DIRECTORY):
+            found.add(path)
+    for path in notes.trees:
+        found.update(directory for directory, _, _ in os.walk(path))
+    return found
+
+
+def note_code(project: Project) -> None:
+    """Look at every file in the project that may be code, since nobody knows which of them a load rests on."""
+    try:
+        passed_over = ignored(project.layout.ignore_file)
+    except PivotError:
+        passed_over = _nothing
+    root = os.fspath(project.root)
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        project.notes.look(f"{root}/{below}".rstrip("/"))
+        try:
+            with os.scandir(f"{root}/{below}") as entries:
+                listed = list(entries)
+        except OSError:
+            continue
+        for entry in listed:
+            path = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if not (entry.name.startswith(".") or entry.name in _PASSED_OVER or passed_over(f"{path}/")):
+                    pending.append(f"{path}/")
+            elif entry.name.endswith(_CODE):
+                project.notes.look(f"{root}/{path}")
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+def _signature(path: str) -> str:
+    from pivot_cache.scan import scan  # noqa: PLC0415  # start-up time: few projects have directories
+
+    try:
+        return scan(pathlib.Path(path)).signature()
+    except (OSError, PivotError):
+        return ""
+
+
+def _existing(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
