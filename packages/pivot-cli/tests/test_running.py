@@ -36,6 +36,10 @@ def test_stages_at_work_and_what_they_said_last() -> None:
     assert running.footer() == "0 of 3 stages done"
 
 
+def test_there_is_nothing_to_say_before_the_stages_are_known() -> None:
+    assert following((0, events.Importing())).footer() == ""
+
+
 def test_stages_that_have_ended_are_counted_not_shown() -> None:
     running = following(
         (0, STARTED),

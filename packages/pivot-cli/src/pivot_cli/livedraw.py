@@ -63,7 +63,8 @@ def drawn(rows: Sequence[Row], footer: str, hashing: tuple[int, int], *, most: i
         line = Table.grid(padding=(0, 2))
         line.add_row("reading", _bar(done, total), f"{wording.size(done)} of {wording.size(total)}")
         lines.append(line)
-    lines.append(Text(footer, style="bright_black"))
+    if footer:
+        lines.append(Text(footer, style="bright_black"))
     return Group(*lines)
 
 

@@ -74,7 +74,9 @@ class Running:
         return Row(self._names.get(address, address), time, last_words(printed), done)
 
     def footer(self) -> str:
-        """How far the run is."""
+        """How far the run is; empty as long as its stages are not known."""
+        if not self._names:
+            return ""
         return f"{len(self._done)} of {wording.counted(self._total, 'stage')} done"
 
 

@@ -28,16 +28,23 @@ class Telling(NamedTuple):
 
 
 @contextlib.contextmanager
-def reporting(telling: Telling, command: str, project: Project, *, output: bool = False) -> Iterator[Reporter]:
+def reporting(
+    telling: Telling, command: str, project: Project, *, output: bool = False, shared: bool = False
+) -> Iterator[Reporter]:
     """The reporter of a run of ``command``; on a terminal it also draws what is at work.
 
-    ``output``: what stages print is reported as it comes.
+    Args:
+        telling: What the user asked for.
+        command: What the user has called.
+        project: Where.
+        output: What stages print is reported as it comes.
+        shared: The stages write to the terminal themselves, so that nothing may be drawn there.
     """
     explain = telling.explain or telling.verbose
     lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
     reporters: list[Reporter] = [Stream(command)] if telling.jsonl else []
     with contextlib.ExitStack() as stack:
-        if draws(telling):
+        if not shared and draws(telling):
             from pivot_cli.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
 
             reporters.append(stack.enter_context(LiveView(project)))

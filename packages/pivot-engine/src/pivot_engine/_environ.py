@@ -1,5 +1,6 @@
 """Notes which environment variables are asked for by name, and by whom it matters: the user's code and libraries."""
 
+import functools
 import os
 import sys
 import sysconfig
@@ -33,6 +34,18 @@ class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no publi
         return {name: super(_Noting, self).__getitem__(name) for name in super().__iter__()}
 
 
+@functools.cache
+def places() -> tuple[str, str, tuple[str, ...]]:
+    """Where Python's own library lies, where in it others are installed, and whose questions do not matter.
+
+    Asked once before processes are forked, it costs none of them anything.
+    """
+    own = os.path.join(os.path.dirname(__file__), "")
+    core = os.path.join(os.path.dirname(sys.modules["pivot_core"].__file__ or ""), "")
+    library = os.path.join(sysconfig.get_path("stdlib"), "")
+    return library, os.path.join(library, "site-packages", ""), (own, core, "<frozen ")
+
+
 class Variables:
     """The names that were asked for since `start`, until `stop`."""
 
@@ -40,11 +53,7 @@ class Variables:
         """Nothing is noted before `start`."""
         self.names: set[str] = set()
         self._coming: list[str] = []
-        own = os.path.join(os.path.dirname(__file__), "")
-        core = os.path.join(os.path.dirname(sys.modules["pivot_core"].__file__ or ""), "")
-        self._library = os.path.join(sysconfig.get_path("stdlib"), "")
-        self._installed = os.path.join(self._library, "site-packages", "")
-        self._passed_over = (own, core, "<frozen ")
+        self._library, self._installed, self._passed_over = places()
 
     def start(self) -> None:
         """Note from now on."""

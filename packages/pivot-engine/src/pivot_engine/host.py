@@ -23,7 +23,7 @@ from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _kin, _sources, _spawned, _wire, _worker, settling, shellcode
+from pivot_engine import _death, _environ, _kin, _sources, _spawned, _wire, _worker, settling, shellcode
 from pivot_engine._children import Child
 from pivot_engine._live import declared
 from pivot_engine._log import RunLog
@@ -65,6 +65,7 @@ class Host:
         self._own = own
         self._commands = _wire.Lines(COMMANDS_FD)
         self._is_user_code = _sources.user_code_predicate()
+        _environ.places()  # else each stage's process would have to find them
         self._sources: dict[str, str] = {}
         self._root = self._file = ""
         self._overrides: list[str] = []

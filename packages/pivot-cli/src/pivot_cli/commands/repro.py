@@ -96,9 +96,12 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        planned = status(project, targets, everything=everything, closure=True, force=force, facts=told["explain"])
+        planned = status(
+            project, targets, everything=everything, closure=True, force=force, facts=told["explain"] or told["verbose"]
+        )
         warn_of_broken(planned.broken)
-        click.echo(render.explanations(planned) if told["explain"] else render.dry_run(planned), nl=False)
+        in_full = told["explain"] or told["verbose"]
+        click.echo(render.explanations(planned) if in_full else render.dry_run(planned), nl=False)
         return 0
     wanted = Options(
         jobs=jobs,
@@ -119,7 +122,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, telling: Telling) -> int:
     """Run, print what happens and a summary; returns the exit code."""
-    with signals.heeding(), reporting(telling, command, project, output=wanted.show_output) as report:
+    shown = reporting(telling, command, project, output=wanted.show_output, shared=wanted.in_process)
+    with signals.heeding(), shown as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))
