@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from pivot_cache import hashing
 from pivot_cli import console
+from pivot_cli.reading import Hashing
 from pivot_cli.running import Running
 from pivot_engine import events
 from pivot_engine.facts import seconds
@@ -76,27 +77,6 @@ class LiveView:
 
     def _last_lines(self, address: str) -> str:
         return tail(self._layout.logs_dir / f"{address}.log")
-
-
-class Hashing:
-    """How much of the files that are being read has been read; any thread may call it."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._done = self._total = 0
-
-    def __call__(self, done: int, more: int) -> None:
-        """So many bytes more were read, and so many more are to be read."""
-        with self._guard:
-            self._done += done
-            self._total = max(self._total + more, self._done)
-            if self._done == self._total:  # the next file begins a new bar
-                self._done = self._total = 0
-
-    def now(self) -> tuple[int, int]:
-        """Bytes read, and bytes to be read in all; equal if nothing is being read."""
-        with self._guard:
-            return self._done, self._total
 
 
 def tail(log: pathlib.Path) -> str:

@@ -5,6 +5,7 @@ import click
 from pivot_cli import options
 from pivot_cli.group import working_directory
 from pivot_cli.progress import Lines
+from pivot_cli.reading import Reading
 from pivot_engine.accept import accept
 from pivot_engine.project import Project
 
@@ -23,7 +24,8 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     are stale. Nothing is run, and nothing is recorded unless all can be.
     """
     project = Project.find(working_directory(), overrides)
-    done = accept(project, stages, reason=reason, force=force, report=Lines())
+    with Reading():
+        done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:
         click.echo(f"Accepted {name}")
     if not done.names:

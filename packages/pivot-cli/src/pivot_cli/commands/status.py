@@ -7,6 +7,7 @@ import click
 from pivot_cli import console, jsonform, options, progress, render, results
 from pivot_cli.group import working_directory
 from pivot_cli.keeping import keep
+from pivot_cli.reading import Reading
 from pivot_engine.project import Project
 from pivot_engine.status import status
 
@@ -39,15 +40,16 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not
     project = Project.find(working_directory(), overrides)
-    found = status(
-        project,
-        stages,
-        everything=everything,
-        quiet=quiet,
-        diff=diff or (as_json and explain),
-        tracked=not (quiet or stages_only or stages),
-        facts=explain,
-    )
+    with Reading():
+        found = status(
+            project,
+            stages,
+            everything=everything,
+            quiet=quiet,
+            diff=diff or (as_json and explain),
+            tracked=not (quiet or stages_only or stages),
+            facts=explain,
+        )
     if quiet:
         if found.cached and not found.broken:
             keep(project, found.grounds)

@@ -5,6 +5,7 @@ import click
 from pivot_cli import results
 from pivot_cli.group import working_directory
 from pivot_cli.progress import Lines
+from pivot_cli.reading import Reading
 from pivot_engine.project import Project
 from pivot_engine.tracked import track
 
@@ -18,5 +19,7 @@ def command(paths: tuple[str, ...]) -> int:
     the data are added to the .gitignore there. Repeat it when the data have changed.
     """
     project = Project.find(working_directory())
-    click.echo(results.tracked(track(project, paths, report=Lines()), project), nl=False)
+    with Reading():
+        done = track(project, paths, report=Lines())
+    click.echo(results.tracked(done, project), nl=False)
     return 0

@@ -8,6 +8,7 @@ import click
 from pivot_cli import console, options, signals, verdicts
 from pivot_cli.group import working_directory
 from pivot_cli.progress import warn_of_broken
+from pivot_cli.reading import Reading
 from pivot_engine.project import Project
 from pivot_engine.verify import Verification, verify
 
@@ -46,7 +47,8 @@ def command(  # one parameter per option
     """
     project = Project.find(working_directory(), overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
-    found = verify(project, named, everything=everything, allow_missing=allow_missing)
+    with Reading():
+        found = verify(project, named, everything=everything, allow_missing=allow_missing)
     warn_of_broken(found.broken)
     passed = found.passed
     told = ""
