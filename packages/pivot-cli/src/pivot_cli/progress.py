@@ -66,6 +66,7 @@ class Lines:
         self._output = output
         self._cached: list[str] = []
         self._names: Mapping[str, str] = {}
+        self._order: Mapping[str, int] = {}
         self._width = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -73,7 +74,7 @@ class Lines:
         if self._quiet and not isinstance(event, _GRAVE):
             return
         if isinstance(event, events.StageCached):
-            self._cached.append(self._name(event.address))
+            self._cached.append(event.address)
             return
         self._flush_cached()
         self._say(event)
@@ -89,6 +90,7 @@ class Lines:
                 warn_of_broken(broken)
             case events.RunStarted(names=names, addresses=addresses):
                 self._names = names
+                self._order = {address: number for number, address in enumerate(addresses)}
                 self._width = max((len(names[address]) for address in addresses), default=0)
             case events.StageStarted(address=address, decision=decision):
                 if self._explain:
@@ -164,8 +166,9 @@ class Lines:
         return wording.because(decision, self._names, ())
 
     def _flush_cached(self) -> None:
-        if self._cached:
-            console.text(f"{_state('cached')}  {wording.listed(self._cached)}")
+        if self._cached:  # in the order of the graph, whichever was looked at first
+            names = [self._name(each) for each in sorted(self._cached, key=lambda each: self._order.get(each, 0))]
+            console.text(f"{_state('cached')}  {wording.listed(names)}")
             self._cached.clear()
 
     def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:
