@@ -22,12 +22,18 @@ SPECS = st.builds(
     location=LOCATIONS,
     deps=st.lists(PATHS, max_size=3).map(tuple),
     outs=st.lists(st.builds(OutSpec, PATHS, st.booleans()), max_size=3).map(tuple),
+    mutex=st.lists(TEXT, max_size=2).map(tuple),
+    resources=st.dictionaries(TEXT, st.integers(1, 9), max_size=2),
+    named=st.lists(PATHS, max_size=2).map(tuple),
 )
 STAGES = st.builds(
     LoadedStage,
     SPECS,
     st.dictionaries(TEXT, ENTRIES, max_size=3),
     st.lists(st.builds(Unresolved, TEXT, st.none() | LOCATIONS), max_size=2).map(tuple),
+    params=st.dictionaries(TEXT, st.none() | TEXT | st.integers(), max_size=2),
+    env=st.dictionaries(TEXT, TEXT, max_size=2),
+    texts=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 LOADED = st.builds(
     Loaded, st.integers(0, 9), st.lists(STAGES, max_size=3).map(tuple), st.dictionaries(TEXT, TEXT, max_size=3)

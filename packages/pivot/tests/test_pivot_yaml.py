@@ -81,7 +81,10 @@ def test_declared_stages_run_and_an_edit_runs_exactly_what_it_changes(declared: 
     declared.pivot("repro")
     declared.replace("pivot.yaml", "echo done", "echo finished")
     assert [name for name, state in declared.states().items() if state == "stale"] == ["note"]
-    assert "Code dependency changed: command" in declared.pivot("status", "note").stdout
+    explained = declared.pivot("status", "--diff", "note").stdout
+    assert "Code dependency changed" in explained
+    assert "-echo done > note.txt" in explained
+    assert "+echo finished > note.txt" in explained
     declared.pivot("repro")
     declared.write("count.sh", "wc -c\n")
     explained = declared.pivot("status", "--explain", "--diff").stdout

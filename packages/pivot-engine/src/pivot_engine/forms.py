@@ -77,6 +77,8 @@ def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str,
 
 def source_of(stage: LoadedStage, key: str, root: pathlib.Path) -> str | None:
     """The lines in which an entry stands, as its file has them now; None if they are not known or too long."""
+    if key in stage.texts:
+        return stage.texts[key] if len(stage.texts[key]) <= _LONGEST else None
     entry, span = stage.code.get(key), stage.spans.get(key)
     if entry is None or entry.location is None or span is None:
         return None

@@ -181,7 +181,8 @@ class Host:
         if stage.env:
             with self._recorder:
                 env = settling.variables(stage, spec.address)
-        return _loaded(spec, manifest, params, env)
+        loaded = _loaded(spec, manifest, params, env)
+        return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
     def _placed(self, error: PivotError, root: pathlib.Path) -> str:
         """The error with the line of the user's code that caused it."""

@@ -24,6 +24,7 @@ class LoadedStage:
         spans: The first and the last line of each entry whose source is known.
         params: Its parameters by name, as plain data.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
+        texts: The text of each entry that stands in no lines of its own: a command.
     """
 
     spec: StageSpec
@@ -34,6 +35,7 @@ class LoadedStage:
     spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     params: Mapping[str, Any] = attrs.field(factory=dict)
     env: Mapping[str, str] = attrs.field(factory=dict)
+    texts: Mapping[str, str] = attrs.field(factory=dict)
 
     def path(self, key: str) -> tuple[str, ...]:
         """How an entry is reached: the keys that lead to it, from where the walk began."""
@@ -87,6 +89,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "spans": {key: list(span) for key, span in stage.spans.items()},
                 "params": dict(stage.params),
                 "env": dict(stage.env),
+                "texts": dict(stage.texts),
             }
             for stage in loaded.stages
         ],
@@ -122,6 +125,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 {key: (start, end) for key, (start, end) in stage["spans"].items()},
                 stage["params"],
                 stage["env"],
+                stage["texts"],
             )
             for stage in data["stages"]
         ),

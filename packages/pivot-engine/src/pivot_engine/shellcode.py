@@ -24,11 +24,13 @@ class Rested(NamedTuple):
         manifest: Its text, and the files that it names without declaring them.
         sources: The digest of each such file, by absolute path.
         named: Where they lie, or would lie.
+        texts: Its text, by its key in the manifest.
     """
 
     manifest: Manifest
     sources: Mapping[str, str]
     named: tuple[ArtifactPath, ...]
+    texts: Mapping[str, str]
 
 
 def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, Rested]:
@@ -81,7 +83,7 @@ def rested(stage: Stage, command: Command, *, base: str, root: str) -> Rested:
             continue
         found = sources[file] = digest.of_bytes(content)
         entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
-    return Rested(Manifest(entries, tuple(unresolved)), sources, tuple(named))
+    return Rested(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text})
 
 
 def _paths(text: str, base: str, root: str) -> Iterable[ArtifactPath]:
