@@ -28,6 +28,7 @@ COMMANDS: Final[Commands] = {
     ),
     "dag": ("pivot_cli.commands.dag", "Show how stages hang together."),
     "config": ("pivot_cli.commands.config", "Show and change what is configured."),
+    "doctor": ("pivot_cli.commands.doctor", "Look for what stands in the way, or costs time."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
         "Show what code each stage rests on, and what is not tracked.",

@@ -1,0 +1,36 @@
+"""`pivot doctor`."""
+
+import json
+
+import click
+
+from pivot_cli import options
+from pivot_cli.group import working_directory
+from pivot_engine.doctor import Level, examine
+from pivot_engine.project import Project
+
+_COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
+
+
+@click.command("doctor")
+@options.as_json
+def command(*, as_json: bool) -> int:
+    """Look for what stands in the way, or costs time.
+
+    Checks the configuration, the cache, git, and every pipeline: whether it can be imported, whether commands
+    with nothing to do must import it anew and why, and what of its code cannot be followed. Exits with 1 if
+    there is a problem.
+    """
+    found = list(examine(Project.find(working_directory())))
+    if as_json:
+        plain = [
+            {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found
+        ]
+        click.echo(json.dumps({"findings": plain}, indent=2))
+    else:
+        for each in found:
+            level = click.style(f"{each.level.value:<7}", fg=_COLOURS[each.level])
+            click.echo(f"{level}  {each.about}: {each.text}")
+            if each.hint:
+                click.echo(f"         {each.hint}")
+    return 1 if any(each.level is Level.BAD for each in found) else 0
