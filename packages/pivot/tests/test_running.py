@@ -229,7 +229,7 @@ def short() -> Annotated[str, Out("short.txt", Text())]:
 
 @pipeline.register
 def long() -> Annotated[str, Out("long.txt", Text())]:
-    work(0.3)
+    work(0.6)
     return "x"
 """
     )

@@ -2,7 +2,14 @@
 
 import enum
 import heapq
+import math
 from collections.abc import Mapping
+from typing import Final
+
+_NEGLIGIBLE: Final = 0.2
+"""What is done in so many seconds may come in any order."""
+_CLEARLY: Final = 1.5
+"""How many times longer is longer for certain."""
 
 
 class State(enum.Enum):
@@ -24,7 +31,7 @@ class Plan:
             which ready stages are preferred.
         needs: What each stage occupies while it runs, and how much of it.
         capacities: How much there is of each; 1 of what is not named. No stage may need more.
-        seconds: How long stages are known to take. Preferred is what has the longest way of them before it.
+        seconds: How long stages are known to take. Preferred is what has clearly the longest way of them before it.
     """
 
     def __init__(
@@ -40,7 +47,7 @@ class Plan:
         self._occupied: dict[str, int] = {}
         self._order = {name: index for index, name in enumerate(upstream)}
         way = _longest_ways(upstream, seconds or {})
-        self._names = tuple(sorted(upstream, key=lambda name: -way[name]))
+        self._names = tuple(sorted(upstream, key=lambda name: -_weight(way[name])))
         self._rank = {name: index for index, name in enumerate(self._names)}
         self._waiting_for = {name: len(before) for name, before in upstream.items()}
         self._downstream: dict[str, list[str]] = {name: [] for name in upstream}
@@ -143,6 +150,11 @@ class Plan:
         self._occupy(name, -1)
         self._running -= 1
         self._open -= 1
+
+
+def _weight(way: float) -> int:
+    """The same for ways that differ by chance only, so that the order of a run is that of the one before."""
+    return 0 if way <= _NEGLIGIBLE else 1 + int(math.log(way / _NEGLIGIBLE, _CLEARLY))
 
 
 def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> dict[str, float]:

@@ -62,8 +62,9 @@ def main(host: int) -> None:
     watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
     files = declared(stage, job["directory"])
     witness = Witness(Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool)
-    place = _worker.Place(job["directory"], 1, _RESULT_FD, (), host)
-    _worker.become(stage, place, watched, witness)
+    _worker.prepare(_worker.Place(1, _RESULT_FD, (), host))
+    watched.__enter__()
+    _worker.run(stage, job["directory"], _RESULT_FD, watched, witness)
 
 
 def _stage(job: Mapping[str, Any], is_user_code: Any) -> Stage:

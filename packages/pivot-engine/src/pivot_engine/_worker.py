@@ -75,47 +75,53 @@ def user_place(error: BaseException) -> TracebackType | None:
 
 @attrs.frozen
 class Place:
-    """Where and under whom a stage runs.
+    """What the process of a stage is given.
 
     Attributes:
-        directory: The absolute path of the stage's directory.
         output: The descriptor that takes everything that the stage prints.
         result: The descriptor that takes one message.
         inherited: Descriptors of the host that the stage must not hold open.
         host: The process without which this one has no right to go on.
     """
 
-    directory: str
     output: int
     result: int
     inherited: tuple[int, ...]
     host: int
 
 
-def become(stage: Stage, place: Place, watched: Observer, witness: Witness) -> NoReturn:
-    """Turn a freshly forked child into the run of a stage; reports through ``place.result`` and never returns.
+def prepare(place: Place) -> None:
+    """Make a fresh child ready for the run of a stage."""
+    os.setpgid(0, 0)
+    _death.die_with(place.host)
+    _kin.adopt()  # what it starts stays below it, so that it is known whose it is
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    for fd in place.inherited:
+        os.close(fd)
+    _redirect(place.output)
+    atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
 
-    What code runs is noted by ``watched``, what else it uses by ``witness``.
+
+def run(stage: Stage, directory: str, result: int, watched: Observer, witness: Witness) -> NoReturn:
+    """Be the run of a stage in a directory; reports through the descriptor ``result`` and never returns.
+
+    What code runs is noted by ``watched``, which has been entered, what else it uses by ``witness``.
     """
     status = 1
     try:
-        os.setpgid(0, 0)
-        _death.die_with(place.host)
-        _kin.adopt()  # what it starts stays below it, so that it is known whose it is
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        for fd in place.inherited:
-            os.close(fd)
-        _redirect(place.output)
         if stage.timeout is not None:
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
-        atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
-        os.chdir(place.directory)
+        os.chdir(directory)
         try:
-            with watched, witness:
-                execute(stage)
-                _finish()
+            try:
+                with witness:
+                    execute(stage)
+                    _finish()
+            finally:
+                watched.__exit__(None, None, None)
             flush()
+            _flush_files()
             seen = witness.seen.to_plain()
             message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json(), "seen": seen}
             status = 0
@@ -123,7 +129,7 @@ def become(stage: Stage, place: Place, watched: Observer, witness: Witness) -> N
             message = {"ok": False, "failure": failure(error)}
         _finish_threads()
         flush()
-        _wire.send(place.result, message)
+        _wire.send(result, message)
     finally:
         os._exit(status)
 
@@ -149,9 +155,15 @@ def _finish_threads() -> None:
 
 
 def _finish() -> None:
-    """What else the interpreter does at its end: functions registered by the stage, and files that it left open."""
-    _finish_threads()
-    atexit._run_exitfuncs()  # noqa: SLF001  # os._exit would pass them over
+    """What else the interpreter does at its end, and os._exit would pass over: functions registered by the stage."""
+    if threading.active_count() > 1:
+        _finish_threads()
+    if atexit._ncallbacks():  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
+
+
+def _flush_files() -> None:
+    """Write what files that the stage left open still hold."""
     if any(fd > _STANDARD_FDS for fd in map(int, os.listdir("/dev/fd")) if _is_written(fd)):
         for thing in gc.get_objects():
             if isinstance(thing, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):

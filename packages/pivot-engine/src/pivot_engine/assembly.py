@@ -1,6 +1,7 @@
 """The pipelines that a command rests on: its own, and those that write what these read, each in a warm host."""
 
 import collections
+import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -73,9 +74,11 @@ class Assembly:
         Raises:
             OutdatedError: It has just been started, and loaded something else.
         """
-        return next(
-            each.host for each in self.files if any(stage.spec.address == address for stage in each.loaded.stages)
-        ).process()
+        return self._hosts[address].process()
+
+    @functools.cached_property
+    def _hosts(self) -> Mapping[str, WarmHost]:
+        return {stage.spec.address: each.host for each in self.files for stage in each.loaded.stages}
 
     def close(self) -> None:
         """End all hosts."""

@@ -25,7 +25,7 @@ from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
 from pivot_engine import _death, _environ, _kin, _sources, _spawned, _wire, _worker, settling, shellcode
 from pivot_engine._children import Child
-from pivot_engine._live import declared
+from pivot_engine._forking import Forked, Forker, World
 from pivot_engine._log import RunLog
 from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
@@ -33,9 +33,9 @@ from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.outlines import Outlines
 from pivot_engine.shellcode import Rested
-from pivot_engine.witness import Watching, Witness
+from pivot_engine.witness import Watching
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
-from pivot_fingerprint.observation import Observed, Observer, uncovered
+from pivot_fingerprint.observation import Observed, uncovered
 
 COMMANDS_FD = 3
 EVENTS_FD = 4
@@ -75,7 +75,10 @@ class Host:
         self._manifests: dict[str, Manifest] = {}
         self._children: list[Child] = []
         self._spools: dict[int, str] = {}
-        self._others: frozenset[int] | None = None
+        self._others: frozenset[int] = frozenset()
+        self._forker: Forker | None = None
+        self._fresh = False
+        self._started: set[str] = set()
         self._stopping = False
 
     def serve(self) -> None:
@@ -219,50 +222,50 @@ class Host:
     def _start(  # as the message has it
         self, number: int, address: str, log: str, watching: Watching, *, stream: bool, fresh: bool
     ) -> None:
+        if self._forker is None:
+            self._forker = self._prepared()
+        self._fresh = fresh
+        self._started.add(address)
+        job = {"address": address, "watching": watching.to_plain()}
+        forked = self._spawn(job, self._forker.spool()) if fresh else self._forker.start(job, self._held())
+        self._spools[number] = forked.spool
+        child = Child(number, address, forked.pid, result=forked.result, output=forked.output)
+        child.begin(RunLog(log), stream=stream, timeout=self._stages[address][0].timeout)
+        self._children.append(child)
+        _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": forked.pid})
+
+    def _prepared(self) -> Forker:
         _death.prepare()
-        if self._others is None:  # what the user's module has started is its own affair
-            _kin.adopt()
-            self._others = _kin.children()
+        _kin.adopt()
+        self._others = _kin.children()  # what the user's module has started is its own affair
+        gc.freeze()
+        spools = str(Layout(pathlib.Path(self._root)).logs_dir / "seen")
+        _sweep(spools)
+        return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools))
+
+    def _held(self) -> list[int]:
+        return [*self._own, *(fd for each in self._children for fd in each.held())]
+
+    def _spawn(self, job: Mapping[str, Any], spool: str) -> Forked:
         result, childs_result = os.pipe()
         output, childs_output = os.pipe()
-        stage, directory = self._stages[address]
-        self._spools[number] = spool = f"{log}.ran"
-        if fresh:
-            job = {
-                "address": address,
-                "directory": directory,
-                "file": self._file,
-                "overrides": self._overrides,
-                "root": self._root,
-                "sources": self._sources,
-                "spool": spool,
-                "watching": watching.to_plain(),
-            }
-            pid = _spawned.spawn(job, output=childs_output, result=childs_result)
-        else:
-            held = (*self._own, result, output, *(fd for each in self._children for fd in each.held()))
-            place = _worker.Place(directory, childs_output, childs_result, held, os.getpid())
-            pid = self._fork(stage, place, watching, spool)
+        known = {
+            "directory": self._stages[job["address"]][1],
+            "file": self._file,
+            "overrides": self._overrides,
+            "root": self._root,
+            "sources": self._sources,
+            "spool": spool,
+        }
+        pid = _spawned.spawn({**job, **known}, output=childs_output, result=childs_result)
         os.close(childs_result)
         os.close(childs_output)
-        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
-            os.setpgid(pid, pid)
-        child = Child(number, address, pid, result=result, output=output)
-        child.begin(RunLog(log), stream=stream, timeout=stage.timeout)
-        self._children.append(child)
-        _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": pid})
+        return Forked(pid, result, output, spool)
 
-    def _fork(self, stage: Stage, place: _worker.Place, watching: Watching, spool: str) -> int:
-        _worker.flush()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
-        pid = os.fork()
-        if pid == 0:
-            self._randomness.settle()
-            watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
-            files = declared(stage, place.directory)
-            witness = Witness(watching, root=self._root, declared=files, spool=spool)
-            _worker.become(stage, place, watched, witness)
-        return pid
+    def _have_spare(self) -> None:
+        """While the coordinator is busy with what a stage has left."""
+        if self._forker is not None and not self._fresh and not self._stages.keys() <= self._started:
+            self._forker.prepare(self._held())
 
     def _reap(self) -> None:
         for child in list(self._children):
@@ -272,15 +275,16 @@ class Host:
                 continue
             self._show(child, child.close())
             self._children.remove(child)
-            self._others = (self._others or frozenset()) | child.lost
+            self._others |= child.lost
             message = self._ending(child)
             shutil.rmtree(self._spools.pop(child.number), ignore_errors=True)
             told = {"event": "finished", "id": child.number, "left": child.left, "usage": child.usage}
             _wire.send(EVENTS_FD, {**told, **message})
+            self._have_spare()
 
     def _known(self, child: Child) -> set[int]:
         """The children of this process that are none of what a stage run has left."""
-        known = {*(self._others or ()), *(each.pid for each in self._children)}
+        known = {*self._others, *(each.pid for each in self._children), *(self._forker.pids if self._forker else ())}
         return known.union(*(each.strays for each in self._children if each is not child))
 
     def _show(self, child: Child, lines: list[str]) -> None:
@@ -318,7 +322,8 @@ class Host:
         for child in self._children:
             if child.status is None:
                 os.waitpid(child.pid, 0)
-        if self._others is not None:
+        if self._forker is not None:
+            self._forker.close()
             _kin.end_strays(self._others)
 
 
@@ -341,6 +346,16 @@ def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any], env:
 
 def _location(file: str | None, line: int | None) -> Location | None:
     return None if file is None else Location(file, line or 0)
+
+
+def _sweep(directory: str) -> None:
+    """Remove what processes that were killed have left."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            try:
+                os.kill(int(name.partition("-")[0]), 0)
+            except (ProcessLookupError, ValueError):
+                shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
 
 
 def _crash(code: int) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         found = []
         for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                continue
             status = entry.stat(follow_symlinks=False)
             found.append((status.st_mtime_ns, status.st_size, entry.path))
         total = sum(size for _, size, _ in found)

@@ -1,0 +1,137 @@
+"""What it costs to run tiny stages, as ratios to a plain script that calls the same functions, and to fork + wait.
+
+`python benchmarks/running.py [--rounds N] [--stages N]`. Chains with one job, a fan-out with one and with all. The
+budget: at most 3 times a bare fork + wait of the process that runs the stages, per stage beyond what the function
+itself takes. Each figure is the best of some rounds; the cost per stage is that of the stages which the longer chain
+has more than the shorter one, so that starting up is not in it.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+PIPELINE = """
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+def step(text: Annotated[str, pivot.Dep("in.txt", Text())]) -> Annotated[str, pivot.Out("out.txt", Text())]:
+    return text + "x"
+
+
+def spread(text: Annotated[str, pivot.Dep("in.txt", Text())]) -> Annotated[str, pivot.Out("out.txt", Text())]:
+    return text + "y"
+
+
+KIND, COUNT = open("shape.txt").read().split()
+for number in range(int(COUNT)):
+    if KIND == "chain":
+        pipeline.register(step, variant=str(number), deps={"text": f"w/{number}"}, outs={"return": f"w/{number + 1}"})
+    else:
+        pipeline.register(spread, variant=str(number), deps={"text": "w/0"}, outs={"return": f"w/{number + 1}"})
+"""
+
+PLAIN = """
+import pathlib
+import pipeline
+
+kind, count = open("shape.txt").read().split()
+for number in range(int(count)):
+    text = pathlib.Path(f"w/{number if kind == 'chain' else 0}").read_text()
+    pathlib.Path(f"w/{number + 1}").write_text((pipeline.step if kind == "chain" else pipeline.spread)(text))
+"""
+
+# The process that forks the stages, as far as its memory is concerned.
+FORKS = """
+import os, pathlib, sys, time
+from pivot_engine import host
+
+root = pathlib.Path.cwd()
+serving = host.Host(0, ())
+assert serving._load(root, root / "pipeline.py", [])["event"] == "loaded"
+best = 1.0
+for _ in range(10):
+    began = time.perf_counter()
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    best = min(best, (time.perf_counter() - began) / 20)
+print(best * 1000)
+"""
+
+PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
+
+
+def timed(command: list[str], project: pathlib.Path) -> float:
+    """Wall-clock seconds of one process, which must succeed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    taken = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return taken
+
+
+def clean(project: pathlib.Path) -> None:
+    """As if nothing had ever run."""
+    for name in ("w", ".pivot/stages", ".pivot/cache", ".pivot/state.db"):
+        shutil.rmtree(project / name, ignore_errors=True)
+    (project / "w").mkdir()
+    (project / "w/0").write_text("text")
+
+
+def best(command: list[str], project: pathlib.Path, rounds: int) -> float:
+    """The shortest of some cold runs."""
+    taken = []
+    for _ in range(rounds):
+        clean(project)
+        taken.append(timed(command, project))
+    return min(taken)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The cost of running tiny stages.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stages", type=int, default=500, help="stages of the longer chain")
+    given = parser.parse_args()
+
+    with tempfile.TemporaryDirectory() as directory:
+        project = pathlib.Path(directory)
+        (project / "pipeline.py").write_text(PIPELINE)
+        (project / "plain.py").write_text(PLAIN)
+        timed([PIVOT, "init"], project)
+        one = [PIVOT, "repro", "-j", "1"]
+        shapes = [("chain", 100, one), ("chain", given.stages, one), ("fan", 200, one), ("fan", 200, [PIVOT, "repro"])]
+        marginal: dict[str, tuple[float, float]] = {}
+        print(f"{'':40}{'plain':>10}{'pivot':>10}{'ratio':>8}")
+        for kind, count, command in shapes:
+            (project / "shape.txt").write_text(f"{kind} {count}")
+            plain = best([sys.executable, "plain.py"], project, given.rounds)
+            taken = best(command, project, given.rounds)
+            what = f"{kind} of {count}, {' '.join(command[1:])}"
+            print(f"{what:40}{plain * 1000:7.0f} ms{taken * 1000:7.0f} ms{taken / plain:8.1f}")
+            if kind == "chain":
+                marginal[str(count)] = plain, taken
+        (project / "shape.txt").write_text("chain 100")
+        clean(project)
+        done = subprocess.run([sys.executable, "-c", FORKS], cwd=project, capture_output=True, text=True, check=True)
+        fork = float(done.stdout)
+        (plain_few, few), (plain_many, many) = marginal["100"], marginal[str(given.stages)]
+        own = ((many - few) - (plain_many - plain_few)) / (given.stages - 100) * 1000
+        print(f"\nper tiny stage {own:.2f} ms, fork + wait of its host {fork:.2f} ms: {own / fork:.1f} x (budget 3)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Children forked to run stages: one is made in advance, since a fork takes longer than what many stages do."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import attrs
+
+from pivot_core.stage import Stage
+from pivot_engine import _worker
+from pivot_engine._live import declared
+from pivot_engine._randomness import Randomness
+from pivot_engine.witness import Watching, Witness
+from pivot_fingerprint.observation import Observer
+
+_MOST = 1 << 16
+
+type Job = Mapping[str, Any]
+"""Which stage to run, and what to note of it: `address` and `watching`."""
+
+
+class Forked(NamedTuple):
+    """A child.
+
+    Attributes:
+        pid: Its process.
+        result: The descriptor that has what it reports.
+        output: The descriptor that has what it prints.
+        spool: The directory in which its own children leave what they see.
+    """
+
+    pid: int
+    result: int
+    output: int
+    spool: str
+
+
+@attrs.frozen
+class World:
+    """What a child finds in its memory.
+
+    Attributes:
+        root: The absolute path of the project.
+        stages: By address, each with the absolute path of its directory.
+        is_user_code: Whether code in a file is the user's.
+        randomness: What the user's module has made of the random state.
+        spools: The directory for what children of stages see.
+    """
+
+    root: str
+    stages: Mapping[str, tuple[Stage, str]]
+    is_user_code: Callable[[str], bool]
+    randomness: Randomness
+    spools: str
+
+
+class Forker:
+    """Forks children, each for one job."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing is forked yet."""
+        self._world = world
+        self._spare: Forked | None = None
+        self._jobs = -1
+        self._count = 0
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The child that waits for a job, if there is one."""
+        return () if self._spare is None else (self._spare.pid,)
+
+    def start(self, job: Job, held: Iterable[int]) -> Forked:
+        """A child that does a job; ``held`` are descriptors that it must not keep open."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(BrokenPipeError):  # then it was killed
+                os.write(self._jobs, json.dumps(job).encode() + b"\n")
+                os.close(self._jobs)
+                return spare
+            self._spare = spare
+            self.close()
+        return self._fork(held, job)
+
+    def prepare(self, held: Iterable[int]) -> None:
+        """Have a child wait for the next job."""
+        if self._spare is None:
+            jobs, self._jobs = os.pipe()
+            self._spare = self._fork((*held, self._jobs), lambda: _next(jobs))
+            os.close(jobs)
+
+    def held(self) -> tuple[int, ...]:
+        """The descriptors that no other child must keep open."""
+        return () if self._spare is None else (self._spare.result, self._spare.output, self._jobs)
+
+    def close(self) -> None:
+        """End the child that waits."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(spare.pid, signal.SIGKILL)
+            os.waitpid(spare.pid, 0)
+            for fd in (spare.result, spare.output, self._jobs):
+                os.close(fd)
+            shutil.rmtree(spare.spool, ignore_errors=True)
+
+    def spool(self) -> str:
+        """A new name for a directory."""
+        self._count += 1
+        return os.path.join(self._world.spools, f"{os.getpid()}-{self._count}")
+
+    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> Forked:
+        result, childs_result = os.pipe()
+        output, childs_output = os.pipe()
+        held = (*held, *self.held(), result, output)
+        host, spool = os.getpid(), self.spool()
+        _worker.flush()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
+        pid = os.fork()
+        if pid == 0:
+            self._become(_worker.Place(childs_output, childs_result, held, host), spool, job)
+        os.close(childs_result)
+        os.close(childs_output)
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, pid)
+        return Forked(pid, result, output, spool)
+
+    def _become(self, place: _worker.Place, spool: str, job: Job | Callable[[], Job]) -> NoReturn:
+        try:
+            _worker.prepare(place)
+            world = self._world
+            world.randomness.settle()
+            watched = Observer(root=world.root, is_user_code=world.is_user_code, spool=pathlib.Path(spool))
+            watched.__enter__()  # in `_worker.run` it is left again
+            if callable(job):
+                job = job()
+            stage, directory = world.stages[job["address"]]
+            files, watching = declared(stage, directory), Watching.from_plain(job["watching"])
+            witness = Witness(watching, root=world.root, declared=files, spool=spool)
+            _worker.run(stage, directory, place.result, watched, witness)
+        finally:
+            os._exit(1)
+
+
+def _next(jobs: int) -> Job:
+    """The job that comes in on a descriptor; if none will come, this process ends."""
+    told = b""
+    while not told.endswith(b"\n"):
+        part = os.read(jobs, _MOST)
+        if not part:
+            os._exit(0)
+        told += part
+    os.close(jobs)
+    job: Job = json.loads(told)
+    return job
