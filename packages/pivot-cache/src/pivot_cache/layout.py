@@ -19,6 +19,9 @@ remotes.sqlite                    -     which objects were seen on which remote
 uploads/                          -     uploads in parts that are under way
 run.guard                         -     held while a command changes the project
 logs/                             -     what stages printed
+history/<number>.jsonl            -     what a run did, a line per event; the last 100
+facts.sqlite                      -     what runs have taught of each stage
+rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
 snapshots/                        -     what the last load of each pipeline gave
 """
 
