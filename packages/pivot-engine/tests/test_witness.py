@@ -33,6 +33,9 @@ def reads(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.t
             pass
     os.listdir(".")
     open("/etc/passwd").close()
+    for installed in ["project.egg-info/PKG-INFO", "env/lib/site-packages/x.txt", ".git/HEAD", "__pycache__/x.pyc"]:
+        pathlib.Path(installed).parent.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(installed).write_text("x")
     return x
 
 def writes() -> Annotated[pathlib.Path, Out("plots", PathOnly())]:

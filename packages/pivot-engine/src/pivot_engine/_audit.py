@@ -11,6 +11,8 @@ from typing import Any, Final
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OWN: Final = frozenset({".pivot", ".git"})
 _PARTS: Final = frozenset({"__pycache__", "site-packages", "dist-packages", ".git"})
+_METADATA: Final = (".dist-info", ".egg-info")
+"""What an installer, also one that installs the project itself, writes about a distribution."""
 _READERS_OF_SOURCE: Final = frozenset(
     {"_frozen_importlib_external", "importlib._bootstrap_external", "linecache", "tokenize", "zipimport"}
 )
@@ -99,6 +101,8 @@ class Audit:
         relative = full[len(self._prefix) :]
         parts = relative.split("/")
         if parts[0] in _OWN or not _PARTS.isdisjoint(parts) or self._is_declared(full):
+            return None
+        if any(part.endswith(_METADATA) for part in parts):
             return None
         return relative
 

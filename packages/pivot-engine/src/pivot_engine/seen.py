@@ -14,13 +14,11 @@ class Seen:
         read: Files of the project that it read, relative to the root, sorted.
         wrote: Files of the project that it wrote and that are still there.
         variables: The names of environment variables that its code, or a library, asked for.
-        incomplete: Why there may be more.
     """
 
     read: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
-    incomplete: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
