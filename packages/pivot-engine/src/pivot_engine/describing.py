@@ -114,6 +114,15 @@ def _function(stage: Declaration, location: Location) -> Any:
     except BaseException as error:
         error.add_note(_importing(named, stage))
         raise
+    beside = os.path.join(os.path.dirname(location.file), *named.split(".")) + ".py"
+    imported = getattr(found, "__file__", None) or "the interpreter"
+    if os.path.exists(beside) and os.path.realpath(beside) != os.path.realpath(imported):
+        raise StageError(
+            stage.name,
+            location,
+            f"another module is called {named!r}, too: {imported}",
+            hint=f"rename the {os.path.basename(beside)} beside the file",
+        )
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise StageError(

@@ -67,7 +67,8 @@ class ParamFiles:
             if not takes[key]:
                 raise ParamError(
                     f"{document.where((key,))}: stage {key!r} takes no parameters",
-                    hint="annotate a parameter of its function with a class derived from pivot.StageParams",
+                    hint="annotate a parameter of its function with a class derived from pivot.StageParams; "
+                    "a command takes those that it is declared with",
                 )
 
 
