@@ -76,3 +76,11 @@ def test_the_out_of_another_stage(make: Callable[[str], Project]) -> None:
     assert "  reads first.txt, which 'first' writes\n" in told
     assert "run.log" not in told
     assert "declare" not in project.pivot("repro", "-f", "-j1", env={"PIVOT_STRICT_IO": "off"}).stderr
+
+
+def test_without_strace_there_is_no_tracing(make: Callable[[str], Project]) -> None:
+    project = make(PIPELINE)
+    done = project.pivot("run", "first", "--trace-io", env={"PATH": "/nonexistent"}, code=2)
+
+    assert done.stderr.startswith("error: strace, which --trace-io needs, is not on the PATH\nhint: install it")
+    assert not (project.root / "first.txt").exists()

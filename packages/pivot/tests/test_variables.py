@@ -35,10 +35,10 @@ def test_a_variable_by_name_never_by_value(make: Callable[[str], Project]) -> No
     there = {"REGION": "us-secret-region", "SUFFIX": "another"}
     told = project.pivot("status", "--explain", env=there).stdout
     assert "  Reason: Environment variable changed\n" in told
-    assert "    env:REGION\n      Old: " in told
+    assert "    env:REGION\n      Old: (secret)\n      New: (secret)\n" in told
     assert "TOKEN" not in told
     assert (
-        "    env:TOKEN\n      Old: (not set)\n"
+        "    env:TOKEN\n      Old: (not set)\n      New: (secret)\n"
         in project.pivot("status", "--explain", env=here | {"TOKEN": "t0k"}).stdout
     )
     changed = project.json("status", "--json", "--explain", env=there)["stages"][0]["env_changes"]

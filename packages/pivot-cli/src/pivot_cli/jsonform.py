@@ -121,6 +121,8 @@ def _change(change: Change, subject: str) -> dict[str, Any]:
     plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
     if change.reason is Reason.PARAM:
         plain |= {side: None if plain[side] is None else wording.param(plain[side]) for side in ("old", "new")}
+    if change.reason is Reason.ENV:
+        plain |= {side: wording.value(Reason.ENV, plain[side]) for side in ("old", "new")}
     if change.reason is Reason.CODE:
         plain["name"] = wording.short_key(change.key)
         plain |= _place(change.location)

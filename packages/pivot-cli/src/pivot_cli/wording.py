@@ -66,7 +66,7 @@ def value(reason: Reason, text: str | None) -> str:
     if reason is Reason.PARAM:
         return param(text)
     if reason is Reason.ENV:
-        return text[:_DIGITS] if text else "(not set)"
+        return "(secret)" if text else "(not set)"
     return text if reason in (Reason.PACKAGE, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
 
 
