@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import attrs
-import xxhash
 
+from pivot_cache import walk
 from pivot_cache._threads import each
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
@@ -34,12 +34,7 @@ class Scan:
 
     def signature(self) -> str:
         """One text that changes when any file, name, mode or empty directory does."""
-        lines = [
-            f"{path}\0{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-            f" {status.st_mode & stat.S_IXUSR}"
-            for path, status in self.files
-        ]
-        return xxhash.xxh3_128_hexdigest("\0".join((*lines, "", *self.empty)).encode())
+        return walk.signature(self.files, self.empty)
 
     def settles_at(self) -> int:
         """From when on any later change must give the directory another signature."""
@@ -56,37 +51,13 @@ def scan(root: Path) -> Scan:
         ArtifactError: There is something that cannot be part of an artifact: it names it.
         FileNotFoundError: The directory is not there.
     """
-    files: list[tuple[str, os.stat_result]] = []
-    empty: list[str] = []
-    top = os.fspath(root)
-    todo = [""]
-    while todo:
-        below = todo.pop()
-        before = len(files) + len(todo)
-        prefix = f"{below}/" if below else ""
-        try:
-            with os.scandir(f"{top}/{below}") as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(prefix + entry.name)
-                        continue
-                    try:
-                        status = entry.stat()
-                    except OSError as error:
-                        _explain(entry, error)
-                        continue
-                    if not stat.S_ISREG(status.st_mode):
-                        _refuse(entry, status)
-                    files.append((prefix + entry.name, status))
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and not below:
-                raise
-            path = root / below
-            raise ArtifactError(
-                path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint
-            ) from error
-        if below and len(files) + len(todo) == before:
-            empty.append(below)
+    try:
+        files, empty = walk.walk(os.fspath(root), _explain, _refuse)
+    except OSError as error:
+        path = Path(error.filename)
+        if isinstance(error, FileNotFoundError) and path == root:
+            raise
+        raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from error
     found = Scan(files, empty)
     _check_names(root, found)
     return found

@@ -23,7 +23,7 @@ _HEAD = "pivot answer 1"
 _ELAPSED = "\x01"
 """Stands in a kept text for how long the command took."""
 
-_LONG_NS = 99_000_000
+_SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
 _MOST = 100
 """Answers; beyond that all go."""
 
@@ -64,8 +64,10 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     except (OSError, ValueError, IndexError):
         return None
     took = time.perf_counter_ns() - began
-    # Longer times are written in another way.
-    return Answer(out.replace(_ELAPSED, f"{took / 1e6:.0f}ms"), err, int(code)) if same and took < _LONG_NS else None
+    if not same or took >= _LONG_NS:  # longer times are written in another way
+        return None
+    shown = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"
+    return Answer(out.replace(_ELAPSED, shown), err, int(code))
 
 
 def keep(  # each is one part of the file
@@ -193,15 +195,6 @@ def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -
 
 
 def _same_trees(fields: "Sequence[str]") -> bool:
-    import pathlib  # noqa: PLC0415  # start-up time
+    from pivot_cache.walk import signature, walk  # noqa: PLC0415  # start-up time: few projects have directories
 
-    from pivot_cache.errors import ArtifactError  # noqa: PLC0415
-    from pivot_cache.scan import scan  # noqa: PLC0415
-
-    try:
-        return all(
-            scan(pathlib.Path(path)).signature() == signature
-            for path, signature in zip(fields[::2], fields[1::2], strict=True)
-        )
-    except ArtifactError:
-        return False
+    return all(signature(*walk(path)) == signed for path, signed in zip(fields[::2], fields[1::2], strict=True))
