@@ -9,7 +9,7 @@ import site
 import struct
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -50,12 +50,11 @@ def user_code_predicate() -> Callable[[str], bool]:
     return is_user_code
 
 
-def own_directories() -> Iterable[str]:
+@functools.cache
+def own_directories() -> tuple[str, ...]:
     """Where Pivot's packages lie, which in its own checkout is no installed place."""
-    for name in _OWN:
-        spec = importlib.machinery.PathFinder.find_spec(name)
-        if spec is not None:
-            yield from spec.submodule_search_locations or ()
+    specs = (importlib.machinery.PathFinder.find_spec(name) for name in _OWN)
+    return tuple(place for spec in specs if spec is not None for place in spec.submodule_search_locations or ())
 
 
 def import_from_source(
