@@ -50,6 +50,9 @@ def test_of_what_does_not_fit_beginning_and_end_stay(tmp_path: pathlib.Path, siz
 def test_earlier_logs_are_kept(tmp_path: pathlib.Path) -> None:
     """Three of them, and none that is empty."""
     file = tmp_path / "p.s.log"
+    silent = RunLog(str(file))
+    silent.close()
+    assert not file.exists()
     for text in (b"1", b"2", b"3", b"", b"4", b"5"):
         logged(file, text)
 
@@ -110,13 +113,18 @@ def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
         ("two", TargetError, "several stages", "p.two, q.two"),
         ("ome", TargetError, "no stage called 'ome'", "did you mean one?"),
         ("../p.one", TargetError, "no stage called", ""),
-        ("restored", LogError, "no run of it on this machine", "--force"),
     ],
 )
-def test_what_has_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
+def test_what_nobody_knows_has_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
     with pytest.raises(kind, match=told) as error:
         logs.find(layout, name)
     assert hint in str(getattr(error.value, "hint", None))
+
+
+def test_what_has_printed_nothing_has_no_log(layout: Layout) -> None:
+    assert logs.find(layout, "restored") is None
+    with pytest.raises(LogError, match="no such earlier run"):
+        logs.find(layout, "restored", back=1)
 
 
 def test_all_logs_together_have_their_bound(tmp_path: pathlib.Path) -> None:

@@ -128,6 +128,7 @@ class Audit:
         kept.add(path)
         if self._file:
             # Opened each time: a daemon closes every descriptor.
+            os.makedirs(self._spool, exist_ok=True)
             fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
                 os.write(fd, json.dumps([kind, path]).encode() + b"\n")

@@ -16,22 +16,31 @@ class RunLog:
     """A file that never grows beyond ``HEAD + 2 * TAIL`` and a line. What cannot be written is lost, and nothing else.
 
     Attributes:
-        fd: Its descriptor; None if it could not be made.
+        fd: Its descriptor; None if there is none.
     """
 
     def __init__(self, file: str) -> None:
         """Begin a log; that of the run before is kept under another name if it holds anything."""
-        with contextlib.suppress(OSError):
-            _put_by(file)
+        self._file = file
         self.fd: int | None = None
         self._size = 0
         self._left_out = 0
         self._tail_begins = HEAD
+        self._begun = False
+        if os.path.exists(file):
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begun = True
         with contextlib.suppress(OSError):
-            self.fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            _put_by(self._file)
+        with contextlib.suppress(OSError):
+            self.fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
 
     def write(self, data: bytes) -> None:
-        """Add what was printed."""
+        """Add what was printed; where there is nothing, and never was, there is no file."""
+        if not self._begun:
+            self._begin()
         if self.fd is None:
             return
         view = memoryview(data)

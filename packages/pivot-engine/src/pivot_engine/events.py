@@ -66,7 +66,7 @@ class StageRestored:
 
 @attrs.frozen
 class StageRan:
-    """It ran, and its outs and lock are in place.
+    """It ran, its outs are in place, and it is being recorded.
 
     Attributes:
         address: Which.

@@ -28,12 +28,14 @@ def tail(log: pathlib.Path, lines: int) -> str:
     return "\n".join([line for line in text.splitlines() if not line.startswith(_OWN)][-lines:])
 
 
-def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path:
+def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path | None:
     """The log of the last run of a stage, given its address or its unambiguous name, or of ``back`` runs before it.
+
+    None if none of its runs on this machine has printed anything.
 
     Raises:
         TargetError: Nothing is known of such a stage, or more than one has that name.
-        LogError: No such run has left a log.
+        LogError: No such earlier run has left a log.
     """
     logged = _addresses(layout.logs_dir, _SUFFIX)
     known = {*logged, *_addresses(layout.stages_dir, ".lock")}
@@ -49,10 +51,11 @@ def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path:
         raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(meant))}")
     (address,) = meant
     log = layout.logs_dir / (f"{address}{_SUFFIX}.{back}" if back else f"{address}{_SUFFIX}")
-    if not log.exists():
-        what = "no such earlier run" if back else "no run of it on this machine"
-        raise LogError(f"stage {name!r}: {what} has left a log", hint=f"pivot repro --force {name}")
-    return log
+    if log.exists():
+        return log
+    if back:
+        raise LogError(f"stage {name!r}: no such earlier run has left a log", hint=f"pivot logs {name}")
+    return None
 
 
 def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:

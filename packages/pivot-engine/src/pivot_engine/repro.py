@@ -152,6 +152,7 @@ class Run:
         self._accounting = Accounting(session, report)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
+        self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
         self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
 
     def drive(self) -> Outcome:
@@ -182,6 +183,7 @@ class Run:
             with uninterrupted():
                 for address in self._running:
                     self._put_back(address)
+                self._record()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
@@ -194,8 +196,10 @@ class Run:
         while not self._plan.finished:
             while len(self._running) < jobs and (address := self._plan.take()) is not None:
                 self._begin(address)
+            self._record()
             if self._running:
                 self._end(self._executor.wait())
+        self._record()
 
     def _begin(self, address: str) -> None:
         try:
@@ -282,16 +286,21 @@ class Run:
             self._report(events.StageTorn(address, finished.seconds, moved, finished.usage))
             self._failed(address)
             return
-        record = RunRecord(observation.inputs.key(), outs, finished.observed)
-        if not any(out.incremental for out in spec.outs):
-            self._session.runs.put(record)
-        self._commit(address, observation, record)
+        self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
         self._outcome.ran.add(address)
         variables = tuple(name for name in finished.seen.variables if name not in observation.inputs.env)
         self._report(
             events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage, variables)
         )
         self._plan.done(address)
+
+    def _record(self) -> None:
+        """Record what has ended; what rests on it may have started already, but cannot have been recorded before."""
+        while self._unrecorded:
+            address, observation, record = self._unrecorded.pop(0)
+            if not any(out.incremental for out in self._graph.stages[address].outs):
+                self._session.runs.put(record)
+            self._commit(address, observation, record)
 
     def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
         """What the stage rests on that is no longer as it was when the stage started."""

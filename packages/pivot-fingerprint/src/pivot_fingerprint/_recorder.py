@@ -54,8 +54,6 @@ class Recorder:
 
     def start(self) -> None:
         """Observe from now on."""
-        if self.spool is not None:
-            os.makedirs(self.spool, exist_ok=True)
         self._before = frozenset(sys.modules)
         self._tool = tool = _take_tool()
         if tool is None:
@@ -175,6 +173,7 @@ class Recorder:
             return
         with contextlib.suppress(OSError):  # from here there is nobody to be told
             # Opened each time: a daemon closes every descriptor. One write that appends is not mixed with others.
+            os.makedirs(os.path.dirname(self.file), exist_ok=True)
             fd = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
                 os.write(fd, json.dumps(line).encode() + b"\n")
@@ -184,7 +183,7 @@ class Recorder:
     def observed(self) -> Observed:
         """What has been seen so far, also by children."""
         ran, reasons = set(self.ran), set(self.reasons)
-        for name in os.listdir(self.spool) if self.spool is not None else ():
+        for name in self._children():
             if not name.endswith((_LINES, _UNSURE)):
                 continue
             with open(os.path.join(self.spool or "", name), "rb") as file:
@@ -196,6 +195,12 @@ class Recorder:
                 elif not name.endswith(_UNSURE) or self._is_user(os.path.normpath(os.path.join(self.root, told.file))):
                     ran.add(told)
         return Observed.of(ran, reasons)
+
+    def _children(self) -> list[str]:
+        try:
+            return os.listdir(self.spool) if self.spool is not None else []
+        except FileNotFoundError:  # there were none, or none saw anything
+            return []
 
     def _launched(self, frame: FrameType) -> None:
         """`multiprocessing` is about to start a fresh interpreter: what it sends there starts a recorder as well."""

@@ -30,6 +30,9 @@ def command(stage: str, *, lines: int | None, back: int) -> int:
     imported or changed.
     """
     log = logs.find(Project.find(working_directory()).layout, stage, back=back)
+    if log is None:
+        console.note(f"no run of {stage!r} on this machine has printed anything")
+        return 0
     console.note(f"{log.relative_to(log.parents[3])}")
     if lines is not None:
         shown = logs.tail(log, lines)
