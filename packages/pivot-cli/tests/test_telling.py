@@ -51,15 +51,20 @@ def test_it_is_drawn_on_a_terminal_that_nothing_else_goes_to(
     assert draws(telling) is drawn
 
 
+FOUND = (
+    Undeclared(ArtifactPath("x"), wrote=False, line="LINE"),
+    Undeclared(ArtifactPath("y"), wrote=True, line="", owner="p.b"),
+)
 RUN: list[events.Event] = [
     events.RunStarted({"p.a": "a", "p.b": "b"}, ("p.a", "p.b")),
     events.StageCached("p.b"),
     events.StageStarted("p.a", FORCED),
-    events.StageUndeclared("p.a", (Undeclared(ArtifactPath("x"), wrote=True, line="LINE", owner="p.b"),), fatal=False),
+    events.StageUndeclared("p.a", FOUND, fatal=False),
     events.StageRan("p.a", FORCED, 2.0, usage=Usage(1.5, 3_000_000)),
     events.RunEnded(2.0),
 ]
-WARNING = "warning: stage 'a' uses files that it does not declare:\n  writes x, which 'b' writes\n    add: LINE\n"
+WARNING = "warning: stage 'a' uses files that it does not declare:\n  reads x\n    add: LINE\n"
+WARNING += "  writes y, which 'b' writes\n    write it elsewhere: a file has one writer\n"
 
 
 def told(capsys: pytest.CaptureFixture[str], lines: Lines) -> str:

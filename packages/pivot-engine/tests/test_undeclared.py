@@ -58,6 +58,12 @@ def test_the_out_of_another_stage_is_named_with_its_owner() -> None:
     assert 'pivot.Dep("parts", ' in files.line
 
 
+def test_no_line_makes_a_second_writer_of_a_file() -> None:
+    (one,) = found(wrote=("clean.csv",))
+
+    assert (one.owner, one.line) == ("p.clean", "")
+
+
 def test_many_files_of_a_directory_are_one_finding() -> None:
     (one,) = found(*(f"data/{number}.csv" for number in range(4)))
     few = found(*(f"data/{number}.csv" for number in range(3)))

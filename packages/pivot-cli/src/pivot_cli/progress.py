@@ -133,7 +133,8 @@ class Lines:
     def _undeclared(self, event: events.StageUndeclared) -> None:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
         for each in event.found:
-            console.text(f"  {wording.undeclared(each, self._names)}\n    add: {each.line}")
+            way = f"add: {each.line}" if each.line else "write it elsewhere: a file has one writer"
+            console.text(f"  {wording.undeclared(each, self._names)}\n    {way}")
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)

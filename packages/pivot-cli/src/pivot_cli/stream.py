@@ -27,7 +27,7 @@ class Stream:
         if not self._open:
             return
         try:
-            self._stream.write(f"{json.dumps(line)}\n")
+            self._stream.write(f"{json.dumps(line, default=str)}\n")
             self._stream.flush()
         except OSError:
             self._open = False

@@ -95,4 +95,4 @@ class Journal:
 
     def _write(self, *lines: dict[str, Any]) -> None:
         if self._fd is not None:
-            os.write(self._fd, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
+            os.write(self._fd, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())

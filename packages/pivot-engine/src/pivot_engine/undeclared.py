@@ -26,7 +26,7 @@ class Undeclared:
         path: The file, or the directory that holds what was used.
         wrote: It was written; else it was read.
         line: What to add to the signature: a parameter for what is read, a key of the returned TypedDict for what
-            is written.
+            is written. Empty where another stage writes it already: then no line would do.
         owner: The address of the stage whose out it is, if it is one.
         count: How many files were used in a directory; 1 for a file.
     """
@@ -52,7 +52,13 @@ def undeclared(
     """
     line = _entry if shell else _line
     return tuple(
-        Undeclared(path, wrote, line(path, spec, wrote=wrote, directory=directory), owner, count)
+        Undeclared(
+            path,
+            wrote,
+            "" if wrote and owner is not None else line(path, spec, wrote=wrote, directory=directory),
+            owner,
+            count,
+        )
         for paths, wrote in ((seen.read, False), (seen.wrote, True))
         for path, directory, owner, count in _used(_artifacts(paths, ignored), spec, graph)
     )
