@@ -185,7 +185,10 @@ def test_modules_beside_the_file_come_before_installed_ones(root: pathlib.Path) 
     file = write(root / "pipeline.py", "import attrs\nassert attrs.MINE\n" + STAGE)
     write(root / "attrs.py", "MINE = True")
 
-    assert imported(file, root, f"del sys.modules['attrs']\n{NAMES}") == "[('main', ['train'])]\n"
+    assert (
+        imported(file, root, f"import pivot_core.pipeline\ndel sys.modules['attrs']\n{NAMES}")
+        == "[('main', ['train'])]\n"
+    )
 
 
 def test_directories_stand_on_the_path_once(root: pathlib.Path) -> None:

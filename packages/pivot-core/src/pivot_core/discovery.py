@@ -7,10 +7,13 @@ import pathlib
 import posixpath
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pivot_core.errors import DiscoveryError
 from pivot_core.paths import STATE_DIR
-from pivot_core.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pivot_core.pipeline import Pipeline
 
 PIPELINE_FILE = "pipeline.py"
 DECLARED_FILE = "pivot.yaml"
@@ -130,7 +133,7 @@ def put_on_path(file: pathlib.Path, root: pathlib.Path) -> None:
     sys.path[:] = [*wanted, *(entry for entry in sys.path if entry not in wanted)]
 
 
-def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline, ...]:
+def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> "tuple[Pipeline, ...]":
     """Import a ``pipeline.py`` as the module ``pipeline`` and return its pipelines.
 
     The file's directory, then the root, come first on ``sys.path``, so that modules beside
@@ -141,6 +144,8 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
     Raises:
         DiscoveryError: The module defines no `Pipeline`.
     """
+    from pivot_core.pipeline import Pipeline  # noqa: PLC0415  # start-up time: most processes import no user code
+
     put_on_path(file, root)
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if spec is None or spec.loader is None:
@@ -155,7 +160,7 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
         if before is not None:
             sys.modules[MODULE_NAME] = before
         raise
-    foreign = _pipelines_of_others(file)
+    foreign = _pipelines_of_others(file, Pipeline)
     pipelines: list[Pipeline] = []
     for value in vars(module).values():
         if isinstance(value, Pipeline) and value not in pipelines and id(value) not in foreign:
@@ -168,7 +173,7 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> tuple[Pipeline
     return tuple(pipelines)
 
 
-def _pipelines_of_others(file: pathlib.Path) -> set[int]:
+def _pipelines_of_others(file: pathlib.Path, kind: type) -> set[int]:
     """The pipelines, by `id`, of other files named ``pipeline.py`` that were imported: they are discovered there."""
     return {
         id(value)
@@ -176,5 +181,5 @@ def _pipelines_of_others(file: pathlib.Path) -> set[int]:
         if os.path.basename(getattr(module, "__file__", None) or "") == PIPELINE_FILE
         and os.path.realpath(module.__file__ or "") != os.path.realpath(file)
         for value in vars(module).values()
-        if isinstance(value, Pipeline)
+        if isinstance(value, kind)
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from pivot_core.command import KEY
 from pivot_core.stage import StageSpec
 from pivot_engine import _strace, events
 from pivot_engine.events import Reporter
@@ -49,7 +48,7 @@ class Accounting:
                 part.strip() for part in (self._settings.strict_io_ignore or "").split(",") if part.strip()
             )
             self._ignored = ignored(self._session.project.layout.ignore_file, patterns)
-        shell = KEY in self._session.stages[spec.address].code
+        shell = bool(self._session.stages[spec.address].texts)  # only a command has any
         found = undeclared(seen, spec, self._session.graph, self._ignored, shell=shell)
         if not found:
             return ""

@@ -15,7 +15,6 @@ import attrs
 from pivot_core.lock import CodeEntry
 from pivot_core.stage import Location, Stage
 from pivot_engine import _worker
-from pivot_engine.calling import execute
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 from pivot_engine.seen import Seen, Usage
@@ -230,6 +229,8 @@ class InlineExecutor:
         failure = None
         os.chdir(directory)
         try:
+            from pivot_engine.calling import execute  # noqa: PLC0415  # start-up time: hosts and tests call stages
+
             execute(stage)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
             failure = Failure(**_worker.failure(error))
