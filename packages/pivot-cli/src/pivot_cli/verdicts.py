@@ -1,13 +1,15 @@
 """What `pivot verify` found, as text and as the documented JSON; pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cli import wording
 from pivot_engine.verify import StageVerdict, Verification
 
 if TYPE_CHECKING:
     from pivot_engine.rerun import Rerun  # start-up time: it is seldom asked for
+
+_SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 
 
 def verification(found: Verification) -> str:
@@ -16,14 +18,19 @@ def verification(found: Verification) -> str:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
-        f"{'passed' if stage.passed else 'FAILED'}  {stage.name:<{width}}  "
-        f"{_not_passed(stage, found) or wording.rerun(stage.rerun)}".rstrip()
+        f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {why(stage, found) or wording.rerun(stage.rerun)}".rstrip()
         for stage in found.stages
     ]
-    failed = sum(not stage.passed for stage in found.stages)
-    total = wording.counted(len(found.stages), "stage")
-    lines += ["", f"{total}, {failed} failed" if failed else f"{total}, all passed"]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, "", summed(found)])
+
+
+def summed(found: Verification) -> str:
+    """How many stages there are, and what became of them, on one line."""
+    if not found.stages:
+        return "No stages are registered."
+    parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
+    parts += [f"{found.count('unknown')} cannot be told"] if found.count("unknown") else []
+    return ", ".join([wording.counted(len(found.stages), "stage"), *(parts or ["all passed"])])
 
 
 def verification_plain(found: Verification) -> dict[str, Any]:
@@ -33,10 +40,10 @@ def verification_plain(found: Verification) -> dict[str, Any]:
         "stages": [
             {
                 "name": stage.name,
-                "status": "passed" if stage.passed else "failed",
-                "reason": _not_passed(stage, found),
+                "status": stage.status,
+                "reason": why(stage, found),
                 "missing_files": list(stage.missing),
-                "rerun": wording.rerun_plain(stage.rerun),
+                **({"rerun": wording.rerun_plain(stage.rerun)} if stage.rerun is not None else {}),
             }
             for stage in found.stages
         ],
@@ -60,7 +67,8 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _not_passed(stage: StageVerdict, found: Verification) -> str:
+def why(stage: StageVerdict, found: Verification) -> str:
+    """Why a stage has not passed; empty if it has."""
     if not stage.current:
-        return wording.because(stage.evaluation.decision, found.names, stage.evaluation.observation.upstream)
-    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else ""
+        return wording.because(stage.decision, found.names, stage.upstream)
+    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown

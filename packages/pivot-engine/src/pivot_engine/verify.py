@@ -1,14 +1,15 @@
 """`pivot verify`: is every stage as its code and inputs want it, and is what it left to be had? Nothing is run."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import attrs
 
-from pivot_core.decide import Memory, Verdict
+from pivot_core.decide import Decision, Memory, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.stage import Location
 from pivot_engine import records, sync
 from pivot_engine.broken import Broken
 from pivot_engine.facts import RERUN, about, stage_facts
@@ -24,26 +25,36 @@ class StageVerdict:
 
     Attributes:
         name: As it is shown.
-        evaluation: How it is, where what is not on disk is taken to be as it is recorded.
+        address: As all stages of the project are told apart.
+        location: Where it is defined, or what changed; None where that is not known.
+        decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
+        upstream: The stages that would run first.
         missing: Files that it reads or writes and that are to be had nowhere.
+        unknown: Why it cannot be told whether its code is that of its last run; empty where it can.
         rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
             nobody has tried.
     """
 
     name: str
-    evaluation: Evaluation
+    address: str
+    location: Location | None
+    decision: Decision
+    upstream: Sequence[str] = ()
     missing: tuple[ArtifactPath, ...] = ()
+    unknown: str = ""
     rerun: Mapping[str, Any] | None = None
 
     @property
     def current(self) -> bool:
-        """Its code, its inputs and what is on disk of its outs are those of its last run."""
-        return self.evaluation.decision.verdict is Verdict.UP_TO_DATE
+        """As far as it can be told, its code, its inputs and what is on disk of its outs are those of its last run."""
+        return self.decision.verdict is Verdict.UP_TO_DATE
 
     @property
-    def passed(self) -> bool:
-        """It is current, and all its files are to be had."""
-        return self.current and not self.missing
+    def status(self) -> Literal["passed", "failed", "unknown"]:
+        """Passed is what is current, and has all its files to be had; what fails does so whatever else is not known."""
+        if self.missing or not self.current:
+            return "failed"
+        return "unknown" if self.unknown else "passed"
 
 
 @attrs.frozen
@@ -57,7 +68,11 @@ class Verification:
     @property
     def passed(self) -> bool:
         """All stages have passed."""
-        return all(stage.passed for stage in self.stages)
+        return self.count("passed") == len(self.stages)
+
+    def count(self, status: str) -> int:
+        """How many stages have this status."""
+        return sum(stage.status == status for stage in self.stages)
 
 
 def verify(
@@ -100,9 +115,12 @@ def verify(
             tuple(
                 StageVerdict(
                     names[address],
-                    evaluations[address],
+                    address,
+                    _place(evaluations[address]),
+                    evaluations[address].decision,
+                    evaluations[address].observation.upstream,
                     tuple(sorted(path for path, artifact in needed[address].items() if artifact in lacking)),
-                    about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
                 for address in graph.stages
                 if address in needed
@@ -110,6 +128,13 @@ def verify(
             names,
             assembly.broken,
         )
+
+
+def _place(evaluation: Evaluation) -> Location:
+    """Where the weightiest change is, or else the stage."""
+    decision = evaluation.decision
+    changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
+    return changed[0] if changed else evaluation.stage.spec.location
 
 
 def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001

@@ -1,7 +1,9 @@
 """`pivot verify`."""
 
 import json
+import os
 import re
+from collections.abc import Mapping
 
 import click
 
@@ -26,14 +28,22 @@ _WHOLE = 100
     is_flag=True,
     help="Run what is cached once more, in a copy, and compare the bytes; STAGES may be a part of all, as 20%.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(  # one parameter per option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit", "github"]),
+    metavar="FORM",
+    help="text, json, junit (XML), or github: annotations, and the job's step summary.  [default: text]",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
     everything: bool,
     overrides: tuple[str, ...],
     allow_missing: bool,
     again: bool,
+    form: str | None,
     as_json: bool,
 ) -> int:
     """Check that all stages are cached and what they left is to be had.
@@ -45,29 +55,56 @@ def command(  # one parameter per option
     With --rerun the stages also run once more on the inputs that they had, in a copy of the project that is removed
     afterwards, and the first difference is named. What came of it is kept, and shown from then on.
     """
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} contradict each other")
+    form = form or ("json" if as_json else "text")
     project = Project.find(working_directory(), overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with Reading():
         found = verify(project, named, everything=everything, allow_missing=allow_missing)
     warn_of_broken(found.broken)
-    passed = found.passed
     told = ""
+    differing: dict[str, str] = {}
     if again:
-        told, good = _run_once_more(project, found, everything=everything, percent=percent)
-        passed = passed and good
-        found = verify(project, named, everything=everything, allow_missing=allow_missing) if as_json else found
-    if as_json:
+        told, differing = _run_once_more(project, found, everything=everything, percent=percent)
+        found = verify(project, named, everything=everything, allow_missing=allow_missing) if form == "json" else found
+    _print(project, found, form, told, differing)
+    if differing or found.count("failed"):
+        return 1
+    return 3 if found.count("unknown") else 0
+
+
+def _print(project: Project, found: Verification, form: str, told: str, differing: Mapping[str, str]) -> None:
+    """All that was found, in the form that was asked for."""
+    if form == "json":
         click.echo(json.dumps(verdicts.verification_plain(found), indent=2))
-    else:
-        click.echo(f"{verdicts.verification(found)}{told}", nl=False)
-    return 0 if passed else 1
+        return
+    text = f"{verdicts.verification(found)}{told}"
+    if form == "text":
+        click.echo(text, nl=False)
+        return
+    from pivot_cli import reports  # noqa: PLC0415  # start-up time: only CI services ask for it
+
+    if form == "junit":
+        click.echo(reports.junit(found, differing), nl=False)
+        return
+    click.echo(reports.plain_lines(text), nl=False)
+    inside = os.path.relpath(project.root, os.environ.get("GITHUB_WORKSPACE") or project.root)
+    around = inside == "." or inside.startswith("..")
+    click.echo(reports.annotations(found, differing, "" if around else inside), nl=False)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write(reports.summary(found, differing))
 
 
-def _run_once_more(project: Project, found: Verification, *, everything: bool, percent: int) -> tuple[str, bool]:
-    """What is to be said of it, and whether nothing differs."""
+def _run_once_more(
+    project: Project, found: Verification, *, everything: bool, percent: int
+) -> tuple[str, dict[str, str]]:
+    """What is to be said of it, and by address what is not the same."""
     from pivot_engine.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
-    current = [stage.evaluation.stage.spec.address for stage in found.stages if stage.current]
+    current = [stage.address for stage in found.stages if stage.current]
     with signals.heeding():
         results = rerun(
             project,
@@ -76,7 +113,7 @@ def _run_once_more(project: Project, found: Verification, *, everything: bool, p
             percent=percent,
             starting=lambda address: console.note(f"running {found.names[address]!r} once more"),
         )
-    return verdicts.reruns(results, found.names), all(each.good for each in results)
+    return verdicts.reruns(results, found.names), {each.address: each.detail for each in results if not each.good}
 
 
 def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
