@@ -178,7 +178,8 @@ class _Once:
             self._copy.clear([*outs, *lock.inputs.deps])
 
     def _execute(self, address: str) -> Finished:
-        executor = HostExecutor(self._hosts.of, Watching(files=False))
+        start = self._session.stores.settings.worker_start
+        executor = HostExecutor(self._hosts.of, Watching(files=False), start=start)
         executor.start(address, self._copy.root / f".rerun-{os.getpid()}.log")
         return executor.wait()
 
