@@ -279,3 +279,45 @@ def test_the_cache_commands_know_of_the_remote(team: Team) -> None:
     assert "clean.json" in team.pivot("cache", "verify", code=1)
     team.pivot("cache", "verify", "--repair")
     assert "Restored 1 file(s)" in team.pivot("checkout", "preprocess")
+
+
+def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
+    """In CI: status knows what the remote has, and a run fetches the inputs of what has to run, and nothing else."""
+    team.first.write("raw/a", "a")
+    team.pivot("track", "raw")
+    assert json.loads(team.pivot("status", "--json", "--remote"))["remote"] == {
+        "name": "origin",
+        "synced": 0,
+        "to_push": 3,
+        "to_fetch": 0,
+        "missing": 0,
+    }
+    team.pivot("push")
+    ci = team.clone("ci")
+    shutil.rmtree(ci.root / "raw")
+    assert "stale" in team.pivot("status", project=ci)
+    before = ci.snapshot()
+    told = team.pivot("status", "--remote", project=ci)
+    assert "preprocess  cached  not here, but on 'origin': clean.json" in told
+    assert "2 stages, all cached\n'origin': 3 to fetch" in told
+    found = json.loads(team.pivot("status", "--json", "--remote", project=ci))
+    assert [each["status"] for each in found["stages"]] == ["cached", "cached"]
+    assert found["stages"][0]["not_here"] == [{"path": "clean.json", "where": "remote"}]
+    assert found["tracked_files"][0]["where"] == "remote"
+    assert any("pivot pull" in each for each in found["suggestions"])
+    team.pivot("status", "--quiet", "--remote", project=ci)
+    assert "2 stages cached" in team.pivot("repro", "--pull", project=ci)
+    assert ci.snapshot() == before
+
+    ci.replace("pipeline.py", '"count": len(values)', '"count": 2 * len(values)')
+    planned = team.pivot("repro", "--pull", "--dry-run", project=ci)
+    assert "cached         preprocess  not here, but on 'origin': clean.json" in planned
+    assert "would run      summarize" in planned
+    told = team.pivot("repro", "--pull", project=ci)
+    assert "clean.json, from 'origin'" in told
+    assert "1 ran, 1 cached" in told
+    assert json.loads(ci.read("summary.json"))["count"] == 4
+    assert not (ci.root / "raw").exists()
+    (ci.root / "summary.json").unlink()
+    told = team.pivot("status", "--remote", project=ci)
+    assert "summarize   cached  not here, but in the cache: summary.json" in told

@@ -8,16 +8,37 @@ from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.stage import Location
 from pivot_engine.status import StageStatus, Status
-from pivot_engine.tracked import State
+from pivot_engine.tracked import State, TrackedFile
 
 
 def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
-    """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``."""
-    return {
+    """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``.
+
+    Where the remote was asked, also ``remote``, and of everything that is not here where it is.
+    """
+    plain: dict[str, Any] = {
         "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
-        "tracked_files": [{"path": each.path, "status": each.state.value, "size": each.size} for each in found.tracked],
+        "tracked_files": [_tracked(each, found) for each in found.tracked],
         "suggestions": [] if stages_only else list(_suggestions(found)),
     }
+    where = found.whereabouts
+    if where is not None:
+        plain["remote"] = {
+            "name": where.remote,
+            "synced": where.synced,
+            "to_push": where.to_push,
+            "to_fetch": where.to_fetch,
+            "missing": where.missing,
+        }
+    return plain
+
+
+def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
+    plain: dict[str, Any] = {"path": file.path, "status": file.state.value, "size": file.size}
+    if found.whereabouts is not None:
+        place = found.whereabouts.absent.get(file.path)
+        plain["where"] = "workspace" if place is None else place.value
+    return plain
 
 
 def _suggestions(found: Status) -> Iterator[str]:
@@ -26,6 +47,11 @@ def _suggestions(found: Status) -> Iterator[str]:
         yield "Run 'pivot track' on modified tracked files to record them"
     if State.MISSING in states:
         yield "Run 'pivot checkout' to restore missing tracked files"
+    where = found.whereabouts
+    if where is not None and where.to_push:
+        yield f"Run 'pivot push' to share {wording.counted(where.to_push, 'file')} that only the cache has"
+    if where is not None and where.to_fetch:
+        yield f"Run 'pivot pull' to fetch {wording.counted(where.to_fetch, 'file')} that only {where.remote!r} has"
     blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
     stale = sum(not stage.cached for stage in found.stages) - len(blocked)
     if stale:
@@ -42,8 +68,10 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
         "name": stage.name,
         "address": evaluation.stage.spec.address,
         "status": "cached" if stage.cached else "stale",
-        "reason": wording.because(decision, found.names, evaluation.observation.upstream),
+        "reason": "" if stage.cached else wording.because(decision, found.names, evaluation.observation.upstream),
     }
+    if found.whereabouts is not None:
+        plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]
     if explain:
         plain |= {
             "will_run": decision.verdict is Verdict.RUN,

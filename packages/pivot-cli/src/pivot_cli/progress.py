@@ -15,6 +15,7 @@ from pivot_engine.seen import Usage
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
     "restored": "green",
+    "fetched": "blue",
     "cached": "bright_black",
     "running": "blue",
     "FAILED": "red",
@@ -92,6 +93,8 @@ class Lines:
                 self._names = names
                 self._order = {address: number for number, address in enumerate(addresses)}
                 self._width = max((len(names[address]) for address in addresses), default=0)
+            case events.InputsFetched(address=address, remote=remote, paths=paths, seconds=seconds):
+                self._line("fetched", address, seconds, f"{wording.listed(paths)}, from {remote!r}")
             case events.StageStarted(address=address, decision=decision):
                 if self._explain:
                     self._explanation(address, decision)

@@ -8,6 +8,7 @@ from pivot_core.decide import Change, Reason, Verdict
 from pivot_engine.status import StageStatus, Status
 
 if TYPE_CHECKING:
+    from pivot_engine.afar import Whereabouts
     from pivot_engine.repro import Outcome  # start-up time: only a run has one
 
 _DIRECT = 2
@@ -27,7 +28,7 @@ def status(found: Status) -> str:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
-        f"{stage.name:<{width}}  {'cached' if stage.cached else f'stale   {_because(stage, found)}'}"
+        f"{stage.name:<{width}}  {'cached' if stage.cached else 'stale':<6}  {_told(stage, found)}".rstrip()
         for stage in found.stages
     ]
     stale = sum(not stage.cached for stage in found.stages)
@@ -38,7 +39,27 @@ def status(found: Status) -> str:
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
         lines += ["", f"{total}, all cached"]
+    if found.whereabouts is not None:
+        lines.append(_synced(found.whereabouts))
     return _text(lines)
+
+
+def _told(stage: StageStatus, found: Status) -> str:
+    """Why a stage is stale; of one that is cached, which of its outs are not here, and where they are."""
+    if not stage.cached:
+        return _because(stage, found)
+    absent: dict[str, list[str]] = {}
+    remote = "" if found.whereabouts is None else found.whereabouts.remote
+    for path, place in sorted(stage.absent.items()):
+        where = "in the cache" if place.value == "cache" else f"on {remote!r}"
+        absent.setdefault(where, []).append(path)
+    return "; ".join(f"not here, but {where}: {wording.listed(paths)}" for where, paths in absent.items())
+
+
+def _synced(where: "Whereabouts") -> str:
+    counts = {"in sync": where.synced, "to push": where.to_push, "to fetch": where.to_fetch, "missing": where.missing}
+    told = [f"{count} {what}" for what, count in counts.items() if count]
+    return f"{where.remote!r}: {', '.join(told) or 'nothing is recorded'}"
 
 
 def dry_run(planned: Status) -> str:
@@ -49,7 +70,8 @@ def dry_run(planned: Status) -> str:
     lines = []
     for stage in planned.stages:
         verb = _DRY[stage.evaluation.decision.verdict]
-        lines.append(f"{verb:<13}  {stage.name:<{width}}  {_because(stage, planned)}".rstrip())
+        why = _because(stage, planned) or _told(stage, planned)
+        lines.append(f"{verb:<13}  {stage.name:<{width}}  {why}".rstrip())
     return _text(lines)
 
 

@@ -49,6 +49,16 @@ class StageStarted:
 
 
 @attrs.frozen
+class InputsFetched:
+    """What a stage that is about to run reads was brought from a remote: these paths."""
+
+    address: str
+    remote: str
+    paths: tuple[ArtifactPath, ...]
+    seconds: float
+
+
+@attrs.frozen
 class StageCached:
     """Nothing had to be done."""
 
@@ -199,6 +209,7 @@ type Event = (
     | Importing
     | PipelinesBroken
     | RunStarted
+    | InputsFetched
     | StageStarted
     | StageCached
     | StageRestored

@@ -30,6 +30,7 @@ from pivot_engine.project import Project
 from pivot_engine.runoptions import Options as Options  # noqa: PLC0414  # for whoever runs
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
+from pivot_engine.supply import Supply
 from pivot_engine.targets import short_names
 from pivot_engine.torn import CodeWatch
 
@@ -150,6 +151,7 @@ class Run:
         self._plan = Plan(upstream, needs, capacities, seconds(self._layout) if len(upstream) > 1 else None)
         self._outs = Outs(session, report)
         self._accounting = Accounting(session, report)
+        self._supply = Supply(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
@@ -224,7 +226,7 @@ class Run:
         began = time.monotonic()
         observation = self._observe(address)
         lock = self._session.lock(address)
-        decision = decide(lock, observation, self._session.memory(), force=self._options.force)
+        decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
                 self._outcome.cached.add(address)
@@ -236,6 +238,7 @@ class Run:
                 self._report(events.StageRestored(address, decision, time.monotonic() - began))
                 self._plan.done(address)
             case Verdict.RUN:
+                self._supply.run(self._graph.stages[address])
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
                 self._outcome.blocked.add(address)
@@ -243,8 +246,8 @@ class Run:
                 self._failed(address)
 
     def _observe(self, address: str) -> Observation:
-        session = self._session
-        return observe(session.stages[address], self._graph, session, lock=session.lock(address), schema=session.schema)
+        session, world = self._session, self._supply.world
+        return observe(session.stages[address], self._graph, world, lock=session.lock(address), schema=session.schema)
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
@@ -310,6 +313,7 @@ class Run:
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, observation.outs)
+        self._supply.restore(plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(self._graph.stages[address], replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)

@@ -18,6 +18,7 @@ class Options:
         keep_going: After a failure, run what does not rest on it; None for what is configured.
         everything: Load every pipeline of the project.
         alone: Work on the targets only, with what they rest on as it is on disk.
+        pull: What the usual remote has counts as here, and is fetched where a stage that runs reads it.
         wait: Wait for another command that works on the project.
         show_output: Report what stages print as it comes.
         trace_io: Watch with strace what stages open.
@@ -30,6 +31,7 @@ class Options:
     keep_going: bool | None = None
     everything: bool = False
     alone: bool = False
+    pull: bool = False
     wait: bool = True
     show_output: bool = False
     trace_io: bool = False

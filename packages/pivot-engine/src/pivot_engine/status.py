@@ -1,21 +1,26 @@
 """`pivot status`: what would have to happen to each stage, and why; changes nothing."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pivot_core.decide import Verdict
+from pivot_core.decide import Reason, Verdict
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
 from pivot_engine import records
 from pivot_engine.broken import Broken
 from pivot_engine.facts import about, stage_facts
 from pivot_engine.forms import diffs
 from pivot_engine.grounds import Grounds
-from pivot_engine.observe import Evaluation
+from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
-from pivot_engine.session import loading, opened
+from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
 from pivot_engine.tracked import TrackedFile, states
+
+if TYPE_CHECKING:
+    from pivot_engine.afar import Afar, Place, Whereabouts
 
 
 @attrs.frozen
@@ -27,17 +32,21 @@ class StageStatus:
         evaluation: How it is.
         diffs: By key what was edited, where that is known.
         facts: What earlier runs have taught of it, by the names in `pivot_engine.facts`.
+        absent: Where the remote was asked: its outs that are not here, and where they are.
     """
 
     name: str
     evaluation: Evaluation
     diffs: Mapping[str, str] = attrs.field(factory=dict)
     facts: Mapping[str, Any] = attrs.field(factory=dict)
+    absent: "Mapping[ArtifactPath, Place]" = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:
-        """Nothing has to be done."""
-        return self.evaluation.decision.verdict is Verdict.UP_TO_DATE
+        """Nothing has to be done; where the remote was asked, but to restore or to fetch what is not here."""
+        decision = self.evaluation.decision
+        elsewhere = bool(self.absent) and decision.reasons == (Reason.OUT_MISSING,)
+        return decision.verdict is Verdict.UP_TO_DATE or (decision.verdict is Verdict.RESTORE and elsewhere)
 
 
 @attrs.frozen
@@ -47,6 +56,7 @@ class Status:
     Attributes:
         broken: Pipelines that cannot be loaded and may write what is read here.
         grounds: What the loads rested on.
+        whereabouts: Where all is that is recorded, if the remote was asked.
     """
 
     stages: tuple[StageStatus, ...]
@@ -54,6 +64,7 @@ class Status:
     tracked: tuple[TrackedFile, ...] = ()
     broken: tuple[Broken, ...] = ()
     grounds: tuple[Grounds, ...] = ()
+    whereabouts: "Whereabouts | None" = None
 
     @property
     def cached(self) -> bool:
@@ -72,6 +83,7 @@ def status(  # noqa: PLR0913  # one parameter per question
     diff: bool = False,
     tracked: bool = False,
     facts: bool = False,
+    remote: bool = False,
 ) -> Status:
     """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they rest on.
 
@@ -85,15 +97,21 @@ def status(  # noqa: PLR0913  # one parameter per question
         diff: Find out what was edited.
         tracked: Look also at data that are tracked without a stage.
         facts: Add what earlier runs have taught of each stage.
+        remote: What the usual remote has counts as here, as in a run that pulls.
 
     Raises:
+        ConfigError: With ``remote``, no remote is configured.
+        RemoteError: The remote cannot tell what it has.
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
     with loading(project, everything=everything, quiet=quiet) as assembly:
         assembly.close()
     with opened(project, assembly) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
-        evaluations = session.evaluate(wanted, force=force)
+        graph = session.graph.select(session.graph.ancestors(wanted))
+        afar = _afar(session, graph) if remote else None
+        evaluations = evaluate(graph, session.stages, afar or session, schema=session.schema, force=force)
+        whereabouts = afar.whereabouts() if afar is not None else None
         names = short_names(session.graph)
         known = stage_facts(project.layout).recall() if facts else {}
         return Status(
@@ -103,6 +121,7 @@ def status(  # noqa: PLR0913  # one parameter per question
                     evaluation,
                     diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
                     about(evaluation.lock, known.get(address, {})),
+                    {} if whereabouts is None else whereabouts.of(out.path for out in evaluation.stage.spec.outs),
                 )
                 for address, evaluation in evaluations.items()
                 if closure or address in wanted
@@ -111,4 +130,11 @@ def status(  # noqa: PLR0913  # one parameter per question
             tuple(states(project, session.stores.files, records.read_tracked(project))) if tracked else (),
             assembly.broken,
             assembly.grounds,
+            whereabouts,
         )
+
+
+def _afar(session: Session, graph: Graph) -> "Afar":
+    from pivot_engine.afar import Afar  # noqa: PLC0415  # start-up time: remotes are seldom asked
+
+    return Afar(session, graph, everything=True)

@@ -67,6 +67,7 @@ def post_mortem(place: TracebackType) -> None:
 @no_wait
 @in_process
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
+@click.option("--pull", is_flag=True, help="Count what the remote has as here; fetch only what stages that run read.")
 @click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @options.telling
@@ -82,6 +83,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     in_process: bool,
     pdb: bool,
     force: bool,
+    pull: bool,
     watch: bool,
     dry_run: bool,
     **told: bool,
@@ -97,7 +99,13 @@ def command(  # noqa: PLR0913  # one parameter per option
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
         planned = status(
-            project, targets, everything=everything, closure=True, force=force, facts=told["explain"] or told["verbose"]
+            project,
+            targets,
+            everything=everything,
+            closure=True,
+            force=force,
+            facts=told["explain"] or told["verbose"],
+            remote=pull,
         )
         warn_of_broken(planned.broken)
         in_full = told["explain"] or told["verbose"]
@@ -108,6 +116,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         force=force,
         keep_going=keep_going,
         everything=everything,
+        pull=pull,
         wait=not no_wait,
         show_output=show_output,
         in_process=in_process or pdb,
@@ -127,7 +136,7 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))
-    if outcome.idle and not (telling.jsonl or wanted.force):
+    if outcome.idle and not (telling.jsonl or wanted.force or wanted.pull):
         keep(project, outcome.grounds, f"{wording.seconds(outcome.seconds)}" if telling.summary else "")
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")

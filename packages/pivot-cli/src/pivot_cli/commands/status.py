@@ -22,6 +22,7 @@ from pivot_engine.status import status
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if all is cached, else with 1.")
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
+@click.option("--remote", is_flag=True, help="Ask the remote: what it has counts as here, and is counted.")
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -33,6 +34,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     as_json: bool,
     quiet: bool,
     stages_only: bool,
+    remote: bool,
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
@@ -49,9 +51,10 @@ def command(  # noqa: PLR0913  # one parameter per option
             diff=diff or (as_json and explain),
             tracked=not (quiet or stages_only or stages),
             facts=explain,
+            remote=remote,
         )
     if quiet:
-        if found.cached and not found.broken:
+        if found.cached and not (found.broken or remote):
             keep(project, found.grounds)
         return 0 if found.cached else 1
     progress.warn_of_broken(found.broken)
@@ -65,6 +68,6 @@ def command(  # noqa: PLR0913  # one parameter per option
             console.data("\nTracked data:")
             for line in results.tracked_states(found.tracked, project):
                 console.data(line)
-    if found.cached and not (explain or found.broken):
+    if found.cached and not (explain or found.broken or remote):
         keep(project, found.grounds)
     return 0

@@ -1,0 +1,270 @@
+"""The world where what a remote has counts as here, so that no more is fetched than what a run of some stage reads.
+
+The remote is asked once, about all that is recorded and not here. An out that only the remote has is taken to lie
+where it belongs: its stage is up to date, and what rests on it is decided by its digest. What the cache has is restored
+by its stage, as ever. Tracked data that are not here count where either has them.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from pivot_cache import checkout, transfer
+from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.tree import Tree
+from pivot_core.decide import Memory
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.stage import StageSpec
+from pivot_engine import records, sync
+from pivot_engine.session import Session
+
+
+class Place(enum.Enum):
+    """Where something is to be had that is not in the workspace."""
+
+    CACHE = "cache"
+    REMOTE = "remote"
+    NOWHERE = "nowhere"
+
+
+@attrs.frozen
+class Whereabouts:
+    """Where all is that is recorded.
+
+    Attributes:
+        remote: The remote's name.
+        absent: What is not in the workspace, and where it is to be had.
+        synced: How many outs and tracked paths both the cache and the remote have.
+        to_push: How many only the cache has.
+        to_fetch: How many only the remote has.
+        missing: How many neither has.
+    """
+
+    remote: str
+    absent: Mapping[ArtifactPath, Place]
+    synced: int
+    to_push: int
+    to_fetch: int
+    missing: int
+
+    def of(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Place]:
+        """Those of some paths that are not in the workspace."""
+        return {path: self.absent[path] for path in paths if path in self.absent}
+
+
+class Afar:
+    """A `pivot_engine.observe.World` of a session and the usual remote."""
+
+    def __init__(self, session: Session, graph: Graph, *, everything: bool = False) -> None:
+        """Ask the remote what it has of the stages of a graph and of tracked data.
+
+        Args:
+            session: The world without the remote.
+            graph: The stages that matter.
+            everything: Ask also about what the cache has.
+
+        Raises:
+            ConfigError: No remote is configured, or nothing says which one is meant.
+            RemoteError: The remote cannot tell.
+        """
+        self._session = session
+        outs = dict(_outs(session, graph))
+        tracked = {record.path: record.artifact for record in records.read_tracked(session.project)}
+        self._recorded = {**tracked, **outs}
+        known = set(self._recorded.values())
+        self._here = {artifact for artifact in known if session.store.holds(artifact)}
+        self.remote, _ = sync.remote_of(session.stores, None)
+        self._there: set[Artifact] = set()
+        self._asked: set[Artifact] = set()
+        self._ask(known if everything else known - self._here)
+        self._afar = {
+            path: artifact
+            for path, artifact in self._recorded.items()
+            if (artifact in self._there or (path in tracked and artifact in self._here))
+            and not (path in outs and artifact in self._here)
+            and session.look(path) is None
+        }
+
+    def whereabouts(self) -> Whereabouts:
+        """Where all is; what the cache has is told only if everything was asked for."""
+        both = only_here = only_there = neither = 0
+        absent = {}
+        for path, artifact in self._recorded.items():
+            here, there = artifact in self._here, artifact in self._there
+            both += here and there
+            only_here += here and not there
+            only_there += there and not here
+            neither += not (here or there)
+            if self._session.look(path) is None:
+                absent[path] = Place.CACHE if here else Place.REMOTE if there else Place.NOWHERE
+        return Whereabouts(self.remote, absent, both, only_here, only_there, neither)
+
+    def supply(self, spec: StageSpec) -> tuple[ArtifactPath, ...]:
+        """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
+
+        Raises:
+            ArtifactError: Something cannot be had.
+            CacheError: Something cannot be written.
+        """
+        read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
+        wanted = {
+            path: artifact
+            for path, artifact in self._afar.items()
+            if any(_overlap(path, each) for each in read) and self._session.look(path) is None
+        }
+        if wanted:
+            stores = self._session.stores
+            for path, problem in self.fetch(wanted).items():
+                hint = "'pivot repro --pull' once more computes it again"
+                raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
+            plan = checkout.compare(wanted, {})
+            checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+        return tuple(sorted(wanted))
+
+    def fetch(self, wanted: Mapping[ArtifactPath, Artifact]) -> dict[ArtifactPath, str]:
+        """Bring artifacts into the cache; what cannot be had counts as nowhere from now on, and is returned with why.
+
+        Raises:
+            ArtifactError: The remote as a whole refuses or fails.
+        """
+        stores = self._session.stores
+        lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.holds(artifact)}
+        if not lacking:
+            return {}
+        _, remote = sync.remote_of(stores, None)
+        options = sync.options(stores, sync.Wishes())
+        outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
+        stopped = outcome.stopped
+        if stopped is not None:
+            raise ArtifactError(
+                stores.layout.artifact(min(lacking)), f"cannot be fetched: {stopped}", hint=stopped.hint
+            ) from stopped
+        problems = {}
+        for path, artifact in lacking.items():
+            if not stores.store.holds(artifact):
+                problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} does not have it any more"))
+                self._there.discard(artifact)
+        if problems and options.known is not None:
+            options.known.forget(remote.identity)  # somebody has deleted things there: the next run asks about all
+        return problems
+
+    def has(self, artifact: Artifact) -> bool:
+        """Whether the cache or the remote has this content, all of it."""
+        if self._session.store.holds(artifact):
+            return True
+        self._ask({artifact} - self._asked)
+        return artifact in self._there
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """What lies at a path, or would if the remote's were here."""
+        found = self._session.look(path)
+        inner = f"{path}/"
+        below = {
+            each.removeprefix(inner): artifact
+            for each, artifact in self._afar.items()
+            if each.startswith(inner) and self._session.look(each) is None
+        }
+        if below and (found is None or found.tree):
+            return self._filled(path, found, below)
+        if found is not None:
+            return found
+        if path in self._afar:
+            return self._afar[path]
+        for around in _parents(path):
+            if around in self._afar:
+                return self._listing(self._afar[around]).at(path.removeprefix(f"{around}/"))
+        return None
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        """What lies at a relative path in a directory with this content, if anything does."""
+        try:
+            return self._listing(directory).at(path)
+        except MissingObjectError:
+            return self._session.inside(directory, path)
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        return self._session.lock(address)
+
+    def memory(self) -> Memory:
+        """What earlier runs left, in the cache or on the remote."""
+        return _Memory(self, self._session.memory())
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """What became of code that a run was seen to rest on; what is gone is left out."""
+        return self._session.recheck(observed)
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """As much of each library's version as counts under the policy."""
+        return self._session.counted(libraries)
+
+    def _ask(self, artifacts: set[Artifact]) -> None:
+        if artifacts:
+            stores = self._session.stores
+            _, remote = sync.remote_of(stores, None)
+            options = sync.options(stores, sync.Wishes())
+            self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
+            self._asked |= artifacts
+
+    def _filled(self, path: ArtifactPath, found: Artifact | None, below: Mapping[str, Artifact]) -> Artifact:
+        """A directory together with what belongs into it and is not here."""
+        stores = self._session.stores
+        there = Tree({}) if found is None else stores.files.tree(stores.layout.artifact(path))
+        files, empty = dict(there.files), set(there.empty)
+        for name, artifact in below.items():
+            if not artifact.tree:
+                files[name] = artifact
+                continue
+            listed = self._listing(artifact)
+            files |= {f"{name}/{each}": file for each, file in listed.files.items()}
+            empty |= {f"{name}/{each}" for each in listed.empty}
+        filled = {name[:end] for name in files for end in range(len(name)) if name[end] == "/"}
+        return Tree(files, tuple(empty - filled)).artifact()
+
+    def _listing(self, directory: Artifact) -> Tree:
+        """What is in a directory; its listing is fetched if it is not here, and no file of it is."""
+        stores = self._session.stores
+        try:
+            return stores.store.tree(directory)
+        except MissingObjectError:
+            _, remote = sync.remote_of(stores, None)
+            transfer.fetch([directory], stores.store, remote, sync.options(stores, sync.Wishes(dry_run=True)))
+        return stores.store.tree(directory)
+
+
+@attrs.frozen
+class _Memory:
+    """What earlier runs left, where the remote counts."""
+
+    afar: Afar
+    local: Memory
+
+    def recorded(self, key: str) -> RunRecord | None:
+        return self.local.recorded(key)
+
+    def has(self, artifact: Artifact) -> bool:
+        return self.afar.has(artifact)
+
+
+def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
+    """What the lock files say of the outs that the cache keeps."""
+    for address, spec in graph.stages.items():
+        lock = session.lock(address)
+        if lock is not None:
+            for out in spec.outs:
+                if out.cache and out.path in lock.outs:
+                    yield out.path, lock.outs[out.path]
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _parents(path: ArtifactPath) -> Iterator[ArtifactPath]:
+    end = path.rfind("/")
+    while end > 0:
+        yield ArtifactPath(path[:end])
+        end = path.rfind("/", 0, end)
