@@ -39,7 +39,7 @@ def long(text: Annotated[str, Dep("first.txt", Text())]) -> Annotated[str, Out("
     if pathlib.Path("stubborn").exists():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pathlib.Path("long.txt").write_text("half")
-    grandchild = subprocess.Popen(["sleep", "300"])
+    grandchild = subprocess.Popen(["sleep", "300"], start_new_session=pathlib.Path("daemon").exists())
     tell = pathlib.Path("pids.tmp")
     tell.write_text(f"{os.getpid()} {os.getppid()} {grandchild.pid}")
     tell.rename("pids")
@@ -202,6 +202,17 @@ def test_the_host_is_killed(project: Project) -> None:
     assert "ended unexpectedly" in told
     running.assert_all_gone()
     assert_as_before(project)
+
+
+@pytest.mark.parametrize("victim", ["process", "host", "stage"])
+def test_a_daemon_ends_with_whatever_is_killed(project: Project, victim: str) -> None:
+    """Also what a stage has put into a session of its own."""
+    project.write("daemon", "")
+    running = Running(project)
+    os.kill({"process": running.process.pid, "host": running.host, "stage": running.stage}[victim], signal.SIGKILL)
+    running.end()
+
+    running.assert_all_gone()
 
 
 def test_the_stage_is_killed(project: Project) -> None:

@@ -162,7 +162,7 @@ class Child:
         self._kill_at = time.monotonic() + _LINGER_SECONDS
 
     def _find_strays(self, known: Collection[int]) -> None:
-        self.strays = {pid: told for pid, told in _kin.strays(known) if pid not in self.lost}
+        self.strays = {pid: told for pid, told in _kin.strays(known).items() if pid not in self.lost}
 
     def _end_strays(self) -> None:
         match self._asked:

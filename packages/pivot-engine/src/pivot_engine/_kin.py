@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 from pivot_engine import _death
 
@@ -33,22 +33,37 @@ def children() -> frozenset[int]:
         return frozenset()
 
 
-def strays(known: Container[int]) -> Iterator[tuple[int, str]]:
+def strays(known: Container[int]) -> dict[int, str]:
     """The running children that are not known, with what they say they are; those that have ended are waited for."""
-    for pid in sorted(children()):
-        if pid not in known and not _ended(pid):
-            yield pid, command_of(pid)
+    while True:
+        found = [pid for pid in children() if pid not in known]
+        running = [pid for pid in found if not _ended(pid)]
+        if len(running) == len(found):  # else what an ended one has left may have become a child since
+            return {pid: command_of(pid) for pid in sorted(running)}
 
 
 def end_strays(known: Container[int]) -> None:
     """Kill all running children that are not known, and what they leave in turn."""
     for _ in range(_ROUNDS):
-        left = [pid for pid, _ in strays(known)]
+        left = strays(known)
         if not left:
             return
         for pid in left:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        time.sleep(_ROUND_SECONDS)
+
+
+def await_end(pid: int) -> None:
+    """Wait for a process that is about to end: only then have its children another parent."""
+    for _ in range(_ROUNDS):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+        except OSError:
+            return
+        if state in (b"Z", b"X"):
+            return
         time.sleep(_ROUND_SECONDS)
 
 

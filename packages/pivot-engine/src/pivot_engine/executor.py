@@ -14,7 +14,7 @@ import attrs
 
 from pivot_core.lock import CodeEntry
 from pivot_core.stage import Location, Stage
-from pivot_engine import _worker
+from pivot_engine import _kin, _worker
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 from pivot_engine.seen import Seen, Usage
@@ -86,6 +86,7 @@ class HostExecutor:
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
         *,
         start: WorkerStart = WorkerStart.FORK,
+        sole: bool = False,
     ) -> None:
         """Run stages in their hosts.
 
@@ -94,11 +95,14 @@ class HostExecutor:
             watching: What is to be seen of the stages.
             shown: Given each stage's lines as they are printed.
             start: How the process of a stage comes to be.
+            sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
         """
         self._host_of = host_of
         self._watching = (watching or Watching()).to_plain()
         self._shown = shown
         self._fresh = start is WorkerStart.SPAWN
+        self._sole = sole
+        self._own: frozenset[int] = frozenset()
         self._hosts: list[HostProcess] = []
         self._started: dict[int, tuple[str, float]] = {}
         self._pids: dict[int, int] = {}
@@ -113,6 +117,9 @@ class HostExecutor:
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
+            if self._sole:
+                _kin.adopt()
+                self._own |= _kin.children()
         host.send(
             {
                 "op": "run",
@@ -166,6 +173,9 @@ class HostExecutor:
                     self._stopping.remove(host)
                 for pid in self._pids.values():
                     _kill_group(pid)
+                if self._sole:
+                    _kin.await_end(host.pid)
+                    _kin.end_strays(self._own)
                 raise
 
     def _speaking(self) -> list[HostProcess]:

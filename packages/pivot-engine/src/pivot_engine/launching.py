@@ -21,4 +21,5 @@ def executor(assembly: Assembly, session: Session, options: Options, report: Rep
         report(events.StageOutput(address, lines))
 
     start = session.stores.settings.worker_start
-    return HostExecutor(assembly.host_of, watching, shown if options.show_output else None, start=start)
+    output = shown if options.show_output else None
+    return HostExecutor(assembly.host_of, watching, output, start=start, sole=options.sole)

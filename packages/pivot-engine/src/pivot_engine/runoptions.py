@@ -22,6 +22,7 @@ class Options:
         wait: Wait for another command that works on the project.
         show_output: Report what stages print as it comes.
         trace_io: Watch with strace what stages open.
+        sole: This process has no children but those of the run.
         in_process: Run the stages in this process, one after the other.
         debugger: With `in_process`: given the place in the user's code where a stage has failed.
     """
@@ -35,5 +36,6 @@ class Options:
     wait: bool = True
     show_output: bool = False
     trace_io: bool = False
+    sole: bool = False
     in_process: bool = False
     debugger: Debugger | None = None

@@ -119,6 +119,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         pull=pull,
         wait=not no_wait,
         show_output=show_output,
+        sole=True,
         in_process=in_process or pdb,
         debugger=post_mortem if pdb else None,
     )

@@ -52,6 +52,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         alone=True,
         wait=not no_wait,
         show_output=show_output,
+        sole=True,
         in_process=in_process or pdb,
         debugger=post_mortem if pdb else None,
         trace_io=trace_io,
