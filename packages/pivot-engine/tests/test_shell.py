@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any
 
+import attrs
 import pytest
 
 from pivot_core.annotations import DirectoryOut, Out
@@ -30,7 +31,7 @@ def stage(text: str, **given: Any) -> Stage:
 
 def rested(root: pathlib.Path, text: str, **given: Any) -> Rested:
     made = stage(text, **given)
-    return shellcode.rested(made, made.func, base="sub", root=str(root))
+    return shellcode.rested(made, made.func, root / "created.json", base="sub", root=str(root))
 
 
 def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:
@@ -95,6 +96,30 @@ def test_how_it_may_fail(root: pathlib.Path, text: str, told: str) -> None:
     with pytest.raises(StageError, match=told):
         shell.run(made, made.func)
     assert made.outs == {"end.txt": Out("end.txt")}
+
+
+def test_what_a_run_creates_is_no_code_from_then_on(root: pathlib.Path) -> None:
+    text = "echo 1 | tee sub.log ./new/x.log > end.txt; cp fit.R copy.R; sort fit.R -o fit.R"
+    made = attrs.evolve(stage(text, outs=["end.txt", DirectoryOut("new")]))
+    made = attrs.evolve(made, func=attrs.evolve(made.func, created=str(root / "created.json")))
+    shell.run(made, made.func)
+    found = rested(root, text, outs=["end.txt", DirectoryOut("new")])
+
+    assert set(found.manifest) == {"command", "file:sub/fit.R"}
+    told = "\n".join(edge.reason for edge in found.manifest.unresolved)
+    assert "'sub/sub.log', which it creates" in told
+    assert "'sub/copy.R', which it creates" in told
+    assert "new" not in told
+    (root / "created.json").write_text("{damaged")
+    assert "file:sub/sub.log" in rested(root, text, outs=["end.txt", DirectoryOut("new")]).manifest
+
+
+def test_what_a_failed_run_leaves_is_not_remembered(root: pathlib.Path) -> None:
+    made = stage("cp fit.R copy.R; false")
+    made = attrs.evolve(made, func=attrs.evolve(made.func, created=str(root / "created.json")))
+    with pytest.raises(StageError):
+        shell.run(made, made.func)
+    assert not (root / "created.json").exists()
 
 
 def test_without_bash_the_error_says_so(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

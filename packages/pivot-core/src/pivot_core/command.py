@@ -41,6 +41,7 @@ class Command:
         outs: By name, or by path.
         params: The values of its parameters by name.
         location: Where it stands.
+        created: The path of a file that remembers what its runs created besides its outs; ``""`` if none does.
     """
 
     text: str
@@ -48,6 +49,7 @@ class Command:
     outs: Mapping[str, Out]
     params: Mapping[str, Any]
     location: Location
+    created: str = ""
 
     def signature(self) -> Signature:
         """What it declares, as the signature of a function does.

@@ -154,7 +154,10 @@ class Host:
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
-                        stages.append(self._stage(spec, stage, params, root, commands.get(spec.address)))
+                        command = commands.get(spec.address)
+                        if command is not None:
+                            stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
+                        stages.append(self._stage(spec, stage, params, root, command))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)

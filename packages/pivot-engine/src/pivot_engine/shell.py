@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pivot_core.command import PARAMS, Command, filled, values
 from pivot_core.stage import Stage, StageError
+from pivot_engine import created
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 """A command ends where one of its commands fails, also inside a pipe."""
@@ -34,6 +35,14 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     program = shutil.which(SHELL[0])
     if program is None:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
+    record = pathlib.Path(command.created) if command.created else None
+    outs = [path for out in stage.outs.values() for path in out.paths]
+    with created.watching(filled(command.text, stage.deps, stage.outs), outs, record):
+        _run(stage, program, text)
+    return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
+
+
+def _run(stage: Stage, program: str, text: str) -> None:
     pid = os.posix_spawn(program, [*SHELL, text], os.environ, setsigdef=_RESTORED)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -46,7 +55,6 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
         raise _error(
             stage, f"its command did not write {', '.join(missing)}", hint="a stage writes all outs it declares"
         )
-    return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
 
 def _signal(number: int) -> str:
