@@ -1,6 +1,7 @@
 """Running: what stages print, how long and how often they may run, and what they leave behind."""
 
 import pathlib
+import resource
 import subprocess
 from collections.abc import Callable
 
@@ -330,3 +331,18 @@ def test_debugging(make: Make) -> None:
 
     project.replace("helper.py", "raise ValueError(local)", "breakpoint()")
     assert "hint: a debugger has no terminal there: pivot run --in-process" in project.pivot("repro", code=1).stderr
+
+
+def test_looking_works_on_a_full_disk(make: Make) -> None:
+    """No file may be written, as far as a limit can say so: what a command would keep for the next one is not kept."""
+    project = make(HEAD + "\n\n@pipeline.register\ndef work() -> None:\n    print('one')\n")
+    project.pivot("repro")
+    project.replace("pipeline.py", "'one'", "'two'")
+    for command in ("status", "verify", "list"):
+        limited = project.start(
+            command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        )
+        answer, told = limited.communicate(timeout=60)
+        assert limited.returncode == (1 if command == "verify" else 0), told
+        assert "work" in answer
+    assert "1 ran" in project.pivot("repro").stdout

@@ -11,6 +11,7 @@ import attrs
 import xxhash
 
 from pivot_cache import atomic
+from pivot_cache.errors import CacheError
 from pivot_engine import grounds, loaded
 from pivot_engine.grounds import Check, Fact
 from pivot_engine.loaded import Loaded
@@ -92,7 +93,7 @@ class Snapshots:
 
     def _write(self, place: pathlib.Path, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, separators=(",", ":")).encode()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, CacheError):
             self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
             self._directory.mkdir(exist_ok=True)
             if not place.exists():
