@@ -93,7 +93,7 @@ class Workshop:
             return Run(
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
-                wrap(InlineExecutor(stages)),
+                lambda: wrap(InlineExecutor(stages)),
                 CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
                 options=Options(**{"jobs": 1, **options}),
                 report=self.events.append,

@@ -1,6 +1,5 @@
 """The command group: names and one-line helps without importing any command, suggestions, exit codes."""
 
-import difflib
 import importlib
 import os
 import pathlib
@@ -63,6 +62,8 @@ class SuggestingGroup(click.Group):
         """As click does, but an unknown name gets a suggestion."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415  # start-up time
+
             close = difflib.get_close_matches(args[0], known, n=3)
             hint = f" Did you mean {' or '.join(close)}?" if close else ""
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)

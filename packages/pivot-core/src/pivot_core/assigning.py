@@ -1,6 +1,5 @@
 """Who gives the parameters of a stage which values: defaults, the registration, files, the command line; later wins."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -140,6 +139,8 @@ def _fitted(stage: str, cls: type, where: str, name: str, value: Any) -> Any:
     known = params.fields(cls)
     at = f"{where}: " if where else ""
     if name not in known:
+        import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
         close = difflib.get_close_matches(str(name), known, n=1)
         raise ParamError(
             f"{at}stage {stage!r} has no parameter {name!r}",
@@ -188,6 +189,8 @@ def _at(hint: Any, before: Any, path: tuple[str, ...], text: str) -> Any:
 def _unknown(override: Override, stages: Sequence[Takes]) -> PivotError:
     target = ".".join(override.parts)
     known = [f"{each.stage}.{name}" for each in stages for name in each.names]
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
     close = difflib.get_close_matches(target, known, n=3)
     if close:
         hint = f"did you mean {' or '.join(dict.fromkeys(close))}?"

@@ -4,7 +4,6 @@ import collections
 import json
 import os
 import pathlib
-import pickle
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -139,16 +138,20 @@ class JSONL:
 class Pickle:
     """Any picklable value; read only files that your own stages wrote."""
 
-    protocol: int = pickle.DEFAULT_PROTOCOL
+    protocol: int = 4
 
     def load(self, path: pathlib.Path) -> Any:
         """The unpickled value."""
         with path.open("rb") as file:
+            import pickle  # noqa: PLC0415  # heavy; only where it is used
+
             return pickle.load(file)  # noqa: S301  # the user chose this loader for their own file
 
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write the pickled value."""
         with path.open("wb") as file:
+            import pickle  # noqa: PLC0415  # heavy; only where it is used
+
             pickle.dump(value, file, protocol=self.protocol)
 
 

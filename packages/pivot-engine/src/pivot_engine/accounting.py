@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pivot_core.stage import StageSpec
-from pivot_engine import _strace, events
+from pivot_engine import events
 from pivot_engine.events import Reporter
 from pivot_engine.ignore import ignored
 from pivot_engine.seen import Seen
@@ -27,8 +27,11 @@ class Accounting:
         Raises:
             TraceError: There is none.
         """
-        if trace and not _strace.available():
-            raise _strace.missing()
+        if trace:
+            from pivot_engine import _strace  # noqa: PLC0415  # start-up time: few are traced
+
+            if not _strace.available():
+                raise _strace.missing()
         self._trace = trace
         self._session = session
         self._report = report

@@ -18,7 +18,6 @@ from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.stage import Location, StageError, base_of
-from pivot_engine import yamltext
 from pivot_engine.errors import EngineError
 
 
@@ -43,6 +42,8 @@ def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
     """
     if file.name != DECLARED_FILE:
         return Described(import_pipeline(file, root=root))
+    from pivot_engine import yamltext  # noqa: PLC0415  # start-up time: many projects have none
+
     name = str(file.relative_to(root))
     try:
         content = file.read_bytes()

@@ -4,15 +4,17 @@ import difflib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from pivot_core import digest
 from pivot_core.assigning import Given, ParamError, base_name, names_for
-from pivot_engine import yamltext
 from pivot_engine._sources import ABSENT
 from pivot_engine.errors import EngineError
-from pivot_engine.yamltext import Document
+
+if TYPE_CHECKING:
+    from pivot_engine.yamltext import Document
 
 NAME = "params.yaml"
 
@@ -27,7 +29,7 @@ class ParamFiles:
         complete: Whether the last of them lies beside the pipeline, so that all its keys must be stages there.
     """
 
-    documents: tuple[Document, ...] = ()
+    documents: "tuple[Document, ...]" = ()
     sources: Mapping[str, str] = attrs.field(factory=dict)
     complete: bool = False
 
@@ -97,7 +99,9 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
     return ParamFiles(tuple(documents), sources, beside)
 
 
-def _document(data: bytes, name: str) -> Document:
+def _document(data: bytes, name: str) -> "Document":
+    from pivot_engine import yamltext  # noqa: PLC0415  # start-up time: few projects have such files
+
     try:
         text = data.decode()
     except UnicodeDecodeError:

@@ -3,7 +3,8 @@
 import contextlib
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,11 +15,10 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
-from pivot_engine import events, launching, logs, sharing
+from pivot_engine import events, logs, sharing
 from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
-from pivot_engine.executor import Executor, Finished
 from pivot_engine.facts import seconds
 from pivot_engine.grounds import Grounds
 from pivot_engine.guard import guarded
@@ -33,6 +33,9 @@ from pivot_engine.signals import uninterrupted
 from pivot_engine.supply import Supply
 from pivot_engine.targets import short_names
 from pivot_engine.torn import CodeWatch
+
+if TYPE_CHECKING:
+    from pivot_engine.executor import Executor, Finished
 
 _OUTPUT_LINES = 20
 
@@ -116,7 +119,12 @@ def _repro(  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
-        executor = launching.executor(assembly, session, options, teller)
+
+        def executor() -> "Executor":
+            from pivot_engine import launching  # noqa: PLC0415  # start-up time: most runs start nothing
+
+            return launching.executor(assembly, session, options, teller)
+
         outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
         if assembly.broken:
             project.notes.partial = True
@@ -131,7 +139,7 @@ class Run:
         self,
         session: Session,
         graph: Graph,
-        executor: Executor,
+        executor: "Callable[[], Executor]",
         watch: CodeWatch,
         *,
         options: Options,
@@ -141,7 +149,8 @@ class Run:
         self._session = session
         self._layout = session.stores.layout
         self._graph = graph
-        self._executor = executor
+        self._start_executor = executor
+        self._started: Executor | None = None
         self._watch = watch
         self._options = options
         self._report = report
@@ -172,14 +181,22 @@ class Run:
         self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
         return self._outcome
 
+    @property
+    def _executor(self) -> "Executor":
+        if self._started is None:
+            self._started = self._start_executor()
+        return self._started
+
     def _abandon(self, error: BaseException) -> None:
         """End what is running, at once if the user insists, and put everything back whatever comes."""
         try:
             if isinstance(error, KeyboardInterrupt):
                 self._report(events.Interrupted(tuple(self._running)))
-            self._executor.stop()
+            if self._started is not None:
+                self._started.stop()
         except KeyboardInterrupt:
-            self._executor.kill()
+            if self._started is not None:
+                self._started.kill()
             raise
         finally:
             with uninterrupted():
@@ -258,7 +275,7 @@ class Run:
         self._outs.set_aside(self._graph.stages[address], lock)
         self._executor.start(address, self._log(address))
 
-    def _end(self, finished: Finished) -> None:
+    def _end(self, finished: "Finished") -> None:
         address = finished.address
         if finished.left:
             self._report(events.ProcessesEnded(address, finished.left))
@@ -325,7 +342,7 @@ class Run:
         lockfiles.write(self._layout.lock_file(address), lock)
         self._session.forms.remember(self._session.stages[address], self._session.project.root)
 
-    def _fail(self, finished: Finished, summary: str, *, detail: str = "", hint: str | None = None) -> None:
+    def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address
         lost = self._put_back(address)
         if self._retries[address] and not lost and self._start_again(address):

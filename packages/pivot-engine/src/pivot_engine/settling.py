@@ -1,6 +1,5 @@
 """Settling what a stage takes from outside, in the host: parameters, as values and as plain data, and variables."""
 
-import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,4 +81,6 @@ def seal(address: str, name: str, text: str) -> str:
     is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.
     """
     salt = f"pivot secret\0{address}\0{name}".encode()
+    import hashlib  # noqa: PLC0415  # start-up time: few stages have secrets
+
     return hashlib.scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=_COST, r=8, p=1, dklen=16).hex()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
-from pivot_engine import _sources, hosting
+from pivot_engine import _sources
 from pivot_engine.loaded import Loaded, LoadedStage
 
 
@@ -43,6 +43,8 @@ class _WatchedFile:
     def moved(self, address: str) -> tuple[str, ...]:
         edited = self._changes.find()
         if edited:
+            from pivot_engine import hosting  # noqa: PLC0415  # start-up time: edits while stages run are rare
+
             try:
                 loaded, host = hosting.load(self._root, self._file, quiet=True, overrides=self._overrides)
             except PivotError:
