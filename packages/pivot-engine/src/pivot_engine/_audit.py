@@ -95,7 +95,8 @@ class Audit:
 
     def _inside(self, path: str) -> str | None:
         """A path relative to the root; None for what is of no interest."""
-        full = path if path.startswith(self._prefix) and "/." not in path else os.path.abspath(path)
+        plain = path.startswith("/") and "/." not in path and "//" not in path
+        full = path if plain else os.path.abspath(path)
         if not full.startswith(self._prefix) or full.startswith(self._installed):
             return None
         relative = full[len(self._prefix) :]
