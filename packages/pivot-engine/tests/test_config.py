@@ -88,6 +88,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("default_remote", "origin", "default_remote", "origin"),
     ("fingerprint.packages", "off", "packages", settings.PackagePolicy.OFF),
     ("remote.jobs", "40", "remote_jobs", 40),
+    ("remote.read_only", "origin, b-2_c", "read_only", ("origin", "b-2_c")),
     ("remotes.origin", "s3://bucket/prefix", "remotes", {"origin": "s3://bucket/prefix"}),
     ("remotes.b-2_c", "S3://bucket", "remotes", {"b-2_c": "S3://bucket"}),
     ("resources.gpu", "2", "resources", {"gpu": 2}),
@@ -343,6 +344,21 @@ def test_all_that_is_wrong_is_found(places: Places) -> None:
 
 
 # -- remotes that are meant
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [("", set()), ("false", set()), ("yes", {"a", "b"}), ("b", {"b"}), ("other, a", {"a"}), ("a,b", {"a", "b"})],
+)
+def test_remotes_that_are_only_read(places: Places, text: str, refused: set[str]) -> None:
+    places.says(project="remotes.a: s3://a\nremotes.b: s3://b\n", PIVOT_REMOTE_READ_ONLY=text)
+
+    for name in "ab":
+        if name in refused:
+            with pytest.raises(ConfigError, match=f"'{name}' is read-only: nothing was pushed"):
+                places.resolved().check_writable(name)
+        else:
+            places.resolved().check_writable(name)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,8 @@ def test_several_remotes(team: Team) -> None:
     team.pivot("config", "unset", "default_remote")
     assert "1 transferred" in team.pivot("push", "preprocess")
     team.pivot("config", "set", "remotes.backup", f"s3://{team.bucket}/backup")
+    team.pivot("config", "set", "remote.read_only", "origin")
+    assert "'origin' is read-only: nothing was pushed" in team.pivot("push", "-r", "origin", code=2)
     told = team.pivot("push", code=2)
     assert "backup, origin" in told
     assert "Pushed to 'backup': 2 transferred" in team.pivot("push", "--remote", "backup")

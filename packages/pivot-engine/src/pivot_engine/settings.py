@@ -3,12 +3,24 @@
 import enum
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pivot_cache.store import CheckoutMode
 from pivot_engine.errors import ConfigError
+from pivot_engine.kinds import (
+    Kind,
+    at_least,
+    directory,
+    member,
+    one_of,
+    patterns,
+    remote,
+    switch,
+    words_or_names,
+    words_or_names_text,
+)
 
 USUAL_CACHE = ".pivot/cache"
 """The directory of a cache that no other project uses, relative to the root."""
@@ -58,6 +70,7 @@ class Settings(NamedTuple):
     default_remote: str | None = None
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
+    read_only: bool | tuple[str, ...] = False
     remotes: Mapping[str, str] = MappingProxyType({})
     resources: Mapping[str, int] = MappingProxyType({})
     run_jobs: int | None = None
@@ -100,19 +113,17 @@ class Settings(NamedTuple):
             raise ConfigError(problem, hint=f"configured: {known}")
         return self.remotes[wanted]
 
+    def check_writable(self, name: str) -> None:
+        """Refuse to write to a remote that is only read.
 
-class Kind(NamedTuple):
-    """A kind of value.
-
-    Attributes:
-        values: Which values there are, in Markdown.
-        parse: The value that a text says; ``ValueError`` if it says none.
-        show: The text that says a value.
-    """
-
-    values: str
-    parse: Callable[[str], Any]
-    show: Callable[[Any], str] = str
+        Raises:
+            ConfigError: It is.
+        """
+        if self.read_only is True or (self.read_only and name in self.read_only):
+            raise ConfigError(
+                f"the remote {name!r} is read-only: nothing was pushed",
+                hint="the setting remote.read_only says so: see 'pivot config list'",
+            )
 
 
 class Key(NamedTuple):
@@ -145,96 +156,29 @@ class Key(NamedTuple):
         return None if self.family else getattr(Settings(), self.attribute)
 
 
-_WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
-
-
-def _one_of(choices: type[enum.Enum]) -> Kind:
-    def parse(text: str) -> enum.Enum:
-        for choice in choices:
-            if choice.value == text:
-                return choice
-        raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
-
-    return Kind(", ".join(f"`{choice.value}`" for choice in choices), parse, lambda choice: str(choice.value))
-
-
-def _at_least(least: int, what: str = "") -> Kind:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-            raise ValueError(f"{text!r} is not a whole number from {least} on")
-        return int(text)
-
-    return Kind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
-
-
-def _switch(on: str, off: str) -> Kind:
-    def parse(text: str) -> bool:
-        if text.lower() not in _WORDS:
-            raise ValueError(f"{text!r} is neither {on} nor {off}")
-        return _WORDS[text.lower()]
-
-    return Kind(f"`{on}`, `{off}`", parse, lambda value: on if value else off)
-
-
-def _path(text: str) -> str:
-    if not text or not text.isprintable():
-        raise ValueError(f"{text!r} is not the path of a directory")
-    return text
-
-
-def _patterns(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError(f"{text!r} is no list of patterns")
-    return text
-
-
-def member(text: str) -> str:
-    """A name that the user chose, such as that of a remote.
-
-    Raises:
-        ValueError: It cannot be part of a key.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
-        raise ValueError(f"{text!r} is not a name: letters, digits, '-' and '_', at most 64")
-    return text
-
-
-def _remote(text: str) -> str:
-    """An S3 path; what may be a secret is not repeated in an error."""
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() != "s3":
-        raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
-    bucket = rest.partition("/")[0]
-    if not bucket or {"@", ":"} & set(bucket):
-        raise ValueError("the URL of a remote is s3://bucket/prefix, without credentials or port")
-    if not text.isprintable() or " " in text:
-        raise ValueError("the URL of a remote, s3://bucket/prefix, has no spaces")
-    return text
-
-
 KEYS: tuple[Key, ...] = (
     Key(
         "cache.checkout_mode",
         "checkout_mode",
-        _one_of(CheckoutMode),
+        one_of(CheckoutMode),
         "how files in the workspace are made from the cache; no other way is tried where this one does not work",
     ),
     Key(
         "cache.dir",
         "cache_dir",
-        Kind("a directory, relative to the root", _path),
+        Kind("a directory, relative to the root", directory),
         "where the cache lies; several clones and users may share one",
     ),
     Key(
         "cache.grace",
         "grace_days",
-        _at_least(0, "days"),
+        at_least(0, "days"),
         "how long what `pivot cache gc` or `drop` removed waits in the trash; 0 deletes it with the next `gc`",
     ),
     Key(
         "cache.retention",
         "retention_days",
-        _at_least(0, "days"),
+        at_least(0, "days"),
         "how long `pivot cache gc` keeps what a run left, also if no branch needs it",
     ),
     Key(
@@ -247,64 +191,70 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fingerprint.packages",
         "packages",
-        _one_of(PackagePolicy),
+        one_of(PackagePolicy),
         "how much of a library's version counts as a change of the stages whose code names the library",
     ),
-    Key("remote.jobs", "remote_jobs", _at_least(1), "how many files are transferred at once"),
+    Key("remote.jobs", "remote_jobs", at_least(1), "how many files are transferred at once"),
+    Key(
+        "remote.read_only",
+        "read_only",
+        Kind("`true`, `false`, or names of remotes with commas between them", words_or_names, words_or_names_text),
+        "which remotes `pivot push` refuses to write to: all, none, or these",
+    ),
     Key(
         "remotes.<name>",
         "remotes",
-        Kind("`s3://bucket/prefix`", _remote),
+        Kind("`s3://bucket/prefix`", remote),
         "where the remote of that name lies; credentials stay where other S3 tools find them",
     ),
     Key(
         "resources.<name>",
         "resources",
-        _at_least(1),
+        at_least(1),
         "how much there is of what stages share",
     ),
     Key(
         "run.jobs",
         "run_jobs",
-        _at_least(1),
+        at_least(1),
         "how many stages run at once; `--jobs` wins over it",
         unset="as many as this machine grants processors",
     ),
     Key(
         "run.keep_going",
         "keep_going",
-        _switch("true", "false"),
+        switch("true", "false"),
         "whether, after a failure, what does not rest on it is run; `--keep-going` and `--no-keep-going` win over it",
     ),
     Key(
         "snapshot",
         "snapshot",
-        _switch("on", "off"),
+        switch("on", "off"),
         "whether a pipeline is imported again only when something that its last import rested on has changed",
     ),
     Key(
         "strict_io",
         "strict_io",
-        _one_of(Strictness),
+        one_of(Strictness),
         "what becomes of a stage that reads or writes files of the project that it does not declare: nothing, "
         "a warning that says what to declare, or a failure",
     ),
     Key(
         "strict_io_ignore",
         "strict_io_ignore",
-        Kind("patterns as in a `.gitignore`, with commas between them", _patterns),
+        Kind("patterns as in a `.gitignore`, with commas between them", patterns),
         "files that stages may use undeclared, beside those that `.pivotignore` names",
     ),
     Key(
         "watch.debounce",
         "debounce_ms",
-        _at_least(0, "milliseconds"),
+        at_least(0, "milliseconds"),
         "how long `repro --watch` lets edits settle before it runs",
     ),
     Key(
         "worker.start",
         "worker_start",
-        _one_of(WorkerStart),
+        one_of(WorkerStart),
         "how the process of a stage comes to be: forked from one that has imported the pipeline, or (slower) an "
         "interpreter of its own, for libraries that do not survive a fork",
     ),

@@ -71,7 +71,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
     """Bring to a remote what it lacks of the targets; of all that is recorded if there are none.
 
     Raises:
-        ConfigError: No remote is configured, or none of that name.
+        ConfigError: No remote is configured, or none of that name, or it is only read.
         TargetError: A target is not known.
         CacheError: A record cannot be read.
     """
@@ -81,6 +81,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         if wishes.all_objects:
             selected = list(_everything(stores.store))
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
+        stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
         return _moved(name, outcome, selected, stores.store)
 
