@@ -88,7 +88,7 @@ class Assembly:
             each.host.close()
 
 
-def assemble(
+def assemble(  # noqa: PLR0913  # each is a wish of the command
     project: Project,
     *,
     everything: bool = False,
@@ -96,6 +96,7 @@ def assemble(
     fresh: bool = False,
     slow: Callable[[], None] = lambda: None,
     guard: int | None = None,
+    imports: bool = True,
 ) -> Assembly:
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
 
@@ -106,8 +107,10 @@ def assemble(
         fresh: Import everything, also what has not changed since the last load.
         slow: Called once if the import takes long.
         guard: The project's guard, which the hosts are to hold as well.
+        imports: The user's code may be imported; else only what is known of the last load counts.
 
     Raises:
+        UnimportedError: Something would have to be imported, and must not be.
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
@@ -116,9 +119,8 @@ def assemble(
         if looked_at is not None:
             project.notes.look(looked_at)
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
-    with _Loader(
-        project, starter=Starter(quiet=quiet, guard=guard if project.hosts is None else None), kept=kept, slow=slow
-    ) as loader:
+    starter = Starter(quiet=quiet, guard=guard if project.hosts is None else None, allowed=imports)
+    with _Loader(project, starter=starter, kept=kept, slow=slow) as loader:
         if everything:
             files = list(all_pipelines(project.root, _noting(project)))
             if not files:

@@ -93,6 +93,32 @@ class ConfigError(EngineError):
         return f"{key}{self.problem}{f' @ {self.place}' if self.source else ''}"
 
 
+class UnimportedError(EngineError):
+    """A pipeline would have to be imported, and that was not wanted."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__(
+            "it would have to be imported, or has changed since it was",
+            hint="leave out --static, if you trust its code",
+        )
+
+
+class StaticError(EngineError):
+    """Without an import nothing is known of a project."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self) -> None:
+        """There is nothing more to say."""
+        super().__init__(
+            "no stage is known without importing the pipelines: there are no lock files",
+            hint="commit those in .pivot/stages/, or leave out --static, if you trust the code",
+        )
+
+
 class OutdatedError(HostError):
     """A pipeline that was thought to be unchanged was loaded, and is another one."""
 

@@ -82,6 +82,7 @@ def verify(
     everything: bool = False,
     allow_missing: bool = False,
     quiet: bool = False,
+    static: bool = False,
 ) -> Verification:
     """Verify the targets; if there are none, the stages of the command's pipeline and all that they rest on.
 
@@ -91,14 +92,23 @@ def verify(
         everything: Load every pipeline of the project.
         allow_missing: What is missing here may be on the usual remote instead.
         quiet: Drop what the user's code prints while it is imported.
+        static: Import nothing: what cannot be told then is said of each stage.
 
     Raises:
+        StaticError: With ``static``, nothing is known of any stage.
         ConfigError: With ``allow_missing``, no remote is configured.
         RemoteError: The remote cannot tell what it has.
         PivotError: A pipeline cannot be loaded, or a target is not known.
     """
-    with loading(project, everything=everything, quiet=quiet) as assembly:
-        assembly.close()
+    unknown: Mapping[str, str] = {}
+    if static:
+        from pivot_engine.static import known as known_statically  # noqa: PLC0415  # start-up time
+
+        found = known_statically(project, everything=everything)
+        assembly, unknown = found.assembly, found.unknown
+    else:
+        with loading(project, everything=everything, quiet=quiet) as assembly:
+            assembly.close()
     with opened(project, assembly) as session:
         if allow_missing:
             session.stores.settings.remote_url()
@@ -120,7 +130,8 @@ def verify(
                     evaluations[address].decision,
                     evaluations[address].observation.upstream,
                     tuple(sorted(path for path, artifact in needed[address].items() if artifact in lacking)),
-                    rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    unknown.get(address, ""),
+                    about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
                 for address in graph.stages
                 if address in needed

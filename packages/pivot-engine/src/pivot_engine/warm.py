@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pivot_engine.errors import OutdatedError
+from pivot_engine.errors import OutdatedError, UnimportedError
 from pivot_engine.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -14,15 +14,22 @@ if TYPE_CHECKING:
 class Starter:
     """Starts hosts: the first is an interpreter of its own; where there are more, they are forked from a common one."""
 
-    def __init__(self, *, quiet: bool, guard: int | None = None) -> None:
-        """Nothing is started yet; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
+    def __init__(self, *, quiet: bool, guard: int | None = None, allowed: bool = True) -> None:
+        """Nothing is started yet, nor ever if not ``allowed``; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
         self._quiet = quiet
         self._guard = guard
+        self._allowed = allowed
         self._seed: Seed | None = None
         self._started = 0
 
     def host(self, *, many: bool = False) -> "HostProcess":
-        """A new host; ``many`` says that there will be more."""
+        """A new host; ``many`` says that there will be more.
+
+        Raises:
+            UnimportedError: None is allowed.
+        """
+        if not self._allowed:
+            raise UnimportedError
         from pivot_engine import hosting  # noqa: PLC0415  # start-up time: most commands start none
 
         self._started += 1

@@ -22,6 +22,7 @@ _WHOLE = 100
 @options.everything
 @options.overrides
 @click.option("--allow-missing", is_flag=True, help="What is missing here may be on the remote instead.")
+@click.option("--static", is_flag=True, help="Import nothing; exit with 3 where only an import could tell.")
 @click.option(
     "--rerun",
     "again",
@@ -42,6 +43,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     everything: bool,
     overrides: tuple[str, ...],
     allow_missing: bool,
+    static: bool,
     again: bool,
     form: str | None,
     as_json: bool,
@@ -54,14 +56,20 @@ def command(  # noqa: PLR0913  # one parameter per option
 
     With --rerun the stages also run once more on the inputs that they had, in a copy of the project that is removed
     afterwards, and the first difference is named. What came of it is kept, and shown from then on.
+
+    With --static no code of the project is imported, so that a change of a stranger can be looked at: what the last
+    import gave counts as long as nothing has changed that it rested on; else files are compared with what the lock
+    files say of them. What differs has failed, and of all else it is said that it cannot be told.
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
+    if again and static:
+        raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
     form = form or ("json" if as_json else "text")
     project = Project.find(working_directory(), overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with Reading():
-        found = verify(project, named, everything=everything, allow_missing=allow_missing)
+        found = verify(project, named, everything=everything, allow_missing=allow_missing, static=static)
     warn_of_broken(found.broken)
     told = ""
     differing: dict[str, str] = {}

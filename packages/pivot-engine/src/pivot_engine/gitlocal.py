@@ -1,0 +1,100 @@
+"""The git repository around a project, as this clone has it: what it tracks, and how it merges lock files."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import Final
+
+from pivot_cache.atomic import write_bytes
+from pivot_core.paths import STATE_DIR
+from pivot_engine.errors import EngineError
+
+_DRIVER: Final = "pivot-lock"
+_ATTRIBUTES: Final = ".gitattributes"
+_LINE: Final = f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}"
+_ELSEWHERE: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"})
+"""What git sets for its hooks: it would lead us to another repository or index."""
+
+
+class GitSetupError(EngineError):
+    """Git cannot be set up for a project."""
+
+
+def may_track(root: pathlib.Path, path: str) -> bool:
+    """Whether something at or below a path of the project has come by git; true also where git cannot tell."""
+    if not _within(root):
+        return False
+    try:
+        done = _git(root, "ls-files", "-z", "--", path)
+    except OSError:
+        return True
+    return done.returncode != 0 or bool(done.stdout)
+
+
+def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
+    """Let git merge the lock files of a project by a command; what is set up already stays as it is.
+
+    Args:
+        root: The project's root.
+        merge: The command, to which the base, ours, theirs and the path are added.
+
+    Returns:
+        What was changed, in words.
+
+    Raises:
+        GitSetupError: There is no repository around the project, or git cannot be configured.
+    """
+    if not _within(root):
+        raise GitSetupError(f"{root} does not lie in a git repository", hint="git init, and then repeat the command")
+    changed = [_ATTRIBUTES] if _add_line(root / _ATTRIBUTES) else []
+    driver = f"{shlex.join(merge).replace('%', '%%')} %O %A %B %P"
+    for key, value in ((f"merge.{_DRIVER}.name", "Pivot's lock files"), (f"merge.{_DRIVER}.driver", driver)):
+        known = _checked(root, "config", "--local", "--default", "", "--get", key).removesuffix("\n")
+        if known != value:
+            _checked(root, "config", "--local", "--replace-all", key, value)
+            changed.append(f"git config {key}")
+    return changed
+
+
+def _add_line(file: pathlib.Path) -> bool:
+    try:
+        there = file.read_bytes() if file.exists() else b""
+        if any(line.strip() == _LINE.encode() for line in there.splitlines()):
+            return False
+        end = b"" if not there or there.endswith(b"\n") else b"\n"
+        write_bytes(file, there + end + f"{_LINE}\n".encode())
+    except OSError as error:
+        raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=f"add the line yourself: {_LINE}") from None
+    return True
+
+
+def _within(root: pathlib.Path) -> bool:
+    return any((above / ".git").exists() for above in (root, *root.parents))
+
+
+def _checked(root: pathlib.Path, *arguments: str) -> str:
+    try:
+        done = _git(root, *arguments)
+    except OSError as error:
+        raise GitSetupError(f"cannot run git: {error.strerror}", hint="install git") from None
+    if done.returncode:
+        told = done.stderr.strip().splitlines()
+        raise GitSetupError(
+            f"git {arguments[0]} failed: {told[-1] if told else 'it said nothing'}", hint="see to it, and repeat"
+        )
+    return done.stdout
+
+
+def _git(root: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
+    return subprocess.run(  # noqa: S603
+        ["git", "-C", os.fspath(root), *arguments],  # noqa: S607  # the user's git is the one on the path
+        env={**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
