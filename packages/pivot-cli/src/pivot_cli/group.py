@@ -38,6 +38,7 @@ COMMANDS: Final[Commands] = {
     "verify": ("pivot_cli.commands.verify", "Check that all stages are cached and what they left is to be had."),
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "list": ("pivot_cli.commands.list_", "List stages with what they read and write, and where they are defined."),
+    "lock": ("pivot_cli.commands.lock", "Work on lock files."),
     "logs": ("pivot_cli.commands.logs", "Print what a stage printed when it last ran."),
     "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
     "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),

@@ -33,6 +33,16 @@ def may_track(root: pathlib.Path, path: str) -> bool:
     return done.returncode != 0 or bool(done.stdout)
 
 
+def require(root: pathlib.Path) -> None:
+    """Nothing, if there is a repository.
+
+    Raises:
+        GitSetupError: There is none.
+    """
+    if not _within(root):
+        raise GitSetupError(f"{root} does not lie in a git repository", hint="git init, and then repeat the command")
+
+
 def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
     """Let git merge the lock files of a project by a command; what is set up already stays as it is.
 
@@ -46,8 +56,7 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
     Raises:
         GitSetupError: There is no repository around the project, or git cannot be configured.
     """
-    if not _within(root):
-        raise GitSetupError(f"{root} does not lie in a git repository", hint="git init, and then repeat the command")
+    require(root)
     changed = [_ATTRIBUTES] if _add_line(root / _ATTRIBUTES) else []
     driver = f"{shlex.join(merge).replace('%', '%%')} %O %A %B %P"
     for key, value in ((f"merge.{_DRIVER}.name", "Pivot's lock files"), (f"merge.{_DRIVER}.driver", driver)):

@@ -1,20 +1,29 @@
 """`pivot init`."""
 
+import sys
+
 import click
 
 from pivot_cli import console
 from pivot_cli.group import working_directory
+from pivot_engine import gitlocal
 from pivot_engine.project import init
 
 
 @click.command("init")
-def command() -> None:
+@click.option("--git", is_flag=True, help="Let git merge lock files with Pivot, in this clone.")
+def command(*, git: bool) -> None:
     """Make this directory the root of a project.
 
     Creates .pivot/ for the cache, the state and the lock files, and .pivotignore with
     patterns of files that need no watching. What is there already stays as it is.
+
+    With --git a line is added to .gitattributes, which is to be committed, and a merge driver to the configuration
+    of this clone. Whoever clones the repository gives the command once more.
     """
     directory = working_directory()
+    if git:
+        gitlocal.require(directory)
     done = init(directory)
     if done.created:
         click.echo(f"Initialized a Pivot project in {directory}")
@@ -22,6 +31,12 @@ def command() -> None:
             click.echo(f"  {created}")
     else:
         click.echo(f"Already a Pivot project: {directory}")
+    if git:
+        # With -P nothing that lies in the repository is taken for a module of ours.
+        changed = gitlocal.install(done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"])
+        click.echo(f"Git merges lock files with Pivot{'' if changed else ' already'}")
+        for each in changed:
+            click.echo(f"  {each}")
     if done.outer is not None:
         console.warning(f"{done.outer} around it is a Pivot project too, and stays the root of all below it")
         console.hint(f"remove {directory / '.pivot'} if you did not mean to nest them")
