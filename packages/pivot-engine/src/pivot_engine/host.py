@@ -41,6 +41,9 @@ COMMANDS_FD = 3
 EVENTS_FD = 4
 GUARD_FD = 5
 
+_FACADE = "pivot"
+_LIGHT = "without it, push, pull, fetch, checkout and verify --static work"
+
 
 def main(coordinator: int, *, guard: bool) -> None:
     """Serve the process with the pid ``coordinator`` until it closes its end; then take every running stage down.
@@ -163,9 +166,7 @@ class Host:
             told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
             return {"event": "refused", "message": str(told), "hint": error.hint}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-            hidden = self._is_user_code(getattr(sys.modules.get("pivot"), "__file__", None) or "<none>")
-            hint = "a module of yours is called 'pivot' and hides the package: rename it" if hidden else None
-            return {"event": "broken", "hint": hint, **self._import_failure(error, file, root)}
+            return {"event": "broken", "hint": self._way_out(error), **self._import_failure(error, file, root)}
         self._randomness.imported()
         grounds = recorder.grounds(self._sources)
         if _sources.Changes(self._sources).find():
@@ -198,6 +199,16 @@ class Host:
             if self._is_user_code(frame.filename)
         ]
         return f"{places[-1]}: {error}" if places else str(error)
+
+    def _way_out(self, error: BaseException) -> str | None:
+        """What may help where an import failed."""
+        if self._is_user_code(getattr(sys.modules.get(_FACADE), "__file__", None) or "<none>"):
+            return f"a module of yours is called {_FACADE!r} and hides the package: rename it"
+        if not isinstance(error, ModuleNotFoundError) or error.name is None:
+            return None
+        if error.name == _FACADE:
+            return f"install {_FACADE}, which pipelines import: {_LIGHT}"
+        return f"install what the pipeline imports in this environment: {_LIGHT}" if "." not in error.name else None
 
     def _import_failure(self, error: BaseException, file: pathlib.Path, root: pathlib.Path) -> dict[str, Any]:
         place = error.__traceback__
