@@ -1,4 +1,4 @@
-"""Children forked to run stages: one is made in advance, since a fork takes longer than what many stages do."""
+"""Children forked to run stages: some are made in advance, since a fork takes longer than what many stages do."""
 
 import contextlib
 import json
@@ -6,7 +6,8 @@ import os
 import pathlib
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import attrs
@@ -19,6 +20,7 @@ from pivot_engine.witness import Watching, Witness
 from pivot_fingerprint.observation import Observer
 
 _MOST = 1 << 16
+_SPARES = 4
 
 type Job = Mapping[str, Any]
 """Which stage to run, and what to note of it: `address` and `watching`."""
@@ -65,48 +67,48 @@ class Forker:
     def __init__(self, world: World) -> None:
         """Nothing is forked yet."""
         self._world = world
-        self._spare: Forked | None = None
-        self._jobs = -1
+        self._spares: deque[tuple[Forked, int]] = deque()
         self._count = 0
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The child that waits for a job, if there is one."""
-        return () if self._spare is None else (self._spare.pid,)
+        """The children that wait for a job."""
+        return tuple(spare.pid for spare, _ in self._spares)
 
     def start(self, job: Job, held: Iterable[int]) -> Forked:
         """A child that does a job; ``held`` are descriptors that it must not keep open."""
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            with contextlib.suppress(BrokenPipeError):  # then it was killed
-                os.write(self._jobs, json.dumps(job).encode() + b"\n")
-                os.close(self._jobs)
+        while self._spares:
+            spare, jobs = self._spares.popleft()
+            try:
+                os.write(jobs, json.dumps(job).encode() + b"\n")
+            except BrokenPipeError:  # it was killed
+                _end(spare, jobs)
+            else:
+                os.close(jobs)
                 return spare
-            self._spare = spare
-            self.close()
         return self._fork(held, job)
 
-    def prepare(self, held: Iterable[int]) -> None:
-        """Have a child wait for the next job."""
-        if self._spare is None:
-            jobs, self._jobs = os.pipe()
-            self._spare = self._fork((*held, self._jobs), lambda: _next(jobs))
-            os.close(jobs)
+    def prepare(self, held: Collection[int], most: int) -> None:
+        """Have children wait for the next jobs, of which there will be ``most``, unless some do so already.
+
+        Several at a time, since after each fork this process must copy all memory that it touches.
+        """
+        if self._spares:
+            return
+        for _ in range(min(most, _SPARES)):
+            theirs, jobs = os.pipe()
+            spare = self._fork((*held, jobs), lambda theirs=theirs: _next(theirs))  # type: ignore[misc]
+            self._spares.append((spare, jobs))
+            os.close(theirs)
 
     def held(self) -> tuple[int, ...]:
         """The descriptors that no other child must keep open."""
-        return () if self._spare is None else (self._spare.result, self._spare.output, self._jobs)
+        return tuple(fd for spare, jobs in self._spares for fd in (spare.result, spare.output, jobs))
 
     def close(self) -> None:
-        """End the child that waits."""
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(spare.pid, signal.SIGKILL)
-            os.waitpid(spare.pid, 0)
-            for fd in (spare.result, spare.output, self._jobs):
-                os.close(fd)
-            shutil.rmtree(spare.spool, ignore_errors=True)
+        """End the children that wait."""
+        while self._spares:
+            _end(*self._spares.popleft())
 
     def spool(self) -> str:
         """A new name for a directory."""
@@ -144,6 +146,15 @@ class Forker:
             _worker.run(stage, directory, place.result, watched, witness)
         finally:
             os._exit(1)
+
+
+def _end(spare: Forked, jobs: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(spare.pid, signal.SIGKILL)
+    os.waitpid(spare.pid, 0)
+    for fd in (spare.result, spare.output, jobs):
+        os.close(fd)
+    shutil.rmtree(spare.spool, ignore_errors=True)
 
 
 def _next(jobs: int) -> Job:

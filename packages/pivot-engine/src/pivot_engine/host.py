@@ -276,10 +276,10 @@ class Host:
         os.close(childs_output)
         return Forked(pid, result, output, spool)
 
-    def _have_spare(self) -> None:
+    def _have_spares(self) -> None:
         """While the coordinator is busy with what a stage has left."""
-        if self._forker is not None and not self._fresh and not self._stages.keys() <= self._started:
-            self._forker.prepare(self._held())
+        if self._forker is not None and not self._fresh:
+            self._forker.prepare(self._held(), len(self._stages.keys() - self._started))
 
     def _reap(self) -> None:
         for child in list(self._children):
@@ -294,7 +294,7 @@ class Host:
             shutil.rmtree(self._spools.pop(child.number), ignore_errors=True)
             told = {"event": "finished", "id": child.number, "left": child.left, "usage": child.usage}
             _wire.send(EVENTS_FD, {**told, **message})
-            self._have_spare()
+            self._have_spares()
 
     def _known(self, child: Child) -> set[int]:
         """The children of this process that are none of what a stage run has left."""
