@@ -103,8 +103,8 @@ def layout(tmp_path: pathlib.Path) -> Layout:
 
 def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
     assert logs.find(layout, "one") == logs.find(layout, "p.one") == layout.logs_dir / "p.one.log"
-    assert logs.find(layout, "q.two").name == "q.two.log"
-    assert logs.find(layout, "one", back=1).name == "p.one.log.1"
+    assert logs.find(layout, "q.two") == layout.logs_dir / "q.two.log"
+    assert logs.find(layout, "one", back=1) == layout.logs_dir / "p.one.log.1"
 
 
 @pytest.mark.parametrize(
