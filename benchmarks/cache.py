@@ -20,6 +20,7 @@ import xxhash
 
 from pivot_cache import CheckoutMode, ObjectStore, StatCache
 from pivot_cache.ingest import ingest
+from pivot_cache.strong import StrongDigests
 
 MIB = 1 << 20
 SMALL = 300  # bytes in a small file
@@ -88,12 +89,18 @@ def large(place: pathlib.Path, size: int, times: Times) -> None:
         with StatCache(place / "stat.sqlite") as files:
             ingest(source, store, files)
 
+    def store_it_strongly() -> None:
+        with StatCache(place / "strong-stat.sqlite") as files:
+            strong = StrongDigests(place / "strong.sqlite")
+            ingest(source, ObjectStore(place / "strong" / "files", strong=True), files, strong=strong)
+
     def look() -> None:
         with StatCache(place / "stat.sqlite") as files:
             files.artifact(source)
 
     times.measure("cp + xxh3", copy_and_hash)
     times.measure("cold", store_it)
+    times.measure("cold, with SHA-256", store_it_strongly)
     with StatCache(place / "stat.sqlite") as files:
         artifact = files.artifact(source)
     assert artifact is not None
@@ -153,6 +160,7 @@ def main() -> None:
             many(place / f"many{number}", options.files, all_)
     print(f"one file of {options.size} MiB")
     one.show("cold", "cp + xxh3", budget=1.2)
+    one.show("cold, with SHA-256", "cp + xxh3", budget=1.2)
     one.show("restore", "cp + xxh3", budget=1.2)
     one.show("no-op", "cp + xxh3")
     print(f"{options.files} files of {SMALL} bytes")

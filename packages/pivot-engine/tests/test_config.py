@@ -85,6 +85,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("cache.dir", "../shared cache", "cache_dir", "../shared cache"),
     ("cache.grace", "7", "grace_days", 7),
     ("cache.retention", "0", "retention_days", 0),
+    ("cache.strong_digest", "true", "strong_digest", True),
     ("default_remote", "origin", "default_remote", "origin"),
     ("fingerprint.packages", "off", "packages", settings.PackagePolicy.OFF),
     ("remote.jobs", "40", "remote_jobs", 40),

@@ -1,6 +1,7 @@
 """Sharing through S3, as the pages on remote storage and on CI have it, against a server in a thread."""
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -323,3 +324,19 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     (ci.root / "summary.json").unlink()
     told = team.pivot("status", "--remote", project=ci)
     assert "summarize   cached  not here, but in the cache: summary.json" in told
+
+
+def test_a_digest_that_nobody_can_forge(team: Team) -> None:
+    team.pivot("config", "set", "cache.strong_digest", "true")
+    team.pivot("repro", "--force")
+    recorded = team.first.lock("my_pipeline.preprocess")["outs"]["clean.json"]["sha256"]
+    assert recorded == hashlib.sha256(team.first.read("clean.json").encode()).hexdigest()
+    team.pivot("push")
+    mate = team.clone("mate")
+    team.pivot("pull", project=mate)
+    other = team.clone("other")
+    other.replace(".pivot/stages/my_pipeline.preprocess.lock", recorded, "0" * 64)  # as if the bytes were others
+    told = team.pivot("pull", project=other, code=1)
+    assert "clean.json: s3://" in told
+    assert "somebody has forged it" in told
+    assert not (other.root / "clean.json").exists()

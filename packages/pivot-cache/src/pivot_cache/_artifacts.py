@@ -1,5 +1,6 @@
 """Artifacts as JSON, read without trust: every error says what is wrong and in which field."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -99,8 +100,9 @@ def below(field: str, key: str) -> str:
     return f"{field}.{key}" if field else key
 
 
-_ARTIFACT = frozenset({"digest", "size", "executable", "tree"})
-_OPTIONAL = frozenset({"tree"})
+_ARTIFACT = frozenset({"digest", "size", "executable", "tree", "sha256"})
+_OPTIONAL = frozenset({"tree", "sha256"})
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def artifact(value: object, field: str) -> Artifact:
@@ -111,13 +113,24 @@ def artifact(value: object, field: str) -> Artifact:
         number(record["size"], below(field, "size")),
         boolean(record["executable"], below(field, "executable")),
         boolean(record.get("tree", False), below(field, "tree")),
+        _sha256(record.get("sha256", ""), below(field, "sha256")),
     )
+
+
+def _sha256(value: object, field: str) -> str:
+    if value != "" and not _SHA256.fullmatch(text(value, field)):
+        raise FieldError(field, "is not a SHA-256 (64 lowercase hex digits)")
+    return str(value)
 
 
 def encode(value: Artifact) -> Mapping[str, object]:
     """The plain form that `artifact` reads."""
     plain: dict[str, object] = {"digest": value.digest, "size": value.size, "executable": value.executable}
-    return {**plain, "tree": True} if value.tree else plain
+    if value.tree:
+        plain["tree"] = True
+    if value.sha256:
+        plain["sha256"] = value.sha256
+    return plain
 
 
 _CODE = frozenset({"digest", "file", "line"})

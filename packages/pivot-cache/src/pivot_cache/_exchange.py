@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
-from pivot_cache import partial
+from pivot_cache import partial, strong
 from pivot_cache.content import Content, content
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.hashing import hash_file
 from pivot_cache.moving import IncompleteTreeError, Options, Outcome, Progress
 from pivot_cache.receiving import PART, Receiver
-from pivot_cache.remote import Remote, RemoteCorruptError, RemoteNotFoundError
+from pivot_cache.remote import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
 from pivot_cache.retry import Retry
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
@@ -156,9 +156,11 @@ class _Exchange:
                     self._options.jobs,
                     self._retry,
                     self._options.part or PART,
+                    {each.digest: each.sha256 for each in artifacts if each.sha256 and not each.tree},
                 )
                 try:
                     await self._bring(artifacts, receiver)
+                    self._refuse_forged(artifacts)
                 finally:
                     self._remember_fetched()
         return self._outcome()
@@ -183,6 +185,23 @@ class _Exchange:
             return
         self._transferred |= found
         self._missing |= lacking.keys() - found
+
+    def _refuse_forged(self, artifacts: Collection[Artifact]) -> None:
+        """Take out again what has come of directories that are not those that were recorded."""
+        for artifact in artifacts:
+            if not (artifact.tree and artifact.sha256) or self._options.dry_run:
+                continue
+            try:
+                tree = self._store.tree(artifact)
+                parts = {artifact.digest, *tree.digests()}
+                if parts.isdisjoint(self._transferred) or strong.is_genuine(tree, artifact.sha256, self._store):
+                    continue
+            except (MissingObjectError, CorruptObjectError, TreeError):
+                continue  # it is not here in full, and that has been told
+            for digest in parts & self._transferred:
+                self._store.condemn(digest, self._store.path_of(digest).stat())
+            self._transferred -= parts
+            self._failed[artifact.digest] = RemoteForgedError(self._remote.name, artifact.digest)
 
     async def _receive(self, sizes: dict[str, int | None], receiver: Receiver) -> None:
         self._plan({digest: size or 0 for digest, size in sizes.items()})

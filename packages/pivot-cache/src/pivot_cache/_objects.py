@@ -58,18 +58,19 @@ class Objects:
         """
         return self._prefix + shard(digest)
 
-    def insert(self, source: int, size: int, place: str | Path) -> Hashed:
+    def insert(self, source: int, size: int, place: str | Path, *, strong: bool = False) -> Hashed:
         """Store what is left to read of an open file: the one way in for every file.
 
         Args:
             source: An open descriptor.
             size: The expected number of bytes.
             place: A directory on the same file system, for this process alone.
+            strong: Also the SHA-256 is wanted.
         """
         temp = f"{place}/{next(self._numbers)}"
         copy = _syscalls.create(temp, 0o600)
         try:
-            hashed = copy_bytes(source, copy, size)
+            hashed = copy_bytes(source, copy, size, strong=strong)
             self.publish(copy, temp, hashed)
         finally:
             os.close(copy)
@@ -198,13 +199,13 @@ class Objects:
                 return  # another user has made it in this moment
 
 
-def copy_bytes(source: int, target: int, size: int) -> Hashed:
+def copy_bytes(source: int, target: int, size: int, *, strong: bool = False) -> Hashed:
     """Copy by sharing blocks where the file system can, and hash what arrived."""
     try:
         _syscalls.clone(source, target)
     except OSError:
-        return hash_descriptor(source, size, copy_to=target)
-    return hash_descriptor(target, size)
+        return hash_descriptor(source, size, copy_to=target, strong=strong)
+    return hash_descriptor(target, size, strong=strong)
 
 
 def _discard(temp: str) -> None:

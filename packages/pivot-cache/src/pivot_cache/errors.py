@@ -109,6 +109,19 @@ class CorruptObjectError(CacheError):
         self.quarantined = quarantined
 
 
+class ForgedObjectError(CorruptObjectError):
+    """An object's bytes have its digest, and are not those that were recorded: chance does not do that."""
+
+    def __init__(self, digest: str) -> None:
+        CacheError.__init__(
+            self,
+            f"object {digest} has its digest, but not the recorded SHA-256: somebody has forged it",
+            hint="it was not used: find out who can write where it came from, then `pivot repro` computes it again",
+        )
+        self.digest = digest
+        self.quarantined = None
+
+
 def cannot(action: str, path: Path, error: OSError) -> CacheError:
     """The error that says that ``action`` ("write", "read", ...) on ``path`` met an `OSError`."""
     if error.errno in _FULL:

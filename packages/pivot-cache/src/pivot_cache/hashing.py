@@ -5,12 +5,16 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import xxhash
 
 from pivot_cache.atomic import write_all
 from pivot_cache.errors import ArtifactError, cannot
+
+if TYPE_CHECKING:
+    import hashlib
 
 _BLOCK = 1 << 20
 _watchers: list[Callable[[int, int], None]] = []
@@ -29,10 +33,12 @@ class Hashed:
     Attributes:
         digest: Of exactly these bytes.
         size: Their number.
+        sha256: Of these bytes, where it was asked for.
     """
 
     digest: str
     size: int
+    sha256: str = ""
 
 
 def hash_file(path: Path | str) -> Hashed:
@@ -47,15 +53,17 @@ def hash_file(path: Path | str) -> Hashed:
         return hash_descriptor(descriptor, status.st_size)
 
 
-def hash_descriptor(source: int, size: int, *, copy_to: int | None = None) -> Hashed:
+def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, strong: bool = False) -> Hashed:
     """Read ``source`` to its end, writing the same bytes to the descriptor ``copy_to``.
 
     Args:
         source: An open descriptor, at its start.
         size: The expected number of bytes; only memory depends on it.
         copy_to: An open descriptor that gets exactly the bytes that were hashed.
+        strong: Also their SHA-256.
     """
     state = xxhash.xxh3_128()
+    sha256 = _sha256() if strong else None
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     total = 0
     _tell(0, size)
@@ -63,13 +71,21 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None) -> Ha
         while count := os.readv(source, [block]):
             data = block[:count]
             state.update(data)
+            if sha256 is not None:
+                sha256.update(data)
             if copy_to is not None:
                 write_all(copy_to, data)
             total += count
             _tell(count, 0)
     finally:
         _tell(size - total, 0)
-    return Hashed(state.hexdigest(), total)
+    return Hashed(state.hexdigest(), total, "" if sha256 is None else sha256.hexdigest())
+
+
+def _sha256() -> "hashlib._Hash":
+    import hashlib  # noqa: PLC0415  # start-up time: most commands do not come here
+
+    return hashlib.sha256()
 
 
 @contextlib.contextmanager

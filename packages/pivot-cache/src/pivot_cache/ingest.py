@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pivot_cache._threads import each
 from pivot_cache.atomic import sweep_once
@@ -14,6 +15,9 @@ from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
+
+if TYPE_CHECKING:
+    from pivot_cache.strong import StrongDigests
 
 _WORTH_WAITING = 1 << 20
 _PER_FILE = 4096
@@ -27,6 +31,7 @@ def ingest(
     *,
     jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
+    strong: "StrongDigests | None" = None,
 ) -> Artifact:
     """Store what lies at an absolute path, and remember it in the stat cache.
 
@@ -39,6 +44,7 @@ def ingest(
         files: What knows the files that have not changed.
         jobs: How many files are copied at once; by default as many as there are processors.
         progress: Called with the size of each file when it is stored, from several threads.
+        strong: What knows the SHA-256 of objects; the artifact then has one. The store computes those of new files.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if something changes meanwhile.
@@ -50,8 +56,10 @@ def ingest(
     sweep_once(path.parent)
     try:
         if stat.S_ISDIR(path.stat().st_mode):
-            return _directory(path, store, files, jobs, progress)
-        return _file(path, store, files, progress)
+            tree = _directory(path, store, files, jobs, progress)
+            return tree.artifact() if strong is None else strong.of_tree(tree, store)
+        artifact = _file(path, store, files, progress)
+        return artifact if strong is None else strong.of_file(artifact, store)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(path, "there is no such file") from None
 
@@ -67,7 +75,7 @@ def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[
 
 def _directory(
     path: Path, store: ObjectStore, files: StatCache, jobs: int | None, progress: Callable[[int], None] | None
-) -> Artifact:
+) -> Tree:
     found = scan(path)
     if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
         files.settle(found.settles_at())
@@ -92,4 +100,4 @@ def _directory(
     tree = Tree(kept, tuple(found.empty))
     store.put_bytes(tree.dumps())
     files.learn(path, found, tree, began)
-    return tree.artifact()
+    return tree

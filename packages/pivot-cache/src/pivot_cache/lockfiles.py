@@ -18,8 +18,8 @@ Each fact has its own line, in an order that depends on nothing but the facts::
 ``file`` and ``line`` of a code entry are left out where they are not known. ``tree`` stands, as true, where an artifact
 is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``env`` stands
 where environment variables are declared, with a salted digest of each value, or with "" for one that is not set.
-``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. A dep's executable
-bit is not kept: no result rests on it. Everything read is untrusted.
+``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. ``sha256`` stands
+where it was computed. A dep's executable bit is not kept: no result rests on it. Everything read is untrusted.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ Whatever arrives is verified before it is an object, and bytes that are wrong ar
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +15,8 @@ import xxhash
 
 from pivot_cache import partial
 from pivot_cache.atomic import write_all
-from pivot_cache.errors import CorruptObjectError, reporting
-from pivot_cache.remote import Body, Remote, RemoteCorruptError, RemoteUnreachableError
+from pivot_cache.errors import CorruptObjectError, ForgedObjectError, reporting
+from pivot_cache.remote import Body, Remote, RemoteCorruptError, RemoteForgedError, RemoteUnreachableError
 from pivot_cache.retry import Retry
 from pivot_cache.store import ObjectStore
 
@@ -41,6 +41,7 @@ class Receiver:
         jobs: The most requests at once.
         retry: How to try again.
         part: The size of a part.
+        sha256: What objects must also have, by digest.
     """
 
     remote: Remote
@@ -50,6 +51,7 @@ class Receiver:
     jobs: int
     retry: Retry
     part: int = PART
+    sha256: Mapping[str, str] = attrs.field(factory=dict)
     _requests: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -174,9 +176,11 @@ class Receiver:
     async def _adopt(self, temp: Path, digest: str, size: int) -> None:
         try:
             if size <= _SMALL:
-                self.store.adopt(temp, digest)
+                self.store.adopt(temp, digest, sha256=self.sha256.get(digest, ""))
             else:
-                await asyncio.to_thread(self.store.adopt, temp, digest)
+                await asyncio.to_thread(self.store.adopt, temp, digest, sha256=self.sha256.get(digest, ""))
+        except ForgedObjectError:
+            raise RemoteForgedError(self.remote.name, digest) from None
         except CorruptObjectError:
             raise RemoteCorruptError(self.remote.name, digest) from None
 

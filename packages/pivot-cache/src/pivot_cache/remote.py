@@ -85,6 +85,17 @@ class RemoteCorruptError(RemoteError):
         self.digest = digest
 
 
+class RemoteForgedError(RemoteCorruptError):
+    """The remote's bytes have the digest that they are stored under, and are not those that were recorded."""
+
+    default_hint = "nothing of it was used: find out who can write to this remote, and delete the object there"
+
+    def __init__(self, remote: str, digest: str, *, hint: str | None = None) -> None:
+        problem = f"object {digest} has its digest, but not the recorded SHA-256: somebody has forged it"
+        RemoteError.__init__(self, remote, problem, hint=hint)
+        self.digest = digest
+
+
 class RemoteSchemeError(CacheError):
     """Nothing that is installed knows remotes with such a URL."""
 

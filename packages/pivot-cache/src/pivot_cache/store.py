@@ -18,6 +18,7 @@ from pivot_cache.errors import (
     ArtifactError,
     CacheError,
     CorruptObjectError,
+    ForgedObjectError,
     MissingObjectError,
     TreeError,
     cannot,
@@ -41,16 +42,26 @@ class ObjectStore:
     Attributes:
         directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
         quarantine: Where damaged objects are moved; by default ``quarantine`` beside the directory.
+        strong: What is stored also gets its SHA-256.
     """
 
-    def __init__(self, directory: Path, *, quarantine: Path | None = None, started_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        quarantine: Path | None = None,
+        started_ns: int | None = None,
+        strong: bool = False,
+    ) -> None:
         """Describe a store; nothing is read or made.
 
         Args:
             directory: Where the objects lie.
             quarantine: Where damaged objects are moved.
             started_ns: When the machine started, in ns since the epoch; by default the system is asked.
+            strong: What is stored also gets its SHA-256.
         """
+        self.strong = strong
         self.directory = directory
         self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
@@ -121,15 +132,16 @@ class ObjectStore:
             with opened(source) as (descriptor, status):
                 try:
                     if place is not None:
-                        hashed = self._objects.insert(descriptor, status.st_size, place)
+                        hashed = self._objects.insert(descriptor, status.st_size, place, strong=self.strong)
                     else:
                         with self.temporary() as own:
-                            hashed = self._objects.insert(descriptor, status.st_size, own)
+                            hashed = self._objects.insert(descriptor, status.st_size, own, strong=self.strong)
                 except OSError as error:
                     raise cannot(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
             raise ArtifactError(Path(source), "there is no such file") from None
-        return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
+        executable = bool(status.st_mode & stat.S_IXUSR)
+        return Artifact(hashed.digest, hashed.size, executable, sha256=hashed.sha256)
 
     def put_bytes(self, data: bytes) -> str:
         """Store these bytes.
@@ -146,20 +158,28 @@ class ObjectStore:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
         return digest
 
-    def adopt(self, temp: Path, digest: str) -> None:
+    def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
         """Make a file that lies in a directory that `temporary` gave the object of this digest, if it has it.
 
         The file is gone afterwards.
 
+        Args:
+            temp: The file.
+            digest: What it must have.
+            sha256: What it must have, too; empty if that is not known.
+
         Raises:
+            ForgedObjectError: It has this digest, but not this SHA-256; it stays where it is.
             CorruptObjectError: It has other bytes; it stays where it is.
             CacheError: The store cannot be written, or it is not a digest.
         """
         self.path_of(digest)
         with opened(temp) as (descriptor, status), reporting("write to", self.directory):
-            hashed = hash_descriptor(descriptor, status.st_size)
+            hashed = hash_descriptor(descriptor, status.st_size, strong=bool(sha256))
             if hashed.digest != digest:
                 raise CorruptObjectError(digest)
+            if hashed.sha256 != sha256:
+                raise ForgedObjectError(digest)
             self._objects.publish(descriptor, os.fspath(temp), hashed)
             if os.path.lexists(temp):
                 _syscalls.unlink(temp)

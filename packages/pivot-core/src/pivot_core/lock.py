@@ -27,12 +27,14 @@ class Artifact:
         size: In bytes; of a directory, of all files in it together.
         executable: Its owner may execute it; never true of a directory.
         tree: It is a directory.
+        sha256: A digest that nobody can forge, where it is known; no part of what makes artifacts equal.
     """
 
     digest: str
     size: int
     executable: bool = False
     tree: bool = False
+    sha256: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen

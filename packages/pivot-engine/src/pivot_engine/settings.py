@@ -67,6 +67,7 @@ class Settings(NamedTuple):
     checkout_mode: CheckoutMode = CheckoutMode.COPY
     grace_days: int = 14
     retention_days: int = 30
+    strong_digest: bool = False
     default_remote: str | None = None
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
@@ -180,6 +181,12 @@ KEYS: tuple[Key, ...] = (
         "retention_days",
         at_least(0, "days"),
         "how long `pivot cache gc` keeps what a run left, also if no branch needs it",
+    ),
+    Key(
+        "cache.strong_digest",
+        "strong_digest",
+        switch("true", "false"),
+        "whether lock files and `.pvt` files also have the SHA-256 of outs and data, which is checked on fetch",
     ),
     Key(
         "default_remote",

@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,6 +19,9 @@ from pivot_engine import config, registry
 from pivot_engine.project import Project
 from pivot_engine.settings import Settings
 
+if TYPE_CHECKING:
+    from pivot_cache.strong import StrongDigests
+
 
 @attrs.frozen
 class Stores:
@@ -29,6 +33,7 @@ class Stores:
         files: The content of files, remembered by their stat signatures.
         store: Contents by digest.
         runs: Results by inputs key.
+        strong: What knows the SHA-256 of objects, where that is configured.
     """
 
     layout: Layout
@@ -36,6 +41,7 @@ class Stores:
     files: StatCache
     store: ObjectStore
     runs: RunCache
+    strong: "StrongDigests | None" = None
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at ``path`` now, or None."""
@@ -47,7 +53,7 @@ class Stores:
         Raises:
             ArtifactError: There is nothing that can be read.
         """
-        return ingest(file, self.store, self.files)
+        return ingest(file, self.store, self.files, strong=self.strong)
 
 
 @contextmanager
@@ -61,4 +67,13 @@ def opened(project: Project) -> Iterator[Stores]:
     layout = Layout(project.root, settings.cache_home(project.root))
     registry.register(layout)
     with StatCache(layout.statcache_file) as files:
-        yield Stores(layout, settings, files, ObjectStore(layout.objects_dir), RunCache(layout.runs_dir))
+        store = ObjectStore(layout.objects_dir, strong=settings.strong_digest)
+        yield Stores(layout, settings, files, store, RunCache(layout.runs_dir), _strong(layout, settings))
+
+
+def _strong(layout: Layout, settings: Settings) -> "StrongDigests | None":
+    if not settings.strong_digest:
+        return None
+    from pivot_cache.strong import StrongDigests  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+    return StrongDigests(layout.database_dir / "strong.sqlite")
