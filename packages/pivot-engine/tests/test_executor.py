@@ -373,6 +373,21 @@ def test_stop_ends_a_stubborn_stage_by_force(hosted: Bench) -> None:
     assert hosted.run("good").address == "p.good"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_children_that_wait_for_a_stage_may_be_killed(hosted: Bench) -> None:
+    """They are forked when a stage has ended, and are used one after the other; whatever is left ends with the host."""
+    assert isinstance(hosted.executor, HostExecutor)
+    assert hosted.run("good").failure is None
+    (host,) = hosted.executor._hosts
+    children = pathlib.Path(f"/proc/{host.pid}/task/{host.pid}/children")
+    while not (waiting := children.read_text().split()):
+        os.sched_yield()
+    os.kill(int(waiting[0]), signal.SIGKILL)
+
+    assert [hosted.run(name).failure for name in ("both", "silent", "moves")] == [None] * 3
+    assert (hosted.root / "moved.txt").exists()
+
+
 def test_host_that_dies(project: Sources) -> None:
     """What it ran is gone, and that is told as an error of ours."""
     _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -21,6 +22,7 @@ from pivot_fingerprint.observation import Observer
 
 _MOST = 1 << 16
 _SPARES = 4
+_PATIENCE = 0.01
 
 type Job = Mapping[str, Any]
 """Which stage to run, and what to note of it: `address` and `watching`."""
@@ -95,7 +97,12 @@ class Forker:
         """
         if self._spares:
             return
+        began = time.monotonic()
         for _ in range(min(most, _SPARES)):
+            if (
+                time.monotonic() - began > _PATIENCE
+            ):  # it has a lot of memory, and what it does takes longer than a fork
+                break
             theirs, jobs = os.pipe()
             spare = self._fork((*held, jobs), lambda theirs=theirs: _next(theirs))  # type: ignore[misc]
             self._spares.append((spare, jobs))
