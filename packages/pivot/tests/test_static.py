@@ -42,7 +42,12 @@ def test_a_strangers_code_is_not_imported(quick: Project) -> None:
 
     quick.replace("data.json", "101", "100")
     shutil.rmtree(quick.root / ".pivot/cache")
-    assert verify(quick, "summarize", code=1)["summarize"][1] == "Missing files: summary.json"
+    assert verify(quick, "summarize", code=3)["summarize"][0] == "unknown"
+    quick.write("pipeline.py", original)
+    shutil.rmtree(quick.root / "__pycache__", ignore_errors=True)
+    quick.pivot("status")
+    found = verify(quick, code=3)
+    assert found["summarize"] == ("unknown", "Not in the cache here, and the remote was not asked: summary.json")
     assert "--static forbids it" in quick.pivot("verify", "--static", "--rerun", code=2).stderr
 
 

@@ -119,6 +119,13 @@ def verify(
         evaluations = evaluate(graph, session.stages, world, schema=session.schema)
         needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
+        missing = {
+            address: tuple(sorted(path for path, artifact in files.items() if artifact in lacking))
+            for address, files in needed.items()
+        }
+        if static and not allow_missing:
+            unasked = {address: _unasked(paths) for address, paths in missing.items() if paths}
+            unknown, missing = {**unasked, **unknown}, dict.fromkeys(missing, ())
         names = short_names(session.graph)
         known = stage_facts(project.layout).recall()
         return Verification(
@@ -129,7 +136,7 @@ def verify(
                     _place(evaluations[address]),
                     evaluations[address].decision,
                     evaluations[address].observation.upstream,
-                    tuple(sorted(path for path, artifact in needed[address].items() if artifact in lacking)),
+                    missing[address],
                     unknown.get(address, ""),
                     about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
@@ -146,6 +153,11 @@ def _place(evaluation: Evaluation) -> Location:
     decision = evaluation.decision
     changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
     return changed[0] if changed else evaluation.stage.spec.location
+
+
+def _unasked(paths: Iterable[ArtifactPath]) -> str:
+    """Code of strangers is looked at where there are no credentials, and so no answer from the remote."""
+    return f"Not in the cache here, and the remote was not asked: {', '.join(paths)}"
 
 
 def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
