@@ -58,6 +58,9 @@ def test_the_page_on_ci(team: Team) -> None:
     assert {stage["status"] for stage in full["stages"]} == {"cached"}
     assert json.loads(team.pivot("status", "--json", "--stages-only", project=ci))["stages"] == full["stages"]
 
+    asked = json.loads(team.pivot("status", "--json", "--remote", project=ci))
+    assert asked.keys() > full.keys(), "counts of the remote"
+
     ci.replace("pipeline.py", "sum(values)", "max(values)")
     team.pivot("status", "--quiet", project=ci, code=1)
     explained = json.loads(team.pivot("status", "--json", "--explain", project=ci))["stages"][1]
@@ -80,6 +83,18 @@ def test_the_page_on_ci(team: Team) -> None:
     }
     team.pivot("push", project=ci)
     assert "all passed" in team.pivot("verify", "--allow-missing", project=team.clone("late"))
+
+
+def test_inputs_that_are_on_the_remote_pass_too(team: Team) -> None:
+    team.pivot("track", "data.json")
+    team.pivot("push")
+    ci = team.clone("ci")
+    (ci.root / "data.json").unlink()
+    assert "Missing files: " in team.pivot("verify", project=ci, code=1)
+    assert "2 stages, all passed" in team.pivot("verify", "--allow-missing", project=ci)
+    assert not (ci.root / "data.json").exists()
+    team.pivot("remote", "remove", "origin", project=ci)
+    assert "no remote" in team.pivot("verify", "--allow-missing", project=ci, code=2)
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")

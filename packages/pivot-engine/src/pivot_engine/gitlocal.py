@@ -23,14 +23,22 @@ class GitSetupError(EngineError):
 
 
 def may_track(root: pathlib.Path, path: str) -> bool:
-    """Whether something at or below a path of the project has come by git; true also where git cannot tell."""
+    """Whether something at or below a path of the project has come by git; true also where git cannot tell.
+
+    Links and submodules on the way to it have come by git too, and so has what lies behind them.
+    """
     if not _within(root):
         return False
+    if (root / path).resolve() != root.resolve() / path:
+        return True
+    parts = path.split("/")
+    way = {"/".join(parts[:length]) for length in range(1, len(parts) + 1)}
     try:
-        done = _git(root, "ls-files", "-z", "--", path)
+        done = _git(root, "ls-files", "-z", "--", parts[0])
     except OSError:
         return True
-    return done.returncode != 0 or bool(done.stdout)
+    found = done.stdout.split("\0")
+    return done.returncode != 0 or any(name in way or name.startswith(f"{path}/") for name in found)
 
 
 def require(root: pathlib.Path) -> None:
