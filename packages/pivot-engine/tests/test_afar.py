@@ -200,6 +200,59 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
     assert shop.read("raw/deep/y") == "y"
 
 
+def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: MemoryRemote) -> None:
+    """Somebody has pushed it, and nobody here has a lock file that says so."""
+    project = Project(chain.root, chain.root)
+    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    chain.run()
+    assert sync.push(project).runs == 3
+    assert sync.push(project).runs == 0
+    calls = len(remote.calls)
+    assert sync.push(project).runs == 0
+    assert len(remote.calls) == calls  # what was shared is known
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+    pushed_paths = ("b", "c", "d")
+    for path in pushed_paths:
+        (chain.root / path).unlink()
+    chain.calls.clear()
+
+    assert parts_of(chain.run(pull=True)) == {"restored": {"first", "second", "third"}}
+    assert chain.read("d") == "text..."
+    chain.versions["second"] = 1
+    assert parts_of(chain.run(pull=True))["ran"] == {"second"}
+    (chain.layout.state_dir / "config.yaml").write_text("")
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+    assert "ran" in parts_of(chain.run(pull=True))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('"b":{', '"../b":{'),
+        ('"b":{', '"other":{'),
+        ('"executable":false', '"executable":false,"tree":true'),
+        ('"size":5', '"size":-5'),
+        ('"observed":{}', '"observed":{"func:x:f":{"digest":"' + "0" * 32 + '","file":"../../etc/passwd","line":1}}'),
+        ('"observed":{}', '"observed":{"func:x:f":{"digest":"' + "0" * 32 + '","file":"a","line":1}}'),
+        ('"format":1', '"format":2'),
+        ("{", "["),
+    ],
+)
+def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRemote, good: str, bad: str) -> None:
+    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    chain.run("first")
+    sync.push(Project(chain.root, chain.root))
+    for records in remote.run_records.values():
+        assert good in records[0].decode()
+        records[0] = records[0].replace(good.encode(), bad.encode(), 1)
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+
+    assert parts_of(chain.run("first", pull=True)) == {"ran": {"first"}}
+
+
 def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     assert sync.push(Project(chain.root, chain.root), ["first", "second"]).complete

@@ -340,3 +340,18 @@ def test_a_digest_that_nobody_can_forge(team: Team) -> None:
     assert "clean.json: s3://" in told
     assert "somebody has forged it" in told
     assert not (other.root / "clean.json").exists()
+
+
+def test_results_of_others(team: Team) -> None:
+    """What CI has computed on another branch is not computed again, though no lock file here names it."""
+    team.pivot("config", "set", "remote.share_runs", "true")
+    mate = team.clone("mate")
+    team.first.replace("pipeline.py", '"count": len(values)', '"count": 2 * len(values)')
+    team.pivot("repro")
+    assert "Shared 2 run records" in team.pivot("push")
+    assert "Shared" not in team.pivot("push")
+    mate.write("pipeline.py", team.first.read("pipeline.py"))
+    shutil.rmtree(mate.root / ".pivot/stages")
+    assert "would restore  summarize" in team.pivot("repro", "--pull", "--dry-run", project=mate)
+    assert "2 restored" in team.pivot("repro", "--pull", project=mate)
+    assert json.loads(mate.read("summary.json"))["count"] == 4

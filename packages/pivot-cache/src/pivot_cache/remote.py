@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Final, Protocol, Self
+from typing import ClassVar, Final, Protocol, Self, runtime_checkable
 
 import attrs
 
@@ -174,6 +174,19 @@ class Remote(Protocol):
 
     async def delete(self, digest: str) -> None:
         """Remove an object, for garbage collection; one that is not there is no error."""
+        ...
+
+
+@runtime_checkable
+class RunKeeper(Protocol):
+    """A remote that also keeps run records: small texts, some under each inputs key, none of which is ever replaced."""
+
+    async def keep_run(self, key: str, data: bytes) -> bool:
+        """Keep a record under an inputs key; False if it is there already."""
+        ...
+
+    async def runs(self, key: str, most: int) -> list[bytes]:
+        """The records under an inputs key, the newest first, but ``most`` of them; not verified."""
         ...
 
 

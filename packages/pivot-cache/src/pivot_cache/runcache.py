@@ -38,12 +38,8 @@ class RunCache:
         """
         file = sharded(self.directory, key)
         try:
-            value = json.loads(file.read_bytes(), object_pairs_hook=_artifacts.unique_pairs)
-            top = _artifacts.fields(value, "", _FIELDS)
-            if (top["format"], top["algorithm"], top["key"]) != (FORMAT, ALGORITHM, key):
-                return ()
-            return tuple(_record(key, run) for run in top["runs"])
-        except (OSError, ValueError, TypeError, RecursionError, _artifacts.FieldError):
+            return loads(key, file.read_bytes())
+        except (OSError, ValueError):
             return ()
 
     def put(self, record: RunRecord) -> None:
@@ -71,6 +67,28 @@ class RunCache:
             OSError: A directory cannot be read.
         """
         return ((key, status.st_mtime_ns) for key, status in files(self.directory))
+
+
+def dumps(record: RunRecord) -> bytes:
+    """One record as a text of its own."""
+    head = {"format": FORMAT, "algorithm": ALGORITHM, "key": record.key}
+    return f"{canonical_json({**head, 'runs': [_plain(record)]})}\n".encode()
+
+
+def loads(key: str, data: bytes) -> tuple[RunRecord, ...]:
+    """The records of a key that a text describes, read without trust.
+
+    Raises:
+        ValueError: It is no such text.
+    """
+    try:
+        value = json.loads(data, object_pairs_hook=_artifacts.unique_pairs)
+        top = _artifacts.fields(value, "", _FIELDS)
+        if (top["format"], top["algorithm"], top["key"]) != (FORMAT, ALGORITHM, key):
+            raise ValueError("it is of another format, or about something else")
+        return tuple(_record(key, run) for run in top["runs"])
+    except (TypeError, RecursionError, _artifacts.FieldError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _record(key: str, value: object) -> RunRecord:

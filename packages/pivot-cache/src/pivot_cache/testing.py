@@ -10,7 +10,7 @@ from typing import Self
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_cache.remote import Body, Remote, RemoteError, RemoteNotFoundError, RemoteUnreachableError
+from pivot_cache.remote import Body, Remote, RemoteError, RemoteNotFoundError, RemoteUnreachableError, RunKeeper
 from pivot_core import digest as digests
 from pivot_core.digest import is_digest
 
@@ -55,6 +55,7 @@ class MemoryRemote:
         name: Its URL.
         identity: As the name.
         objects: By digest.
+        run_records: By inputs key, the newest first.
         faults: What goes wrong; the first that strikes does.
         calls: The method and the digest of each call, in order; an ``exists`` counts once.
         busiest: The most calls that were under way at once.
@@ -69,6 +70,7 @@ class MemoryRemote:
         """
         self.name = self.identity = name
         self.objects: dict[str, bytes] = {}
+        self.run_records: dict[str, list[bytes]] = {}
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str | None]] = []
         self.busiest = 0
@@ -118,6 +120,22 @@ class MemoryRemote:
                 raise RemoteNotFoundError(self.name, f"object {digest} is not there", digest=digest)
             whole = self.objects[digest]
             yield _Chunks(len(whole), whole[start:stop], self._chunk, fault)
+
+    async def keep_run(self, key: str, data: bytes) -> bool:
+        """Keep a run record."""
+        with self._call("keep_run", key) as fault:
+            await _raise(fault)
+            kept = self.run_records.setdefault(key, [])
+            new = data not in kept
+            if new:
+                kept.insert(0, data)
+            return new
+
+    async def runs(self, key: str, most: int) -> list[bytes]:
+        """The run records of a key."""
+        with self._call("runs", key) as fault:
+            await _raise(fault)
+            return self.run_records.get(key, [])[:most]
 
     async def delete(self, digest: str) -> None:
         """Forget an object."""
@@ -292,6 +310,21 @@ class RemoteContract:
             await remote.delete(digest)
             assert await remote.exists([digest]) == set()
             assert await _upload(remote, b"data", tmp_path) == (True, 4)
+
+        self.run(make, work)
+
+    def test_run_records_are_kept_under_their_keys(self, make: Callable[[], Remote]) -> None:
+        one, other = digests.of_bytes(b"one"), digests.of_bytes(b"other")
+
+        async def work(remote: Remote) -> None:
+            assert isinstance(remote, RunKeeper)
+            assert await remote.runs(one, 9) == []
+            assert [await remote.keep_run(one, data) for data in (b"a", b"b", b"a")] == [True, True, False]
+            assert await remote.keep_run(other, b"a")
+            assert sorted(await remote.runs(one, 9)) == [b"a", b"b"]
+            assert await remote.runs(other, 9) == [b"a"]
+            assert len(await remote.runs(one, 1)) == 1
+            assert [each async for each in remote.digests()] == []
 
         self.run(make, work)
 

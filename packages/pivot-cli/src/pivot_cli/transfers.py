@@ -89,6 +89,8 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
         f"{would if dry_run else done} {moved.remote!r}: {counts}, {len(outcome.present)} skipped, "
         f"{len(outcome.failed)} failed{missing}"
     )
+    if moved.runs:
+        click.echo(f"Shared {wording.counted(moved.runs, 'run record')}")
     if outcome.stopped is not None:
         return outcome.stopped.exit_code
     return 0 if moved.complete else 1

@@ -71,6 +71,8 @@ class Afar:
             RemoteError: The remote cannot tell.
         """
         self._session = session
+        self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
+        self._shared: dict[str, tuple[RunRecord, ...]] = {}
         outs = dict(_outs(session, graph))
         tracked = {record.path: record.artifact for record in records.read_tracked(session.project)}
         self._recorded = {**tracked, **outs}
@@ -158,6 +160,22 @@ class Afar:
         self._ask({artifact} - self._asked)
         return artifact in self._there
 
+    def recorded(self, key: str) -> RunRecord | None:
+        """A run with these inputs of somebody else, if such are shared; its outs are of the declared kinds."""
+        stores = self._session.stores
+        if not stores.settings.share_runs:
+            return None
+        if key not in self._shared:
+            from pivot_cache import sharedruns  # noqa: PLC0415  # only where it is wanted
+
+            _, remote = sync.remote_of(stores, None)
+            self._shared[key] = sharedruns.find(key, remote, sync.options(stores, sync.Wishes()))
+        for record in self._shared[key]:
+            fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
+            if fitting and self._session.rechecker.hold(record.observed):
+                return record
+        return None
+
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at a path, or would if the remote's were here."""
         found = self._session.look(path)
@@ -243,7 +261,7 @@ class _Memory:
     local: Memory
 
     def recorded(self, key: str) -> RunRecord | None:
-        return self.local.recorded(key)
+        return self.local.recorded(key) or self.afar.recorded(key)
 
     def has(self, artifact: Artifact) -> bool:
         return self.afar.has(artifact)

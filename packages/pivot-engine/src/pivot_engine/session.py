@@ -104,8 +104,7 @@ class Session:
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """As much of each library's version as counts under the policy."""
-        policy = self.stores.settings.packages
-        return {name: part for name, use in libraries.items() if (part := policy.of(use.version)) is not None}
+        return self.stores.settings.counted(libraries)
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
         """The addresses that targets mean, in graph order; the command's own stages if there are none."""

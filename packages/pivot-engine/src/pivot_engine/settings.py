@@ -5,7 +5,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pivot_cache.store import CheckoutMode
 from pivot_engine.errors import ConfigError
@@ -21,6 +21,9 @@ from pivot_engine.kinds import (
     words_or_names,
     words_or_names_text,
 )
+
+if TYPE_CHECKING:
+    from pivot_core.lock import LibraryUse
 
 USUAL_CACHE = ".pivot/cache"
 """The directory of a cache that no other project uses, relative to the root."""
@@ -72,6 +75,7 @@ class Settings(NamedTuple):
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
     read_only: bool | tuple[str, ...] = False
+    share_runs: bool = False
     remotes: Mapping[str, str] = MappingProxyType({})
     resources: Mapping[str, int] = MappingProxyType({})
     run_jobs: int | None = None
@@ -113,6 +117,10 @@ class Settings(NamedTuple):
             problem = f"no remote is named {wanted!r}" + ("" if name else ", which default_remote names")
             raise ConfigError(problem, hint=f"configured: {known}")
         return self.remotes[wanted]
+
+    def counted(self, libraries: "Mapping[str, LibraryUse]") -> dict[str, str]:
+        """As much of each library's version as counts."""
+        return {name: part for name, use in libraries.items() if (part := self.packages.of(use.version)) is not None}
 
     def check_writable(self, name: str) -> None:
         """Refuse to write to a remote that is only read.
@@ -207,6 +215,12 @@ KEYS: tuple[Key, ...] = (
         "read_only",
         Kind("`true`, `false`, or names of remotes with commas between them", words_or_names, words_or_names_text),
         "which remotes `pivot push` refuses to write to: all, none, or these",
+    ),
+    Key(
+        "remote.share_runs",
+        "share_runs",
+        switch("true", "false"),
+        "whether `pivot push` shares with what inputs outs were made, and `repro --pull` takes such results of others",
     ),
     Key(
         "remotes.<name>",

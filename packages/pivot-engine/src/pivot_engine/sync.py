@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import attrs
 
-from pivot_cache import transfer
+from pivot_cache import lockfiles, transfer
 from pivot_cache.errors import CacheError
 from pivot_cache.known import KnownObjects
 from pivot_cache.moving import Options, Outcome, Progress
 from pivot_cache.remote import Remote, RemoteSettings, connect
 from pivot_cache.store import ObjectStore
-from pivot_core.lock import Artifact
+from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_engine import records
 from pivot_engine.project import Project
@@ -54,12 +54,14 @@ class Moved:
         outcome: By object.
         failed: Artifacts of which something could not be moved, and why.
         missing: Artifacts of which something is not where it should come from.
+        runs: How many run records were shared.
     """
 
     remote: str
     outcome: Outcome
     failed: dict[str, CacheError]
     missing: tuple[str, ...]
+    runs: int = 0
 
     @property
     def complete(self) -> bool:
@@ -83,7 +85,26 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
         stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
-        return _moved(name, outcome, selected, stores.store)
+        moved = _moved(name, outcome, selected, stores.store)
+        if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
+            return moved
+        return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))
+
+
+def _share(stores: Stores, wishes: Wishes, selected: Iterable[Record], lacking: set[str]) -> int:
+    """Tell others which inputs gave what was pushed: of each stage whose outs the remote has now, all of them."""
+    from pivot_cache import sharedruns  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+    found = []
+    for address in sorted({record.address for record in selected if record.address is not None}):
+        lock = lockfiles.read(stores.layout.lock_file(address))
+        if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs):
+            continue
+        if all(out.cache and not out.incremental for out in lock.inputs.outs):
+            inputs = attrs.evolve(lock.inputs, packages=stores.settings.counted(lock.libraries))
+            found.append(RunRecord(inputs.key(), lock.outs, inputs.observed))
+    _, remote = remote_of(stores, wishes.remote, wishes.jobs)
+    return sharedruns.share(found, remote, options(stores, wishes))
 
 
 def fetch(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None) -> Moved:

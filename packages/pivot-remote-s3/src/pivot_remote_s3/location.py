@@ -2,6 +2,7 @@
 
 s3://<bucket>/<prefix>/
   files/ab/cdef...        objects, named by the digest of their bytes; locally .pivot/cache/files/ab/cdef...
+  runs/ab/cdef.../...     run records under their inputs key, each named by the digest of its bytes
 """
 
 import re
@@ -17,6 +18,7 @@ from pivot_remote_s3.errors import LocationError
 
 _SCHEME: Final = "s3"
 _OBJECTS: Final = Path("files")
+_RUNS: Final = Path("runs")
 _KEY_BYTES: Final = 1024
 _KEY_HINT: Final = "write s3://bucket or s3://bucket/prefix"
 
@@ -66,7 +68,7 @@ def _prefix_problem(prefix: str) -> str | None:
         return "its parts must not be empty, '.' or '..', which some clients change on the way"
     if not prefix.isprintable():
         return "it holds a character that cannot be printed"
-    longest = _KEY_BYTES - len(f"/{_key('0' * 32)}")
+    longest = _KEY_BYTES - len(f"/{_run('0' * 32)}{'0' * 32}")  # the longest of all
     size = len(prefix.encode())
     return (
         f"it has {size} bytes, more than the {longest} that leave room for an object's key" if size > longest else None
@@ -75,6 +77,10 @@ def _prefix_problem(prefix: str) -> str | None:
 
 def _key(digest: str) -> str:
     return sharded(_OBJECTS, digest).as_posix()
+
+
+def _run(key: str) -> str:
+    return f"{sharded(_RUNS, key).as_posix()}/"
 
 
 @attrs.frozen
@@ -119,6 +125,15 @@ class S3Location:
         """
         key = _key(digest)
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def runs(self, key: str) -> str:
+        """What the keys of all run records of an inputs key begin with.
+
+        Raises:
+            CacheError: It is not a digest; nothing else ever becomes part of a key.
+        """
+        place = _run(key)
+        return f"{self.prefix}/{place}" if self.prefix else place
 
     @property
     def root(self) -> str:

@@ -10,7 +10,7 @@ import attrs
 
 from pivot_cache.errors import reporting
 from pivot_cache.remote import Body, RemoteSettings
-from pivot_core.digest import of_lines
+from pivot_core.digest import of_bytes, of_lines
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
 from pivot_remote_s3.failures import EXISTS, UNSUPPORTED, Place, code
 from pivot_remote_s3.location import S3Location
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PART: Final = 8 << 20
 """The least size of a part, in bytes; what is not larger is sent in one request."""
+
+RECORD: Final = (1 << 20) + 1
+"""So many bytes of a run record are read; no good one has as many."""
 
 _CHUNK: Final = 1 << 18
 _NOT_SATISFIABLE: Final = frozenset({"InvalidRange", "416"})
@@ -122,11 +125,11 @@ class S3Remote:
         with reporting("read", source):
             data = source.read_bytes()  # noqa: ASYNC240 - as little
         with self._place.reporting(digest):
-            new = await self._put(digest, key, data)
+            new = await self._put(key, data, digest)
         sent(len(data))
         return new
 
-    async def _put(self, digest: str, key: str, data: bytes) -> bool:
+    async def _put(self, key: str, data: bytes, digest: str | None = None) -> bool:
         async def put(**condition: str) -> None:
             async with self._open.slots:
                 await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
@@ -142,7 +145,7 @@ class S3Remote:
                 self._conditional = False
             else:
                 return True
-        if await self._open.presence.has(digest):
+        if digest is not None and await self._open.presence.has(digest):
             return False
         await put()
         return True
@@ -163,6 +166,26 @@ class S3Remote:
                     answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
                 await stack.enter_async_context(answer["Body"])
             yield _Body(answer, start, stop, self._place, digest)
+
+    async def keep_run(self, key: str, data: bytes) -> bool:
+        """Keep a run record."""
+        with self._place.reporting():
+            return await self._put(f"{self.location.runs(key)}{of_bytes(data)}", data)
+
+    async def runs(self, key: str, most: int) -> list[bytes]:
+        """The run records of an inputs key."""
+        bucket, found = self.location.bucket, []
+        with self._place.reporting():
+            async with self._open.slots:
+                listed = await self._open.client.list_objects_v2(Bucket=bucket, Prefix=self.location.runs(key))
+            newest = sorted(listed.get("Contents", ()), key=lambda entry: entry["LastModified"], reverse=True)
+            for entry in newest[:most]:
+                async with self._open.slots:
+                    answer = await self._open.client.get_object(Bucket=bucket, Key=entry["Key"])
+                    async with answer["Body"]:
+                        body = _Body(answer, 0, RECORD, self._place, None)
+                        found.append(b"".join([data async for data in body]))
+        return found
 
     async def delete(self, digest: str) -> None:
         """Remove an object."""
@@ -185,7 +208,7 @@ class _Body:
         size: The number of bytes of the whole object.
     """
 
-    def __init__(self, answer: Answer, start: int, stop: int | None, place: Place, digest: str) -> None:
+    def __init__(self, answer: Answer, start: int, stop: int | None, place: Place, digest: str | None) -> None:
         self._body = answer["Body"]
         self._place = place
         self._digest = digest
