@@ -31,6 +31,8 @@ def test_what_ci_services_are_told(quick: Project) -> None:
     suites = ET.fromstring(quick.pivot("verify", "--format", "junit", code=1).stdout)
     assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
     assert quick.pivot("verify", "--format", "json", code=1).stdout == quick.pivot("verify", "--json", code=1).stdout
+    done = quick.pivot("verify", "--quiet", code=1)
+    assert (done.stdout, done.stderr) == ("", "")
     assert "contradict" in quick.pivot("verify", "--json", "--format", "junit", code=2).stderr
 
 

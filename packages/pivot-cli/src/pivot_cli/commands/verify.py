@@ -37,6 +37,7 @@ _WHOLE = 100
     help="text, json, junit (XML), or github: annotations, and the job's step summary.  [default: text]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code is the answer.")
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -47,6 +48,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     again: bool,
     form: str | None,
     as_json: bool,
+    quiet: bool,
 ) -> int:
     """Check that all stages are cached and what they left is to be had.
 
@@ -63,20 +65,24 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
+    if quiet and (as_json or form):
+        raise click.UsageError("--quiet prints nothing, in no form")
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
     form = form or ("json" if as_json else "text")
     project = Project.find(working_directory(), overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with Reading():
-        found = verify(project, named, everything=everything, allow_missing=allow_missing, static=static)
-    warn_of_broken(found.broken)
+        found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
+    if not quiet:
+        warn_of_broken(found.broken)
     told = ""
     differing: dict[str, str] = {}
     if again:
         told, differing = _run_once_more(project, found, everything=everything, percent=percent)
         found = verify(project, named, everything=everything, allow_missing=allow_missing) if form == "json" else found
-    _print(project, found, form, told, differing)
+    if not quiet:
+        _print(project, found, form, told, differing)
     if differing or found.count("failed"):
         return 1
     return 3 if found.count("unknown") else 0
