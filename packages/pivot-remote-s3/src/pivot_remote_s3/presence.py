@@ -71,10 +71,14 @@ class Presence:
 
     async def has(self, digest: str) -> bool:
         """Whether an object is there."""
+        return await self.stands(self.location.key(digest))
+
+    async def stands(self, key: str) -> bool:
+        """Whether something has this key."""
         with self.place.reporting():
             async with self.slots:
                 try:
-                    await self.client.head_object(Bucket=self.location.bucket, Key=self.location.key(digest))
+                    await self.client.head_object(Bucket=self.location.bucket, Key=key)
                 except Exception as error:
                     if code(error) in NO_OBJECT:
                         return False

@@ -125,11 +125,11 @@ class S3Remote:
         with reporting("read", source):
             data = source.read_bytes()  # noqa: ASYNC240 - as little
         with self._place.reporting(digest):
-            new = await self._put(key, data, digest)
+            new = await self._put(key, data)
         sent(len(data))
         return new
 
-    async def _put(self, key: str, data: bytes, digest: str | None = None) -> bool:
+    async def _put(self, key: str, data: bytes) -> bool:
         async def put(**condition: str) -> None:
             async with self._open.slots:
                 await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
@@ -145,7 +145,7 @@ class S3Remote:
                 self._conditional = False
             else:
                 return True
-        if digest is not None and await self._open.presence.has(digest):
+        if await self._open.presence.stands(key):
             return False
         await put()
         return True
