@@ -184,6 +184,14 @@ def test_a_stage_that_fails_waits_for_an_edit(story: Project, watch: Callable[..
     assert watching.end(signal.SIGTERM) == 143
 
 
+def test_a_stage_that_has_outs_fails_once(story: Project, watch: Callable[..., Watching]) -> None:
+    watching = watch(story)
+    watching.round()
+    story.write("in.txt", "bad")
+    assert watching.round().count("FAILED") == 1
+    assert story.read("out.txt") == "TEXT"
+
+
 def test_across_pipelines_new_files_and_broken_beginnings(empty: Project, watch: Callable[..., Watching]) -> None:
     empty.pivot("init")
     template = (

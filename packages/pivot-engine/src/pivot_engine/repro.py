@@ -50,6 +50,7 @@ class Outcome:
         ran: It ran, and was recorded.
         torn: It ran, but something it rests on changed meanwhile, so it was not recorded.
         failed: It ended badly, or an input is missing.
+        tried: The key of the inputs with which each that failed was run.
         blocked: It rests on one that failed.
         unstarted: It could have run, but the run ended early.
         seconds: How long the whole run took.
@@ -63,6 +64,7 @@ class Outcome:
     failed: set[str] = attrs.field(factory=set)
     blocked: set[str] = attrs.field(factory=set)
     unstarted: set[str] = attrs.field(factory=set)
+    tried: dict[str, str] = attrs.field(factory=dict)
     seconds: float = 0.0
     grounds: tuple[Grounds, ...] = ()
 
@@ -353,7 +355,7 @@ class Run:
             hint = (
                 f"{', '.join(lost)} could not be put back: {self._layout.database_dir / 'aside' / address} has the old"
             )
-        del self._running[address]
+        self._outcome.tried[address] = self._running.pop(address)[0].inputs.key()
         log = self._log(address)
         self._outcome.failed.add(address)
         self._report(

@@ -155,8 +155,11 @@ class Watch:
         stages = [each.evaluation.stage.spec for each in found.stages]
         stale = {each.evaluation.stage.spec.address for each in found.stages if not each.cached}
         written = [str(look.layout.artifact(out.path)) for spec in stages for out in spec.outs]
-        return bool(stale - ended) or (
-            bool(ended) and bool(changed(before.notes, but=(*written, f"{look.layout.stages_dir}/")))
+        if stale - ended:
+            return True
+        moved = changed(before.notes, but=(*written, f"{look.layout.stages_dir}/")) if ended else []
+        return any(not _only_names(path, before.notes) for path in moved) or (
+            bool(moved) and _otherwise(outcome, found)
         )
 
     def _wait(self) -> list[str]:
@@ -164,6 +167,9 @@ class Watch:
         seen = self._seen
         self._waiter.wait(directories(seen), lambda: bool(changed(seen)), self._settle_ms(), self._polling)
         found = changed(seen)
+        for path in found:  # a round that cannot load looks at little, and must not begin for the same again
+            if path in seen.marks:
+                seen.marks[path] = now(path, seen.marks[path])
         files = [path for path in found if not os.path.isdir(path)]
         return [os.path.relpath(path, self._project.cwd) for path in files or found]
 
@@ -194,6 +200,18 @@ def changed(notes: Notes, *, but: Sequence[str] = ()) -> list[str]:
         path for path, signature in notes.trees.items() if not path.startswith(spared) and _signature(path) != signature
     ]
     return found
+
+
+def _only_names(path: str, notes: Notes) -> bool:
+    """Whether only names in a directory have changed, as they do when outs of a stage that failed are put back."""
+    return os.path.isdir(path) and path not in notes.trees and notes.marks[path] != ABSENT
+
+
+def _otherwise(outcome: Outcome, found: Status) -> bool:
+    """Whether a stage that failed would now run with other inputs."""
+    evaluations = [each.evaluation for each in found.stages]
+    now_tried = {each.stage.spec.address: each.observation.inputs.key() for each in evaluations}
+    return any(now_tried.get(address, key) != key for address, key in outcome.tried.items())
 
 
 def directories(notes: Notes) -> set[str]:
