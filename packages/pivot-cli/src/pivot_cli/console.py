@@ -1,6 +1,7 @@
 """What goes to the terminal beside a command's data: errors, hints, progress; all on stderr."""
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -77,7 +78,12 @@ def note(message: str) -> None:
     _marked("note", message)
 
 
+def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
+    """A text in a colour, unless the user wants none; where there is no terminal it is printed without."""
+    return message if os.environ.get("NO_COLOR") else click.style(message, fg=colour, bold=bold)
+
+
 def _marked(mark: str, message: str) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    text(f"{click.style(f'{mark}:', fg=_MARKS[mark], bold=True)} {message}")
+    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {message}")

@@ -4,8 +4,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import click
-
 from pivot_cli import console, wording
 from pivot_core.decide import Decision
 from pivot_engine import events
@@ -188,4 +186,4 @@ def _cost(usage: Usage) -> str:
 
 
 def _state(state: str) -> str:
-    return click.style(f"{state:<8}", fg=_COLOURS[state])
+    return console.coloured(f"{state:<8}", _COLOURS[state])

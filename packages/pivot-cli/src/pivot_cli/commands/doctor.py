@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import options
+from pivot_cli import console, options
 from pivot_cli.group import working_directory
 from pivot_engine.doctor import Level, examine
 from pivot_engine.project import Project
@@ -29,7 +29,7 @@ def command(*, as_json: bool) -> int:
         click.echo(json.dumps({"findings": plain}, indent=2))
     else:
         for each in found:
-            level = click.style(f"{each.level.value:<7}", fg=_COLOURS[each.level])
+            level = console.coloured(f"{each.level.value:<7}", _COLOURS[each.level])
             click.echo(f"{level}  {each.about}: {each.text}")
             if each.hint:
                 click.echo(f"         {each.hint}")
