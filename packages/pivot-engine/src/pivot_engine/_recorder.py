@@ -291,6 +291,10 @@ class _Chance:
 
 def _unrecordable(function: Any) -> str | None:
     owner = getattr(function, "__self__", None)
+    if owner is None:  # a method in C is called by its descriptor
+        owner = getattr(function, "__objclass__", None)
+        if owner is not None and owner.__module__ == "datetime":  # what a given date says of itself is no chance
+            return None
     module = getattr(function, "__module__", None)
     if not isinstance(module, str):
         module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
@@ -302,6 +306,8 @@ def _unrecordable(function: Any) -> str | None:
     if package not in _OF_CHANCE:
         return None
     name = getattr(function, "__name__", "")
+    if name == "strftime" and package == "time":
+        return "it asks for the time"
     return next((reason for reason, listed in _CHANCE.items() if name in listed), None)
 
 
