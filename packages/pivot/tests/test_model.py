@@ -404,7 +404,7 @@ def named(verdicts: Mapping[int, Verdict]) -> dict[str, Verdict]:
 
 TestCachedEqualsFresh = CachedEqualsFresh.TestCase
 TestCachedEqualsFresh.settings = settings(
-    max_examples=8,
+    max_examples=6,
     stateful_step_count=7,
     phases=[
         Phase.explicit,

@@ -257,7 +257,7 @@ def test_whatever_is_edited_a_snapshot_changes_no_answer(project: Project) -> No
         lambda: project.pivot("repro"),
         lambda: settle(project),
     ]
-    for step in range(20):
+    for step in range(12):
         chance.choice(edits)()
         known = project.pivot("status", "--json", "--stages-only")
         assert known.stdout == project.pivot("status", "--json", "--stages-only", "--no-snapshot").stdout, step

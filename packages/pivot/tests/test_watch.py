@@ -24,13 +24,16 @@ class Watching:
             "repro", "--watch", *arguments, cwd=cwd, stderr=subprocess.STDOUT, start_new_session=True
         )
         self.told = ""
+        assert self.process.stdout is not None
+        self.poll = select.poll()
+        self.poll.register(self.process.stdout, select.POLLIN)
 
     def until(self, text: str, seconds: float = 60) -> str:
         """What it says until it has said this; the rest stays for the next call."""
         end = time.monotonic() + seconds
         assert self.process.stdout is not None
         while text not in self.told:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            ready = self.poll.poll(max(0, end - time.monotonic()) * 1000)
             assert ready, f"{text!r} was not said: {self.told}"
             read = os.read(self.process.stdout.fileno(), 1 << 16).decode()
             assert read, f"{text!r} was not said: {self.told}"
