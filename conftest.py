@@ -9,7 +9,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would c
 
 hypothesis.settings.register_profile(
     "pivot",
-    max_examples=60,  # of each property; the whole suite must stay within minutes
+    max_examples=40,  # of each property; the whole suite must stay within minutes
     deadline=None,  # a loaded machine is not a bug
     derandomize="CI" in os.environ,
     database=None if "CI" in os.environ else hypothesis.settings().database,

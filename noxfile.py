@@ -1,6 +1,7 @@
 """The gates of the project, each a session: `uv run nox` runs what must pass before a change lands."""
 
 import functools
+import os
 import pathlib
 import re
 import shutil
@@ -25,8 +26,9 @@ PACKAGES = {
 TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
-# Many cores do not mean much memory, and an end-to-end test starts several processes.
-XDIST = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
+# Many cores do not mean much memory, and an end-to-end test starts several processes; some of them wait.
+WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
+XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
 # Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
 COVERAGE = {

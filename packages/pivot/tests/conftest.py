@@ -1,6 +1,7 @@
 """Projects in temporary directories."""
 
 import pathlib
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -29,12 +30,20 @@ def empty(tmp_path: pathlib.Path) -> Project:
     return Project(root)
 
 
+@pytest.fixture(scope="session")
+def initialized(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """What ``pivot init`` makes, to be copied."""
+    root = tmp_path_factory.mktemp("initialized")
+    Project(root).pivot("init")
+    return root
+
+
 @pytest.fixture
-def make(empty: Project) -> Callable[[str], Project]:
+def make(empty: Project, initialized: pathlib.Path) -> Callable[[str], Project]:
     """An initialized project with the given ``pipeline.py``."""
 
     def made(pipeline: str) -> Project:
-        empty.pivot("init")
+        shutil.copytree(initialized, empty.root, dirs_exist_ok=True)
         empty.write("pipeline.py", pipeline)
         return empty
 

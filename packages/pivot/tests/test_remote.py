@@ -2,18 +2,16 @@
 
 import contextlib
 import hashlib
-import itertools
 import json
 import os
 import shutil
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from harness import Project
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +65,7 @@ class Team:
 @pytest.fixture
 def team(endpoint: str, quick: Project) -> Team:
     """The quick start, run, with a remote."""
-    bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
+    bucket = f"bucket-{uuid.uuid4().hex}"
     request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
     with urllib.request.urlopen(request):
         pass
