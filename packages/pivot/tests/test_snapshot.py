@@ -212,6 +212,13 @@ def without_imports(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if "import time:" not in line)
 
 
+def test_only_commands_whose_answer_is_looked_for_keep_it(project: Project) -> None:
+    settle(project)
+    for _ in range(2):
+        project.pivot("run", "one")
+    assert not (project.root / ".pivot/state.db/answers").exists()
+
+
 def test_an_answer_holds_only_while_nothing_has_changed(project: Project) -> None:
     """Every kind of thing that a command looks at: whatever is edited, the next command sees it."""
 

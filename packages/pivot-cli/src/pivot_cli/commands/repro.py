@@ -137,8 +137,9 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))
-    if outcome.idle and not (telling.jsonl or wanted.force or wanted.pull):
-        keep(project, outcome.grounds, f"{wording.seconds(outcome.seconds)}" if telling.summary else "")
+    asked_again = not wanted.alone  # nobody looks for what is kept of `pivot run`
+    if outcome.idle and asked_again and not (telling.jsonl or wanted.force or wanted.pull):
+        keep(project, outcome.grounds, wording.seconds(outcome.seconds) if telling.summary else "")
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1
