@@ -40,6 +40,21 @@ def test_there_is_nothing_to_say_before_the_stages_are_known() -> None:
     assert following((0, events.Importing())).footer() == ""
 
 
+def test_how_far_it_is_with_what_a_stage_needs() -> None:
+    running = following((0, events.AskingRemote()))
+    assert running.footer() == "asking the remote what it has"
+
+    running = following((0, STARTED), (1, events.Fetching("p.a", "origin", 0, 4, 0, 0)))
+    assert running.transfer() == f"fetching  a  {'─' * 20} 0 of 4 objects"
+    running.take(events.Fetching("p.a", "origin", 1, 4, 10_000_000, 40_000_000), 3)
+    assert running.transfer() == (
+        f"fetching  a  {'━' * 5}{'─' * 15} 1 of 4 objects, 10 MB of 40 MB, 5.0 MB/s, 6.0s left"
+    )
+    running.take(events.InputsFetched("p.a", "origin", (), 4.0), 5)
+    assert running.transfer() == ""
+    assert running.footer() == "0 of 3 stages done"
+
+
 def test_stages_that_have_ended_are_counted_not_shown() -> None:
     running = following(
         (0, STARTED),

@@ -9,12 +9,13 @@ import pytest
 from workshop import Workshop, parts_of
 
 from pivot_cache import pvt
+from pivot_cache.moving import Progress
 from pivot_cache.remote import RemoteUnreachableError
 from pivot_cache.testing import Fault, MemoryRemote
 from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
-from pivot_engine import events, sync
+from pivot_engine import events, supply, sync
 from pivot_engine.afar import Afar, Place
 from pivot_engine.project import Project
 from pivot_engine.session import opened
@@ -84,6 +85,18 @@ def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, r
     assert [(each.address, each.remote, each.paths) for each in chain.told(events.InputsFetched)] == [
         ("p.third", "origin", ("c",))
     ]
+    assert chain.told(events.Fetching)[0] == events.Fetching("p.third", "origin", 0, 1, 0, 6)
+
+
+def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
+    heard: list[events.Event] = []
+    times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
+    tell = supply.told("p.a", "origin", heard.append, clock=lambda: next(times))
+    for done in range(5):
+        tell(Progress(done, 5, 10 * done, 50))
+    supply.told("p.a", "origin", heard.append)(Progress(0, 0, 0, 0))
+
+    assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
 
 
 def test_what_a_run_writes_anew_counts_and_not_what_the_remote_has(chain: Workshop, remote: MemoryRemote) -> None:

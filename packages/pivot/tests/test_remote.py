@@ -314,9 +314,12 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     planned = team.pivot("repro", "--pull", "--dry-run", project=ci)
     assert "cached         preprocess  not here, but on 'origin': clean.json" in planned
     assert "would run      summarize" in planned
-    told = team.pivot("repro", "--pull", project=ci)
+    told = team.pivot("repro", "--pull", "--jsonl", project=ci)
     assert "clean.json, from 'origin'" in told
-    assert "1 ran, 1 cached" in told
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    assert [line["of_bytes"] for line in lines if line["event"] == "fetching"] == [len(ci.read("clean.json"))]
+    assert (lines[-1]["event"], lines[-1]["complete"]) == ("run_ended", True)
+    assert "fetching" not in ci.read(".pivot/state.db/history/1.jsonl")
     assert json.loads(ci.read("summary.json"))["count"] == 4
     assert not (ci.root / "raw").exists()
     (ci.root / "summary.json").unlink()

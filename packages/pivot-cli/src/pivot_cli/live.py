@@ -69,8 +69,9 @@ class LiveView:
     def _update(self, display: "Display") -> None:
         with self._guard:
             rows = self._running.rows(time.monotonic(), self._last_lines)
+            transfer = self._running.transfer()
             footer = self._running.footer()
-        display.show(rows, footer, self._hashing.now())
+        display.show(rows, footer, self._hashing.now(), transfer)
 
     def _estimates(self) -> Mapping[str, float]:
         return seconds(self._layout)

@@ -40,12 +40,15 @@ class Display:
         """A text that stays, above the area."""
         self._console.print(Text.from_ansi(message.removesuffix("\n")), soft_wrap=True)
 
-    def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int]) -> None:
+    def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "") -> None:
         """Draw the area anew."""
-        self._live.update(drawn(rows, footer, hashing, most=max(1, self._console.height // 2)), refresh=True)
+        most = max(1, self._console.height // 2)
+        self._live.update(drawn(rows, footer, hashing, transfer, most=most), refresh=True)
 
 
-def drawn(rows: Sequence[Row], footer: str, hashing: tuple[int, int], *, most: int) -> RenderableType:
+def drawn(
+    rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "", *, most: int
+) -> RenderableType:
     """The area: a line per stage, of which at most so many, a bar for what is being read, and how far all is."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -63,6 +66,8 @@ def drawn(rows: Sequence[Row], footer: str, hashing: tuple[int, int], *, most: i
         line = Table.grid(padding=(0, 2))
         line.add_row("reading", _bar(done, total), f"{wording.size(done)} of {wording.size(total)}")
         lines.append(line)
+    if transfer:
+        lines.append(Text(transfer, style="blue", no_wrap=True, overflow="ellipsis"))
     if footer:
         lines.append(Text(footer, style="bright_black"))
     return Group(*lines)

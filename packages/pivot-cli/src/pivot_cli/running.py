@@ -38,9 +38,18 @@ class Running:
         self._total = 0
         self._done: set[str] = set()
         self._began: dict[str, float] = {}
+        self._asking = False
+        self._fetching: tuple[events.Fetching, float, float] | None = None
 
     def take(self, event: events.Event, now: float) -> None:
         """Follow an event that came at this moment."""
+        self._asking = isinstance(event, events.AskingRemote)
+        if isinstance(event, events.Fetching):
+            before = self._fetching
+            began = before[1] if before is not None and before[0].address == event.address else now
+            self._fetching = (event, began, now)
+            return
+        self._fetching = None
         match event:
             case events.RunStarted(names=names, addresses=addresses):
                 self._names, self._total = names, len(addresses)
@@ -73,8 +82,19 @@ class Running:
         done = min(1.0, seconds / estimate) if estimate else None
         return Row(self._names.get(address, address), time, last_words(printed), done)
 
+    def transfer(self) -> str:
+        """How far it is with what is being fetched; empty if nothing is."""
+        if self._fetching is None:
+            return ""
+        event, began, now = self._fetching
+        objects, moved = (event.objects, event.of_objects), (event.bytes, event.of_bytes)
+        doing = f"fetching  {self._names.get(event.address, event.address)} "
+        return wording.transfer(doing, objects, moved, now - began)
+
     def footer(self) -> str:
         """How far the run is; empty as long as its stages are not known."""
+        if self._asking:
+            return "asking the remote what it has"
         if not self._names:
             return ""
         return f"{len(self._done)} of {wording.counted(self._total, 'stage')} done"

@@ -47,15 +47,8 @@ class Gauge:
             self._write(self._text(progress, now - self._began))
 
     def _text(self, progress: Progress, seconds: float) -> str:
-        whole = (progress.bytes, progress.of_bytes) if progress.of_bytes else (progress.objects, progress.of_objects)
-        counted = wording.counted(progress.of_objects, "object")
-        parts = [f"{self._doing} {wording.bar(*whole)} {progress.objects} of {counted}"]
-        if progress.bytes:
-            rate = progress.bytes / seconds
-            left = max(0, progress.of_bytes - progress.bytes) / rate
-            parts.append(f"{wording.size(progress.bytes)} of {wording.size(progress.of_bytes)}")
-            parts.append(f"{wording.size(round(rate))}/s, {wording.seconds(left)} left")
-        return ", ".join(parts)
+        objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
+        return wording.transfer(self._doing, objects, moved, seconds)
 
     def _clear(self) -> None:
         if self._width:

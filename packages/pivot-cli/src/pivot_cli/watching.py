@@ -15,6 +15,7 @@ from pivot_engine.watch import Round, Watch
 _WORTH_TELLING = (
     events.Waiting,
     events.PipelinesBroken,
+    events.Fetching,
     events.StageStarted,
     events.StageRestored,
     events.StageFailed,

@@ -161,6 +161,24 @@ def bar(done: float, of: float, width: int = 20) -> str:
     return "━" * filled + "─" * (width - filled)
 
 
+def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
+    """``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
+
+    Args:
+        doing: What is done to the objects.
+        objects: How many are done, and how many there are.
+        moved: How many bytes have been moved, and how many there are as far as is known.
+        duration: How long that took.
+    """
+    done, whole = moved
+    parts = [f"{doing} {bar(*(moved if whole else objects))} {objects[0]} of {counted(objects[1], 'object')}"]
+    if done and duration:
+        rate = done / duration
+        left = max(0, whole - done) / rate
+        parts += [f"{size(done)} of {size(whole)}", f"{size(round(rate))}/s", f"{seconds(left)} left"]
+    return ", ".join(parts)
+
+
 def counted(number: int, noun: str) -> str:
     """``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,12 +6,13 @@ by its stage, as ever. Tracked data that are not here count where either has the
 """
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
 from pivot_cache import checkout, transfer
 from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.moving import Progress
 from pivot_cache.tree import Tree
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
@@ -104,8 +105,12 @@ class Afar:
                 absent[path] = Place.CACHE if here else Place.REMOTE if there else Place.NOWHERE
         return Whereabouts(self.remote, absent, both, only_here, only_there, neither)
 
-    def supply(self, spec: StageSpec) -> tuple[ArtifactPath, ...]:
+    def supply(self, spec: StageSpec, progress: Callable[[Progress], object]) -> tuple[ArtifactPath, ...]:
         """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
+
+        Args:
+            spec: The stage.
+            progress: Told how far it is.
 
         Raises:
             ArtifactError: Something cannot be had.
@@ -119,14 +124,16 @@ class Afar:
         }
         if wanted:
             stores = self._session.stores
-            for path, problem in self.fetch(wanted).items():
+            for path, problem in self.fetch(wanted, progress).items():
                 hint = "'pivot repro --pull' once more computes it again"
                 raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
             plan = checkout.compare(wanted, {})
             checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
         return tuple(sorted(wanted))
 
-    def fetch(self, wanted: Mapping[ArtifactPath, Artifact]) -> dict[ArtifactPath, str]:
+    def fetch(
+        self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[Progress], object]
+    ) -> dict[ArtifactPath, str]:
         """Bring artifacts into the cache; what cannot be had counts as nowhere from now on, and is returned with why.
 
         Raises:
@@ -137,7 +144,7 @@ class Afar:
         if not lacking:
             return {}
         _, remote = sync.remote_of(stores, None)
-        options = sync.options(stores, sync.Wishes())
+        options = sync.options(stores, sync.Wishes(progress=progress))
         outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
         stopped = outcome.stopped
         if stopped is not None:

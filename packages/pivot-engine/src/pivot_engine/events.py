@@ -49,6 +49,32 @@ class StageStarted:
 
 
 @attrs.frozen
+class AskingRemote:
+    """The remote is asked what it has of all that is recorded."""
+
+
+@attrs.frozen
+class Fetching:
+    """What a stage needs is on its way from a remote; told when it begins, and then now and again.
+
+    Attributes:
+        address: The stage.
+        remote: The remote's name.
+        objects: How many objects are done.
+        of_objects: How many there are to fetch.
+        bytes: How many bytes have come.
+        of_bytes: How many there are to come, as far as is known.
+    """
+
+    address: str
+    remote: str
+    objects: int
+    of_objects: int
+    bytes: int
+    of_bytes: int
+
+
+@attrs.frozen
 class InputsFetched:
     """What a stage that is about to run reads was brought from a remote: these paths."""
 
@@ -208,7 +234,9 @@ type Event = (
     Waiting
     | Importing
     | PipelinesBroken
+    | AskingRemote
     | RunStarted
+    | Fetching
     | InputsFetched
     | StageStarted
     | StageCached

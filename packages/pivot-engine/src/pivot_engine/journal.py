@@ -19,6 +19,8 @@ from pivot_engine.events import Reporter
 KEPT: Final = 100
 """How many runs are kept."""
 
+_PASSING: Final = (events.Fetching,)
+"""What nobody wants to know afterwards."""
 _WORTH: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 
@@ -58,6 +60,8 @@ class Journal:
         self._report(event)
 
     def _keep(self, event: events.Event) -> None:
+        if isinstance(event, _PASSING):
+            return
         line = eventforms.form(event, time.monotonic() - self._began)
         if isinstance(event, events.StageRan):
             self._learned[event.address] = {facts.SECONDS: event.seconds, facts.VARIABLES: list(event.variables)}

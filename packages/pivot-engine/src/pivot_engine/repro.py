@@ -332,7 +332,7 @@ class Run:
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, observation.outs)
-        self._supply.restore(plan)
+        self._supply.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(self._graph.stages[address], replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)

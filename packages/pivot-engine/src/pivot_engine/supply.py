@@ -1,9 +1,11 @@
 """What a run takes from elsewhere: nothing; or, if it pulls, what the usual remote has and a stage that runs reads."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from pivot_cache.checkout import CheckoutPlan
+from pivot_cache.moving import Progress
 from pivot_core.graph import Graph
 from pivot_core.stage import StageSpec
 from pivot_engine import events
@@ -13,6 +15,9 @@ from pivot_engine.session import Session
 
 if TYPE_CHECKING:
     from pivot_engine.afar import Afar
+
+_STEP_S: Final = 0.5
+"""So often, at most, it is told how far a transfer is."""
 
 
 class Supply:
@@ -29,8 +34,10 @@ class Supply:
             ConfigError: No remote is configured, or nothing says which one is meant.
             RemoteError: The remote cannot tell what it has.
         """
-        self._afar = _afar(session, graph) if pull else None
         self._report = report
+        if pull:
+            report(events.AskingRemote())
+        self._afar = _afar(session, graph) if pull else None
         self.world: World = self._afar or session
 
     def run(self, spec: StageSpec) -> None:
@@ -42,19 +49,40 @@ class Supply:
         if self._afar is None:
             return
         began = time.monotonic()
-        brought = self._afar.supply(spec)
+        brought = self._afar.supply(spec, told(spec.address, self._afar.remote, self._report))
         if brought:
             took = time.monotonic() - began
             self._report(events.InputsFetched(spec.address, self._afar.remote, brought, took))
 
-    def restore(self, plan: CheckoutPlan) -> None:
-        """Before outs are written from the cache: bring into it what it lacks, as far as that can be had.
+    def restore(self, address: str, plan: CheckoutPlan) -> None:
+        """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that can be had.
 
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
         """
         if self._afar is not None:
-            self._afar.fetch({**plan.create, **plan.replace})
+            progress = told(address, self._afar.remote, self._report)
+            self._afar.fetch({**plan.create, **plan.replace}, progress)
+
+
+def told(
+    address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
+) -> Callable[[Progress], None]:
+    """What a transfer for a stage is to call: it reports the first call, and then one now and again."""
+    last: float | None = None
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        now = clock()
+        if progress.of_objects and (last is None or now - last >= _STEP_S):
+            last = now
+            report(
+                events.Fetching(
+                    address, remote, progress.objects, progress.of_objects, progress.bytes, progress.of_bytes
+                )
+            )
+
+    return tell
 
 
 def _afar(session: Session, graph: Graph) -> "Afar":
