@@ -84,6 +84,7 @@ def status(  # noqa: PLR0913  # one parameter per question
     tracked: bool = False,
     facts: bool = False,
     remote: bool = False,
+    pull: bool = False,
 ) -> Status:
     """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they rest on.
 
@@ -97,10 +98,11 @@ def status(  # noqa: PLR0913  # one parameter per question
         diff: Find out what was edited.
         tracked: Look also at data that are tracked without a stage.
         facts: Add what earlier runs have taught of each stage.
-        remote: What the usual remote has counts as here, as in a run that pulls.
+        remote: What the usual remote has counts as here, as in a run that pulls; and it is told where all is.
+        pull: As such a run sees it, and no more: of what the cache has the remote is not asked.
 
     Raises:
-        ConfigError: With ``remote``, no remote is configured.
+        ConfigError: With ``remote`` or ``pull``, no remote is configured.
         RemoteError: The remote cannot tell what it has.
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
@@ -109,9 +111,9 @@ def status(  # noqa: PLR0913  # one parameter per question
     with opened(project, assembly) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
-        afar = _afar(session, graph) if remote else None
+        afar = _afar(session, graph, everything=remote) if remote or pull else None
         evaluations = evaluate(graph, session.stages, afar or session, schema=session.schema, force=force)
-        whereabouts = afar.whereabouts() if afar is not None else None
+        whereabouts = afar.whereabouts() if afar is not None and remote else None
         names = short_names(session.graph)
         known = stage_facts(project.layout).recall() if facts else {}
         return Status(
@@ -134,7 +136,7 @@ def status(  # noqa: PLR0913  # one parameter per question
         )
 
 
-def _afar(session: Session, graph: Graph) -> "Afar":
+def _afar(session: Session, graph: Graph, *, everything: bool) -> "Afar":
     from pivot_engine.afar import Afar  # noqa: PLC0415  # start-up time: remotes are seldom asked
 
-    return Afar(session, graph, everything=True)
+    return Afar(session, graph, everything=everything)

@@ -177,7 +177,14 @@ class Watch:
         """How all stages are, at a moment when any later edit must give a file another mark."""
         for _ in range(_LOOKS):
             look = self._fresh()
-            found = status(look, self._targets, everything=self._options.everything, closure=True, quiet=True)
+            found = status(
+                look,
+                self._targets,
+                everything=self._options.everything,
+                closure=True,
+                quiet=True,
+                pull=self._options.pull,
+            )
             if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()):
                 break
             time.sleep(_STEP_SECONDS)
