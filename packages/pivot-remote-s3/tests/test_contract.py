@@ -1,4 +1,4 @@
-"""S3 is a remote like every other."""
+"""S3 is a remote like every other, whoever serves it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,3 +14,9 @@ class TestS3Remote(RemoteContract):
     @pytest.fixture
     def make(self, settings: S3Settings, location: S3Location, tmp_path: Path) -> Callable[[], Remote]:
         return lambda: S3Remote(location, settings, jobs=4, state=tmp_path / "state", part=self.part - 1)
+
+
+class TestS3RemoteOnRclone(RemoteContract):
+    @pytest.fixture
+    def make(self, rclone: S3Settings, rclone_location: S3Location, tmp_path: Path) -> Callable[[], Remote]:
+        return lambda: S3Remote(rclone_location, rclone, jobs=4, state=tmp_path / "state", part=self.part - 1)

@@ -7,13 +7,13 @@ group `pivot.remotes`: one entry per URL scheme, which names a `Connect`.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Protocol, Self, runtime_checkable
 
 import attrs
 
+from pivot_cache import _providers
 from pivot_cache.errors import CacheError
 
 GROUP: Final = "pivot.remotes"
@@ -218,11 +218,10 @@ def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
     """
     scheme, separator, _ = url.partition("://")
     scheme = scheme.lower()
-    found = entry_points(group=GROUP, name=scheme) if separator else None
-    if not found:
+    make: Connect | None = _providers.provided(GROUP, scheme, _KNOWN.get(scheme)) if separator else None
+    if make is None:
         raise _unknown(scheme if separator else None)
-    load: Connect = next(iter(found)).load()
-    return load(url, settings or RemoteSettings())
+    return make(url, settings or RemoteSettings())
 
 
 def _unknown(scheme: str | None) -> RemoteSchemeError:
@@ -230,6 +229,6 @@ def _unknown(scheme: str | None) -> RemoteSchemeError:
         return RemoteSchemeError(
             f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}", hint=f"install {_KNOWN[scheme]}"
         )
-    schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points(group=GROUP))})
+    schemes = sorted({*_KNOWN, *(entry.name for entry in _providers.registered(GROUP))})
     said = "the URL of a remote has no scheme" if scheme is None else f"no remote has a URL with {scheme!r}://"
     return RemoteSchemeError(said, hint=f"a remote's URL begins with {' or '.join(f'{name}://' for name in schemes)}")

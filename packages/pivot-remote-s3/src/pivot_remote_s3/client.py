@@ -4,7 +4,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, Self
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -14,6 +13,7 @@ from pivot_remote_s3.location import S3Location
 _OPTIONS: Final = frozenset({"profile", "region", "endpoint", "addressing"})
 _ADDRESSING: Final = ("auto", "path", "virtual")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
 
@@ -59,6 +59,8 @@ class S3Settings:
         if self.addressing not in (None, *_ADDRESSING):
             raise S3Error(f"{self.addressing!r} is no way of addressing", hint=f"use one of {', '.join(_ADDRESSING)}")
         if self.endpoint is not None:
+            from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+
             url = urlsplit(self.endpoint)
             if url.username is not None or url.password is not None:
                 raise S3Error(
@@ -84,6 +86,13 @@ class S3Settings:
         """What leads the same URL to other objects; it may hold what is not to be shown."""
         endpoint = self.endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), "")
         return f"{endpoint} {self.profile or os.environ.get('AWS_PROFILE', '')}"
+
+
+def is_aws(endpoint: str) -> bool:
+    """Whether the server at a URL is AWS, and not another that speaks S3."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+
+    return (urlsplit(endpoint).hostname or "").endswith(_AWS)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,10 @@ credentials; where anything is unusual, the SDK is asked again. What the server 
 form in which the SDK does.
 """
 
+import asyncio
+import base64
 import datetime as dt
+import hashlib
 import re
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,7 +19,7 @@ import attrs
 from aiobotocore.response import StreamingBody
 from botocore.exceptions import ClientError
 
-from pivot_remote_s3.client import Answer, Call
+from pivot_remote_s3.client import Answer, Call, is_aws
 from pivot_remote_s3.signing import Credentials, Signer
 
 _SCOPE: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(?P<region>[^/]+)/s3/aws4_request,")
@@ -26,6 +29,7 @@ _ELSEWHERE: Final = frozenset(
 )
 """The SDK knows what to do about these."""
 
+_HEADERS: Final = {"IfNoneMatch": "If-None-Match", "ContentMD5": "Content-MD5"}
 _ERRORS: Final = 400
 _REDIRECTS: Final = 300
 
@@ -55,7 +59,11 @@ class _Way:
 
 
 class LeanClient:
-    """An `S3Client` that makes most requests for single objects itself."""
+    """An `S3Client` that makes most requests for single objects itself.
+
+    Attributes:
+        aws: The server is AWS.
+    """
 
     def __init__(self, client: Any, root: str) -> None:
         """Stand in front of the SDK's client.
@@ -68,25 +76,42 @@ class LeanClient:
         self._root = root
         self._quoted = quote(root, safe="/~")
         self._way: _Way | None = None
+        self.aws = is_aws(client.meta.endpoint_url)
         self.put_object: Call = self._put
         self.get_object: Call = self._get
         self.head_object: Call = client.head_object
         self.delete_object: Call = client.delete_object
         self.list_objects_v2: Call = client.list_objects_v2
         self.create_multipart_upload: Call = client.create_multipart_upload
-        self.upload_part: Call = client.upload_part
+        self.upload_part: Call = self._part
         self.complete_multipart_upload: Call = client.complete_multipart_upload
         self.abort_multipart_upload: Call = client.abort_multipart_upload
         client.meta.events.register("before-send.s3", self._learn)
 
     async def _put(self, **arguments: Any) -> Answer:
-        """As the SDK's."""
-        condition = {"If-None-Match": arguments["IfNoneMatch"]} if "IfNoneMatch" in arguments else {}
-        answer = await self._send("PUT", arguments["Key"], condition, arguments["Body"])
+        """As the SDK's, with a checksum."""
+        arguments |= self._checksum(arguments["Body"])
+        headers = {header: arguments[name] for name, header in _HEADERS.items() if name in arguments}
+        answer = await self._send("PUT", arguments["Key"], headers, arguments["Body"])
         if answer is not None:
             return {}
         found: Answer = await self._client.put_object(**arguments)
         return found
+
+    async def _part(self, **arguments: Any) -> Answer:
+        """As the SDK's, with a checksum."""
+        arguments |= await asyncio.to_thread(self._checksum, arguments["Body"])
+        found: Answer = await self._client.upload_part(**arguments)
+        return found
+
+    def _checksum(self, data: bytes) -> dict[str, str]:
+        """What lets the server find out whether it has the right bytes.
+
+        All check this one, if any. AWS goes by the SHA-256 that is part of the signature, which some others ignore.
+        """
+        if self.aws:
+            return {}
+        return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
 
     async def _get(self, **arguments: Any) -> Answer:
         """As the SDK's; of the answer, only the body and its sizes."""

@@ -12,7 +12,8 @@ from pivot_cache.errors import reporting
 from pivot_cache.remote import RemoteUnreachableError
 from pivot_remote_s3 import uploads
 from pivot_remote_s3.client import Answer, S3Client
-from pivot_remote_s3.failures import CONFLICT, EXISTS, NO_UPLOAD, UNSUPPORTED, Place, code
+from pivot_remote_s3.conditions import Conditions
+from pivot_remote_s3.failures import CONFLICT, NO_UPLOAD, Place, code
 from pivot_remote_s3.location import S3Location
 from pivot_remote_s3.presence import Presence
 from pivot_remote_s3.uploads import Begun, Upload
@@ -38,6 +39,7 @@ class Multipart:
         client: The open client.
         location: Where the objects go.
         presence: Asks what is there.
+        conditions: What the server makes of them.
         slots: Bounds the requests at once.
         place: What errors speak of.
         identity: The remote's.
@@ -48,15 +50,14 @@ class Multipart:
     client: S3Client
     location: S3Location
     presence: Presence
+    conditions: Conditions
     slots: asyncio.Semaphore
     place: Place
     identity: str
     state: Path | None
     jobs: int
 
-    async def upload(
-        self, digest: str, source: Path, part: int, sent: Callable[[int], object], *, conditional: bool
-    ) -> bool:
+    async def upload(self, digest: str, source: Path, part: int, sent: Callable[[int], object]) -> bool:
         """Make the bytes of a file an object, unless it is there; False if it is.
 
         Args:
@@ -64,7 +65,6 @@ class Multipart:
             source: The file.
             part: The least size of a part.
             sent: Called with the number of bytes that the server has.
-            conditional: The server can be asked not to replace what is there.
         """
         key = self.location.key(digest)
         with (
@@ -79,7 +79,7 @@ class Multipart:
                 upload.begin(begun)
             try:
                 await self._send(file.fileno(), begun, upload, sent)
-                return await self._complete(digest, begun, upload, conditional=conditional)
+                return await self._complete(digest, begun, upload)
             except Exception as error:
                 if code(error) not in NO_UPLOAD:
                     with self.place.reporting(digest):
@@ -133,7 +133,7 @@ class Multipart:
             Bucket=self.location.bucket, Key=begun.key, UploadId=begun.upload, PartNumber=number, Body=data
         )
 
-    async def _complete(self, digest: str, begun: Begun, upload: Upload, *, conditional: bool) -> bool:
+    async def _complete(self, digest: str, begun: Begun, upload: Upload) -> bool:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(upload.parts.items())]
 
         async def complete(**condition: str) -> None:
@@ -147,27 +147,15 @@ class Multipart:
                 )
 
         try:
-            if conditional:
-                try:
-                    await complete(IfNoneMatch="*")
-                except Exception as error:
-                    if code(error) not in UNSUPPORTED:
-                        raise
-                else:
-                    return True
-            if await self.presence.has(digest):
-                await self._abort(begun)
-                return False
-            await complete()
+            new = await self.conditions.create(lambda: self.presence.has(digest), complete)
         except Exception as error:
-            if code(error) in EXISTS:
-                await self._abort(begun)
-                return False
-            if code(error) in CONFLICT:
-                await self._abort(begun)
-                return await self._lost(digest, upload)
-            raise
-        return True
+            if code(error) not in CONFLICT:
+                raise
+            await self._abort(begun)
+            return await self._lost(digest, upload)
+        if not new:
+            await self._abort(begun)
+        return new
 
     async def _lost(self, digest: str, upload: Upload) -> bool:
         """What an upload that the server does not know has come to: it was completed, or has to begin anew."""

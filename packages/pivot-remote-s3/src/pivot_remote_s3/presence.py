@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final
 
@@ -35,6 +36,7 @@ class Presence:
     location: S3Location
     slots: asyncio.Semaphore
     place: Place
+    _lacking: set[str] = attrs.field(init=False, factory=set)
 
     async def among(self, digests: Collection[str]) -> set[str]:
         """Those of the objects that are there.
@@ -43,9 +45,14 @@ class Presence:
             RemoteError: The server does not say.
             CacheError: One is not a digest.
         """
-        wanted = {digest: self.location.key(digest) for digest in digests}.keys()
-        if not wanted:
+        keys = {digest: self.location.key(digest) for digest in digests}
+        if not keys:
             return set()
+        found = await self._among(keys.keys())
+        self._lacking.update(key for digest, key in keys.items() if digest not in found)
+        return found
+
+    async def _among(self, wanted: AbstractSet[str]) -> set[str]:
         if len(wanted) <= _FEW:
             found = await self._each(wanted)
             if not found:
@@ -72,6 +79,13 @@ class Presence:
     async def has(self, digest: str) -> bool:
         """Whether an object is there."""
         return await self.stands(self.location.key(digest))
+
+    async def taken(self, key: str) -> bool:
+        """Whether something has this key; of what `among` did not find, that is not asked the first time."""
+        if key in self._lacking:
+            self._lacking.discard(key)
+            return False
+        return await self.stands(key)
 
     async def stands(self, key: str) -> bool:
         """Whether something has this key."""

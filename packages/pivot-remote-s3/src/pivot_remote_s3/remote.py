@@ -12,12 +12,13 @@ from pivot_cache.errors import reporting
 from pivot_cache.remote import Body, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
-from pivot_remote_s3.failures import EXISTS, UNSUPPORTED, Place, code
+from pivot_remote_s3.failures import Place, code
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
     import asyncio
 
+    from pivot_remote_s3.conditions import Conditions
     from pivot_remote_s3.multipart import Multipart
     from pivot_remote_s3.presence import Presence
 
@@ -38,6 +39,7 @@ class _Open:
     client: S3Client
     slots: "asyncio.Semaphore"
     presence: "Presence"
+    conditions: "Conditions"
     multipart: "Multipart"
     closing: contextlib.AsyncExitStack
 
@@ -77,12 +79,12 @@ class S3Remote:
         self._state = state
         self._part = part
         self._place = Place(self.name, location.bucket)
-        self._conditional = True
         self._opened: _Open | None = None
 
     async def __aenter__(self) -> Self:
         import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
 
+        from pivot_remote_s3.conditions import Conditions  # noqa: PLC0415
         from pivot_remote_s3.lean import LeanClient  # noqa: PLC0415
         from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
         from pivot_remote_s3.presence import Presence  # noqa: PLC0415
@@ -93,10 +95,11 @@ class S3Remote:
                 client = LeanClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
             presence = Presence(client, self.location, slots, self._place)
+            conditions = Conditions(kept=client.aws)
             multipart = Multipart(
-                client, self.location, presence, slots, self._place, self.identity, self._state, self._jobs
+                client, self.location, presence, conditions, slots, self._place, self.identity, self._state, self._jobs
             )
-            self._opened = _Open(client, slots, presence, multipart, stack.pop_all())
+            self._opened = _Open(client, slots, presence, conditions, multipart, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -121,7 +124,7 @@ class S3Remote:
             large = source.stat().st_size > self._part  # noqa: ASYNC240 - takes no time
         if large:
             await self._open.multipart.give_up()
-            return await self._open.multipart.upload(digest, source, self._part, sent, conditional=self._conditional)
+            return await self._open.multipart.upload(digest, source, self._part, sent)
         with reporting("read", source):
             data = source.read_bytes()  # noqa: ASYNC240 - as little
         with self._place.reporting(digest):
@@ -134,21 +137,7 @@ class S3Remote:
             async with self._open.slots:
                 await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
 
-        if self._conditional:
-            try:
-                await put(IfNoneMatch="*")
-            except Exception as error:
-                if code(error) in EXISTS:
-                    return False
-                if code(error) not in UNSUPPORTED:
-                    raise
-                self._conditional = False
-            else:
-                return True
-        if await self._open.presence.stands(key):
-            return False
-        await put()
-        return True
+        return await self._open.conditions.create(lambda: self._open.presence.taken(key), put)
 
     @contextlib.asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
