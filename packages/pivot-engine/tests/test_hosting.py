@@ -184,7 +184,7 @@ def test_a_closed_host_is_gone(project: Sources) -> None:
 
 def test_a_busy_host_can_be_killed(project: Sources) -> None:
     project.write("pipeline.py", "open('busy', 'w').close()\nwhile True: pass\n")
-    host = HostProcess.spawn(quiet=True)
+    host = HostProcess.begin(quiet=True)
     host.ask_to_load(project.root, project.root / "pipeline.py")
     while not (project.root / "busy").exists():
         assert os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "the host has died"

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import pathlib
 import sys
 import traceback
 from collections.abc import Mapping
@@ -50,6 +49,9 @@ COMMANDS: Final[Commands] = {
     "schema": ("pivot_cli.commands.schema", "Print the JSON Schema of pivot.yaml."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
 }
+
+type Beginning = tuple[frozenset[str], tuple[str, ...]]
+"""Which modules this process had when it began, and where a new interpreter looks for others."""
 
 INTERRUPTED: Final = 130
 
@@ -140,10 +142,13 @@ def cli() -> None:
     """Change your code; Pivot knows what to run."""
 
 
-def run(arguments: list[str]) -> int:
-    """Parse and run; every way to end becomes an exit code."""
+def run(arguments: list[str], beginning: Beginning | None = None) -> int:
+    """Parse and run; every way to end becomes an exit code.
+
+    With ``beginning``, this process may be forked to import the user's code.
+    """
     try:
-        with cli.make_context("pivot", list(arguments)) as context:
+        with cli.make_context("pivot", list(arguments), obj=beginning) as context:
             outcome: Any = cli.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has seen enough; what was to be done is done
@@ -214,11 +219,3 @@ def _bug(error: BaseException) -> int:
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
     console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
     return 3
-
-
-def working_directory() -> pathlib.Path:
-    """The directory that the command was given in: read here, at the edge, and nowhere else."""
-    try:
-        return pathlib.Path.cwd()
-    except FileNotFoundError:
-        raise PivotError("the current directory no longer exists", hint="cd to one that does") from None

@@ -33,9 +33,10 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         elif arguments is None and (known := _known(given, began)) is not None:
             code = known
         else:
+            beginning = _beginning() if arguments is None else None  # else it is somebody else's process
             from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
 
-            code = run(given)
+            code = run(given, beginning)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -47,6 +48,12 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
     sys.exit(code)
+
+
+def _beginning() -> "tuple[frozenset[str], tuple[str, ...]]":
+    """The modules that this process has besides our own, and where a new interpreter would look for others."""
+    others = frozenset(name for name in sys.modules if not name.startswith("pivot_cli"))
+    return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:])
 
 
 def _known(given: "Sequence[str]", began: int) -> int | None:

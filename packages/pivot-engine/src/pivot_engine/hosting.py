@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import fcntl
+import importlib
 import os
 import pathlib
 import select
@@ -10,12 +11,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pivot_core.errors import PivotError
 from pivot_engine import _wire
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.loaded import Loaded, from_plain
+from pivot_engine.origin import Origin, alone
 
 _COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
@@ -58,15 +60,16 @@ class HostProcess:
         self._child = child
 
     @classmethod
-    def spawn(cls, *, quiet: bool, guard: int | None = None) -> Self:
-        """A host in a new interpreter; ``quiet`` drops what the user's code prints while it is imported.
+    def begin(cls, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> Self:
+        """A host in a process of its own; ``quiet`` drops what the user's code prints while it is imported.
 
         It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
+        With an ``origin`` it is forked where that can be done, else it is a new interpreter.
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
             given = ((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), *_held(guard))
-            return _spawn("host", _file_actions(*given, quiet=quiet), guard=guard is not None)
+            return _begin("host", given, quiet=quiet, origin=origin)
 
         return cls(start, child=True)
 
@@ -185,13 +188,12 @@ def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
 class Seed:
     """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
 
-    def __init__(self, *, quiet: bool, guard: int | None = None) -> None:
-        """Start it; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
+    def __init__(self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> None:
+        """Start it; the arguments are as for `HostProcess.begin`."""
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
         try:
-            actions = _file_actions((moved, _COMMANDS_FD), *_held(guard), quiet=quiet)
-            self._pid = _spawn("seed", actions, guard=guard is not None)
+            self._pid = _begin("seed", ((moved, _COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin)
         except BaseException:
             ours.close()
             raise
@@ -223,14 +225,26 @@ class Seed:
         return int.from_bytes(told)
 
 
-def _spawn(main: str, file_actions: list[tuple[Any, ...]], *, guard: bool) -> int:
-    command = f"from pivot_engine.{main} import main; main({os.getpid()}, guard={guard})"
-    return os.posix_spawn(
-        sys.executable, [sys.executable, "-P", "-c", command], os.environ, file_actions=file_actions, setpgroup=0
-    )
+def _begin(
+    main: Literal["host", "seed"], given: Sequence[tuple[int, int]], *, quiet: bool, origin: Origin | None
+) -> int:
+    """Start a process with the descriptors ``given``, each with the number that it has there."""
+    guard = _GUARD_FD in [number for _, number in given]
+    if origin is None or not alone():
+        command = f"from pivot_engine.{main} import main; main({os.getpid()}, guard={guard})"
+        words = [sys.executable, "-P", "-c", command]
+        return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
+    from pivot_engine import _renewed  # noqa: PLC0415  # start-up time: most commands start nothing
+
+    coordinator = os.getpid()
+
+    def serve() -> None:
+        importlib.import_module(f"pivot_engine.{main}").main(coordinator, guard=guard)
+
+    return _renewed.fork(serve, given, quiet=quiet, origin=origin)
 
 
-def _file_actions(*given: tuple[int, int], quiet: bool) -> list[tuple[Any, ...]]:
+def _file_actions(given: Sequence[tuple[int, int]], *, quiet: bool) -> list[tuple[Any, ...]]:
     if quiet:
         output: list[tuple[Any, ...]] = [
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -258,7 +272,7 @@ def load(
     Raises:
         PivotError: As `HostProcess.load`; the host is gone then.
     """
-    return load_in(lambda: HostProcess.spawn(quiet=quiet), root, file, slow, overrides)
+    return load_in(lambda: HostProcess.begin(quiet=quiet), root, file, slow, overrides)
 
 
 def load_in(

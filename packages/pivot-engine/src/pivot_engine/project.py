@@ -12,6 +12,7 @@ from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, fi
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_engine.notes import Notes
+from pivot_engine.origin import Origin
 
 if TYPE_CHECKING:
     from pivot_engine.warm import Pool
@@ -51,6 +52,7 @@ class Project:
         overrides: Values of parameters that the command was given, each as ``stage.name=value``.
         hosts: Where hosts are kept that outlive the command, if they are to.
         notes: What the command has looked at.
+        origin: What the process was when it began, if hosts may be forked from it.
     """
 
     root: pathlib.Path
@@ -58,9 +60,10 @@ class Project:
     overrides: tuple[str, ...] = ()
     hosts: "Pool | None" = attrs.field(default=None, eq=False, repr=False)
     notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
+    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
 
     @classmethod
-    def find(cls, cwd: pathlib.Path, overrides: tuple[str, ...] = ()) -> "Project":
+    def find(cls, cwd: pathlib.Path, overrides: tuple[str, ...] = (), *, origin: Origin | None = None) -> "Project":
         """The project around ``cwd``.
 
         Raises:
@@ -69,7 +72,7 @@ class Project:
         notes = Notes()
         for directory in (cwd, *cwd.parents):
             notes.probe(directory / STATE_DIR)
-        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides, notes=notes)
+        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides, notes=notes, origin=origin)
 
     @property
     def layout(self) -> Layout:

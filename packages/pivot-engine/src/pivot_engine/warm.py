@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 from pivot_engine.errors import OutdatedError, UnimportedError
 from pivot_engine.loaded import Loaded
+from pivot_engine.origin import Origin
 
 if TYPE_CHECKING:
     from pivot_engine.hosting import HostProcess, Seed
 
 
 class Starter:
-    """Starts hosts: the first is an interpreter of its own; where there are more, they are forked from a common one."""
+    """Starts hosts: the first by itself; where there are more, they are forked from a common process."""
 
-    def __init__(self, *, quiet: bool, guard: int | None = None, allowed: bool = True) -> None:
-        """Nothing is started yet, nor ever if not ``allowed``; ``quiet`` and ``guard`` as for `HostProcess.spawn`."""
+    def __init__(
+        self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None, allowed: bool = True
+    ) -> None:
+        """Nothing is started yet, nor ever if not ``allowed``; the rest is as for `HostProcess.begin`."""
+        self._origin = origin
         self._quiet = quiet
         self._guard = guard
         self._allowed = allowed
@@ -34,9 +38,9 @@ class Starter:
 
         self._started += 1
         if self._started == 1 and not many:
-            return hosting.HostProcess.spawn(quiet=self._quiet, guard=self._guard)
+            return hosting.HostProcess.begin(quiet=self._quiet, guard=self._guard, origin=self._origin)
         if self._seed is None:
-            self._seed = hosting.Seed(quiet=self._quiet, guard=self._guard)
+            self._seed = hosting.Seed(quiet=self._quiet, guard=self._guard, origin=self._origin)
         return self._seed.host()
 
     def close(self) -> None:

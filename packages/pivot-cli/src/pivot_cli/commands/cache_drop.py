@@ -2,11 +2,9 @@
 
 import click
 
-from pivot_cli import cacheview, console, signals
-from pivot_cli.group import working_directory
+from pivot_cli import cacheview, console, place, signals
 from pivot_cli.progress import Lines
 from pivot_engine.dropping import drop
-from pivot_engine.project import Project
 from pivot_engine.sync import elsewhere
 
 
@@ -21,7 +19,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     each content is. If something is nowhere else, nothing is dropped unless --force is given. What other outs
     consist of too stays. What is dropped waits in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with signals.heeding():
         done = drop(
             project,

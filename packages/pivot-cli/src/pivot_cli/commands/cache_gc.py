@@ -4,8 +4,7 @@ import json
 
 import click
 
-from pivot_cli import cacheview, console, options, signals
-from pivot_cli.group import working_directory
+from pivot_cli import cacheview, console, options, place, signals
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
 from pivot_engine import collecting
@@ -53,7 +52,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         raise click.UsageError("--undo and --dry-run exclude each other")
     if all_projects and only_this_project:
         raise click.UsageError("--all-projects and --only-this-project exclude each other")
-    project = Project.find(working_directory())
+    project = place.project()
     if undo:
         return _undo(project, as_json=as_json)
     wishes = Wishes(keep_since, grace, all_projects, only_this_project, skip_damaged)

@@ -4,10 +4,8 @@ import json
 
 import click
 
-from pivot_cli import cacheview
-from pivot_cli.group import working_directory
+from pivot_cli import cacheview, place
 from pivot_engine.cachestatus import cache_status
-from pivot_engine.project import Project
 
 
 @click.command("status")
@@ -18,7 +16,7 @@ def command(*, as_json: bool) -> int:
     Listed are the objects of each stage and of all tracked data, what waits in the trash, what was found damaged, and
     which ways to link files work between the cache and the workspace. Nothing is verified.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     found = cache_status(project)
     if as_json:
         click.echo(json.dumps(cacheview.status_json(found), indent=2))

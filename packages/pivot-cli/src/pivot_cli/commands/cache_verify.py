@@ -4,8 +4,7 @@ import json
 
 import click
 
-from pivot_cli import cacheview, console, signals
-from pivot_cli.group import working_directory
+from pivot_cli import cacheview, console, place, signals
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
 from pivot_engine.checking import Fetch, verify
@@ -30,7 +29,7 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
     fetched from the remote, if there is one; else the stages to run again are listed. Exits with 1 if something is
     bad or missing, with 3 if something could not be read.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with signals.heeding(), Meter("checking") as meter:
         found = verify(
             project, full=full, repair=repair, fetch=_fetch(project) if repair else None, report=Lines(), progress=meter

@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from pivot_cli import console, options, results, signals
-from pivot_cli.group import working_directory
+from pivot_cli import console, options, place, results, signals
 from pivot_cli.progress import Lines
 from pivot_engine.project import Project
 from pivot_engine.restoring import Wishes, restore
@@ -26,7 +25,7 @@ def command(
     names, out paths, tracked paths, or directories that hold some. A file whose content is not in the
     cache is left alone unless --force is given.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     wishes = Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run)
     with signals.heeding():
         return restored(project, targets, wishes)

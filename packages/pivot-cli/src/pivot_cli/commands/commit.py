@@ -2,12 +2,10 @@
 
 import click
 
-from pivot_cli import options
-from pivot_cli.group import working_directory
+from pivot_cli import options, place
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
 from pivot_engine.accept import accept
-from pivot_engine.project import Project
 
 
 @click.command("commit")
@@ -23,7 +21,7 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     For stages whose code changed without changing what they write. Without STAGES, all that
     are stale. Nothing is run, and nothing is recorded unless all can be.
     """
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     with Reading():
         done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:

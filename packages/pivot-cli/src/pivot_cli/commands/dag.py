@@ -4,8 +4,7 @@ import json
 
 import click
 
-from pivot_cli import drawing, options
-from pivot_cli.group import working_directory
+from pivot_cli import drawing, options, place
 from pivot_cli.progress import warn_of_broken
 from pivot_engine.overview import overview
 from pivot_engine.project import Project
@@ -33,7 +32,7 @@ def command(
     Without TARGETS, the stages of the pipeline here; in any case all that they rest on. In
     the text, a ← b says that a rests on b.
     """
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     found = overview(project, targets, everything=everything, upstream=True)
     warn_of_broken(found.broken)
     drawn = drawing.drawing(found, stages=stages or not artifacts, artifacts=artifacts)

@@ -4,10 +4,8 @@ import json
 
 import click
 
-from pivot_cli import console, options
-from pivot_cli.group import working_directory
+from pivot_cli import console, options, place
 from pivot_engine.doctor import Level, examine
-from pivot_engine.project import Project
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 
@@ -21,7 +19,7 @@ def command(*, as_json: bool) -> int:
     with nothing to do must import it anew and why, and what of its code cannot be followed. Exits with 1 if
     there is a problem.
     """
-    found = list(examine(Project.find(working_directory())))
+    found = list(examine(place.project()))
     if as_json:
         plain = [
             {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found

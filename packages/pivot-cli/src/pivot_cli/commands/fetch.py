@@ -2,9 +2,7 @@
 
 import click
 
-from pivot_cli import options, signals, transfers
-from pivot_cli.group import working_directory
-from pivot_engine.project import Project
+from pivot_cli import options, place, signals, transfers
 from pivot_engine.sync import Wishes, fetch
 
 
@@ -19,7 +17,7 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     Without TARGETS, everything that the lock files and .pvt files name. The workspace is left as it is: 'pivot
     checkout' restores from the cache, and 'pivot pull' does both.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with signals.heeding(), transfers.Gauge("fetching") as gauge:
         moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
     return transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)

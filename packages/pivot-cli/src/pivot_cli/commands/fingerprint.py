@@ -4,10 +4,8 @@ import json
 
 import click
 
-from pivot_cli import jsonform, options, render
-from pivot_cli.group import working_directory
+from pivot_cli import jsonform, options, place, render
 from pivot_cli.progress import warn_of_broken
-from pivot_engine.project import Project
 from pivot_engine.status import status
 
 
@@ -23,7 +21,7 @@ def command(stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, 
     constants and loaders that a stage reaches, what its last run was seen to run beyond that, the libraries it
     names, and what could not be followed.
     """
-    found = status(Project.find(working_directory(), overrides), stages, everything=everything)
+    found = status(place.project(overrides), stages, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         click.echo(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))

@@ -5,10 +5,8 @@ import json
 
 import click
 
-from pivot_cli import historytext, options
-from pivot_cli.group import working_directory
+from pivot_cli import historytext, options, place
 from pivot_engine import history
-from pivot_engine.project import Project
 
 
 @click.command("history")
@@ -19,7 +17,7 @@ def command(*, number: int, as_json: bool) -> int:
 
     The last 100 are kept, in .pivot/state.db. A run that found everything cached is not recorded.
     """
-    found = list(itertools.islice(history.runs(Project.find(working_directory())), number))
+    found = list(itertools.islice(history.runs(place.project()), number))
     if as_json:
         click.echo(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
     else:

@@ -5,7 +5,7 @@ import sys
 import click
 
 from pivot_cli import console
-from pivot_cli.group import working_directory
+from pivot_cli.place import working_directory
 from pivot_engine import gitlocal
 from pivot_engine.project import init
 

@@ -4,11 +4,9 @@ import json
 
 import click
 
-from pivot_cli import options, results
-from pivot_cli.group import working_directory
+from pivot_cli import options, place, results
 from pivot_cli.progress import warn_of_broken
 from pivot_engine.overview import overview
-from pivot_engine.project import Project
 
 
 @click.command("list")
@@ -21,7 +19,7 @@ def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str,
 
     Without TARGETS, those of the pipeline here and all that they rest on. Paths are relative to the root.
     """
-    found = overview(Project.find(working_directory(), overrides), targets, everything=everything)
+    found = overview(place.project(overrides), targets, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         click.echo(json.dumps({"stages": results.listing_plain(found)}, indent=2))

@@ -6,11 +6,9 @@ import sys
 
 import click
 
-from pivot_cli import console
+from pivot_cli import console, place
 from pivot_cli.completion import Target
-from pivot_cli.group import working_directory
 from pivot_engine import logs
-from pivot_engine.project import Project
 
 
 @click.command("logs")
@@ -29,7 +27,7 @@ def command(stage: str, *, lines: int | None, back: int) -> int:
     While it runs, what it has printed so far. Of more than 3 MB the beginning and the end are kept. Nothing is
     imported or changed.
     """
-    log = logs.find(Project.find(working_directory()).layout, stage, back=back)
+    log = logs.find(place.project().layout, stage, back=back)
     if log is None:
         console.note(f"no run of {stage!r} on this machine has printed anything")
         return 0

@@ -2,11 +2,9 @@
 
 import click
 
-from pivot_cli import options, signals, transfers
+from pivot_cli import options, place, signals, transfers
 from pivot_cli.commands.checkout import restored
-from pivot_cli.group import working_directory
 from pivot_engine import restoring
-from pivot_engine.project import Project
 from pivot_engine.sync import Wishes, fetch
 
 
@@ -33,7 +31,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     The same as 'pivot fetch' and then 'pivot checkout'. What could be fetched is restored, also where
     something else could not.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with signals.heeding(), transfers.Gauge("fetching") as gauge:
         moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)

@@ -2,9 +2,7 @@
 
 import click
 
-from pivot_cli import options, signals, transfers
-from pivot_cli.group import working_directory
-from pivot_engine.project import Project
+from pivot_cli import options, place, signals, transfers
 from pivot_engine.sync import Wishes, push
 
 
@@ -29,7 +27,7 @@ def command(  # one parameter per option
     Without TARGETS, everything that the lock files and .pvt files name. What the remote has already is
     skipped, and nothing there is ever replaced. No pipeline is imported.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with signals.heeding(), transfers.Gauge("pushing") as gauge:
         wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=gauge)
         moved = push(project, targets, wishes)

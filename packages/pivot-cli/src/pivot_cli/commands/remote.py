@@ -6,7 +6,8 @@ import os
 import click
 
 from pivot_cli import console, options, settingstext
-from pivot_cli.group import SuggestingGroup, working_directory
+from pivot_cli.group import SuggestingGroup
+from pivot_cli.place import working_directory
 from pivot_engine import remotes
 from pivot_engine.configuring import Configuration, concerns
 

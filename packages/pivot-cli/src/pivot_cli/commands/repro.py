@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from pivot_cli import console, options, render, signals, wording
-from pivot_cli.group import working_directory
+from pivot_cli import console, options, place, render, signals, wording
 from pivot_cli.keeping import keep
 from pivot_cli.progress import warn_of_broken
 from pivot_cli.telling import Telling, reporting
@@ -94,7 +93,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     files named. In any case also everything that they rest on, in whatever pipeline it is. Stages that are
     up to date are skipped; results that the cache already has are restored from it.
     """
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:

@@ -2,12 +2,10 @@
 
 import click
 
-from pivot_cli import options
+from pivot_cli import options, place
 from pivot_cli.commands.repro import in_process, jobs, keep_going, no_wait, post_mortem, show_output, work
 from pivot_cli.completion import Target
-from pivot_cli.group import working_directory
 from pivot_cli.telling import Telling
-from pivot_engine.project import Project
 from pivot_engine.repro import Options
 
 
@@ -57,5 +55,5 @@ def command(  # noqa: PLR0913  # one parameter per option
         debugger=post_mortem if pdb else None,
         trace_io=trace_io,
     )
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     return work(project, stages, wanted, command="pivot run", telling=Telling(**told))

@@ -4,10 +4,8 @@ import json
 
 import click
 
-from pivot_cli import historytext, timeline
-from pivot_cli.group import working_directory
+from pivot_cli import historytext, place, timeline
 from pivot_engine import history
-from pivot_engine.project import Project
 
 
 @click.command("show")
@@ -26,7 +24,7 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
     RUN is its number in 'pivot history'; without it the newest is meant. What html prints is one page without scripts;
     what chrome-trace prints is read by Perfetto and chrome://tracing.
     """
-    found = history.run(Project.find(working_directory()), run)
+    found = history.run(place.project(), run)
     match "json" if as_json else form:
         case "json":
             text = json.dumps(historytext.plain(found), indent=2)

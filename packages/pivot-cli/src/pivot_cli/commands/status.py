@@ -4,11 +4,9 @@ import json
 
 import click
 
-from pivot_cli import console, jsonform, options, progress, render, results
-from pivot_cli.group import working_directory
+from pivot_cli import console, jsonform, options, place, progress, render, results
 from pivot_cli.keeping import keep
 from pivot_cli.reading import Reading
-from pivot_engine.project import Project
 from pivot_engine.status import status
 
 
@@ -41,7 +39,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
     """
     explain = explain or diff or why_not
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     with Reading():
         found = status(
             project,

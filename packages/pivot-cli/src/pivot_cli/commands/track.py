@@ -2,11 +2,9 @@
 
 import click
 
-from pivot_cli import results
-from pivot_cli.group import working_directory
+from pivot_cli import place, results
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
-from pivot_engine.project import Project
 from pivot_engine.tracked import track
 
 
@@ -18,7 +16,7 @@ def command(paths: tuple[str, ...]) -> int:
     What each holds goes into the cache, and into a small file beside it, PATH.pvt, which belongs into git;
     the data are added to the .gitignore there. Repeat it when the data have changed.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     with Reading():
         done = track(project, paths, report=Lines())
     click.echo(results.tracked(done, project), nl=False)

@@ -2,9 +2,8 @@
 
 import click
 
-from pivot_cli.group import working_directory
+from pivot_cli import place
 from pivot_cli.progress import Lines
-from pivot_engine.project import Project
 from pivot_engine.tracked import untrack
 
 
@@ -15,7 +14,7 @@ def command(paths: tuple[str, ...]) -> int:
 
     Their .pvt files and their lines in .gitignore are removed; the data stay.
     """
-    project = Project.find(working_directory())
+    project = place.project()
     for path in untrack(project, paths, report=Lines()):
         click.echo(f"Untracked {project.shown(path)}")
     return 0

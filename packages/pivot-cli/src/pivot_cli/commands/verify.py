@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import click
 
-from pivot_cli import console, options, signals, verdicts
-from pivot_cli.group import working_directory
+from pivot_cli import console, options, place, signals, verdicts
 from pivot_cli.progress import warn_of_broken
 from pivot_cli.reading import Reading
 from pivot_engine.project import Project
@@ -70,7 +69,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
     form = form or ("json" if as_json else "text")
-    project = Project.find(working_directory(), overrides)
+    project = place.project(overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with Reading():
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)

@@ -1,0 +1,131 @@
+"""The process that imports the user's code is as good as a new interpreter, however it came to be."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness import PIVOT, Project
+
+REPORTING = """\
+import atexit, json, os, signal, sys
+from typing import Annotated
+
+import click
+
+import pivot
+
+atexit.register(lambda: open("end.txt", "w").close())
+main = sys.modules["__main__"]
+handlers = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")}
+FOUND = {
+    "click": click.__file__,
+    "ours": sorted(name for name in sys.modules if name.partition(".")[0] in ("pivot_cli", "rich")),
+    "path": sys.path,
+    "main": [vars(main).get("__file__"), main.__spec__],
+    "argv": sys.argv,
+    "leads": os.getpgid(0) == os.getpid(),
+    "handlers": {name: repr(found).partition(":")[0] for name, found in handlers.items()},
+    "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    "open": sorted(int(fd) for fd in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{fd}")),
+    "input": sys.stdin.read(),
+}
+print("told while importing")
+open("found.json", "w").write(json.dumps(FOUND))
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return "x"
+"""
+
+OTHER = """\
+from typing import Annotated
+
+import click
+
+import pivot
+
+pipeline = pivot.Pipeline("other")
+
+
+@pipeline.register
+def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return click.NAME
+"""
+
+
+def reported(project: Project, *arguments: str, **options: Any) -> dict[str, Any]:
+    """What the user's module saw when the command imported it."""
+    (project.root / "found.json").unlink(missing_ok=True)
+    done = project.pivot(*arguments, **options)
+    assert "told while importing" not in done.stdout
+    assert "told while importing" in done.stderr
+    found: dict[str, Any] = json.loads(project.read("found.json"))
+    return found
+
+
+def test_the_host_is_like_a_new_interpreter(make: Callable[[str], Project]) -> None:
+    """None of what the command itself has imported, opened or arranged is to be seen."""
+    project = make(REPORTING)
+    project.write("click.py", "NAME = 'mine'\n")
+    found = reported(project, "repro", "--no-snapshot")
+
+    assert found["click"] == str(project.root / "click.py")
+    assert found["ours"] == []
+    assert found["path"][0] == str(project.root)
+    assert str(PIVOT.parent) not in found["path"]
+    assert found["main"] == [None, None]
+    assert found["argv"] == [str(project.root / "pipeline.py")]
+    assert found["leads"]
+    assert found["handlers"] == {
+        "SIGINT": "<built-in function default_int_handler>",
+        "SIGTERM": "<Handlers.SIG_DFL",
+        "SIGHUP": "<Handlers.SIG_DFL",
+    }
+    assert found["blocked"] == []
+    assert len(found["open"]) <= len((0, 1, 2, "commands", "events", "guard", "the listing"))
+    assert found["input"] == ""
+    assert (project.root / "end.txt").exists()
+
+
+def test_several_hosts_are_like_new_interpreters(make: Callable[[str], Project]) -> None:
+    project = make(REPORTING)
+    project.write("click.py", "NAME = 'mine'\n")
+    project.write("other/pipeline.py", OTHER)
+    project.write("other/click.py", "NAME = 'other'\n")
+    found = reported(project, "repro", "--all", "--no-snapshot")
+
+    assert found["click"] == str(project.root / "click.py")
+    assert found["ours"] == []
+    assert found["leads"]
+    assert project.read("other/out.txt") == "other"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every host is an interpreter of its own")
+def test_a_host_costs_no_interpreter(make: Callable[[str], Project]) -> None:
+    project = make(REPORTING)
+    project.write("click.py", "")
+    project.replace("pipeline.py", '"argv": sys.argv', '"argv": sys.orig_argv')
+
+    assert reported(project, "repro")["argv"][-1] == "repro"
+
+
+def test_the_command_may_have_been_a_module(make: Callable[[str], Project]) -> None:
+    """`python -m` puts the current directory on the path of the command, and not of the user's code."""
+    project = make(REPORTING)
+    project.write("click.py", "")
+    outside = project.root.parent
+    elsewhere = os.fspath(outside / "elsewhere")
+    command = [sys.executable, "-m", "pivot_cli", "-C", project.root.name, "list"]
+    environment = {**os.environ, "PYTHONPATH": elsewhere}
+    subprocess.run(command, cwd=outside, env=environment, stdin=subprocess.DEVNULL, check=True, timeout=60)
+
+    path = json.loads(project.read("found.json"))["path"]
+    assert path[:2] == [str(project.root), elsewhere]
+    assert str(outside) not in path
