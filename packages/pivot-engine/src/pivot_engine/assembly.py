@@ -119,11 +119,8 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         if looked_at is not None:
             project.notes.look(looked_at)
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
-    starter = (
-        Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=imports)
-        if project.hosts is None
-        else Starter(quiet=quiet, allowed=imports)
-    )
+    guard = guard if project.hosts is None else None
+    starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=imports)
     with _Loader(project, starter=starter, kept=kept, slow=slow) as loader:
         if everything:
             files = list(all_pipelines(project.root, _noting(project)))
