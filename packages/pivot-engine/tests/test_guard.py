@@ -1,5 +1,6 @@
 """One command at a time changes a project; the kernel frees the guard of whoever dies."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import threading
 import pytest
 
 from pivot_engine.errors import BusyError
-from pivot_engine.guard import guarded
+from pivot_engine.guard import awaited, guarded
 
 HOLD = """\
 import pathlib, sys, time
@@ -65,6 +66,24 @@ def test_who_waits_is_told_for_whom_and_goes_on_when_the_holder_is_killed(file: 
             pass
 
     assert told == [(holder.pid, "the other")]
+
+
+def test_who_only_looks_waits_until_nobody_has_it(file: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not awaited(file)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(file)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        flock = fcntl.flock
+
+        def kill_and_wait(fd: int, operation: int) -> None:
+            if not operation & fcntl.LOCK_NB:
+                holder.kill()
+            flock(fd, operation)
+
+        monkeypatch.setattr(fcntl, "flock", kill_and_wait)
+
+        assert awaited(file)
+        assert not awaited(file)
 
 
 def test_threads_exclude_each_other_too(file: pathlib.Path) -> None:

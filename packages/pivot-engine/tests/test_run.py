@@ -7,17 +7,20 @@ import shutil
 import tempfile
 from typing import Annotated, TypedDict
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
-from pivot_core.annotations import Dep, Out
+from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Reason, Verdict
 from pivot_core.loaders import Text
+from pivot_core.paths import ArtifactPath
 from pivot_engine import events
 from pivot_engine.errors import HostError
 from pivot_engine.executor import Executor, Finished
+from pivot_engine.seen import Seen
 
 
 class UserError(Exception):
@@ -160,6 +163,60 @@ def test_without_a_cache_it_runs_again(done: Workshop) -> None:
     assert parts_of(done.run()) == {"cached": {"a", "c"}, "ran": {"b"}}
 
 
+def test_what_the_cache_has_lost_and_is_in_place_is_stored_again(done: Workshop) -> None:
+    """A lock names only objects that are in the store, also after somebody has deleted that; and is told once."""
+    shutil.rmtree(done.layout.cache_dir)
+
+    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
+    assert done.told(events.OutsStored) == [events.OutsStored(tuple(map(ArtifactPath, ("middle", "end", "aside"))))]
+    parts_of(done.run())
+    assert done.told(events.OutsStored) == []
+    for name in ("middle", "end", "aside"):
+        (done.root / name).unlink()
+    assert parts_of(done.run()) == {"restored": {"a", "b", "c"}}
+
+
+def test_a_restored_lock_names_no_object_that_is_lost(shop: Workshop) -> None:
+    """One out is restored, the other one is in place though its object is gone."""
+
+    def both() -> TwoOuts:
+        return TwoOuts(left="l", right="r")
+
+    shop.add("both", both)
+    shop.run()
+    lost = shop.object_of("both", "right.txt")
+    lost.unlink()
+    (shop.root / "left.txt").unlink()
+
+    assert parts_of(shop.run()) == {"restored": {"both"}}
+    assert lost.read_text() == "r"
+
+
+def test_a_directory_that_the_cache_has_lost_is_stored_again(shop: Workshop) -> None:
+    def stage() -> Annotated[pathlib.Path, DirectoryOut("many")]:
+        for name in ("one", "two"):
+            shop.write(f"many/{name}", name)
+        return pathlib.Path("many")
+
+    shop.add("s", stage)
+    shop.run()
+    shutil.rmtree(shop.layout.cache_dir)
+    shop.run()
+    shutil.rmtree(shop.root / "many")
+
+    assert parts_of(shop.run()) == {"restored": {"s"}}
+    assert (shop.read("many/one"), shop.read("many/two")) == ("one", "two")
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(done: Workshop) -> None:
+    """Nothing needs what it has lost, as long as the outs are in place."""
+    shutil.rmtree(done.layout.cache_dir)
+    done.layout.cache_dir.touch()
+
+    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
+    assert done.told(events.OutsStored) == []
+
+
 def test_one_of_two_outs_is_not_enough(shop: Workshop) -> None:
     def both() -> TwoOuts:
         shop.calls.append("both")
@@ -299,6 +356,33 @@ def test_stage_that_does_not_write_its_out(shop: Workshop) -> None:
 
     assert parts_of(shop.run()) == {"failed": {"s"}}
     assert shop.told(events.StageFailed)[0].summary == "it did not write out.txt"
+
+
+def test_a_retry_mends_no_undeclared_file(shop: Workshop) -> None:
+    """What `strict_io: error` refuses is no accident: the stage fails at its first try."""
+
+    class Reading:
+        """Says of each stage that it has read a file."""
+
+        def __init__(self, inner: Executor) -> None:
+            self._inner = inner
+            self.start, self.stop, self.kill = inner.start, inner.stop, inner.kill
+
+        def wait(self) -> Finished:
+            return attrs.evolve(self._inner.wait(), seen=Seen(read=("lookup.csv",)))
+
+    def stage(text: Annotated[str, Dep("in", Text())]) -> Annotated[str, Out("out", Text())]:
+        shop.calls.append("s")
+        return text
+
+    shop.pipeline.register(stage, name="s", retries=2)
+    shop.write("in", "1")
+    shop.write(".pivot/config.yaml", "strict_io: error\n")
+
+    assert parts_of(shop.run(wrap=Reading)) == {"failed": {"s"}}
+    assert shop.calls == ["s"]
+    assert shop.told(events.StageRetried) == []
+    assert [event.summary for event in shop.told(events.StageFailed)] == ["it uses files that it does not declare"]
 
 
 def test_stage_that_writes_a_directory(shop: Workshop) -> None:

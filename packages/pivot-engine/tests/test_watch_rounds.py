@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -56,17 +57,53 @@ def second(
 GOOD = "def change(text):\n    if text == 'bad':\n        raise ValueError(text)\n    return text\n"
 
 
+MOST = 20
+"""Rounds, whatever is tested."""
+
+
+def prepared(root: pathlib.Path, **texts: str) -> None:
+    """Make a project of files, given with ``_`` for the dot in their names."""
+    init(root)
+    for name, text in texts.items():
+        (root / name.replace("_", ".")).write_text(text)
+    (root / ".pivot/config.yaml").write_text("strict_io: off\nwatch.debounce: 1\n")
+
+
+def watched(
+    root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[], object], *, options: Options | None = None
+) -> None:
+    """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
+
+    class Waiter:
+        """Edits something instead of waiting for that."""
+
+        def wait(self, _: Iterable[str], changed: Callable[[], bool], *__: object) -> None:
+            assert not changed()
+            while not changed():
+                edit()
+
+    @contextlib.contextmanager
+    def reporting(_: Sequence[str]) -> Iterator[Reporter]:
+        yield silent
+
+    monkeypatch.setattr(watch, "Waiter", Waiter)
+    watching = watch.Watch(
+        Project.find(root),
+        (),
+        options or Options(),
+        command="pivot repro",
+        reporting=reporting,
+        waiting=lambda: None,
+        polling=lambda _: None,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        list(itertools.islice(watching.rounds(), MOST))
+
+
 def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    init(tmp_path)
-    for name, text in (
-        ("pipeline.py", PIPELINE),
-        ("helper.py", GOOD),
-        ("in.txt", "one"),
-        (".pivot/config.yaml", "strict_io: off\nwatch.debounce: 1\n"),
-    ):
-        (tmp_path / name).write_text(text)
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
     edits = [
         ("in.txt", "bad"),
         ("in.txt", "two"),
@@ -76,33 +113,13 @@ def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
     ]
     pending = iter(edits)
 
-    class Waiter:
-        """Edits the next file as soon as nothing else has to be done."""
+    def edit() -> None:
+        name, text = next(pending, ("", ""))
+        if not name:
+            raise KeyboardInterrupt
+        (tmp_path / name).write_text(text)
 
-        def wait(self, _: Iterable[str], changed: Callable[[], bool], *__: object) -> None:
-            assert not changed()
-            name, text = next(pending, ("", ""))
-            if not name:
-                raise KeyboardInterrupt
-            (tmp_path / name).write_text(text)
-            assert changed()
-
-    @contextlib.contextmanager
-    def reporting(_: Sequence[str]) -> Iterator[Reporter]:
-        yield silent
-
-    monkeypatch.setattr(watch, "Waiter", Waiter)
-    watching = watch.Watch(
-        Project.find(tmp_path),
-        (),
-        Options(),
-        command="pivot repro",
-        reporting=reporting,
-        waiting=lambda: None,
-        polling=lambda _: None,
-    )
-    with pytest.raises(KeyboardInterrupt):
-        list(itertools.islice(watching.rounds(), len(edits) * 4))
+    watched(tmp_path, monkeypatch, edit)
     assert (tmp_path / "tries").read_text() == "one bad two three "
     assert (tmp_path / "out.txt").read_text() == "three"
 
@@ -110,10 +127,7 @@ def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
 def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    init(tmp_path)
-    for name, text in (("pipeline.py", FORGETFUL), ("in.txt", "a"), ("more.txt", "b")):
-        (tmp_path / name).write_text(text)
-    (tmp_path / ".pivot/config.yaml").write_text("strict_io: off\nwatch.debounce: 1\n")
+    prepared(tmp_path, pipeline_py=FORGETFUL, in_txt="a", more_txt="b")
     remote = MemoryRemote()
     monkeypatch.setattr(sync, "remote_of", lambda *_: ("origin", remote))
     assert repro(Project.find(tmp_path)).complete
@@ -122,29 +136,39 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
         file.unlink()
     waits: list[bool] = []
 
-    class Waiter:
-        def wait(self, _: Iterable[str], changed: Callable[[], bool], *__: object) -> None:
-            waits.append((tmp_path / "middle.txt").exists())
-            if len(waits) > 1:
-                raise KeyboardInterrupt
-            (tmp_path / "more.txt").write_text("c")
-            assert changed()
+    def edit() -> None:
+        waits.append((tmp_path / "middle.txt").exists())
+        if len(waits) > 1:
+            raise KeyboardInterrupt
+        (tmp_path / "more.txt").write_text("c")
 
-    @contextlib.contextmanager
-    def reporting(_: Sequence[str]) -> Iterator[Reporter]:
-        yield silent
-
-    monkeypatch.setattr(watch, "Waiter", Waiter)
-    watching = watch.Watch(
-        Project.find(tmp_path),
-        (),
-        Options(pull=True),
-        command="pivot repro",
-        reporting=reporting,
-        waiting=lambda: None,
-        polling=lambda _: None,
-    )
-    with pytest.raises(KeyboardInterrupt):
-        list(itertools.islice(watching.rounds(), 9))
+    watched(tmp_path, monkeypatch, edit, options=Options(pull=True))
     assert waits == [False, True]
     assert (tmp_path / "out.txt").read_text() == "ac"
+
+
+def test_what_another_command_does_in_vain_begins_no_round(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two watches of one project would wake each other for ever by what a failing stage does to its outs."""
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    told: list[str] = []
+
+    def edit() -> None:
+        told.append((tmp_path / "tries").read_text().split()[-1])
+        match len(told):
+            case 1:
+                (tmp_path / "in.txt").write_text("bad")
+            case 2:  # as the other one does
+                assert repro(Project.find(tmp_path)).failed == {"p.copy"}
+            case 3:  # as somebody does who has mended what cannot be seen
+                os.utime(tmp_path / "in.txt")
+            case 4:
+                (tmp_path / "out.txt").write_text("by hand")
+            case _:
+                raise KeyboardInterrupt
+
+    watched(tmp_path, monkeypatch, edit)
+    # the first run, the edit, the other command, the touch, the out
+    assert (tmp_path / "tries").read_text() == "one bad bad bad bad "
+    assert told == ["one", *["bad"] * 4]

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import stat
 from collections.abc import Callable
 
@@ -325,9 +326,20 @@ def test_without_the_cache_everything_still_works(quick: Project) -> None:
             os.unlink(os.path.join(directory, file))
         os.rmdir(directory)
 
-    assert "Everything is up to date" in quick.pivot("repro").stdout
+    (quick.root / "summary.json").unlink()
+    mended = quick.pivot("repro")
+    assert "1 ran, 1 cached" in mended.stdout
+    assert "note: the cache had lost clean.json: stored again\n" in mended.stderr
+    quick.pivot("verify")
     (quick.root / "clean.json").unlink()
-    assert "1 ran" in quick.pivot("repro").stdout
+    assert "1 restored" in quick.pivot("repro").stdout
+
+    assert "lost" not in quick.pivot("repro").stderr  # an answer that is kept
+    shutil.rmtree(quick.root / ".pivot/cache/files")
+    told = quick.pivot("verify", code=1).stdout
+    assert "FAILED  preprocess  Not in the cache: clean.json ('pivot repro' stores" in told
+    assert "the cache had lost clean.json, summary.json: stored again" in quick.pivot("repro").stderr
+    assert "lost" not in quick.pivot("repro").stderr
 
 
 def test_a_damaged_state_database_costs_time_only(quick: Project) -> None:

@@ -90,6 +90,14 @@ class ObjectStore:
         """
         return self._objects.intact(digest)
 
+    def lies(self, digest: str) -> bool:
+        """Whether something lies where the object belongs, good or not; what was collected lies there again then.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
+
     def holds(self, artifact: Artifact) -> bool:
         """Whether this content, all of it, is there and good: of a directory, the listing and every file."""
         if not artifact.tree:
@@ -193,7 +201,7 @@ class ObjectStore:
             TreeError: These bytes are no listing, or not that of this artifact.
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
-        if not self._there(digest):
+        if not self.lies(digest):
             raise MissingObjectError(digest)
         try:
             with opened(self.path_of(digest)) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
@@ -243,7 +251,7 @@ class ObjectStore:
                 hint="move the directory away and repeat the command",
             )
         tree = self.tree(artifact) if artifact.tree else None
-        if tree is None and not self._there(artifact.digest):
+        if tree is None and not self.lies(artifact.digest):
             raise MissingObjectError(artifact.digest)
 
         with reporting("restore", target), staging(target.parent) as place:
@@ -267,9 +275,6 @@ class ObjectStore:
     def digests(self) -> Iterator[str]:
         """All objects in the store, in no order; none of them has been verified."""
         return (digest for digest, _ in entries(self.directory))
-
-    def _there(self, digest: str) -> bool:
-        return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
 
     def _rescue(self, digest: str, target: Path) -> bool:
         return self._trash.is_dir() and self.trash.rescue(digest, target)

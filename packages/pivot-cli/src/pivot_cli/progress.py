@@ -125,6 +125,8 @@ class Lines:
                 console.note(
                     f"{path} was not what a recorded run wrote: replaced, and what was there is kept as {kept}"
                 )
+            case events.OutsStored(paths=paths):
+                console.note(f"the cache had lost {wording.listed(paths)}: stored again")
             case events.Interrupted(running=running) if running:
                 ending = wording.listed([self._name(address) for address in running])
                 console.note(f"interrupted: ending {ending}; once more to end at once")

@@ -209,6 +209,13 @@ class FileKept:
 
 
 @attrs.frozen
+class OutsStored:
+    """The cache had lost outs that lock files name; those that were in place, at these paths, are in it again."""
+
+    paths: tuple[ArtifactPath, ...]
+
+
+@attrs.frozen
 class Interrupted:
     """The user ends the run; the stages that are running are being ended."""
 
@@ -250,6 +257,7 @@ type Event = (
     | StageFailed
     | StageBlocked
     | FileKept
+    | OutsStored
     | Interrupted
     | RunEnded
     | RunStopped

@@ -48,6 +48,23 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
         os.close(fd)
 
 
+def awaited(file: pathlib.Path) -> bool:
+    """Wait until no other process has the guard; returns whether one had it."""
+    try:
+        fd = _opened(file)
+    except OSError:  # nobody can hold what is not there
+        return False
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            return True
+        return False
+    finally:
+        os.close(fd)
+
+
 def _opened(file: pathlib.Path) -> int:
     opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

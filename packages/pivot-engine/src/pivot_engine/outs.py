@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Mapping
 
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import OutSpec, StageSpec
@@ -23,6 +23,7 @@ class Outs:
         self._layout = session.stores.layout
         self._report = report
         self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
+        self._mended: list[ArtifactPath] = []
 
     def sweep(self) -> None:
         """Put back what a killed run has left."""
@@ -76,6 +77,26 @@ class Outs:
     def release(self, address: str) -> None:
         """The stage has succeeded: its previous outs are no longer needed."""
         self._aside.drop(address)
+
+    def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
+        """Before a lock is left or written: what the cache has lost of these outs, and lies in place, is stored again.
+
+        Of a directory only the listing is looked for. What cannot be stored is no reason to fail: nothing needs it yet.
+        """
+        session = self._session
+        session.project.notes.probe(session.store.directory)
+        for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
+            if session.store.lies(recorded[path].digest) or session.look(path) != recorded[path]:
+                continue
+            with contextlib.suppress(CacheError):
+                session.ingest(path)
+                self._mended.append(path)
+                session.project.notes.partial = True  # what is said of it is said once
+
+    def tell(self) -> None:
+        """At the end: say what was stored again."""
+        if self._mended:
+            self._report(events.OutsStored(tuple(self._mended)))
 
     def absent(self, spec: StageSpec) -> list[ArtifactPath]:
         """Outs that are not there."""

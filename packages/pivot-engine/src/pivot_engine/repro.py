@@ -179,6 +179,7 @@ class Run:
             self._abandon(error)
             raise
         logs.prune(self._layout.logs_dir)
+        self._outs.tell()
         self._outcome.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
         return self._outcome
@@ -248,6 +249,7 @@ class Run:
         decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
+                self._outs.mend(self._graph.stages[address], lock.outs if lock is not None else {})
                 self._outcome.cached.add(address)
                 self._report(events.StageCached(address))
                 self._plan.done(address)
@@ -293,6 +295,7 @@ class Run:
             return
         unruly = self._accounting.unruly(spec, finished.seen)
         if unruly:
+            self._retries[address] = 0  # it is no accident that another try could mend
             self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
             return
         try:
@@ -336,6 +339,7 @@ class Run:
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(self._graph.stages[address], replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
+        self._outs.mend(self._graph.stages[address], record.outs)
         self._commit(address, observation, record)
 
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:

@@ -29,7 +29,8 @@ class StageVerdict:
         location: Where it is defined, or what changed; None where that is not known.
         decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
         upstream: The stages that would run first.
-        missing: Files that it reads or writes and that are to be had nowhere.
+        missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
+        lost: Those of them that lie in place: a run stores them again.
         unknown: Why it cannot be told whether its code is that of its last run; empty where it can.
         rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
             nobody has tried.
@@ -41,6 +42,7 @@ class StageVerdict:
     decision: Decision
     upstream: Sequence[str] = ()
     missing: tuple[ArtifactPath, ...] = ()
+    lost: tuple[ArtifactPath, ...] = ()
     unknown: str = ""
     rerun: Mapping[str, Any] | None = None
 
@@ -137,6 +139,7 @@ def verify(
                     evaluations[address].decision,
                     evaluations[address].observation.upstream,
                     missing[address],
+                    tuple(path for path in missing[address] if world.in_place(path, needed[address][path])),
                     unknown.get(address, ""),
                     about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
@@ -217,6 +220,10 @@ class _Recorded:
             recorded = self._recorded.get(path)
             if recorded is not None and self._found.get(path) is None:
                 yield path, recorded
+
+    def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this lies at a path that has been looked at."""
+        return self._found.get(path) == artifact
 
 
 class _NoMemory:

@@ -3,6 +3,7 @@
 A round is an ordinary run, with hosts that stay. What it looked at is noted, each thing with the mark that it had
 before; afterwards a look at all stages notes the same again, so that whatever is edited meanwhile has another mark
 than the one in the notes. Only such a difference begins the next round. What a run writes is looked at after the run.
+Where only that has another mark, as it has after another command's run, the next round begins if what is found differs.
 """
 
 import os
@@ -18,6 +19,7 @@ from pivot_core.errors import PivotError
 from pivot_engine import config
 from pivot_engine.errors import HostError, TargetError
 from pivot_engine.events import Reporter
+from pivot_engine.guard import awaited
 from pivot_engine.ignore import ignored
 from pivot_engine.marks import ABSENT, DIRECTORY, now, settled
 from pivot_engine.notes import Notes
@@ -90,6 +92,9 @@ class Watch:
         self._polling = polling
         self._waiter = Waiter()
         self._seen = Notes()
+        self._found: object = None
+        self._written: tuple[str, ...] = ()
+        self._error = ""
         self._torn = 0
 
     def rounds(self) -> Iterator[Round]:
@@ -142,39 +147,72 @@ class Watch:
             look = self._fresh()
             note_code(look)
             look.notes.add({**self._seen.marks, **before.notes.marks, **look.notes.marks})
-            self._seen = look.notes
+            self._seen, self._found = look.notes, None
             return done.outcome is not None or bool(changed(before.notes))
+        outs = (out.path for each in found.stages for out in each.evaluation.stage.spec.outs)
+        self._written = (*(str(look.layout.artifact(path)) for path in outs), str(look.layout.stages_dir))
+        was, self._found = self._found, _deciding(found)
         self._seen = look.notes
         outcome = done.outcome
-        if outcome is None:
-            return True
+        if outcome is None:  # what was in its way may be gone; but not if it comes to nothing else twice
+            error, self._error = self._error, str(done.error)
+            return (was, error) != (self._found, self._error)
+        self._error = ""
         self._torn = self._torn + 1 if outcome.torn else 0
         ended = outcome.failed | outcome.blocked | outcome.unstarted
         if self._torn >= _TORN_ROUNDS:
             ended |= outcome.torn
-        stages = [each.evaluation.stage.spec for each in found.stages]
         stale = {each.evaluation.stage.spec.address for each in found.stages if not each.cached}
-        written = [str(look.layout.artifact(out.path)) for spec in stages for out in spec.outs]
         if stale - ended:
             return True
-        moved = changed(before.notes, but=(*written, f"{look.layout.stages_dir}/")) if ended else []
-        return any(not _only_names(path, before.notes) for path in moved) or (
+        moved = changed(before.notes) if ended else []
+        return any(not self._by_runs(path, before.notes) for path in moved) or (
             bool(moved) and _otherwise(outcome, found)
         )
 
     def _wait(self) -> list[str]:
-        """Wait until something has changed; returns what, as the user would write it."""
-        seen = self._seen
+        """Wait until something has changed that another round is for; returns what, as the user would write it."""
+        while True:
+            seen = self._seen
+            found = self._next(seen)
+            if self._found is None or any(not self._by_runs(path, seen) for path in found) or self._differs():
+                files = [path for path in found if not os.path.isdir(path)]
+                return [os.path.relpath(path, self._project.cwd) for path in files or found]
+
+    def _next(self, seen: Notes) -> list[str]:
+        """Wait until something has another mark than in the notes; returns what."""
         self._waiter.wait(directories(seen), lambda: bool(changed(seen)), self._settle_ms(), self._polling)
         found = changed(seen)
         for path in found:  # a round that cannot load looks at little, and must not begin for the same again
             if path in seen.marks:
                 seen.marks[path] = now(path, seen.marks[path])
-        files = [path for path in found if not os.path.isdir(path)]
-        return [os.path.relpath(path, self._project.cwd) for path in files or found]
+        return found
+
+    def _by_runs(self, path: str, notes: Notes) -> bool:
+        """Whether a run may have changed it, be it that of a stage that failed, by putting back its outs.
+
+        That is an out, what is in it, a directory that it is in, a lock, or which names there are in a directory.
+        """
+        within = f"{path}/"
+        return _only_names(path, notes) or any(
+            each.startswith(within) or within.startswith(f"{each}/") for each in self._written
+        )
+
+    def _differs(self) -> bool:
+        """Whether a look finds other than the last one did; if not, it is that from which to wait."""
+        try:
+            look, found = self._look()
+        except PivotError:
+            return True
+        if _deciding(found) != self._found:
+            return True
+        self._seen = look.notes
+        return False
 
     def _look(self) -> tuple[Project, Status]:
-        """How all stages are, at a moment when any later edit must give a file another mark."""
+        """How all stages are when no command has set outs aside, and any later edit gives a file another mark."""
+        guard = self._project.layout.guard_file
+        awaited(guard)
         for _ in range(_LOOKS):
             look = self._fresh()
             found = status(
@@ -185,7 +223,7 @@ class Watch:
                 quiet=True,
                 pull=self._options.pull,
             )
-            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()):
+            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(guard):
                 break
             time.sleep(_STEP_SECONDS)
         return look, found
@@ -197,16 +235,10 @@ class Watch:
             return DEFAULT_MS
 
 
-def changed(notes: Notes, *, but: Sequence[str] = ()) -> list[str]:
-    """What has another mark than in the notes, except what begins with one of ``but``."""
-    spared = tuple(but)
-    found = [
-        path for path, marked in notes.marks.items() if now(path, marked) != marked and not path.startswith(spared)
-    ]
-    found += [
-        path for path, signature in notes.trees.items() if not path.startswith(spared) and _signature(path) != signature
-    ]
-    return found
+def changed(notes: Notes) -> list[str]:
+    """What has another mark than in the notes."""
+    found = [path for path, marked in notes.marks.items() if now(path, marked) != marked]
+    return found + [path for path, signature in notes.trees.items() if _signature(path) != signature]
 
 
 def _only_names(path: str, notes: Notes) -> bool:
@@ -219,6 +251,21 @@ def _otherwise(outcome: Outcome, found: Status) -> bool:
     evaluations = [each.evaluation for each in found.stages]
     now_tried = {each.stage.spec.address: each.observation.inputs.key() for each in evaluations}
     return any(now_tried.get(address, key) != key for address, key in outcome.tried.items())
+
+
+def _deciding(found: Status) -> object:
+    """All that decides what a round would do and tell; compares equal only if nothing of it has changed."""
+    stages = [
+        (
+            each.evaluation.stage.spec.address,
+            each.evaluation.decision.verdict,
+            each.evaluation.observation.inputs.key(),
+            dict(each.evaluation.observation.outs),
+            each.evaluation.observation.missing,
+        )
+        for each in found.stages
+    ]
+    return stages, [(each.file, str(each.error)) for each in found.broken]
 
 
 def directories(notes: Notes) -> set[str]:
