@@ -60,3 +60,71 @@ def test_a_snapshot_that_came_with_the_code_is_not_believed(quick: Project) -> N
     shutil.rmtree(quick.root / ".git")
     (quick.root / ".git").write_text("gitdir: nowhere\n")
     assert verify(quick, code=3)["preprocess"][0] == "unknown", "nor where git cannot tell"
+
+
+def test_shell_commands_are_known_without_an_import(empty: Project) -> None:
+    """A fresh clone, no snapshot, and modules of a stranger that would be imported if any were."""
+    empty.pivot("init")
+    empty.write(
+        "pivot.yaml",
+        "pipeline: words\nstages:\n"
+        "  upper:\n    cmd: bash up.sh ${params.more} < ${deps.text} > ${outs.loud}\n"
+        "    deps: {text: words.txt}\n    outs: {loud: loud.txt}\n    params: {more: x}\n"
+        "  count:\n    cmd: wc -l < loud.txt > count.txt\n    deps: [loud.txt]\n    outs: [count.txt]\n",
+    )
+    empty.write("up.sh", 'tr a-z A-Z; echo "$1"')
+    empty.write("words.txt", "hello\n")
+    empty.pivot("repro")
+    shutil.rmtree(empty.root / ".pivot/state.db")
+    for module in ("yaml", "ruamel", "yamltext", "xxhash", "sitecustomize"):
+        empty.write(f"{module}.py", TRACE)
+    assert verify(empty, code=0) == {"upper": ("passed", ""), "count": ("passed", "")}
+
+    edits = [
+        ("pivot.yaml", "wc -l", "wc -c", {"count": "Code dependency changed: command"}),
+        ("pivot.yaml", "more: x", "more: y", {"upper": "Parameter changed: more"}),
+        ("up.sh", "a-z", "b-z", {"upper": "Code dependency changed: file:up.sh"}),
+    ]
+    for name, old, new, failed in edits:
+        empty.replace(name, old, new)
+        found = verify(empty, "--all", code=1)
+        assert {name: why for name, (status, why) in found.items() if status == "failed"}.items() >= failed.items()
+        empty.replace(name, new, old)
+
+    empty.write("sums/pipeline.py", TRACE)
+    assert verify(empty, "--all", code=3)["upper"] == ("passed", "")
+    told = empty.pivot("verify", "--all", "--static", code=3).stdout
+    assert told.endswith("2 stages, all passed, only an import can tell what sums/pipeline.py has\n")
+    assert verify(empty, code=0)["upper"] == ("passed", "")
+    empty.write(
+        "pivot.yaml", f"{empty.read('pivot.yaml')}  more:\n    python: yaml:count\n    outs: {{return: more.txt}}\n"
+    )
+    assert verify(empty, code=3)["upper"][0] == "unknown"
+    empty.replace("pivot.yaml", "python: yaml:count", "cmnd: wc")
+    assert "pivot.yaml:13" in empty.pivot("verify", "--static", code=2).stderr
+
+
+def test_shell_commands_that_rest_on_what_only_an_import_can_tell(empty: Project) -> None:
+    empty.pivot("init")
+    empty.write(
+        "pivot.yaml",
+        "pipeline: words\nstages:\n"
+        "  upper:\n    cmd: tr a-z A-Z < made/words.txt > loud.txt\n    deps: [made/words.txt]\n    outs: [loud.txt]\n"
+        "  other:\n    cmd: echo 1 > other.txt\n    outs: [other.txt]\n",
+    )
+    empty.write(
+        "made/pipeline.py",
+        "from typing import Annotated\n\nimport pivot\n\npipeline = pivot.Pipeline('made')\n\n\n@pipeline.register\n"
+        "def make() -> Annotated[str, pivot.Out('words.txt', pivot.loaders.Text())]:\n    return 'hello'\n",
+    )
+    empty.pivot("repro", "--all")
+    shutil.rmtree(empty.root / ".pivot/state.db")
+    found = verify(empty, "--all", code=3)
+    assert found["other"] == ("passed", "")
+    assert found["make"][0] == "unknown"
+    assert found["upper"] == ("unknown", "It rests on made.make, which only an import can tell")
+
+    may = ("unknown", "It may rest on made/pipeline.py, which only an import can tell")
+    assert verify(empty, code=3)["upper"] == may
+    (empty.root / ".pivot/stages/made.make.lock").unlink()
+    assert verify(empty, "--all", code=3)["upper"] == may

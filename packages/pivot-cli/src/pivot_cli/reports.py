@@ -28,6 +28,9 @@ def junit(found: Verification, differing: Mapping[str, str]) -> str:
         for kind, problem in _problems(stage, found, differing):
             tag = "error" if kind == "unknown" else "failure"
             ET.SubElement(case, tag, _valid({"type": kind, "message": problem}))
+    for file in found.unread:
+        case = ET.SubElement(suite, "testcase", _valid({"classname": "pivot verify", "name": file, "file": file}))
+        ET.SubElement(case, "error", type="unknown", message="Only an import can tell which stages it has")
     cases = list(suite)
     for tag, plural in (("testcase", "tests"), ("failure", "failures"), ("error", "errors")):
         count = len(cases) if tag == "testcase" else sum(case.find(tag) is not None for case in cases)

@@ -28,15 +28,19 @@ def summed(found: Verification) -> str:
     """How many stages there are, and what became of them, on one line."""
     if not found.stages:
         return "No stages are registered."
+    unread = f"only an import can tell what {wording.listed(found.unread)} has" if found.unread else ""
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
     parts += [f"{found.count('unknown')} cannot be told"] if found.count("unknown") else []
-    return ", ".join([wording.counted(len(found.stages), "stage"), *(parts or ["all passed"])])
+    return ", ".join(
+        [wording.counted(len(found.stages), "stage"), *(parts or ["all passed"]), *([unread] if unread else [])]
+    )
 
 
 def verification_plain(found: Verification) -> dict[str, Any]:
     """The documented JSON."""
     return {
         "passed": found.passed,
+        **({"unread": list(found.unread)} if found.unread else {}),
         "stages": [
             {
                 "name": stage.name,

@@ -96,7 +96,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     fresh: bool = False,
     slow: Callable[[], None] = lambda: None,
     guard: int | None = None,
-    imports: bool = True,
+    instead: Callable[[pathlib.Path], Loaded] | None = None,
 ) -> Assembly:
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
 
@@ -107,10 +107,10 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         fresh: Import everything, also what has not changed since the last load.
         slow: Called once if the import takes long.
         guard: The project's guard, which the hosts are to hold as well.
-        imports: The user's code may be imported; else only what is known of the last load counts.
+        instead: Nothing of the user's is imported; this gives what a file holds of which no load is known.
 
     Raises:
-        UnimportedError: Something would have to be imported, and must not be.
+        UnimportedError: Something would have to be imported, and must not be: ``instead`` says so.
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
@@ -120,8 +120,8 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
             project.notes.look(looked_at)
     kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
     guard = guard if project.hosts is None else None
-    starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=imports)
-    with _Loader(project, starter=starter, kept=kept, slow=slow) as loader:
+    starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
+    with _Loader(project, starter=starter, kept=kept, slow=slow, instead=instead) as loader:
         if everything:
             files = list(all_pipelines(project.root, _noting(project)))
             if not files:
@@ -167,12 +167,21 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 class _Loader:
     """Loads files one after the other, each once; whatever happens, no host is left behind."""
 
-    def __init__(self, project: Project, *, starter: Starter, kept: bool, slow: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        starter: Starter,
+        kept: bool,
+        slow: Callable[[], None],
+        instead: Callable[[pathlib.Path], Loaded] | None,
+    ) -> None:
         self.files: list[LoadedFile] = []
         self._project = project
         self._root = project.root
         self._overrides = project.overrides
         self._slow = slow
+        self._instead = instead
         self._starter = starter
         self._snapshots = Snapshots(project.layout.snapshots_dir)
         self._kept = kept
@@ -220,6 +229,8 @@ class _Loader:
         return self.files[-1]
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
+        if self._instead is not None:
+            return self._add(file, self._instead(file))
         loaded, host = self._load(file)
         return self._take(file, loaded, host)
 
@@ -244,6 +255,10 @@ class _Loader:
         Raises:
             LoadError: One cannot be imported.
         """
+        if self._instead is not None:
+            for file in files:
+                self.load(file)
+            return
         known = {file for file in files if self._known(file)}
         self._tried |= known
         unknown = [file for file in files if file not in known]

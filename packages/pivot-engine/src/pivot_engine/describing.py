@@ -18,7 +18,7 @@ from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.stage import Location, StageError, base_of
-from pivot_engine.errors import EngineError
+from pivot_engine.errors import EngineError, UnimportedError
 
 
 @attrs.frozen
@@ -34,13 +34,16 @@ class Described:
     sources: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
+def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Described:
     """The pipelines in a file. What the user's modules raise while they are imported is passed on.
 
     Raises:
+        UnimportedError: Without ``imports``: something would have to be imported.
         PivotError: The file describes none, or something wrong.
     """
     if file.name != DECLARED_FILE:
+        if not imports:
+            raise UnimportedError
         return Described(import_pipeline(file, root=root))
     from pivot_engine import yamltext  # noqa: PLC0415  # start-up time: many projects have none
 
@@ -54,7 +57,10 @@ def describe(file: pathlib.Path, root: pathlib.Path) -> Described:
     except UnicodeDecodeError:
         raise yamltext.YamlError(f"{name}: this is not UTF-8") from None
     said = declared(document)
-    put_on_path(file, root)
+    if imports:
+        put_on_path(file, root)
+    elif any(stage.command is None for stage in said.stages):
+        raise UnimportedError
     try:
         pipeline = Pipeline(said.pipeline, root=said.root)
     except DefinitionError as error:

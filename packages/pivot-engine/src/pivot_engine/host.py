@@ -19,7 +19,6 @@ from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
 from pivot_core.assigning import Override
 from pivot_core.errors import PivotError
-from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
@@ -31,6 +30,7 @@ from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
 from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
+from pivot_engine.manifests import stage_of
 from pivot_engine.outlines import Outlines
 from pivot_engine.shellcode import Rested
 from pivot_engine.witness import Watching
@@ -188,7 +188,7 @@ class Host:
         if stage.env:
             with self._recorder:
                 env = settling.variables(stage, spec.address)
-        loaded = _loaded(spec, manifest, params, env)
+        loaded = stage_of(spec, manifest, params, env)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
     def _placed(self, error: PivotError, root: pathlib.Path) -> str:
@@ -339,27 +339,6 @@ class Host:
         if self._forker is not None:
             self._forker.close()
             _kin.end_strays(self._others)
-
-
-def _loaded(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any], env: Mapping[str, str]) -> LoadedStage:
-    return LoadedStage(
-        spec,
-        {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
-        tuple(Unresolved(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
-        {name: LibraryUse(library.version, library.names) for name, library in manifest.libraries.items()},
-        {key: entry.via for key, entry in manifest.items() if entry.via is not None},
-        {
-            key: (entry.start, entry.end)
-            for key, entry in manifest.items()
-            if entry.start is not None and entry.end is not None
-        },
-        params,
-        env,
-    )
-
-
-def _location(file: str | None, line: int | None) -> Location | None:
-    return None if file is None else Location(file, line or 0)
 
 
 def _sweep(directory: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import stat
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -89,8 +90,10 @@ def rested(stage: Stage, command: Command, record: pathlib.Path, *, base: str, r
             unresolved.append(_open(at, f"{str(path)!r}, which it creates: declare it as an out"))
             continue
         try:
-            size = os.stat(file).st_size
-            content = pathlib.Path(file).read_bytes() if size <= _LARGEST else None
+            status = os.stat(file)
+            if not stat.S_ISREG(status.st_mode):  # a device may have no end
+                continue
+            content = pathlib.Path(file).read_bytes() if status.st_size <= _LARGEST else None
         except OSError:
             continue
         if content is None:

@@ -1,18 +1,20 @@
-"""Stages without an import: as the last load knew them, where that holds; else as their lock files have them."""
+"""Stages without an import: as the last load knew them, or as a file of shell stages has them; else as locked."""
 
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Never
 
 import attrs
 
 from pivot_cache import lockfiles
+from pivot_core.discovery import pipelines_above
 from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageSpec
 from pivot_engine import gitlocal, records
-from pivot_engine.assembly import Assembly, LoadedFile, assemble
+from pivot_engine.assembly import Assembly, LoadedFile, assemble, assembled
 from pivot_engine.errors import StaticError, UnimportedError
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.project import Project
@@ -29,10 +31,12 @@ class Static:
     Attributes:
         assembly: The stages; its hosts cannot be started.
         unknown: By address, why it cannot be told whether the code of a stage is that of its last run.
+        unread: Pipeline files of which not even that is known which stages they have.
     """
 
     assembly: Assembly
     unknown: Mapping[str, str]
+    unread: tuple[str, ...] = ()
 
 
 def known(project: Project, *, everything: bool = False) -> Static:
@@ -47,51 +51,84 @@ def known(project: Project, *, everything: bool = False) -> Static:
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
     # A snapshot is a claim about code. One that came with the code was made by whoever sent it.
-    if not gitlocal.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root))):
-        try:
-            assembly = assemble(project, everything=everything, imports=False)
-        except UnimportedError:
-            pass
-        else:
-            return Static(assembly, dict(_resting_on_unknown(assembly)))
-    return _recorded(project)
+    sent = gitlocal.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
+    try:
+        assembly = assemble(project, everything=everything, fresh=sent, instead=lambda file: _read(project, file))
+    except UnimportedError:
+        return _partly(project, everything=everything, sent=sent)
+    found = {path: each.file for each in assembly.broken for path in each.suspected}
+    return Static(assembly, dict(_resting_on(found, assembly.graph)))
 
 
-def _resting_on_unknown(assembly: Assembly) -> Iterator[tuple[str, str]]:
+def _read(project: Project, file: pathlib.Path) -> Loaded:
+    from pivot_engine import unimported  # noqa: PLC0415  # start-up time: only where no load is known
+
+    return unimported.load(file, project.root, project.overrides)
+
+
+def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:
     """Stages that may read what a pipeline writes that is not known, and all that rest on them."""
-    for broken in assembly.broken:
-        readers = [
-            address
-            for address, spec in assembly.graph.stages.items()
-            if not set(broken.suspected).isdisjoint(spec.deps)
-        ]
-        for address in assembly.graph.descendants(readers) | set(readers):
-            yield address, f"It may rest on {broken.file}, which only an import can tell"
+    for path, file in unknown.items():
+        readers = {address for address, spec in graph.stages.items() if path in spec.deps}
+        for address in graph.descendants(readers) | readers:
+            yield address, f"It may rest on {file}, which only an import can tell"
 
 
-def _recorded(project: Project) -> Static:
-    specs = records.read(project).specs
-    if not specs:
-        raise StaticError
+def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
+    """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
+
+    That is what these stages rest on, or with ``everything`` all of it.
+    """
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
-    sources = _Sources(project.root)
-    stages = tuple(
-        _stage(spec, lock, sources)
-        for spec in specs
-        if (lock := lockfiles.read(project.layout.lock_file(spec.address))) is not None
-    )
-    loaded = Loaded(SCHEMA, stages, {})
-    graph = Graph.build(stage.spec for stage in stages)
+    project = attrs.evolve(project, overrides=())  # some may be for stages that are not known
+    closed: list[pathlib.Path] = []
+
+    def read(file: pathlib.Path) -> Loaded:
+        try:
+            return _read(project, file)
+        except UnimportedError:
+            closed.append(file)
+            return Loaded(SCHEMA, (), {})
+
+    readable = assemble(project, everything=True, fresh=sent, instead=read)
+    recorded = Loaded(SCHEMA, tuple(_recorded(project, readable)), {})
+    if not recorded.stages and not (everything and readable.stages):
+        raise StaticError
+    files = (*readable.files, LoadedFile(project.root, recorded, WarmHost(recorded, _refuse)))
+    assembly = assembled(project.root, files, own=len(files))
+    unknown = dict(_resting_on(dict(_opening(assembly.graph, closed, project.root)), assembly.graph))
+    known_by_lock = [stage.spec.address for stage in recorded.stages]
+    for address in known_by_lock:
+        for below in assembly.graph.descendants([address]):
+            unknown[below] = f"It rests on {address}, which only an import can tell"
+    graph = assembly.graph
+    shown = graph if everything else graph.select(graph.ancestors(known_by_lock))
     return Static(
-        Assembly(
-            (LoadedFile(project.root, loaded, WarmHost(loaded, _refuse)),),
-            tuple(graph.stages),
-            graph,
-            {stage.spec.address: stage for stage in stages},
-        ),
-        dict.fromkeys(graph.stages, _UNKNOWN),
+        attrs.evolve(assembly, own=tuple(shown.stages), graph=shown),
+        {**unknown, **dict.fromkeys(known_by_lock, _UNKNOWN)},
+        () if known_by_lock else tuple(str(file.relative_to(project.root)) for file in closed),
     )
+
+
+def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path) -> Iterator[tuple[ArtifactPath, str]]:
+    """What is read and nothing known writes, with a file that is not known and may."""
+    for path in {path for spec in graph.stages.values() for path in spec.deps}:
+        if not graph.writers(path):
+            for file in pipelines_above(path, root):
+                if file in closed:
+                    yield path, str(file.relative_to(root))
+
+
+def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
+    """What lock files tell of stages of other pipelines than those that could be read."""
+    names = {stage.spec.pipeline for stage in readable.stages.values()}
+    written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
+    sources = _Sources(project.root)
+    for spec in records.read(project).specs:
+        lock = lockfiles.read(project.layout.lock_file(spec.address))
+        if lock is not None and spec.pipeline not in names and written.isdisjoint(out.path for out in spec.outs):
+            yield _stage(spec, lock, sources)
 
 
 def _refuse() -> tuple[Loaded, Never]:

@@ -61,16 +61,24 @@ class StageVerdict:
 
 @attrs.frozen
 class Verification:
-    """The stages asked for, in graph order, and how all are named."""
+    """The stages asked for, in graph order, and how all are named.
+
+    Attributes:
+        stages: What was found of each.
+        names: By address.
+        broken: Pipelines that could not be loaded, and that may write what is read here.
+        unread: Pipeline files of which nothing can be told.
+    """
 
     stages: tuple[StageVerdict, ...]
     names: Mapping[str, str]
     broken: tuple[Broken, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """All stages have passed."""
-        return self.count("passed") == len(self.stages)
+        """All stages have passed, and there are no others."""
+        return self.count("passed") == len(self.stages) and not self.unread
 
     def count(self, status: str) -> int:
         """How many stages have this status."""
@@ -102,19 +110,20 @@ def verify(
         RemoteError: The remote cannot tell what it has.
         PivotError: A pipeline cannot be loaded, or a target is not known.
     """
+    named = list(targets)
     unknown: Mapping[str, str] = {}
+    unread: tuple[str, ...] = ()
     if static:
         from pivot_engine.static import known as known_statically  # noqa: PLC0415  # start-up time
 
         found = known_statically(project, everything=everything)
-        assembly, unknown = found.assembly, found.unknown
+        assembly, unknown, unread = found.assembly, found.unknown, () if named else found.unread
     else:
         with loading(project, everything=everything, quiet=quiet) as assembly:
             assembly.close()
     with opened(project, assembly) as session:
         if allow_missing:
             session.stores.settings.remote_url()
-        named = list(targets)
         wanted = session.resolve(named) if named else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         world = _Recorded(session, graph, {record.path: record.artifact for record in records.read_tracked(project)})
@@ -148,6 +157,7 @@ def verify(
             ),
             names,
             assembly.broken,
+            unread,
         )
 
 

@@ -59,8 +59,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     afterwards, and the first difference is named. What came of it is kept, and shown from then on.
 
     With --static no code of the project is imported, so that a change of a stranger can be looked at: what the last
-    import gave counts as long as nothing has changed that it rested on; else files are compared with what the lock
-    files say of them. What differs has failed, and of all else it is said that it cannot be told.
+    import gave counts as long as nothing has changed that it rested on; a pivot.yaml with nothing but shell commands
+    is read; else files are compared with what the lock files say of them. What differs has failed, and of all else it
+    is said that it cannot be told.
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
@@ -84,7 +85,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         _print(project, found, form, told, differing)
     if differing or found.count("failed"):
         return 1
-    return 3 if found.count("unknown") else 0
+    return 3 if found.count("unknown") or found.unread else 0
 
 
 def _print(project: Project, found: Verification, form: str, told: str, differing: Mapping[str, str]) -> None:
