@@ -11,11 +11,10 @@ import attrs
 
 from pivot_core.assigning import Override, Takes, check
 from pivot_core.discovery import all_pipelines, pipelines_above
-from pivot_core.errors import GraphError, PivotError
+from pivot_core.errors import PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, StageError
-from pivot_engine import config, grounds, knownstages
+from pivot_engine import config, contradictions, grounds, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.grounds import Grounds
@@ -150,11 +149,11 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
     Raises:
         PivotError: Two of them contradict each other.
     """
-    _refuse_same_names(files, root)
+    contradictions.refuse_same_names([(each.file, each.loaded) for each in files], root)
     stages = [stage for each in files for stage in each.loaded.stages]
     graph = Graph.build(stage.spec for stage in stages)
-    _refuse_undeclared(graph)
-    _refuse_sources(graph, files, root)
+    contradictions.refuse_undeclared(graph)
+    contradictions.refuse_sources(graph, [each.loaded for each in files], root)
     asked = {stage.spec.address for each in files[:own] for stage in each.loaded.stages}
     return Assembly(
         tuple(files),
@@ -368,46 +367,6 @@ def _touch(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def _refuse_same_names(files: Iterable[LoadedFile], root: pathlib.Path) -> None:
-    """A pipeline's name is the first half of its stages' addresses, so it belongs to one file."""
-    homes: dict[str, tuple[pathlib.Path, Location]] = {}
-    for each in files:
-        for stage in each.loaded.stages:
-            here = (each.file, stage.spec.location)
-            home = homes.setdefault(stage.spec.pipeline, here)
-            if home[0] != each.file:
-                first, second = (f"in {file.relative_to(root)} ({place})" for file, place in (home, here))
-                raise GraphError(
-                    f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
-                    hint="give one of them another name: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
-                )
-
-
-def _refuse_undeclared(graph: Graph) -> None:
-    """What a command names and another stage writes is a dep, or the order of the two would be chance."""
-    for address, spec in graph.stages.items():
-        for path in spec.named:
-            for around in (path, *map(ArtifactPath, _parents(path))):
-                writer = graph.producers.get(around, address)
-                if writer != address:
-                    raise StageError(
-                        spec.name,
-                        spec.location,
-                        f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
-                        hint="add it to the stage's deps",
-                    )
-
-
 def _parents(path: str) -> Iterator[str]:
     while path := path.rpartition("/")[0]:
         yield path
-
-
-def _refuse_sources(graph: Graph, files: Iterable[LoadedFile], root: pathlib.Path) -> None:
-    """No stage may overwrite the code that was imported."""
-    sources = {source for each in files for source, found in each.loaded.sources.items() if found}
-    for path, address in graph.producers.items():
-        if str(root / path) in sources:
-            spec = graph.stages[address]
-            problem = f"its out {str(path)!r} is a source file of the pipeline"
-            raise StageError(spec.name, spec.location, problem, hint="let it write elsewhere")
