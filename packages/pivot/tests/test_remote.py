@@ -356,3 +356,46 @@ def test_results_of_others(team: Team) -> None:
     assert "would restore  summarize" in team.pivot("repro", "--pull", "--dry-run", project=mate)
     assert "2 restored" in team.pivot("repro", "--pull", project=mate)
     assert json.loads(mate.read("summary.json"))["count"] == 4
+
+
+def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
+    """As long as the pipelines are known: from the last import here, or from a file of shell commands."""
+    team.pivot("config", "set", "remote.share_runs", "true")
+    team.first.write(
+        "words/pivot.yaml",
+        "pipeline: words\nstages:\n  upper: {cmd: tr a-z A-Z < in.txt > out.txt, deps: [in.txt], outs: [out.txt]}\n",
+    )
+    team.first.write("words/in.txt", "one")
+    team.pivot("repro", "--all")
+    team.pivot("push")
+    mate, fresh = team.clone("mate"), team.clone("fresh")
+    team.pivot("pull", project=mate)
+    team.pivot("repro", "--all", project=mate)
+
+    edits = (("data.json", "100", "150"), ("words/in.txt", "one", "two"))
+    for project in (team.first, mate, fresh):
+        for edit in edits:
+            project.replace(*edit)
+    team.pivot("repro", "--all")
+    assert "Shared 3 run records" in team.pivot("push")
+
+    before = {name: content for name, (content, _) in mate.snapshot().items()}
+    took = "Took 3 results of others for the inputs that are here, for 'pivot repro' to restore\n"
+    assert team.pivot("fetch", "--dry-run", project=mate).endswith(took.replace("Took", "Would take"))
+    assert "Took 1 result of others" in team.pivot("fetch", "preprocess", project=mate)
+    assert team.pivot("fetch", project=mate).endswith(took.replace("3", "2"))
+    assert "others" not in team.pivot("fetch", project=mate)
+    assert {name: content for name, (content, _) in mate.snapshot().items()} == before
+    assert "3 restored" in team.pivot("repro", "--all", project=mate)
+    assert mate.lock("words.upper") == team.first.lock("words.upper")
+
+    fresh.write("pipeline.py", "raise SystemExit('imported')\n")
+    assert "Took 1 result of others" in team.pivot("pull", project=fresh)
+    assert (fresh.root / "words/out.txt").read_text() == "ONE", "as the lock file has it"
+    assert "1 restored" in fresh.pivot("repro", cwd="words").stdout
+    assert (fresh.root / "words/out.txt").read_text() == "TWO"
+    mate.write("words/in.txt", "three")
+    team.env |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    told = team.pivot("fetch", "upper", project=mate)
+    assert "warning: nothing of others was looked for: s3://" in told
+    assert "0 transferred, 1 skipped" in told

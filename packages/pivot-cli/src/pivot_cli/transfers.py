@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -10,8 +10,9 @@ import click
 
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
+from pivot_engine import sync
 from pivot_engine.project import Project
-from pivot_engine.sync import Moved
+from pivot_engine.sync import Moved, Wishes
 
 _PATIENCE_S = 1.0
 _STEP_S = 0.1
@@ -63,6 +64,18 @@ class Gauge:
         self._width = len(text)
 
 
+def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
+    """Fetch; and say so where nobody could be asked for results of others."""
+    if not sync.shares_runs(project):
+        return sync.fetch(project, targets, wishes)
+    from pivot_engine import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+    found = matching.fetch(project, targets, wishes)
+    if found.unasked is not None:
+        console.warning(f"nothing of others was looked for: {found.unasked}")
+    return found.moved
+
+
 def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool) -> int:
     """Say what came of a transfer; returns the exit code.
 
@@ -83,10 +96,18 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
         f"{len(outcome.failed)} failed{missing}"
     )
     if moved.runs:
-        click.echo(f"Shared {wording.counted(moved.runs, 'run record')}")
+        click.echo(_results(moved.runs, pushed=done.startswith("Pushed"), dry_run=dry_run))
     if outcome.stopped is not None:
         return outcome.stopped.exit_code
     return 0 if moved.complete else 1
+
+
+def _results(number: int, *, pushed: bool, dry_run: bool) -> str:
+    if pushed:
+        return f"Shared {wording.counted(number, 'run record')}"
+    took = "Would take" if dry_run else "Took"
+    found = wording.counted(number, "result")
+    return f"{took} {found} of others for the inputs that are here, for 'pivot repro' to restore"
 
 
 def _failures(moved: Moved, project: Project) -> None:

@@ -59,13 +59,14 @@ class Whereabouts:
 class Afar:
     """A `pivot_engine.observe.World` of a session and the usual remote."""
 
-    def __init__(self, session: Session, graph: Graph, *, everything: bool = False) -> None:
+    def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
         """Ask the remote what it has of the stages of a graph and of tracked data.
 
         Args:
             session: The world without the remote.
             graph: The stages that matter.
             everything: Ask also about what the cache has.
+            remote: The name of the remote; None for the usual one.
 
         Raises:
             ConfigError: No remote is configured, or nothing says which one is meant.
@@ -79,7 +80,8 @@ class Afar:
         self._recorded = {**tracked, **outs}
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.holds(artifact)}
-        self.remote, _ = sync.remote_of(session.stores, None)
+        self._named = remote
+        self.remote, _ = sync.remote_of(session.stores, remote)
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
         self._ask(known if everything else known - self._here)
@@ -143,7 +145,7 @@ class Afar:
         lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.holds(artifact)}
         if not lacking:
             return {}
-        _, remote = sync.remote_of(stores, None)
+        _, remote = sync.remote_of(stores, self._named)
         options = sync.options(stores, sync.Wishes(progress=progress))
         outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
         stopped = outcome.stopped
@@ -175,7 +177,7 @@ class Afar:
         if key not in self._shared:
             from pivot_cache import sharedruns  # noqa: PLC0415  # only where it is wanted
 
-            _, remote = sync.remote_of(stores, None)
+            _, remote = sync.remote_of(stores, self._named)
             self._shared[key] = sharedruns.find(key, remote, sync.options(stores, sync.Wishes()))
         for record in self._shared[key]:
             fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
@@ -229,7 +231,7 @@ class Afar:
     def _ask(self, artifacts: set[Artifact]) -> None:
         if artifacts:
             stores = self._session.stores
-            _, remote = sync.remote_of(stores, None)
+            _, remote = sync.remote_of(stores, self._named)
             options = sync.options(stores, sync.Wishes())
             self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
             self._asked |= artifacts
@@ -255,7 +257,7 @@ class Afar:
         try:
             return stores.store.tree(directory)
         except MissingObjectError:
-            _, remote = sync.remote_of(stores, None)
+            _, remote = sync.remote_of(stores, self._named)
             transfer.fetch([directory], stores.store, remote, sync.options(stores, sync.Wishes(dry_run=True)))
         return stores.store.tree(directory)
 

@@ -133,14 +133,17 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         check(overrides, _parameters(loader.files))
         assembly = assembled(project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
-        knownstages.remember(
-            project.layout,
-            {
-                str(each.file.relative_to(project.root)): [stage.spec.address for stage in each.loaded.stages]
-                for each in loader.files
-            },
-        )
+        if instead is None:
+            _remember(project, loader.files)
         return attrs.evolve(assembly, broken=broken, starter=loader.release())
+
+
+def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
+    """For completion."""
+    addresses = {
+        str(each.file.relative_to(project.root)): [stage.spec.address for stage in each.loaded.stages] for each in files
+    }
+    knownstages.remember(project.layout, addresses)
 
 
 def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:

@@ -17,7 +17,7 @@ from pivot_engine import targets
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.forms import FormStore
 from pivot_engine.loaded import LoadedStage
-from pivot_engine.observe import Evaluation, evaluate
+from pivot_engine.observe import Evaluation, World, evaluate
 from pivot_engine.observed import Rechecker
 from pivot_engine.project import Project
 from pivot_engine.stores import Stores
@@ -113,10 +113,12 @@ class Session:
             return self.own
         return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
-    def evaluate(self, addresses: Iterable[str], *, force: bool = False) -> dict[str, Evaluation]:
-        """What would have to happen to these stages and all that they rest on."""
+    def evaluate(
+        self, addresses: Iterable[str], *, force: bool = False, world: World | None = None
+    ) -> dict[str, Evaluation]:
+        """What would have to happen to these stages and all that they rest on; in another world, if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
-        return evaluate(graph, self.stages, self, schema=self.schema, force=force)
+        return evaluate(graph, self.stages, world or self, schema=self.schema, force=force)
 
 
 @contextmanager

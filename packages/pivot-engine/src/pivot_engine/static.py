@@ -50,8 +50,7 @@ def known(project: Project, *, everything: bool = False) -> Static:
         StaticError: Nothing is known at all.
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    # A snapshot is a claim about code. One that came with the code was made by whoever sent it.
-    sent = gitlocal.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
+    sent = _sent(project)
     try:
         assembly = assemble(project, everything=everything, fresh=sent, instead=lambda file: _read(project, file))
     except UnimportedError:
@@ -82,16 +81,7 @@ def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
     project = attrs.evolve(project, overrides=())  # some may be for stages that are not known
-    closed: list[pathlib.Path] = []
-
-    def read(file: pathlib.Path) -> Loaded:
-        try:
-            return _read(project, file)
-        except UnimportedError:
-            closed.append(file)
-            return Loaded(SCHEMA, (), {})
-
-    readable = assemble(project, everything=True, fresh=sent, instead=read)
+    readable, closed = _readable(project, sent=sent)
     recorded = Loaded(SCHEMA, tuple(_recorded(project, readable)), {})
     if not recorded.stages and not (everything and readable.stages):
         raise StaticError
@@ -109,6 +99,36 @@ def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
         {**unknown, **dict.fromkeys(known_by_lock, _UNKNOWN)},
         () if known_by_lock else tuple(str(file.relative_to(project.root)) for file in closed),
     )
+
+
+def readable(project: Project) -> Assembly:
+    """All stages of the project that can be known in full without an import, and no others.
+
+    Raises:
+        PivotError: There is no pipeline, or what is known contradicts itself.
+    """
+    return _readable(project, sent=_sent(project))[0]
+
+
+def _readable(project: Project, *, sent: bool) -> tuple[Assembly, list[pathlib.Path]]:
+    """These stages, and the files of all others."""
+    from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
+
+    closed: list[pathlib.Path] = []
+
+    def read(file: pathlib.Path) -> Loaded:
+        try:
+            return _read(project, file)
+        except UnimportedError:
+            closed.append(file)
+            return Loaded(SCHEMA, (), {})
+
+    return assemble(project, everything=True, fresh=sent, instead=read), closed
+
+
+def _sent(project: Project) -> bool:
+    """Whether snapshots may have come with the code: each is a claim about it, of whoever made it."""
+    return gitlocal.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
 
 
 def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path) -> Iterator[tuple[ArtifactPath, str]]:

@@ -54,7 +54,7 @@ class Moved:
         outcome: By object.
         failed: Artifacts of which something could not be moved, and why.
         missing: Artifacts of which something is not where it should come from.
-        runs: How many run records were shared.
+        runs: How many run records were shared, or taken.
     """
 
     remote: str
@@ -107,8 +107,16 @@ def _share(stores: Stores, wishes: Wishes, selected: Iterable[Record], lacking: 
     return sharedruns.share(found, remote, options(stores, wishes))
 
 
-def fetch(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None) -> Moved:
+def fetch(
+    project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None, more: Iterable[Record] = ()
+) -> Moved:
     """Bring from a remote into the cache what that lacks of the targets; of all that is recorded if there are none.
+
+    Args:
+        project: Where.
+        targets: What.
+        wishes: How.
+        more: What is to be brought besides.
 
     Raises:
         ConfigError: No remote is configured, or none of that name.
@@ -117,10 +125,20 @@ def fetch(project: Project, targets: Iterable[str] = (), wishes: Wishes | None =
     """
     wishes = wishes or Wishes()
     with opened_stores(project) as stores:
-        selected = _selected(project, targets)
+        selected = [*_selected(project, targets), *more]
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
         outcome = transfer.fetch(_artifacts(selected), stores.store, remote, options(stores, wishes))
         return _moved(name, outcome, selected, stores.store)
+
+
+def shares_runs(project: Project) -> bool:
+    """Whether results of others count.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    with opened_stores(project) as stores:
+        return stores.settings.share_runs
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options, place, signals, transfers
-from pivot_engine.sync import Wishes, fetch
+from pivot_engine.sync import Wishes
 
 
 @click.command("fetch")
@@ -19,5 +19,5 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     """
     project = place.project()
     with signals.heeding(), transfers.Gauge("fetching") as gauge:
-        moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
     return transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)

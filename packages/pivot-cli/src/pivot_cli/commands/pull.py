@@ -5,7 +5,7 @@ import click
 from pivot_cli import options, place, signals, transfers
 from pivot_cli.commands.checkout import restored
 from pivot_engine import restoring
-from pivot_engine.sync import Wishes, fetch
+from pivot_engine.sync import Wishes
 
 
 @click.command("pull")
@@ -33,7 +33,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     project = place.project()
     with signals.heeding(), transfers.Gauge("fetching") as gauge:
-        moved = fetch(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
         if dry_run:
             return code
