@@ -154,3 +154,46 @@ def test_a_profiler_and_a_tracer_go_on(project: tuple[Path, ModuleType]) -> None
     )
 
     assert done.stdout.strip() == f"{['f', 'f', 'g', 'g'] * 2} ['f', 'g'] ['f', 'g']"
+
+
+def test_what_was_prepared_sees_the_same(project: tuple[Path, ModuleType]) -> None:
+    """Code of the user that runs meanwhile is not lost for the observation."""
+    root, module = project
+    observer = Observer(root=root, is_user_code=lambda file: file.startswith(os.fspath(root)))
+    observer.prepare()
+    module.f()
+    with observer:
+        module.f()
+    module.f()
+
+    assert names(observer) == ["f", "g"]
+    assert all(MONITORING.get_tool(number) is None for number in (3, 4, 5))
+
+
+def test_what_was_prepared_begins_in_each_forked_process(project: tuple[Path, ModuleType]) -> None:
+    root, _ = project
+    (root / "late.py").touch()
+    script = f"""
+import os, subprocess, sys
+sys.path.insert(0, {os.fspath(root)!r})
+import pipeline
+from pivot_fingerprint import Observer
+is_user = lambda file: file.startswith({os.fspath(root)!r})
+for number in range(2):
+    observer = Observer(root={os.fspath(root)!r}, is_user_code=is_user)
+    observer.prepare()
+    if os.fork() == 0:
+        assert [sys.monitoring.get_tool(each) for each in (3, 4, 5)].count(None) == 2
+        with observer:
+            pipeline.f()
+            import late
+            subprocess.run([sys.executable, "-c", ""])
+        found = observer.observed
+        assert [ran.qualname for ran in found.ran] == ["<module>", "f", "g"], found
+        assert any("subprocess" in reason for reason in found.incomplete), found
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 import time
@@ -127,23 +126,25 @@ class Forker:
         output, childs_output = os.pipe()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
+        # What is done before the fork is done in memory that need not be copied.
+        watched = Observer(root=self._world.root, is_user_code=self._world.is_user_code, spool=spool)
+        watched.prepare()
         _worker.flush()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         pid = os.fork()
         if pid == 0:
-            self._become(_worker.Place(childs_output, childs_result, held, host), spool, job)
+            self._become(_worker.Place(childs_output, childs_result, held, host), watched, spool, job)
         os.close(childs_result)
         os.close(childs_output)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
         return Forked(pid, result, output, spool)
 
-    def _become(self, place: _worker.Place, spool: str, job: Job | Callable[[], Job]) -> NoReturn:
+    def _become(self, place: _worker.Place, watched: Observer, spool: str, job: Job | Callable[[], Job]) -> NoReturn:
         try:
             _worker.prepare(place)
             world = self._world
             world.randomness.settle()
-            watched = Observer(root=world.root, is_user_code=world.is_user_code, spool=pathlib.Path(spool))
             watched.__enter__()  # in `_worker.run` it is left again
             if callable(job):
                 job = job()

@@ -10,14 +10,10 @@ import weakref
 from collections.abc import Callable
 from types import CodeType, FrameType
 
+from pivot_fingerprint import _tool
 from pivot_fingerprint._observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint._usercode import Predicate, default_is_user_code, remembered
 
-# Free for anyone, then the one that no tool in use takes; those of debuggers, coverage and
-# profilers stay free for what the code itself may start.
-TOOL_IDS = (3, 4, 5)
-_EVENTS = sys.monitoring.events
-_ALL = _EVENTS.PY_START | _EVENTS.PY_RESUME | _EVENTS.PY_THROW
 _DISABLE = sys.monitoring.DISABLE
 _MAINS = frozenset({"__main__", "__mp_main__"})
 _IMPORTER = "<frozen importlib._bootstrap>"
@@ -49,22 +45,24 @@ class Recorder:
         self._shown: dict[str, str | None] = {}
         self._patience: dict[Ran, int] = {}
         self._met: list[weakref.ref[CodeType]] = []
-        self._before: frozenset[str] = frozenset()
+        self._before: frozenset[str] | None = None
         self._tool: int | None = None
+
+    def prepare(self) -> None:
+        """Do what can be done before `start`, in a process that will have forked the one that starts."""
+        self._before = _modules()
+        _tool.stand_by(self._is_user)
 
     def start(self) -> None:
         """Observe from now on."""
-        self._before = frozenset(sys.modules)
-        self._tool = tool = _take_tool()
-        if tool is None:
-            self.reason(_NO_TOOL)
-            return
-        _active.append(self)
+        if self._before is None:
+            self._before = _modules()
         _watch_forks()
-        sys.monitoring.register_callback(tool, _EVENTS.PY_START, self.started)
-        sys.monitoring.register_callback(tool, _EVENTS.PY_RESUME, self.started)
-        sys.monitoring.register_callback(tool, _EVENTS.PY_THROW, self.thrown)
-        sys.monitoring.set_events(tool, _ALL)
+        self._tool = _tool.begin(self.started, self.thrown)
+        if self._tool is None:
+            self.reason(_NO_TOOL)
+        else:
+            _active.append(self)
 
     def stop(self) -> None:
         """Observe no more, and leave everything as it was found."""
@@ -73,16 +71,8 @@ class Recorder:
         if tool is None:
             return
         _active.remove(self)
-        sys.monitoring.set_events(tool, 0)
-        for event in (_EVENTS.PY_START, _EVENTS.PY_RESUME, _EVENTS.PY_THROW):
-            sys.monitoring.register_callback(tool, event, None)
-        for ref in self._met:
-            code = ref()
-            if code is not None:  # a code keeps what a tool has disabled until its events change once more
-                sys.monitoring.set_local_events(tool, code, _EVENTS.PY_START | _EVENTS.PY_RESUME)
-                sys.monitoring.set_local_events(tool, code, 0)
+        _tool.end(tool, self._met)
         self._met.clear()
-        sys.monitoring.free_tool_id(tool)
 
     # Callbacks: whatever goes wrong in them must not reach the code that is observed
 
@@ -146,7 +136,9 @@ class Recorder:
 
     def imported(self) -> None:
         """Note the user's modules that have come since the start; those of Python have been seen to run."""
-        for name in sorted(sys.modules.keys() - self._before - _MAINS):
+        before = self._before or frozenset()
+        now = _modules()
+        for name in () if now is before else sorted(now - before - _MAINS):
             file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
             shown = self.shown(file) if isinstance(file, str) else None
             if shown is None or shown.endswith(".pyc"):
@@ -238,6 +230,8 @@ _LAUNCHERS: dict[str, Callable[[Recorder, FrameType], None]] = {
 _CONFIG_KEY = "pivot_fingerprint"
 _active: list[Recorder] = []
 _hooks: list[bool] = []
+_names: list[tuple[tuple[str, int], frozenset[str]]] = []
+"""The module that came last, how many there are, and all."""
 
 
 class _Starter:
@@ -277,15 +271,15 @@ def _told(line: bytes) -> Ran | str:
     return row if row is not None else str(told)
 
 
-def _take_tool() -> int | None:
-    for tool in TOOL_IDS:
-        if sys.monitoring.get_tool(tool) is None:
-            alone = all(sys.monitoring.get_tool(other) is None for other in range(6))
-            sys.monitoring.use_tool_id(tool, "pivot-fingerprint")
-            if alone and sys.gettrace() is None and sys.getprofile() is None:
-                sys.monitoring.restart_events()  # an earlier tool may have left codes disabled for this id
-            return tool
-    return None
+def _modules() -> frozenset[str]:
+    """The names of all modules: the same object for as long as none has come, which tells without a look at any.
+
+    A process that was forked would have to copy the memory of all of them for that.
+    """
+    mark = next(reversed(sys.modules)), len(sys.modules)
+    if not _names or _names[0][0] != mark:
+        _names[:] = [(mark, frozenset(sys.modules))]
+    return _names[0][1]
 
 
 def _watch_forks() -> None:

@@ -38,6 +38,14 @@ class Observer:
         directory = os.fspath(spool) if spool is not None else None
         self._recorder = Recorder(os.fspath(root), is_user_code or default_is_user_code, directory)
 
+    def prepare(self) -> None:
+        """Do now what can be done in advance, in a process that then forks the one to be observed.
+
+        It takes a free tool id of `sys.monitoring`, which the next observer of this process, and one
+        in each process that it forks, will use.
+        """
+        self._recorder.prepare()
+
     def __enter__(self) -> Self:
         self._recorder.start()
         return self
