@@ -32,6 +32,7 @@ FOUND = {
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
     "open": sorted(int(fd) for fd in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{fd}")),
     "input": sys.stdin.read(),
+    "profiler": sys.monitoring.get_tool(sys.monitoring.PROFILER_ID),
 }
 print("told while importing")
 open("found.json", "w").write(json.dumps(FOUND))
@@ -129,3 +130,12 @@ def test_the_command_may_have_been_a_module(make: Callable[[str], Project]) -> N
     path = json.loads(project.read("found.json"))["path"]
     assert path[:2] == [str(project.root), elsewhere]
     assert str(outside) not in path
+
+
+def test_what_profiles_the_command_does_not_profile_the_host(make: Callable[[str], Project]) -> None:
+    project = make(REPORTING)
+    project.write("click.py", "")
+    command = [sys.executable, "-P", "-m", "cProfile", "-o", os.devnull, "-m", "pivot_cli", "list"]
+    subprocess.run(command, cwd=project.root, stdin=subprocess.DEVNULL, check=True, timeout=60)
+
+    assert json.loads(project.read("found.json"))["profiler"] is None

@@ -22,6 +22,8 @@ _NEEDED = frozenset(
 """What the new process would import anyhow."""
 _FIRST = 3
 _MOST = 1 << 20
+_TOOLS = 6
+"""How many `sys.monitoring` can have."""
 
 _kept: list[object] = []
 """What is forgotten but must not be taken down: its descriptors are closed, and their numbers have other uses."""
@@ -66,6 +68,7 @@ def _become(
         atexit._clear()  # noqa: SLF001  # what the command has to do at its end is not this process's business
         _place(given, quiet=quiet)
         _forget_signals()
+        _forget_tools()
         _forget_modules(origin)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         main()
@@ -106,6 +109,18 @@ def _forget_signals() -> None:
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _forget_tools() -> None:
+    """What profiles or debugs the command is not asked for here."""
+    threading.setprofile(None)
+    threading.settrace(None)
+    sys.setprofile(None)
+    sys.settrace(None)
+    for tool in range(_TOOLS):
+        if sys.monitoring.get_tool(tool) is not None:
+            sys.monitoring.set_events(tool, 0)
+            sys.monitoring.free_tool_id(tool)
 
 
 def _forget_modules(origin: Origin) -> None:
