@@ -220,7 +220,8 @@ KEYS: tuple[Key, ...] = (
         "remote.share_runs",
         "share_runs",
         switch("true", "false"),
-        "whether `pivot push` shares with what inputs outs were made, and `repro --pull`, `pull` and `fetch` take such results of others",
+        "whether `pivot push` shares with what inputs outs were made, "
+        "and `repro --pull`, `pull` and `fetch` take such results of others",
     ),
     Key(
         "remotes.<name>",
