@@ -20,6 +20,7 @@ from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLoc
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageSpec
 from pivot_engine import records, sync
+from pivot_engine.laid import Laid
 from pivot_engine.session import Session
 
 
@@ -92,6 +93,7 @@ class Afar:
             and not (path in outs and artifact in self._here)
             and session.look(path) is None
         }
+        self._laid = Laid(session.stores, session.look, self._afar, self._listing)
 
     def whereabouts(self) -> Whereabouts:
         """Where all is; what the cache has is told only if everything was asked for."""
@@ -119,11 +121,7 @@ class Afar:
             CacheError: Something cannot be written.
         """
         read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
-        wanted = {
-            path: artifact
-            for path, artifact in self._afar.items()
-            if any(_overlap(path, each) for each in read) and self._session.look(path) is None
-        }
+        wanted = {path: artifact for each in read for path, artifact in self._laid.touching(each)}
         if wanted:
             stores = self._session.stores
             for path, problem in self.fetch(wanted, progress).items():
@@ -187,23 +185,7 @@ class Afar:
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at a path, or would if the remote's were here."""
-        found = self._session.look(path)
-        inner = f"{path}/"
-        below = {
-            each.removeprefix(inner): artifact
-            for each, artifact in self._afar.items()
-            if each.startswith(inner) and self._session.look(each) is None
-        }
-        if below and (found is None or found.tree):
-            return self._filled(path, found, below)
-        if found is not None:
-            return found
-        if path in self._afar:
-            return self._afar[path]
-        for around in _parents(path):
-            if around in self._afar:
-                return self._listing(self._afar[around]).at(path.removeprefix(f"{around}/"))
-        return None
+        return self._laid.look(path)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         """What lies at a relative path in a directory with this content, if anything does."""
@@ -235,21 +217,6 @@ class Afar:
             options = sync.options(stores, sync.Wishes())
             self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
             self._asked |= artifacts
-
-    def _filled(self, path: ArtifactPath, found: Artifact | None, below: Mapping[str, Artifact]) -> Artifact:
-        """A directory together with what belongs into it and is not here."""
-        stores = self._session.stores
-        there = Tree({}) if found is None else stores.files.tree(stores.layout.artifact(path))
-        files, empty = dict(there.files), set(there.empty)
-        for name, artifact in below.items():
-            if not artifact.tree:
-                files[name] = artifact
-                continue
-            listed = self._listing(artifact)
-            files |= {f"{name}/{each}": file for each, file in listed.files.items()}
-            empty |= {f"{name}/{each}" for each in listed.empty}
-        filled = {name[:end] for name in files for end in range(len(name)) if name[end] == "/"}
-        return Tree(files, tuple(empty - filled)).artifact()
 
     def _listing(self, directory: Artifact) -> Tree:
         """What is in a directory; its listing is fetched if it is not here, and no file of it is."""
@@ -284,14 +251,3 @@ def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifa
             for out in spec.outs:
                 if out.cache and out.path in lock.outs:
                     yield out.path, lock.outs[out.path]
-
-
-def _overlap(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
-
-
-def _parents(path: ArtifactPath) -> Iterator[ArtifactPath]:
-    end = path.rfind("/")
-    while end > 0:
-        yield ArtifactPath(path[:end])
-        end = path.rfind("/", 0, end)

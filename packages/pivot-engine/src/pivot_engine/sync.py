@@ -157,6 +157,20 @@ def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Coll
         yield lacking
 
 
+def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
+    """Bring what is known of directories from the usual remote, and no file of them; what it lacks, it lacks.
+
+    Raises:
+        ConfigError: No remote is configured.
+        CacheError: The remote as a whole refuses or fails.
+    """
+    with opened_stores(project) as stores:
+        _, remote = remote_of(stores, None)
+        stopped = transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(dry_run=True))).stopped
+    if stopped is not None:
+        raise stopped
+
+
 def fetching(project: Project) -> Callable[[Collection[Artifact]], object] | None:
     """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none."""
 

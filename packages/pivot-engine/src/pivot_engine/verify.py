@@ -5,14 +5,17 @@ from typing import Any, Literal
 
 import attrs
 
+from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Memory, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location
 from pivot_engine import records, sync
+from pivot_engine.assembly import Assembly
 from pivot_engine.broken import Broken
 from pivot_engine.facts import RERUN, about, stage_facts
+from pivot_engine.laid import Laid
 from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
@@ -111,22 +114,48 @@ def verify(
         PivotError: A pipeline cannot be loaded, or a target is not known.
     """
     named = list(targets)
-    unknown: Mapping[str, str] = {}
-    unread: tuple[str, ...] = ()
-    if static:
-        from pivot_engine.static import known as known_statically  # noqa: PLC0415  # start-up time
-
-        found = known_statically(project, everything=everything)
-        assembly, unknown, unread = found.assembly, found.unknown, () if named else found.unread
-    else:
+    if not static:
         with loading(project, everything=everything, quiet=quiet) as assembly:
             assembly.close()
+        return examine(project, assembly, named, allow_missing=allow_missing)
+    from pivot_engine.static import known as known_statically  # noqa: PLC0415  # start-up time
+
+    known = known_statically(project, everything=everything)
+    found = examine(project, known.assembly, named, allow_missing=allow_missing)
+    stages = found.stages if allow_missing else map(_unasked, found.stages)
+    return attrs.evolve(
+        found,
+        stages=tuple(attrs.evolve(each, unknown=known.unknown.get(each.address, each.unknown)) for each in stages),
+        unread=() if named else known.unread,
+    )
+
+
+def examine(
+    project: Project,
+    assembly: Assembly,
+    named: Sequence[str] = (),
+    *,
+    allow_missing: bool = False,
+) -> Verification:
+    """Verify stages that have been loaded.
+
+    Args:
+        project: Where.
+        assembly: The stages.
+        named: As of `verify`.
+        allow_missing: As of `verify`.
+
+    Raises:
+        PivotError: As `verify`.
+    """
     with opened(project, assembly) as session:
         if allow_missing:
             session.stores.settings.remote_url()
         wanted = session.resolve(named) if named else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         world = _Recorded(session, graph, {record.path: record.artifact for record in records.read_tracked(project)})
+        if allow_missing and (listings := world.unlisted()):
+            sync.bring_listings(project, listings)
         evaluations = evaluate(graph, session.stages, world, schema=session.schema)
         needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
@@ -134,9 +163,6 @@ def verify(
             address: tuple(sorted(path for path, artifact in files.items() if artifact in lacking))
             for address, files in needed.items()
         }
-        if static and not allow_missing:
-            unasked = {address: _unasked(paths) for address, paths in missing.items() if paths}
-            unknown, missing = {**unasked, **unknown}, dict.fromkeys(missing, ())
         names = short_names(session.graph)
         known = stage_facts(project.layout).recall()
         return Verification(
@@ -149,15 +175,13 @@ def verify(
                     evaluations[address].observation.upstream,
                     missing[address],
                     tuple(path for path in missing[address] if world.in_place(path, needed[address][path])),
-                    unknown.get(address, ""),
-                    about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
                 for address in graph.stages
                 if address in needed
             ),
             names,
             assembly.broken,
-            unread,
         )
 
 
@@ -168,9 +192,12 @@ def _place(evaluation: Evaluation) -> Location:
     return changed[0] if changed else evaluation.stage.spec.location
 
 
-def _unasked(paths: Iterable[ArtifactPath]) -> str:
+def _unasked(stage: StageVerdict) -> StageVerdict:
     """Code of strangers is looked at where there are no credentials, and so no answer from the remote."""
-    return f"Not in the cache here, and the remote was not asked: {', '.join(paths)}"
+    if not stage.missing:
+        return stage
+    unknown = f"Not in the cache here, and the remote was not asked: {', '.join(stage.missing)}"
+    return attrs.evolve(stage, missing=(), lost=(), unknown=unknown)
 
 
 def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
@@ -187,22 +214,40 @@ class _Recorded:
 
     def __init__(self, session: Session, graph: Graph, tracked: Mapping[ArtifactPath, Artifact]) -> None:
         self._session = session
+        self._graph = graph
         self._found: dict[ArtifactPath, Artifact | None] = {}
         self._recorded = dict(tracked)
         for address in graph.stages:
             lock = session.lock(address)
             if lock is not None:
                 self._recorded |= lock.outs
+        self._laid = Laid(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
         for address in graph.stages:
             lock = session.lock(address)
             for path, artifact in lock.inputs.deps.items() if lock is not None else ():
                 self._recorded.setdefault(path, artifact)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
+        try:
+            found = self._laid.look(path)
+        except (MissingObjectError, CorruptObjectError):
+            return self._recorded.get(path)  # of the directory it is told that it cannot be had
+        return self._recorded.get(path) if found is None and not self._is_inside(path) else found
+
+    def _on_disk(self, path: ArtifactPath) -> Artifact | None:
         if path not in self._found:
             self._found[path] = self._session.look(path)
-        found = self._found[path]
-        return self._recorded.get(path) if found is None else found
+        return self._found[path]
+
+    def _is_inside(self, path: ArtifactPath) -> bool:
+        """Whether a path belongs into a directory that is not on disk, and so is known to be in it or not."""
+        return any(True for _ in self._laid.touching(path))
+
+    def unlisted(self) -> set[Artifact]:
+        """The directories that are not on disk, and of which it must be known what is in them, and is not."""
+        needed = {path for spec in self._graph.stages.values() for path in spec.deps}
+        around = {each for path in needed for at, each in self._laid.touching(path) if at != path and each.tree}
+        return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         return self._session.inside(directory, path)
@@ -227,8 +272,10 @@ class _Recorded:
             if path in cached or self._found.get(path) is None:
                 yield path, artifact
         for path in evaluation.stage.spec.deps:
+            within = dict(self._laid.touching(path))
+            yield from within.items()
             recorded = self._recorded.get(path)
-            if recorded is not None and self._found.get(path) is None:
+            if not within and recorded is not None and self._found.get(path) is None:
                 yield path, recorded
 
     def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
