@@ -17,13 +17,14 @@ import yaml
 
 from pivot_cli.group import cli
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mode leaves the path alone
+
+from workflow_rules import InvalidError, check_action, check_call, check_workflow
+
 ROOT = pathlib.Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / "examples/ci").glob("*.yml"))
 ACTION = ROOT / "examples/ci/action/action.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
-
-SECRETS = re.compile(r"\$\{\{ (secrets\.[A-Z_]+|github\.ref|inputs\.[a-z-]+|steps\.[a-z]+\.outputs\.[a-z]+) \}\}")
-USES = re.compile(r"[\w-]+/[\w-]+@v\d+")
 
 each_workflow = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 
@@ -45,32 +46,92 @@ def script(file: pathlib.Path, name: str) -> str:
     return str(found)
 
 
+ACTIONS = {"./.github/actions/pivot-verify": parsed(ACTION)}
+
+
 @each_workflow
 def test_a_workflow_is_one(file: pathlib.Path) -> None:
-    data = parsed(file)
-    assert data.keys() <= {"name", "on", "permissions", "concurrency", "jobs"}
-    assert {"name", "on", "jobs"} <= data.keys()
-    assert data["on"] in ({"pull_request": {"branches": ["main"]}}, {"push": {"branches": ["main"]}})
-    assert data["permissions"] == {"contents": "read"}
-    for job in data["jobs"].values():
-        assert job.keys() <= {"if", "runs-on", "timeout-minutes", "env", "steps"}
-        assert job["runs-on"] == "ubuntu-latest"
-        assert int(job["timeout-minutes"]) > 0
+    check_workflow(parsed(file), ACTIONS)
+    assert parsed(file)["permissions"] == {"contents": "read"}
 
 
-@pytest.mark.parametrize("file", [*WORKFLOWS, ACTION], ids=lambda file: file.stem)
-def test_steps_are_well_formed_and_take_nothing_into_a_script(file: pathlib.Path) -> None:
-    for step in steps(file):
-        assert step.keys() <= {"name", "id", "uses", "with", "run", "env", "shell", "working-directory"}
-        assert ("uses" in step) != ("run" in step)
-        if "uses" in step:
-            assert USES.fullmatch(step["uses"])
-            assert not step["uses"].startswith("actions/checkout") or step["with"]["persist-credentials"] == "false"
-        else:
-            assert "${{" not in step["run"]
-            subprocess.run(["bash", "-n", "-c", step["run"]], check=True)
-    expressions = re.findall(r"\$\{\{[^}]*\}\}", file.read_text())
-    assert [each for each in expressions if not SECRETS.fullmatch(each)] == []
+def test_the_action_is_one() -> None:
+    check_action(parsed(ACTION))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("pull_request:", "pull_requests:", "no event"),
+        ("branches:", "branch:", "pull_request has no"),
+        ("contents: read", "contents: all", "read, write or none"),
+        ("contents: read", "content: read", "permissions has no"),
+        ("runs-on: ubuntu-latest", "runs-on: ubuntu", "no runner"),
+        ("timeout-minutes: 30", "timeout-minutes: 0", "has a limit"),
+        ("    steps:\n", "    needs: [build]\n    steps:\n", "wait for each other"),
+        ("    steps:\n", "    needs: verify-pipeline\n    steps:\n", "wait for each other"),
+        ("secrets.AWS_ACCESS_KEY_ID }}", "secret.AWS_ACCESS_KEY_ID }}", "there is no 'secret'"),
+        ("secrets.AWS_ACCESS_KEY_ID }}", "secrets.AWS_ACCESS_KEY_ID }", "braces are open"),
+        ("secrets.AWS_ACCESS_KEY_ID }}", "secrets.AWS_ACCESS_KEY_ID && }}", "ends too early"),
+        ("github.ref }}", "github.reff }}", "github has no"),
+        ("github.ref }}", "secrets.REF }}", "there is no 'secrets'"),
+        ("== github.repository", "= github.repository", "is no expression"),
+        ("== github.repository", "== repository()", "no function"),
+        ("actions/checkout@v4", "actions/checkout", "is not known"),
+        ("persist-credentials: false", "persist-credential: false", "has no"),
+        ("        with:\n          persist-credentials: false\n", "", "leaves no credentials"),
+        ("python-version:", "python:", "has no"),
+        (
+            "        run: pivot pull\n",
+            "        run: pivot pull\n        uses: actions/checkout@v4\n",
+            "or runs a script",
+        ),
+        ("        run: pivot pull\n", "        run: pivot pull\n        shell: zsh\n", "no shell"),
+        ("run: pivot pull\n", "run: pivot pull ${{ github.head_ref }}\n", "no part of a script"),
+        ("run: pivot pull\n", "run: if pivot pull\n", "syntax error"),
+        ("run: pivot pull\n", "run: pivot pull\n        if: steps.verify.outputs.code\n", "no step before"),
+        ("run: pivot pull\n", "run: pivot pull\n        if: allways()\n", "no function"),
+        ("        run: pivot pull\n", "        with: {a: b}\n        run: pivot pull\n", "takes no inputs"),
+    ],
+)
+def test_what_is_no_workflow_is_found(old: str, new: str, problem: str) -> None:
+    text = (ROOT / "examples/ci/verify.yml").read_text()
+    assert old in text
+    with pytest.raises(InvalidError, match=re.escape(problem)):
+        check_workflow(yaml.load(text.replace(old, new, 1), Loader=yaml.BaseLoader), ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("      shell: bash\n", "", "has its shell"),
+        ("inputs.stages }}", "inputs.stage }}", "no input"),
+        ("inputs.stages }}", "secrets.stages }}", "there is no 'secrets'"),
+        ("steps.verify.outputs.code", "steps.verified.outputs.code", "no step before"),
+        ("steps.verify.outputs.code", "steps.verify.output.code", "a step has no"),
+        ("required: false", "required: no", "required or not"),
+        ("using: composite", "using: node20", "made of steps"),
+    ],
+)
+def test_what_is_no_action_is_found(old: str, new: str, problem: str) -> None:
+    text = ACTION.read_text()
+    assert old in text
+    with pytest.raises(InvalidError, match=re.escape(problem)):
+        check_action(yaml.load(text.replace(old, new, 1), Loader=yaml.BaseLoader))
+
+
+def test_the_pages_call_the_action_as_it_is() -> None:
+    calls = [
+        step
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        for block in re.findall(r"```yaml\n(- uses:.*?)```", page.read_text(), re.DOTALL)
+        for step in yaml.load(block, Loader=yaml.BaseLoader)
+    ]
+    assert calls
+    for step in calls:
+        check_call(step, ACTIONS)
+    with pytest.raises(InvalidError, match="has no"):
+        check_call({**calls[0], "with": {"stage": "train"}}, ACTIONS)
 
 
 def test_strangers_get_no_secrets_and_are_not_imported() -> None:
