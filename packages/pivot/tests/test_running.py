@@ -148,15 +148,19 @@ def serve() -> Annotated[str, Out("pids.txt", Text())]:
 
 
 @pipeline.register
-def innocent() -> Annotated[str, Out("other.txt", Text())]:
-    subprocess.run(["sleep", "0.5"], check=True)
+def other() -> Annotated[str, Out("other.txt", Text())]:
+    while not os.path.exists("pids.txt"):
+        os.sched_yield()
+    subprocess.run(["sleep", "0.01"], check=True)
+    subprocess.Popen(["sleep", "304"], start_new_session=True)
     return "x"
 """
     )
     done = project.pivot("repro", "-j", "2")
 
     assert not any(map(alive, map(int, project.read("pids.txt").split())))
-    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]
+    others, note = sorted(line for line in done.stderr.splitlines() if line.startswith("note:"))
+    assert others == "note: stage 'other' left sleep 304 running, which was ended with it"
     assert note.startswith("note: stage 'serve' left ")
     assert "sleep 301" in note
     assert "sleep 302" in note

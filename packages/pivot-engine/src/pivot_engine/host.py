@@ -282,7 +282,8 @@ class Host:
             self._forker.prepare(self._held(), len(self._stages.keys() - self._started))
 
     def _reap(self) -> None:
-        for child in list(self._children):
+        # Who ends now first: what it has left is not of those that have left something before.
+        for child in sorted(self._children, key=lambda each: each.status is not None):
             self._show(child, child.read())
             child.check_time()
             if not child.ended(self._known(child)):
