@@ -4,7 +4,8 @@ import contextlib
 import difflib
 import os
 import pathlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from pivot_cache.layout import Layout
 from pivot_engine.errors import LogError, TargetError
@@ -12,8 +13,9 @@ from pivot_engine.errors import LogError, TargetError
 _SUFFIX = ".log"
 _TAIL_BYTES = 1 << 14
 _MOST_BYTES = 1 << 28
-_OWN = f'  File "{os.path.dirname(__file__)}{os.sep}'
-"""How lines of a crash begin that say where in Pivot the stage was called."""
+_FRAME = re.compile(r'  File ".*", line \d+ in ')
+_OWN = re.compile(r'  File ".*[/\\](pivot_engine[/\\][^/\\]*|pivot_core[/\\]pipeline\.py)", line \d+ in ')
+"""Lines of what a crash leaves, the innermost call first: each call, and where Pivot has called the stage."""
 
 
 def tail(log: pathlib.Path, lines: int) -> str:
@@ -25,7 +27,7 @@ def tail(log: pathlib.Path, lines: int) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join([line for line in text.splitlines() if not line.startswith(_OWN)][-lines:])
+    return "\n".join(list(_without_ours(text.splitlines()))[-lines:])
 
 
 def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path | None:
@@ -73,6 +75,15 @@ def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:
                 break
             os.unlink(path)
             total -= size
+
+
+def _without_ours(lines: Iterable[str]) -> Iterator[str]:
+    """All but where in Pivot the stage was called, and from where that was."""
+    ours = False
+    for line in lines:
+        ours = _OWN.match(line) is not None or (ours and _FRAME.match(line) is not None)
+        if not ours:
+            yield line
 
 
 def _addresses(directory: pathlib.Path, suffix: str) -> Iterable[str]:
