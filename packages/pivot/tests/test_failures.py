@@ -153,6 +153,9 @@ HARMLESS = {
     "leaves a file open": "global left; left = open('late.txt', 'w'); left.write('x')",
     "has something to do at exit": "import atexit; atexit.register(lambda: open('late.txt', 'w').write('x'))",
     "sets the umask": "os.umask(0o777)",
+    "forks what exits": "pid = os.fork() or sys.exit(3); assert os.waitpid(pid, 0)[1] == 3 << 8",
+    "forks what fails": "pid = os.fork() or 1 / 0; assert os.waitpid(pid, 0)[1] == 1 << 8",
+    "forks what fails later": "os.fork() or (time.sleep(0.05), 1 / 0)",
 }
 
 

@@ -199,7 +199,8 @@ def test_the_host_is_killed(project: Project) -> None:
     code, told = running.end()
 
     assert code == 3
-    assert "ended unexpectedly" in told
+    assert "error: the process that runs your stages ended unexpectedly" in told
+    assert "import" not in told
     running.assert_all_gone()
     assert_as_before(project)
 

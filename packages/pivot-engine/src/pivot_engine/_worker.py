@@ -109,6 +109,7 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
     What code runs is noted by ``watched``, which has been entered, what else it uses by ``witness``.
     """
     status = 1
+    own = os.getpid()
     try:
         if stage.timeout is not None:
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
@@ -127,11 +128,23 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure(error)}
+            if os.getpid() != own:
+                status = _last_words(error)
         _finish_threads()
         flush()
-        _wire.send(result, message)
+        if os.getpid() == own:  # else it is a fork of the stage's, which ends as it would in any program
+            _wire.send(result, message)
     finally:
         os._exit(status)
+
+
+def _last_words(error: BaseException) -> int:
+    """What the interpreter does at the end of a program that has raised something; returns its exit code."""
+    if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        return (error.code or 0) & 0xFF
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f"{error.code}\n" if isinstance(error, SystemExit) else _user_part(error))
+    return 1
 
 
 def _redirect(output: int) -> None:

@@ -176,7 +176,10 @@ class HostExecutor:
                 if self._sole:
                     _kin.await_end(host.pid)
                     _kin.end_strays(self._own)
-                raise
+                raise HostError(
+                    "the process that runs your stages ended unexpectedly, and they with it",
+                    hint="repeat the command; if the system ends it for want of memory, -j 1 needs the least",
+                ) from None
 
     def _speaking(self) -> list[HostProcess]:
         """Wait until a host has something to say."""
