@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from pivot_core import digest as digests
 from pivot_remote_s3 import S3Location, S3Remote
 from pivot_remote_s3.signing import Credentials, Signer
 
+LARGE = bytes(range(250)) * 2500
+
 words = st.text(alphabet="abcXYZ019/+", min_size=1, max_size=40)
 paths = st.lists(st.sampled_from(["a", "b-c", "%20", "%C3%A9", "x.y~z"]), min_size=1, max_size=4).map("/".join)
 
@@ -25,7 +28,7 @@ paths = st.lists(st.sampled_from(["a", "b-c", "%20", "%C3%A9", "x.y~z"]), min_si
 @given(
     st.sampled_from(["GET", "PUT"]),
     st.sampled_from(["http://127.0.0.1:9000", "https://bucket.s3.eu-west-1.amazonaws.com", "https://s3.example:443"]),
-    paths,
+    st.builds(str.__add__, paths, st.sampled_from(["", "?partNumber=7&uploadId=a%2Fb.c~d"])),
     st.binary(max_size=20),
     words,
     st.none() | words,
@@ -39,8 +42,9 @@ def test_signatures_are_those_of_the_sdk(
     moment = theirs.context["timestamp"]
 
     signer = Signer("eu-west-1")
+    digest = hashlib.sha256(body).hexdigest()
     for _ in range(2):  # the second time with the key of the day
-        ours = signer.headers(method, url, body, Credentials("public", secret, token), moment)
+        ours = signer.headers(method, url, digest, Credentials("public", secret, token), moment)
         assert ours["Authorization"] == theirs.headers["Authorization"]
     assert {name: theirs.headers[name] for name in ours} == ours
     assert moment[:8] == dt.datetime.now(dt.UTC).strftime("%Y%m%d") or moment.endswith("Z")
@@ -50,7 +54,7 @@ def test_a_key_is_that_of_a_day_and_of_somebody() -> None:
     signer = Signer("eu-west-1")
 
     def sign(secret: str, moment: str) -> str:
-        return signer.headers("GET", "http://x/y", b"", Credentials("public", secret), moment)["Authorization"]
+        return signer.headers("GET", "http://x/y", "00", Credentials("public", secret), moment)["Authorization"]
 
     signatures = {sign(secret, f"2026010{day}T000000Z") for secret in "ab" for day in (1, 2)}
     assert len(signatures) == 4
@@ -59,7 +63,7 @@ def test_a_key_is_that_of_a_day_and_of_somebody() -> None:
 
 @pytest.fixture
 def remote(location: S3Location, proxy: Any) -> S3Remote:
-    return S3Remote(location, proxy.settings, jobs=4)
+    return S3Remote(location, proxy.settings, jobs=4, part=300_000)
 
 
 def use(remote: S3Remote, work: Callable[[Callable[[bytes], Awaitable[bool]]], Awaitable[None]], place: Path) -> None:
@@ -92,12 +96,14 @@ def test_the_sdk_makes_the_first_request_only(
         def never(**_: object) -> None:
             raise AssertionError("the SDK was asked")
 
-        for name in ("put_object", "get_object"):
+        for name in ("put_object", "get_object", "upload_part"):
             monkeypatch.setattr(client._client, name, never)  # type: ignore[attr-defined]
         assert await upload(b"second") is True
         assert await upload(b"second") is False
         assert await read(remote, b"second") == b"second"
         assert await read(remote, b"second", 1, 3) == b"ec"
+        assert await upload(LARGE) is True
+        assert await read(remote, LARGE) == LARGE
 
     use(remote, work, tmp_path)
     assert proxy.count("^PUT .* If-None-Match") == 3
@@ -115,6 +121,9 @@ def test_a_bucket_that_is_elsewhere_is_left_to_the_sdk(
         proxy.fault(answer, "^(PUT|GET)")
         assert await upload(b"second") is True
         assert proxy.count("^PUT") == 2
+        proxy.fault(answer, "^PUT .*partNumber=2")
+        assert await upload(LARGE) is True
+        assert proxy.count("partNumber=2") == 2
         proxy.fault(answer, "^GET")
         assert await read(remote, b"second") == b"second"
 

@@ -1,26 +1,30 @@
-"""Requests for single small objects without most of what the SDK does for each of them.
+"""Requests for single objects, and parts of large ones, without most of what the SDK does for each of them.
 
 For an object of 16 KiB, the SDK spends several times more on preparing and reading a request than everything else
-takes together. So it makes the first request, and shows with it where the bucket is reached, how keys are quoted and
-for which region and service requests are signed. Later ones are made here, on the SDK's connections, with its
-credentials; where anything is unusual, the SDK is asked again. What the server answers with is given, or raised, in the
-form in which the SDK does.
+takes together; parts it copies whole. So it makes the first request, and shows with it where the bucket is reached, how
+keys are quoted and for which region and service requests are signed. Later ones are made here, on the SDK's
+connections, with its credentials; where anything is unusual, the SDK is asked again. What the server answers with is
+given, or raised, in the form in which the SDK does.
 """
 
 import asyncio
-import base64
 import datetime as dt
+import functools
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+import aiohttp
 import attrs
 from aiobotocore.response import StreamingBody
+from aiohttp.abc import AbstractStreamWriter
 from botocore.exceptions import ClientError
 
 from pivot_remote_s3.client import Answer, Call, is_aws
 from pivot_remote_s3.signing import Credentials, Signer
+from pivot_remote_s3.spans import Span, sums
 
 _SCOPE: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(?P<region>[^/]+)/s3/aws4_request,")
 _CODE: Final = re.compile(rb"<Code>\s*(\w+)\s*</Code>")
@@ -29,9 +33,31 @@ _ELSEWHERE: Final = frozenset(
 )
 """The SDK knows what to do about these."""
 
-_HEADERS: Final = {"IfNoneMatch": "If-None-Match", "ContentMD5": "Content-MD5"}
+_HEADERS: Final = {"IfNoneMatch": "If-None-Match", "ContentMD5": "Content-MD5", "Range": "Range"}
+_NOTHING: Final = hashlib.sha256().hexdigest()
+_SMALL: Final = 1 << 18
+"""What is not larger is hashed without a thread, in less time than a thread would take to start."""
+
 _ERRORS: Final = 400
 _REDIRECTS: Final = 300
+
+
+class _Payload(aiohttp.Payload):
+    """A part of a file, which can be sent again where the HTTP client sees fit."""
+
+    _autoclose = True
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(span)
+        self._size = span.length
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        for piece in self._value.pieces():
+            await writer.write(piece)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        text: str = self._value.read().decode(encoding, errors)
+        return text
 
 
 @attrs.frozen
@@ -41,8 +67,17 @@ class _Request:
     method: str
     url: str
     headers: dict[str, str]
-    body: bytes | None
+    body: bytes | _Payload | None
     stream_output: bool
+
+
+@attrs.frozen
+class _Body:
+    """What is to be sent: how many bytes, with which digest."""
+
+    data: bytes | _Payload
+    length: int
+    sha256: str
 
 
 @attrs.frozen
@@ -72,11 +107,14 @@ class LeanClient:
             client: It is open.
             root: What the keys of all objects begin with.
         """
+        self.aws = is_aws(client.meta.endpoint_url)
+        # Servers should check the SHA-256 that is part of the signature, as AWS does. Some check only the MD5; it takes
+        # longer than all the rest, and is spared where nothing can change on the way.
+        self._md5 = not self.aws and client.meta.endpoint_url.startswith("http:")
         self._client = client
         self._root = root
         self._quoted = quote(root, safe="/~")
         self._way: _Way | None = None
-        self.aws = is_aws(client.meta.endpoint_url)
         self.put_object: Call = self._put
         self.get_object: Call = self._get
         self.head_object: Call = client.head_object
@@ -90,33 +128,32 @@ class LeanClient:
 
     async def _put(self, **arguments: Any) -> Answer:
         """As the SDK's, with a checksum."""
-        arguments |= self._checksum(arguments["Body"])
-        headers = {header: arguments[name] for name, header in _HEADERS.items() if name in arguments}
-        answer = await self._send("PUT", arguments["Key"], headers, arguments["Body"])
+        data = arguments["Body"]
+        hashing = functools.partial(sums, [data], md5=self._md5)
+        found = hashing() if len(data) <= _SMALL else await asyncio.to_thread(hashing)
+        arguments |= {"ContentMD5": found.md5} if found.md5 else {}
+        answer = await self._send("PUT", arguments["Key"], _headers(arguments), _Body(data, len(data), found.sha256))
         if answer is not None:
             return {}
-        found: Answer = await self._client.put_object(**arguments)
-        return found
+        given: Answer = await self._client.put_object(**arguments)
+        return given
 
     async def _part(self, **arguments: Any) -> Answer:
-        """As the SDK's, with a checksum."""
-        arguments |= await asyncio.to_thread(self._checksum, arguments["Body"])
-        found: Answer = await self._client.upload_part(**arguments)
-        return found
-
-    def _checksum(self, data: bytes) -> dict[str, str]:
-        """What lets the server find out whether it has the right bytes.
-
-        All check this one, if any. AWS goes by the SHA-256 that is part of the signature, which some others ignore.
-        """
-        if self.aws:
-            return {}
-        return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
+        """As the SDK's, with a checksum; the body is a `Span`."""
+        span: Span = arguments["Body"]
+        found = await asyncio.to_thread(span.sums, md5=self._md5)
+        arguments |= {"ContentMD5": found.md5} if found.md5 else {}
+        query = f"partNumber={arguments['PartNumber']}&uploadId={quote(arguments['UploadId'], safe='-_.~')}"
+        body = _Body(_Payload(span), span.length, found.sha256)
+        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body, f"?{query}")
+        if answer is not None and "etag" in answer.headers:
+            return {"ETag": answer.headers["etag"]}
+        given: Answer = await self._client.upload_part(**arguments | {"Body": span.read()})
+        return given
 
     async def _get(self, **arguments: Any) -> Answer:
         """As the SDK's; of the answer, only the body and its sizes."""
-        wanted = {"Range": arguments["Range"]} if "Range" in arguments else {}
-        answer = await self._send("GET", arguments["Key"], wanted, None)
+        answer = await self._send("GET", arguments["Key"], _headers(arguments), None)
         length = "" if answer is None else answer.headers.get("content-length", "")
         if not length.isdigit():
             if answer is not None:
@@ -132,24 +169,26 @@ class LeanClient:
     def _learn(self, request: Any, **_: Any) -> None:
         """Keep how a request of the SDK reaches an object; nothing is learned from other requests."""
         scope = _SCOPE.match(_text(request.headers.get("Authorization", "")))
-        before, found, name = request.url.rpartition(self._quoted)
-        if scope is not None and found and before and "?" not in name:
+        before, found, _name = request.url.partition("?")[0].rpartition(self._quoted)
+        if scope is not None and found and before:
             url = before + found
             if self._way is None or self._way.url != url:
                 self._way = _Way(url, Signer(scope["region"]))
 
-    async def _send(self, method: str, key: str, headers: dict[str, str], body: bytes | None) -> Any:
+    async def _send(self, method: str, key: str, headers: dict[str, str], body: _Body | None, query: str = "") -> Any:
         """The answer of the server; None where the SDK has to ask."""
         way, credentials = self._way, getattr(getattr(self._client, "_request_signer", None), "_credentials", None)
         session = getattr(getattr(self._client, "_endpoint", None), "http_session", None)
         if way is None or credentials is None or session is None or not key.startswith(self._root):
             return None
         frozen = await credentials.get_frozen_credentials()
-        url = way.url + key.removeprefix(self._root)
+        url = way.url + key.removeprefix(self._root) + query
         moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         who = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-        signed = way.signer.headers(method, url, body or b"", who, moment)
-        answer = await session.send(_Request(method, url, {**headers, **signed}, body, body is None))
+        signed = way.signer.headers(method, url, _NOTHING if body is None else body.sha256, who, moment)
+        length = {} if body is None else {"Content-Length": str(body.length)}
+        data = None if body is None else body.data
+        answer = await session.send(_Request(method, url, {**headers, **length, **signed}, data, body is None))
         if answer.status_code < _REDIRECTS:
             return answer
         found = _CODE.search(await answer.content)
@@ -159,6 +198,11 @@ class LeanClient:
             return None
         response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status_code}}
         raise ClientError(response, method)
+
+
+def _headers(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The headers that arguments of the SDK stand for."""
+    return {header: arguments[name] for name, header in _HEADERS.items() if name in arguments}
 
 
 def _text(value: str | bytes) -> str:

@@ -16,6 +16,7 @@ from pivot_remote_s3.conditions import Conditions
 from pivot_remote_s3.failures import CONFLICT, NO_UPLOAD, Place, code
 from pivot_remote_s3.location import S3Location
 from pivot_remote_s3.presence import Presence
+from pivot_remote_s3.spans import Span
 from pivot_remote_s3.uploads import Begun, Upload
 
 MOST_PARTS: Final = 10_000
@@ -116,7 +117,7 @@ class Multipart:
                 start, length = spans[number]
                 try:
                     async with self.slots:
-                        answer = await self._part(begun, number, os.pread(file, length, start))
+                        answer = await self._part(begun, number, Span(file, start, length))
                 except Exception as error:  # noqa: BLE001 - raised below
                     failures.append(error)
                     return
@@ -128,7 +129,7 @@ class Multipart:
         if failures:
             raise failures[0]
 
-    async def _part(self, begun: Begun, number: int, data: bytes) -> Answer:
+    async def _part(self, begun: Begun, number: int, data: Span) -> Answer:
         return await self.client.upload_part(
             Bucket=self.location.bucket, Key=begun.key, UploadId=begun.upload, PartNumber=number, Body=data
         )

@@ -34,18 +34,17 @@ class Signer:
         self._place = f"{region}/{service}/aws4_request"
         self._keys: dict[tuple[str, Credentials], bytes] = {}
 
-    def headers(self, method: str, url: str, body: bytes, credentials: Credentials, moment: str) -> Mapping[str, str]:
+    def headers(self, method: str, url: str, digest: str, credentials: Credentials, moment: str) -> Mapping[str, str]:
         """The headers that make a request one of whom the credentials belong to.
 
         Args:
             method: ``GET``, ``PUT``, ...
-            url: Quoted as it will be sent, without a query.
-            body: What will be sent.
+            url: Quoted as it will be sent, and what is asked for in alphabetical order.
+            digest: The SHA-256 of the body, in hex.
             credentials: Who signs.
             moment: The present in UTC, as in ``20261231T235959Z``.
         """
         parts = urlsplit(url)
-        digest = hashlib.sha256(body).hexdigest()
         headers = {"x-amz-content-sha256": digest, "x-amz-date": moment}
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
@@ -53,7 +52,7 @@ class Signer:
         signed = {"host": host, **headers}
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
-        request = f"{method}\n{parts.path}\n\n{lines}\n{names}\n{digest}"
+        request = f"{method}\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{digest}"
         scope = f"{moment[:8]}/{self._place}"
         text = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._key(moment[:8], credentials), text.encode(), "sha256").hex()
