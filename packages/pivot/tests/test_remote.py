@@ -94,12 +94,24 @@ def test_push_and_pull(team: Team) -> None:
 
 
 def test_what_is_selected(team: Team) -> None:
-    assert team.pivot("push", "--dry-run") == "Would push to 'origin': 2 to transfer, 0 skipped, 0 failed\n"
+    assert team.pivot("push", "--dry-run") == (
+        "would push  clean.json  129 B\nwould push  summary.json  61 B\n"
+        "Would push to 'origin': 2 to transfer, 0 skipped, 0 failed\n"
+    )
     assert team.objects() == 0
     assert "1 transferred" in team.pivot("push", "preprocess")
     assert "1 transferred" in team.pivot("push", "summary.json", "--jobs", "40")
     mate = team.clone("mate")
-    assert "Would fetch from 'origin': 2 to transfer" in team.pivot("pull", "-n", project=mate)
+    mate.write("summary.json", "mine")
+    assert team.pivot("pull", "-n", project=mate, code=1) == (
+        "would fetch  clean.json  129 B\nwould fetch  summary.json  61 B\n"
+        "Would fetch from 'origin': 2 to transfer, 0 skipped, 0 failed\n"
+        "would restore  clean.json\nWould restore 1 file(s)\n"
+        "error: summary.json: not restored, since what is there is nowhere else\n"
+        "hint: --force overwrites them, and puts what is there now into the cache\n"
+    )
+    assert "Would restore 2 file(s)" in team.pivot("pull", "-n", "-f", project=mate)
+    (mate.root / "summary.json").unlink()
     assert not (mate.root / "clean.json").exists()
     assert "1 transferred" in team.pivot("fetch", "summary.json", project=mate)
     assert not (mate.root / "summary.json").exists()

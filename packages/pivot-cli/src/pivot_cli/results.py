@@ -34,8 +34,10 @@ def checkout_errors(done: "Restored", project: "Project", told: Collection[str] 
     yield from _some(done.modified, "not restored, since what is there is nowhere else", project)
     missing = [path for path in done.missing if path not in told]
     yield from _some(missing, "not restored, since the cache does not have it", project)
-    for path, problem in done.failed.items():
+    for path, problem in list(done.failed.items())[:_MOST]:
         yield f"{project.shown(path)}: not restored: {problem}"
+    if len(done.failed) > _MOST:
+        yield f"and {len(done.failed) - _MOST} more: not restored"
 
 
 def _some(paths: Sequence[str], problem: str, project: "Project") -> Iterator[str]:

@@ -89,6 +89,10 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
     else:
         _failures(moved, project)
     _missing(moved, project, "the cache" if done.startswith("Pushed") else repr(moved.remote))
+    for path, size in moved.planned.items():
+        click.echo(
+            f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {wording.size(size)}"
+        )
     counts = f"{len(outcome.transferred)} {'to transfer' if dry_run else 'transferred'}"
     missing = f", {len(outcome.missing)} missing" if outcome.missing else ""
     click.echo(

@@ -1,6 +1,6 @@
 """`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import attrs
 
@@ -26,12 +26,14 @@ class Wishes:
         only_missing: Write only files that are not there, also inside directories.
         mode: How files are made from objects; None for what is configured.
         dry_run: Find out what would be done, and do nothing.
+        coming: Of a dry run: paths of which the cache would have the content by then.
     """
 
     force: bool = False
     only_missing: bool = False
     mode: CheckoutMode | None = None
     dry_run: bool = False
+    coming: Container[str] = ()
 
 
 @attrs.define
@@ -126,7 +128,7 @@ class _Checkout:
     def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
         stores = self._stores
         if self._wishes.dry_run:
-            self._done.files += self._count(plan)
+            self._done.files += self._count(plan, certain=path in self._wishes.coming)
         else:
             self._done.files += checkout.apply(plan, stores.store, stores.layout, self._mode, files=stores.files)
         self._done.paths.append(path)
@@ -148,11 +150,11 @@ class _Checkout:
         listed = self._stores.files.tree(self._stores.layout.artifact(path))
         return all(store.has(digest) for digest in listed.digests())
 
-    def _count(self, plan: checkout.CheckoutPlan) -> int:
-        """How many files would be written."""
+    def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
+        """How many files would be written; ``certain``: with what the cache does not have yet."""
         count = 0
         for path, artifact in {**plan.create, **plan.replace}.items():
-            if not self._stores.store.holds(artifact):
+            if not (certain or self._stores.store.holds(artifact)):
                 raise MissingObjectError(artifact.digest)
             if not artifact.tree:
                 count += 1

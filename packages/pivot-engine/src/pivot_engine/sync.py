@@ -1,6 +1,6 @@
 """`pivot push` and `pivot fetch`: what lock files and `.pvt` files name, to a remote and from it; imports no code."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import attrs
@@ -55,6 +55,7 @@ class Moved:
         failed: Artifacts of which something could not be moved, and why.
         missing: Artifacts of which something is not where it should come from.
         runs: How many run records were shared, or taken.
+        planned: Of a dry run: artifacts of which something would be moved, and how many bytes.
     """
 
     remote: str
@@ -62,6 +63,7 @@ class Moved:
     failed: dict[str, CacheError]
     missing: tuple[str, ...]
     runs: int = 0
+    planned: Mapping[str, int] = attrs.field(factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -85,7 +87,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
         stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
-        moved = _moved(name, outcome, selected, stores.store)
+        moved = _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run and not wishes.all_objects)
         if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
             return moved
         return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))
@@ -128,7 +130,7 @@ def fetch(
         selected = [*_selected(project, targets), *more]
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
         outcome = transfer.fetch(_artifacts(selected), stores.store, remote, options(stores, wishes))
-        return _moved(name, outcome, selected, stores.store)
+        return _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run)
 
 
 def shares_runs(project: Project) -> bool:
@@ -245,17 +247,20 @@ def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
     return [record.artifact for record in selected]
 
 
-def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore) -> Moved:
-    """Which artifacts are concerned, where something went wrong."""
+def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool) -> Moved:
+    """Which artifacts are concerned, where something went wrong or is only planned."""
     failed: dict[str, CacheError] = {}
     missing: list[str] = []
-    if outcome.failed or outcome.missing:
+    planned: dict[str, int] = {}
+    if outcome.failed or outcome.missing or dry_run:
         for record in selected:
-            parts = {record.artifact.digest}
-            parts |= transfer.content([record.artifact], store).sizes.keys()
+            sizes = transfer.content([record.artifact], store).sizes
+            parts = {record.artifact.digest, *sizes}
+            if dry_run and not parts.isdisjoint(outcome.transferred):
+                planned[record.path] = sum(sizes.get(part) or 0 for part in parts & outcome.transferred)
             wrong = sorted(parts & outcome.failed.keys())
             if wrong:
                 failed[record.path] = outcome.failed[wrong[0]]
             elif parts & outcome.missing:
                 missing.append(record.path)
-    return Moved(name, outcome, failed, tuple(missing))
+    return Moved(name, outcome, failed, tuple(missing), planned=planned)

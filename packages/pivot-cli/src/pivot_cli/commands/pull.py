@@ -35,8 +35,12 @@ def command(  # noqa: PLR0913  # one parameter per option
     with signals.heeding(), transfers.Gauge("fetching") as gauge:
         moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
-        if dry_run:
-            return code
-        wishes = restoring.Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode))
+        wishes = restoring.Wishes(
+            force=force,
+            only_missing=only_missing,
+            mode=options.mode_of(checkout_mode),
+            dry_run=dry_run,
+            coming=moved.planned,
+        )
         told = frozenset((*moved.failed, *moved.missing))
         return max(code, restored(project, targets, wishes, told=told))
