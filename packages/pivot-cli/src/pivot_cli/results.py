@@ -71,7 +71,7 @@ def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterat
     if State.MODIFIED in states:
         yield "run 'pivot track' on what is modified to record it, or 'pivot checkout --force' to undo it"
     if State.MISSING in states:
-        yield "run 'pivot checkout' to restore what is missing"
+        yield "run 'pivot checkout' to restore what is missing, or 'pivot pull' where only a remote has it"
 
 
 def listing(found: "Overview") -> str:
