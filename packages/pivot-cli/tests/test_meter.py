@@ -1,8 +1,13 @@
 """Progress: only on a terminal, only after a while, and gone at the end."""
 
 import io
+import os
 
+import pytest
+
+from pivot_cache.moving import Progress
 from pivot_cli.meter import Meter
+from pivot_cli.transfers import Gauge
 
 
 class Terminal(io.StringIO):
@@ -78,3 +83,28 @@ def test_a_terminal_that_has_gone_is_no_error() -> None:
     clock.now = 2
 
     meter(10, 1, 5)
+
+
+def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((40, 24)))
+    monkeypatch.setattr(Terminal, "fileno", lambda _: 2)
+    stream, clock = Terminal(), Clock()
+
+    with Gauge("fetching", stream=stream, clock=clock) as gauge:
+        clock.now = 2
+        gauge(Progress(4, 10, 4000, 10_000))
+    shown = stream.getvalue().split("\r")[1]
+
+    assert shown == "fetching ━━━━━━━━──────────── 4 of 10 o"
+
+
+def test_how_far_a_transfer_is() -> None:
+    stream, clock = Terminal(), Clock()
+
+    with Gauge("pushing", stream=stream, clock=clock) as gauge:
+        clock.now = 2
+        gauge(Progress(4, 10, 4000, 10_000))
+
+    assert stream.getvalue().split("\r")[1] == (
+        "pushing ━━━━━━━━──────────── 4 of 10 objects, 4.0 kB of 10 kB, 2.0 kB/s, 3.0s left"
+    )

@@ -1,6 +1,5 @@
 """How far the reading of large files has come: one line on a terminal, once it takes longer than a second."""
 
-import contextlib
 import sys
 import threading
 import time
@@ -10,9 +9,7 @@ from typing import Self, TextIO
 
 from pivot_cache import hashing
 from pivot_cli import wording
-
-_PATIENCE_S = 1.0
-_STEP_S = 0.1
+from pivot_cli.oneline import OneLine
 
 
 class Hashing:
@@ -41,14 +38,11 @@ class Reading:
 
     def __init__(self, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is shown where ``stream``, by default stderr, is no terminal."""
-        self._stream = sys.stderr if stream is None else stream
-        self._clock = clock
+        self._line = OneLine(stream=stream, clock=clock)
         self._hashing = Hashing()
         self._watched = hashing.watched(self)
         self._guard = threading.Lock()
-        self._began = self._shown = clock()
-        self._width = 0
-        self._wanted = self._stream.isatty()
+        self._wanted = (sys.stderr if stream is None else stream).isatty()
 
     def __enter__(self) -> Self:
         if self._wanted:
@@ -60,21 +54,12 @@ class Reading:
     ) -> None:
         if self._wanted:
             self._watched.__exit__(kind, error, trace)
-        if self._width:
-            self._write("")
+        self._line.clear()
 
     def __call__(self, done: int, more: int) -> None:
         """So many bytes more were read, and so many more are to be read."""
         self._hashing(done, more)
         with self._guard:
-            now = self._clock()
             read, total = self._hashing.now()
-            if total and now - self._began >= _PATIENCE_S and now - self._shown >= _STEP_S:
-                self._shown = now
-                self._write(f"reading {wording.bar(read, total)} {wording.size(read)} of {wording.size(total)}")
-
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # nobody sees it
-            self._stream.write(f"\r{text:<{self._width}}{'' if text else chr(13)}")
-            self._stream.flush()
-            self._width = len(text)
+            if total and self._line.due() is not None:
+                self._line.show(f"reading {wording.bar(read, total)} {wording.size(read)} of {wording.size(total)}")

@@ -1,6 +1,5 @@
 """Transfers: how far they are, and what came of them."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -10,12 +9,11 @@ import click
 
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
+from pivot_cli.oneline import OneLine
 from pivot_engine import sync
 from pivot_engine.project import Project
 from pivot_engine.sync import Moved, Wishes
 
-_PATIENCE_S = 1.0
-_STEP_S = 0.1
 _MOST = 10
 
 
@@ -27,10 +25,7 @@ class Gauge:
     ) -> None:
         """``doing``: as in "pushing"."""
         self._doing = doing
-        self._stream = sys.stderr if stream is None else stream
-        self._clock = clock
-        self._began = self._shown = clock()
-        self._width = 0
+        self._line = OneLine(stream=stream, clock=clock)
 
     def __enter__(self) -> Self:
         return self
@@ -38,30 +33,17 @@ class Gauge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._clear()
+        self._line.clear()
 
     def __call__(self, progress: Progress) -> None:
         """Show how far it is."""
-        now = self._clock()
-        if now - self._began >= _PATIENCE_S and now - self._shown >= _STEP_S and self._stream.isatty():
-            self._shown = now
-            self._write(self._text(progress, now - self._began))
+        seconds = self._line.due()
+        if seconds is not None:
+            self._line.show(self._text(progress, seconds))
 
     def _text(self, progress: Progress, seconds: float) -> str:
         objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
         return wording.transfer(self._doing, objects, moved, seconds)
-
-    def _clear(self) -> None:
-        if self._width:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        try:
-            self._stream.write(f"\r{text:<{self._width}}{'' if text else chr(13)}")
-            self._stream.flush()
-        except OSError:
-            return  # nobody sees it
-        self._width = len(text)
 
 
 def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
