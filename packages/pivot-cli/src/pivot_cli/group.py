@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,6 +53,7 @@ type Beginning = tuple[frozenset[str], tuple[str, ...]]
 """Which modules this process had when it began, and where a new interpreter looks for others."""
 
 INTERRUPTED: Final = 130
+_COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
 
 
 class SuggestingGroup(click.Group):
@@ -115,10 +115,24 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
+def _help_width() -> int:
+    """How wide texts of help may be; click would import what unpacks archives to find that out."""
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    if columns <= 0:
+        try:
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
+        except (OSError, ValueError):  # no terminal, or closed
+            columns = 0
+    return max(min(columns or _COLUMNS, _WIDEST) - 2, _NARROWEST)
+
+
 @click.group(
     cls=LazyGroup,
     listed=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
     epilog="Run 'pivot COMMAND --help' for the options of a command.",
 )
 @click.option(
@@ -215,6 +229,8 @@ def _refused(error: OSError) -> int:
 
 def _bug(error: BaseException) -> int:
     if os.environ.get("PIVOT_DEBUG"):
+        import traceback  # noqa: PLC0415  # start-up time
+
         console.text("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
     console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
