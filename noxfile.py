@@ -266,4 +266,6 @@ def reference(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
     """Whole-process times, as ratios to a bare interpreter."""
-    run_all(session, *([sys.executable, str(path), *session.posargs] for path in sorted(ROOT.glob("benchmarks/*.py"))))
+    run_all(
+        session, *([sys.executable, str(path), *session.posargs] for path in sorted(ROOT.glob("benchmarks/[!_]*.py")))
+    )

@@ -6,13 +6,12 @@ with, as in a project that grew. `--keep DIR` leaves the project there, for a pr
 """
 
 import argparse
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+
+from _processes import milliseconds
 
 PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
 ANEW = "PIVOT_SNAPSHOT"
@@ -88,17 +87,6 @@ def generate(root: pathlib.Path, pipelines: int, stages: int, kind: str) -> None
             before = f"out_{number}.json"
         (directory / ("pivot.yaml" if declared else "pipeline.py")).write_text(text)
         before = f"../{directory.name}/{before}"
-
-
-def milliseconds(command: list[str], project: str) -> float:
-    """Wall-clock time of one process, which must succeed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return taken * 1000
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ only reads one file and asks for the status of as many files as the command look
 """
 
 import argparse
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+
+from _processes import milliseconds
 
 PIPELINE = """
 import pathlib
@@ -65,17 +65,6 @@ for path in paths:
 
 PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
 BARE = [sys.executable, "-I", "-c", "pass"]
-
-
-def milliseconds(command: list[str], project: str) -> float:
-    """Wall-clock time of one process, which must succeed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return taken * 1000
 
 
 def measure(project: str, label: str, paths: list[str], rounds: int) -> None:

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+from _processes import environment
+
 PIPELINE = """
 from typing import Annotated
 
@@ -76,9 +78,8 @@ PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
 
 def timed(command: list[str], project: pathlib.Path) -> tuple[float, float]:
     """Seconds by the clock and of the processors of one process, which must succeed, with all that it starts."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, start = os.times(), time.perf_counter()
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
     taken, after = time.perf_counter() - start, os.times()
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

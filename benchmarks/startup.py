@@ -5,13 +5,12 @@ hits all of them; the minimum says what a command costs, the median what a user 
 """
 
 import argparse
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+
+from _processes import milliseconds
 
 PIPELINE = """
 import json
@@ -57,18 +56,6 @@ COMMANDS = {
     "pivot status": [PIVOT, "status"],
     "pivot repro (nothing to do)": [PIVOT, "repro"],
 }
-
-
-def milliseconds(command: list[str], project: str) -> float:
-    """Wall-clock time of one process, which must succeed."""
-    # A user's interpreter keeps its byte code.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    taken = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return taken * 1000
 
 
 def main() -> None:

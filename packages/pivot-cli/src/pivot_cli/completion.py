@@ -1,6 +1,6 @@
 """What a shell offers when a name is half typed: from what is recorded, so that nothing of the user's is imported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -65,47 +65,53 @@ def _say(shell: "ShellComplete", items: "Iterable[CompletionItem]") -> int:
     return 0
 
 
-class Target(_Text):
-    """The name of a stage, or a path."""
+class _Completed(_Text):
+    """Any text; what it could be, `complete` says."""
+
+    def __init__(self, complete: "Callable[[str], list[CompletionItem]]") -> None:
+        self._complete = complete
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        """As it is."""
+        return value
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> "list[CompletionItem]":
+        """What begins so."""
+        return self._complete(incomplete)
+
+
+class Target(_Completed):
+    """The name of a stage, or a path: the stages that are known, and whatever the shell knows of files."""
 
     name = "target"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """As it is."""
-        return value
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002  # click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> "list[CompletionItem]":
-        """The stages that are known, and whatever the shell knows of files."""
-        return _targets(incomplete)
+    def __init__(self) -> None:
+        """There is one kind."""
+        super().__init__(_targets)
 
 
-class ConfigKey(_Text):
-    """The name of something that can be configured."""
+class ConfigKey(_Completed):
+    """The name of something that can be configured, and that something reads."""
 
     name = "key"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """As it is."""
-        return value
+    def __init__(self) -> None:
+        """There is one kind."""
+        super().__init__(_keys)
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002  # click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> "list[CompletionItem]":
-        """The keys that something reads."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
-        from pivot_engine.settings import KEYS  # noqa: PLC0415
+def _keys(typed: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
-        names = [key.family or key.name for key in KEYS if key.read]
-        return [CompletionItem(name, help=None) for name in names if name.startswith(incomplete)]
+    from pivot_engine.settings import KEYS  # noqa: PLC0415
+
+    names = [key.family or key.name for key in KEYS if key.read]
+    return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]
 
 
 def _targets(typed: str) -> "list[CompletionItem]":

@@ -4,13 +4,13 @@ Where it is missing, damaged or locked, nothing is known, and nothing else happe
 """
 
 import json
-import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.layout import Layout
 from pivot_core.lock import StageLock
+from pivot_engine import derived
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,7 +27,6 @@ _CREATE: Final = (
 )
 _REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
 _SELECT: Final = "SELECT address, name, value FROM facts"
-_BUSY_SECONDS: Final = 1.0
 
 
 class Facts:
@@ -41,28 +40,14 @@ class Facts:
         """Keep facts, by address and name. Never fails."""
         rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
         if rows:
-            self._use(lambda database: _write(database, rows))
+            derived.use(self._file, lambda database: _write(database, rows))
 
     def recall(self) -> dict[str, dict[str, Any]]:
         """All that is known, by address and name. Never fails."""
         found: dict[str, dict[str, Any]] = {}
         if self._file.exists():
-            self._use(lambda database: _read(database, found))
+            derived.use(self._file, lambda database: _read(database, found))
         return found
-
-    def _use(self, work: "Callable[[sqlite3.Connection], object]") -> None:
-        import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
-
-        try:
-            os.makedirs(self._file.parent, exist_ok=True)
-            database = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
-            try:
-                database.execute("PRAGMA synchronous = OFF")
-                work(database)
-            finally:
-                database.close()
-        except (sqlite3.Error, OSError, ValueError):
-            return
 
 
 def stage_facts(layout: Layout) -> Facts:

@@ -4,12 +4,12 @@ Derived data in one SQLite file: where it is missing, damaged or locked, explana
 """
 
 import difflib
-import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pivot_core.decide import Change, Reason
+from pivot_engine import derived
 from pivot_engine.loaded import LoadedStage
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
 """Characters; what is longer is generated code or data, whose difference nobody reads."""
-_BUSY_SECONDS: Final = 1.0
 
 
 class FormStore:
@@ -40,28 +39,14 @@ class FormStore:
         }
         self._known.update(entry.digest for entry in stage.code.values())
         if new:
-            self._use(lambda database: _insert(database, new))
+            derived.use(self._file, lambda database: _insert(database, new))
 
     def recall(self, digests: Iterable[str]) -> Mapping[str, str]:
         """The texts that are known."""
         found: dict[str, str] = {}
         if self._file.exists():
-            self._use(lambda database: found.update(_select(database, digests)))
+            derived.use(self._file, lambda database: found.update(_select(database, digests)))
         return found
-
-    def _use(self, work: "Callable[[sqlite3.Connection], object]") -> None:
-        import sqlite3  # noqa: PLC0415  # start-up time: only a run and an explanation come here
-
-        try:
-            os.makedirs(self._file.parent, exist_ok=True)
-            database = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
-            try:
-                database.execute("PRAGMA synchronous = OFF")
-                work(database)
-            finally:
-                database.close()
-        except (sqlite3.Error, OSError):
-            return
 
 
 def _insert(database: "sqlite3.Connection", new: Mapping[str, str]) -> None:
