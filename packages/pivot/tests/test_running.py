@@ -307,6 +307,12 @@ def test_stages_are_alone_also_in_interpreters_of_their_own(make: Make) -> None:
     assert "stage 'first' failed: ZeroDivisionError" in done.stderr
     assert "pivot_engine" not in done.stderr
 
+    project.replace("helper.py", "1 / 0", "__import__('ctypes').string_at(0)")
+    done = project.pivot("repro", code=1)
+    assert "stage 'first' failed: it was killed by SIGSEGV" in done.stderr
+    assert 'helper.py", line 2 in shout' in done.stderr
+    assert "pivot_engine" not in done.stderr
+
 
 def test_debugging(make: Make) -> None:
     """In the process of the command, on its terminal, one after the other; the results count as any others do."""

@@ -1,5 +1,6 @@
 """A stage run in an interpreter of its own, for code that does not survive a fork."""
 
+import faulthandler
 import json
 import os
 import pathlib
@@ -49,6 +50,7 @@ def main(host: int) -> None:
     _death.prepare()
     _death.die_with(host)
     os.set_inheritable(_RESULT_FD, False)
+    faulthandler.enable(file=2)  # what a crash leaves in the log
     with open(0, "rb", closefd=False) as told:
         job = json.loads(told.read())
     is_user_code = _sources.user_code_predicate()

@@ -48,7 +48,7 @@ class _WatchedFile:
             try:
                 loaded, host = hosting.load(self._root, self._file, quiet=True, overrides=self._overrides)
             except PivotError:
-                return tuple(edited)
+                return tuple(self._shown(file) for file in edited)
             host.close()
             self._changes = _sources.Changes(loaded.sources)
             self._now = {stage.spec.address: stage for stage in loaded.stages}
@@ -59,6 +59,11 @@ class _WatchedFile:
             return (address,)
         facts, new = _facts(before), _facts(now)
         return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
+
+    def _shown(self, file: str) -> str:
+        """As the user would write it, where it is in the project."""
+        path = pathlib.Path(file)
+        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else file
 
 
 def _facts(stage: LoadedStage) -> dict[str, str]:
