@@ -15,7 +15,32 @@ _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "b
 
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
-_heard: dict[str, list[str]] = {"out": [], "err": []}
+_MOST: Final = 1 << 20
+"""So many characters of what was printed are remembered; whoever prints more is no command that is repeated."""
+
+
+class Heard:
+    """What was printed, unless it is much."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        """Nothing was printed yet."""
+        self._left = most
+        self._parts: dict[str, list[str]] = {"out": [], "err": []}
+
+    def add(self, stream: str, line: str) -> None:
+        """Something is printed on ``out`` or ``err``."""
+        self._left -= len(line)
+        if self._left >= 0:
+            self._parts[stream].append(line)
+        else:
+            self._parts = {"out": [], "err": []}
+
+    def all(self) -> tuple[str, str] | None:
+        """All of it, on stdout and on stderr; None if it was too much."""
+        return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
+
+
+_heard = Heard()
 
 
 def text(message: str) -> None:
@@ -49,13 +74,13 @@ def data(message: str) -> None:
     click.echo(line, nl=False)
 
 
-def heard() -> tuple[str, str]:
-    """All that was printed here, on stdout and on stderr."""
-    return "".join(_heard["out"]), "".join(_heard["err"])
+def heard() -> tuple[str, str] | None:
+    """All that was printed here, on stdout and on stderr; None if it was too much to be remembered."""
+    return _heard.all()
 
 
 def _hear(stream: str, line: str, to: IO[str]) -> None:
-    _heard[stream].append(click.unstyle(line) if should_strip_ansi(to) else line)
+    _heard.add(stream, click.unstyle(line) if should_strip_ansi(to) else line)
 
 
 def error(message: str) -> None:

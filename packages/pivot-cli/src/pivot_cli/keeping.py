@@ -15,7 +15,10 @@ def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> Non
     """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
     if project.overrides:  # one of them may be a secret
         return
-    out, err = console.heard()
+    heard = console.heard()
+    if heard is None:
+        return
+    out, err = heard
     if not _moves_the_cursor(out + err):
         kept = Answer(out, err, 0)
         answers.keep(sys.argv[1:], os.environ, kept, notes=project.notes, grounds=grounds, elapsed=elapsed)

@@ -1,0 +1,23 @@
+"""What is remembered of what was printed."""
+
+from pivot_cli.console import Heard
+
+
+def test_what_was_printed_is_remembered_by_stream() -> None:
+    heard = Heard()
+    for stream, line in (("out", "1"), ("err", "2"), ("out", "3")):
+        heard.add(stream, line)
+
+    assert heard.all() == ("13", "2")
+
+
+def test_what_is_too_much_is_not_remembered_in_part() -> None:
+    """Else what stages print would fill the memory."""
+    heard = Heard(most=10)
+    heard.add("out", "12345")
+    heard.add("err", "12345")
+    assert heard.all() == ("12345", "12345")
+    heard.add("err", "6")
+    heard.add("out", "")
+
+    assert heard.all() is None
