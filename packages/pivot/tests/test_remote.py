@@ -139,6 +139,28 @@ def test_directories_and_tracked_data_travel(team: Team) -> None:
     assert mate.read("raw/deep/b") == "deep/b"
 
 
+def test_files_inside_a_directory(team: Team) -> None:
+    for name in ("a", "deep/b", "deep/c"):
+        team.first.write(f"raw/{name}", name)
+    team.pivot("track", "raw")
+    assert "4 transferred" in team.pivot("push", "raw/deep/b"), "a directory is on a remote as a whole"
+    mate = team.clone("mate")
+    shutil.rmtree(mate.root / "raw")
+    would = team.pivot("fetch", "-n", "raw/deep", project=mate)
+    assert "would fetch  raw/deep/b  6 B\nwould fetch  raw/deep/c  6 B\n" in would
+    assert team.pivot("pull", "raw/deep/b", project=mate) == (
+        "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed\nRestored 1 file(s)\n"
+    )
+    assert [file.name for file in mate.root.glob("raw/**/*")] == ["deep", "b"]
+    assert "1 transferred, 1 skipped" in team.pivot("fetch", "raw/deep", project=mate)
+    assert team.pivot("checkout", "raw/deep/", project=mate) == "Restored 1 file(s)\n"
+    assert "nothing recorded is named 'raw/deep/x'" in team.pivot("pull", "raw/deep/x", project=mate, code=2)
+    told = team.pivot("checkout", "raw/a", project=mate, code=1)
+    assert "raw/a: not restored, since the cache does not have it" in told
+    assert "1 transferred, 3 skipped" in team.pivot("pull", "raw", project=mate)
+    assert mate.read("raw/a") == "a"
+
+
 def test_what_the_user_wrote_is_not_overwritten(team: Team) -> None:
     team.pivot("push")
     mate = team.clone("mate")

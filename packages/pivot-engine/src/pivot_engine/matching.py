@@ -47,7 +47,9 @@ def fetch(project: Project, targets: Iterable[str], wishes: Wishes) -> Fetched:
     named = list(targets)
     with opened_stores(project) as stores:
         sync.remote_of(stores, wishes.remote)
-    selected = {record.address for record in records.read(project).select(named, project)} if named else None
+    selected = (
+        {record.address for record in records.read(project).select(named, project, lambda _: None)} if named else None
+    )
     unasked: RemoteError | None = None
     found: dict[str, RunRecord] = {}
     try:

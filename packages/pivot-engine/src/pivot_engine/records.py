@@ -3,11 +3,12 @@
 import difflib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
 from pivot_cache import lockfiles, pvt
+from pivot_cache.tree import Tree
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
@@ -45,6 +46,10 @@ class Record:
         return self.address is None
 
 
+type Opened = Callable[[Record], Tree | None]
+"""What is in a recorded directory; None where that is not known."""
+
+
 @attrs.frozen
 class Records:
     """Everything that is recorded in a project.
@@ -62,12 +67,13 @@ class Records:
         """The data that are tracked without a stage, by path."""
         return [record for record in self.by_path.values() if record.tracked]
 
-    def select(self, names: Iterable[str], project: Project) -> list[Record]:
+    def select(self, names: Iterable[str], project: Project, opened: Opened | None = None) -> list[Record]:
         """The records that targets mean, by path; all if there are no targets.
 
         A target is a stage's name or address, a pattern of these, or the path of an out, of tracked data, or of
         a directory that holds some, relative to the directory of the command; ``+target`` and ``target+`` as
-        in `pivot_engine.targets`. What is both means the stage; ``./x`` the path.
+        in `pivot_engine.targets`. What is both means the stage; ``./x`` the path. With ``opened`` a target may also
+        be a path inside a recorded directory: it means the files there, or all of what is not known.
 
         Raises:
             TargetError: A target means nothing, or several stages.
@@ -75,14 +81,16 @@ class Records:
         named = list(names)
         wanted: dict[ArtifactPath, Record] = {}
         for target in named:
-            wanted.update({record.path: record for record in self._one(target, project)})
+            wanted.update({record.path: record for record in self._one(target, project, opened)})
         return [record for path, record in sorted((wanted if named else self.by_path).items())]
 
-    def _one(self, target: str, project: Project) -> list[Record]:
+    def _one(self, target: str, project: Project, opened: Opened | None = None) -> list[Record]:
         stages = targets.named(target, self._loose())
         if stages:
             return [record for record in self.by_path.values() if record.address in stages]
         found = self._below(target, project)
+        if not found and opened is not None:
+            found = self._inside(target, project, opened)
         if found:
             return found
         core = target.removeprefix("+").removesuffix("+")
@@ -105,6 +113,27 @@ class Records:
             return []
         inside = f"{path}/" if path else ""
         return [record for record in self.by_path.values() if record.path == path or record.path.startswith(inside)]
+
+    def _inside(self, target: str, project: Project, opened: Opened) -> list[Record]:
+        try:
+            path = project.path(target)
+        except PathError:
+            return []
+        around = path.rpartition("/")[0]
+        while around and ArtifactPath(around) not in self.by_path:
+            around = around.rpartition("/")[0]
+        record = self.by_path.get(ArtifactPath(around)) if around else None
+        if record is None or not record.artifact.tree:
+            return []
+        tree = opened(record)
+        if tree is None:
+            return [record]
+        place = path.removeprefix(f"{around}/")
+        return [
+            Record(ArtifactPath(f"{around}/{name}"), file, record.address, record.cache)
+            for name, file in tree.files.items()
+            if name == place or name.startswith(f"{place}/")
+        ]
 
     def _suggest(self, target: str, project: Project) -> str:
         paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]

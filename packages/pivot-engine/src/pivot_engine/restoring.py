@@ -7,12 +7,14 @@ import attrs
 from pivot_cache import checkout
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.store import CheckoutMode
+from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_engine import events, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
 from pivot_engine.project import Project
+from pivot_engine.records import Record
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
@@ -76,16 +78,22 @@ def restore(
     wishes = wishes or Wishes()
     if wishes.dry_run:
         with opened_stores(project) as stores:
-            return _Checkout(stores, wishes).run(_wanted(project, targets))
+            return _Checkout(stores, wishes).run(_wanted(project, stores, targets))
     with (
         guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
         opened_stores(project) as stores,
     ):
-        return _Checkout(stores, wishes).run(_wanted(project, targets))
+        return _Checkout(stores, wishes).run(_wanted(project, stores, targets))
 
 
-def _wanted(project: Project, targets: Iterable[str]) -> dict[ArtifactPath, Artifact]:
-    selected = records.read(project).select(targets, project)
+def _wanted(project: Project, stores: Stores, targets: Iterable[str]) -> dict[ArtifactPath, Artifact]:
+    def opened(record: Record) -> Tree | None:
+        try:
+            return stores.store.tree(record.artifact)
+        except (MissingObjectError, CorruptObjectError):
+            return None
+
+    selected = records.read(project).select(targets, project, opened)
     return {record.path: record.artifact for record in selected if record.cache}
 
 

@@ -6,16 +6,17 @@ from contextlib import contextmanager
 import attrs
 
 from pivot_cache import lockfiles, transfer
-from pivot_cache.errors import CacheError
+from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.known import KnownObjects
 from pivot_cache.moving import Options, Outcome, Progress
 from pivot_cache.remote import Remote, RemoteSettings, connect
 from pivot_cache.store import ObjectStore
+from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_engine import records
 from pivot_engine.project import Project
-from pivot_engine.records import Record
+from pivot_engine.records import Opened, Record
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
@@ -81,7 +82,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
     """
     wishes = wishes or Wishes()
     with opened_stores(project) as stores:
-        selected = _selected(project, targets)
+        selected = _selected(project, targets, lambda _: None)
         if wishes.all_objects:
             selected = list(_everything(stores.store))
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
@@ -93,14 +94,15 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))
 
 
-def _share(stores: Stores, wishes: Wishes, selected: Iterable[Record], lacking: set[str]) -> int:
+def _share(stores: Stores, wishes: Wishes, selected: Collection[Record], lacking: set[str]) -> int:
     """Tell others which inputs gave what was pushed: of each stage whose outs the remote has now, all of them."""
     from pivot_cache import sharedruns  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     found = []
+    pushed = {record.path for record in selected}
     for address in sorted({record.address for record in selected if record.address is not None}):
         lock = lockfiles.read(stores.layout.lock_file(address))
-        if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs):
+        if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs) or not lock.outs.keys() <= pushed:
             continue
         if all(out.cache and not out.incremental for out in lock.inputs.outs):
             inputs = attrs.evolve(lock.inputs, packages=stores.settings.counted(lock.libraries))
@@ -127,8 +129,19 @@ def fetch(
     """
     wishes = wishes or Wishes()
     with opened_stores(project) as stores:
-        selected = [*_selected(project, targets), *more]
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
+
+        def opened(record: Record) -> Tree | None:
+            if not stores.store.has(record.artifact.digest):
+                transfer.fetch(
+                    [record.artifact], stores.store, remote, options(stores, attrs.evolve(wishes, dry_run=True))
+                )
+            try:
+                return stores.store.tree(record.artifact)
+            except (MissingObjectError, CorruptObjectError):
+                return None
+
+        selected = [*_selected(project, targets, opened), *more]
         outcome = transfer.fetch(_artifacts(selected), stores.store, remote, options(stores, wishes))
         return _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run)
 
@@ -232,8 +245,8 @@ def options(stores: Stores, wishes: Wishes) -> Options:
     )
 
 
-def _selected(project: Project, targets: Iterable[str]) -> list[Record]:
-    return [record for record in records.read(project).select(targets, project) if record.cache]
+def _selected(project: Project, targets: Iterable[str], opened: Opened) -> list[Record]:
+    return [record for record in records.read(project).select(targets, project, opened) if record.cache]
 
 
 def _everything(store: ObjectStore) -> Iterator[Record]:

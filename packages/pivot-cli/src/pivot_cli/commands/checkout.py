@@ -22,8 +22,8 @@ def command(
     """Restore outs and tracked data from the cache.
 
     Without TARGETS, everything that the lock files and .pvt files name. TARGETS are stage
-    names, out paths, tracked paths, or directories that hold some. A file whose content is not in the
-    cache is left alone unless --force is given.
+    names, out paths, tracked paths, directories that hold some, or paths inside them. A file whose content is not
+    in the cache is left alone unless --force is given.
     """
     project = place.project()
     wishes = Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run)
