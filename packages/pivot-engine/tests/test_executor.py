@@ -95,6 +95,7 @@ def waits() -> None:
 
 def stubborn() -> None:
     import signal
+    signal.signal(signal.SIGINT, lambda *_: pathlib.Path("interrupted").touch())
     signal.signal(signal.SIGTERM, lambda *_: pathlib.Path("asked").touch())
     pathlib.Path("waiting").touch()
     while True:
@@ -369,6 +370,7 @@ def test_stop_ends_a_stubborn_stage_by_force(hosted: Bench) -> None:
     hosted.until("waiting")
     hosted.executor.stop()
 
+    assert (hosted.root / "interrupted").exists()
     assert (hosted.root / "asked").exists()
     assert hosted.run("good").address == "p.good"
 

@@ -38,13 +38,17 @@ def long(text: Annotated[str, Dep("first.txt", Text())]) -> Annotated[str, Out("
         return f"version {VERSION}"
     if pathlib.Path("stubborn").exists():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     pathlib.Path("long.txt").write_text("half")
     grandchild = subprocess.Popen(["sleep", "300"], start_new_session=pathlib.Path("daemon").exists())
     tell = pathlib.Path("pids.tmp")
     tell.write_text(f"{os.getpid()} {os.getppid()} {grandchild.pid}")
     tell.rename("pids")
-    while True:
-        time.sleep(0.01)
+    try:
+        while True:
+            time.sleep(0.01)
+    finally:
+        pathlib.Path("unwound").touch()
 """
 
 DEADLINE = 60.0
@@ -106,7 +110,7 @@ def assert_as_before(project: Project) -> None:
 
 
 def test_ctrl_c(project: Project) -> None:
-    """Children end, exit 130, the previous outs are back, the stage is stale."""
+    """Children end and clean up, exit 130, the previous outs are back, the stage is stale."""
     lock = project.read(".pivot/stages/p.long.lock")
     running = Running(project)
     running.process.send_signal(signal.SIGINT)
@@ -115,6 +119,7 @@ def test_ctrl_c(project: Project) -> None:
     assert code == 130
     assert "error: interrupted" in told
     assert "Traceback" not in told
+    assert (project.root / "unwound").exists()
     running.assert_all_gone()
     assert project.read("long.txt") == "version 1"
     assert project.read(".pivot/stages/p.long.lock") == lock

@@ -13,6 +13,8 @@ from pivot_engine._log import RunLog, TextLines
 
 GRACE_SECONDS = 5.0
 """How long a stage that is asked to end may take to do so."""
+_UNWIND_SECONDS = 1.0
+"""How much of that is left to code that takes an interruption as an exception."""
 _LINGER_SECONDS = 0.1
 """How long what a stage started may outlive it, before it is asked to end as well."""
 _FAREWELL_SECONDS = 0.5
@@ -55,6 +57,7 @@ class Child:
         self.lost: set[int] = set()
         self._asked = 0
         self._deadline: float | None = None
+        self._ask_at: float | None = None
         self._kill_at: float | None = None
         for fd in (result, output):
             os.set_blocking(fd, False)
@@ -81,7 +84,7 @@ class Child:
         """After how many seconds there is something to do in any case; None if nothing is certain."""
         if self.status is not None:
             return 0.01
-        moments = [moment for moment in (self._deadline, self._kill_at) if moment is not None]
+        moments = [moment for moment in (self._deadline, self._ask_at, self._kill_at) if moment is not None]
         if self._death is None:
             moments.append(time.monotonic() + 0.05)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
@@ -120,8 +123,18 @@ class Child:
             self._deadline = None
             self.overdue = True
             self.ask_to_end()
+        if self._ask_at is not None and now >= self._ask_at:
+            self._ask_at = None
+            self.ask_to_end()
         if self.status is None and self._kill_at is not None and now >= self._kill_at:
             self.signal(signal.SIGKILL)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: what it would clean up then, it cleans up; what does not end by that is asked to, and then killed."""
+        if self.status is None:
+            self.signal(signal.SIGINT)
+            self._ask_at = time.monotonic() + _UNWIND_SECONDS
+            self._kill_at = time.monotonic() + GRACE_SECONDS
 
     def ask_to_end(self) -> None:
         """Let it put its things in order; after a while it is killed."""
@@ -156,6 +169,7 @@ class Child:
         _, status, usage = os.wait4(self.pid, 0)
         self.usage = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
         self.status = os.waitstatus_to_exitcode(status)
+        self._ask_at = None
         if self._death is not None:
             os.close(self._death)
             self._death = None

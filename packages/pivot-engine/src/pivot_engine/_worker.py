@@ -95,8 +95,8 @@ def prepare(place: Place) -> None:
     os.setpgid(0, 0)
     _death.die_with(place.host)
     _kin.adopt()  # what it starts stays below it, so that it is known whose it is
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for fd in place.inherited:
         os.close(fd)
     _redirect(place.output)

@@ -130,7 +130,7 @@ class Host:
             case "stop":
                 self._stopping = True
                 for child in self._children:
-                    child.ask_to_end()
+                    child.interrupt()
 
     def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
         layout = Layout(root)
