@@ -6,12 +6,15 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
@@ -32,6 +35,7 @@ from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect
+from pivot_remote_s3.failures import Place
 from pivot_remote_s3.multipart import MOST_PARTS, part_size
 from pivot_remote_s3.uploads import STALE_S
 
@@ -126,6 +130,7 @@ def test_wrong_bytes_never_enter(
     outcome = fetch([artifact], other, remote, OPTIONS)
 
     assert isinstance(outcome.failed[artifact.digest], RemoteCorruptError)
+    assert proxy.count("^GET .*files") == -(-size // PART)  # what is wrong is not asked for again
     assert list(other.digests()) == []
     assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
 
@@ -180,6 +185,17 @@ def test_failures_say_what_to_do_and_show_no_secret(
     assert tried >= 3 if answer == "drop" else tried == (3 if again else 1)
 
 
+def test_a_bucket_in_another_region() -> None:
+    redirect = ClientError({"Error": {"Code": "PermanentRedirect"}, "ResponseMetadata": {"HTTPStatusCode": 301}}, "x")
+
+    with (
+        pytest.raises(RemoteDeniedError, match="the bucket is in another region") as caught,
+        Place("x", "x").reporting(),
+    ):
+        raise redirect
+    assert "AWS_REGION" in str(caught.value.hint)
+
+
 def test_a_bucket_that_is_not_there(store: ObjectStore, proxy: Any) -> None:
     remote = S3Remote(S3Location("nobodys-bucket"), proxy.settings)
 
@@ -219,19 +235,29 @@ def test_a_profile_that_does_not_exist(store: ObjectStore, settings: S3Settings)
         push([file(store, b"data")], store, remote, OPTIONS)
 
 
+@pytest.mark.parametrize("place", ["[profile team]\n", "[profile team]\nservices = local\n[services local]\ns3 =\n  "])
 def test_a_profile_says_where_and_who(
-    store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    config = tmp_path / "config"
-    config.write_text(
-        f"[profile team]\nregion = eu-west-1\nendpoint_url = {proxy.settings.endpoint}\n"
-        "aws_access_key_id = theirs\naws_secret_access_key = hunter2\n"
-    )
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    config.write_text(f"{place}endpoint_url = {proxy.settings.endpoint}\n")
+    credentials.write_text("[team]\naws_access_key_id = theirs\naws_secret_access_key = hunter2\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     artifact = file(store, b"data")
 
     assert push([artifact], store, S3Remote(location, S3Settings(profile="team")), OPTIONS) == moved(artifact)
     assert proxy.count(f"^PUT /{location.bucket}/") == 1
+
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    monkeypatch.setattr(client, "_region", lambda *_: refuse())
+    with pytest.raises(RemoteUnreachableError):
+        push([artifact], store, S3Remote(location, S3Settings(profile="team")), OPTIONS)
+
+
+async def refuse() -> str:
+    """Instead of asking AWS."""
+    raise ConnectionError
 
 
 def test_the_usual_variables_say_where(
@@ -330,6 +356,40 @@ def test_answers_may_come_in_another_order(
     assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
 
 
+KINDS = ("drop", "unanswered", "half", "truncate", "500:InternalError", "503:SlowDown", "403:ExpiredToken")
+faults = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 25)), min_size=1, max_size=5)
+
+
+@given(faults)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_goes_wrong_when_the_end_is_right(
+    location: S3Location, proxy: Any, tmp_path: Path, faults: list[tuple[str, int]]
+) -> None:
+    """Pushed, fetched, and repeated as the user would: what is wrong never enters, what was sent is not sent again."""
+    place = Path(tempfile.mkdtemp(dir=tmp_path))
+    here = S3Location(location.bucket, place.name)
+    store, other = ObjectStore(place / "cache" / "files"), ObjectStore(place / "other" / "files")
+    artifacts = [large(store), *(file(store, b"%d" % number) for number in range(3))]
+    options = attrs.evolve(OPTIONS, retry=Retry(attempts=9, sleep=at_once))
+    proxy.clear()
+    for kind, number in faults:
+        proxy.fault(kind, "", skip=number)
+
+    for work, target in ((push, store), (fetch, other)):
+        for _ in range(len(faults) + 1):
+            outcome = work(artifacts, target, S3Remote(here, proxy.settings, jobs=4, state=place, part=PART), options)
+            if not outcome.failed:
+                break
+            assert isinstance(outcome.stopped, RemoteDeniedError)
+        assert outcome.failed == {}
+        assert not outcome.missing
+
+    assert proxy.sent <= artifacts[0].size + PART * len(faults) + 5000
+    wanted = {here.key(each.digest): store.path_of(each.digest).read_bytes() for each in artifacts}
+    assert {key: data for key, data in objects(location).items() if key in wanted} == wanted
+    assert set(other.digests()) == {each.digest for each in artifacts}
+
+
 def test_a_completion_whose_answer_is_lost_is_not_repeated(
     store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any
 ) -> None:
@@ -381,7 +441,7 @@ def test_uploads_that_nobody_goes_on_with_are_aborted(
     (state,) = (tmp_path / "uploads").iterdir()
     os.utime(state, (time.time() - STALE_S - 60,) * 2)
 
-    push([file(store, b"y" * 3 * PART)], store, remote, OPTIONS)
+    push([file(store, b"small")], store, remote, OPTIONS)
 
     assert unfinished(location) == 0
     assert list((tmp_path / "uploads").iterdir()) == []

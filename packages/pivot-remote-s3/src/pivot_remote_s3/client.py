@@ -102,8 +102,9 @@ async def opened(location: S3Location, settings: S3Settings, connections: int) -
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
     session = aioboto3.Session(profile_name=settings.profile, region_name=settings.region)
-    configured = session._session.get_scoped_config()  # noqa: SLF001 - the only way to the profile's own settings
-    endpoint = settings.endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), configured.get("endpoint_url"))
+    inner = session._session  # noqa: SLF001 - the only way to the profile's own settings
+    configured = inner.get_scoped_config()
+    endpoint = settings.endpoint or _endpoint(inner, configured)
     style = settings.addressing
     if style is None and endpoint and "addressing_style" not in (configured.get("s3") or {}):
         style = "path"
@@ -122,6 +123,19 @@ async def opened(location: S3Location, settings: S3Settings, connections: int) -
         region = await _region(session, config, location.bucket)
     async with session.client("s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=config) as client:
         yield client
+
+
+def _endpoint(session: Any, configured: Mapping[str, Any]) -> str | None:
+    """The URL that variables or the profile name, in the order of precedence that all tools for AWS have."""
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    services = session.full_config.get("services", {}).get(configured.get("services"), {})
+    found = (
+        *map(os.environ.get, _ENDPOINTS),
+        services.get("s3", {}).get("endpoint_url"),
+        configured.get("endpoint_url"),
+    )
+    return next(filter(None, found), None)
 
 
 async def _region(session: Any, config: Any, bucket: str) -> str | None:

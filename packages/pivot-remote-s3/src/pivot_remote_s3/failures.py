@@ -40,10 +40,14 @@ _BUSY: Final = frozenset(
 )
 _ON_THE_WAY: Final = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
 _SIGN_IN: Final = "sign in again, with `aws sso login` or as you did before; `aws sts get-caller-identity` says whether"
-_OUTDATED: Final = {
+_TOLD: Final = {
     **dict.fromkeys(
         ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"),
         ("the credentials have expired", _SIGN_IN),
+    ),
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        ("the bucket is in another region", "set its region: AWS_REGION, or `region` in the profile"),
     ),
     "RequestTimeTooSkewed": (
         "the clocks differ too much",
@@ -139,8 +143,8 @@ class Place:
             return RemoteThrottledError(self.remote, f"the server asks for fewer requests ({code})")
         if code in _ON_THE_WAY | NO_UPLOAD or status in _SERVER_ERRORS:
             return RemoteUnreachableError(self.remote, f"the server failed ({code})")
-        if code in _OUTDATED:
-            said, hint = _OUTDATED[code]
+        if code in _TOLD:
+            said, hint = _TOLD[code]
             return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
         return self._denied("access denied" if status in (401, 403) else "the request was refused", code)
 

@@ -79,6 +79,7 @@ class S3Remote:
         self._state = state
         self._part = part
         self._place = Place(self.name, location.bucket)
+        self._swept = False
         self._opened: _Open | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,6 +100,7 @@ class S3Remote:
             multipart = Multipart(
                 client, self.location, presence, conditions, slots, self._place, self.identity, self._state, self._jobs
             )
+            self._swept = False
             self._opened = _Open(client, slots, presence, conditions, multipart, stack.pop_all())
         return self
 
@@ -122,8 +124,10 @@ class S3Remote:
         key = self.location.key(digest)
         with reporting("read", source):
             large = source.stat().st_size > self._part  # noqa: ASYNC240 - takes no time
-        if large:
+        if not self._swept:
+            self._swept = True
             await self._open.multipart.give_up()
+        if large:
             return await self._open.multipart.upload(digest, source, self._part, sent)
         with reporting("read", source):
             data = source.read_bytes()  # noqa: ASYNC240 - as little
