@@ -81,6 +81,8 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
         f"{would if dry_run else done} {moved.remote!r}: {counts}, {len(outcome.present)} skipped, "
         f"{len(outcome.failed)} failed{missing}"
     )
+    if not (outcome.stopped or outcome.transferred or outcome.present or outcome.missing or outcome.failed):
+        console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
     if moved.runs:
         click.echo(_results(moved.runs, pushed=done.startswith("Pushed"), dry_run=dry_run))
     if outcome.stopped is not None:

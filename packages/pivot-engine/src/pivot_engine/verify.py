@@ -6,7 +6,7 @@ from typing import Any, Literal
 import attrs
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
-from pivot_core.decide import Decision, Memory, Verdict
+from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
@@ -53,6 +53,11 @@ class StageVerdict:
     def current(self) -> bool:
         """As far as it can be told, its code, its inputs and what is on disk of its outs are those of its last run."""
         return self.decision.verdict is Verdict.UP_TO_DATE
+
+    @property
+    def never_run(self) -> bool:
+        """Nobody has recorded a run of it."""
+        return Reason.NEVER_RUN in self.decision.reasons
 
     @property
     def status(self) -> Literal["passed", "failed", "unknown"]:

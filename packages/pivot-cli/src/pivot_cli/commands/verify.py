@@ -77,6 +77,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     if not quiet:
         warn_of_broken(found.broken)
     told = ""
+    if not quiet and found.stages and all(stage.never_run for stage in found.stages):
+        console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
     differing: dict[str, str] = {}
     if again:
         told, differing = _run_once_more(project, found, everything=everything, percent=percent)
