@@ -80,7 +80,16 @@ def test_nothing_is_fetched_but_listings_and_all_at_once(split: Workshop, remote
     assert sum(kind == "read" for kind, _ in remote.calls) == 2, "the listings of raw and parts"
     remote.calls.clear()
     assert verdicts(split) == GOOD
-    assert not remote.calls
+    assert [kind for kind, _ in remote.calls] == ["exists"], "listings are kept; what the remote has is asked anew"
+
+
+def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop, remote: MemoryRemote) -> None:
+    clone(split)
+    assert verdicts(split) == GOOD
+    lock = split.lock("join")
+    assert lock is not None
+    del remote.objects[lock.outs[ArtifactPath("sum")].digest]
+    assert verdicts(split) == {**GOOD, "join": ("failed", ("sum",))}
 
 
 def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(split: Workshop) -> None:

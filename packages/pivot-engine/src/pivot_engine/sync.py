@@ -158,7 +158,7 @@ def shares_runs(project: Project) -> bool:
 
 @contextmanager
 def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Collection[Artifact]], set[Artifact]]]:
-    """A question to a remote: which of some artifacts does it not have in full?
+    """A question to a remote: which of some artifacts does it not have in full now, whatever was known of it before?
 
     Raises:
         ConfigError: No remote is configured, or none of that name.
@@ -167,7 +167,11 @@ def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Coll
         _, remote = remote_of(stores, name)
 
         def lacking(artifacts: Collection[Artifact]) -> set[Artifact]:
-            return set(transfer.absent(artifacts, stores.store, remote, options(stores, Wishes())))
+            usual = options(stores, Wishes())
+            absent = transfer.absent(artifacts, stores.store, remote, attrs.evolve(usual, known=None))
+            if usual.known is not None:
+                usual.known.forget(remote.identity, {digest for digests in absent.values() for digest in digests})
+            return set(absent)
 
         yield lacking
 
