@@ -73,6 +73,15 @@ def test_nothing_is_fetched_for_stages_that_are_up_to_date(chain: Workshop, remo
     assert remote.calls == [("exists", None)]
 
 
+def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "d")
+    lock = chain.lock("third")
+    assert lock is not None
+    del remote.objects[lock.outs[ArtifactPath("d")].digest]
+    assert looked(chain, Afar.whereabouts).absent == {"d": Place.NOWHERE}
+
+
 def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "b", "c", "d")

@@ -66,7 +66,7 @@ class Afar:
         Args:
             session: The world without the remote.
             graph: The stages that matter.
-            everything: Ask also about what the cache has.
+            everything: Ask also about what the cache has, and what is thought to be known.
             remote: The name of the remote; None for the usual one.
 
         Raises:
@@ -82,6 +82,7 @@ class Afar:
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.holds(artifact)}
         self._named = remote
+        self._everything = everything
         self.remote, _ = sync.remote_of(session.stores, remote)
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
@@ -214,8 +215,11 @@ class Afar:
         if artifacts:
             stores = self._session.stores
             _, remote = sync.remote_of(stores, self._named)
-            options = sync.options(stores, sync.Wishes())
-            self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
+            if self._everything:
+                self._there |= artifacts - sync.absent_now(artifacts, stores, remote)
+            else:
+                options = sync.options(stores, sync.Wishes())
+                self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
             self._asked |= artifacts
 
     def _listing(self, directory: Artifact) -> Tree:

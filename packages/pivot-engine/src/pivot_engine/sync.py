@@ -166,14 +166,20 @@ def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Coll
     with opened_stores(project) as stores:
         _, remote = remote_of(stores, name)
 
-        def lacking(artifacts: Collection[Artifact]) -> set[Artifact]:
-            usual = options(stores, Wishes())
-            absent = transfer.absent(artifacts, stores.store, remote, attrs.evolve(usual, known=None))
-            if usual.known is not None:
-                usual.known.forget(remote.identity, {digest for digests in absent.values() for digest in digests})
-            return set(absent)
+        yield lambda artifacts: absent_now(artifacts, stores, remote)
 
-        yield lacking
+
+def absent_now(artifacts: Collection[Artifact], stores: Stores, remote: Remote) -> set[Artifact]:
+    """The artifacts that a remote does not have in full, whatever was known of it before.
+
+    Raises:
+        RemoteError: It cannot tell.
+    """
+    usual = options(stores, Wishes())
+    absent = transfer.absent(artifacts, stores.store, remote, attrs.evolve(usual, known=None))
+    if usual.known is not None:
+        usual.known.forget(remote.identity, {digest for digests in absent.values() for digest in digests})
+    return set(absent)
 
 
 def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
