@@ -104,8 +104,9 @@ def note(message: str) -> None:
 
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
-    """A text in a colour, unless the user wants none; where there is no terminal it is printed without."""
-    return message if os.environ.get("NO_COLOR") else click.style(message, fg=colour, bold=bold)
+    """A text in a colour, unless the user or the terminal wants none; where there is no terminal it has none either."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return message if plain else click.style(message, fg=colour, bold=bold)
 
 
 def _marked(mark: str, message: str) -> None:
