@@ -190,6 +190,33 @@ def wait() -> Annotated[str, Out("out.txt", Text())]:
     assert "1 ran" in one.communicate(timeout=60)[0]
 
 
+def test_a_command_in_a_stage_does_not_wait_for_its_own_end(make: Make) -> None:
+    """Else both would wait for ever; who only looks is not in the way."""
+    project = make(
+        HEAD
+        + """
+@pipeline.register
+def stage() -> Annotated[str, Out("out.txt", Text())]:
+    for arguments in (["repro", "other"], ["status"]):
+        command = [os.environ["PIVOT"], *arguments]
+        print(subprocess.run(command, stderr=subprocess.STDOUT, start_new_session=True).returncode, flush=True)
+    return ""
+
+
+@pipeline.register
+def other() -> Annotated[str, Out("other.txt", Text())]:
+    return ""
+"""
+    )
+    project.pivot("repro", "stage", env={"PIVOT": str(PIVOT)})
+    log = (project.root / ".pivot/state.db/logs/p.stage.log").read_text()
+
+    assert log.startswith("error: a stage of 'pivot repro' (process ")
+    assert "2 stages, 2 stale: run 'pivot repro'\n0\n" in log
+    assert "\n3\n" in log
+    assert not (project.root / "other.txt").exists()
+
+
 def test_the_host_holds_the_guard_and_stages_do_not(make: Make) -> None:
     """So nobody begins before the host of a killed command is gone, and what a stage leaves holds up nobody."""
     project = make(

@@ -41,6 +41,18 @@ class BusyError(EngineError):
         )
 
 
+class NestedError(EngineError):
+    """The command was started by a stage of another one, and each would wait for the other for ever."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, pid: int, command: str) -> None:
+        super().__init__(
+            f"a stage of '{command}' (process {pid}) has started this command, which would wait for that one to end",
+            hint="declare what the stage reads as its deps; one command then runs what writes it, and the stage",
+        )
+
+
 class EditedError(EngineError):
     """Code was edited between the moment when it was looked at and the moment when it was to run."""
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pivot_engine.errors import BusyError
+from pivot_engine.errors import BusyError, NestedError
 
 _LOWEST: Final = 10
 """Below are the numbers that the descriptors of other processes are to have."""
@@ -29,6 +29,7 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
 
     Raises:
         BusyError: Another process has it, and ``wait`` is off.
+        NestedError: The process that has it is one from which this one descends.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     fd = _opened(file)
@@ -37,6 +38,8 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(fd)
+            if holder[0] in _ancestors():
+                raise NestedError(*holder[:2]) from None
             if not wait:
                 raise BusyError(*holder) from None
             waiting(*holder)
@@ -92,6 +95,30 @@ def _holder(fd: int) -> tuple[int, str, float | None]:
         return int(told["pid"]), str(told["command"]), age if age >= 0 else None
     except (OSError, ValueError, KeyError, TypeError):
         return 0, "another command", None
+
+
+def _ancestors() -> Iterator[int]:
+    """The processes from which this one descends, the nearest first."""
+    pid = os.getppid()
+    while pid > 1:
+        yield pid
+        pid = _parent(pid)
+
+
+def _parent(pid: int) -> int:
+    """The parent of a process; 0 if that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    import subprocess  # noqa: PLC0415  # start-up time: only where there is no /proc, and somebody waits
+
+    try:
+        told = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607
+        return int(told.stdout or 0)
+    except (OSError, ValueError):
+        return 0
 
 
 def _now() -> float:
