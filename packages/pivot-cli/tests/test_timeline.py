@@ -132,7 +132,7 @@ def test_the_list_of_runs() -> None:
     head, line = historytext.runs([RUN]).splitlines()
 
     assert head.split() == ["RUN", "BEGAN", "TOOK", "RESULT", "COMMAND"]
-    assert line.endswith("  3.0s  not done: 1 failed, 1 ran, 1 cached  pivot repro")
+    assert line.endswith("  3.0s   not done: 1 failed, 1 ran, 1 cached  pivot repro")
     assert historytext.runs([]) == "No run has been recorded.\n"
 
 

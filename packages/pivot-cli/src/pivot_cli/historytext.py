@@ -14,7 +14,7 @@ def runs(found: Sequence[PastRun]) -> str:
     """One line per run."""
     if not found:
         return "No run has been recorded.\n"
-    rows = [("RUN", "BEGAN", "TOOK", "RESULT", "COMMAND")]
+    rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # as wide as most times, however long the runs took
     rows += [
         (str(run.number), began(run), wording.seconds(run.seconds), f"{run.state}: {counts(run)}", run.command)
         for run in found
