@@ -364,10 +364,16 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
 def test_a_digest_that_nobody_can_forge(team: Team) -> None:
     team.pivot("config", "set", "cache.strong_digest", "true")
     team.pivot("repro", "--force")
+    team.first.write("raw/a", "a")
+    team.first.write("raw/b", "b")
+    team.pivot("track", "raw")
     recorded = team.first.lock("my_pipeline.preprocess")["outs"]["clean.json"]["sha256"]
     assert recorded == hashlib.sha256(team.first.read("clean.json").encode()).hexdigest()
     team.pivot("push")
     mate = team.clone("mate")
+    shutil.rmtree(mate.root / "raw")
+    told = team.pivot("pull", "raw/a", project=mate)
+    assert told == "Fetched from 'origin': 3 transferred, 0 skipped, 0 failed\nRestored 1 file(s)\n", "all is checked"
     team.pivot("pull", project=mate)
     other = team.clone("other")
     other.replace(".pivot/stages/my_pipeline.preprocess.lock", recorded, "0" * 64)  # as if the bytes were others

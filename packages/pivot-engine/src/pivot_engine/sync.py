@@ -132,6 +132,8 @@ def fetch(
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
 
         def opened(record: Record) -> Tree | None:
+            if record.artifact.sha256:
+                return None  # only the whole of it can be told from what somebody has forged
             if not stores.store.has(record.artifact.digest):
                 transfer.fetch(
                     [record.artifact], stores.store, remote, options(stores, attrs.evolve(wishes, dry_run=True))
