@@ -105,3 +105,13 @@ def test_failed_stages_by_jq(quick: Project) -> None:
     script = '.stages[] | select(.status == "failed") | .name'
     done = subprocess.run(["jq", "-r", script], input=told, capture_output=True, text=True, check=True)
     assert done.stdout == "preprocess\nsummarize\n"
+
+
+def test_what_the_cache_has_lost_is_stored_again_by_what_verify_says(quick: Project) -> None:
+    for _ in range(2):
+        quick.pivot("repro")
+    damaged = next(iter((quick.root / ".pivot/cache/files").glob("*/*")))
+    damaged.unlink()
+    assert "'pivot repro' stores what is in place again" in quick.pivot("verify", code=1).stdout
+    quick.pivot("repro")
+    quick.pivot("verify")

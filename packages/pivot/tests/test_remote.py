@@ -178,10 +178,14 @@ def test_what_the_remote_does_not_have(team: Team) -> None:
     assert "Fetched from 'origin': 1 transferred, 0 skipped, 0 failed, 1 missing\n" in told
     assert "summary.json: 'origin' does not have it" in told
     assert "Restored 1 file(s)" in told
+    team.pivot("repro")
     for each in (team.first.root / ".pivot/cache/files").glob("*/*"):
         each.unlink()
     told = team.pivot("push", "--refresh", "summarize", code=1)
     assert "summary.json: the cache does not have it" in told
+    assert "'pivot repro'" in told
+    team.pivot("repro")
+    assert "1 transferred" in team.pivot("push", "--refresh", "summarize")
 
 
 @pytest.mark.parametrize(

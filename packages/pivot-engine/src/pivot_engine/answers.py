@@ -24,6 +24,7 @@ _ELAPSED = "\x01"
 """Stands in a kept text for how long the command took."""
 
 _SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
+_PLACE = ".pivot/state.db/answers"
 _MOST = 100
 """Answers; beyond that all go."""
 
@@ -105,6 +106,16 @@ def keep(  # each is one part of the file
     _write(_file(_root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
 
 
+def forget(root: str) -> None:
+    """Answer nothing before it has been looked at anew: something is wrong with what no answer looks at."""
+    directory = f"{root}/{_PLACE}"
+    try:
+        for name in os.listdir(directory):
+            os.unlink(f"{directory}/{name}")
+    except OSError:
+        return  # there are none, or somebody else forgets them
+
+
 def _write(file: str, content: bytes) -> None:
     directory = os.path.dirname(file)
     temporary = f"{file}.{os.getpid()}"
@@ -182,7 +193,7 @@ def _file(root: str, asked: str) -> str:
     import binascii  # noqa: PLC0415
 
     name = binascii.crc32(asked.encode("utf-8", "surrogateescape"))  # the file says in full what it answers
-    return f"{root}/.pivot/state.db/answers/{name:08x}"
+    return f"{root}/{_PLACE}/{name:08x}"
 
 
 def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -> bool:

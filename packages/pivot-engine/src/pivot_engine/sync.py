@@ -14,7 +14,7 @@ from pivot_cache.store import ObjectStore
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
-from pivot_engine import records
+from pivot_engine import answers, records
 from pivot_engine.project import Project
 from pivot_engine.records import Opened, Record
 from pivot_engine.stores import Stores
@@ -89,6 +89,8 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
         moved = _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run and not wishes.all_objects)
+        if moved.missing:
+            answers.forget(str(project.root))  # a run that had nothing to do would store again what is in place
         if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
             return moved
         return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))

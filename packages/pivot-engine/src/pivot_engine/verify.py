@@ -11,7 +11,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.stage import Location
-from pivot_engine import records, sync
+from pivot_engine import answers, records, sync
 from pivot_engine.assembly import Assembly
 from pivot_engine.broken import Broken
 from pivot_engine.facts import RERUN, about, stage_facts
@@ -170,6 +170,12 @@ def examine(
         }
         names = short_names(session.graph)
         known = stage_facts(project.layout).recall()
+        lost = {
+            address: tuple(path for path in paths if world.in_place(path, needed[address][path]))
+            for address, paths in missing.items()
+        }
+        if any(lost.values()):
+            answers.forget(str(project.root))  # else a run that was found to have nothing to do would not look
         return Verification(
             tuple(
                 StageVerdict(
@@ -179,7 +185,7 @@ def examine(
                     evaluations[address].decision,
                     evaluations[address].observation.upstream,
                     missing[address],
-                    tuple(path for path in missing[address] if world.in_place(path, needed[address][path])),
+                    lost[address],
                     rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
                 )
                 for address in graph.stages
