@@ -82,6 +82,12 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
 
 
+@pytest.fixture(autouse=True)
+def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert not any(SECRET in record.getMessage() for record in caplog.get_records("call"))
+
+
 @pytest.fixture
 def location(settings: S3Settings) -> S3Location:
     return new_bucket(settings)
