@@ -112,6 +112,8 @@ def test_what_the_cache_has_lost_is_stored_again_by_what_verify_says(quick: Proj
         quick.pivot("repro")
     damaged = next(iter((quick.root / ".pivot/cache/files").glob("*/*")))
     damaged.unlink()
-    assert "'pivot repro' stores what is in place again" in quick.pivot("verify", code=1).stdout
+    told = quick.pivot("verify", code=1)
+    assert "  Missing files: " in told.stdout
+    assert "hint: the cache lacks what lies in place: 'pivot repro' stores it again: " in told.stderr
     quick.pivot("repro")
     quick.pivot("verify")

@@ -75,6 +75,4 @@ def why(stage: StageVerdict, found: Verification) -> str:
     """Why a stage has not passed; empty if it has."""
     if not stage.current:
         return wording.because(stage.decision, found.names, stage.upstream)
-    if stage.missing and stage.missing == stage.lost:
-        return f"Not in the cache: {', '.join(stage.lost)} ('pivot repro' stores what is in place again)"
     return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown

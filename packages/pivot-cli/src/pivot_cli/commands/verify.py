@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import click
 
-from pivot_cli import console, options, place, signals, verdicts
+from pivot_cli import console, options, place, signals, verdicts, wording
 from pivot_cli.progress import warn_of_broken
 from pivot_cli.reading import Reading
 from pivot_engine.project import Project
@@ -77,6 +77,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     if not quiet:
         warn_of_broken(found.broken)
     told = ""
+    lost = sorted({path for stage in found.stages for path in stage.lost})
+    if lost and not quiet:
+        listed = wording.listed([project.shown(path) for path in lost])
+        console.hint(f"the cache lacks what lies in place: 'pivot repro' stores it again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
     differing: dict[str, str] = {}
