@@ -11,6 +11,7 @@ import pytest
 from pivot_cache.testing import MemoryRemote
 from pivot_engine import sync, watch
 from pivot_engine.events import Reporter, silent
+from pivot_engine.guard import guarded
 from pivot_engine.project import Project, init
 from pivot_engine.repro import Options, repro
 
@@ -172,3 +173,35 @@ def test_what_another_command_does_in_vain_begins_no_round(
     # the first run, the edit, the other command, the touch, the out
     assert (tmp_path / "tries").read_text() == "one bad bad bad bad "
     assert told == ["one", *["bad"] * 4]
+
+
+def test_edits_are_noticed_while_another_command_is_at_work(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that one has done is looked at when it has ended, which may take hours."""
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    project = Project.find(tmp_path)
+    told: list[str] = []
+
+    with contextlib.ExitStack() as other:
+
+        def edit() -> None:
+            told.append((tmp_path / "tries").read_text())
+            match len(told):
+                case 1:
+                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    (tmp_path / "out.txt").write_text("half")
+                case 2:
+                    (tmp_path / "out.txt").write_text("one")
+                    other.close()
+                case 3:
+                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    (tmp_path / "out.txt").write_text("half")
+                case 4:  # an edit: the round that begins for it waits for the other one
+                    (tmp_path / "in.txt").write_text("two")
+                    other.close()
+                case _:
+                    raise KeyboardInterrupt
+
+        watched(tmp_path, monkeypatch, edit)
+    assert told == ["one "] * 4 + ["one two "]

@@ -53,17 +53,30 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
 
 def awaited(file: pathlib.Path) -> bool:
     """Wait until no other process has the guard; returns whether one had it."""
+    was = held(file)
+    if was:
+        with _sharing(file) as share:
+            share(fcntl.LOCK_SH)
+    return was
+
+
+def held(file: pathlib.Path) -> bool:
+    """Whether another process has the guard."""
     try:
-        fd = _opened(file)
+        with _sharing(file) as share:
+            share(fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     except OSError:  # nobody can hold what is not there
         return False
+    return False
+
+
+@contextlib.contextmanager
+def _sharing(file: pathlib.Path) -> Iterator[Callable[[int], None]]:
+    fd = _opened(file)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fcntl.flock(fd, fcntl.LOCK_SH)
-            return True
-        return False
+        yield lambda operation: fcntl.flock(fd, operation)
     finally:
         os.close(fd)
 

@@ -19,7 +19,7 @@ from pivot_core.errors import PivotError
 from pivot_engine import config
 from pivot_engine.errors import HostError, TargetError
 from pivot_engine.events import Reporter
-from pivot_engine.guard import awaited
+from pivot_engine.guard import awaited, held
 from pivot_engine.ignore import ignored
 from pivot_engine.marks import ABSENT, DIRECTORY, now, settled
 from pivot_engine.notes import Notes
@@ -84,6 +84,7 @@ class Watch:
         """
         self._pool = Pool()
         self._project = attrs.evolve(project, hosts=self._pool)
+        self._guard = project.layout.guard_file
         self._targets = tuple(targets)
         self._options = options
         self._command = command
@@ -172,16 +173,26 @@ class Watch:
 
     def _wait(self) -> list[str]:
         """Wait until something has changed that another round is for; returns what, as the user would write it."""
+        found: list[str] = []
+        at_work = False
         while True:
             seen = self._seen
-            found = self._next(seen)
-            if self._found is None or any(not self._by_runs(path, seen) for path in found) or self._differs():
+            new = self._next(seen, at_work=at_work)
+            found += new
+            edited = self._found is None or any(not self._by_runs(path, seen) for path in new)
+            at_work = not edited and held(self._guard)
+            if edited or (not at_work and self._differs()):
                 files = [path for path in found if not os.path.isdir(path)]
-                return [os.path.relpath(path, self._project.cwd) for path in files or found]
+                return [os.path.relpath(path, self._project.cwd) for path in dict.fromkeys(files or found)]
 
-    def _next(self, seen: Notes) -> list[str]:
-        """Wait until something has another mark than in the notes; returns what."""
-        self._waiter.wait(directories(seen), lambda: bool(changed(seen)), self._settle_ms(), self._polling)
+    def _next(self, seen: Notes, *, at_work: bool) -> list[str]:
+        """Wait until something has another mark than in the notes, or another command no longer is ``at_work``."""
+        self._waiter.wait(
+            directories(seen),
+            lambda: bool(changed(seen)) or (at_work and not held(self._guard)),
+            self._settle_ms(),
+            self._polling,
+        )
         found = changed(seen)
         for path in found:  # a round that cannot load looks at little, and must not begin for the same again
             if path in seen.marks:
@@ -211,8 +222,7 @@ class Watch:
 
     def _look(self) -> tuple[Project, Status]:
         """How all stages are when no command has set outs aside, and any later edit gives a file another mark."""
-        guard = self._project.layout.guard_file
-        awaited(guard)
+        awaited(self._guard)
         for _ in range(_LOOKS):
             look = self._fresh()
             found = status(
@@ -223,7 +233,9 @@ class Watch:
                 quiet=True,
                 pull=self._options.pull,
             )
-            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(guard):
+            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(
+                self._guard
+            ):
                 break
             time.sleep(_STEP_SECONDS)
         return look, found
