@@ -9,7 +9,6 @@ given, or raised, in the form in which the SDK does.
 
 import asyncio
 import datetime as dt
-import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -35,9 +34,6 @@ _ELSEWHERE: Final = frozenset(
 
 _HEADERS: Final = {"IfNoneMatch": "If-None-Match", "ContentMD5": "Content-MD5", "Range": "Range"}
 _NOTHING: Final = hashlib.sha256().hexdigest()
-_SMALL: Final = 1 << 18
-"""What is not larger is hashed without a thread, in less time than a thread would take to start."""
-
 _ERRORS: Final = 400
 _REDIRECTS: Final = 300
 
@@ -127,29 +123,36 @@ class LeanClient:
         client.meta.events.register("before-send.s3", self._learn)
 
     async def _put(self, **arguments: Any) -> Answer:
-        """As the SDK's, with a checksum."""
-        data = arguments["Body"]
-        hashing = functools.partial(sums, [data], md5=self._md5)
-        found = hashing() if len(data) <= _SMALL else await asyncio.to_thread(hashing)
-        arguments |= {"ContentMD5": found.md5} if found.md5 else {}
-        answer = await self._send("PUT", arguments["Key"], _headers(arguments), _Body(data, len(data), found.sha256))
+        """As the SDK's, with a checksum; the body may be a `Span`."""
+        body = await self._body(arguments)
+        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body)
         if answer is not None:
             return {}
-        given: Answer = await self._client.put_object(**arguments)
+        given: Answer = await self._client.put_object(**_plain(arguments))
         return given
 
     async def _part(self, **arguments: Any) -> Answer:
-        """As the SDK's, with a checksum; the body is a `Span`."""
-        span: Span = arguments["Body"]
-        found = await asyncio.to_thread(span.sums, md5=self._md5)
-        arguments |= {"ContentMD5": found.md5} if found.md5 else {}
-        query = f"partNumber={arguments['PartNumber']}&uploadId={quote(arguments['UploadId'], safe='-_.~')}"
-        body = _Body(_Payload(span), span.length, found.sha256)
-        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body, f"?{query}")
+        """As the SDK's, with a checksum; the body may be a `Span`."""
+        body = await self._body(arguments)
+        query = f"?partNumber={arguments['PartNumber']}&uploadId={quote(arguments['UploadId'], safe='-_.~')}"
+        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body, query)
         if answer is not None and "etag" in answer.headers:
             return {"ETag": answer.headers["etag"]}
-        given: Answer = await self._client.upload_part(**arguments | {"Body": span.read()})
+        given: Answer = await self._client.upload_part(**_plain(arguments))
         return given
+
+    async def _body(self, arguments: dict[str, Any]) -> _Body:
+        """What is to be sent; its checksum is added to the arguments."""
+        data: bytes | Span = arguments["Body"]
+        if isinstance(data, Span):
+            found = await asyncio.to_thread(data.sums, md5=self._md5)
+            body = _Body(_Payload(data), data.length, found.sha256)
+        else:
+            found = sums([data], md5=self._md5)
+            body = _Body(data, len(data), found.sha256)
+        if found.md5 is not None:
+            arguments["ContentMD5"] = found.md5
+        return body
 
     async def _get(self, **arguments: Any) -> Answer:
         """As the SDK's; of the answer, only the body and its sizes."""
@@ -203,6 +206,12 @@ class LeanClient:
 def _headers(arguments: Mapping[str, Any]) -> dict[str, str]:
     """The headers that arguments of the SDK stand for."""
     return {header: arguments[name] for name, header in _HEADERS.items() if name in arguments}
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with a body that the SDK can send."""
+    data = arguments["Body"]
+    return {**arguments, "Body": data.read() if isinstance(data, Span) else data}
 
 
 def _text(value: str | bytes) -> str:

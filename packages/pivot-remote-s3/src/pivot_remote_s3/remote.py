@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from pivot_remote_s3.conditions import Conditions
     from pivot_remote_s3.multipart import Multipart
     from pivot_remote_s3.presence import Presence
+    from pivot_remote_s3.spans import Span
 
 PART: Final = 8 << 20
 """The least size of a part, in bytes; what is not larger is sent in one request."""
 
 RECORD: Final = (1 << 20) + 1
 """So many bytes of a run record are read; no good one has as many."""
+
+_SMALL: Final = 1 << 17
+"""What is not larger is read at once."""
 
 _CHUNK: Final = 1 << 18
 _NOT_SATISFIABLE: Final = frozenset({"InvalidRange", "416"})
@@ -121,22 +125,24 @@ class S3Remote:
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Make the bytes of a file an object; a large one goes on where an earlier attempt stopped."""
+        from pivot_remote_s3.spans import Span  # noqa: PLC0415 - naming a remote needs no hashes
+
         key = self.location.key(digest)
         with reporting("read", source):
-            large = source.stat().st_size > self._part  # noqa: ASYNC240 - takes no time
+            size = source.stat().st_size  # noqa: ASYNC240 - takes no time
         if not self._swept:
             self._swept = True
             await self._open.multipart.give_up()
-        if large:
+        if size > self._part:
             return await self._open.multipart.upload(digest, source, self._part, sent)
-        with reporting("read", source):
-            data = source.read_bytes()  # noqa: ASYNC240 - as little
-        with self._place.reporting(digest):
-            new = await self._put(key, data)
-        sent(len(data))
+        with reporting("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - as little
+            data = file.read() if size <= _SMALL else Span(file.fileno(), 0, size)
+            with self._place.reporting(digest):
+                new = await self._put(key, data)
+        sent(size)
         return new
 
-    async def _put(self, key: str, data: bytes) -> bool:
+    async def _put(self, key: str, data: "bytes | Span") -> bool:
         async def put(**condition: str) -> None:
             async with self._open.slots:
                 await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
