@@ -210,6 +210,7 @@ def test_what_wins_over_a_change_is_said(mine: Mine) -> None:
         (["set", "run.jobs", "many"], "'many' is not a whole number", "a number from 1 on"),
         (["set", "cache.checkout_mode", "x"], "'x' is not one of", "one of copy, hardlink, symlink"),
         (["set", "remotes.x", "gs://b/p"], "must be an S3 path, s3://bucket/prefix", "s3://bucket/prefix"),
+        (["set", "remotes.x", "s3://Bucket/p"], "remotes.x: 'Bucket' cannot be the name of an S3 bucket", "3 to 63"),
         (["get", "remotes.a.b"], "'a.b' is not a name", "remotes.<name>"),
         (["sett", "a", "b"], "No such command 'sett'. Did you mean set or unset?", "pivot config --help"),
         (["set", "run.jobs"], "Missing argument 'VALUE'", "pivot config set --help"),

@@ -13,7 +13,7 @@ from pivot_cache.atomic import make_directory, temporary, write_all
 from pivot_cache.errors import reporting
 from pivot_cache.layout import Layout
 from pivot_core.discovery import find_root
-from pivot_core.errors import DiscoveryError
+from pivot_core.errors import DiscoveryError, PivotError
 from pivot_engine import config, configedit, settings
 from pivot_engine.configfile import FormatError
 from pivot_engine.errors import ConfigError
@@ -63,6 +63,8 @@ class Configuration:
             ConfigError: The key is not known, the text is not one of its values, or the file cannot be changed.
         """
         key, value = settings.parsed(name, text)
+        if name.startswith("remotes."):
+            check_remote(name, text)
         written = key.kind.show(value)
         self.rewrite(lambda before: configedit.assign(before, name, written), user=user)
 
@@ -95,6 +97,22 @@ class Configuration:
             if after != before:
                 _write(file, after.encode())
             return after != before
+
+
+def check_remote(key: str, url: str) -> None:
+    """Refuse a URL that no remote can have, as far as what knows such URLs is installed; nothing is connected to.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from pivot_cache.remote import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
+
+    try:
+        connect(url)
+    except RemoteSchemeError:
+        return
+    except PivotError as error:
+        raise ConfigError(str(error), key=key, hint=error.hint) from None
 
 
 def concerns(found: config.Found) -> Iterator[str]:

@@ -4,7 +4,7 @@ import attrs
 
 from pivot_engine import configedit, configfile, settings
 from pivot_engine.config import Found, Origin, Setting
-from pivot_engine.configuring import Configuration
+from pivot_engine.configuring import Configuration, check_remote
 from pivot_engine.errors import ConfigError
 
 _FAMILY = "remotes."
@@ -49,6 +49,7 @@ def add(configuration: Configuration, name: str, url: str, *, default: bool = Fa
     """
     key = f"{_FAMILY}{name}"
     settings.parsed(key, url)
+    check_remote(key, url)
     there = configuration.look().said.get(key)
     if there is not None:
         raise ConfigError(
