@@ -184,6 +184,8 @@ class Watch:
             if edited or (not at_work and self._differs()):
                 files = [path for path in found if not os.path.isdir(path)]
                 return [os.path.relpath(path, self._project.cwd) for path in dict.fromkeys(files or found)]
+            if not at_work:
+                found = []
 
     def _next(self, seen: Notes, *, at_work: bool) -> list[str]:
         """Wait until something has another mark than in the notes, or another command no longer is ``at_work``."""
