@@ -43,7 +43,13 @@ class Terminal:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PIVOT_")}
         environment |= {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
         self.process = subprocess.Popen(
-            [PIVOT, *arguments], cwd=project.root, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+            [PIVOT, *arguments],
+            cwd=project.root,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            preexec_fn=lambda: os.login_tty(os.dup(0)),  # noqa: PLW1509  # a terminal that it can open
         )
         os.close(theirs)
         self.shown = ""
@@ -99,3 +105,28 @@ def test_an_interrupted_run_leaves_the_terminal_in_order(project: Project) -> No
     assert terminal.end() == 130
     assert terminal.shown.rstrip().endswith("interrupted")
     assert terminal.shown.rfind("\x1b[?25h") > terminal.shown.rfind("\x1b[?25l")
+
+
+def test_a_stage_cannot_wait_for_the_terminal(make: Callable[[str], Project]) -> None:
+    """It would be stopped, and nobody would be told that it waits."""
+    project = make(
+        """\
+import getpass
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def asks() -> Annotated[str, pivot.Out("out.txt", Text())]:
+    return getpass.getpass()
+"""
+    )
+    terminal = Terminal(project, "repro")
+
+    assert terminal.end() == 1
+    assert "stage 'asks' failed: EOFError" in terminal.shown
+    assert "pivot run --in-process" in terminal.shown

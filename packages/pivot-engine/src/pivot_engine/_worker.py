@@ -25,6 +25,9 @@ from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
+_NO_INPUT = ("", "EOF when reading a line")
+"""What `getpass` and `input` say."""
+_INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
 _DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
 
 
@@ -37,6 +40,8 @@ def failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SystemExit):
         return {"summary": f"it called sys.exit({error.code!r})", "detail": _user_part(error), "hint": None}
     hint = _DEBUG_HINT if type(error).__name__ == "BdbQuit" else None
+    if isinstance(error, EOFError) and str(error) in _NO_INPUT:
+        hint = _INPUT_HINT
     return {"summary": one_line(error), "detail": _user_part(error), "hint": hint}
 
 

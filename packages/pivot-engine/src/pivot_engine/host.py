@@ -22,7 +22,7 @@ from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
-from pivot_engine import _death, _environ, _kin, _sources, _spawned, _wire, _worker, settling, shellcode
+from pivot_engine import _death, _environ, _kin, _sources, _spawned, _terminal, _wire, _worker, settling, shellcode
 from pivot_engine._children import Child
 from pivot_engine._forking import Forked, Forker, World
 from pivot_engine._log import RunLog
@@ -55,6 +55,7 @@ def main(coordinator: int, *, guard: bool) -> None:
     own = (COMMANDS_FD, EVENTS_FD, *((GUARD_FD,) if guard else ()))
     for fd in own:
         os.set_inheritable(fd, False)
+    _terminal.give_up()
     gc.freeze()  # what is ours is neither looked at by the collector nor copied by it in forked children
     faulthandler.enable(file=2)  # for the stages: what a crash leaves in the log
     Host(coordinator, own).serve()
