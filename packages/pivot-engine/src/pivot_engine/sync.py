@@ -200,13 +200,15 @@ def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
         raise stopped
 
 
-def fetching(project: Project) -> Callable[[Collection[Artifact]], object] | None:
+def fetching(
+    project: Project, progress: Callable[[Progress], object] = _unseen
+) -> Callable[[Collection[Artifact]], object] | None:
     """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none."""
 
     def bring(artifacts: Collection[Artifact]) -> None:
         with opened_stores(project) as stores:
             _, remote = remote_of(stores, None)
-            transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes()))
+            transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(progress=progress)))
 
     return bring if _has_usual(project) else None
 

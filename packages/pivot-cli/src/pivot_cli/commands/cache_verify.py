@@ -1,20 +1,31 @@
 """`pivot cache verify`."""
 
 import json
+from collections.abc import Collection
 
 import click
 
 from pivot_cli import cacheview, console, place, signals
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
+from pivot_core.lock import Artifact
 from pivot_engine.checking import Fetch, verify
 from pivot_engine.project import Project
 
 
 def _fetch(project: Project) -> Fetch | None:
-    from pivot_engine.sync import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
+    from pivot_cli.transfers import Gauge  # noqa: PLC0415  # start-up time: only a repair needs a remote
+    from pivot_engine.sync import fetching  # noqa: PLC0415
 
-    return fetching(project)
+    bring = fetching(project, gauge := Gauge("fetching"))
+    if bring is None:
+        return None
+
+    def fetch(artifacts: Collection[Artifact]) -> None:
+        with gauge:
+            bring(artifacts)
+
+    return fetch
 
 
 @click.command("verify")
