@@ -4,8 +4,8 @@
 process of its own: rclone's, which writes files, and those of large objects in the order of their parts; or one that
 keeps small objects in a dictionary and forgets parts, so that it shows what the clients themselves cost. (Moto's takes
 several milliseconds for each request, which would hide that.) Each round runs every client once, in a process of its
-own; the minimum counts. A client that uses a core all the time does not wait for the server. The raw clients neither
-verify nor publish anything.
+own; the minimum counts. What it uses of a processor tells how much of the time it waits for the server, and changes
+less than that where others use the machine. The raw clients neither verify nor publish anything.
 """
 
 import argparse
@@ -353,7 +353,7 @@ def transfers(kind: str, count: int, size: int, rounds: int) -> None:
         for name, cost in sorted(best.items(), key=lambda item: item[1].seconds):
             print(
                 f"  {way}  {name:28} {cost.seconds:6.2f} s  {cost.seconds / sdk:5.2f} x best SDK"
-                f"  {cost.seconds / least:5.2f} x best raw  {cost.processor / cost.seconds:4.0%} CPU"
+                f"  {cost.seconds / least:5.2f} x best raw  {cost.processor:5.2f} s of CPU"
                 f"  {cost.memory >> 20:5} MiB"
             )
     sys.stdout.flush()
