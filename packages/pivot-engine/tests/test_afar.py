@@ -2,13 +2,13 @@
 
 import pathlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import pytest
 from workshop import Workshop, parts_of
 
-from pivot_cache import pvt
+from pivot_cache import pvt, sharedruns
 from pivot_cache.moving import Progress
 from pivot_cache.remote import RemoteUnreachableError
 from pivot_cache.testing import Fault, MemoryRemote
@@ -286,3 +286,26 @@ def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     found = looked(chain, Afar.whereabouts)
     assert (found.synced, found.to_push, found.to_fetch, found.missing) == (1, 0, 1, 1)
     assert found.absent == {"b": Place.CACHE, "c": Place.REMOTE}
+
+
+def test_results_of_stages_side_by_side_are_asked_for_together(
+    shop: Workshop, remote: MemoryRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    shop.write("a", "text")
+    for number in range(5):
+        shop.copying(f"copy{number}", "a", f"out{number}")
+    shop.run()
+    sync.push(Project(shop.root, shop.root))
+    for place in (shop.layout.cache_dir, shop.layout.stages_dir):
+        shutil.rmtree(place)
+    asked: list[int] = []
+    find = sharedruns.find
+
+    def counted(keys: Iterable[str], *rest: Any) -> Any:
+        asked.append(len(list(keys)))
+        return find(keys, *rest)
+
+    monkeypatch.setattr(sharedruns, "find", counted)
+    assert len(parts_of(shop.run(pull=True))["restored"]) == 5
+    assert asked == [5]

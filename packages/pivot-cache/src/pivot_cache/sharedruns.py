@@ -47,19 +47,30 @@ async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, option
     return new
 
 
-def find(key: str, remote: Remote, options: Options) -> tuple[RunRecord, ...]:
-    """The run records that a remote has under an inputs key; what cannot be understood is none.
+def find(keys: Iterable[str], remote: Remote, options: Options) -> dict[str, tuple[RunRecord, ...]]:
+    """The run records that a remote has under each inputs key, asked for together; what is not understood is none.
 
     Raises:
         RemoteError: The remote refuses, fails, or cannot keep run records.
     """
+    wanted = list(dict.fromkeys(keys))
+    found = asyncio.run(_find(wanted, remote, options)) if wanted else []
+    return {
+        key: tuple(record for data in each for record in _understood(key, data))
+        for key, each in zip(wanted, found, strict=True)
+    }
 
-    async def ask() -> list[bytes]:
-        async with remote:
-            keeper = _keeper(remote)
-            return await (options.retry or Retry())(lambda: keeper.runs(key, MOST))
 
-    return tuple(record for data in asyncio.run(ask()) for record in _understood(key, data))
+async def _find(keys: Iterable[str], remote: Remote, options: Options) -> list[list[bytes]]:
+    retry, most = options.retry or Retry(), asyncio.Semaphore(options.jobs)
+    async with remote:
+        keeper = _keeper(remote)
+
+        async def ask(key: str) -> list[bytes]:
+            async with most:
+                return await retry(lambda: keeper.runs(key, MOST))
+
+        return await asyncio.gather(*map(ask, keys))
 
 
 def _understood(key: str, data: bytes) -> tuple[RunRecord, ...]:

@@ -21,6 +21,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.stage import StageSpec
 from pivot_engine import records, sync
 from pivot_engine.laid import Laid
+from pivot_engine.observe import observe
 from pivot_engine.session import Session
 
 
@@ -95,6 +96,8 @@ class Afar:
             and session.look(path) is None
         }
         self._laid = Laid(session.stores, session.look, self._afar, self._listing)
+        if session.stores.settings.share_runs:
+            self._foresee(graph)
 
     def whereabouts(self) -> Whereabouts:
         """Where all is; what the cache has is told only if everything was asked for."""
@@ -174,15 +177,31 @@ class Afar:
         if not stores.settings.share_runs:
             return None
         if key not in self._shared:
-            from pivot_cache import sharedruns  # noqa: PLC0415  # only where it is wanted
-
-            _, remote = sync.remote_of(stores, self._named)
-            self._shared[key] = sharedruns.find(key, remote, sync.options(stores, sync.Wishes()))
+            self._find([key])
         for record in self._shared[key]:
             fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
             if fitting and self._session.rechecker.hold(record.observed):
                 return record
         return None
+
+    def _foresee(self, graph: Graph) -> None:
+        """Ask at once for results of all stages whose inputs are known already, and are not those of their last run."""
+        session = self._session
+        keys = []
+        for address in graph.stages:
+            lock = session.lock(address)
+            now = observe(session.stages[address], graph, self, lock=lock, schema=session.schema)
+            key = now.inputs.key()
+            if not now.missing and (lock is None or lock.inputs.key() != key) and not session.runs.get(key):
+                keys.append(key)
+        self._find(keys)
+
+    def _find(self, keys: Iterable[str]) -> None:
+        from pivot_cache import sharedruns  # noqa: PLC0415  # only where it is wanted
+
+        stores = self._session.stores
+        _, remote = sync.remote_of(stores, self._named)
+        self._shared |= sharedruns.find(keys, remote, sync.options(stores, sync.Wishes()))
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at a path, or would if the remote's were here."""
