@@ -30,7 +30,7 @@ from pivot_cache.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 
 pytestmark = pytest.mark.exhaustive
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pivot_cache import CacheError, LockFileError, lockfiles
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec
+from pivot_core.spec import Location, OutSpec
 
 A, B = "a" * 32, "b" * 32
 
@@ -121,7 +121,7 @@ def test_every_hash_seed_gives_the_same_bytes() -> None:
     program = """
 from pivot_cache import lockfiles
 from pivot_core.lock import *
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 names = set("qwertyuiopasdfghjklzxcvbnm")
 outs = {name: Artifact("0" * 32, 1) for name in names}
 code = {name: CodeEntry("1" * 32) for name in names}

@@ -7,7 +7,7 @@ from pivot_cache import lockfiles
 from pivot_cache.lockmerge import STALE, merge
 from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec
+from pivot_core.spec import Location, OutSpec
 
 OUT = ArtifactPath("out.json")
 

@@ -14,7 +14,7 @@ from pivot_cache import CacheError, CacheMemory, ObjectStore, RunCache
 from pivot_core.decide import Memory
 from pivot_core.lock import Artifact, CodeEntry, RunRecord
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 
 KEY = "c" * 32
 RECORD = RunRecord(KEY, {ArtifactPath("b"): Artifact("a" * 32, 3), ArtifactPath("a"): Artifact("b" * 32, 0, True)})

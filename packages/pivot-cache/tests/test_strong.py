@@ -18,7 +18,7 @@ from pivot_cache.strong import StrongDigests, is_genuine
 from pivot_cache.testing import MemoryRemote
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 
 
 class Bench:

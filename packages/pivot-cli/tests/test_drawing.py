@@ -10,7 +10,7 @@ from pivot_cli.drawing import Drawing, Node, dot, drawing, mermaid, plain, text
 from pivot_cli.graphpage import page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_engine.overview import Overview
 
 

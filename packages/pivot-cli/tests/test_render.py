@@ -8,7 +8,7 @@ from pivot_cli import jsonform, render, wording
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation
 from pivot_engine.repro import Outcome

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 from pivot_cli import reports, verdicts
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 from pivot_engine.verify import StageVerdict, Verification
 
 CURRENT = Decision(Verdict.UP_TO_DATE)

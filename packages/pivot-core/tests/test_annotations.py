@@ -9,7 +9,7 @@ from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Ou
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 
 ANY: Any = Text  # the class, where an instance belongs
 NUMBER: Any = 1

@@ -12,7 +12,7 @@ from pivot_core.annotations import DirectoryOut, Out
 from pivot_core.command import command, filled, values, words
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import StageError
+from pivot_core.spec import StageError
 
 ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1).filter(
     lambda arguments: all(set(each) - set("<>&|") for each in arguments if each)  # a quoted sign of the shell

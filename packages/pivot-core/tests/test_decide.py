@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.decide import Change, Decision, Memory, Reason, Verdict, decide
 from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, RunRecord, StageLock, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec
+from pivot_core.spec import Location, OutSpec
 
 DIGESTS = [character * 32 for character in "abc"]
 

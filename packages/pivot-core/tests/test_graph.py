@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import GraphError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 
 PATHS = st.sampled_from(
     ["/".join(parts) for depth in (1, 2, 3) for parts in itertools.product(("a", "b", "a2"), repeat=depth)]

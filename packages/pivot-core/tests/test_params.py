@@ -11,13 +11,14 @@ import pytest
 
 from pivot_core import params
 from pivot_core.annotations import Out
-from pivot_core.assigning import Given, Override, ParamError, Takes, base_name, check, names_for, settle
+from pivot_core.assigning import Given, settle
 from pivot_core.errors import DefinitionError
 from pivot_core.fitting import MisfitError
+from pivot_core.overrides import Override, ParamError, Takes, base_name, check, names_for
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.plain import NotPlainError
-from pivot_core.stage import StageError
+from pivot_core.spec import StageError
 
 
 class Colour(enum.Enum):

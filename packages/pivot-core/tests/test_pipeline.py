@@ -13,7 +13,8 @@ from pivot_core.errors import DefinitionError, PivotError
 from pivot_core.loaders import JSON
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline, plain_call
-from pivot_core.stage import Location, OutSpec, Stage, StageError, StageSpec, base_of
+from pivot_core.spec import Location, OutSpec, StageError, StageSpec, base_of
+from pivot_core.stage import Stage
 
 HERE = __file__
 ROOT = "/home/me/project"

@@ -9,7 +9,7 @@ from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Out, Place
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import StageError
+from pivot_core.spec import StageError
 
 
 class Outs(TypedDict):

@@ -17,7 +17,8 @@ from pivot_core.annotations import Dep, Out
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import CSV, JSON, PathOnly, Text
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import Stage, StageError
+from pivot_core.spec import StageError
+from pivot_core.stage import Stage
 
 PRELUDE = """\
 import asyncio, contextlib, functools

@@ -7,7 +7,7 @@ import attrs
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation, evaluate
 

@@ -13,7 +13,8 @@ from source_projects import Sources
 from pivot_core.discovery import import_pipeline
 from pivot_engine import hosting
 from pivot_engine.errors import HostError
-from pivot_engine.executor import Executor, Failure, Finished, HostExecutor, InlineExecutor
+from pivot_engine.executor import Executor, Failure, Finished, HostExecutor
+from pivot_engine.inline import InlineExecutor
 
 PIPELINE = """
 import os

@@ -7,7 +7,7 @@ import pytest
 from source_projects import Sources
 
 from pivot_core.errors import DiscoveryError, PivotError
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 from pivot_engine import hosting
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.hosting import HostProcess

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_engine.loaded import Loaded, LoadedStage, from_plain, to_plain
 
 TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)

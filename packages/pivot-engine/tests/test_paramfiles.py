@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_core.assigning import ParamError
+from pivot_core.overrides import ParamError
 from pivot_engine import paramfiles
 from pivot_engine.errors import EngineError
 from pivot_engine.settling import seal

@@ -9,7 +9,8 @@ import pytest
 from pivot_core.annotations import DirectoryOut, Out
 from pivot_core.command import command
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import Stage, StageError
+from pivot_core.spec import StageError
+from pivot_core.stage import Stage
 from pivot_engine import shell, shellcode
 from pivot_engine.shellcode import Rested
 

@@ -10,7 +10,7 @@ from parts import spec
 
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine.seen import Seen
 from pivot_engine.undeclared import Undeclared, undeclared
 

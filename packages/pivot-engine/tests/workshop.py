@@ -14,7 +14,8 @@ from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_engine import events
 from pivot_engine.assembly import Assembly, LoadedFile, assembled
-from pivot_engine.executor import Executor, Finished, InlineExecutor
+from pivot_engine.executor import Executor, Finished
+from pivot_engine.inline import InlineExecutor
 from pivot_engine.loaded import Loaded, LoadedStage
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project, init

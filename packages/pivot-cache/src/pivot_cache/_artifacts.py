@@ -8,7 +8,7 @@ from pivot_core import digest as digests
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact, CodeEntry
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 
 
 class FieldError(Exception):

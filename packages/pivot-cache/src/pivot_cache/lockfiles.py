@@ -31,7 +31,7 @@ from pivot_cache._artifacts import FieldError, below
 from pivot_cache.errors import LockFileError, cannot
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
-from pivot_core.stage import OutSpec
+from pivot_core.spec import OutSpec
 
 FORMAT = 1
 """The version of the layout above."""

@@ -6,7 +6,7 @@ from typing import Any
 from pivot_cli import wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 from pivot_engine.status import StageStatus, Status
 from pivot_engine.tracked import State, TrackedFile
 

@@ -11,7 +11,8 @@ from pivot_core.annotations import Dep, IncrementalOut, Out
 from pivot_core.errors import PivotError
 from pivot_core.hints import unwrapped
 from pivot_core.params import fields, is_params
-from pivot_core.stage import Location, StageError, Taken
+from pivot_core.spec import Location, StageError
+from pivot_core.stage import Taken
 
 type _Declared = tuple[Dep | Out, ...]
 

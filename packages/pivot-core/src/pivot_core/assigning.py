@@ -1,17 +1,13 @@
 """Who gives the parameters of a stage which values: defaults, the registration, files, the command line; later wins."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from pivot_core import fitting, hints, params
-from pivot_core.errors import DefinitionError, PivotError
 from pivot_core.fitting import MisfitError
-
-
-class ParamError(DefinitionError):
-    """A parameter is given that does not exist, or a value that it cannot have."""
+from pivot_core.overrides import Override, ParamError
 
 
 @attrs.frozen
@@ -29,82 +25,6 @@ class Given:
     def place(self, name: str) -> str:
         """Where a value stands."""
         return self.where if isinstance(self.where, str) else self.where[name]
-
-
-@attrs.frozen
-class Override:
-    """One ``-p STAGE.NAME=VALUE``.
-
-    Attributes:
-        text: As it was written.
-        parts: The part before ``=``, at its dots.
-        value: The part behind it.
-    """
-
-    text: str
-    parts: tuple[str, ...]
-    value: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Override":
-        """Take one apart.
-
-        Raises:
-            ParamError: It has not the form.
-        """
-        target, equals, value = text.partition("=")
-        parts = tuple(target.strip().split("."))
-        if not equals or len(parts) < 2 or not all(parts):  # noqa: PLR2004  # a stage and a name
-            raise ParamError(f"{text!r} gives no parameter a value", hint="write -p STAGE.NAME=VALUE")
-        return cls(text, parts, value)
-
-    def path(self, pipeline: str, stage: str, names: Iterable[str]) -> tuple[str, ...] | None:
-        """Which parameter of a stage is meant, and what inside it; None if none of this stage's.
-
-        The stage is named by its name, without a variant for all of its variants, or by its address.
-        """
-        known = frozenset(names)
-        spoken = (stage, base_name(stage))
-        if self.parts[0] in spoken and self.parts[1] in known:
-            return self.parts[1:]
-        if len(self.parts) > 2 and self.parts[0] == pipeline and self.parts[1] in spoken and self.parts[2] in known:  # noqa: PLR2004
-            return self.parts[2:]
-        return None
-
-
-@attrs.frozen
-class Takes:
-    """What is known of a stage when overrides are checked: its names, and those of its parameters."""
-
-    pipeline: str
-    stage: str
-    names: tuple[str, ...]
-
-
-def base_name(stage: str) -> str:
-    """The name of a stage without its variant."""
-    return stage.partition("@")[0]
-
-
-def names_for(pipeline: str, stage: str) -> tuple[str, ...]:
-    """The keys of a params file that mean a stage, the most general first."""
-    base = base_name(stage)
-    return tuple(dict.fromkeys((base, f"{pipeline}.{base}", stage, f"{pipeline}.{stage}")))
-
-
-def check(overrides: Iterable[Override], stages: Sequence[Takes]) -> None:
-    """Every override must mean something, and not in two pipelines.
-
-    Raises:
-        ParamError: One does not.
-    """
-    for override in overrides:
-        meant = [each for each in stages if override.path(each.pipeline, each.stage, each.names)]
-        if not meant:
-            raise _unknown(override, stages)
-        if len({each.pipeline for each in meant}) > 1:
-            addresses = ", ".join(f"{each.pipeline}.{each.stage}" for each in meant)
-            raise ParamError(f"-p {override.text}: several stages have that name", hint=f"say which: {addresses}")
 
 
 def settle(
@@ -184,18 +104,3 @@ def _at(hint: Any, before: Any, path: tuple[str, ...], text: str) -> Any:
     inner = known[path[0]].hint if path[0] in known else Any
     held = params.values_of(before) or (before if isinstance(before, Mapping) else {})
     return {**held, path[0]: _at(inner, held.get(path[0]), path[1:], text)}
-
-
-def _unknown(override: Override, stages: Sequence[Takes]) -> PivotError:
-    target = ".".join(override.parts)
-    known = [f"{each.stage}.{name}" for each in stages for name in each.names]
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-    close = difflib.get_close_matches(target, known, n=3)
-    if close:
-        hint = f"did you mean {' or '.join(dict.fromkeys(close))}?"
-    elif known:
-        hint = f"known parameters: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"  # noqa: PLR2004
-    else:
-        hint = "no stage here takes parameters"
-    return ParamError(f"no stage has the parameter {target!r}", hint=hint)

@@ -15,7 +15,8 @@ from pivot_core.annotations import Dep, Out, PathLike
 from pivot_core.errors import DefinitionError
 from pivot_core.interpolation import replaced, written
 from pivot_core.params import StageParams, values_of
-from pivot_core.stage import Location, Taken
+from pivot_core.spec import Location
+from pivot_core.stage import Taken
 
 PARAMS = "params"
 """The name by which a command takes its parameters."""

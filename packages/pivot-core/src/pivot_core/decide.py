@@ -7,7 +7,7 @@ from typing import Protocol
 import attrs
 
 from pivot_core.lock import Artifact, InputLine, Inputs, Observation, RunRecord, StageLock
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 
 
 class Verdict(enum.Enum):

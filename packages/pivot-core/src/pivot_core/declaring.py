@@ -11,7 +11,7 @@ from pivot_core.errors import DefinitionError
 from pivot_core.interpolation import FillError, Path, fill
 from pivot_core.matrix import MatrixError, combinations
 from pivot_core.shape import ShapeError
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 
 LATER = ("params", "deps", "outs")
 """What a command may refer to that is known only when the stage is."""

@@ -8,7 +8,7 @@ import attrs
 
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 
 
 @attrs.frozen

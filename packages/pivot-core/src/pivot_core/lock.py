@@ -7,7 +7,7 @@ import attrs
 
 from pivot_core import digest
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec
+from pivot_core.spec import Location, OutSpec
 
 
 @attrs.frozen

@@ -17,7 +17,8 @@ from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
 from pivot_core.paths import ArtifactPath
 from pivot_core.placing import placed
-from pivot_core.stage import Location, Stage, StageError, StageSpec, Taken
+from pivot_core.spec import Location, StageError, StageSpec
+from pivot_core.stage import Stage, Taken
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
 _VARIABLE = re.compile(r"[^=\0]+")

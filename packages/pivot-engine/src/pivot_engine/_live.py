@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping
 
-from pivot_core.assigning import Override
+from pivot_core.overrides import Override
 from pivot_core.stage import Stage
 from pivot_engine import settling
 from pivot_engine.describing import describe

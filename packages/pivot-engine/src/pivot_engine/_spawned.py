@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from pivot_core.assigning import Override
+from pivot_core.overrides import Override
 from pivot_core.stage import Stage
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine._live import Live, declared

@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 import attrs
 
 from pivot_core.errors import PivotError
-from pivot_core.stage import Stage, StageError
+from pivot_core.spec import StageError
+from pivot_core.stage import Stage
 from pivot_engine import _death, _kin, _wire
 from pivot_engine.calling import execute
 from pivot_engine.witness import Witness

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine import events
 from pivot_engine.events import Reporter
 from pivot_engine.ignore import ignored

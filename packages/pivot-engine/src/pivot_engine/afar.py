@@ -18,7 +18,7 @@ from pivot_core.decide import Memory
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine import records, sync
 from pivot_engine.laid import Laid
 from pivot_engine.observe import observe

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from pivot_core.assigning import Override, Takes, check
 from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import PivotError
 from pivot_core.graph import Graph
+from pivot_core.overrides import Override, Takes, check
 from pivot_core.paths import ArtifactPath
 from pivot_engine import config, contradictions, grounds, knownstages
 from pivot_engine.broken import Broken

@@ -12,7 +12,8 @@ from pivot_core.errors import PathError, PivotError
 from pivot_core.loaders import PathOnly, Reader
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import plain_call
-from pivot_core.stage import Stage, StageError
+from pivot_core.spec import StageError
+from pivot_core.stage import Stage
 from pivot_engine import shell
 
 

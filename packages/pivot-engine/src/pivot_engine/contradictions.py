@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pivot_core.errors import GraphError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, StageError
+from pivot_core.spec import Location, StageError
 from pivot_engine.loaded import Loaded
 
 

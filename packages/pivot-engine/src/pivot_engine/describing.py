@@ -17,7 +17,7 @@ from pivot_core.declaring import Declaration, DeclarationError, declared
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
-from pivot_core.stage import Location, StageError, base_of
+from pivot_core.spec import Location, StageError, base_of
 from pivot_engine.errors import EngineError, UnimportedError
 
 

@@ -1,4 +1,4 @@
-"""Executors: what runs a stage; one process per stage run through the host, or inline for tests."""
+"""Executors: what runs a stage; one process per stage run, through the host."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import attrs
 
 from pivot_core.lock import CodeEntry
-from pivot_core.stage import Location, Stage
-from pivot_engine import _kin, _worker
+from pivot_core.spec import Location
+from pivot_engine import _kin
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 from pivot_engine.seen import Seen, Usage
@@ -223,42 +223,3 @@ class HostExecutor:
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-class InlineExecutor:
-    """Runs stages in this process, one after the other; what they print is not captured."""
-
-    def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
-        """Take the live stages by address, each with the absolute path of its directory."""
-        self._stages = stages
-        self._finished: deque[Finished] = deque()
-
-    def start(self, address: str, log: pathlib.Path) -> None:
-        """As `Executor.start`; returns when the stage has ended."""
-        stage, directory = self._stages[address]
-        began = time.monotonic()
-        log.touch()
-        before = pathlib.Path.cwd()
-        failure = None
-        os.chdir(directory)
-        try:
-            from pivot_engine.calling import execute  # noqa: PLC0415  # start-up time: hosts and tests call stages
-
-            execute(stage)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
-            failure = Failure(**_worker.failure(error))
-        finally:
-            os.chdir(before)
-        self._finished.append(Finished(address, time.monotonic() - began, failure))
-
-    def wait(self) -> Finished:
-        """As `Executor.wait`."""
-        return self._finished.popleft()
-
-    def stop(self) -> None:
-        """As `Executor.stop`."""
-        self._finished.clear()
-
-    def kill(self) -> None:
-        """As `Executor.kill`."""
-        self._finished.clear()

@@ -3,7 +3,6 @@
 Derived data in one SQLite file: where it is missing, damaged or locked, explanations are shorter, and nothing else.
 """
 
-import difflib
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
@@ -84,6 +83,8 @@ def diffs(stage: LoadedStage, changes: Iterable[Change], store: FormStore, root:
     for key, digest in edited.items():
         if digest in old:
             now = source_of(stage, key, root) or ""
+            import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
             lines = difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now")
             found[key] = "".join(lines)
     return {key: text for key, text in found.items() if text}

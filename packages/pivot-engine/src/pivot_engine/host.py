@@ -17,11 +17,12 @@ import attrs
 
 from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
-from pivot_core.assigning import Override
 from pivot_core.errors import PivotError
+from pivot_core.overrides import Override
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import Location, Stage, StageError, StageSpec, base_of
+from pivot_core.spec import Location, StageError, StageSpec, base_of
+from pivot_core.stage import Stage
 from pivot_engine import _death, _environ, _kin, _sources, _spawned, _terminal, _wire, _worker, settling, shellcode
 from pivot_engine._children import Child
 from pivot_engine._forking import Forked, Forker, World

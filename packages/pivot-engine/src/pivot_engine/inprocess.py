@@ -9,9 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from pivot_core.assigning import Override
 from pivot_core.lock import CodeEntry
-from pivot_core.stage import Location, Stage
+from pivot_core.overrides import Override
+from pivot_core.spec import Location
+from pivot_core.stage import Stage
 from pivot_engine import _sources, _worker
 from pivot_engine._live import Live, declared
 from pivot_engine._log import RunLog

@@ -7,7 +7,7 @@ import attrs
 
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_engine.grounds import Grounds
 
 

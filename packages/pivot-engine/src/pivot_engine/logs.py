@@ -1,7 +1,6 @@
 """What stages printed when they ran: found by the name of the stage alone, so that nothing is imported."""
 
 import contextlib
-import difflib
 import os
 import pathlib
 import re
@@ -46,6 +45,8 @@ def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path | None:
         meant = {name}
     if not meant:
         names = sorted({part for address in known for part in (address, address.partition(".")[2])})
+        import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}?" if close else "a stage has a log once it has run"
         raise TargetError(f"no stage called {name!r} has run here", hint=hint)

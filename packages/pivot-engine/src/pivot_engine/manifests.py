@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
-from pivot_core.stage import Location, StageSpec
+from pivot_core.spec import Location, StageSpec
 from pivot_engine.loaded import LoadedStage
 from pivot_fingerprint import Manifest
 

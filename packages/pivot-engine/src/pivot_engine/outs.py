@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import OutSpec, StageSpec
+from pivot_core.spec import OutSpec, StageSpec
 from pivot_engine import events
 from pivot_engine.aside import Aside
 from pivot_engine.events import Reporter, silent

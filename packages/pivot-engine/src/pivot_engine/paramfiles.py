@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_core import digest
-from pivot_core.assigning import Given, ParamError, base_name, names_for
+from pivot_core.assigning import Given
+from pivot_core.overrides import ParamError, base_name, names_for
 from pivot_engine._sources import ABSENT
 from pivot_engine.errors import EngineError
 

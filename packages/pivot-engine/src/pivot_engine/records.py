@@ -1,6 +1,5 @@
 """What the project's lock files and `.pvt` files say should lie where: read without importing any user code."""
 
-import difflib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
-from pivot_core.stage import Location, StageSpec
+from pivot_core.spec import Location, StageSpec
 from pivot_engine import targets
 from pivot_engine.errors import EngineError, TargetError
 from pivot_engine.notes import Notes
@@ -138,6 +137,8 @@ class Records:
     def _suggest(self, target: str, project: Project) -> str:
         paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]
         names = [spec.name for spec in self.specs]
+        import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
         close = difflib.get_close_matches(target.removeprefix("./"), [*names, *paths], n=3)
         if close:
             return f"did you mean {' or '.join(close)}?"

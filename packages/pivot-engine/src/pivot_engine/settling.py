@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pivot_core import params
-from pivot_core.assigning import Override, ParamError
+from pivot_core.overrides import Override, ParamError
 from pivot_core.pipeline import Pipeline
 from pivot_core.plain import NotPlainError
 from pivot_core.stage import Stage

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from pivot_core.stage import StageError, StageSpec
+from pivot_core.spec import StageError, StageSpec
 
 
 def needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -> dict[str, dict[str, int]]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pivot_core.command import PARAMS, Command, filled, values
-from pivot_core.stage import Stage, StageError
+from pivot_core.spec import StageError
+from pivot_core.stage import Stage
 from pivot_engine import created
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")

@@ -13,7 +13,8 @@ from pivot_core.command import KEY, Command, filled, words
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
-from pivot_core.stage import Location, Stage
+from pivot_core.spec import Location
+from pivot_core.stage import Stage
 from pivot_engine import created
 from pivot_fingerprint import Entry, Manifest, Unresolved
 

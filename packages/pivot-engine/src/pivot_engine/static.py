@@ -12,7 +12,7 @@ from pivot_core.discovery import pipelines_above
 from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine import gitlocal, records
 from pivot_engine.assembly import Assembly, LoadedFile, assemble, assembled
 from pivot_engine.errors import StaticError, UnimportedError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pivot_cache.checkout import CheckoutPlan
 from pivot_cache.moving import Progress
 from pivot_core.graph import Graph
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine import events
 from pivot_engine.events import Reporter
 from pivot_engine.observe import World

@@ -1,6 +1,5 @@
 """From what is named on the command line to stages."""
 
-import difflib
 import fnmatch
 import os
 import pathlib
@@ -90,6 +89,8 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
     names = list(dict.fromkeys(short_names(graph).values()))
     paths = [os.path.relpath(root / path, cwd) for path in graph.producers]
+    import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
     close = difflib.get_close_matches(target, [*names, *paths, *graph.stages], n=3)
     if close:
         return f"did you mean {' or '.join(close)}?"

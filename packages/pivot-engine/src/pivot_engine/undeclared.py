@@ -11,7 +11,7 @@ import attrs
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import StageSpec
+from pivot_core.spec import StageSpec
 from pivot_engine.seen import Seen
 
 _MANY = 3

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from pivot_core.assigning import Override
-from pivot_core.stage import StageError, base_of
+from pivot_core.overrides import Override
+from pivot_core.spec import StageError, base_of
 from pivot_engine import settling, shellcode
 from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage

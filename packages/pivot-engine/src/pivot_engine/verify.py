@@ -10,7 +10,7 @@ from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Location
+from pivot_core.spec import Location
 from pivot_engine import answers, records, sync
 from pivot_engine.assembly import Assembly
 from pivot_engine.broken import Broken

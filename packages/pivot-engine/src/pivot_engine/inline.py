@@ -1,0 +1,49 @@
+"""The executor of tests: it runs stages in this very process."""
+
+import os
+import pathlib
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from pivot_core.stage import Stage
+from pivot_engine import _worker
+from pivot_engine.calling import execute
+from pivot_engine.executor import Failure, Finished
+
+
+class InlineExecutor:
+    """Runs stages in this process, one after the other; what they print is not captured."""
+
+    def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
+        """Take the live stages by address, each with the absolute path of its directory."""
+        self._stages = stages
+        self._finished: deque[Finished] = deque()
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`; returns when the stage has ended."""
+        stage, directory = self._stages[address]
+        began = time.monotonic()
+        log.touch()
+        before = pathlib.Path.cwd()
+        failure = None
+        os.chdir(directory)
+        try:
+            execute(stage)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
+            failure = Failure(**_worker.failure(error))
+        finally:
+            os.chdir(before)
+        self._finished.append(Finished(address, time.monotonic() - began, failure))
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`."""
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
+        self._finished.clear()
