@@ -9,8 +9,7 @@ from source_projects import Sources
 
 from pivot_engine import hosting
 from pivot_engine.executor import Finished, HostExecutor
-from pivot_engine.seen import Seen
-from pivot_engine.witness import Watching
+from pivot_engine.seen import Seen, Watching
 
 PIPELINE = """
 import os

@@ -1,13 +1,13 @@
 """The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from pivot_cli import console, wording
+from pivot_cli.cautions import warn_of_broken
 from pivot_core.decide import Decision
 from pivot_engine import events
-from pivot_engine.broken import Broken
 from pivot_engine.seen import Usage
 
 _COLOURS: Mapping[str, str] = {
@@ -33,16 +33,6 @@ _GRAVE: Final = (
     events.FileKept,
 )
 """What is said in any case; and what is needed to say it."""
-
-
-def warn_of_broken(found: Iterable[Broken]) -> None:
-    """Name the pipelines that cannot be loaded and that may write what is read here."""
-    for each in found:
-        trace = getattr(each.error, "traceback", "")
-        if trace:
-            console.text(trace)
-        may_write = wording.listed(each.suspected)
-        console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
 
 
 class Lines:

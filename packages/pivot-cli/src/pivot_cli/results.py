@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pivot_engine.overview import Overview
     from pivot_engine.project import Project
     from pivot_engine.restoring import Restored
-    from pivot_engine.tracked import Tracked, TrackedFile
+    from pivot_engine.tracked import TrackedFile
+    from pivot_engine.tracking import Tracked
 
 _MOST = 10
 

@@ -1,6 +1,5 @@
 """`command`: a shell command with declared deps and outs as what a stage runs; here it is only described."""
 
-import difflib
 import re
 import shlex
 import sys
@@ -63,6 +62,8 @@ class Command:
         def refuse_unknown(kind: str, rest: str) -> str:
             name = rest.partition(".")[0] if kind == PARAMS else rest
             if name not in known[kind]:
+                import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
                 close = difflib.get_close_matches(name, known[kind], n=1)
                 names = ", ".join(known[kind]) or "none"
                 raise DefinitionError(

@@ -1,6 +1,5 @@
 """``${name}`` in declared data: filled from named values, typed where it is the whole value; pure."""
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -115,6 +114,8 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
 def _unknown(parts: list[str], at: int, known: Any, path: Path) -> FillError:
     reference = f"${{{'.'.join(parts)}}}"
     names = list(known) if isinstance(known, Mapping) else []
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
     close = difflib.get_close_matches(parts[at], names, n=1)
     if close:
         hint = f"did you mean ${{{'.'.join([*parts[:at], close[0]])}}}?"

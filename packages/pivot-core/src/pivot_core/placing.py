@@ -1,6 +1,5 @@
 """Other paths for the deps and outs of a signature, as a registration gives them."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -50,6 +49,8 @@ def _refuse_unknown(argument: str, what: str, given: object, known: Iterable[str
     names = list(known)
     for name in given:
         if name not in names:
+            import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
             close = difflib.get_close_matches(str(name), names, n=1)
             raise DefinitionError(
                 f"{argument} names {name!r}, which is no {what}",

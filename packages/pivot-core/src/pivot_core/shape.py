@@ -1,6 +1,5 @@
 """Data held against a JSON Schema, as far as `pivot_core.schema` uses one; says where, what and which way out."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -71,6 +70,8 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
     others = schema.get("additionalProperties", True)
     for key in data:
         if key not in properties and others is False:
+            import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
             close = difflib.get_close_matches(str(key), properties, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(properties)}"
             where = f" in {_subject(path)}" if path else ""

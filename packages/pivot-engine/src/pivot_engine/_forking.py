@@ -16,7 +16,8 @@ from pivot_core.stage import Stage
 from pivot_engine import _worker
 from pivot_engine._live import declared
 from pivot_engine._randomness import Randomness
-from pivot_engine.witness import Watching, Witness
+from pivot_engine.seen import Watching
+from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _MOST = 1 << 16

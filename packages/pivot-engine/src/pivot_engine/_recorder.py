@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import site
 import sys
 import sysconfig
@@ -77,7 +76,7 @@ class Recorder:
         self.unrecorded: dict[str, None] = {}
         self._is_user_code = is_user_code
         self._installed = _installed(own)
-        self._salt = secrets.token_hex(8)
+        self._salt = os.urandom(8).hex()
         self._environment = dict(os.environ)
         self._facts: dict[tuple[str, str], str] = {}
         self._opened: dict[str, tuple[str, int]] = {}

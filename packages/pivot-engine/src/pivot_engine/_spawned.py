@@ -13,7 +13,8 @@ from pivot_core.overrides import Override
 from pivot_core.stage import Stage
 from pivot_engine import _death, _sources, _wire, _worker
 from pivot_engine._live import Live, declared
-from pivot_engine.witness import Watching, Witness
+from pivot_engine.seen import Watching
+from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _RESULT_FD = 3

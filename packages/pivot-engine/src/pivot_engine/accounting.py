@@ -6,11 +6,10 @@ from pivot_core.spec import StageSpec
 from pivot_engine import events
 from pivot_engine.events import Reporter
 from pivot_engine.ignore import ignored
-from pivot_engine.seen import Seen
+from pivot_engine.seen import Seen, Watching
 from pivot_engine.session import Session
 from pivot_engine.settings import Settings, Strictness
 from pivot_engine.undeclared import undeclared
-from pivot_engine.witness import Watching
 
 
 class Accounting:

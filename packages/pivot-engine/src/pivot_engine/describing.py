@@ -1,11 +1,9 @@
 """The pipelines that a file describes: a ``pipeline.py`` is imported; a ``pivot.yaml`` read, its functions imported."""
 
-import difflib
 import importlib
 import importlib.util
 import os
 import pathlib
-import pkgutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -151,9 +149,13 @@ def _importing(module: str, stage: Declaration) -> str:
 
 
 def _modules(directory: str) -> list[str]:
+    import pkgutil  # noqa: PLC0415  # start-up time: only where something is wrong
+
     return [module.name for module in pkgutil.iter_modules([directory])]
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str | None:
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {close[0]}?" if close else None

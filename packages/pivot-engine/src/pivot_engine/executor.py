@@ -17,9 +17,8 @@ from pivot_core.spec import Location
 from pivot_engine import _kin
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
-from pivot_engine.seen import Seen, Usage
+from pivot_engine.seen import Seen, Usage, Watching
 from pivot_engine.settings import WorkerStart
-from pivot_engine.witness import Watching
 
 
 @attrs.frozen

@@ -33,8 +33,8 @@ from pivot_engine.describing import describe
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.manifests import stage_of
 from pivot_engine.outlines import Outlines
+from pivot_engine.seen import Watching
 from pivot_engine.shellcode import Rested
-from pivot_engine.witness import Watching
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, uncovered
 

@@ -22,7 +22,8 @@ from pivot_engine.executor import Failure, Finished
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.project import Project
 from pivot_engine.runoptions import Debugger
-from pivot_engine.witness import Watching, Witness
+from pivot_engine.seen import Watching
+from pivot_engine.witness import Witness
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
 

@@ -1,6 +1,5 @@
 """``params.yaml``: values of parameters by stage, at the project's root and beside a pipeline."""
 
-import difflib
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -61,6 +60,8 @@ class ParamFiles:
                 takes[name] = takes.get(name, False) or has
         for key in document.data:
             if key not in takes:
+                import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
                 close = difflib.get_close_matches(base_name(key), takes, n=1)
                 known = ", ".join(name for name, has in takes.items() if has and "." not in name)
                 raise ParamError(

@@ -21,8 +21,8 @@ from pivot_engine.executor import Finished, HostExecutor
 from pivot_engine.hosting import HostProcess
 from pivot_engine.project import Project
 from pivot_engine.scratch import InputGoneError, Scratch, remove, scratch
+from pivot_engine.seen import Watching
 from pivot_engine.session import Session, loading, opened
-from pivot_engine.witness import Watching
 
 SAME: Final = "same"
 DIFFERS: Final = "differs"

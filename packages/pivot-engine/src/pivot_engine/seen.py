@@ -41,3 +41,25 @@ class Usage:
 
     cpu: float
     memory: int
+
+
+@attrs.frozen
+class Watching:
+    """What is to be seen of a stage.
+
+    Attributes:
+        files: Which files of the project it opens.
+        trace: Also those that C libraries and other programs open, with strace.
+    """
+
+    files: bool = True
+    trace: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        return cls(**plain)

@@ -1,27 +1,15 @@
-"""`pivot track` and `pivot untrack`: data that no stage writes, under Pivot all the same."""
+"""Data that no stage writes, and that are under Pivot all the same: how they are now."""
 
 import enum
-import os
-import pathlib
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 
 import attrs
 
-from pivot_cache import pvt
-from pivot_cache.errors import ArtifactError, reporting
 from pivot_cache.statcache import StatCache
-from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_engine import events, gitignore, records
-from pivot_engine.errors import TargetError
-from pivot_engine.events import Reporter, silent
-from pivot_engine.guard import guarded
 from pivot_engine.project import Project
 from pivot_engine.records import Record
-from pivot_engine.stores import Stores
-from pivot_engine.stores import opened as opened_stores
 
 
 class State(enum.Enum):
@@ -47,23 +35,6 @@ class TrackedFile:
     size: int
 
 
-@attrs.frozen
-class Tracked:
-    """What `track` did.
-
-    Attributes:
-        path: The data.
-        artifact: What they hold, now also in the cache.
-        new: They were not tracked before.
-        changed: What is recorded of them is another content than before.
-    """
-
-    path: ArtifactPath
-    artifact: Artifact
-    new: bool
-    changed: bool
-
-
 def states(project: Project, files: StatCache, found: Iterable[Record]) -> list[TrackedFile]:
     """How tracked data are now; nothing is changed."""
     return [_state(record, _look(project, files, record.path)) for record in found]
@@ -82,118 +53,3 @@ def _state(record: Record, now: Artifact | None) -> TrackedFile:
     if now is None:
         return TrackedFile(record.path, State.MISSING, record.artifact.size)
     return TrackedFile(record.path, State.CLEAN if now == record.artifact else State.MODIFIED, now.size)
-
-
-def track(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[Tracked]:
-    """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
-
-    Everything is checked before anything is written.
-
-    Raises:
-        TargetError: A path cannot be tracked; it says why.
-        CacheError: Something cannot be read or written.
-    """
-    with _alone(project, "pivot track", report), opened_stores(project) as stores:
-        known = records.read(project)
-        wanted = [_trackable(name, project, known) for name in names]
-        _refuse_overlaps(wanted)
-        _refuse_git_tracked(wanted, project)
-        return [_track(path, known.by_path.get(path), project, stores) for path in wanted]
-
-
-def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[ArtifactPath]:
-    """Take data from under Pivot again; the data stay where they are, and in the cache.
-
-    Raises:
-        TargetError: A path is not tracked.
-        CacheError: A file cannot be removed or written.
-    """
-    with _alone(project, "pivot untrack", report):
-        known = records.read(project)
-        paths = []
-        for name in names:
-            found = known.select([name], project)
-            foreign = [record for record in found if not record.tracked]
-            if foreign:
-                raise TargetError(
-                    f"{foreign[0].path} is an out of {foreign[0].address}, not tracked data",
-                    hint="name data that 'pivot track' has put under Pivot: see 'pivot status'",
-                )
-            paths += [record.path for record in found]
-        for path in paths:
-            data = project.layout.artifact(path)
-            file = _pvt_file(data)
-            with reporting("remove", file):
-                file.unlink()
-            gitignore.remove(data.parent, data.name)
-        return paths
-
-
-def _alone(project: Project, command: str, report: Reporter) -> AbstractContextManager[object]:
-    return guarded(project.layout.guard_file, command, events.waiting(report))
-
-
-def _trackable(name: str, project: Project, known: records.Records) -> ArtifactPath:
-    try:
-        path = project.path(name)
-    except PathError as error:
-        raise TargetError(str(error), hint=error.hint or "name data files or directories of yours") from None
-    if not path:
-        raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
-    if path.endswith(pvt.SUFFIX):
-        raise TargetError(f"{path} stands for data itself", hint=f"name {path.removesuffix(pvt.SUFFIX)}")
-    if not os.path.lexists(project.root / path):
-        hint = "pivot checkout brings it back" if path in known.by_path else "check the spelling"
-        raise TargetError(f"{path} does not exist", hint=hint)
-    for other in known.by_path.values():
-        if other.path == path and other.tracked:
-            continue
-        if other.path == path or other.path.startswith(f"{path}/") or path.startswith(f"{other.path}/"):
-            what = "is tracked" if other.tracked else f"is an out of {other.address}"
-            raise TargetError(
-                f"{path} cannot be tracked: {other.path} {what}",
-                hint="nothing may be recorded twice: leave one of them out",
-            )
-    return ArtifactPath(path)
-
-
-def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
-    for one in paths:
-        for other in paths:
-            if other.startswith(f"{one}/") or (one == other and paths.count(one) > 1):
-                raise TargetError(f"{other} is named twice", hint="name each file, or the directory around it, once")
-
-
-def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
-    """Git would go on keeping what is tracked here."""
-    import subprocess  # noqa: PLC0415  # start-up time
-
-    try:
-        listed = subprocess.run(  # noqa: S603  # every path comes after "--"
-            ["git", "--literal-pathspecs", "ls-files", "-z", "--", *paths],  # noqa: S607  # the user's own git
-            cwd=project.root,
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        return  # without git there is nothing to find out
-    names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
-    for path in paths:
-        if any(name == path or name.startswith(f"{path}/") for name in names):
-            raise TargetError(
-                f"{path} is tracked by git", hint=f"run 'git rm -r --cached {project.shown(path)}' first: it stays here"
-            )
-
-
-def _track(path: ArtifactPath, before: Record | None, project: Project, stores: Stores) -> Tracked:
-    data = project.layout.artifact(path)
-    if data.is_symlink() and not data.exists():
-        raise ArtifactError(data, "is a symbolic link that leads nowhere")
-    artifact = stores.ingest(data)
-    changed = pvt.write(_pvt_file(data), artifact)
-    gitignore.add(data.parent, data.name)
-    return Tracked(path, artifact, before is None, changed)
-
-
-def _pvt_file(data: pathlib.Path) -> pathlib.Path:
-    return data.with_name(data.name + pvt.SUFFIX)

@@ -2,39 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
-
-import attrs
+from typing import Self
 
 from pivot_engine import straced
 from pivot_engine._audit import SOURCES, Audit
 from pivot_engine._environ import Variables
 from pivot_engine._strace import Strace
-from pivot_engine.seen import Seen
-
-
-@attrs.frozen
-class Watching:
-    """What is to be seen of a stage.
-
-    Attributes:
-        files: Which files of the project it opens.
-        trace: Also those that C libraries and other programs open, with strace.
-    """
-
-    files: bool = True
-    trace: bool = False
-
-    def to_plain(self) -> dict[str, Any]:
-        """The same as JSON-able data."""
-        return attrs.asdict(self)
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
-        return cls(**plain)
+from pivot_engine.seen import Seen, Watching
 
 
 class Witness:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pickle
 import re
 import sys
 import weakref
@@ -246,6 +245,8 @@ class _Starter:
 
 def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
     """Observe in a process that `multiprocessing` has started, until it ends."""
+    import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
+
     is_user_code = pickle.loads(predicate) if predicate else default_is_user_code  # noqa: S301
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.enter_child()
@@ -255,6 +256,8 @@ def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
 
 def _portable(predicate: Predicate) -> bytes | None:
     """The predicate for another interpreter; None if it cannot go there (the parent judges once more)."""
+    import pickle  # noqa: PLC0415  # start-up time
+
     try:
         return pickle.dumps(predicate)
     except Exception:  # noqa: BLE001 - pickling calls whatever it likes

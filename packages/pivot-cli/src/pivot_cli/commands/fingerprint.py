@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import jsonform, options, place, render
-from pivot_cli.progress import warn_of_broken
+from pivot_cli.cautions import warn_of_broken
 from pivot_engine.status import status
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from pivot_cli import console, options, place, render, signals, wording
+from pivot_cli.cautions import warn_of_broken
 from pivot_cli.keeping import keep
-from pivot_cli.progress import warn_of_broken
 from pivot_cli.telling import Telling, reporting
 from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import console, jsonform, options, place, progress, render, results
+from pivot_cli import cautions, console, jsonform, options, place, render, results
 from pivot_cli.keeping import keep
 from pivot_cli.reading import Reading
 from pivot_engine.status import status
@@ -55,7 +55,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         if found.cached and not (found.broken or remote):
             keep(project, found.grounds)
         return 0 if found.cached else 1
-    progress.warn_of_broken(found.broken)
+    cautions.warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:

@@ -5,7 +5,7 @@ import click
 from pivot_cli import place, results
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
-from pivot_engine.tracked import track
+from pivot_engine.tracking import track
 
 
 @click.command("track")

@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import place
 from pivot_cli.progress import Lines
-from pivot_engine.tracked import untrack
+from pivot_engine.tracking import untrack
 
 
 @click.command("untrack")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from pivot_cli import console, options, place, signals, verdicts, wording
-from pivot_cli.progress import warn_of_broken
+from pivot_cli.cautions import warn_of_broken
 from pivot_cli.reading import Reading
 from pivot_engine.project import Project
 from pivot_engine.verify import Verification, verify
