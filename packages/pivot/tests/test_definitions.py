@@ -1,5 +1,6 @@
 """Wrong definitions: each is an error at load that names stage, file and line, with exit code 2."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -80,18 +81,23 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_definitions(make: Callable[[str], Project], wrong: str) -> None:
+COMMANDS = (["repro"], ["status"], ["repro", "--dry-run"])
+"""All load in the same way: each takes its turn."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "command"), list(zip(WRONG, itertools.cycle(COMMANDS), strict=False)), ids=list(WRONG)
+)
+def test_wrong_definitions(make: Callable[[str], Project], wrong: str, command: list[str]) -> None:
     body, expected = WRONG[wrong]
     project = make(HEAD + body)
     before = project.snapshot()
 
-    for command in (["repro"], ["status"], ["repro", "--dry-run"]):
-        done = project.pivot(*command, code=2)
-        assert done.stdout == ""
-        assert [text for text in expected if text not in done.stderr] == []
-        assert done.stderr.startswith("error: ")
-        assert "Traceback" not in done.stderr
+    done = project.pivot(*command, code=2)
+    assert done.stdout == ""
+    assert [text for text in expected if text not in done.stderr] == []
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
     assert project.snapshot() == before
 
 
