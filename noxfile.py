@@ -26,8 +26,8 @@ PACKAGES = {
 TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
-# Many cores do not mean much memory, and an end-to-end test starts several processes; many of them wait.
-WORKERS = min(8, (os.process_cpu_count() or 1) + 2)
+# Many cores do not mean much memory, and an end-to-end test starts several processes; some of them wait.
+WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
 # Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
