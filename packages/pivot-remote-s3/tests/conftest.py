@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ os.environ["S3_UPLOAD_PART_MIN_SIZE"] = "1"
 
 from moto.server import ThreadedMotoServer
 
+from pivot_cache.store import ObjectStore
 from pivot_remote_s3 import S3Location, S3Settings
 from pivot_remote_s3.client import opened
 
@@ -239,3 +241,13 @@ def in_front_of(settings: S3Settings) -> Iterator[Proxy]:
     proxy.shutdown()
     thread.join()
     proxy.server_close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "cache" / "files")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "other" / "files")

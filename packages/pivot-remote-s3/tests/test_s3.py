@@ -50,16 +50,6 @@ OPTIONS = Options(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files")
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "other" / "files")
-
-
-@pytest.fixture
 def remote(location: S3Location, proxy: Any, tmp_path: Path) -> S3Remote:
     return S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
 

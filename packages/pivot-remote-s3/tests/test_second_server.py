@@ -28,16 +28,6 @@ OPTIONS = Options(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files")
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "other" / "files")
-
-
-@pytest.fixture
 def make(rclone_location: S3Location, rclone_proxy: Any, tmp_path: Path) -> Callable[[], S3Remote]:
     state = tmp_path / "uploads"
     return lambda: S3Remote(rclone_location, rclone_proxy.settings, jobs=4, state=state, part=PART)
