@@ -82,6 +82,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:
         paramfiles.read(tmp_path, tmp_path)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+
+    with pytest.raises(EngineError, match="it is not a file"):
+        paramfiles.read(tmp_path, tmp_path)
+
+
 def test_a_secret_is_sealed_for_its_stage_and_name() -> None:
     sealed = [seal("a.s", "x", '"k"'), seal("a.s", "y", '"k"'), seal("a.t", "x", '"k"'), seal("a.s", "x", '"l"')]
 

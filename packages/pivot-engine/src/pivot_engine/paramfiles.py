@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import stat
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,11 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
     for place in dict.fromkeys((root, directory)):
         file = place / NAME
         try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise EngineError(
+                    f"{file.relative_to(root)} cannot be read: it is not a file",
+                    hint="write the parameters into a file",
+                )
             data = file.read_bytes()
         except FileNotFoundError:
             sources[os.fspath(file)] = ABSENT
