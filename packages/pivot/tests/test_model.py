@@ -26,7 +26,6 @@ from pivot_engine.status import status
 MISCHIEF = """\
 import os
 import pathlib
-import shutil
 import signal
 
 WISHES = pathlib.Path("wishes")
@@ -50,7 +49,7 @@ def perhaps(name):
     if kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "move":
-        shutil.copy(WISHES / what, what)
+        (WISHES / what).replace(what)  # a stage beside this one must not read half of it
     if kind == "read":
         pathlib.Path(what).read_text()
     if kind == "host":
