@@ -1,5 +1,6 @@
 """The entry point: dispatches to commands that are imported only when they are called."""
 
+import gc
 import os
 import sys
 import time
@@ -47,6 +48,8 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         _forget_output()
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
+    if arguments is None:
+        gc.freeze()  # the interpreter's end need not look through all that was imported
     sys.exit(code)
 
 
