@@ -11,10 +11,11 @@ from pivot_cache.statcache import StatCache
 from pivot_cache.store import CheckoutMode, ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class CheckoutPlan:
+@attrs.frozen(eq=False, repr=False)
+class CheckoutPlan(Value):
     """What a checkout will do; every wanted path is in exactly one of the three.
 
     Attributes:

@@ -7,10 +7,11 @@ import attrs
 from pivot_cache.errors import CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class Content:
+@attrs.frozen(eq=False, repr=False)
+class Content(Value):
     """What artifacts consist of.
 
     Attributes:

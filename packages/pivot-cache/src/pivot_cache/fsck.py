@@ -19,6 +19,7 @@ from pivot_cache.hashing import hash_file
 from pivot_cache.store import FRESH_NS, VERIFIED_NS, ObjectStore
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 type Progress = Callable[[int, int, int], object]
 """Called, from several threads, with how many objects there are, 1 for one more checked, and its size."""
@@ -28,8 +29,8 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _MARKS = frozenset({FRESH_NS, VERIFIED_NS})
 
 
-@attrs.frozen
-class Bad:
+@attrs.frozen(eq=False, repr=False)
+class Bad(Value):
     """An object that is not what its name says.
 
     Attributes:
@@ -43,8 +44,8 @@ class Bad:
     quarantined: Path | None
 
 
-@attrs.frozen
-class Report:
+@attrs.frozen(eq=False, repr=False)
+class Report(Value):
     """What was found.
 
     Attributes:

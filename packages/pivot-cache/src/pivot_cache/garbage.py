@@ -19,13 +19,14 @@ from pivot_cache.trash import Batch
 from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 type Doubt = Callable[[CacheError], object]
 """Called with the error of each listing that cannot be used."""
 
 
-@attrs.frozen
-class Cache:
+@attrs.frozen(eq=False, repr=False)
+class Cache(Value):
     """What is collected together.
 
     Attributes:
@@ -44,8 +45,8 @@ class Object(NamedTuple):
     changed_ns: int
 
 
-@attrs.frozen
-class Rules:
+@attrs.frozen(eq=False, repr=False)
+class Rules(Value):
     """What is old.
 
     Attributes:
@@ -59,8 +60,8 @@ class Rules:
     grace_ns: int
 
 
-@attrs.frozen
-class Marked:
+@attrs.frozen(eq=False, repr=False)
+class Marked(Value):
     """What must stay.
 
     Attributes:
@@ -72,8 +73,8 @@ class Marked:
     unlisted: AbstractSet[str]
 
 
-@attrs.frozen
-class Plan:
+@attrs.frozen(eq=False, repr=False)
+class Plan(Value):
     """What a collection does.
 
     Attributes:

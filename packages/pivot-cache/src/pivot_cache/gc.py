@@ -22,6 +22,7 @@ from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
 from pivot_cache.trash import OBJECTS, RUNS, Batch
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 type Progress = Callable[[str, int], object]
 """Called with what is being done, and how much of it was done since the last call."""
@@ -30,8 +31,8 @@ _CLOCKS_NS = 5_000_000_000
 """How far the file system's clock may be off ours, where it cannot be asked."""
 
 
-@attrs.frozen
-class Collected:
+@attrs.frozen(eq=False, repr=False)
+class Collected(Value):
     """What a collection did.
 
     Attributes:

@@ -12,6 +12,7 @@ import xxhash
 
 from pivot_cache.atomic import write_all
 from pivot_cache.errors import ArtifactError, cannot
+from pivot_core.values import Value
 
 if TYPE_CHECKING:
     import hashlib
@@ -26,8 +27,8 @@ _KINDS = {
 }
 
 
-@attrs.frozen
-class Hashed:
+@attrs.frozen(eq=False, repr=False)
+class Hashed(Value):
     """What was read.
 
     Attributes:

@@ -32,12 +32,13 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_core import digest as digests
 from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.values import Value
 
 _DOT_NAMES = frozenset({"", ".", ".."})
 
 
-@attrs.frozen
-class Layout:
+@attrs.frozen(eq=False, repr=False)
+class Layout(Value):
     """The paths of one project; nothing is read or made.
 
     Attributes:

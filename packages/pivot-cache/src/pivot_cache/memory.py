@@ -7,10 +7,11 @@ import attrs
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact, RunRecord
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class CacheMemory:
+@attrs.frozen(eq=False, repr=False)
+class CacheMemory(Value):
     """A `pivot_core.decide.Memory` of one object store and one run cache."""
 
     store: ObjectStore

@@ -8,6 +8,7 @@ import attrs
 
 from pivot_cache.errors import CacheError
 from pivot_cache.known import KnownObjects
+from pivot_core.values import Value
 
 if TYPE_CHECKING:
     from pivot_cache.retry import Retry
@@ -29,8 +30,8 @@ class IncompleteTreeError(CacheError):
         self.digest = digest
 
 
-@attrs.frozen
-class Progress:
+@attrs.frozen(eq=False, repr=False)
+class Progress(Value):
     """How far a transfer is; numbers of bytes grow as listings arrive, and shrink where something is sent again.
 
     Attributes:
@@ -46,8 +47,8 @@ class Progress:
     of_bytes: int = 0
 
 
-@attrs.frozen
-class Options:
+@attrs.frozen(eq=False, repr=False)
+class Options(Value):
     """How to transfer.
 
     Attributes:
@@ -72,8 +73,8 @@ class Options:
     part: int | None = None
 
 
-@attrs.frozen
-class Outcome:
+@attrs.frozen(eq=False, repr=False)
+class Outcome(Value):
     """What became of the objects, by digest; each is in one of the four.
 
     Attributes:

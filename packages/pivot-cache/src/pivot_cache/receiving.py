@@ -19,6 +19,7 @@ from pivot_cache.errors import CorruptObjectError, ForgedObjectError, reporting
 from pivot_cache.remote import Body, Remote, RemoteCorruptError, RemoteForgedError, RemoteUnreachableError
 from pivot_cache.retry import Retry
 from pivot_cache.store import ObjectStore
+from pivot_core.values import Value
 
 PART: Final = 8 << 20
 """The size of a part, in bytes; what is not larger comes in one stream."""
@@ -29,8 +30,8 @@ _SMALL: Final = 1 << 20
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-@attrs.frozen
-class Receiver:
+@attrs.frozen(eq=False, repr=False)
+class Receiver(Value):
     """Brings objects of one remote into one store.
 
     Attributes:

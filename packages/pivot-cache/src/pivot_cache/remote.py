@@ -15,6 +15,7 @@ import attrs
 
 from pivot_cache import _providers
 from pivot_cache.errors import CacheError
+from pivot_core.values import Value
 
 GROUP: Final = "pivot.remotes"
 """The entry-point group."""
@@ -190,8 +191,8 @@ class RunKeeper(Protocol):
         ...
 
 
-@attrs.frozen
-class RemoteSettings:
+@attrs.frozen(eq=False, repr=False)
+class RemoteSettings(Value):
     """What a remote may be told beside its URL.
 
     Attributes:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from pivot_cache.remote import RemoteThrottledError, RemoteUnreachableError
+from pivot_core.values import Value
 
 PASSING = (RemoteThrottledError, RemoteUnreachableError)
 """What may be gone the next time."""
@@ -22,8 +23,8 @@ def _random() -> float:
     return random.random()  # noqa: S311 - only keeps clients from trying again all at once
 
 
-@attrs.frozen
-class Retry:
+@attrs.frozen(eq=False, repr=False)
+class Retry(Value):
     """How often and when something is tried again.
 
     Attributes:

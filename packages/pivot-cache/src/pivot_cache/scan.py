@@ -14,14 +14,15 @@ from pivot_cache.hashing import check_regular, hash_descriptor, opened, reading
 from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 _SECOND_NS = 1_000_000_000
 _FINE_STEP_NS = 20_000_000
 _COARSE_STEP_NS = 2 * _SECOND_NS
 
 
-@attrs.frozen
-class Scan:
+@attrs.frozen(eq=False, repr=False)
+class Scan(Value):
     """What a walk through a directory found.
 
     Attributes:

@@ -13,6 +13,7 @@ from pivot_cache.errors import CacheError
 from pivot_cache.remote import Body, Remote, RemoteError, RemoteNotFoundError, RemoteUnreachableError, RunKeeper
 from pivot_core import digest as digests
 from pivot_core.digest import is_digest
+from pivot_core.values import Value
 
 
 @attrs.define
@@ -156,8 +157,8 @@ class MemoryRemote:
             self._busy -= 1
 
 
-@attrs.frozen
-class _Chunks:
+@attrs.frozen(eq=False, repr=False)
+class _Chunks(Value):
     """A body that is there already."""
 
     size: int

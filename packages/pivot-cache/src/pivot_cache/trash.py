@@ -22,6 +22,7 @@ from pivot_cache import _syscalls
 from pivot_cache._shards import files
 from pivot_cache.atomic import make_directory, remove_tree
 from pivot_cache.layout import sharded
+from pivot_core.values import Value
 
 OBJECTS = "files"
 RUNS = "runs"
@@ -36,8 +37,8 @@ _TURNS = 3
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
 
-@attrs.frozen
-class Batch:
+@attrs.frozen(eq=False, repr=False)
+class Batch(Value):
     """What one collection moved here; its directory is made when the first thing is.
 
     Attributes:

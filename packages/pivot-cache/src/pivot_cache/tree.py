@@ -20,6 +20,7 @@ from pivot_cache._artifacts import FieldError, below
 from pivot_cache.errors import TreeError
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 FORMAT: Final = 1
 _FIELDS = frozenset({"algorithm", "empty", "files", "format"})
@@ -37,8 +38,8 @@ def _sorted_names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-@attrs.frozen
-class Tree:
+@attrs.frozen(eq=False, repr=False)
+class Tree(Value):
     """All that is in a directory; equal trees have equal texts.
 
     Attributes:

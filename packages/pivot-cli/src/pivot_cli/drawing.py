@@ -7,13 +7,14 @@ import attrs
 
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine.overview import Overview
 
 _COLUMNS = 80
 
 
-@attrs.frozen
-class Node:
+@attrs.frozen(eq=False, repr=False)
+class Node(Value):
     """Something that is drawn.
 
     Attributes:
@@ -27,8 +28,8 @@ class Node:
     kind: str
 
 
-@attrs.frozen
-class Drawing:
+@attrs.frozen(eq=False, repr=False)
+class Drawing(Value):
     """Nodes in an order in which each follows what it rests on, and the edges from what is used to what uses it."""
 
     nodes: tuple[Node, ...]

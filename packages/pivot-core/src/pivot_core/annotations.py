@@ -55,7 +55,7 @@ class _Several:
             raise DefinitionError(f"{type(self).__name__} names {twice[0]!r} twice")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Dep(_Several):
     """A file or directory that a stage reads.
 
@@ -77,14 +77,14 @@ class Dep(_Several):
             )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PlaceholderDep(Dep):
     """A dep whose path each registration of the function gives: ``register(func, deps={parameter: path})``."""
 
     path: str | tuple[str, ...] | list[str] = attrs.field(init=False, default="")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Out(_Several):
     """A file that a stage writes.
 
@@ -117,7 +117,7 @@ class Out(_Several):
             )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Metric(Out):
     """A small file for git, such as scores: hashed, but not kept in the cache. Saved as JSON by default."""
 
@@ -125,7 +125,7 @@ class Metric(Out):
     cache: bool = attrs.field(default=False, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class DirectoryOut(Out):
     """A directory that a stage writes, with everything in it.
 
@@ -136,7 +136,7 @@ class DirectoryOut(Out):
     directory: ClassVar[bool] = True
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class IncrementalOut(Out):
     """A file that a stage goes on writing: when it starts, what its last run left lies there as a copy.
 

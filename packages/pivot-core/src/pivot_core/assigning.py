@@ -8,10 +8,11 @@ import attrs
 from pivot_core import fitting, hints, params
 from pivot_core.fitting import MisfitError
 from pivot_core.overrides import Override, ParamError
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class Given:
+@attrs.frozen(eq=False, repr=False)
+class Given(Value):
     """Values for the parameters of a stage, from one place.
 
     Attributes:

@@ -8,6 +8,7 @@ import attrs
 
 from pivot_core.lock import Artifact, InputLine, Inputs, Observation, RunRecord, StageLock
 from pivot_core.spec import Location
+from pivot_core.values import Value
 
 
 class Verdict(enum.Enum):
@@ -50,8 +51,8 @@ _BY_KIND: Mapping[str, Reason] = {
 _KIND_RANK: Mapping[str, int] = {kind: rank for rank, kind in enumerate(_BY_KIND)}
 
 
-@attrs.frozen
-class Change:
+@attrs.frozen(eq=False, repr=False)
+class Change(Value):
     """One fact that differs between the last run and now; None where there is no such fact."""
 
     reason: Reason
@@ -61,8 +62,8 @@ class Change:
     location: Location | None = None
 
 
-@attrs.frozen
-class Decision:
+@attrs.frozen(eq=False, repr=False)
+class Decision(Value):
     """What must happen to a stage.
 
     Attributes:

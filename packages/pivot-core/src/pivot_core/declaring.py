@@ -12,6 +12,7 @@ from pivot_core.interpolation import FillError, Path, fill
 from pivot_core.matrix import MatrixError, combinations
 from pivot_core.shape import ShapeError
 from pivot_core.spec import Location
+from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
 """What a command may refer to that is known only when the stage is."""
@@ -39,8 +40,8 @@ class DeclarationError(DefinitionError):
     """A ``pivot.yaml`` declares something wrong."""
 
 
-@attrs.frozen
-class Declaration:
+@attrs.frozen(eq=False, repr=False)
+class Declaration(Value):
     """One stage.
 
     Attributes:
@@ -74,8 +75,8 @@ class Declaration:
     retries: int = 0
 
 
-@attrs.frozen
-class Declared:
+@attrs.frozen(eq=False, repr=False)
+class Declared(Value):
     """A whole file: the pipeline's name, the root of its paths, and its stages in order."""
 
     pipeline: str

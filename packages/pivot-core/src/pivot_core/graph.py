@@ -9,10 +9,11 @@ import attrs
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class Graph:
+@attrs.frozen(eq=False, repr=False)
+class Graph(Value):
     """Stages by address, and for each the addresses of the stages that write what it reads.
 
     Attributes:

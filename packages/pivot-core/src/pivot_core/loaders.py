@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import attrs
 
 from pivot_core.errors import LoaderError
+from pivot_core.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,8 @@ class Writer[T](Protocol):
         ...
 
 
-@attrs.frozen
-class PathOnly:
+@attrs.frozen(eq=False, repr=False)
+class PathOnly(Value):
     """No reading or writing: the stage gets the path, writes the file itself and returns the path."""
 
     def load(self, path: pathlib.Path) -> pathlib.Path:
@@ -66,8 +67,8 @@ class PathOnly:
             )
 
 
-@attrs.frozen
-class Text:
+@attrs.frozen(eq=False, repr=False)
+class Text(Value):
     """A whole file as one ``str``; line ends are kept as they are."""
 
     encoding: str = "utf-8"
@@ -87,8 +88,8 @@ class Text:
         path.write_bytes(value.encode(self.encoding))
 
 
-@attrs.frozen
-class JSON:
+@attrs.frozen(eq=False, repr=False)
+class JSON(Value):
     """One JSON value in UTF-8; what JSON does not know comes back as what it is written as.
 
     So a tuple comes back as a list, and a key that is a number as its text.
@@ -108,8 +109,8 @@ class JSON:
         path.write_bytes((text + "\n").encode(errors="backslashreplace"))
 
 
-@attrs.frozen
-class JSONL:
+@attrs.frozen(eq=False, repr=False)
+class JSONL(Value):
     """A list of JSON values, one on each line."""
 
     sort_keys: bool = False
@@ -134,8 +135,8 @@ class JSONL:
                 file.write(json.dumps(item, sort_keys=self.sort_keys) + "\n")
 
 
-@attrs.frozen
-class Pickle:
+@attrs.frozen(eq=False, repr=False)
+class Pickle(Value):
     """Any picklable value; read only files that your own stages wrote."""
 
     protocol: int = 4
@@ -155,8 +156,8 @@ class Pickle:
             pickle.dump(value, file, protocol=self.protocol)
 
 
-@attrs.frozen
-class YAML:
+@attrs.frozen(eq=False, repr=False)
+class YAML(Value):
     """Plain data as YAML 1.1 in UTF-8; tags that build objects are refused. Needs PyYAML."""
 
     sort_keys: bool = False
@@ -174,8 +175,8 @@ class YAML:
         path.write_text(text, encoding="utf-8")
 
 
-@attrs.frozen
-class CSV:
+@attrs.frozen(eq=False, repr=False)
+class CSV(Value):
     """A pandas ``DataFrame`` as comma-separated text. Needs pandas.
 
     What CSV cannot hold is refused rather than lost: an index that ``index`` does not name,

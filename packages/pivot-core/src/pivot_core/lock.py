@@ -8,18 +8,19 @@ import attrs
 from pivot_core import digest
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class CodeEntry:
+@attrs.frozen(eq=False, repr=False)
+class CodeEntry(Value):
     """One thing that a stage's code rests on: the digest of its canonical form, and where it stands."""
 
     digest: str
     location: Location | None = None
 
 
-@attrs.frozen
-class Artifact:
+@attrs.frozen(eq=False, repr=False)
+class Artifact(Value):
     """The content of a file or of a directory.
 
     Attributes:
@@ -37,16 +38,16 @@ class Artifact:
     sha256: str = attrs.field(default="", eq=False)
 
 
-@attrs.frozen
-class Unresolved:
+@attrs.frozen(eq=False, repr=False)
+class Unresolved(Value):
     """Something that a fingerprint could not follow: never hashed, always shown."""
 
     reason: str
     location: Location | None = None
 
 
-@attrs.frozen
-class InputLine:
+@attrs.frozen(eq=False, repr=False)
+class InputLine(Value):
     """One fact that a stage's result rests on.
 
     Attributes:
@@ -62,8 +63,8 @@ class InputLine:
     location: Location | None = attrs.field(default=None, eq=False)
 
 
-@attrs.frozen
-class Inputs:
+@attrs.frozen(eq=False, repr=False)
+class Inputs(Value):
     """Everything tracked that a stage's result rests on.
 
     Attributes:
@@ -117,16 +118,16 @@ class Inputs:
         )
 
 
-@attrs.frozen
-class LibraryUse:
+@attrs.frozen(eq=False, repr=False)
+class LibraryUse(Value):
     """A library that a stage's code names: its version, and the names."""
 
     version: str
     names: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class StageLock:
+@attrs.frozen(eq=False, repr=False)
+class StageLock(Value):
     """What the last run of a stage rested on and left; what its lock file holds.
 
     Attributes:
@@ -142,8 +143,8 @@ class StageLock:
     accepted: str = ""
 
 
-@attrs.frozen
-class RunRecord:
+@attrs.frozen(eq=False, repr=False)
+class RunRecord(Value):
     """What some run with a given inputs key left; what the run cache holds.
 
     Attributes:
@@ -157,8 +158,8 @@ class RunRecord:
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
 
 
-@attrs.frozen
-class Observation:
+@attrs.frozen(eq=False, repr=False)
+class Observation(Value):
     """A stage as it is now.
 
     Attributes:

@@ -9,6 +9,7 @@ import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.interpolation import written
+from pivot_core.values import Value
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_=,+-]+")
 
@@ -25,8 +26,8 @@ class MatrixError(DefinitionError):
         self.dimension = dimension
 
 
-@attrs.frozen
-class Combination:
+@attrs.frozen(eq=False, repr=False)
+class Combination(Value):
     """One cell: the name of the variant, and by dimension the value."""
 
     variant: str

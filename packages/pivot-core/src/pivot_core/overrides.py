@@ -5,14 +5,15 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pivot_core.errors import DefinitionError, PivotError
+from pivot_core.values import Value
 
 
 class ParamError(DefinitionError):
     """A parameter is given that does not exist, or a value that it cannot have."""
 
 
-@attrs.frozen
-class Override:
+@attrs.frozen(eq=False, repr=False)
+class Override(Value):
     """One ``-p STAGE.NAME=VALUE``.
 
     Attributes:
@@ -52,8 +53,8 @@ class Override:
         return None
 
 
-@attrs.frozen
-class Takes:
+@attrs.frozen(eq=False, repr=False)
+class Takes(Value):
     """What is known of a stage when overrides are checked: its names, and those of its parameters."""
 
     pipeline: str

@@ -13,6 +13,7 @@ from pivot_core import fitting, hints, plain
 from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
 from pivot_core.fitting import MisfitError
+from pivot_core.values import Value
 
 _LOOKED_UP = (staticmethod, classmethod, property, functools.cached_property)
 
@@ -98,8 +99,8 @@ class StageParams:
         return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
-@attrs.frozen
-class Field:
+@attrs.frozen(eq=False, repr=False)
+class Field(Value):
     """One parameter of a class.
 
     Attributes:

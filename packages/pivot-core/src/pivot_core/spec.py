@@ -8,6 +8,7 @@ import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 
 
 @attrs.frozen(order=True)
@@ -26,8 +27,8 @@ class Location:
         return attrs.evolve(self, file=self.file.removeprefix(prefix))
 
 
-@attrs.frozen
-class OutSpec:
+@attrs.frozen(eq=False, repr=False)
+class OutSpec(Value):
     """What is declared of an out; all of it is part of the inputs key.
 
     Attributes:
@@ -52,8 +53,8 @@ class OutSpec:
         return facts
 
 
-@attrs.frozen
-class StageSpec:
+@attrs.frozen(eq=False, repr=False)
+class StageSpec(Value):
     """A stage as plain data: what crosses process boundaries.
 
     Attributes:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 import attrs
 
 from pivot_core.stage import Stage
+from pivot_core.values import Value
 from pivot_engine import _worker
 from pivot_engine._live import declared
 from pivot_engine._randomness import Randomness
@@ -44,8 +45,8 @@ class Forked(NamedTuple):
     spool: str
 
 
-@attrs.frozen
-class World:
+@attrs.frozen(eq=False, repr=False)
+class World(Value):
     """What a child finds in its memory.
 
     Attributes:

@@ -20,6 +20,7 @@ import attrs
 from pivot_core.errors import PivotError
 from pivot_core.spec import StageError
 from pivot_core.stage import Stage
+from pivot_core.values import Value
 from pivot_engine import _death, _kin, _wire
 from pivot_engine.calling import execute
 from pivot_engine.witness import Witness
@@ -79,8 +80,8 @@ def user_place(error: BaseException) -> TracebackType | None:
     return place
 
 
-@attrs.frozen
-class Place:
+@attrs.frozen(eq=False, repr=False)
+class Place(Value):
     """What the process of a stage is given.
 
     Attributes:

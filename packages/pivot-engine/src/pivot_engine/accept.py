@@ -8,6 +8,7 @@ from pivot_cache import lockfiles
 from pivot_core.decide import Reason, Verdict
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import events
 from pivot_engine.errors import EngineError
 from pivot_engine.events import Reporter, silent
@@ -26,8 +27,8 @@ class NotAcceptedError(EngineError):
     """What lies in the workspace cannot be the result of the stage as it is now."""
 
 
-@attrs.frozen
-class Accepted:
+@attrs.frozen(eq=False, repr=False)
+class Accepted(Value):
     """What was accepted.
 
     Attributes:

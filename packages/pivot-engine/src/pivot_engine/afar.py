@@ -19,6 +19,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 from pivot_engine import records, sync
 from pivot_engine.laid import Laid
 from pivot_engine.observe import observe
@@ -33,8 +34,8 @@ class Place(enum.Enum):
     NOWHERE = "nowhere"
 
 
-@attrs.frozen
-class Whereabouts:
+@attrs.frozen(eq=False, repr=False)
+class Whereabouts(Value):
     """Where all is that is recorded.
 
     Attributes:
@@ -252,8 +253,8 @@ class Afar:
         return stores.store.tree(directory)
 
 
-@attrs.frozen
-class _Memory:
+@attrs.frozen(eq=False, repr=False)
+class _Memory(Value):
     """What earlier runs left, where the remote counts."""
 
     afar: Afar

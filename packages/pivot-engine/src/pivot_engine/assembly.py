@@ -14,6 +14,7 @@ from pivot_core.errors import PivotError
 from pivot_core.graph import Graph
 from pivot_core.overrides import Override, Takes, check
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import config, contradictions, grounds, knownstages
 from pivot_engine.broken import Broken
 from pivot_engine.errors import HostError, LoadError
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from pivot_engine.hosting import HostProcess
 
 
-@attrs.frozen
-class LoadedFile:
+@attrs.frozen(eq=False, repr=False)
+class LoadedFile(Value):
     """One pipeline file: where it is, what it holds, and the warm host that can run its stages."""
 
     file: pathlib.Path
@@ -37,8 +38,8 @@ class LoadedFile:
     host: WarmHost
 
 
-@attrs.frozen
-class Assembly:
+@attrs.frozen(eq=False, repr=False)
+class Assembly(Value):
     """What a command works on.
 
     Attributes:

@@ -4,10 +4,11 @@ import attrs
 
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class Broken:
+@attrs.frozen(eq=False, repr=False)
+class Broken(Value):
     """A pipeline that was met on the way and cannot be loaded.
 
     Attributes:

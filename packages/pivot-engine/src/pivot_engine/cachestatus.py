@@ -10,13 +10,14 @@ from pivot_cache.errors import reporting
 from pivot_cache.garbage import Object, inventory, mark
 from pivot_cache.linkmodes import working
 from pivot_cache.trash import OBJECTS
+from pivot_core.values import Value
 from pivot_engine import records, registry
 from pivot_engine.project import Project
 from pivot_engine.stores import opened as opened_stores
 
 
-@attrs.frozen
-class Share:
+@attrs.frozen(eq=False, repr=False)
+class Share(Value):
     """What part of the cache somebody needs.
 
     Attributes:
@@ -32,16 +33,16 @@ class Share:
     missing: int
 
 
-@attrs.frozen
-class Heap:
+@attrs.frozen(eq=False, repr=False)
+class Heap(Value):
     """Some objects: how many, and their size."""
 
     objects: int
     size: int
 
 
-@attrs.frozen
-class CacheStatus:
+@attrs.frozen(eq=False, repr=False)
+class CacheStatus(Value):
     """What a cache holds.
 
     Attributes:

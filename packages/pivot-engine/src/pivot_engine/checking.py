@@ -11,6 +11,7 @@ from pivot_cache.garbage import mark
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import events, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -23,8 +24,8 @@ type Fetch = Callable[[Collection[Artifact]], object]
 """Gets artifacts into the store from elsewhere, as far as it can."""
 
 
-@attrs.frozen
-class Verification:
+@attrs.frozen(eq=False, repr=False)
+class Verification(Value):
     """What was found, and what became of it.
 
     Attributes:

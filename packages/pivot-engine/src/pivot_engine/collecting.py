@@ -14,6 +14,7 @@ from pivot_cache.gc import Progress as Progress  # noqa: PLC0414 - for whoever s
 from pivot_cache.gc import undo as bring_back
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 from pivot_engine import events, registry, roots
 from pivot_engine.errors import EngineError
 from pivot_engine.events import Reporter, silent
@@ -31,8 +32,8 @@ class SharedCacheError(EngineError):
     """Other projects use the cache, and nobody has said what is to become of what they need."""
 
 
-@attrs.frozen
-class Wishes:
+@attrs.frozen(eq=False, repr=False)
+class Wishes(Value):
     """How garbage is collected.
 
     Attributes:
@@ -50,8 +51,8 @@ class Wishes:
     skip_damaged: bool = False
 
 
-@attrs.frozen
-class Collection:
+@attrs.frozen(eq=False, repr=False)
+class Collection(Value):
     """What became of a collection.
 
     Attributes:

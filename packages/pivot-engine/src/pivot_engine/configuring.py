@@ -14,13 +14,14 @@ from pivot_cache.errors import reporting
 from pivot_cache.layout import Layout
 from pivot_core.discovery import find_root
 from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.values import Value
 from pivot_engine import config, configedit, settings
 from pivot_engine.configfile import FormatError
 from pivot_engine.errors import ConfigError
 
 
-@attrs.frozen
-class Configuration:
+@attrs.frozen(eq=False, repr=False)
+class Configuration(Value):
     """The configuration as a command in ``cwd`` sees it.
 
     Attributes:

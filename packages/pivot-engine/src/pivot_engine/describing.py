@@ -16,11 +16,12 @@ from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.spec import Location, StageError, base_of
+from pivot_core.values import Value
 from pivot_engine.errors import EngineError, UnimportedError
 
 
-@attrs.frozen
-class Described:
+@attrs.frozen(eq=False, repr=False)
+class Described(Value):
     """What a file describes.
 
     Attributes:

@@ -13,6 +13,7 @@ from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
 from pivot_engine import config
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.gitfiles import Repository
@@ -32,8 +33,8 @@ class Level(enum.Enum):
     BAD = "problem"
 
 
-@attrs.frozen
-class Finding:
+@attrs.frozen(eq=False, repr=False)
+class Finding(Value):
     """One thing that was looked at.
 
     Attributes:

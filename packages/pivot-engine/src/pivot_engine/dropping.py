@@ -11,6 +11,7 @@ from pivot_cache import gc
 from pivot_cache.errors import ArtifactError
 from pivot_cache.garbage import inventory, mark
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import events, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -23,8 +24,8 @@ type Elsewhere = Callable[[Collection[str]], AbstractSet[str]]
 """Which of some objects a remote has."""
 
 
-@attrs.frozen
-class Target:
+@attrs.frozen(eq=False, repr=False)
+class Target(Value):
     """One artifact that is to be dropped.
 
     Attributes:
@@ -47,8 +48,8 @@ class Target:
         return self.workspace or self.remote or not self.objects
 
 
-@attrs.frozen
-class Dropped:
+@attrs.frozen(eq=False, repr=False)
+class Dropped(Value):
     """What became of it.
 
     Attributes:

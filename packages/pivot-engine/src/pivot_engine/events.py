@@ -6,13 +6,14 @@ import attrs
 
 from pivot_core.decide import Decision
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine.broken import Broken
 from pivot_engine.seen import Usage
 from pivot_engine.undeclared import Undeclared
 
 
-@attrs.frozen
-class Waiting:
+@attrs.frozen(eq=False, repr=False)
+class Waiting(Value):
     """Another command holds the project; ``command``, ``pid`` and its age in seconds are what it says of itself."""
 
     pid: int
@@ -20,41 +21,41 @@ class Waiting:
     age: float | None = None
 
 
-@attrs.frozen
-class Importing:
+@attrs.frozen(eq=False, repr=False)
+class Importing(Value):
     """Importing the user's pipeline takes its time."""
 
 
-@attrs.frozen
-class PipelinesBroken:
+@attrs.frozen(eq=False, repr=False)
+class PipelinesBroken(Value):
     """Pipelines that may write what nothing else does cannot be loaded; the command goes on without them."""
 
     broken: tuple[Broken, ...]
 
 
-@attrs.frozen
-class RunStarted:
+@attrs.frozen(eq=False, repr=False)
+class RunStarted(Value):
     """The stages of this run, in their order, and how each stage of the project is called for short."""
 
     names: Mapping[str, str]
     addresses: tuple[str, ...]
 
 
-@attrs.frozen
-class StageStarted:
+@attrs.frozen(eq=False, repr=False)
+class StageStarted(Value):
     """A stage has been given to a worker."""
 
     address: str
     decision: Decision
 
 
-@attrs.frozen
-class AskingRemote:
+@attrs.frozen(eq=False, repr=False)
+class AskingRemote(Value):
     """The remote is asked what it has of all that is recorded."""
 
 
-@attrs.frozen
-class Fetching:
+@attrs.frozen(eq=False, repr=False)
+class Fetching(Value):
     """What a stage needs is on its way from a remote; told when it begins, and then now and again.
 
     Attributes:
@@ -74,8 +75,8 @@ class Fetching:
     of_bytes: int
 
 
-@attrs.frozen
-class InputsFetched:
+@attrs.frozen(eq=False, repr=False)
+class InputsFetched(Value):
     """What a stage that is about to run reads was brought from a remote: these paths."""
 
     address: str
@@ -84,15 +85,15 @@ class InputsFetched:
     seconds: float
 
 
-@attrs.frozen
-class StageCached:
+@attrs.frozen(eq=False, repr=False)
+class StageCached(Value):
     """Nothing had to be done."""
 
     address: str
 
 
-@attrs.frozen
-class StageRestored:
+@attrs.frozen(eq=False, repr=False)
+class StageRestored(Value):
     """Its outs were written from the cache."""
 
     address: str
@@ -100,8 +101,8 @@ class StageRestored:
     seconds: float
 
 
-@attrs.frozen
-class StageRan:
+@attrs.frozen(eq=False, repr=False)
+class StageRan(Value):
     """It ran, its outs are in place, and it is being recorded.
 
     Attributes:
@@ -121,8 +122,8 @@ class StageRan:
     variables: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class StageUndeclared:
+@attrs.frozen(eq=False, repr=False)
+class StageUndeclared(Value):
     """It used files of the project that it does not declare; ``fatal`` if that makes it fail."""
 
     address: str
@@ -130,16 +131,16 @@ class StageUndeclared:
     fatal: bool
 
 
-@attrs.frozen
-class StageOutput:
+@attrs.frozen(eq=False, repr=False)
+class StageOutput(Value):
     """A running stage has printed these lines."""
 
     address: str
     lines: tuple[str, ...]
 
 
-@attrs.frozen
-class StageRetried:
+@attrs.frozen(eq=False, repr=False)
+class StageRetried(Value):
     """It ended badly, and is started again: `left` times more at most after this one."""
 
     address: str
@@ -148,16 +149,16 @@ class StageRetried:
     left: int
 
 
-@attrs.frozen
-class ProcessesEnded:
+@attrs.frozen(eq=False, repr=False)
+class ProcessesEnded(Value):
     """A stage left processes running, which were ended; `commands` are their command lines."""
 
     address: str
     commands: tuple[str, ...]
 
 
-@attrs.frozen
-class StageTorn:
+@attrs.frozen(eq=False, repr=False)
+class StageTorn(Value):
     """It ran, but what it rests on moved meanwhile: its outs stay, and no lock was written."""
 
     address: str
@@ -166,8 +167,8 @@ class StageTorn:
     usage: Usage | None = None
 
 
-@attrs.frozen
-class StageFailed:
+@attrs.frozen(eq=False, repr=False)
+class StageFailed(Value):
     """It ended badly.
 
     Attributes:
@@ -191,8 +192,8 @@ class StageFailed:
     usage: Usage | None = None
 
 
-@attrs.frozen
-class StageBlocked:
+@attrs.frozen(eq=False, repr=False)
+class StageBlocked(Value):
     """It cannot run, since an upstream stage failed or an input is missing."""
 
     address: str
@@ -200,38 +201,38 @@ class StageBlocked:
     missing: tuple[ArtifactPath, ...] = ()
 
 
-@attrs.frozen
-class FileKept:
+@attrs.frozen(eq=False, repr=False)
+class FileKept(Value):
     """A file that no run had written was in the way of an out; its bytes are now in the cache at ``kept``."""
 
     path: ArtifactPath
     kept: str
 
 
-@attrs.frozen
-class OutsStored:
+@attrs.frozen(eq=False, repr=False)
+class OutsStored(Value):
     """The cache had lost outs that lock files name; those that were in place, at these paths, are in it again."""
 
     paths: tuple[ArtifactPath, ...]
 
 
-@attrs.frozen
-class Interrupted:
+@attrs.frozen(eq=False, repr=False)
+class Interrupted(Value):
     """The user ends the run; the stages that are running are being ended."""
 
     running: tuple[str, ...]
 
 
-@attrs.frozen
-class RunEnded:
+@attrs.frozen(eq=False, repr=False)
+class RunEnded(Value):
     """The whole run, with how long it took, and whether every stage is now as it should be."""
 
     seconds: float
     complete: bool = True
 
 
-@attrs.frozen
-class RunStopped:
+@attrs.frozen(eq=False, repr=False)
+class RunStopped(Value):
     """The run ended before its time, and why."""
 
     reason: str

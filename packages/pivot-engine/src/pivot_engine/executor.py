@@ -14,6 +14,7 @@ import attrs
 
 from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location
+from pivot_core.values import Value
 from pivot_engine import _kin
 from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
@@ -21,8 +22,8 @@ from pivot_engine.seen import Seen, Usage, Watching
 from pivot_engine.settings import WorkerStart
 
 
-@attrs.frozen
-class Failure:
+@attrs.frozen(eq=False, repr=False)
+class Failure(Value):
     """How a stage run ended badly: one line, its own traceback or nothing, the way out if known."""
 
     summary: str
@@ -30,8 +31,8 @@ class Failure:
     hint: str | None = None
 
 
-@attrs.frozen
-class Finished:
+@attrs.frozen(eq=False, repr=False)
+class Finished(Value):
     """The end of a stage run.
 
     Attributes:

@@ -17,6 +17,7 @@ import attrs
 
 from pivot_cache import pvt
 from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
 from pivot_engine.errors import EngineError
 
 _TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
@@ -39,8 +40,8 @@ class MissingError(GitError):
     """Git does not have an object that it has a name for."""
 
 
-@attrs.frozen
-class Remembered:
+@attrs.frozen(eq=False, repr=False)
+class Remembered(Value):
     """A file that names objects.
 
     Attributes:
@@ -54,8 +55,8 @@ class Remembered:
     data: bytes
 
 
-@attrs.frozen
-class Worktree:
+@attrs.frozen(eq=False, repr=False)
+class Worktree(Value):
     """A directory that git has checked something out to.
 
     Attributes:

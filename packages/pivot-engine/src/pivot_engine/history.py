@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from pivot_core.values import Value
 from pivot_engine import eventforms, journal
 from pivot_engine.errors import EngineError
 from pivot_engine.project import Project
@@ -32,8 +33,8 @@ class HistoryError(EngineError):
     exit_code: ClassVar[int] = 2
 
 
-@attrs.frozen
-class PastStage:
+@attrs.frozen(eq=False, repr=False)
+class PastStage(Value):
     """What became of one stage in a run.
 
     Attributes:
@@ -61,8 +62,8 @@ class PastStage:
     undeclared: tuple[str, ...] = ()
 
 
-@attrs.frozen
-class PastRun:
+@attrs.frozen(eq=False, repr=False)
+class PastRun(Value):
     """One run.
 
     Attributes:

@@ -8,11 +8,12 @@ import attrs
 from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.values import Value
 from pivot_engine.grounds import Grounds
 
 
-@attrs.frozen
-class LoadedStage:
+@attrs.frozen(eq=False, repr=False)
+class LoadedStage(Value):
     """One stage: what it declares, and the fingerprint of its code.
 
     Attributes:
@@ -45,8 +46,8 @@ class LoadedStage:
         return tuple(reversed(chain))
 
 
-@attrs.frozen
-class Loaded:
+@attrs.frozen(eq=False, repr=False)
+class Loaded(Value):
     """The outcome of importing pipelines; nothing in it is the user's live code.
 
     Attributes:

@@ -13,6 +13,7 @@ from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
 from pivot_core.lock import RunRecord
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import records, static, sync
 from pivot_engine.afar import Afar
 from pivot_engine.observe import Evaluation
@@ -23,8 +24,8 @@ from pivot_engine.stores import opened as opened_stores
 from pivot_engine.sync import Moved, Wishes
 
 
-@attrs.frozen
-class Fetched:
+@attrs.frozen(eq=False, repr=False)
+class Fetched(Value):
     """What came of it.
 
     Attributes:

@@ -9,6 +9,7 @@ from pivot_core.decide import Decision, Memory, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine.loaded import LoadedStage
 
 
@@ -40,8 +41,8 @@ class World(Protocol):
         ...
 
 
-@attrs.frozen
-class Foresight:
+@attrs.frozen(eq=False, repr=False)
+class Foresight(Value):
     """What a command that only looks knows of stages it would have acted on.
 
     Attributes:
@@ -55,8 +56,8 @@ class Foresight:
     restored: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
 
 
-@attrs.frozen
-class Evaluation:
+@attrs.frozen(eq=False, repr=False)
+class Evaluation(Value):
     """A stage, its last run, how it is now, and what must happen."""
 
     stage: LoadedStage

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_core.graph import Graph
+from pivot_core.values import Value
 from pivot_engine import targets as naming
 from pivot_engine.assembly import assemble
 from pivot_engine.broken import Broken
 from pivot_engine.project import Project
 
 
-@attrs.frozen
-class Overview:
+@attrs.frozen(eq=False, repr=False)
+class Overview(Value):
     """Stages as they are declared.
 
     Attributes:

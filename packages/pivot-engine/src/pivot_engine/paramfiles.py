@@ -11,6 +11,7 @@ import attrs
 from pivot_core import digest
 from pivot_core.assigning import Given
 from pivot_core.overrides import ParamError, base_name, names_for
+from pivot_core.values import Value
 from pivot_engine._sources import ABSENT
 from pivot_engine.errors import EngineError
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 NAME = "params.yaml"
 
 
-@attrs.frozen
-class ParamFiles:
+@attrs.frozen(eq=False, repr=False)
+class ParamFiles(Value):
     """The files that count for one pipeline file, the more general first.
 
     Attributes:

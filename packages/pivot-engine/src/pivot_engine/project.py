@@ -11,6 +11,7 @@ from pivot_cache.layout import Layout
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.values import Value
 from pivot_engine.notes import Notes
 from pivot_engine.origin import Origin
 
@@ -42,8 +43,8 @@ node_modules/
 """
 
 
-@attrs.frozen
-class Project:
+@attrs.frozen(eq=False, repr=False)
+class Project(Value):
     """Where a command works.
 
     Attributes:
@@ -112,8 +113,8 @@ class Project:
             self.notes.probe(directory / name)
 
 
-@attrs.frozen
-class Initialized:
+@attrs.frozen(eq=False, repr=False)
+class Initialized(Value):
     """What `init` did.
 
     Attributes:

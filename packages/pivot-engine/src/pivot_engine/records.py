@@ -13,6 +13,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
+from pivot_core.values import Value
 from pivot_engine import targets
 from pivot_engine.errors import EngineError, TargetError
 from pivot_engine.notes import Notes
@@ -23,8 +24,8 @@ _SKIPPED = frozenset({"node_modules", "__pycache__"})
 _LOCK = ".lock"
 
 
-@attrs.frozen
-class Record:
+@attrs.frozen(eq=False, repr=False)
+class Record(Value):
     """One artifact that a file under version control names.
 
     Attributes:
@@ -49,8 +50,8 @@ type Opened = Callable[[Record], Tree | None]
 """What is in a recorded directory; None where that is not known."""
 
 
-@attrs.frozen
-class Records:
+@attrs.frozen(eq=False, repr=False)
+class Records(Value):
     """Everything that is recorded in a project.
 
     Attributes:

@@ -16,10 +16,11 @@ from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.layout import Layout
 from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
 
 
-@attrs.frozen
-class User:
+@attrs.frozen(eq=False, repr=False)
+class User(Value):
     """A project that uses a cache.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 import attrs
 
+from pivot_core.values import Value
 from pivot_engine import configedit, configfile, settings
 from pivot_engine.config import Found, Origin, Setting
 from pivot_engine.configuring import Configuration, check_remote
@@ -11,8 +12,8 @@ _FAMILY = "remotes."
 _DEFAULT = "default_remote"
 
 
-@attrs.frozen
-class Remote:
+@attrs.frozen(eq=False, repr=False)
+class Remote(Value):
     """A remote.
 
     Attributes:

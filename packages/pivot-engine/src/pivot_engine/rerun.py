@@ -14,6 +14,7 @@ from pivot_cache.statcache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import facts, hosting
 from pivot_engine.assembly import Assembly
 from pivot_engine.differing import first_difference
@@ -30,8 +31,8 @@ FAILED: Final = "failed"
 SKIPPED: Final = "skipped"
 
 
-@attrs.frozen
-class Rerun:
+@attrs.frozen(eq=False, repr=False)
+class Rerun(Value):
     """What came of running a stage once more.
 
     Attributes:

@@ -10,6 +10,7 @@ from pivot_cache.store import CheckoutMode
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import events, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -19,8 +20,8 @@ from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
 
-@attrs.frozen
-class Wishes:
+@attrs.frozen(eq=False, repr=False)
+class Wishes(Value):
     """How a checkout is done.
 
     Attributes:

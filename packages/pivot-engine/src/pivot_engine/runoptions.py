@@ -5,11 +5,13 @@ from types import TracebackType
 
 import attrs
 
+from pivot_core.values import Value
+
 type Debugger = Callable[[TracebackType], None]
 
 
-@attrs.frozen
-class Options:
+@attrs.frozen(eq=False, repr=False)
+class Options(Value):
     """How a run is done.
 
     Attributes:

@@ -5,9 +5,11 @@ from typing import Any, Self
 
 import attrs
 
+from pivot_core.values import Value
 
-@attrs.frozen
-class Seen:
+
+@attrs.frozen(eq=False, repr=False)
+class Seen(Value):
     """What a stage used beyond what it declares.
 
     Attributes:
@@ -30,8 +32,8 @@ class Seen:
         return cls(**{name: tuple(value) for name, value in plain.items()})
 
 
-@attrs.frozen
-class Usage:
+@attrs.frozen(eq=False, repr=False)
+class Usage(Value):
     """What a process and the children that it waited for have cost, as the kernel counts it.
 
     Attributes:
@@ -43,8 +45,8 @@ class Usage:
     memory: int
 
 
-@attrs.frozen
-class Watching:
+@attrs.frozen(eq=False, repr=False)
+class Watching(Value):
     """What is to be seen of a stage.
 
     Attributes:

@@ -13,6 +13,7 @@ from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import targets
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.forms import FormStore
@@ -24,8 +25,8 @@ from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
 
-@attrs.frozen
-class Session:
+@attrs.frozen(eq=False, repr=False)
+class Session(Value):
     """What every command needs of a project.
 
     Attributes:

@@ -12,6 +12,7 @@ import xxhash
 
 from pivot_cache import atomic
 from pivot_cache.errors import CacheError
+from pivot_core.values import Value
 from pivot_engine import grounds, loaded
 from pivot_engine.grounds import Check, Fact
 from pivot_engine.loaded import Loaded
@@ -21,8 +22,8 @@ _MOST: Final = 500
 """Snapshots; beyond that the older half goes."""
 
 
-@attrs.frozen
-class Found:
+@attrs.frozen(eq=False, repr=False)
+class Found(Value):
     """A snapshot that holds.
 
     Attributes:
@@ -34,8 +35,8 @@ class Found:
     check: Check
 
 
-@attrs.frozen
-class Unusable:
+@attrs.frozen(eq=False, repr=False)
+class Unusable(Value):
     """Why a pipeline file must be imported.
 
     Attributes:

@@ -13,6 +13,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 from pivot_engine import gitlocal, records
 from pivot_engine.assembly import Assembly, LoadedFile, assemble, assembled
 from pivot_engine.errors import StaticError, UnimportedError
@@ -24,8 +25,8 @@ _UNKNOWN = "Only an import of the pipeline can tell; nothing that its lock file 
 _DEFINED = re.compile(r"(?:func|class):[^:]*:(?P<name>[^\W\d]\w*)")
 
 
-@attrs.frozen
-class Static:
+@attrs.frozen(eq=False, repr=False)
+class Static(Value):
     """What is known of stages of which nothing was imported.
 
     Attributes:

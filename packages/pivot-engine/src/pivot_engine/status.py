@@ -8,6 +8,7 @@ import attrs
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import records
 from pivot_engine.broken import Broken
 from pivot_engine.facts import about, stage_facts
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from pivot_engine.afar import Afar, Place, Whereabouts
 
 
-@attrs.frozen
-class StageStatus:
+@attrs.frozen(eq=False, repr=False)
+class StageStatus(Value):
     """One stage.
 
     Attributes:
@@ -49,8 +50,8 @@ class StageStatus:
         return decision.verdict is Verdict.UP_TO_DATE or (decision.verdict is Verdict.RESTORE and elsewhere)
 
 
-@attrs.frozen
-class Status:
+@attrs.frozen(eq=False, repr=False)
+class Status(Value):
     """The stages asked for, in graph order, the names by which all stages are shown, and tracked data.
 
     Attributes:

@@ -15,6 +15,7 @@ from pivot_cache.statcache import StatCache
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import config, registry
 from pivot_engine.project import Project
 from pivot_engine.settings import Settings
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from pivot_cache.strong import StrongDigests
 
 
-@attrs.frozen
-class Stores:
+@attrs.frozen(eq=False, repr=False)
+class Stores(Value):
     """The open stores of a project.
 
     Attributes:

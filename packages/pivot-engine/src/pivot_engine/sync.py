@@ -14,6 +14,7 @@ from pivot_cache.store import ObjectStore
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import answers, records
 from pivot_engine.project import Project
 from pivot_engine.records import Opened, Record
@@ -25,8 +26,8 @@ def _unseen(_: Progress) -> None:
     """The progress that nobody sees."""
 
 
-@attrs.frozen
-class Wishes:
+@attrs.frozen(eq=False, repr=False)
+class Wishes(Value):
     """How a transfer is done.
 
     Attributes:
@@ -46,8 +47,8 @@ class Wishes:
     progress: Callable[[Progress], object] = _unseen
 
 
-@attrs.frozen
-class Moved:
+@attrs.frozen(eq=False, repr=False)
+class Moved(Value):
     """What became of the objects that artifacts consist of.
 
     Attributes:

@@ -8,6 +8,7 @@ import attrs
 from pivot_cache.statcache import StatCache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine.project import Project
 from pivot_engine.records import Record
 
@@ -20,8 +21,8 @@ class State(enum.Enum):
     MISSING = "missing"
 
 
-@attrs.frozen
-class TrackedFile:
+@attrs.frozen(eq=False, repr=False)
+class TrackedFile(Value):
     """Tracked data as they are now.
 
     Attributes:

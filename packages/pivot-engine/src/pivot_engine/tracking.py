@@ -12,6 +12,7 @@ from pivot_cache.errors import ArtifactError, reporting
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 from pivot_engine import events, gitignore, records
 from pivot_engine.errors import TargetError
 from pivot_engine.events import Reporter, silent
@@ -22,8 +23,8 @@ from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
 
-@attrs.frozen
-class Tracked:
+@attrs.frozen(eq=False, repr=False)
+class Tracked(Value):
     """What `track` did.
 
     Attributes:

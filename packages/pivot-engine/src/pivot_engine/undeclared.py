@@ -12,14 +12,15 @@ from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 from pivot_engine.seen import Seen
 
 _MANY = 3
 """More files than these in one directory are declared as the directory."""
 
 
-@attrs.frozen
-class Undeclared:
+@attrs.frozen(eq=False, repr=False)
+class Undeclared(Value):
     """Something that a stage used and that stands nowhere in its signature.
 
     Attributes:

@@ -11,6 +11,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
+from pivot_core.values import Value
 from pivot_engine import answers, records, sync
 from pivot_engine.assembly import Assembly
 from pivot_engine.broken import Broken
@@ -22,8 +23,8 @@ from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
 
 
-@attrs.frozen
-class StageVerdict:
+@attrs.frozen(eq=False, repr=False)
+class StageVerdict(Value):
     """One stage.
 
     Attributes:
@@ -67,8 +68,8 @@ class StageVerdict:
         return "unknown" if self.unknown else "passed"
 
 
-@attrs.frozen
-class Verification:
+@attrs.frozen(eq=False, repr=False)
+class Verification(Value):
     """The stages asked for, in graph order, and how all are named.
 
     Attributes:

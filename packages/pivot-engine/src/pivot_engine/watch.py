@@ -16,6 +16,7 @@ from typing import Final
 import attrs
 
 from pivot_core.errors import PivotError
+from pivot_core.values import Value
 from pivot_engine import config
 from pivot_engine.errors import HostError, TargetError
 from pivot_engine.events import Reporter
@@ -40,8 +41,8 @@ _CODE: Final = (".py", ".yaml", ".yml", ".toml", ".json")
 _PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
-@attrs.frozen
-class Round:
+@attrs.frozen(eq=False, repr=False)
+class Round(Value):
     """What one round did.
 
     Attributes:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import attrs
 import yaml
 
+from pivot_core.values import Value
 from pivot_engine.errors import EngineError
 
 type Path = tuple[str | int, ...]
@@ -27,8 +28,8 @@ class YamlError(EngineError):
     exit_code: ClassVar[int] = 2
 
 
-@attrs.frozen
-class Document:
+@attrs.frozen(eq=False, repr=False)
+class Document(Value):
     """What a file says.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, Self
 
 import attrs
 
+from pivot_core.values import Value
 from pivot_remote_s3.errors import S3Error
 from pivot_remote_s3.location import S3Location
 
@@ -38,8 +39,8 @@ class S3Client(Protocol):
     abort_multipart_upload: Call
 
 
-@attrs.frozen
-class S3Settings:
+@attrs.frozen(eq=False, repr=False)
+class S3Settings(Value):
     """How to reach S3, where the usual variables and files of AWS are to be overruled.
 
     Attributes:

@@ -16,6 +16,7 @@ from pivot_cache.remote import (
     RemoteThrottledError,
     RemoteUnreachableError,
 )
+from pivot_core.values import Value
 
 NO_OBJECT: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 EXISTS: Final = frozenset({"PreconditionFailed", "412"})
@@ -80,8 +81,8 @@ _CREDENTIALS: Final = frozenset(
 """Errors of the SDK, by name: no request was made, since there is nothing to sign it with."""
 
 
-@attrs.frozen
-class Place:
+@attrs.frozen(eq=False, repr=False)
+class Place(Value):
     """What errors speak of.
 
     Attributes:

@@ -21,6 +21,7 @@ from aiobotocore.response import StreamingBody
 from aiohttp.abc import AbstractStreamWriter
 from botocore.exceptions import ClientError
 
+from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, Call, is_aws
 from pivot_remote_s3.signing import Credentials, Signer
 from pivot_remote_s3.spans import Span, sums
@@ -56,8 +57,8 @@ class _Payload(aiohttp.Payload):
         return text
 
 
-@attrs.frozen
-class _Request:
+@attrs.frozen(eq=False, repr=False)
+class _Request(Value):
     """What the SDK's connections send."""
 
     method: str
@@ -67,8 +68,8 @@ class _Request:
     stream_output: bool
 
 
-@attrs.frozen
-class _Body:
+@attrs.frozen(eq=False, repr=False)
+class _Body(Value):
     """What is to be sent: how many bytes, with which digest."""
 
     data: bytes | _Payload
@@ -76,8 +77,8 @@ class _Body:
     sha256: str
 
 
-@attrs.frozen
-class _Way:
+@attrs.frozen(eq=False, repr=False)
+class _Way(Value):
     """How objects are reached.
 
     Attributes:

@@ -14,6 +14,7 @@ import attrs
 
 from pivot_cache.layout import sharded
 from pivot_core.digest import is_digest
+from pivot_core.values import Value
 from pivot_remote_s3.errors import LocationError
 
 _SCHEME: Final = "s3"
@@ -83,8 +84,8 @@ def _run(key: str) -> str:
     return f"{sharded(_RUNS, key).as_posix()}/"
 
 
-@attrs.frozen
-class S3Location:
+@attrs.frozen(eq=False, repr=False)
+class S3Location(Value):
     """A bucket and a prefix in it; ``str()`` is the URL that `parse` reads.
 
     Attributes:

@@ -10,6 +10,7 @@ import attrs
 
 from pivot_cache.errors import reporting
 from pivot_cache.remote import RemoteUnreachableError
+from pivot_core.values import Value
 from pivot_remote_s3 import uploads
 from pivot_remote_s3.client import Answer, S3Client
 from pivot_remote_s3.conditions import Conditions
@@ -32,8 +33,8 @@ def part_size(size: int, least: int) -> int:
     return -(-size // (MOST_PARTS * _MIB)) * _MIB
 
 
-@attrs.frozen
-class Multipart:
+@attrs.frozen(eq=False, repr=False)
+class Multipart(Value):
     """Uploads large objects of one remote.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client
 from pivot_remote_s3.failures import NO_OBJECT, Place, code
 from pivot_remote_s3.location import S3Location
@@ -21,8 +22,8 @@ _SHARD: Final = 2
 """So many hex digits name the directory of an object."""
 
 
-@attrs.frozen
-class Presence:
+@attrs.frozen(eq=False, repr=False)
+class Presence(Value):
     """Asks one remote.
 
     Attributes:

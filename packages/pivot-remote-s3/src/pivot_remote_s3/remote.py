@@ -11,6 +11,7 @@ import attrs
 from pivot_cache.errors import reporting
 from pivot_cache.remote import Body, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
+from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
 from pivot_remote_s3.failures import Place, code
 from pivot_remote_s3.location import S3Location
@@ -36,8 +37,8 @@ _CHUNK: Final = 1 << 18
 _NOT_SATISFIABLE: Final = frozenset({"InvalidRange", "416"})
 
 
-@attrs.frozen
-class _Open:
+@attrs.frozen(eq=False, repr=False)
+class _Open(Value):
     """What exists while the remote is open."""
 
     client: S3Client

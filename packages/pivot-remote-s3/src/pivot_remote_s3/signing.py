@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pivot_core.values import Value
+
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-@attrs.frozen
-class Credentials:
+@attrs.frozen(eq=False, repr=False)
+class Credentials(Value):
     """Who signs; never shown.
 
     Attributes:

@@ -9,11 +9,13 @@ from typing import Final
 
 import attrs
 
+from pivot_core.values import Value
+
 _PIECE: Final = 1 << 20
 
 
-@attrs.frozen
-class Sums:
+@attrs.frozen(eq=False, repr=False)
+class Sums(Value):
     """The checksums of what is to be sent.
 
     Attributes:
@@ -25,8 +27,8 @@ class Sums:
     md5: str | None
 
 
-@attrs.frozen
-class Span:
+@attrs.frozen(eq=False, repr=False)
+class Span(Value):
     """Some bytes of a file, in their order.
 
     Attributes:

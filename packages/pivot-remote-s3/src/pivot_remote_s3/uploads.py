@@ -19,6 +19,7 @@ import attrs
 
 from pivot_cache.atomic import write_all
 from pivot_core.digest import of_lines
+from pivot_core.values import Value
 
 STALE_S: Final = 2 * 24 * 3600
 """An upload that nobody has gone on with for so long is given up."""
@@ -27,8 +28,8 @@ _SUFFIX: Final = ".upload"
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-@attrs.frozen
-class Begun:
+@attrs.frozen(eq=False, repr=False)
+class Begun(Value):
     """An upload that the server knows of.
 
     Attributes:
