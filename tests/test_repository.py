@@ -1,6 +1,7 @@
 """The rules of the repository that no other tool checks."""
 
 import ast
+import importlib
 import pathlib
 import re
 import subprocess
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from pivot_core.values import Value
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
@@ -126,11 +129,16 @@ def test_modules_begin_with_one_sentence() -> None:
     assert wrong == []
 
 
-def test_frozen_classes_are_cheap_to_import() -> None:
-    """They are `pivot_core.values.Value`: what attrs would compile for each of them at import adds up."""
-    compiled = {path.name for path in MODULES if "@attrs.frozen\n" in path.read_text()}
+def test_frozen_classes_are_cheap_to_import_and_are_compared_all_the_same() -> None:
+    """What attrs would compile for each of them at import adds up, so they share it."""
+    frozen = re.compile(r"^ *@attrs\.frozen(.*)\n *class (\w+)", re.MULTILINE)
+    found = {(path, name): how for path in MODULES for how, name in frozen.findall(path.read_text())}
 
-    assert not compiled
+    assert [key for key, how in found.items() if not how] == []
+    for (path, name), how in found.items():
+        if how == "(eq=False, repr=False)":
+            module = importlib.import_module(".".join(path.relative_to(path.parent.parent).with_suffix("").parts))
+            assert issubclass(getattr(module, name), Value), name
 
 
 def test_import_contracts_cover_all_packages() -> None:

@@ -1,6 +1,5 @@
 """The entry point: dispatches to commands that are imported only when they are called."""
 
-import gc
 import os
 import sys
 import time
@@ -38,6 +37,8 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
             from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
 
             code = run(given, beginning)
+            if arguments is None:
+                _end_soon()
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -48,8 +49,6 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         _forget_output()
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
-    if arguments is None:
-        gc.freeze()  # the interpreter's end need not look through all that was imported
     sys.exit(code)
 
 
@@ -86,6 +85,13 @@ def _open_standard_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)  # a test may have put another stream there
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _end_soon() -> None:
+    """Spare the interpreter's end from looking through all that was imported."""
+    import gc  # noqa: PLC0415  # start-up time
+
+    gc.freeze()
 
 
 def _forget_output() -> None:

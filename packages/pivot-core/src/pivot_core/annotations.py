@@ -8,6 +8,7 @@ import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
+from pivot_core.values import Value
 
 type PathLike = str | os.PathLike[str]
 
@@ -30,7 +31,7 @@ def _path_or_paths(value: PathLike | Sequence[PathLike]) -> str | tuple[str, ...
     return _path_text(value)  # type: ignore[arg-type]  # another sequence is refused there
 
 
-class _Several:
+class _Several(Value):
     """The paths of an annotation, however many it names."""
 
     __slots__ = ()
