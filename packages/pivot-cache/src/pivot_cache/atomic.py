@@ -151,6 +151,17 @@ def write_bytes(path: Path, data: bytes) -> None:
         _syscalls.rename(temp, path)
 
 
+def change_bytes(path: Path, data: bytes) -> bool:
+    """As `write_bytes`, unless ``data`` is the content already: then nothing is touched, and this is False."""
+    try:
+        if path.read_bytes() == data:
+            return False
+    except OSError:
+        pass  # not there, or not readable: then writing it will tell
+    write_bytes(path, data)
+    return True
+
+
 def _name(directory: Path) -> Path:
     return directory / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
 

@@ -76,14 +76,7 @@ def write(file: Path, lock: StageLock) -> bool:
     Raises:
         CacheError: It cannot be written; the old content stays.
     """
-    data = dumps(lock).encode()
-    try:
-        if file.read_bytes() == data:
-            return False
-    except OSError:
-        pass  # not there, or not readable: then writing it will tell
-    atomic.write_bytes(file, data)
-    return True
+    return atomic.change_bytes(file, dumps(lock).encode())
 
 
 def dumps(lock: StageLock) -> str:

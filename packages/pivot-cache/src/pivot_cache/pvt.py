@@ -46,14 +46,7 @@ def write(file: Path, artifact: Artifact) -> bool:
     Raises:
         CacheError: It cannot be written; the old content stays.
     """
-    data = dumps(artifact)
-    try:
-        if file.read_bytes() == data:
-            return False
-    except OSError:
-        pass  # not there, or not readable: then writing it will tell
-    atomic.write_bytes(file, data)
-    return True
+    return atomic.change_bytes(file, dumps(artifact))
 
 
 def dumps(artifact: Artifact) -> bytes:

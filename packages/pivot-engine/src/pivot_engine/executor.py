@@ -76,6 +76,25 @@ class Executor(Protocol):
         ...
 
 
+class Immediate:
+    """The half of an executor that has nothing to wait for: when ``start`` returns, the stage has ended."""
+
+    def __init__(self) -> None:
+        self._finished: deque[Finished] = deque()
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`."""
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
+        self._finished.clear()
+
+
 class HostExecutor:
     """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
 

@@ -3,22 +3,21 @@
 import os
 import pathlib
 import time
-from collections import deque
 from collections.abc import Mapping
 
 from pivot_core.stage import Stage
 from pivot_engine import _worker
 from pivot_engine.calling import execute
-from pivot_engine.executor import Failure, Finished
+from pivot_engine.executor import Failure, Finished, Immediate
 
 
-class InlineExecutor:
+class InlineExecutor(Immediate):
     """Runs stages in this process, one after the other; what they print is not captured."""
 
     def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
         """Take the live stages by address, each with the absolute path of its directory."""
+        super().__init__()
         self._stages = stages
-        self._finished: deque[Finished] = deque()
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`; returns when the stage has ended."""
@@ -35,15 +34,3 @@ class InlineExecutor:
         finally:
             os.chdir(before)
         self._finished.append(Finished(address, time.monotonic() - began, failure))
-
-    def wait(self) -> Finished:
-        """As `Executor.wait`."""
-        return self._finished.popleft()
-
-    def stop(self) -> None:
-        """As `Executor.stop`."""
-        self._finished.clear()
-
-    def kill(self) -> None:
-        """As `Executor.kill`."""
-        self._finished.clear()

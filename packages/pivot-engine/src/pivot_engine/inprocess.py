@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from pivot_core.lock import CodeEntry
@@ -18,7 +17,7 @@ from pivot_engine._live import Live, declared
 from pivot_engine._log import RunLog
 from pivot_engine.assembly import Assembly, LoadedFile
 from pivot_engine.calling import execute
-from pivot_engine.executor import Failure, Finished
+from pivot_engine.executor import Failure, Finished, Immediate
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.project import Project
 from pivot_engine.runoptions import Debugger
@@ -28,7 +27,7 @@ from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
 
 
-class InProcessExecutor:
+class InProcessExecutor(Immediate):
     """Runs stages here, one after the other, each when it is started; what they print is not captured.
 
     No stage is kept from harming another, nor the command. Their modules are imported here, those of one pipeline file
@@ -39,13 +38,13 @@ class InProcessExecutor:
         self, project: Project, assembly: Assembly, watching: Watching, debugger: Debugger | None = None
     ) -> None:
         """``debugger`` is given the place where a stage has failed, in the user's code."""
+        super().__init__()
         self._root = project.root
         self._overrides = [Override.parse(text) for text in project.overrides]
         self._files = {stage.spec.address: each for each in assembly.files for stage in each.loaded.stages}
         self._stages = assembly.stages
         self._watching = watching
         self._debugger = debugger
-        self._finished: deque[Finished] = deque()
         self._is_user_code = _sources.user_code_predicate()
         self._sources: dict[str, str] = {}
         self._imported: pathlib.Path | None = None
@@ -68,18 +67,6 @@ class InProcessExecutor:
                 self._finished.append(Finished(address, time.monotonic() - began, failure))
             else:
                 self._finished.append(seen(time.monotonic() - began))
-
-    def wait(self) -> Finished:
-        """As `Executor.wait`."""
-        return self._finished.popleft()
-
-    def stop(self) -> None:
-        """As `Executor.stop`."""
-        self._finished.clear()
-
-    def kill(self) -> None:
-        """As `Executor.kill`."""
-        self._finished.clear()
 
     def _run(self, address: str, spool: str) -> Callable[[float], Finished]:
         stage = self._bring(address, self._files[address])

@@ -1,12 +1,11 @@
 """`pivot repro`."""
 
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any
+from collections.abc import Sequence
 
+import attrs
 import click
 
-from pivot_cli import console, options, place, render, signals, wording
+from pivot_cli import console, options, place, render, runwishes, signals, wording
 from pivot_cli.cautions import warn_of_broken
 from pivot_cli.keeping import keep
 from pivot_cli.telling import Telling, reporting
@@ -14,57 +13,12 @@ from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
 
-jobs = click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Stages to run at once.  [default: run.jobs, else as many as this machine grants processors]",
-)
-"""How many stages run at once."""
-
-keep_going = click.option(
-    "-k",
-    "--keep-going/--no-keep-going",
-    default=None,
-    help="After a failure, run what does not rest on it.  [default: run.keep_going, else no]",
-)
-"""What a failure stops."""
-
-show_output = click.option(
-    "--show-output", is_flag=True, help="Show what stages print as it comes, each line after the stage's name."
-)
-"""What a run lets the user see."""
-
-no_wait = click.option(
-    "--no-wait", is_flag=True, help="If another command works on this project, fail with exit code 3 at once."
-)
-"""What becomes of the second of two commands."""
-
-
-def in_process[F: Callable[..., Any]](command: F) -> F:
-    """Where stages run: options for whoever debugs them."""
-    here = "Run stages in this process, one after the other: for debuggers, profilers and coverage."
-    command = click.option("--pdb", is_flag=True, help="As --in-process, and debug where a stage fails.")(command)
-    return click.option("--in-process", is_flag=True, help=here)(command)
-
-
-def post_mortem(place: TracebackType) -> None:
-    """Debug where a stage has failed, on the terminal."""
-    import pdb  # noqa: PLC0415, T100  # start-up time; it is what the user asked for
-
-    pdb.post_mortem(place)
-
 
 @click.command("repro")
 @options.targets
 @options.everything
 @options.overrides
-@jobs
-@keep_going
-@show_output
-@no_wait
-@in_process
+@runwishes.wishes
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("--pull", is_flag=True, help="Count what the remote has as here; fetch only what stages that run read.")
 @click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
@@ -72,15 +26,10 @@ def post_mortem(place: TracebackType) -> None:
 @options.telling
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
+    wanted: Options,
     *,
     everything: bool,
     overrides: tuple[str, ...],
-    jobs: int | None,
-    keep_going: bool | None,
-    show_output: bool,
-    no_wait: bool,
-    in_process: bool,
-    pdb: bool,
     force: bool,
     pull: bool,
     watch: bool,
@@ -110,18 +59,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         in_full = told["explain"] or told["verbose"]
         click.echo(render.explanations(planned) if in_full else render.dry_run(planned), nl=False)
         return 0
-    wanted = Options(
-        jobs=jobs,
-        force=force,
-        keep_going=keep_going,
-        everything=everything,
-        pull=pull,
-        wait=not no_wait,
-        show_output=show_output,
-        sole=True,
-        in_process=in_process or pdb,
-        debugger=post_mortem if pdb else None,
-    )
+    wanted = attrs.evolve(wanted, force=force, everything=everything, pull=pull)
     if watch:
         from pivot_cli import watching  # noqa: PLC0415  # start-up time
 
