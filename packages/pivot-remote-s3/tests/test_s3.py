@@ -125,6 +125,28 @@ def test_wrong_bytes_never_enter(
     assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
 
 
+@pytest.mark.parametrize(
+    ("status", "listed", "expected"),
+    [
+        (400, "ExpiredToken", "the credentials have expired (ExpiredToken)"),
+        (403, "AccessDenied", "access denied (AccessDenied)"),
+        (403, None, "access denied (403)"),
+    ],
+)
+def test_why_an_answer_without_a_body_refuses_is_asked_for(
+    store: ObjectStore, remote: S3Remote, proxy: Any, status: int, listed: str | None, expected: str
+) -> None:
+    artifact = file(store, b"data")
+    proxy.fault(f"{status}:{listed or 'AccessDenied'}", "^HEAD .*/files/", times=1000)
+    if listed is not None:
+        proxy.fault(f"{status}:{listed}", "^GET .*list-type", times=1000)
+
+    outcome = push([artifact], store, remote, OPTIONS)
+
+    assert isinstance(outcome.stopped, RemoteDeniedError)
+    assert expected in str(outcome.stopped)
+
+
 FAILURES = [
     ("403:AccessDenied", (RemoteDeniedError, "access denied (AccessDenied)", "aws sts get-caller-identity")),
     ("403:InvalidAccessKeyId", (RemoteDeniedError, "access denied", "aws sts get-caller-identity")),

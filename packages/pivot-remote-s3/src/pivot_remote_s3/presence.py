@@ -18,6 +18,9 @@ _FEW: Final = 8
 """So many objects are asked for one by one, whatever else is there."""
 
 _FEW_OF_A_SHARD: Final = 2
+_REFUSED: Final = frozenset({"400", "403"})
+"""The codes of refusals that do not say why."""
+
 _SHARD: Final = 2
 """So many hex digits name the directory of an object."""
 
@@ -97,6 +100,8 @@ class Presence(Value):
                 except Exception as error:
                     if code(error) in NO_OBJECT:
                         return False
+                    if code(error) in _REFUSED:
+                        await self._list(key, 1)  # its answer has a body, which says why
                     raise
                 return True
 
@@ -124,13 +129,13 @@ class Presence(Value):
     async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[set[str], str | None]:
         """Some of the objects, and what to ask for the next ones with."""
         prefix = f"{self.location.root}{shard}/" if shard else self.location.root
-        arguments = {"ContinuationToken": more} if more else {}
         with self.place.reporting():
             async with self.slots:
-                answer = await self.client.list_objects_v2(
-                    Bucket=self.location.bucket, Prefix=prefix, MaxKeys=most, **arguments
-                )
+                answer = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
         return self._digests(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+
+    async def _list(self, prefix: str, most: int, **arguments: str) -> Answer:
+        return await self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, MaxKeys=most, **arguments)
 
     def _digests(self, answer: Answer) -> set[str]:
         return set(filter(None, (self.location.digest(entry["Key"]) for entry in answer.get("Contents", ()))))
