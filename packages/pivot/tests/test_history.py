@@ -51,7 +51,7 @@ def test_what_runs_did(make: Callable[[str], Project]) -> None:
     ]
     project.pivot("repro")  # nothing to do: not recorded
     project.write("in.txt", "bad")
-    failed = project.pivot("repro", "-q", code=1)
+    failed = project.pivot("repro", "-q", *["fir*", "second"] * 10, code=1)
     assert failed.stdout == ""
     assert "stage 'first' failed: ValueError: no good" in failed.stderr
 
@@ -66,9 +66,11 @@ def test_what_runs_did(make: Callable[[str], Project]) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    assert "died: 1 interrupted  pivot run" in project.pivot("history", "-n", "1").stdout
+    assert "died: 1 interrupted  pivot run first\n" in project.pivot("history", "-n", "1").stdout
     shown = project.pivot("show", "2").stdout
     assert "FAILED       first " in shown
+    assert shown.startswith("Run 2: pivot repro 'fir*' second 'fir*' second ")
+    assert len(shown.partition(", ")[0]) == len("Run 2: ") + 100
     assert "BLOCKED      second" in shown
     (stage, _) = project.json("show", "1", "--json")["stages"]
     assert (stage["name"], stage["state"], stage["reasons"]) == ("first", "ran", ["No previous run"])

@@ -13,6 +13,9 @@ from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
 
+_LONGEST = 100
+"""So many characters of a command are told."""
+
 
 @click.command("repro")
 @options.targets
@@ -63,12 +66,22 @@ def command(  # noqa: PLR0913  # one parameter per option
     if watch:
         from pivot_cli import watching  # noqa: PLC0415  # start-up time
 
-        watching.watch(project, targets, wanted, command="pivot repro --watch", telling=Telling(**told))
+        command = called("pivot repro --watch", targets)
+        watching.watch(project, targets, wanted, command=command, telling=Telling(**told))
     return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
+
+
+def called(command: str, targets: Sequence[str]) -> str:
+    """What others are told of this command, as one would type it; values of parameters may be secrets."""
+    import shlex  # noqa: PLC0415  # start-up time
+
+    whole = f"{command} {shlex.join(targets)}".rstrip()
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
 
 
 def work(project: Project, targets: Sequence[str], wanted: Options, *, command: str, telling: Telling) -> int:
     """Run, print what happens and a summary; returns the exit code."""
+    command = called(command, targets)
     shown = reporting(telling, command, project, output=wanted.show_output, shared=wanted.in_process)
     with signals.heeding(), shown as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
