@@ -15,7 +15,7 @@ from workshop import Deferred, Workshop, parts_of
 
 from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Reason, Verdict
-from pivot_core.loaders import Text
+from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_engine import events
 from pivot_engine.errors import HostError
@@ -484,6 +484,44 @@ def test_dep_that_moves_while_its_stage_runs(shop: Workshop) -> None:
     assert (shop.read("middle"), shop.locks()) == ("1", {})
     assert parts_of(shop.run()) == {"ran": {"s", "after"}}
     assert shop.read("end") == "2"
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["a file", "a file in a directory"])
+@pytest.mark.parametrize("how", ["written", "replaced"])
+def test_dep_that_is_another_one_only_while_its_stage_runs(shop: Workshop, how: str, inside: bool) -> None:
+    """As when branches are changed and changed back: nobody knows which of them the stage has read."""
+    name = "in/one" if inside else "in"
+    edits = ["2", "1"]
+
+    def stage(path: Annotated[pathlib.Path, Dep("in", PathOnly())]) -> Annotated[str, Out("out", Text())]:
+        while edits:
+            if how == "replaced":
+                (shop.root / name).unlink()
+            shop.write(name, edits.pop(0))
+        return "made"
+
+    shop.add("s", stage)
+    shop.write(name, "1")
+    os.utime(shop.root / name, ns=(0, 0))
+
+    assert parts_of(shop.run()) == {"torn": {"s"}}
+    assert shop.told(events.StageTorn)[0].moved == ("in",)
+    assert parts_of(shop.run()) == {"ran": {"s"}}
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["a file", "a file in a directory"])
+def test_dep_that_the_cache_touches_while_its_stage_runs(shop: Workshop, inside: bool) -> None:
+    """A file that is a link to the cache bears the marks of the cache."""
+    name = "in/one" if inside else "in"
+
+    def stage(path: Annotated[pathlib.Path, Dep("in", PathOnly())]) -> Annotated[str, Out("out", Text())]:
+        os.utime(shop.root / name, ns=(1, 1))
+        return "made"
+
+    shop.add("s", stage)
+    os.link(shop.write(name, "1"), shop.root / "object")
+
+    assert parts_of(shop.run()) == {"ran": {"s"}}
 
 
 def test_dep_that_is_deleted_while_its_stage_runs(shop: Workshop) -> None:

@@ -211,7 +211,7 @@ def other() -> Annotated[str, Out("other.txt", Text())]:
     project.pivot("repro", "stage", env={"PIVOT": str(PIVOT)})
     log = (project.root / ".pivot/state.db/logs/p.stage.log").read_text()
 
-    assert log.startswith("error: a stage of 'pivot repro' (process ")
+    assert log.startswith("error: a stage of 'pivot repro stage' (process ")
     assert "2 stages, 2 stale: run 'pivot repro'\n0\n" in log
     assert "\n3\n" in log
     assert not (project.root / "other.txt").exists()

@@ -32,7 +32,7 @@ from pivot_engine.session import Session, loading, opened
 from pivot_engine.signals import uninterrupted
 from pivot_engine.supply import Supply
 from pivot_engine.targets import short_names
-from pivot_engine.torn import CodeWatch
+from pivot_engine.torn import CodeWatch, DepWatch
 
 if TYPE_CHECKING:
     from pivot_engine.executor import Executor, Finished
@@ -153,7 +153,7 @@ class Run:
         self._graph = graph
         self._start_executor = executor
         self._started: Executor | None = None
-        self._watch = watch
+        self._code, self._deps = watch, DepWatch(session.look, self._layout)
         self._options = options
         self._report = report
         capacities = session.stores.settings.resources
@@ -277,6 +277,7 @@ class Run:
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
         self._outs.set_aside(self._graph.stages[address], lock)
+        self._deps.begin(address, observation.inputs.deps)
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: "Finished") -> None:
@@ -299,7 +300,7 @@ class Run:
             self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
             return
         try:
-            moved = self._moved(address, observation)
+            moved = (*self._deps.moved(address, observation.inputs.deps), *self._code.moved(address))
             outs = {} if moved else self._outs.take_in(spec)
         except ArtifactError as error:
             self._fail(finished, str(error), hint=error.hint)
@@ -326,11 +327,6 @@ class Run:
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
             self._commit(address, observation, record)
-
-    def _moved(self, address: str, before: Observation) -> tuple[str, ...]:
-        """What the stage rests on that is no longer as it was when the stage started."""
-        deps = [path for path, artifact in before.inputs.deps.items() if self._session.look(path) != artifact]
-        return (*deps, *self._watch.moved(address))
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
@@ -382,6 +378,7 @@ class Run:
         except ArtifactError:
             self._put_back(address)
             return False
+        self._deps.begin(address, self._running[address][0].inputs.deps)
         self._executor.start(address, self._log(address))
         return True
 

@@ -1,12 +1,67 @@
-"""Noticing that code was edited while stages run: files first, and only then what the edit means."""
+"""Noticing that something was edited while stages run: files first, and only then what the edit means."""
 
+import os
 import pathlib
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pivot_cache import walk
+from pivot_cache.layout import Layout
 from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
 from pivot_engine import _sources
 from pivot_engine.loaded import Loaded, LoadedStage
+
+type _Mark = tuple[object, ...]
+"""Another one each time that a file is written, or replaced."""
+
+
+class DepWatch:
+    """Compares the deps that a stage was started on with those that lie there when it has ended.
+
+    One that was written meanwhile counts as moved also if it is now as it was: nobody knows what the stage has read.
+    """
+
+    def __init__(self, look: Callable[[ArtifactPath], Artifact | None], layout: Layout) -> None:
+        """``look`` says what lies at a path now."""
+        self._look = look
+        self._layout = layout
+        self._marks: dict[str, dict[ArtifactPath, _Mark | None]] = {}
+
+    def begin(self, address: str, deps: Iterable[ArtifactPath]) -> None:
+        """A stage is about to start."""
+        self._marks[address] = {path: _mark(self._layout.artifact(path)) for path in deps}
+
+    def moved(self, address: str, deps: Mapping[ArtifactPath, Artifact]) -> tuple[ArtifactPath, ...]:
+        """Those of the deps that are no longer what they were, or were written since the stage was started.
+
+        Raises:
+            ArtifactError: What lies there can be no dep.
+        """
+        before = self._marks.pop(address)
+        return tuple(path for path, dep in deps.items() if self._look(path) != dep or self._written(path, before[path]))
+
+    def _written(self, path: ArtifactPath, before: _Mark | None) -> bool:
+        now = None if before is None else _mark(self._layout.artifact(path))
+        return now is not None and now != before
+
+
+def _mark(path: pathlib.Path) -> _Mark | None:
+    """None if nothing can be told: what is linked to the cache bears marks that the cache itself changes."""
+    try:
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            files, _ = walk.walk(os.fspath(path))
+            return (frozenset((name, *_file_mark(each)) for name, each in files if each.st_nlink == 1),)
+    except OSError:
+        return None
+    return _file_mark(status) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else None
+
+
+def _file_mark(status: os.stat_result) -> _Mark:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class CodeWatch:
