@@ -457,8 +457,9 @@ def test_damaged_state_costs_time_only(
     store: ObjectStore, remote: S3Remote, proxy: Any, tmp_path: Path, damage: bytes
 ) -> None:
     artifact = large(store)
-    proxy.fault("403:AccessDenied", "partNumber", skip=6, times=4)
+    proxy.fault("403:AccessDenied", "partNumber", skip=6, times=1000)
     push([artifact], store, remote, OPTIONS)
+    proxy.clear()
     (state,) = (tmp_path / "uploads").iterdir()
     state.write_bytes(damage)
 
