@@ -3,10 +3,10 @@
 import collections.abc
 import contextlib
 import datetime as dt
-import decimal
 import enum
 import json
 import numbers
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
@@ -85,7 +85,7 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
 def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
     """The first part of a hint to which no value could be fitted; None if there is none."""
     for each in hints.members(hint):
-        if each in _ANY or isinstance(each, typing.TypeVar) or each is None or each in _FITTED or nested(each):
+        if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _is_fitted(each) or nested(each):
             continue
         origin, inner = typing.get_origin(each) or each, typing.get_args(each)
         if origin is typing.Literal or (isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath)):
@@ -113,7 +113,7 @@ def _one(hint: Any, value: Any, nested: Nested) -> Any:
         return _checked(value)
     if origin is typing.Literal:
         return _choice(hint, inner, value)
-    if origin in _FITTED:
+    if _is_fitted(origin):
         return _converted(hint, origin, value)
     if isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath):
         return _named(origin, value)
@@ -123,7 +123,7 @@ def _one(hint: Any, value: Any, nested: Nested) -> Any:
 
 
 def _converted(hint: Any, origin: Any, value: Any) -> Any:
-    fitted = _FITTED[origin](value)
+    fitted = _FITTED.get(origin, _decimal)(value)
     if (fitted is None) != (value is None) or (value is None and origin not in (None, type(None))):
         raise MisfitError(hints.shown(hint), value)
     return fitted
@@ -206,7 +206,14 @@ def _moment(kind: Any) -> Callable[[Any], Any]:
     return fitted
 
 
+def _is_fitted(kind: Any) -> bool:
+    """Whether there is a function for a class; who has not imported `decimal` has not named its class."""
+    return kind in _FITTED or kind is getattr(sys.modules.get("decimal"), "Decimal", _FITTED)
+
+
 def _decimal(value: Any) -> Any:
+    import decimal  # noqa: PLC0415  # start-up time
+
     if isinstance(value, decimal.Decimal):
         return value
     if isinstance(value, str) or type(value) is int:
@@ -240,7 +247,6 @@ _FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
     float: _number(float, numbers.Real),
     str: lambda value: str(value) if isinstance(value, str) and not isinstance(value, enum.Enum) else None,
     bytes: lambda value: bytes(value) if isinstance(value, bytes | bytearray) else None,
-    decimal.Decimal: _decimal,
     dt.timedelta: _timedelta,
     **{kind: _moment(kind) for kind in _MOMENTS},
 }

@@ -7,8 +7,8 @@ differ, as do ``0.0`` and ``-0.0``; NaN is NaN.
 """
 
 import datetime as dt
-import decimal
 import enum
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
@@ -99,11 +99,12 @@ def _tagged(value: Any, fields_of: Fields) -> dict[str, Any] | None:  # noqa: PL
             return {"$path": value.as_posix()}
         case dt.timedelta():
             return {"$timedelta": [value.days, value.seconds, value.microseconds]}
-        case decimal.Decimal():
-            return {"$decimal": str(value)}
         case Sealed():
             return {SECRET: value.digest}
     for kind in _MOMENTS:
         if isinstance(value, kind):
             return {f"${kind.__name__}": value.isoformat()}
+    decimal = sys.modules.get("decimal")  # who has not imported it has no such value
+    if decimal is not None and isinstance(value, decimal.Decimal):
+        return {"$decimal": str(value)}
     return None

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +27,8 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
         output: The descriptor that takes all that it prints.
         result: The descriptor that takes its one message.
     """
+    import tempfile  # noqa: PLC0415  # start-up time: most stages are forked
+
     with tempfile.TemporaryFile() as told:
         told.write(json.dumps(job).encode())
         told.seek(0)

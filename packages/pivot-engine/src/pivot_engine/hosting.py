@@ -8,7 +8,6 @@ import os
 import pathlib
 import select
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
@@ -190,6 +189,8 @@ class Seed:
 
     def __init__(self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> None:
         """Start it; the arguments are as for `HostProcess.begin`."""
+        import socket  # noqa: PLC0415  # start-up time: where one host is all, there is no seed
+
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
         try:
@@ -215,6 +216,8 @@ class Seed:
         os.waitpid(self._pid, 0)
 
     def _fork(self, theirs_in: int, theirs_out: int) -> int:
+        import socket  # noqa: PLC0415  # it is loaded by now
+
         try:
             socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
             told = self._line.recv(_PID_BYTES)
