@@ -6,6 +6,7 @@ What whoever runs the tests has set for themselves does not count.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot anew
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, as would all they start
 
 hypothesis.settings.register_profile(
     "pivot",
