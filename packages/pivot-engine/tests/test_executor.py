@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from processes import alive, wait_until
 from source_projects import Sources
 
 from pivot_core.discovery import import_pipeline
@@ -386,6 +387,7 @@ def test_children_that_wait_for_a_stage_may_be_killed(hosted: Bench) -> None:
     while not (waiting := children.read_text().split()):
         os.sched_yield()
     os.kill(int(waiting[0]), signal.SIGKILL)
+    wait_until(lambda: not alive(int(waiting[0])))  # else it may still be given a stage
 
     assert [hosted.run(name).failure for name in ("both", "silent", "moves")] == [None] * 3
     assert (hosted.root / "moved.txt").exists()

@@ -166,6 +166,7 @@ def other() -> Annotated[str, Out("other.txt", Text())]:
     assert note.startswith("note: stage 'serve' left ")
     assert "sleep 301" in note
     assert "sleep 302" in note
+    assert "a process that it had forked" in note
     assert "0.01" not in note
     assert "2 ran" in done.stdout
 

@@ -13,12 +13,14 @@ from pivot_engine._log import RunLog, TextLines
 
 GRACE_SECONDS = 5.0
 """How long a stage that is asked to end may take to do so."""
-_UNWIND_SECONDS = 1.0
+_UNWIND_SECONDS = 2.0
 """How much of that is left to code that takes an interruption as an exception."""
 _LINGER_SECONDS = 0.1
 """How long what a stage started may outlive it, before it is asked to end as well."""
 _FAREWELL_SECONDS = 0.5
 """How long that may take."""
+_HELPERS_ROUNDS = 10
+"""How many times as long what tidies up may take."""
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _CHUNK = 1 << 16
 _CHUNKS = 16
@@ -179,15 +181,16 @@ class Child:
         self.strays = {pid: told for pid, told in _kin.strays(known).items() if pid not in self.lost}
 
     def _end_strays(self) -> None:
-        match self._asked:
-            case 0:
-                self.left += self.strays.values()
-                _send(self.strays, signal.SIGTERM)
-            case 1:
-                _send(self.strays, signal.SIGKILL)
-            case _:
-                self.lost |= self.strays.keys()
-                self.strays = {}
+        helpers = {pid for pid, command in self.strays.items() if _kin.is_helper(command)}
+        late = self.strays.keys() - (helpers if self._asked < _HELPERS_ROUNDS else set())
+        if self._asked == 0:
+            self.left += _kin.told(self.strays)
+            _send(self.strays, signal.SIGTERM)
+        elif self._asked in (1, _HELPERS_ROUNDS):
+            _send(late, signal.SIGKILL)
+        else:
+            self.lost |= late
+            self.strays = {pid: command for pid, command in self.strays.items() if pid not in late}
         self._asked += 1
         self._kill_at = time.monotonic() + _FAREWELL_SECONDS
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from pivot_engine import _death
 
@@ -13,6 +13,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
+_HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
 
 
 def adopt() -> None:
@@ -74,7 +75,24 @@ def command_of(pid: int) -> str:
             words = file.read().rstrip(b"\0").split(b"\0")
     except OSError:
         words = []
-    return b" ".join(words).decode(errors="replace") or f"process {pid}"
+    return b" ".join(words).decode(errors="replace") or _nameless(pid)
+
+
+def told(strays: Mapping[int, str]) -> list[str]:
+    """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
+    own = command_of(os.getpid())
+    known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
+    return ["a process that it had forked" if command == own else command for command in known]
+
+
+def is_helper(command: str) -> bool:
+    """Whether a process tidies up after others in its own time, as those of `multiprocessing` do."""
+    return any(helper in command for helper in _HELPERS)
+
+
+def _nameless(pid: int) -> str:
+    """What a process is called that is ending, so that its command line is gone."""
+    return f"process {pid}"
 
 
 def _ended(pid: int) -> bool:

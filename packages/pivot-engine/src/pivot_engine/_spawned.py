@@ -10,7 +10,7 @@ from typing import Any
 
 from pivot_core.overrides import Override
 from pivot_core.stage import Stage
-from pivot_engine import _death, _sources, _wire, _worker
+from pivot_engine import _death, _failing, _sources, _wire, _worker
 from pivot_engine._live import Live, declared
 from pivot_engine.seen import Watching
 from pivot_engine.witness import Witness
@@ -59,7 +59,7 @@ def main(host: int) -> None:
     try:
         stage = _stage(job, is_user_code)
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-        _wire.send(_RESULT_FD, {"ok": False, "failure": _worker.failure(error)})
+        _wire.send(_RESULT_FD, {"ok": False, "failure": _failing.failure(error)})
         _worker.flush()
         os._exit(1)
     spool = job["spool"]

@@ -37,6 +37,8 @@ class Lines:
             self.closed = True
             return
         self._pending += data
+        if b"\n" not in data:  # what is long comes in many pieces
+            return
         *complete, rest = self._pending.split(b"\n")
         self._pending = bytearray(rest)
         for line in complete:

@@ -12,72 +12,21 @@ import stat
 import sys
 import threading
 import traceback
-from types import TracebackType
+import weakref
 from typing import Any, NoReturn
 
 import attrs
 
-from pivot_core.errors import PivotError
-from pivot_core.spec import StageError
 from pivot_core.stage import Stage
 from pivot_core.values import Value
-from pivot_engine import _death, _kin, _wire
+from pivot_engine import _death, _failing, _kin, _wire
 from pivot_engine.calling import execute
 from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
-_NO_INPUT = ("", "EOF when reading a line")
-"""What `getpass` and `input` say."""
-_INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
-_DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
-
-
-def failure(error: BaseException) -> dict[str, Any]:
-    """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
-    if isinstance(error, StageError):
-        return {"summary": error.problem, "detail": "", "hint": error.hint}
-    if isinstance(error, PivotError):
-        return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
-    if isinstance(error, SystemExit):
-        return {"summary": f"it called sys.exit({error.code!r})", "detail": _user_part(error), "hint": None}
-    hint = _DEBUG_HINT if type(error).__name__ == "BdbQuit" else None
-    if isinstance(error, EOFError) and str(error) in _NO_INPUT:
-        hint = _INPUT_HINT
-    return {"summary": one_line(error), "detail": _user_part(error), "hint": hint}
-
-
-def one_line(error: BaseException) -> str:
-    """The error's type, the last line of its message, and its notes."""
-    try:
-        told = [line for line in str(error).splitlines() if line.strip()]
-    except Exception:  # noqa: BLE001  # a user's exception may fail to say what it is
-        told = []
-    message = f": {_shortened(told[-1].strip())}" if told else ""
-    return f"{type(error).__name__}{message}{_notes(error)}"
-
-
-def _notes(error: BaseException) -> str:
-    return "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-
-
-def _shortened(text: str, most: int = 200) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
-
-
-def _user_part(error: BaseException) -> str:
-    """The whole traceback, less the frames of Pivot through which the stage was called."""
-    return "".join(traceback.format_exception(type(error), error, user_place(error)))
-
-
-def user_place(error: BaseException) -> TracebackType | None:
-    """Where an error came from, less the frames of Pivot through which the stage was called."""
-    own = os.path.dirname(__file__)
-    core = os.path.dirname(sys.modules["pivot_core"].__file__ or "")
-    place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename.startswith((own, core)):
-        place = place.tb_next
-    return place
+_THREADS_SECONDS = 2.0
+"""How long threads of a stage that has failed may go on."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -107,7 +56,9 @@ def prepare(place: Place) -> None:
     for fd in place.inherited:
         os.close(fd)
     _redirect(place.output)
-    atexit._clear()  # noqa: SLF001  # what the host has to do at its end is not this process's business
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _show_unraisable
+    _have_own_end()
 
 
 def run(stage: Stage, directory: str, result: int, watched: Observer, witness: Witness) -> NoReturn:
@@ -116,7 +67,7 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
     What code runs is noted by ``watched``, which has been entered, what else it uses by ``witness``.
     """
     status = 1
-    own = os.getpid()
+    own, line = os.getpid(), os.fstat(result)
     try:
         if stage.timeout is not None:
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
@@ -134,12 +85,14 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
             message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json(), "seen": seen}
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
-            message = {"ok": False, "failure": failure(error)}
+            message = {"ok": False, "failure": _failing.failure(error)}
             if os.getpid() != own:
                 status = _last_words(error)
-        _finish_threads()
+            _finish_failed()
         flush()
-        if os.getpid() == own:  # else it is a fork of the stage's, which ends as it would in any program
+        # A fork of the stage's ends as it would in any program. A stage that has closed what it did not open may have a
+        # file of its own there.
+        if os.getpid() == own and os.path.samestat(os.fstat(result), line):
             _wire.send(result, message)
     finally:
         os._exit(status)
@@ -150,7 +103,7 @@ def _last_words(error: BaseException) -> int:
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return (error.code or 0) & 0xFF
     with contextlib.suppress(Exception):
-        sys.stderr.write(f"{error.code}\n" if isinstance(error, SystemExit) else _user_part(error))
+        sys.stderr.write(f"{error.code}\n" if isinstance(error, SystemExit) else _failing.user_part(error))
     return 1
 
 
@@ -182,6 +135,44 @@ def _finish() -> None:
         atexit._run_exitfuncs()  # noqa: SLF001
 
 
+def _finish_failed() -> None:
+    """The same, but threads and processes may wait for what a failed stage will never do."""
+    with contextlib.suppress(BaseException):
+        if threading.active_count() > 1:
+            waiting = threading.Thread(target=_finish_threads, daemon=True)
+            waiting.start()
+            waiting.join(_THREADS_SECONDS)
+        processes: Any = sys.modules.get("multiprocessing.util")
+        if processes is not None:
+            atexit.unregister(processes._exit_function)  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001
+        _flush_files()
+
+
+def _show_unraisable(told: Any) -> None:
+    """Print as the interpreter does, which opens the source as a stage would that reads it."""
+    place = "" if told.object is None else f": {told.object!r}"
+    sys.stderr.write(f"{told.err_msg or 'Exception ignored in'}{place}\n")
+    traceback.print_exception(told.exc_value)
+
+
+def _have_own_end() -> None:
+    """Forget what the host has to do at its end, but not what libraries do at the end of every process."""
+    atexit._clear()  # noqa: SLF001
+    finalize: Any = weakref.finalize
+    for known in finalize._registry.values():  # noqa: SLF001
+        known.atexit = False
+    finalize._registered_with_atexit = False  # noqa: SLF001
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        atexit.register(logging.shutdown)
+    processes: Any = sys.modules.get("multiprocessing.util")
+    if processes is not None:  # as it does in children of its own
+        processes._finalizer_registry.clear()  # noqa: SLF001
+        sys.modules["multiprocessing.process"]._children.clear()  # noqa: SLF001
+        atexit.register(processes._exit_function)  # noqa: SLF001
+
+
 def _flush_files() -> None:
     """Write what files that the stage left open still hold."""
     if any(fd > _STANDARD_FDS for fd in map(int, os.listdir("/dev/fd")) if _is_written(fd)):
@@ -203,5 +194,5 @@ def _is_written(fd: int) -> bool:
 def flush() -> None:
     """Write what the standard streams still hold, whatever has become of them."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(BaseException):
             stream.flush()

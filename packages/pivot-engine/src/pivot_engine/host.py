@@ -23,7 +23,18 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location, StageError, StageSpec, base_of
 from pivot_core.stage import Stage
-from pivot_engine import _death, _environ, _kin, _sources, _spawned, _terminal, _wire, _worker, settling, shellcode
+from pivot_engine import (
+    _death,
+    _environ,
+    _failing,
+    _kin,
+    _sources,
+    _spawned,
+    _terminal,
+    _wire,
+    settling,
+    shellcode,
+)
 from pivot_engine._children import Child
 from pivot_engine._forking import Forked, Forker, World
 from pivot_engine._log import RunLog
@@ -42,6 +53,7 @@ COMMANDS_FD = 3
 EVENTS_FD = 4
 GUARD_FD = 5
 
+_SILENT = "code that calls os._exit() ends it, code that closes descriptors of others keeps it from saying how it went"
 _FACADE = "pivot"
 _LIGHT = "without it, push, pull, fetch, checkout and verify --static work"
 
@@ -219,7 +231,7 @@ class Host:
         if isinstance(error, SyntaxError):
             place = None
         return {
-            "message": f"{file.relative_to(root)} cannot be imported: {_worker.one_line(error)}",
+            "message": f"{file.relative_to(root)} cannot be imported: {_failing.one_line(error)}",
             "traceback": "".join(traceback.format_exception(type(error), error, place)),
         }
 
@@ -361,7 +373,7 @@ def _crash(code: int) -> dict[str, Any]:
         except ValueError:
             name = f"signal {-code}"
         return _failed(f"it was killed by {name}", "it may have run out of memory" if -code == signal.SIGKILL else None)
-    return _failed(f"its process ended early with exit code {code}")
+    return _failed(f"its process ended early with exit code {code}", _SILENT)
 
 
 def _failed(summary: str, hint: str | None = None) -> dict[str, Any]:

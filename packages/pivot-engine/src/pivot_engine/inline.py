@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from pivot_core.stage import Stage
-from pivot_engine import _worker
+from pivot_engine import _failing
 from pivot_engine.calling import execute
 from pivot_engine.executor import Failure, Finished, Immediate
 
@@ -30,7 +30,7 @@ class InlineExecutor(Immediate):
         try:
             execute(stage)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
-            failure = Failure(**_worker.failure(error))
+            failure = Failure(**_failing.failure(error))
         finally:
             os.chdir(before)
         self._finished.append(Finished(address, time.monotonic() - began, failure))

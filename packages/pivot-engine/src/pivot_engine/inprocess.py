@@ -12,7 +12,7 @@ from pivot_core.lock import CodeEntry
 from pivot_core.overrides import Override
 from pivot_core.spec import Location
 from pivot_core.stage import Stage
-from pivot_engine import _sources, _worker
+from pivot_engine import _failing, _sources, _worker
 from pivot_engine._live import Live, declared
 from pivot_engine._log import RunLog
 from pivot_engine.assembly import Assembly, LoadedFile
@@ -59,8 +59,8 @@ class InProcessExecutor(Immediate):
             try:
                 seen = self._run(address, f"{log}.ran")
             except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
-                failure = Failure(**_worker.failure(error))
-                place = _worker.user_place(error)
+                failure = Failure(**_failing.failure(error))
+                place = _failing.user_place(error)
                 if self._debugger is not None and place is not None:
                     sys.stderr.write(f"{failure.detail or failure.summary}\n")
                     self._debugger(place)

@@ -1,0 +1,99 @@
+"""What an error in a stage amounts to: one line, its traceback, a hint; whatever the error itself says or does."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from pivot_core.errors import PivotError
+from pivot_core.spec import StageError
+
+_NO_INPUT = ("", "EOF when reading a line")
+"""What `getpass` and `input` say."""
+_INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
+_MOST_FRAMES = 1000
+_MOST_AT_END = 1 << 17
+_DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
+    try:
+        return _failure(error)
+    except BaseException:  # noqa: BLE001  # whatever a user's exception does when it is asked what it is
+        summary = _asked(lambda: one_line(error)) or type(error).__name__
+        return {"summary": summary, "detail": _frames(user_place(error)), "hint": None}
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, StageError):
+        return {"summary": error.problem, "detail": "", "hint": error.hint}
+    if isinstance(error, PivotError):
+        return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
+    if isinstance(error, SystemExit):
+        return {
+            "summary": f"it called sys.exit({_shortened(repr(error.code))})",
+            "detail": user_part(error),
+            "hint": None,
+        }
+    hint = _DEBUG_HINT if type(error).__name__ == "BdbQuit" else None
+    if isinstance(error, EOFError) and str(error) in _NO_INPUT:
+        hint = _INPUT_HINT
+    return {"summary": one_line(error), "detail": user_part(error), "hint": hint}
+
+
+def one_line(error: BaseException) -> str:
+    """The error's type, the last line of its message, and its notes."""
+    told = [line for line in _asked(error.__str__).splitlines() if line.strip()]
+    message = f": {_shortened(told[-1].strip())}" if told else ""
+    return f"{type(error).__name__}{message}{_notes(error)}"
+
+
+def _notes(error: BaseException) -> str:
+    notes = getattr(error, "__notes__", ())
+    told = (" ".join(_asked(note.__str__).split()) for note in (notes if isinstance(notes, list) else ()))
+    return "".join(f" ({_shortened(note)})" for note in told if note)
+
+
+def _asked(say: Callable[[], str]) -> str:
+    """What a user's object says; nothing if it fails to."""
+    try:
+        return say()
+    except BaseException:  # noqa: BLE001  # whatever it raises, it is not the error that is told of
+        return ""
+
+
+def _shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def user_part(error: BaseException) -> str:
+    """The traceback, less the frames of Pivot through which the stage was called; of too long a one both ends."""
+    lines = traceback.format_exception(type(error), error, user_place(error), limit=-_MOST_FRAMES)
+    text = "".join(lines)
+    left_out = len(text) - 2 * _MOST_AT_END
+    if left_out <= 0:
+        return text
+    return f"{text[:_MOST_AT_END]}\n… {left_out} characters are left out here …\n{text[-_MOST_AT_END:]}"
+
+
+def _frames(place: TracebackType | None) -> str:
+    """The lines that led to an error of which nothing else can be said."""
+    lines: list[str] = []
+    while place is not None and len(lines) < _MOST_FRAMES:
+        code = place.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {place.tb_lineno}, in {code.co_name}\n')
+        place = place.tb_next
+    return "".join(["Traceback (most recent call last):\n", *lines])
+
+
+def user_place(error: BaseException) -> TracebackType | None:
+    """Where an error came from, less the frames of Pivot through which the stage was called."""
+    own = os.path.dirname(__file__)
+    core = os.path.dirname(sys.modules["pivot_core"].__file__ or "")
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith((own, core)):
+        place = place.tb_next
+    return place
