@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import CacheError, LockFileError, lockfiles
+from pivot_cache import CacheError, LockFileError, lockfiles, pvt
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
@@ -69,7 +69,7 @@ TEXT = """\
 letters = st.text('ab/.é "\\\n', max_size=6)
 paths = st.text("abc", min_size=1, max_size=3).map(ArtifactPath)
 hexes = st.integers(0, 2**128 - 1).map("{:032x}".format)
-sizes = st.integers(0, 2**63)
+sizes = st.integers(0, 2**63 - 1)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 2**70) | st.floats(allow_nan=False) | letters,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(letters, inner, max_size=2),
@@ -248,6 +248,7 @@ HOSTILE = {
     "params": (edited("params", value="x"), "params", "must be an object"),
     "dep digest": (edited("deps", "data.json", "digest", value="/etc/passwd"), "deps.data.json.digest", "not a digest"),
     "dep upper": (edited("deps", "data.json", "digest", value="A" * 32), "deps.data.json.digest", "not a digest"),
+    "huge size": (edited("deps", "data.json", "size", value=1 << 63), "deps.data.json.size", "more than any file has"),
     "dep size": (edited("deps", "data.json", "size", value=-1), "deps.data.json.size", "must be at least 0"),
     "dep size NaN": (edited("deps", "data.json", "size", value=float("nan")), "deps.data.json.size", "whole number"),
     "dep size missing": (edited("deps", "data.json", "size", drop=True), "deps.data.json.size", "is missing"),
@@ -296,6 +297,27 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, content: bytes, prob
     with pytest.raises(LockFileError, match=problem) as caught:
         lockfiles.read(file)
     assert str(caught.value).endswith(f"@ {file}")
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "directory"])
+def test_what_is_no_file_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path, what: str) -> None:
+    file = tmp_path / "p.s.lock"
+    if what == "pipe":
+        os.mkfifo(file)
+    elif what == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        file.mkdir()
+
+    for read in (lockfiles.read, pvt.read):
+        with pytest.raises(CacheError, match=r"cannot read .*p\.s\.lock: (it is not a file|Is a directory)"):
+            read(file)
+
+
+def test_the_null_device_in_the_place_of_a_lock_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "p.s.lock").symlink_to(os.devnull)
+
+    assert lockfiles.read(tmp_path / "p.s.lock") is None
 
 
 def test_a_directory_in_the_place_of_a_lock_is_named(tmp_path: Path) -> None:

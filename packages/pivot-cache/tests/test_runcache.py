@@ -25,7 +25,7 @@ records = st.builds(
     hexes,
     st.dictionaries(
         st.text("aé /.", min_size=1).map(lambda text: ArtifactPath(f"x{text.replace('/', 'y')}")),
-        st.builds(Artifact, hexes, st.integers(0, 2**63), st.booleans()),
+        st.builds(Artifact, hexes, st.integers(0, 2**63 - 1), st.booleans()),
         max_size=4,
     ),
     st.dictionaries(st.sampled_from(["func:m:f", "module:m"]), st.builds(CodeEntry, hexes), max_size=2),

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,7 +199,13 @@ def test_what_is_in_neither_place_is_missing(store: ObjectStore, other: ObjectSt
     tree = directory(store, b"here", b"lost")
     store.path_of(digests.of_bytes(b"lost")).unlink()
 
+    would = push([here, gone, tree], store, remote, attrs.evolve(OPTIONS, dry_run=True))
     pushed = push([here, gone, tree], store, remote, OPTIONS)
+    assert (would.transferred, would.missing, would.failed.keys()) == (
+        pushed.transferred,
+        pushed.missing,
+        pushed.failed.keys(),
+    )
     assert pushed.transferred == {here.digest}
     assert pushed.missing == {gone.digest, digests.of_bytes(b"lost")}
     assert pushed.failed.keys() == {tree.digest}
@@ -337,6 +344,13 @@ def test_wrong_bytes_never_enter_and_are_not_asked_for_again(
     assert len(reads(remote)) <= 1 + max(1, -(-size // 1000))
 
 
+def test_a_size_that_no_object_has_costs_nothing(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+    lie = Artifact(file(store, b"one").digest, 1 << 62)
+    push([lie], store, remote, OPTIONS)
+
+    assert isinstance(fetch([lie], other, remote, OPTIONS).failed[lie.digest], RemoteCorruptError)
+
+
 def test_an_endless_body_is_cut(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     tree = directory(store, b"one")
     push([tree], store, remote, OPTIONS)
@@ -359,6 +373,7 @@ def test_a_damaged_object_is_not_pushed(store: ObjectStore, remote: MemoryRemote
 
     assert isinstance(outcome.failed[bad.digest], CorruptObjectError)
     assert remote.objects.keys() == {good.digest}
+    assert names(store) == {good.digest}, "so that it is computed again"
 
 
 def test_what_is_no_listing_fails_alone(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:

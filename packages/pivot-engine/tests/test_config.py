@@ -385,6 +385,7 @@ def test_the_remote_that_is_meant(places: Places, text: str, name: str | None, u
         ("", "a", "no remote is configured", "pivot remote add"),
         ("remotes.a: s3://a\n", "b", "no remote is named 'b'", "configured: a"),
         ("remotes.a: s3://a\ndefault_remote: b\n", None, "named 'b', which default_remote names", "configured: a"),
+        ("remotes.a: s3://a\ndefault_remote: a\n", "", "no remote is named ''$", "configured: a"),
         ("remotes.a: s3://a\nremotes.b: s3://b\n", None, "several remotes are configured .a, b.", "default_remote"),
     ],
 )

@@ -1,6 +1,7 @@
 """S3 under faults: nothing is lost, nothing wrong enters, what was sent is not sent again, and no secret is shown."""
 
 import asyncio
+import logging
 import os
 import re
 import socket
@@ -240,11 +241,64 @@ def test_no_credentials(store: ObjectStore, settings: S3Settings, monkeypatch: p
     assert "aws sts get-caller-identity" in str(outcome.stopped and outcome.stopped.hint)
 
 
-def test_a_profile_that_does_not_exist(store: ObjectStore, settings: S3Settings) -> None:
-    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=settings.endpoint, profile="nobody"))
+SSO = "[default]\nsso_start_url=https://x.example\nsso_region=us-east-1\nsso_account_id=1\nsso_role_name=x\n"
 
-    with pytest.raises(RemoteDeniedError, match="no credentials"):
-        push([file(store, b"data")], store, remote, OPTIONS)
+
+@pytest.mark.parametrize(
+    ("env", "config", "said", "hint"),
+    [
+        ({"AWS_ENDPOINT_URL": "hunter2:9000"}, "", "the configuration of AWS cannot be used", "AWS_... variables"),
+        ({"AWS_ENDPOINT_URL": "http://[::1"}, "", "the configuration of AWS cannot be used", "AWS_... variables"),
+        ({"AWS_ENDPOINT_URL": "ftp://hunter2"}, "", "no endpoint follows from", "begins with http://"),
+        ({"AWS_DEFAULT_REGION": "hunter2 x"}, "", "there is no such region", "AWS_REGION"),
+        ({"AWS_PROFILE": "nobody"}, "", "there is no such profile", "list-profiles"),
+        ({"AWS_SESSION_TOKEN": "hunter2\n"}, "", "the configuration of AWS cannot be used", "AWS_... variables"),
+        ({"AWS_CA_BUNDLE": "/nowhere"}, "", "the configuration of AWS cannot be used", "AWS_... variables"),
+        ({}, "[default\nfoo", "the configuration of AWS cannot be used", "~/.aws/config"),
+        ({}, "[default]\nservices = hunter2\n[services hunter2]\ns3 = hunter2\n", "cannot be used", "~/.aws/config"),
+        (
+            {"AWS_PROFILE": "default"},
+            "[default]\ncredential_process = echo hunter2\n",
+            "cannot be used",
+            "aws configure",
+        ),
+        ({"AWS_PROFILE": "default"}, "[default]\ncredential_process = /nowhere\n", "cannot be used", "aws configure"),
+        ({"AWS_PROFILE": "default"}, SSO, "no credentials were found", "aws sts"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(  # noqa: PLR0913, PLR0917 - fixtures
+    store: ObjectStore,
+    settings: S3Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    env: dict[str, str],
+    config: str,
+    said: str,
+    hint: str,
+) -> None:
+    (tmp_path / "config").write_text(config)
+    env = {"AWS_ENDPOINT_URL": str(settings.endpoint), "AWS_CONFIG_FILE": str(tmp_path / "config"), **env}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    if env.get("AWS_PROFILE") == "default":
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    try:
+        outcome = push([file(store, b"data")], store, S3Remote(S3Location("bucket")), Options(retry=Retry(sleep=wait)))
+        error = outcome.stopped
+    except RemoteDeniedError as denied:
+        error = denied
+
+    assert isinstance(error, RemoteDeniedError)
+    assert said in str(error)
+    assert hint in str(error.hint)
+    assert "hunter2" not in f"{error} {error.hint} {error.__cause__}"
+    assert waited == [], "trying again does not help"
+    assert logging.getLogger("aiobotocore").handlers, "nothing is told twice"
 
 
 @pytest.mark.parametrize("place", ["[profile team]\n", "[profile team]\nservices = local\n[services local]\ns3 =\n  "])

@@ -28,6 +28,9 @@ def test_what_ci_services_are_told(quick: Project) -> None:
     assert error.endswith(",title=summarize%3A stale::Code dependency changed: func:summarize")
     assert summary.read_text().count("### pivot verify") == 2  # what other steps have said stays
 
+    done = quick.pivot("verify", "--format", "github", env={"GITHUB_STEP_SUMMARY": str(quick.root)}, code=1)
+    assert "warning: the step summary cannot be written" in done.stderr
+
     suites = ET.fromstring(quick.pivot("verify", "--format", "junit", code=1).stdout)
     assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
     assert quick.pivot("verify", "--format", "json", code=1).stdout == quick.pivot("verify", "--json", code=1).stdout

@@ -10,6 +10,8 @@ from pivot_core.lock import Artifact, CodeEntry
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
 
+_MOST = (1 << 63) - 1
+
 
 class FieldError(Exception):
     """A field holds something it must not hold."""
@@ -65,6 +67,8 @@ def number(value: object, field: str, *, least: int = 0) -> int:
         raise FieldError(field, f"must be a whole number, not {_named(value)}")
     if value < least:
         raise FieldError(field, f"must be at least {least}, not {value}")
+    if value > _MOST:
+        raise FieldError(field, "is more than any file has")
     return value
 
 

@@ -90,7 +90,11 @@ class _Exchange:
             self._missing = {digest for digest in lacking if not self._store.has(digest)}
             lacking -= self._missing
             if self._options.dry_run:
-                self._transferred = lacking
+                for digest in wanted.listings.keys() & lacking:
+                    files = wanted.listings[digest]
+                    if files is None or not files <= lacking | self._present:
+                        self._failed[digest] = IncompleteTreeError(digest)
+                self._transferred = lacking - self._failed.keys()
                 return self._outcome()
             try:
                 sizes = {digest: self._store.path_of(digest).stat().st_size for digest in lacking}
@@ -110,8 +114,10 @@ class _Exchange:
 
     async def _send(self, digest: str, size: int) -> None:
         path = self._store.path_of(digest)
+        seen = path.stat()
         hashed = hash_file(path) if size <= _SMALL else await asyncio.to_thread(hash_file, path)
         if hashed.digest != digest:
+            self._store.condemn(digest, seen)
             raise CorruptObjectError(digest)
         sent = 0
 

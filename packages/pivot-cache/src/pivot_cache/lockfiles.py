@@ -29,6 +29,7 @@ from pathlib import Path
 from pivot_cache import _artifacts, atomic
 from pivot_cache._artifacts import FieldError, below
 from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.plainfile import read_bytes
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
 from pivot_core.spec import OutSpec
@@ -56,7 +57,7 @@ def read(file: Path) -> StageLock | None:
         CacheError: It cannot be read.
     """
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pivot_cache import _artifacts, atomic
 from pivot_cache._artifacts import FieldError
 from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.plainfile import read_bytes
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact
 
@@ -34,7 +35,7 @@ def read(file: Path) -> Artifact:
         CacheError: It cannot be read.
     """
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
     except OSError as error:
         raise cannot("read", file, error) from error
     return loads(data, str(file))

@@ -24,6 +24,9 @@ from pivot_core.values import Value
 PART: Final = 8 << 20
 """The size of a part, in bytes; what is not larger comes in one stream."""
 
+_LARGEST: Final = 1 << 43
+"""Above this, which no object has, a size is a lie, and room for its parts is not made."""
+
 _SMALL: Final = 1 << 20
 """What is not larger is verified without a thread, in less time than a thread would take to start."""
 
@@ -70,7 +73,7 @@ class Receiver(Value):
             RemoteError: It could not be had, after all attempts, or is corrupt; the store is unchanged.
             CacheError: The store cannot be written.
         """
-        if size is not None and size > self.part:
+        if size is not None and self.part < size <= _LARGEST:
             with reporting("write", self.partials), partial.opened(self.partials, digest, size, self.part) as found:
                 if found is not None:
                     await self._whole(found, moved)

@@ -15,6 +15,7 @@ from pivot_engine.project import Project
 from pivot_engine.sync import Moved, Wishes
 
 _MOST = 10
+_CACHE = "the cache"
 
 
 class Gauge:
@@ -70,7 +71,7 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
             console.hint(outcome.stopped.hint)
     else:
         _failures(moved, project)
-    _missing(moved, project, "the cache" if done.startswith("Pushed") else repr(moved.remote))
+    _missing(moved, project, _CACHE if done.startswith("Pushed") else repr(moved.remote))
     for path, size in moved.planned.items():
         click.echo(
             f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {wording.size(size)}"
@@ -113,5 +114,7 @@ def _missing(moved: Moved, project: Project, where: str) -> None:
         console.error(f"{project.shown(path)}: {where} does not have it")
     if len(moved.missing) > _MOST:
         console.error(f"and {len(moved.missing) - _MOST} more that {where} does not have")
-    if moved.missing:
+    if moved.missing and where == _CACHE:
+        console.hint("'pivot cache verify --repair' takes it from the workspace, 'pivot repro' computes it again")
+    elif moved.missing:
         console.hint("'pivot repro' computes it again; 'pivot push' where it was made shares it")

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pivot_cache.plainfile import read_bytes
 from pivot_engine import settings
 from pivot_engine.errors import ConfigError
 from pivot_engine.settings import KEYS, Key, Settings
@@ -153,7 +154,7 @@ def text_of(file: pathlib.Path) -> str:
         ConfigError: It cannot be read.
     """
     try:
-        return file.read_bytes().decode()
+        return read_bytes(file).decode()
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:

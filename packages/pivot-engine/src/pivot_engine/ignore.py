@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Callable
 
+from pivot_cache.plainfile import read_bytes
 from pivot_engine.errors import EngineError
 
 
@@ -15,11 +16,12 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
         EngineError: The file cannot be read, or a line of it is no pattern.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(file).decode().splitlines()
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{file.name} cannot be read: {error}", hint="mend or remove the file") from None
+        problem = getattr(error, "strerror", None) or error
+        raise EngineError(f"{file.name} cannot be read: {problem}", hint="mend or remove the file") from None
     lines += more
     if not any(line.strip() and not line.startswith("#") for line in lines):
         return lambda _: False

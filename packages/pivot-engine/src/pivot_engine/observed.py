@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from pivot_cache.plainfile import read_bytes
 from pivot_core.lock import CodeEntry
 
 
@@ -40,7 +41,7 @@ class Rechecker:
             signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             known = self._texts.get(file)
             if known is None or known[0] != signature:
-                known = self._texts[file] = (signature, path.read_bytes())
+                known = self._texts[file] = (signature, read_bytes(path))
         except OSError:
             return None
         return known[1]

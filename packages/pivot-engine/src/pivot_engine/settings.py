@@ -114,7 +114,7 @@ class Settings(NamedTuple):
                 hint="name one, or choose one: pivot config set default_remote NAME",
             )
         if wanted not in self.remotes:
-            problem = f"no remote is named {wanted!r}" + ("" if name else ", which default_remote names")
+            problem = f"no remote is named {wanted!r}" + (", which default_remote names" if name is None else "")
             raise ConfigError(problem, hint=f"configured: {known}")
         return self.remotes[wanted]
 

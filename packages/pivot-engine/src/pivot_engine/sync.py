@@ -90,7 +90,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
         moved = _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run and not wishes.all_objects)
-        if moved.missing:
+        if moved.missing or moved.failed:
             answers.forget(str(project.root))  # a run that had nothing to do would store again what is in place
         if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
             return moved
@@ -283,14 +283,16 @@ def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: Objec
     missing: list[str] = []
     planned: dict[str, int] = {}
     if outcome.failed or outcome.missing or dry_run:
+        held_back = {part for part, error in outcome.failed.items() if isinstance(error, transfer.IncompleteTreeError)}
         for record in selected:
             sizes = transfer.content([record.artifact], store).sizes
             parts = {record.artifact.digest, *sizes}
             if dry_run and not parts.isdisjoint(outcome.transferred):
                 planned[record.path] = sum(sizes.get(part) or 0 for part in parts & outcome.transferred)
-            wrong = sorted(parts & outcome.failed.keys())
-            if wrong:
-                failed[record.path] = outcome.failed[wrong[0]]
-            elif parts & outcome.missing:
+            # That a listing was held back says nothing where it is known why.
+            wrong = sorted(parts & outcome.failed.keys(), key=lambda part: (part in held_back, part))
+            if parts & outcome.missing and held_back.issuperset(wrong):
                 missing.append(record.path)
+            elif wrong:
+                failed[record.path] = outcome.failed[wrong[0]]
     return Moved(name, outcome, failed, tuple(missing), planned=planned)

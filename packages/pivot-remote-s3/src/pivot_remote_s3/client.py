@@ -99,9 +99,14 @@ def is_aws(endpoint: str) -> bool:
 @contextlib.asynccontextmanager
 async def opened(location: S3Location, settings: S3Settings, connections: int) -> AsyncIterator[S3Client]:
     """A client for the bucket of a location; it tries nothing again by itself."""
+    import logging  # noqa: PLC0415 - the SDK needs it, too
+
     import aioboto3  # noqa: PLC0415 - half a second
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
+    # What goes wrong is raised, too, and told once.
+    if not (logger := logging.getLogger("aiobotocore")).handlers:
+        logger.addHandler(logging.NullHandler())
     session = aioboto3.Session(profile_name=settings.profile, region_name=settings.region)
     inner = session._session  # noqa: SLF001 - the only way to the profile's own settings
     configured = inner.get_scoped_config()

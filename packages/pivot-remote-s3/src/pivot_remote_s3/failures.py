@@ -9,6 +9,7 @@ from typing import Final
 
 import attrs
 
+from pivot_cache.errors import CacheError
 from pivot_cache.remote import (
     RemoteDeniedError,
     RemoteError,
@@ -59,17 +60,36 @@ _TOLD: Final = {
 
 _SERVER_ERRORS: Final = range(500, 600)
 
+_CONFIGURATION: Final = (
+    "look into the AWS_... variables, ~/.aws/config and ~/.aws/credentials; `aws configure list` shows what counts"
+)
+_UNUSABLE: Final = {
+    **dict.fromkeys(
+        ("ConfigNotFound", "ConfigParseError", "InvalidConfigError"),
+        ("the configuration of AWS cannot be used", _CONFIGURATION),
+    ),
+    **dict.fromkeys(
+        ("EndpointResolutionError", "InvalidEndpointConfigurationError"),
+        ("no endpoint follows from the configuration", "check AWS_ENDPOINT_URL: it begins with http:// or https://"),
+    ),
+    "InvalidRegionError": ("there is no such region", "check AWS_REGION, AWS_DEFAULT_REGION, and the profile's region"),
+    "ProfileNotFound": (
+        "there is no such profile",
+        "check AWS_PROFILE; `aws configure list-profiles` shows which there are",
+    ),
+}
+"""Errors of the SDK, by name, that no request can mend, with what they mean and the way out."""
+
+_STUMBLED: Final = (ValueError, FileNotFoundError, IsADirectoryError, PermissionError)
+"""What the SDK raises, by the way of its HTTP client, where it takes what it is told without a look."""
+
 _CREDENTIALS: Final = frozenset(
     {
-        "ConfigNotFound",
-        "ConfigParseError",
         "CredentialRetrievalError",
-        "InvalidConfigError",
         "MetadataRetrievalError",
         "NoAuthTokenError",
         "NoCredentialsError",
         "PartialCredentialsError",
-        "ProfileNotFound",
         "RefreshWithMFAUnsupportedError",
         "SSOError",
         "SSOTokenLoadError",
@@ -110,6 +130,17 @@ class Place(Value):
                 raise
             raise failure from None
 
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """As `reporting`, before the first request: what else is raised comes of the SDK's configuration."""
+        try:
+            with self.reporting():
+                yield
+        except (CacheError, ImportError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK raises whatever it stumbles over
+            raise self._unusable(error) from None
+
     def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:
         import aiohttp  # noqa: PLC0415 - it is loaded by now
         from botocore import exceptions  # noqa: PLC0415
@@ -119,6 +150,10 @@ class Place(Value):
             return self._answer(code(error), status, digest)
         if type(error).__name__ in _CREDENTIALS:
             return self._denied("no credentials were found that can be used", type(error).__name__)
+        # A line break in a variable, say, or a file of certificates that is not there.
+        inner = error.kwargs.get("error") if isinstance(error, exceptions.HTTPClientError) else None
+        if type(error).__name__ in _UNUSABLE or type(inner) in _STUMBLED:
+            return self._unusable(inner or error)
         if isinstance(error, exceptions.SSLError):
             hint = "check its certificate, the clock, and AWS_CA_BUNDLE if the server has a certificate of its own"
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
@@ -130,9 +165,8 @@ class Place(Value):
         )
         if isinstance(error, (*lost, TimeoutError, ConnectionError)):
             return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})")
-        if isinstance(error, exceptions.BotoCoreError):
-            return self._denied("the request could not be made", type(error).__name__)
-        return None
+        botocore = isinstance(error, exceptions.BotoCoreError)
+        return self._denied("the request could not be made", type(error).__name__) if botocore else None
 
     def _answer(self, code: str, status: int, digest: str | None) -> RemoteError:
         if code in _NO_BUCKET:
@@ -148,6 +182,11 @@ class Place(Value):
             said, hint = _TOLD[code]
             return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
         return self._denied("access denied" if status in (401, 403) else "the request was refused", code)
+
+    def _unusable(self, error: Exception) -> RemoteDeniedError:
+        name = type(error).__name__
+        said, hint = _UNUSABLE.get(name, ("the configuration of AWS cannot be used", _CONFIGURATION))
+        return RemoteDeniedError(self.remote, f"{said} ({name})", hint=hint)
 
     def _denied(self, said: str, why: str) -> RemoteDeniedError:
         hint = f"`aws sts get-caller-identity` shows who you are, `aws s3 ls s3://{self.bucket}/` what you may see"

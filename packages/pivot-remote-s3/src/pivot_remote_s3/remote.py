@@ -96,7 +96,7 @@ class S3Remote:
         from pivot_remote_s3.presence import Presence  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
-            with self._place.reporting():
+            with self._place.opening():
                 opening = opened(self.location, self._settings, self._jobs)
                 client = LeanClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)

@@ -114,8 +114,11 @@ def _print(project: Project, found: Verification, form: str, told: str, differin
     click.echo(reports.annotations(found, differing, "" if around else inside), nl=False)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with open(summary, "a", encoding="utf-8") as file:
-            file.write(reports.summary(found, differing))
+        try:
+            with open(summary, "a", encoding="utf-8") as file:
+                file.write(reports.summary(found, differing))
+        except OSError as error:  # what was found counts all the same
+            console.warning(f"the step summary cannot be written: {error.strerror}: {summary}")
 
 
 def _run_once_more(
