@@ -37,7 +37,7 @@ def test_the_region_of_a_bucket_is_asked_for(location: S3Location, proxy: Any, m
 def test_a_region_that_cannot_be(settings: S3Settings) -> None:
     remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=settings.endpoint, region="no region!"))
 
-    with pytest.raises(RemoteDeniedError, match=r"the request could not be made \(InvalidRegionError\)"):
+    with pytest.raises(RemoteDeniedError, match=r"there is no such region \(InvalidRegionError\)"):
         ask(remote)
 
 
