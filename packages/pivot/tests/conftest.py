@@ -50,6 +50,17 @@ def make(empty: Project, initialized: pathlib.Path) -> Callable[[str], Project]:
     return made
 
 
+@pytest.fixture(scope="session")
+def ran(initialized: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The project of the quick start, run, to be copied."""
+    project = Project(tmp_path_factory.mktemp("ran"))
+    shutil.copytree(initialized, project.root, dirs_exist_ok=True)
+    project.write("pipeline.py", QUICK_START)
+    project.write("data.json", DATA)
+    project.pivot("repro")
+    return project.root
+
+
 @pytest.fixture
 def quick(make: Callable[[str], Project]) -> Project:
     """The project of the quick start, not yet run."""

@@ -1,11 +1,16 @@
 """A project in a directory, driven through the real executable."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
 import subprocess
 import sys
 from typing import Any
+from unittest import mock
+
+from pivot_cli import group
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
 
@@ -121,6 +126,25 @@ class Project:
         assert code is None or done.returncode == code, told
         assert "Traceback" not in done.stderr or "pivot_" not in done.stderr, told
         return done
+
+    def inside(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+        """What ``pivot`` prints on stdout, and then on stderr, without a process of its own.
+
+        For commands that import nothing of the user's: the SDK for S3, which takes longer than all else, is imported
+        once by all tests.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.root),
+            mock.patch.dict(os.environ, {**_environment(), **(env or {})}, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            found = group.run([*arguments])
+        told = out.getvalue() + err.getvalue()
+        assert found == code, f"pivot {' '.join(arguments)} ended with {found}\n{told}"
+        assert "bug in Pivot" not in told, told
+        return told
 
     def json(self, *arguments: str, **options: Any) -> Any:
         """What ``pivot`` prints, parsed."""
