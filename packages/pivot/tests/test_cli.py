@@ -197,6 +197,11 @@ def test_output_that_cannot_be_written(quick: Project) -> None:
     assert done.returncode == 3
     assert done.stderr == "error: cannot write the output: No space left on device\n"
 
+    streamed = shell(quick, "pivot repro --jsonl > /dev/full")
+    assert streamed.returncode == 3
+    assert "error: cannot write the events: No space left on device\nhint: " in streamed.stderr
+    assert quick.states() == {"preprocess": "cached", "summarize": "cached"}
+
 
 @pytest.mark.parametrize("module", ["pivot", "pivot_cli"])
 def test_as_a_module(quick: Project, module: str) -> None:

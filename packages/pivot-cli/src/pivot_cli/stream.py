@@ -4,24 +4,43 @@ import json
 import os
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
+from pivot_core.errors import PivotError
 from pivot_engine import eventforms, events
 
 
+class StreamError(PivotError):
+    """Events are missing from what somebody wanted to read."""
+
+    exit_code: ClassVar[int] = 3
+
+
 class Stream:
-    """A reporter that writes a line for each event; when nobody reads any more, work goes on all the same."""
+    """A reporter that writes a line for each event; where they cannot be written, work goes on all the same."""
 
     def __init__(self, command: str, stream: TextIO | None = None) -> None:
         """Write the first line."""
         self._stream = sys.stdout if stream is None else stream
         self._began = time.monotonic()
         self._open = True
+        self._problem: str | None = None
         self._write(eventforms.head(command, time=time.time(), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
         """Take the next event."""
         self._write(eventforms.form(event, time.monotonic() - self._began))
+
+    def close(self) -> None:
+        """Say whether all was written.
+
+        Raises:
+            StreamError: It was not, though somebody may want to read it.
+        """
+        if self._problem is not None:
+            raise StreamError(
+                f"cannot write the events: {self._problem}", hint="what was done stays done: pivot show has it"
+            )
 
     def _write(self, line: dict[str, Any]) -> None:
         if not self._open:
@@ -29,7 +48,9 @@ class Stream:
         try:
             self._stream.write(f"{json.dumps(line, default=str)}\n")
             self._stream.flush()
-        except OSError:
+        except OSError as error:
             self._open = False
+            if not isinstance(error, BrokenPipeError):
+                self._problem = error.strerror or str(error)
             if self._stream is sys.stdout:  # what is still in its buffer must not be tried again
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

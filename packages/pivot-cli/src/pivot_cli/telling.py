@@ -39,10 +39,14 @@ def reporting(
         project: Where.
         output: What stages print is reported as it comes.
         shared: The stages write to the terminal themselves, so that nothing may be drawn there.
+
+    Raises:
+        StreamError: At the end: the events could not be written.
     """
     explain = telling.explain or telling.verbose
     lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
-    reporters: list[Reporter] = [Stream(command)] if telling.jsonl else []
+    stream = Stream(command) if telling.jsonl else None
+    reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws(telling):
             from pivot_cli.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
@@ -55,6 +59,8 @@ def reporting(
             lines(event)
 
         yield report
+    if stream is not None:
+        stream.close()
 
 
 def draws(telling: Telling) -> bool:
