@@ -202,6 +202,23 @@ def test_damaged_lines_are_no_crash(lines: list[dict[str, Any]]) -> None:
     replayed([LINES[0], *lines])
 
 
+BEGAN = {"event": "began", "at": 0.0, "format": 1, "time": 1.0, "command": "pivot repro"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *({**BEGAN, "time": time} for time in (1e300, float("nan"), -1, "x", 10**400)),
+        {"event": "began", "at": 0.0, "format": 1},
+        {"event": "stage_started", "address": "p.a", "at": float("inf"), "reasons": []},
+        {"event": "stage_ran", "address": "p.a", "at": 1.0, "seconds": float("nan")},
+    ],
+)
+def test_numbers_that_mean_nothing_are_damage(line: dict[str, Any]) -> None:
+    assert history.replay(1, [BEGAN], alive=False) is not None
+    assert history.replay(1, [BEGAN, line], alive=False) is None
+
+
 def test_a_format_of_another_version_is_not_misread() -> None:
     assert replayed([{**LINES[0], "format": eventforms.FORMAT + 1}]) is None
 

@@ -137,7 +137,7 @@ def test_what_a_stage_leaves_running_is_ended_and_named(make: Make) -> None:
         + """
 @pipeline.register
 def serve() -> Annotated[str, Out("pids.txt", Text())]:
-    server = subprocess.Popen(["sleep", "301"], start_new_session=True)
+    server = subprocess.Popen(["sh", "-c", "sleep 301\\n" + ":" * 1000], start_new_session=True)
     orphan = subprocess.run(["sh", "-c", "sleep 302 >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True).stdout
     stubborn = os.fork()
     if stubborn == 0:
@@ -165,6 +165,8 @@ def other() -> Annotated[str, Out("other.txt", Text())]:
     assert others == "note: stage 'other' left sleep 304 running, which was ended with it"
     assert note.startswith("note: stage 'serve' left ")
     assert "sleep 301" in note
+    assert "::::" in note
+    assert ":" * 200 not in note
     assert "sleep 302" in note
     assert "a process that it had forked" in note
     assert "0.01" not in note

@@ -10,6 +10,8 @@ from typing import IO, Final
 import click
 from click._compat import should_strip_ansi
 
+from pivot_cli import control
+
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
 
 
@@ -44,7 +46,8 @@ _heard = Heard()
 
 
 def text(message: str) -> None:
-    """A text as it is, on stderr. If nobody can read it, work goes on all the same."""
+    """A text, on stderr. If nobody can read it, work goes on all the same."""
+    message = control.harmless(message)
     line = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
         _hear("err", line, sys.stderr)

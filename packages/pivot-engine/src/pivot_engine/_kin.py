@@ -82,7 +82,12 @@ def told(strays: Mapping[int, str]) -> list[str]:
     """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
     own = command_of(os.getpid())
     known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
-    return ["a process that it had forked" if command == own else command for command in known]
+    return ["a process that it had forked" if command == own else _on_one_line(command) for command in known]
+
+
+def _on_one_line(command: str, most: int = 100) -> str:
+    line = " ".join(command.split())
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def is_helper(command: str) -> bool:

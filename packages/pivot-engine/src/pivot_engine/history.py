@@ -5,7 +5,7 @@ import fcntl
 import json
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -23,6 +23,8 @@ _ENDS: Mapping[str, str] = {
     "stage_failed": "failed",
     "stage_blocked": "blocked",
 }
+_MOST_SECONDS: Final = 1e11
+_MOST_BYTES: Final = 1e18
 STATES = ("failed", "blocked", "torn", "interrupted", "running", "ran", "restored", "cached")
 """What can have become of a stage, the gravest first."""
 
@@ -158,9 +160,21 @@ def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> P
     try:
         for line in lines:
             replayed.take(line)
-    except (KeyError, TypeError, ValueError, AttributeError):
+        return replayed.run(number, alive=alive)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    return replayed.run(number, alive=alive)
+
+
+def _number(told: Any, most: float = _MOST_SECONDS) -> float:
+    """A number that means something.
+
+    Raises:
+        ValueError: It is none, or as no run has it.
+    """
+    number = float(told)
+    if not 0 <= number <= most:  # nor NaN
+        raise ValueError(told)
+    return number
 
 
 class _Replay:
@@ -176,7 +190,7 @@ class _Replay:
 
     def take(self, line: Mapping[str, Any]) -> None:
         event = line["event"]
-        self._seconds = max(self._seconds, float(line.get("at", 0.0)))
+        self._seconds = max(self._seconds, _number(line.get("at", 0.0)))
         match event:
             case "began":
                 if line["format"] != eventforms.FORMAT:
@@ -202,18 +216,20 @@ class _Replay:
         address = line["address"]
         started = self._started.pop(address, None)
         seconds = line.get("seconds")
-        at = float(line["at"])
-        began = float(started["at"]) if started is not None else at - float(seconds or 0.0)
+        at = _number(line["at"])
+        began = _number(started["at"]) if started is not None else at - _number(seconds or 0.0)
         why = started if started is not None else line
         self._ended[address] = PastStage(
             address,
             self._names.get(address, address),
             state,
             began=max(0.0, began),
-            seconds=None if seconds is None else float(seconds),
+            seconds=None if seconds is None else _number(seconds),
             reasons=tuple(why.get("reasons", ())),
             changes=tuple((change["reason"], change["key"]) for change in why.get("changes", ())),
-            usage=None if line.get("cpu") is None else Usage(float(line["cpu"]), int(line["memory"])),
+            usage=None
+            if line.get("cpu") is None
+            else Usage(_number(line["cpu"]), int(_number(line["memory"], _MOST_BYTES))),
             problem=self._wrong(line),
             undeclared=self._undeclared.get(address, ()),
         )
@@ -238,13 +254,13 @@ class _Replay:
         open_ = "running" if state == "running" else "interrupted"
         left = [
             PastStage(
-                address, self._names.get(address, address), open_, float(line["at"]), reasons=tuple(line["reasons"])
+                address, self._names.get(address, address), open_, _number(line["at"]), reasons=tuple(line["reasons"])
             )
             for address, line in self._started.items()
         ]
         return PastRun(
             number,
-            float(head["time"]),
+            _number(head["time"]),
             str(head["command"]),
             state,
             self._seconds,
