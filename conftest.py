@@ -3,6 +3,7 @@
 What whoever runs the tests has set for themselves does not count.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -31,6 +33,16 @@ if "TEST_EXAMPLES" in os.environ:
     fewer = int(os.environ["TEST_EXAMPLES"])
     hypothesis.settings.register_profile("pivot", hypothesis.settings.get_profile("pivot"), max_examples=fewer)
 hypothesis.settings.load_profile("pivot")
+
+
+@pytest.fixture(scope="session")
+def models_are_read_once() -> Iterator[None]:
+    """The SDK for S3 reads megabytes of JSON for each client, which takes longer than most tests."""
+    from botocore.loaders import JSONFileLoader  # noqa: PLC0415 - most tests need no SDK
+
+    read = functools.cache(JSONFileLoader().load_file)
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _, file: read(file)):
+        yield
 
 
 # The server ends when its standard input does, so also when the tests are killed.

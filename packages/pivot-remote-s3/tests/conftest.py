@@ -20,6 +20,7 @@ import pytest
 # Before moto is imported: parts as small as the tests need, on which a real server would insist to be 5 MiB.
 os.environ["S3_UPLOAD_PART_MIN_SIZE"] = "1"
 
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from pivot_cache.store import ObjectStore
@@ -46,7 +47,7 @@ def rclone(rclone_url: str) -> S3Settings:
 
 
 @pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def credentials(models_are_read_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of whoever runs the tests."""
     for name in list(os.environ):
         if name.startswith("AWS_"):
@@ -65,8 +66,10 @@ def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]
 
 
 @pytest.fixture
-def location(settings: S3Settings) -> S3Location:
-    return new_bucket(settings)
+def location() -> S3Location:
+    location = S3Location(f"bucket-{next(_numbers)}", PREFIX)
+    s3_backends["123456789012"]["aws"].create_bucket(location.bucket, "us-east-1")
+    return location
 
 
 @pytest.fixture
@@ -151,10 +154,10 @@ class Proxy(ThreadingHTTPServer):
             self._answered.notify_all()
 
     def let_pass(self) -> None:
-        """Wait until another request has been answered."""
+        """Wait until another request has been answered, if there is one: all the others may have been faster."""
         with self._answered:
             before = self._answers
-            self._answered.wait_for(lambda: self._answers > before)
+            self._answered.wait_for(lambda: self._answers > before, timeout=5)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is what the tests are about."""
@@ -236,11 +239,13 @@ def in_front_of(settings: S3Settings) -> Iterator[Proxy]:
     proxy = Proxy(str(settings.endpoint))
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    yield proxy
-    proxy.ended.set()
-    proxy.shutdown()
-    thread.join()
-    proxy.server_close()
+    try:
+        yield proxy
+    finally:
+        proxy.ended.set()
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
 
 
 @pytest.fixture

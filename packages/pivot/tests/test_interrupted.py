@@ -79,11 +79,13 @@ def gate(behind: str, method: str, last: int) -> Iterator[Gate]:
     server = Gate(behind, method, last)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server
-    server.opened.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.opened.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.mark.parametrize(("command", "method"), [("push", "PUT"), ("pull", "GET")])

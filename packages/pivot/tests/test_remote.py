@@ -15,7 +15,7 @@ from harness import Project
 
 
 @pytest.fixture(scope="session")
-def s3(rclone_url: str) -> Any:
+def s3(rclone_url: str, models_are_read_once: None) -> Any:
     """A client of the server, which is not the one that other tests use: what works with both is no accident."""
     import boto3  # noqa: PLC0415 - takes a while
 
