@@ -255,7 +255,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         if started or done.outcome is None:
             self.sources = meddled
         self.write()
-        self.recover(killed=done.outcome is None)
+        self.recover()
 
     def meddle(self, index: int, wish: str) -> tuple[Sources, str]:
         """The sources as a stage leaves them, and how it is told to."""
@@ -313,15 +313,14 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         if wish in ("read", "forbidden"):
             assert undeclared == {(address, "lookup.txt"): wish == "forbidden"}
 
-    def recover(self, *, killed: bool) -> None:
+    def recover(self) -> None:
         """One undisturbed run makes everything as a run from scratch would; it does what was foreseen."""
         shutil.rmtree(self.root / ".pivot/cache/runs", ignore_errors=True)  # nobody knows what is in it
         foreseen = self.foreseen(force=False)
         told, _ = self.run(Options(jobs=2, keep_going=True))
 
         for name, verdict in foreseen.items():
-            # What a killed run has set aside is put back first; then less may have to be done.
-            assert verdict is told[name] or (verdict is Verdict.RUN and told[name] is not Verdict.BLOCKED) or killed
+            assert verdict is told[name] or (verdict is Verdict.RUN and told[name] is not Verdict.BLOCKED)
             assert verdict is not Verdict.UP_TO_DATE or told[name] is Verdict.UP_TO_DATE
         by_index = {int(name[1:]): verdict for name, verdict in told.items()}
         assert by_index == self.expected.settle(self.sources, by_index)

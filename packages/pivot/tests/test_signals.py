@@ -195,6 +195,19 @@ def test_the_coordinator_is_killed(project: Project) -> None:
 
     running.assert_all_gone()
     assert project.read(".pivot/stages/p.long.lock") == lock
+
+    project.replace("pipeline.py", "VERSION = 2", "VERSION = 1")
+    assert project.states()["long"] == "stale"  # it has written half of its out
+    (project.root / "long.txt").unlink()
+    before = project.snapshot()
+    looked = project.pivot("status")
+    assert "hint: a run was killed while long.txt lay aside: 'pivot repro' puts it back first\n" in looked.stderr
+    assert "2 stages, all cached" in looked.stdout
+    assert project.snapshot() == before
+    assert "up to date" in project.pivot("repro").stdout
+    assert project.read("long.txt") == "version 1"
+    assert project.pivot("status").stderr == ""
+    project.replace("pipeline.py", "VERSION = 1", "VERSION = 2")
     assert_as_before(project)
 
 

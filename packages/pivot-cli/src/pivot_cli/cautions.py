@@ -1,8 +1,9 @@
 """What is said beside the answer of a command that only looks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pivot_cli import console, wording
+from pivot_core.paths import ArtifactPath
 from pivot_engine.broken import Broken
 
 
@@ -14,3 +15,10 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
             console.text(trace)
         may_write = wording.listed(each.suspected)
         console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
+
+
+def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:
+    """What a killed run had set aside counts as in its place, which the user does not see."""
+    if paths:
+        them = "it" if len(paths) == 1 else "them"
+        console.hint(f"a run was killed while {wording.listed(paths)} lay aside: 'pivot repro' puts {them} back first")

@@ -26,6 +26,14 @@ class Aside:
         """Where an out waits, if it has been taken."""
         return self._directory / address / path
 
+    def left(self, path: ArtifactPath) -> pathlib.Path | None:
+        """Where an out waits that `sweep` would put back, if nothing lies in its place."""
+        with contextlib.suppress(OSError):
+            for stage in self._directory.iterdir():
+                if os.path.lexists(stage / path):
+                    return stage / path
+        return None
+
     def take(self, address: str, paths: Iterable[ArtifactPath]) -> None:
         """Make the places of a stage's outs free, each in a directory that exists.
 

@@ -1,7 +1,9 @@
 """One command at work on a project: its loaded stages, graph, and the open stores."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,6 +26,9 @@ from pivot_engine.project import Project
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
 
+if TYPE_CHECKING:
+    from pivot_engine.aside import Aside
+
 
 @attrs.frozen(eq=False, repr=False)
 class Session(Value):
@@ -38,6 +43,8 @@ class Session(Value):
         stores: Where contents and results are kept, and the configuration.
         rechecker: What became of code that runs were seen to rest on.
         forms: The source texts that earlier runs rested on.
+        left: What a killed run has set aside counts as put back, for a command that only looks.
+        to_come: What of that has been looked for, and found.
     """
 
     project: Project
@@ -48,6 +55,8 @@ class Session(Value):
     stores: Stores
     rechecker: Rechecker
     forms: FormStore
+    left: "Aside | None" = None
+    to_come: set[ArtifactPath] = attrs.field(factory=set)
 
     @property
     def store(self) -> ObjectStore:
@@ -64,9 +73,19 @@ class Session(Value):
         file = self.stores.layout.artifact(path)
         self.project.notes.look(file)
         found = self.stores.look(path)
+        if found is None and self.left is not None:
+            return self._left(path, self.left)
         if found is not None and found.tree:
             self.project.notes.tree(file, *self.stores.files.walked[file])
         return found
+
+    def _left(self, path: ArtifactPath, left: "Aside") -> Artifact | None:
+        waiting = left.left(path)
+        if waiting is None:
+            return None
+        self.project.notes.partial = True  # when it has been put back, this is not so for the same reason
+        self.to_come.add(path)
+        return self.stores.files.artifact(waiting)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         """What lies at a relative path in a directory with this content, if anything does and the cache knows it."""
@@ -123,8 +142,11 @@ class Session(Value):
 
 
 @contextmanager
-def opened(project: Project, assembly: Assembly) -> Iterator[Session]:
-    """A session over what was loaded; what it learned of files is remembered at the end."""
+def opened(project: Project, assembly: Assembly, *, foreseeing: bool = False) -> Iterator[Session]:
+    """A session over what was loaded; what it learned of files is remembered at the end.
+
+    With ``foreseeing`` things are seen as a run would find them that began now.
+    """
     with opened_stores(project) as stores:
         yield Session(
             project=project,
@@ -135,7 +157,22 @@ def opened(project: Project, assembly: Assembly) -> Iterator[Session]:
             stores=stores,
             rechecker=Rechecker(project.root),
             forms=FormStore(project.layout.database_dir / "forms.sqlite"),
+            left=_left(project) if foreseeing else None,
         )
+
+
+def _left(project: Project) -> "Aside | None":
+    """What a run that was killed has set aside."""
+    directory = project.layout.database_dir / "aside"
+    try:
+        if not any(os.scandir(directory)):
+            return None
+    except OSError:
+        return None
+    from pivot_engine.aside import Aside  # noqa: PLC0415  # start-up time: it seldom comes to this
+    from pivot_engine.guard import held  # noqa: PLC0415
+
+    return None if held(project.layout.guard_file) else Aside(directory, project.root)
 
 
 @contextmanager

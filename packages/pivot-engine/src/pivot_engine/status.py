@@ -58,6 +58,7 @@ class Status(Value):
         broken: Pipelines that cannot be loaded and may write what is read here.
         grounds: What the loads rested on.
         whereabouts: Where all is that is recorded, if the remote was asked.
+        to_come: What is not in its place, since a run was killed, and the next one puts there first.
     """
 
     stages: tuple[StageStatus, ...]
@@ -66,6 +67,7 @@ class Status(Value):
     broken: tuple[Broken, ...] = ()
     grounds: tuple[Grounds, ...] = ()
     whereabouts: "Whereabouts | None" = None
+    to_come: tuple[ArtifactPath, ...] = ()
 
     @property
     def cached(self) -> bool:
@@ -109,7 +111,7 @@ def status(  # noqa: PLR0913  # one parameter per question
     """
     with loading(project, everything=everything, quiet=quiet) as assembly:
         assembly.close()
-    with opened(project, assembly) as session:
+    with opened(project, assembly, foreseeing=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         afar = _afar(session, graph, everything=remote) if remote or pull else None
@@ -134,6 +136,7 @@ def status(  # noqa: PLR0913  # one parameter per question
             assembly.broken,
             assembly.grounds,
             whereabouts,
+            tuple(sorted(session.to_come)),
         )
 
 

@@ -56,6 +56,7 @@ def command(  # noqa: PLR0913  # one parameter per option
             keep(project, found.grounds)
         return 0 if found.cached else 1
     cautions.warn_of_broken(found.broken)
+    cautions.tell_of_what_is_to_come(found.to_come)
     if as_json:
         console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
