@@ -25,6 +25,7 @@ def between(tmp_path: pathlib.Path, old: bytes, new: bytes) -> str:
         (b'{"a": 1}', b'{"a": 1, "b": 2}', "at $.b"),
         (b"[1, 2]", b"[1, 2, 3]", "at $[2]"),
         (b"[1]", b"[1.0]", "at $[0]"),
+        (b"1234", b"1235", "in line 1"),
         (b"[1]", b"[true]", "at $[0]"),
         (b"[NaN]", b"[NaN ]", "in line 1"),  # the same value in other words
         (b'{"a": 1, "b": 2}', b'{"b": 2, "a": 1}', "in line 1"),

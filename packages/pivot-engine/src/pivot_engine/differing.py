@@ -10,6 +10,7 @@ from typing import Any, Final
 _BLOCK: Final = 1 << 20
 _READABLE: Final = 1 << 24
 """What is longer is not parsed."""
+_ALL: Final = "$"
 
 
 def first_difference(old: pathlib.Path, new: pathlib.Path) -> str:
@@ -26,10 +27,10 @@ def first_difference(old: pathlib.Path, new: pathlib.Path) -> str:
 
 def _in_json(before: bytes, after: bytes) -> str:
     try:
-        path = next(_json_paths(json.loads(before), json.loads(after), "$"), "")
+        path = next(_json_paths(json.loads(before), json.loads(after), _ALL), "")
     except (ValueError, RecursionError):
         return ""
-    return f"at {path}" if path else ""
+    return f"at {path}" if path not in ("", _ALL) else ""
 
 
 def _json_paths(before: Any, after: Any, path: str) -> Iterator[str]:

@@ -197,9 +197,7 @@ class _Once:
                     return f"{path} is {'a directory' if found.tree else 'a file'} now"
                 if found.tree:
                     return self._in_tree(path, recorded, files)
-                if found.digest == recorded.digest:
-                    return f"{path} is {'' if found.executable else 'not '}executable now"
-                return f"{path} {self._in_file(path, recorded, self._copy.root / path)}".rstrip()
+                return f"{path} {self._in_file(path, recorded, found)}".rstrip()
         return ""
 
     def _in_tree(self, path: ArtifactPath, recorded: Artifact, files: StatCache) -> str:
@@ -215,10 +213,12 @@ class _Once:
             if name not in before.files:
                 return f"{inner} is new"
             if before.files[name] != now.files[name]:
-                return f"{inner} {self._in_file(inner, before.files[name], self._copy.root / inner)}".rstrip()
+                return f"{inner} {self._in_file(inner, before.files[name], now.files[name])}".rstrip()
         return f"{path}: its empty directories differ"
 
-    def _in_file(self, path: ArtifactPath, recorded: Artifact, new: pathlib.Path) -> str:
+    def _in_file(self, path: ArtifactPath, recorded: Artifact, now: Artifact) -> str:
+        if recorded.digest == now.digest:
+            return f"is {'' if now.executable else 'not '}executable now"
         old = self._copy.root / ".rerun.old"
         remove(old)
         try:
@@ -228,6 +228,6 @@ class _Once:
                 return "(what it held is no longer to be had)"
             old = self._session.project.root / path
         try:
-            return first_difference(old, new)
+            return first_difference(old, self._copy.root / path)
         except OSError:
             return ""
