@@ -13,6 +13,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
+_SPAWNED = "from pivot_engine._spawned import main"
 _HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
 
 
@@ -82,7 +83,10 @@ def told(strays: Mapping[int, str]) -> list[str]:
     """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
     own = command_of(os.getpid())
     known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
-    return ["a process that it had forked" if command == own else _on_one_line(command) for command in known]
+    return [
+        "a process that it had forked" if command == own or _SPAWNED in command else _on_one_line(command)
+        for command in known
+    ]
 
 
 def _on_one_line(command: str, most: int = 100) -> str:
