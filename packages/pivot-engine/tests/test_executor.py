@@ -5,7 +5,8 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from processes import alive, wait_until
@@ -375,6 +376,28 @@ def test_stop_ends_a_stubborn_stage_by_force(hosted: Bench) -> None:
     assert (hosted.root / "interrupted").exists()
     assert (hosted.root / "asked").exists()
     assert hosted.run("good").address == "p.good"
+
+
+class SlowToListen:
+    """The end of a host that said long ago how long a stage took."""
+
+    events = -1
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self.number = message["id"]
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        end = {"event": "finished", "id": self.number, "ok": True, "seconds": 0.001, "usage": (0.0, 0), "left": ()}
+        seen = {"read": (), "wrote": (), "variables": ()}
+        yield {**end, "observed": {}, "incomplete": (), "seen": seen}
+
+
+def test_a_stage_takes_no_longer_because_nobody_listens() -> None:
+    """The coordinator may be storing what another stage has left."""
+    executor = HostExecutor(lambda _: SlowToListen())  # type: ignore[arg-type, return-value]
+    executor.start("p.good", pathlib.Path("log"))
+
+    assert executor.wait().seconds == 0.001
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")

@@ -73,7 +73,7 @@ def test_a_gigabyte_is_printed_and_a_crash_says_where(make: Make) -> None:
     project = make(
         HEAD
         + """
-@pipeline.register
+@pipeline.register(timeout=1e12)
 def chatty() -> None:
     print("the beginning")
     for _ in range(200):

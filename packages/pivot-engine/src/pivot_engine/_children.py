@@ -21,6 +21,8 @@ _FAREWELL_SECONDS = 0.5
 """How long that may take."""
 _HELPERS_ROUNDS = 10
 """How many times as long what tidies up may take."""
+_LONGEST_SECONDS = 3600.0
+"""The system waits no longer at a time."""
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _CHUNK = 1 << 16
 _CHUNKS = 16
@@ -35,6 +37,7 @@ class Child:
         pid: Its process, which leads a group of its own.
         message: What it reported last.
         status: How its process ended; None if it has not.
+        seconds: How long its process has run, once it has ended.
         usage: Seconds of processors and most bytes of memory that it took, once it has ended.
         overdue: It ran longer than it may.
         left: What it left running and had to be told to end, as command lines.
@@ -48,6 +51,7 @@ class Child:
         self.pid = pid
         self.message: dict[str, Any] | None = None
         self.status: int | None = None
+        self.seconds = 0.0
         self.usage = (0.0, 0)
         self.overdue = False
         self.left: list[str] = []
@@ -57,7 +61,9 @@ class Child:
         self._death = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
         self.strays: dict[int, str] = {}
         self.lost: set[int] = set()
+        self._circles = {f"group {pid}", f"pipe:[{os.fstat(output).st_ino}]"}
         self._asked = 0
+        self._began = 0.0
         self._deadline: float | None = None
         self._ask_at: float | None = None
         self._kill_at: float | None = None
@@ -68,8 +74,9 @@ class Child:
         """Take what it prints into ``log``, and with ``stream`` as lines besides; end it after ``timeout`` seconds."""
         self._log = log
         self._lines = TextLines() if stream else None
+        self._began = time.monotonic()
         if timeout is not None:
-            self._deadline = time.monotonic() + timeout
+            self._deadline = self._began + timeout
 
     def fds(self) -> list[int]:
         """What becomes readable when there is something to do."""
@@ -89,7 +96,7 @@ class Child:
         moments = [moment for moment in (self._deadline, self._ask_at, self._kill_at) if moment is not None]
         if self._death is None:
             moments.append(time.monotonic() + 0.05)
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        return min(_LONGEST_SECONDS, max(0.0, min(moments) - time.monotonic())) if moments else None
 
     def read(self) -> list[str]:
         """Take in what it reports and prints; returns complete lines if they are asked for."""
@@ -170,6 +177,7 @@ class Child:
             self.signal(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self.usage = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
+        self.seconds = time.monotonic() - self._began
         self.status = os.waitstatus_to_exitcode(status)
         self._ask_at = None
         if self._death is not None:
@@ -179,6 +187,12 @@ class Child:
 
     def _find_strays(self, known: Collection[int]) -> None:
         self.strays = {pid: told for pid, told in _kin.strays(known).items() if pid not in self.lost}
+        for pid in self.strays:
+            self._circles |= _kin.circles(pid)
+
+    def claims(self, pid: int) -> bool:
+        """Whether a process was started by what is known to be of this run."""
+        return not self._circles.isdisjoint(_kin.circles(pid))
 
     def _end_strays(self) -> None:
         helpers = {pid for pid, command in self.strays.items() if _kin.is_helper(command)}

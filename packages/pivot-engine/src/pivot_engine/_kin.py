@@ -79,6 +79,22 @@ def command_of(pid: int) -> str:
     return b" ".join(words).decode(errors="replace") or _nameless(pid)
 
 
+def circles(pid: int) -> frozenset[str]:
+    """What a process shares with those that started it, and with nobody else: its group, its session, its output."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError):
+        found.add(f"group {os.getpgid(pid)}")
+        session = os.getsid(pid)
+        if session != os.getsid(0):
+            found.add(f"session {session}")
+    for fd in (1, 2):
+        with contextlib.suppress(OSError):
+            output = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if output.startswith("pipe:"):
+                found.add(output)
+    return frozenset(found)
+
+
 def told(strays: Mapping[int, str]) -> list[str]:
     """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
     own = command_of(os.getpid())

@@ -5,7 +5,6 @@ import os
 import pathlib
 import select
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -123,7 +122,7 @@ class HostExecutor:
         self._sole = sole
         self._own: frozenset[int] = frozenset()
         self._hosts: list[HostProcess] = []
-        self._started: dict[int, tuple[str, float]] = {}
+        self._started: dict[int, str] = {}
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
         self._count = 0
@@ -132,7 +131,7 @@ class HostExecutor:
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`."""
         self._count += 1
-        self._started[self._count] = (address, time.monotonic())
+        self._started[self._count] = address
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
@@ -221,11 +220,10 @@ class HostExecutor:
             return
         if message["event"] == "output":
             if self._shown is not None:
-                self._shown(self._started[number][0], tuple(message["lines"]))
+                self._shown(self._started[number], tuple(message["lines"]))
             return
         self._pids.pop(number, None)
-        address, began = self._started.pop(number)
-        seconds = time.monotonic() - began
+        address, seconds = self._started.pop(number), message["seconds"]
         usage = Usage(*message["usage"])
         if message["ok"]:
             observed = {

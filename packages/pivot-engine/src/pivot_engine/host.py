@@ -307,14 +307,18 @@ class Host:
             self._others |= child.lost
             message = self._ending(child)
             shutil.rmtree(self._spools.pop(child.number), ignore_errors=True)
-            told = {"event": "finished", "id": child.number, "left": child.left, "usage": child.usage}
+            told = {"event": "finished", "id": child.number, "left": child.left}
+            told |= {"seconds": child.seconds, "usage": child.usage}
             _wire.send(EVENTS_FD, {**told, **message})
             self._have_spares()
 
     def _known(self, child: Child) -> set[int]:
         """The children of this process that are none of what a stage run has left."""
         known = {*self._others, *(each.pid for each in self._children), *(self._forker.pids if self._forker else ())}
-        return known.union(*(each.strays for each in self._children if each is not child))
+        others = [each for each in self._children if each is not child]
+        known.update(*(each.strays for each in others))
+        unknown = _kin.children() - known if others else ()
+        return known.union(pid for pid in unknown if any(each.claims(pid) for each in others))
 
     def _show(self, child: Child, lines: list[str]) -> None:
         if lines:
