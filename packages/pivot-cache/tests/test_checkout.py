@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pivot_cache import CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, checkout
+from pivot_cache import CacheError, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, checkout
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 
@@ -109,3 +109,26 @@ def test_a_corrupt_object_keeps_the_file_it_should_replace(tmp_path: Path) -> No
         checkout.apply(plan, store, layout)
     assert (tmp_path / "a").read_bytes() == b"previous"
     assert (layout.quarantine_dir / artifact.digest).read_bytes() == b"y"
+
+
+@pytest.mark.parametrize("path", [".git/hooks/x", "sub/.GIT/x", ".git", "to_git/x", "to_git/y/x", "sub/.pivot/x"])
+def test_nothing_is_restored_to_where_git_or_pivot_would_execute_or_believe_it(tmp_path: Path, path: str) -> None:
+    layout, store = Layout(tmp_path / "project"), ObjectStore(tmp_path / "files")
+    (layout.root / ".git/hooks").mkdir(parents=True)
+    (layout.root / "to_git").symlink_to(".git/hooks")
+    plan = checkout.compare({ArtifactPath(path): Artifact(store.put_bytes(b"#!"), 2, executable=True)}, {})
+
+    with pytest.raises(CacheError, match=r"it lies in \.(git|GIT|pivot)/, where nothing is restored to"):
+        checkout.apply(plan, store, layout)
+    assert list(layout.root.rglob("*/x")) == []
+
+
+def test_symbolic_links_to_data_that_lie_elsewhere_are_followed(tmp_path: Path) -> None:
+    layout, store = Layout(tmp_path / "project"), ObjectStore(tmp_path / "files")
+    (tmp_path / "disk").mkdir()
+    layout.root.mkdir()
+    (layout.root / "data").symlink_to(tmp_path / "disk")
+
+    checkout.apply(checkout.compare({ArtifactPath("data/x"): Artifact(store.put_bytes(b"x"), 1)}, {}), store, layout)
+
+    assert (tmp_path / "disk/x").read_bytes() == b"x"

@@ -1,17 +1,20 @@
 """From the artifacts that lie in the workspace to those that should: compare, then apply."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import attrs
 
 from pivot_cache.atomic import sweep_once
-from pivot_cache.errors import MissingObjectError
+from pivot_cache.errors import CacheError, MissingObjectError
 from pivot_cache.layout import Layout
 from pivot_cache.statcache import StatCache
 from pivot_cache.store import CheckoutMode, ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+
+_NOT_FOR_ARTIFACTS = frozenset({".git", ".pivot"})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -43,6 +46,24 @@ def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath
     )
 
 
+def check_place(layout: Layout, path: ArtifactPath) -> None:
+    """Refuse to write where git or Pivot keep what they execute or believe, also by way of a symbolic link.
+
+    A lock file and a link that leads to ``.git/hooks`` may both come with the branch of a stranger.
+
+    Raises:
+        CacheError: The path lies there.
+    """
+    file = layout.artifact(path)
+    inside = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(layout.root))
+    kept = next((part for part in (*inside.split(os.sep), file.name) if part.casefold() in _NOT_FOR_ARTIFACTS), None)
+    if kept is not None:
+        raise CacheError(
+            f"cannot restore {file}: it lies in {kept}/, where nothing is restored to",
+            hint="find out who has recorded it, or made a symbolic link that leads there",
+        )
+
+
 def apply(
     plan: CheckoutPlan,
     store: ObjectStore,
@@ -71,10 +92,11 @@ def apply(
     Raises:
         MissingObjectError: An object is not there; then nothing has been written.
         CorruptObjectError: An object is damaged; files written before it stay.
-        CacheError: A file cannot be written; files written before it stay.
+        CacheError: A file cannot be written, or must not be; files written before it stay.
     """
     wanted = {**plan.create, **plan.replace}
-    for artifact in wanted.values():
+    for path, artifact in wanted.items():
+        check_place(layout, path)
         if not store.holds(artifact):
             raise MissingObjectError(artifact.digest)
     for directory in {layout.artifact(path).parent for path in (*wanted, *plan.keep)}:

@@ -126,7 +126,8 @@ class _Checkout:
             plan = self._inside(path, artifact, found)
             if not plan.create:
                 return
-        elif found is not None and not self._is_elsewhere(path, found):
+        checkout.check_place(self._stores.layout, path)
+        if found is not None and not self._wishes.only_missing and not self._is_elsewhere(path, found):
             if not self._wishes.force:
                 self._done.modified.append(path)
                 return
