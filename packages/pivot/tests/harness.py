@@ -130,7 +130,7 @@ class Project:
     def inside(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
         """What ``pivot`` prints on stdout, and then on stderr, without a process of its own.
 
-        For commands that import nothing of the user's: the SDK for S3, which takes longer than all else, is imported
+        For commands that run nothing of the user's: the SDK for S3, which takes longer than all else, is imported
         once by all tests.
         """
         out, err = io.StringIO(), io.StringIO()

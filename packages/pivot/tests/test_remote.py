@@ -23,7 +23,7 @@ def s3(rclone_url: str, models_are_read_once: None) -> Any:
     return boto3.client("s3", endpoint_url=rclone_url, region_name="us-east-1", **keys)
 
 
-INSIDE = ("cache", "checkout", "config", "fetch", "pull", "push", "remote", "track")
+INSIDE = ("cache", "checkout", "config", "fetch", "pull", "push", "remote", "status", "track", "verify")
 
 
 class Team:
@@ -45,7 +45,7 @@ class Team:
         }
 
     def pivot(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
-        """What is printed on stdout, and then on stderr; what imports nothing of the user's is no process."""
+        """What is printed on stdout, and then on stderr; what runs nothing of the user's is no process."""
         if arguments[0] in INSIDE:
             return (project or self.first).inside(*arguments, env=self.env, code=code)
         return self.process(*arguments, project=project, code=code)
@@ -238,7 +238,7 @@ def test_verify(team: Team) -> None:
     assert "clean.json" in team.pivot("verify", "--allow-missing", project=ci, code=1)
     team.pivot("push")
     shutil.rmtree(ci.root / ".pivot/state.db", ignore_errors=True)
-    assert json.loads(team.pivot("verify", "--json", "--allow-missing", project=ci))["passed"]
+    assert json.loads(team.process("verify", "--json", "--allow-missing", project=ci))["passed"]
     assert not (ci.root / "clean.json").exists()
 
     ci.replace("pipeline.py", "sum(values)", "max(values)")
@@ -327,7 +327,7 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     shutil.rmtree(ci.root / "raw")
     assert "stale" in team.pivot("status", project=ci)
     before = ci.snapshot()
-    told = team.pivot("status", "--remote", project=ci)
+    told = team.process("status", "--remote", project=ci)
     assert "preprocess  cached  not here, but on 'origin': clean.json" in told
     assert "2 stages, all cached\n'origin': 3 to fetch" in told
     found = json.loads(team.pivot("status", "--json", "--remote", project=ci))
