@@ -18,7 +18,9 @@ import pytest
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot anew
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, as would all they start
+# A shell's background jobs ignore the one, what runs under `nohup` the other; and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 hypothesis.settings.register_profile(
     "pivot",

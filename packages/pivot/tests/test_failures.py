@@ -183,6 +183,40 @@ def test_what_a_stage_may_do(make: Callable[[str], Project], deed: str) -> None:
     assert (project.read("late.txt") if (project.root / "late.txt").exists() else None) == late.get(deed)
 
 
+def test_no_more_processes_are_to_be_had(make: Callable[[str], Project]) -> None:
+    """What was started ends well, and the stage that cannot be started is told."""
+    project = make(
+        HEAD
+        + """
+forks = [os.fork]
+
+
+def fork():
+    if not forks:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return forks.pop()()
+
+
+os.fork = fork
+
+
+@pipeline.register
+def one() -> Annotated[str, Out("one.txt", Text())]:
+    return "one"
+
+
+@pipeline.register
+def two(one: Annotated[str, Dep("one.txt", Text())]) -> Annotated[str, Out("two.txt", Text())]:
+    return one
+"""
+    )
+    done = project.pivot("repro", code=1)
+
+    assert project.states() == {"one": "cached", "two": "stale"}
+    assert "stage 'two' failed: its process cannot be started: Resource temporarily unavailable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_libraries_end_with_the_stage(make: Callable[[str], Project]) -> None:
     """Also where the pipeline has imported them: what any process does at its end is done, not what is the host's."""
     project = make(

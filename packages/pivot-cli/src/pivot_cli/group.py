@@ -1,5 +1,6 @@
 """The command group: names and one-line helps without importing any command, suggestions, exit codes."""
 
+import errno
 import importlib
 import os
 import sys
@@ -223,7 +224,13 @@ def _refused(error: OSError) -> int:
     """The system said no where no module of ours had words of its own for it."""
     where = f": {error.filename}" if error.filename else ""
     console.error(f"{error.strerror or error}{where}")
-    console.hint("see to the permissions and the free space there, and repeat the command; nothing was lost")
+    scarce = error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    see = (
+        "how many processes and files, and how much memory, you may have"
+        if scarce
+        else "the permissions and the free space there"
+    )
+    console.hint(f"see to {see}, and repeat the command; nothing was lost")
     return 3
 
 

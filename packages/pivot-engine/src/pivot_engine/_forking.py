@@ -79,7 +79,11 @@ class Forker:
         return tuple(spare.pid for spare, _ in self._spares)
 
     def start(self, job: Job, held: Iterable[int]) -> Forked:
-        """A child that does a job; ``held`` are descriptors that it must not keep open."""
+        """A child that does a job; ``held`` are descriptors that it must not keep open.
+
+        Raises:
+            OSError: The system has not enough of something for one more process.
+        """
         while self._spares:
             spare, jobs = self._spares.popleft()
             try:
@@ -104,9 +108,19 @@ class Forker:
                 time.monotonic() - began > _PATIENCE
             ):  # it has a lot of memory, and what it does takes longer than a fork
                 break
-            theirs, jobs = os.pipe()
-            spare = self._fork((*held, jobs), lambda theirs=theirs: _next(theirs))  # type: ignore[misc]
-            self._spares.append((spare, jobs))
+            try:
+                self._spares.append(self._spare(held))
+            except OSError:  # there may be no more processes, or files: then none is made before it is needed
+                break
+
+    def _spare(self, held: Iterable[int]) -> tuple[Forked, int]:
+        theirs, jobs = os.pipe()
+        try:
+            return self._fork((*held, jobs), lambda: _next(theirs)), jobs
+        except OSError:
+            os.close(jobs)
+            raise
+        finally:
             os.close(theirs)
 
     def held(self) -> tuple[int, ...]:
@@ -124,8 +138,7 @@ class Forker:
         return os.path.join(self._world.spools, f"{os.getpid()}-{self._count}")
 
     def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> Forked:
-        result, childs_result = os.pipe()
-        output, childs_output = os.pipe()
+        result, childs_result, output, childs_output = ends = pipes()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
         # What is done before the fork is done in memory that need not be copied.
@@ -133,7 +146,12 @@ class Forker:
         watched.prepare()
         _worker.flush()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            raise
         if pid == 0:
             self._become(_worker.Place(childs_output, childs_result, held, host), watched, spool, job)
         os.close(childs_result)
@@ -156,6 +174,17 @@ class Forker:
             _worker.run(stage, directory, place.result, watched, witness)
         finally:
             os._exit(1)
+
+
+def pipes() -> tuple[int, int, int, int]:
+    """Two pipes: of each the end to read from, then the one to write to."""
+    one = os.pipe()
+    try:
+        return *one, *os.pipe()
+    except OSError:
+        for fd in one:
+            os.close(fd)
+        raise
 
 
 def _end(spare: Forked, jobs: int) -> None:

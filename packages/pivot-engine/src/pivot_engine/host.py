@@ -36,7 +36,7 @@ from pivot_engine import (
     shellcode,
 )
 from pivot_engine._children import Child
-from pivot_engine._forking import Forked, Forker, World
+from pivot_engine._forking import Forked, Forker, World, pipes
 from pivot_engine._log import RunLog
 from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
@@ -71,7 +71,10 @@ def main(coordinator: int, *, guard: bool) -> None:
     _terminal.give_up()
     gc.freeze()  # what is ours is neither looked at by the collector nor copied by it in forked children
     faulthandler.enable(file=2)  # for the stages: what a crash leaves in the log
-    Host(coordinator, own).serve()
+    try:
+        Host(coordinator, own).serve()
+    except OSError as error:  # what users run into is no bug of ours: no more files, or memory
+        sys.stderr.write(f"error: {error.strerror}, in the process that runs your stages\n")
 
 
 class Host:
@@ -255,7 +258,13 @@ class Host:
         self._fresh = fresh
         self._started.add(address)
         job = {"address": address, "watching": watching.to_plain()}
-        forked = self._spawn(job, self._forker.spool()) if fresh else self._forker.start(job, self._held())
+        try:
+            forked = self._spawn(job, self._forker.spool()) if fresh else self._forker.start(job, self._held())
+        except OSError as error:
+            told = _failed(f"its process cannot be started: {error.strerror}", "-j 1 needs the fewest at a time")
+            told |= {"event": "finished", "id": number, "left": [], "seconds": 0.0, "usage": (0.0, 0)}
+            _wire.send(EVENTS_FD, told)
+            return
         self._spools[number] = forked.spool
         child = Child(number, address, forked.pid, result=forked.result, output=forked.output)
         child.begin(RunLog(log), stream=stream, timeout=self._stages[address][0].timeout)
@@ -275,8 +284,7 @@ class Host:
         return [*self._own, *(fd for each in self._children for fd in each.held())]
 
     def _spawn(self, job: Mapping[str, Any], spool: str) -> Forked:
-        result, childs_result = os.pipe()
-        output, childs_output = os.pipe()
+        result, childs_result, output, childs_output = ends = pipes()
         known = {
             "directory": self._stages[job["address"]][1],
             "file": self._file,
@@ -285,7 +293,12 @@ class Host:
             "sources": self._sources,
             "spool": spool,
         }
-        pid = _spawned.spawn({**job, **known}, output=childs_output, result=childs_result)
+        try:
+            pid = _spawned.spawn({**job, **known}, output=childs_output, result=childs_result)
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            raise
         os.close(childs_result)
         os.close(childs_output)
         return Forked(pid, result, output, spool)
