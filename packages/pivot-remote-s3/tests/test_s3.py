@@ -148,6 +148,21 @@ def test_why_an_answer_without_a_body_refuses_is_asked_for(
     assert expected in str(outcome.stopped)
 
 
+def test_an_object_that_was_cut_off_there_fails_alone(
+    store: ObjectStore, other: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any
+) -> None:
+    artifact, good = large(store), [file(store, b"%d" % number) for number in range(9)]
+    push([artifact, *good], store, remote, OPTIONS)
+    s3_backends["123456789012"]["aws"].put_object(location.bucket, location.key(artifact.digest), b"short")
+    proxy.fault("hang", "^GET .* bytes=0-")  # so that parts behind its end are answered first
+
+    outcome = fetch([artifact, *good], other, remote, OPTIONS)
+
+    assert outcome.stopped is None
+    assert {digest: type(error) for digest, error in outcome.failed.items()} == {artifact.digest: RemoteCorruptError}
+    assert outcome.transferred == {each.digest for each in good}
+
+
 FAILURES = [
     ("403:AccessDenied", (RemoteDeniedError, "access denied (AccessDenied)", "aws sts get-caller-identity")),
     ("403:InvalidAccessKeyId", (RemoteDeniedError, "access denied", "aws sts get-caller-identity")),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from pivot_cache.errors import reporting
-from pivot_cache.remote import Body, RemoteSettings
+from pivot_cache.remote import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
@@ -160,8 +160,10 @@ class S3Remote:
                 try:
                     answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key, **wanted)
                 except Exception as error:
-                    if start or code(error) not in _NOT_SATISFIABLE:
+                    if code(error) not in _NOT_SATISFIABLE:
                         raise
+                    if start:  # it ends before what is asked for
+                        raise RemoteCorruptError(self.name, digest) from None
                     # An empty object has no first byte to begin with.
                     answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
                 await stack.enter_async_context(answer["Body"])
