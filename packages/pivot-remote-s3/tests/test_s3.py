@@ -1,6 +1,7 @@
 """S3 under faults: nothing is lost, nothing wrong enters, what was sent is not sent again, and no secret is shown."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -35,7 +36,7 @@ from pivot_cache.store import ObjectStore
 from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect
+from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, uploads
 from pivot_remote_s3.failures import Place
 from pivot_remote_s3.multipart import MOST_PARTS, part_size
 from pivot_remote_s3.uploads import STALE_S
@@ -534,6 +535,21 @@ def test_damaged_state_costs_time_only(
     state.write_bytes(damage)
 
     assert push([artifact], store, remote, OPTIONS) == moved(artifact)
+
+
+def test_where_nothing_can_be_kept_everything_is_pushed_all_the_same(
+    store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "file").touch()
+    first, second = large(store), file(store, b"x" * 3 * PART)
+    remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "file/uploads", part=PART)
+    assert push([first], store, remote, OPTIONS) == moved(first)
+    monkeypatch.setattr(uploads, "write_all", full)
+    remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
+    assert push([second], store, remote, OPTIONS) == moved(second)
 
 
 def test_uploads_that_nobody_goes_on_with_are_aborted(

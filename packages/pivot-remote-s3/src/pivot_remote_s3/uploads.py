@@ -86,7 +86,8 @@ class Upload:
 
     def _write(self, line: str) -> None:
         if self._journal is not None:
-            write_all(self._journal, f"{line}\n".encode())
+            with contextlib.suppress(OSError):  # on a full disk, less is known afterwards
+                write_all(self._journal, f"{line}\n".encode())
 
     def _read(self, journal: int) -> None:
         with open(journal, "rb", closefd=False) as file:
@@ -106,21 +107,28 @@ class Upload:
 def opened(directory: Path | None, remote: str, key: str) -> Iterator[Upload]:
     """The upload of an object, as far as this or another process has come.
 
-    It is kept if the block ends with an error, and forgotten otherwise. Where there is no directory, or another
-    process is uploading the same object, nothing is kept.
+    It is kept if the block ends with an error, and forgotten otherwise. Where there is no directory, or nothing can be
+    written there, or another process is uploading the same object, nothing is kept.
     """
     if directory is None:
         yield Upload()
         return
-    directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"{of_lines([remote, key])}{_SUFFIX}"
-    journal = os.open(file, _FLAGS, 0o600)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        journal = os.open(file, _FLAGS, 0o600)
+    except OSError:
+        journal = None
+    if journal is None:
+        yield Upload()
+        return
     try:
         if not _locked(journal, file):
             yield Upload()
             return
         yield Upload(journal)
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
     finally:
         os.close(journal)
 
@@ -131,7 +139,7 @@ def given_up(directory: Path | None, remote: str) -> Iterator[Begun]:
         return
     oldest = time.time() - STALE_S
     for file in sorted(directory.glob(f"*{_SUFFIX}")):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             if file.stat().st_mtime >= oldest:
                 continue
             journal = os.open(file, _FLAGS & ~os.O_CREAT)
