@@ -142,6 +142,11 @@ def test_directories_and_tracked_data_travel(team: Team) -> None:
     shutil.rmtree(mate.root / "raw")
     assert "Restored 4 file(s)" in team.pivot("pull", project=mate)
     assert mate.read("raw/deep/b") == "deep/b"
+    shutil.rmtree(mate.root / ".pivot/cache")
+    (mate.root / "raw/a").unlink()
+    told = team.pivot("pull", "--dry-run", "raw", project=mate)
+    assert "would restore  raw\nWould restore 1 file(s)\n" in told, "what else is there will be in the cache by then"
+    assert "Restored 1 file(s)" in team.pivot("pull", "raw", project=mate)
 
 
 def test_files_inside_a_directory(team: Team) -> None:

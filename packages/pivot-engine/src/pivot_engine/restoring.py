@@ -127,7 +127,7 @@ class _Checkout:
             if not plan.create:
                 return
         checkout.check_place(self._stores.layout, path)
-        if found is not None and not self._wishes.only_missing and not self._is_elsewhere(path, found):
+        if found is not None and not self._wishes.only_missing and not self._is_elsewhere(path, artifact, found):
             if not self._wishes.force:
                 self._done.modified.append(path)
                 return
@@ -152,13 +152,15 @@ class _Checkout:
         missing = {ArtifactPath(f"{path}/{name}"): file for name, file in listed.items() if name not in there}
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
-    def _is_elsewhere(self, path: ArtifactPath, found: Artifact) -> bool:
-        """Whether overwriting what lies at a path loses nothing: the cache has all of it."""
+    def _is_elsewhere(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
+        """Whether overwriting what lies at a path loses nothing: the cache has all of it, or would have by then."""
         store = self._stores.store
         if not found.tree:
             return store.has(found.digest)
         listed = self._stores.files.tree(self._stores.layout.artifact(path))
-        return all(store.has(digest) for digest in listed.digests())
+        certain = artifact.tree and path in self._wishes.coming
+        coming = store.tree(artifact).digests() if certain else frozenset[str]()
+        return all(digest in coming or store.has(digest) for digest in listed.digests())
 
     def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
         """How many files would be written; ``certain``: with what the cache does not have yet."""
