@@ -311,6 +311,19 @@ pipeline.register(first)
 pipeline.register(second)
 """
 )
+MISUSE = """
+import os
+import sys
+
+
+def shout(text):
+    pid = os.fork()
+    if pid == 0:
+        raise ValueError("of the fork")
+    os.waitpid(pid, 0)
+    sys.stdout.close()
+    raise BaseException("the last")
+"""
 HELPER = "def shout(text):\n    return text + '!'\n"
 
 
@@ -369,6 +382,13 @@ def test_debugging(make: Make) -> None:
 
     project.replace("helper.py", "raise ValueError(local)", "breakpoint()")
     assert "hint: a debugger has no terminal there: pivot run --in-process" in project.pivot("repro", code=1).stderr
+
+    project.write("helper.py", MISUSE)
+    done = project.pivot("repro", "--in-process", "--keep-going", code=1)
+    assert "ValueError: of the fork" in done.stderr
+    assert done.stderr.count("\nerror: ") == 1
+    assert "error: stage 'first' failed: BaseException: the last" in done.stderr
+    assert done.stdout.startswith("Not done: 1 failed, 1 blocked")
 
 
 def test_looking_works_on_a_full_disk(make: Make) -> None:

@@ -98,6 +98,13 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
         os._exit(status)
 
 
+def leave(error: BaseException | None = None) -> NoReturn:
+    """End a fork of a stage that was not meant to go on here, with what it raised."""
+    status = 0 if error is None else _last_words(error)
+    flush()
+    os._exit(status)
+
+
 def _last_words(error: BaseException) -> int:
     """What the interpreter does at the end of a program that has raised something; returns its exit code."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):

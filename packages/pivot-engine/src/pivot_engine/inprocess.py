@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
 
 from pivot_core.lock import CodeEntry
 from pivot_core.overrides import Override
@@ -53,12 +54,18 @@ class InProcessExecutor(Immediate):
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`; returns when the stage has ended."""
-        began = time.monotonic()
+        began, own = time.monotonic(), os.getpid()
         RunLog(str(log)).close()
         with _undisturbed():
             try:
                 seen = self._run(address, f"{log}.ran")
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
+                if os.getpid() != own:
+                    _worker.leave()
+            except BaseException as error:  # whatever a stage raises is its result
+                if os.getpid() != own:
+                    _worker.leave(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
                 failure = Failure(**_failing.failure(error))
                 place = _failing.user_place(error)
                 if self._debugger is not None and place is not None:
@@ -116,18 +123,33 @@ def _manifest(stage: LoadedStage) -> Mapping[str, Entry]:
 def _undisturbed() -> Iterator[None]:
     """Everything here that a stage may well change is afterwards as it was; what it prints is no answer of ours."""
     directory, path, arguments = os.getcwd(), list(sys.path), list(sys.argv)
-    environment = dict(os.environ)
-    sys.stdout.flush()
-    answers = os.dup(1)
+    environment, mask = dict(os.environ), _umask()
+    streams = sys.stdout, sys.stderr
+    _worker.flush()
+    answers, errors = os.dup(1), os.dup(2)
     os.dup2(2, 1)
     try:
         yield
     finally:
         _worker.flush()
-        os.dup2(answers, 1)
-        os.close(answers)
+        for kept, number in ((answers, 1), (errors, 2)):
+            os.dup2(kept, number)
+            os.close(kept)
+        sys.stdout, sys.stderr = (_open(stream, number) for number, stream in enumerate(streams, 1))
         os.chdir(directory)
+        os.umask(mask)
         sys.path[:], sys.argv[:] = path, arguments
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _open(stream: TextIO, number: int) -> TextIO:
+    """A standard stream, also if a stage has closed it."""
+    return open(number, "w", errors="backslashreplace", closefd=False) if stream.closed else stream
