@@ -182,6 +182,18 @@ def test_a_closed_host_is_gone(project: Sources) -> None:
         os.kill(host.pid, 0)
 
 
+def test_a_host_is_not_waited_for_as_long_as_its_threads_like(
+    project: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "_PATIENCE_SECONDS", 0.1)
+    project.write("pipeline.py", "import threading\nthreading.Thread(target=threading.Event().wait).start()\n" + STAGE)
+    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    host.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(host.pid, 0)
+
+
 def test_a_busy_host_can_be_killed(project: Sources) -> None:
     project.write("pipeline.py", "open('busy', 'w').close()\nwhile True: pass\n")
     host = HostProcess.begin(quiet=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import time
@@ -67,6 +68,24 @@ def await_end(pid: int) -> None:
         if state in (b"Z", b"X"):
             return
         time.sleep(_ROUND_SECONDS)
+
+
+def ends(child: int, seconds: float) -> bool:
+    """Wait until a child ends, but no longer than so many seconds; returns whether it has. It is still to be reaped."""
+    end = time.monotonic() + seconds
+    if hasattr(os, "pidfd_open"):
+        fd = os.pidfd_open(child)
+        try:
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
+        finally:
+            os.close(fd)
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_ROUND_SECONDS)
+    return True
 
 
 def command_of(pid: int) -> str:

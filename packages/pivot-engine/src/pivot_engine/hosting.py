@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pivot_core.errors import PivotError
-from pivot_engine import _wire
+from pivot_engine import _kin, _wire
 from pivot_engine.errors import HostError, LoadError
 from pivot_engine.loaded import Loaded, from_plain
 from pivot_engine.origin import Origin, alone
@@ -21,6 +21,7 @@ from pivot_engine.origin import Origin, alone
 _COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
 _SLOW_MS = 1000
+_PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
@@ -148,12 +149,17 @@ class HostProcess:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
     def close(self) -> None:
-        """End the host and all that it runs, and wait until it is gone."""
+        """End the host and all that it runs, and wait until it is gone.
+
+        What the user's modules do at the end, and threads that they have started, may take a while, but not for ever.
+        """
         if self._open:  # may be called again
             self._open = False
             os.close(self._commands)
             if self._child:
                 os.close(self.events)
+                if not _kin.ends(self.pid, _PATIENCE_SECONDS):
+                    os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
             else:
                 while not self._lines.closed:  # its end of the pipe is closed when it is gone
