@@ -214,6 +214,23 @@ def test_failures_say_what_to_do_and_show_no_secret(
     assert tried >= 3 if answer == "drop" else tried == (3 if again else 1)
 
 
+@pytest.mark.parametrize(
+    "request_", ["^HEAD", "^PUT [^?]* ", "^POST .*uploads", "partNumber", "^POST .*uploadId", "list-type"]
+)
+def test_a_server_that_says_yes_to_everything_is_not_believed(
+    store: ObjectStore, remote: S3Remote, proxy: Any, request_: str
+) -> None:
+    """As a page to sign in does, or the console of a storage server on the port beside."""
+    artifacts = [large(store), *(file(store, b"%d" % number) for number in range(1 if request_ == "^HEAD" else 9))]
+    proxy.fault("200:Welcome", request_, times=1000)
+
+    outcome = push(artifacts, store, remote, OPTIONS)
+
+    assert isinstance(outcome.stopped, (RemoteDeniedError, RemoteUnreachableError))
+    assert "AWS_ENDPOINT_URL" in str(outcome.stopped.hint) or "the server failed" in str(outcome.stopped)
+    assert outcome.failed
+
+
 def test_a_bucket_in_another_region() -> None:
     redirect = ClientError({"Error": {"Code": "PermanentRedirect"}, "ResponseMetadata": {"HTTPStatusCode": 301}}, "x")
 

@@ -4,7 +4,7 @@ The SDK's messages are not shown: they may hold what somebody put into a URL or 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -140,6 +140,16 @@ class Place(Value):
             raise
         except Exception as error:  # noqa: BLE001 - the SDK raises whatever it stumbles over
             raise self._unusable(error) from None
+
+    def recognise(self, answer: Mapping[str, object], *fields: str) -> None:
+        """Refuse an answer without any of the fields that S3 has in it: a page to sign in says yes to every request.
+
+        Raises:
+            RemoteDeniedError: There is none of them.
+        """
+        if not any(field in answer for field in fields):
+            hint = "check AWS_ENDPOINT_URL, its port, and whether a proxy wants you to sign in"
+            raise RemoteDeniedError(self.remote, "what answers there does not speak S3", hint=hint)
 
     def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:
         import aiohttp  # noqa: PLC0415 - it is loaded by now

@@ -128,7 +128,7 @@ class LeanClient:
         body = await self._body(arguments)
         answer = await self._send("PUT", arguments["Key"], _headers(arguments), body)
         if answer is not None:
-            return {}
+            return {"ETag": answer.headers["etag"]} if "etag" in answer.headers else {}
         given: Answer = await self._client.put_object(**_plain(arguments))
         return given
 

@@ -97,6 +97,7 @@ class Multipart(Value):
         with self.place.reporting():
             async with self.slots:
                 answer = await self.client.create_multipart_upload(Bucket=self.location.bucket, Key=key)
+        self.place.recognise(answer, "UploadId")
         return Begun(self.identity, key, str(answer["UploadId"]), size, part_size(size, part))
 
     async def _send(self, file: int, begun: Begun, upload: Upload, sent: Callable[[int], object]) -> None:
@@ -119,6 +120,7 @@ class Multipart(Value):
                 try:
                     async with self.slots:
                         answer = await self._part(begun, number, Span(file, start, length))
+                        self.place.recognise(answer, "ETag")
                 except Exception as error:  # noqa: BLE001 - raised below
                     failures.append(error)
                     return
@@ -140,13 +142,14 @@ class Multipart(Value):
 
         async def complete(**condition: str) -> None:
             async with self.slots:
-                await self.client.complete_multipart_upload(
+                answer = await self.client.complete_multipart_upload(
                     Bucket=self.location.bucket,
                     Key=begun.key,
                     UploadId=begun.upload,
                     MultipartUpload={"Parts": parts},
                     **condition,
                 )
+            self.place.recognise(answer, "ETag", "Location", "Key")
 
         try:
             new = await self.conditions.create(lambda: self.presence.has(digest), complete)

@@ -96,13 +96,14 @@ class Presence(Value):
         with self.place.reporting():
             async with self.slots:
                 try:
-                    await self.client.head_object(Bucket=self.location.bucket, Key=key)
+                    answer = await self.client.head_object(Bucket=self.location.bucket, Key=key)
                 except Exception as error:
                     if code(error) in NO_OBJECT:
                         return False
                     if code(error) in _REFUSED:
                         await self._list(key, 1)  # its answer has a body, which says why
                     raise
+                self.place.recognise(answer, "ETag")
                 return True
 
     async def _each(self, digests: Collection[str]) -> set[str]:
@@ -135,7 +136,10 @@ class Presence(Value):
         return self._digests(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
 
     async def _list(self, prefix: str, most: int, **arguments: str) -> Answer:
-        return await self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, MaxKeys=most, **arguments)
+        bucket = self.location.bucket
+        answer = await self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most, **arguments)
+        self.place.recognise(answer, "Name", "IsTruncated", "Contents")
+        return answer
 
     def _digests(self, answer: Answer) -> set[str]:
         return set(filter(None, (self.location.digest(entry["Key"]) for entry in answer.get("Contents", ()))))

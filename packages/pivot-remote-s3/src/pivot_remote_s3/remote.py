@@ -146,7 +146,10 @@ class S3Remote:
     async def _put(self, key: str, data: "bytes | Span") -> bool:
         async def put(**condition: str) -> None:
             async with self._open.slots:
-                await self._open.client.put_object(Bucket=self.location.bucket, Key=key, Body=data, **condition)
+                answer = await self._open.client.put_object(
+                    Bucket=self.location.bucket, Key=key, Body=data, **condition
+                )
+            self._place.recognise(answer, "ETag")
 
         return await self._open.conditions.create(lambda: self._open.presence.taken(key), put)
 
