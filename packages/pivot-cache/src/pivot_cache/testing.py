@@ -11,6 +11,7 @@ import attrs
 
 from pivot_cache.errors import CacheError
 from pivot_cache.remote import Body, Remote, RemoteError, RemoteNotFoundError, RemoteUnreachableError, RunKeeper
+from pivot_cache.retry import Retry
 from pivot_core import digest as digests
 from pivot_core.digest import is_digest
 from pivot_core.values import Value
@@ -377,15 +378,19 @@ async def _upload(remote: Remote, data: bytes, directory: Path, digest: str | No
     source = directory / f"source-{digests.of_bytes(data)}"
     source.write_bytes(data)
     sent: list[int] = []
-    new = await remote.upload(digest, source, sent.append)
+    new = await Retry()(lambda: remote.upload(digest, source, sent.append))  # as all callers do
     assert sent == sorted(sent)
     return new, max(sent, default=0)
 
 
 async def _read(remote: Remote, digest: str, start: int = 0, stop: int | None = None) -> tuple[bytes, int]:
     """Some bytes of an object, and its size."""
-    async with remote.read(digest, start, stop) as body:
-        return b"".join([data async for data in body]), body.size
+
+    async def once() -> tuple[bytes, int]:
+        async with remote.read(digest, start, stop) as body:
+            return b"".join([data async for data in body]), body.size
+
+    return await Retry()(once)
 
 
 def broken_connection(remote: str = "memory://remote") -> RemoteUnreachableError:
