@@ -130,7 +130,7 @@ class Child:
         now = time.monotonic()
         if self.status is None and self._deadline is not None and now >= self._deadline:
             self._deadline = None
-            self.overdue = True
+            self.overdue = self.message is None
             self.ask_to_end()
         if self._ask_at is not None and now >= self._ask_at:
             self._ask_at = None

@@ -338,13 +338,13 @@ class Host:
             _wire.send(EVENTS_FD, {"event": "output", "id": child.number, "lines": lines})
 
     def _ending(self, child: Child) -> dict[str, Any]:
-        if child.message is not None and child.message["ok"]:
-            return self._seen(child.address, child.message)
         if child.overdue:
             limit = self._stages[child.address][0].timeout
             return _failed(
                 f"it ran longer than its timeout of {limit:g} s", "its timeout says how long; its log, where it was"
             )
+        if child.message is not None and child.message["ok"]:
+            return self._seen(child.address, child.message)
         return child.message or _crash(child.status or 0)
 
     def _seen(self, address: str, message: dict[str, Any]) -> dict[str, Any]:
