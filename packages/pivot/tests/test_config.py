@@ -35,8 +35,8 @@ class Mine(Project):
 
 
 @pytest.fixture
-def mine(empty: Project) -> Mine:
-    empty.pivot("init")
+def mine(empty: Project, initialized: pathlib.Path) -> Mine:
+    shutil.copytree(initialized, empty.root, dirs_exist_ok=True)
     return Mine(empty.root)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from harness import PIVOT, Project
@@ -31,11 +32,10 @@ chain("train@large", "out/b.txt")
 
 
 @pytest.fixture
-def project(empty: Project) -> Project:
-    empty.pivot("init")
-    empty.write("pipeline.py", PIPELINE)
-    empty.write("in.txt", "-")
-    return empty
+def project(make: Callable[[str], Project]) -> Project:
+    project = make(PIPELINE)
+    project.write("in.txt", "-")
+    return project
 
 
 def ran(project: Project, *arguments: str) -> list[str]:

@@ -105,12 +105,11 @@ pipeline.register(train_model)
 
 
 @pytest.fixture
-def family(empty: Project) -> Project:
+def family(make: Callable[[str], Project]) -> Project:
     """The parent and child pattern."""
-    empty.pivot("init")
-    empty.write("pipeline.py", DATA_PREP)
-    empty.write("analysis/pipeline.py", ANALYSIS)
-    return empty
+    project = make(DATA_PREP)
+    project.write("analysis/pipeline.py", ANALYSIS)
+    return project
 
 
 @pytest.fixture
