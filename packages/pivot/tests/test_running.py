@@ -110,9 +110,11 @@ def dawdle() -> Annotated[str, Out("out.txt", Text())]:
 pipeline.register(dawdle, timeout=1.5, retries=2)
 """
     )
-    done = project.pivot("repro")
+    done = project.pivot("repro", "--show-output")
 
     told = "it ran longer than its timeout of 1.5 s"
+    assert "dawdle |   File " in done.stderr
+    assert "pivot_engine" not in done.stderr
     assert [line.partition("it ran")[2] for line in done.stderr.splitlines() if line.startswith("again")] == [
         f"{told.removeprefix('it ran')} (it is run once more, 1 more if that fails)",
         f"{told.removeprefix('it ran')} (it is run once more)",
@@ -120,7 +122,10 @@ pipeline.register(dawdle, timeout=1.5, retries=2)
     assert "1 ran" in done.stdout
     assert project.read("out.txt") == "done"
     assert not any(map(alive, map(int, project.read("pids").split())))
-    assert "in dawdle" in project.pivot("logs", "dawdle", "--back", "1").stdout
+    where = project.pivot("logs", "dawdle", "--back", "1").stdout.splitlines()
+    assert [line.rpartition(" in ")[2] for line in where if line.startswith("  File ")] == ["dawdle"], (
+        "and none of ours"
+    )
 
     project.write("pids", "")
     project.replace("pipeline.py", "retries=2", "retries=0")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from pivot_engine import _kin, _wire
+from pivot_engine import _kin, _wire, logs
 from pivot_engine._log import RunLog, TextLines
 
 GRACE_SECONDS = 5.0
@@ -74,6 +74,7 @@ class Child:
         """Take what it prints into ``log``, and with ``stream`` as lines besides; end it after ``timeout`` seconds."""
         self._log = log
         self._lines = TextLines() if stream else None
+        self._frames = logs.Frames()
         self._began = time.monotonic()
         if timeout is not None:
             self._deadline = self._began + timeout
@@ -122,7 +123,7 @@ class Child:
                 break
             self._log.write(data)
             if self._lines is not None:
-                shown += self._lines.feed(data)
+                shown += filter(self._frames.theirs, self._lines.feed(data))
         return shown
 
     def check_time(self) -> None:
@@ -216,7 +217,8 @@ class Child:
             if fd is not None:
                 os.close(fd)
         self._output = self._death = None
-        return [*shown, *(self._lines.rest() if self._lines is not None else ())]
+        rest = self._lines.rest() if self._lines is not None else ()
+        return [*shown, *filter(self._frames.theirs, rest)]
 
 
 def _send(pids: Iterable[int], number: int) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pivot_cache.layout import Layout
 from pivot_engine.errors import LogError, TargetError
@@ -17,6 +17,18 @@ _OWN = re.compile(r'  File ".*[/\\](pivot_engine[/\\][^/\\]*|pivot_core[/\\]pipe
 """Lines of what a crash leaves, the innermost call first: each call, and where Pivot has called the stage."""
 
 
+class Frames:
+    """Tells the lines of a log, one after the other, from those that say where in Pivot a crashed stage was called."""
+
+    def __init__(self) -> None:
+        self._ours = False
+
+    def theirs(self, line: str) -> bool:
+        """Whether the next line is worth showing; it is none of ours, nor says from where ours were called."""
+        self._ours = _OWN.match(line) is not None or (self._ours and _FRAME.match(line) is not None)
+        return not self._ours
+
+
 def tail(log: pathlib.Path, lines: int) -> str:
     """The last lines of a log, of which very long ones may be cut; nothing if it cannot be read."""
     try:
@@ -26,7 +38,7 @@ def tail(log: pathlib.Path, lines: int) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(list(_without_ours(text.splitlines()))[-lines:])
+    return "\n".join(list(filter(Frames().theirs, text.splitlines()))[-lines:])
 
 
 def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path | None:
@@ -76,15 +88,6 @@ def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:
                 break
             os.unlink(path)
             total -= size
-
-
-def _without_ours(lines: Iterable[str]) -> Iterator[str]:
-    """All but where in Pivot the stage was called, and from where that was."""
-    ours = False
-    for line in lines:
-        ours = _OWN.match(line) is not None or (ours and _FRAME.match(line) is not None)
-        if not ours:
-            yield line
 
 
 def _addresses(directory: pathlib.Path, suffix: str) -> Iterable[str]:

@@ -1,7 +1,6 @@
 """`pivot logs`."""
 
 import contextlib
-import shutil
 import sys
 
 import click
@@ -38,5 +37,8 @@ def command(stage: str, *, lines: int | None, back: int) -> int:
         return 0
     sys.stdout.flush()
     with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+        frames = logs.Frames()
+        for line in file:
+            if frames.theirs(line.decode(errors="replace")):
+                sys.stdout.buffer.write(line)
     return 0
