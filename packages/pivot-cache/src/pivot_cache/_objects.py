@@ -1,26 +1,28 @@
 """The files of a store, one by one: how they are published, what makes them good, where bad ones go.
 
 An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
-which never replaces what another process published first. Nothing is flushed to the disk (see `pivot_cache.atomic`);
-instead, the time of modification, which objects have no other use for, says how far the bytes can be relied on:
+which never replaces what another process published first. It is flushed to the disk only where nothing else has its
+bytes (`Objects.persist`); for the others the time of modification, which objects have no other use for, says how far
+the bytes can be relied on:
 
     FRESH_NS       as published: good until the machine starts again, then verified before it counts as present
-    VERIFIED_NS    verified after such a start, so read from the disk itself: good
+    VERIFIED_NS    flushed to the disk, or verified after such a start, so read from the disk itself: good
     anything else  written to in place, or copied here by hand: verified before it counts as present
 """
 
+import contextlib
 import errno
 import itertools
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pivot_cache import _syscalls
 from pivot_cache._boot import started_ns
 from pivot_cache.atomic import make_directory, staging, write_all
-from pivot_cache.errors import ArtifactError
+from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
 from pivot_cache.layout import shard
 
@@ -130,6 +132,28 @@ class Objects:
                     _syscalls.rename(temp, self.path(digest))
             finally:
                 os.close(copy)
+
+    def persist(self, digests: Collection[str]) -> None:
+        """Put objects on the disk, with their names, and mark them: they need no look after a start of the machine.
+
+        Raises:
+            MissingObjectError: One is not there.
+            CacheError: It could not be done.
+        """
+        from pivot_cache import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
+
+        paths: dict[str, os.stat_result] = {}
+        for digest in digests:
+            path = self.path(digest)
+            try:
+                paths[path] = os.lstat(path)
+            except FileNotFoundError:
+                raise MissingObjectError(digest) from None
+        durable.files(paths)
+        for path, status in paths.items():
+            if status.st_mtime_ns == FRESH_NS and self._relied_on(status):
+                with contextlib.suppress(OSError):  # it belongs to somebody else
+                    _syscalls.utime(path, VERIFIED_NS)
 
     def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
         """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""

@@ -6,9 +6,15 @@ The database of the stat cache is not among them: SQLite writes it by itself, an
 import fcntl
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FICLONE = 0x40049409
+_FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
+"""On macOS, what also empties the memory of the disk, which `os.fsync` leaves to it."""
 
 type Name = str | Path
 
@@ -33,6 +39,42 @@ def clone(source: int, target: int) -> None:
     """Make the open file ``target`` share all blocks of ``source``, where the file system can."""
     before("clone", source, target)
     fcntl.ioctl(target, _FICLONE, source)
+
+
+def fsync(descriptor: int) -> None:
+    """Wait until an open file, or directory, is on the disk, and not only in the disk's own memory."""
+    before("fsync", descriptor)
+    if _FULL_SYNC is not None:
+        try:
+            fcntl.fcntl(descriptor, _FULL_SYNC)
+        except OSError:  # a file system that has no such call
+            os.fsync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def syncfs(descriptor: int) -> bool:
+    """The same for all that was written to the file system of an open file; False if that cannot be asked."""
+    call = _syncfs()
+    if call is None:
+        return False
+    before("syncfs", descriptor)
+    if call(descriptor) != 0:
+        import ctypes  # noqa: PLC0415 - start-up time: seldom needed
+
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return True
+
+
+def _syncfs() -> "Callable[[int], int] | None":
+    """The call of the C library, which Python does not offer."""
+    try:
+        import ctypes  # noqa: PLC0415 - start-up time: seldom needed
+
+        return cast("Callable[[int], int]", ctypes.CDLL(None, use_errno=True).syncfs)
+    except (ImportError, OSError, AttributeError):  # not on macOS, nor in every C library
+        return None
 
 
 def fchmod(descriptor: int, mode: int) -> None:

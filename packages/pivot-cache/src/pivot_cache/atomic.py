@@ -1,9 +1,11 @@
 """Files that appear whole or not at all: written under a temporary name, then renamed.
 
-Nothing here is flushed to the disk (no fsync): a rename is seen by every process at once and survives any kill.
-After a power cut the newest files may be missing, empty or short. Readers must notice that: objects are
-verified before use (`pivot_cache.store`), an empty lock file means "no run" (`pivot_cache.lockfiles`),
-a damaged run record is none. The README says what was measured.
+A rename is seen by every process at once and survives any kill. After a power cut the newest files may be missing,
+empty or short, unless they were written with ``durable=True``: then bytes and name are on the disk when the call
+returns, and the old content is there until then. So is written what exists nowhere else: ``.pvt`` files, configuration,
+what git or Pivot ignores. For what lies there already, such as a file that is about to lose its place, there are
+`pivot_cache.durable` and `ObjectStore.persist`. Of the rest, readers notice the loss: objects are verified before use
+(`pivot_cache.store`), a damaged lock file or run record means "no run". ``docs/decisions/durability.md`` says why.
 
 What a killed process left under a temporary name is removed by the next process that writes to the same directory.
 The kernel knows whether the owner lives: it holds a lock (flock) on what it has open. Where the file system has
@@ -138,28 +140,50 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         view = view[_syscalls.write(descriptor, view) :]
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Make ``data`` the content of ``path``: every reader sees the old bytes or all of the new ones.
 
     Missing parent directories are made. A symlink at ``path`` is replaced, not followed.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        durable: So also after a power cut: the new bytes are on the disk before they have this name, and the name is
+            when this returns.
 
     Raises:
         CacheError: It could not be written; the old content is untouched.
     """
     with reporting("write", path), temporary(path.parent) as (descriptor, temp):
         write_all(descriptor, data)
+        if durable:
+            _syscalls.fsync(descriptor)
         _syscalls.rename(temp, path)
+    if durable:
+        _flushed(path.parent)
 
 
-def change_bytes(path: Path, data: bytes) -> bool:
+def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
     """As `write_bytes`, unless ``data`` is the content already: then nothing is touched, and this is False."""
     try:
         if path.read_bytes() == data:
+            if durable:
+                _flushed(path)
             return False
     except OSError:
         pass  # not there, or not readable: then writing it will tell
-    write_bytes(path, data)
+    write_bytes(path, data, durable=durable)
     return True
+
+
+def _flushed(path: Path) -> None:
+    """A directory's names, or a file that was there already: somebody may have written it a moment ago."""
+    from pivot_cache import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
+
+    if path.is_dir():
+        durable.directory(path)
+    else:
+        durable.files([path])
 
 
 def _name(directory: Path) -> Path:

@@ -192,6 +192,18 @@ class ObjectStore:
             if os.path.lexists(temp):
                 _syscalls.unlink(temp)
 
+    def persist(self, artifact: Artifact) -> None:
+        """Put all objects of an artifact on the disk, and their names: before what exists nowhere else loses its place.
+
+        Raises:
+            MissingObjectError: An object is not there.
+            CorruptObjectError: The listing of a directory is wrong; it is moved to the quarantine.
+            TreeError: It is no listing.
+            CacheError: It could not be done.
+        """
+        inner = self.tree(artifact).digests() if artifact.tree else ()
+        self._objects.persist({artifact.digest, *inner})
+
     def tree(self, artifact: Artifact | str) -> Tree:
         """The listing of a directory, verified and read without trust.
 
