@@ -74,3 +74,59 @@ def test_garbage_is_an_error_of_ours(text: bytes) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match=r"cannot read .*x\.pvt"):
         pvt.read(tmp_path / "x.pvt")
+
+
+def conflicted(ours: Artifact, theirs: Artifact, *, base: Artifact | None = None) -> bytes:
+    """What git leaves where both sides have changed the same lines."""
+    sides = [pvt.dumps(each).splitlines(keepends=True) for each in (ours, theirs)]
+    changed = [
+        b"<<<<<<< HEAD\n",
+        *sides[0][3:-1],
+        *([] if base is None else [b"||||||| 1234\n", *pvt.dumps(base).splitlines(keepends=True)[3:-1]]),
+        b"=======\n",
+        *sides[1][3:-1],
+        b">>>>>>> branch\n",
+    ]
+    return b"".join([*sides[0][:3], *changed, sides[0][-1]])
+
+
+@given(artifacts, artifacts, st.none() | artifacts)
+def test_a_conflict_is_told_and_both_sides_can_be_read(ours: Artifact, theirs: Artifact, base: Artifact | None) -> None:
+    text = conflicted(ours, theirs, base=base)
+
+    with pytest.raises(LockFileError, match=r"the marks of a merge conflict @ a b\.pvt") as caught:
+        pvt.loads(text, "a b.pvt")
+    assert "git checkout --ours -- 'a b.pvt'" in str(caught.value.hint)
+    sides = pvt.sides(text)
+    assert sides is not None
+    assert [pvt.loads(side, "") for side in sides] == [ours, theirs]
+
+
+@given(artifacts)
+def test_a_whole_file_has_no_sides(artifact: Artifact) -> None:
+    assert pvt.sides(pvt.dumps(artifact)) is None
+
+
+@given(artifacts, st.data())
+def test_a_part_of_a_file_of_ours_is_damaged_and_never_foreign(artifact: Artifact, data: st.DataObject) -> None:
+    text = pvt.dumps(artifact).rstrip()
+    length = data.draw(st.integers(0, len(text) - 1))
+    for damaged in (text[:length], text[:length] + b"\0" * (len(text) - length)):
+        with pytest.raises(LockFileError):
+            pvt.loads(damaged, "x.pvt")
+        assert not pvt.is_foreign(damaged)
+
+
+@pytest.mark.parametrize(
+    "text", [b"PVT TABLE 1.0\n1 2 3\n", b"\xff\x00\x01", b'{"pressure": [1, 2]}', b"[1]", b"<PVT/>"]
+)
+def test_a_file_of_another_program_is_told_from_a_damaged_one(text: bytes) -> None:
+    with pytest.raises(pvt.ForeignFileError):
+        pvt.loads(text, "oil.pvt")
+    assert pvt.is_foreign(text)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.pvt").symlink_to("x.pvt")
+    with pytest.raises(LockFileError, match="leads nowhere"):
+        pvt.read(tmp_path / "x.pvt")

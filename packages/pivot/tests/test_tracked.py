@@ -362,3 +362,39 @@ def test_an_edited_out_below_an_accepted_stage_is_data(project: Project) -> None
     assert "'last' cannot be accepted: input data changed: upper.txt" in project.pivot("commit", code=2).stderr
     assert project.pivot("commit", "--force").stdout == "Accepted shout\nAccepted last\n"
     assert "all cached" in project.pivot("status").stdout
+
+
+def test_one_broken_file_that_stands_for_data_stops_nothing_else(project: Project) -> None:
+    for name in ("good", "conflict", "short", "zeros", "looped"):
+        project.write(f"data/{name}", name)
+    project.pivot("track", *(f"data/{name}" for name in ("good", "conflict", "short", "zeros", "looped")))
+    text = project.read("data/conflict.pvt")
+    project.write("data/conflict.pvt", f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> b\n")
+    project.write("data/short.pvt", text[:20])
+    project.write("data/zeros.pvt", "\0" * 100)
+    (project.root / "data/looped.pvt").unlink()
+    (project.root / "data/looped.pvt").symlink_to("looped.pvt")
+    (project.root / "data/other.pvt").mkdir()
+    project.write("data/raw/oil.pvt", "PVT TABLE 1.0")
+    (project.root / "data/good").unlink()
+
+    told = project.inside("status")
+    assert "data/good  missing" in told
+    assert "left out: it holds the marks of a merge conflict @ data/conflict.pvt" in told
+    assert told.count("left out: ") == 4
+    assert "note: data/raw/oil.pvt: not a .pvt file of Pivot's, skipped" in told
+    assert project.inside("status", "--quiet") == ""
+    project.inside("verify")
+    assert "Restored 1 file(s)" in project.inside("checkout", "data/good")
+    project.inside("checkout", code=3)
+    assert "it is empty @ data/zeros.pvt" in project.inside("checkout", "data/zeros", code=3)
+    assert "--skip-damaged" in project.inside("cache", "gc", code=3)
+
+    assert "Tracked data/conflict" in project.inside("track", *(f"data/{n}" for n in ("conflict", "short", "zeros")))
+    project.inside("untrack", "data/looped")
+    assert "warning" not in project.inside("checkout")
+    project.inside("cache", "gc")
+    project.write("data/raw/oil", "x")
+    assert "oil.pvt beside it is not Pivot's" in project.inside("track", "data/raw/oil", code=2)
+    assert project.read("data/raw/oil.pvt") == "PVT TABLE 1.0"
+    assert "Tracked data/raw (" in project.inside("track", "data/raw")

@@ -9,6 +9,7 @@ One JSON object, one fact per line, so that git merges and shows it well::
 
 from json import loads as _parse
 from pathlib import Path
+from shlex import quote
 
 from pivot_cache import _artifacts, atomic
 from pivot_cache._artifacts import FieldError
@@ -24,21 +25,38 @@ SUFFIX = ".pvt"
 """What is appended to the name of the file that it stands for."""
 
 _HEAD = frozenset({"format", "algorithm"})
+_OWN = frozenset({"format", "algorithm", "digest"})
+_MARKERS = tuple(f'"{name}"'.encode() for name in sorted(_OWN))
+_MARK = len("<<<<<<<")
 _HINT = "`git checkout` the file, or run `pivot track` on what it stands for"
+_HINT_NEWER = "upgrade Pivot"
 
 
-def read(file: Path) -> Artifact:
-    """What the data that a file stands for hold.
+class ForeignFileError(LockFileError):
+    """A file of another program, whose name only happens to end like ours."""
+
+
+class NewerFileError(LockFileError):
+    """A file that only a newer Pivot understands."""
+
+
+def read(file: Path, name: str | None = None) -> Artifact:
+    """What the data that a file stands for hold; ``name`` is what errors call the file.
 
     Raises:
+        ForeignFileError: It is not Pivot's.
         LockFileError: It does not hold what such a file must hold.
         CacheError: It cannot be read.
     """
+    name = str(file) if name is None else name
     try:
         data = read_bytes(file)
     except OSError as error:
+        if file.is_symlink() and not file.exists():
+            problem = "it is a symbolic link that leads nowhere"
+            raise LockFileError(name, problem, hint="remove the link, then `git checkout` the file") from error
         raise cannot("read", file, error) from error
-    return loads(data, str(file))
+    return loads(data, name)
 
 
 def write(file: Path, artifact: Artifact) -> bool:
@@ -64,21 +82,78 @@ def loads(data: bytes, name: str) -> Artifact:
         name: The file's name, for errors.
 
     Raises:
+        ForeignFileError: It is not Pivot's.
+        NewerFileError: A newer Pivot has written it.
         LockFileError: It says what is wrong, and where.
     """
+    if not data.strip(b"\0 \t\r\n"):
+        raise LockFileError(name, "it is empty", hint=_HINT)
+    if sides(data) is not None:
+        stands_for = name.removesuffix(SUFFIX)
+        raise LockFileError(
+            name,
+            "it holds the marks of a merge conflict",
+            hint=f"`git checkout --ours -- {quote(name)}` or `--theirs` takes a side, then `pivot checkout` its data; "
+            f"`pivot track {quote(stands_for)}` records what lies there; in the end `git add {quote(name)}`",
+        )
     try:
-        return _artifact(_artifacts.mapping(_parse(data.decode(), object_pairs_hook=_artifacts.unique_pairs), ""))
+        record = _parse(data.decode(), object_pairs_hook=_artifacts.unique_pairs)
+        if not isinstance(record, dict) or _OWN.isdisjoint(record):
+            raise ForeignFileError(name, "it is not Pivot's")
+        return _artifact(_artifacts.mapping(record, ""))
+    except _NewerError as error:
+        raise NewerFileError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
     except FieldError as error:
         raise LockFileError(name, error.problem, field=error.field or None, hint=_HINT) from None
     except (ValueError, RecursionError) as error:
+        if not (data.lstrip().startswith(b"{") or any(marker in data for marker in _MARKERS)):
+            raise ForeignFileError(name, "it is not Pivot's") from None
         raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None
+
+
+def is_foreign(data: bytes) -> bool:
+    """Whether a text is not Pivot's, be it good or damaged."""
+    try:
+        loads(data, "")
+    except ForeignFileError:
+        return True
+    except LockFileError:
+        return False
+    return False
+
+
+def sides(data: bytes) -> tuple[bytes, bytes] | None:
+    """The two files that git could not merge, of one with the marks of a conflict; None where there are none."""
+    ours: list[bytes] = []
+    theirs: list[bytes] = []
+    both = (ours, theirs)
+    to: tuple[list[bytes], ...] = both
+    found = False
+    for line in data.splitlines(keepends=True):
+        match line[:_MARK]:
+            case b"<<<<<<<":
+                to, found = (ours,), True
+            case b"|||||||" if to != both:
+                to = ()
+            case b"=======" if to != both:
+                to = (theirs,)
+            case b">>>>>>>":
+                to = both
+            case _:
+                for side in to:
+                    side.append(line)
+    return (b"".join(ours), b"".join(theirs)) if found else None
+
+
+class _NewerError(FieldError):
+    """Something that only another version of Pivot understands."""
 
 
 def _artifact(record: dict[str, object]) -> Artifact:
     if "format" in record and _artifacts.number(record["format"], "format", least=1) != FORMAT:
-        raise FieldError("format", f"format {record['format']} is newer than {FORMAT}")
+        raise _NewerError("format", f"format {record['format']} is newer than {FORMAT}")
     if _artifacts.text(record.get("algorithm", ALGORITHM), "algorithm") != ALGORITHM:
-        raise FieldError("algorithm", f"this Pivot reads digests of {ALGORITHM}")
+        raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}")
     missing = _HEAD - record.keys()
     if missing:
         raise FieldError(min(missing), "is missing")

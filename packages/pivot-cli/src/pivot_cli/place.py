@@ -1,10 +1,13 @@
 """Where a command works: read here, at the edge, and nowhere else."""
 
 import pathlib
+from collections.abc import Sequence
 
 import click
 
+from pivot_cli import console
 from pivot_core.errors import PivotError
+from pivot_engine.doubts import Doubt, Doubts
 from pivot_engine.origin import Origin
 from pivot_engine.project import Project
 
@@ -21,11 +24,32 @@ def working_directory() -> pathlib.Path:
         raise PivotError("the current directory no longer exists", hint="cd to one that does") from None
 
 
-def project(overrides: tuple[str, ...] = ()) -> Project:
+def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
     """The project that the command was given in, with values of parameters that it was given.
+
+    What the command passes over is told, unless it is to be ``quiet``.
 
     Raises:
         PivotError: There is none.
     """
     beginning = click.get_current_context().obj
-    return Project.find(working_directory(), overrides, origin=Origin(*beginning) if beginning else None)
+    return Project.find(
+        working_directory(),
+        overrides,
+        origin=Origin(*beginning) if beginning else None,
+        doubts=Doubts() if quiet else Doubts(_tell),
+    )
+
+
+def left_out(project: Project, targets: Sequence[str]) -> int:
+    """The least exit code of a command that was to heed all that is recorded: 3 if it could not."""
+    return 3 if project.doubts.grave and not targets else 0
+
+
+def _tell(doubt: Doubt) -> None:
+    if not doubt.grave:
+        console.note(doubt.text)
+        return
+    console.warning(f"left out: {doubt.text}")
+    if doubt.hint:
+        console.hint(doubt.hint)

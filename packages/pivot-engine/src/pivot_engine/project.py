@@ -12,6 +12,7 @@ from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, fi
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
+from pivot_engine.doubts import Doubts
 from pivot_engine.notes import Notes
 from pivot_engine.origin import Origin
 
@@ -54,6 +55,7 @@ class Project(Value):
         hosts: Where hosts are kept that outlive the command, if they are to.
         notes: What the command has looked at.
         origin: What the process was when it began, if hosts may be forked from it.
+        doubts: What the command has passed over.
     """
 
     root: pathlib.Path
@@ -62,9 +64,17 @@ class Project(Value):
     hosts: "Pool | None" = attrs.field(default=None, eq=False, repr=False)
     notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+    doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
 
     @classmethod
-    def find(cls, cwd: pathlib.Path, overrides: tuple[str, ...] = (), *, origin: Origin | None = None) -> "Project":
+    def find(
+        cls,
+        cwd: pathlib.Path,
+        overrides: tuple[str, ...] = (),
+        *,
+        origin: Origin | None = None,
+        doubts: Doubts | None = None,
+    ) -> "Project":
         """The project around ``cwd``.
 
         Raises:
@@ -73,7 +83,7 @@ class Project(Value):
         notes = Notes()
         for directory in (cwd, *cwd.parents):
             notes.probe(directory / STATE_DIR)
-        return cls(root=find_root(cwd), cwd=cwd, overrides=overrides, notes=notes, origin=origin)
+        return cls(find_root(cwd), cwd, overrides, None, notes, origin, doubts or Doubts())
 
     @property
     def layout(self) -> Layout:

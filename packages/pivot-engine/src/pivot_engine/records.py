@@ -1,12 +1,14 @@
 """What the project's lock files and `.pvt` files say should lie where: read without importing any user code."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 
 import attrs
 
 from pivot_cache import lockfiles, pvt
+from pivot_cache.errors import CacheError
 from pivot_cache.tree import Tree
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
@@ -15,6 +17,7 @@ from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_engine import targets
+from pivot_engine.doubts import Doubt
 from pivot_engine.errors import EngineError, TargetError
 from pivot_engine.notes import Notes
 from pivot_engine.project import Project
@@ -57,10 +60,12 @@ class Records(Value):
     Attributes:
         by_path: By where it belongs.
         specs: The stages, as far as their lock files know them.
+        damaged: Data of which the `.pvt` file does not say what they hold, and why.
     """
 
     by_path: Mapping[ArtifactPath, Record]
     specs: tuple[StageSpec, ...] = ()
+    damaged: Mapping[ArtifactPath, CacheError] = attrs.field(factory=dict)
 
     @property
     def tracked(self) -> list[Record]:
@@ -77,6 +82,7 @@ class Records(Value):
 
         Raises:
             TargetError: A target means nothing, or several stages.
+            CacheError: Its `.pvt` file is damaged.
         """
         named = list(names)
         wanted: dict[ArtifactPath, Record] = {}
@@ -93,6 +99,9 @@ class Records(Value):
             found = self._inside(target, project, opened)
         if found:
             return found
+        damaged = self.damaged_at(target, project)
+        if damaged is not None:
+            raise self.damaged[damaged]
         core = target.removeprefix("+").removesuffix("+")
         if core and core != target:
             graph = Graph.build(self.specs)
@@ -101,6 +110,15 @@ class Records(Value):
             down = graph.descendants(asked) if target.endswith("+") else frozenset()
             return [record for record in self.by_path.values() if record.address in asked | up | down]
         raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, project))
+
+    def damaged_at(self, target: str, project: Project) -> ArtifactPath | None:
+        """The data at or around a path of which the `.pvt` file is damaged."""
+        with contextlib.suppress(PathError):
+            path = project.path(target)
+            for damaged in self.damaged:
+                if damaged == path or path.startswith(f"{damaged}/"):
+                    return damaged
+        return None
 
     def _loose(self) -> Graph:
         """The stages without their wiring, which old lock files may contradict."""
@@ -146,17 +164,21 @@ class Records(Value):
         return "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
 
 
-def read(project: Project) -> Records:
+def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
+    A `.pvt` file that is damaged or not ours is told as a doubt of the project, and passed over;
+    it is not told of data that the command is ``mending``.
+
     Raises:
-        LockFileError: A file does not say what it must say.
+        LockFileError: A lock file does not say what it must say.
         EngineError: One path is recorded twice.
     """
+    damaged: dict[ArtifactPath, CacheError] = {}
     found: dict[ArtifactPath, Record] = {}
     sources: dict[ArtifactPath, str] = {}
     locks = dict(_locks(project))
-    for record, source in (*_locked(locks), *_tracked(project)):
+    for record, source in (*_locked(locks), *_tracked(project, damaged, mending)):
         if record.path in found:
             raise EngineError(
                 f"{record.path} is recorded twice: in {sources[record.path]} and in {source}",
@@ -164,16 +186,13 @@ def read(project: Project) -> Records:
             )
         found[record.path] = record
         sources[record.path] = source
-    return Records(dict(sorted(found.items())), tuple(_spec(address, lock) for address, lock in locks.items()))
+    specs = tuple(_spec(address, lock) for address, lock in locks.items())
+    return Records(dict(sorted(found.items())), specs, damaged)
 
 
 def read_tracked(project: Project) -> list[Record]:
-    """The records of data that are tracked without a stage, by path.
-
-    Raises:
-        LockFileError: A file does not say what it must say.
-    """
-    return sorted((record for record, _ in _tracked(project)), key=lambda record: record.path)
+    """The records of data that are tracked without a stage, by path; what `read` passes over is passed over here."""
+    return sorted((record for record, _ in _tracked(project, {})), key=lambda record: record.path)
 
 
 def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
@@ -204,16 +223,38 @@ def _spec(address: str, lock: StageLock) -> StageSpec:
     return StageSpec(name, pipeline, "", place, tuple(lock.inputs.deps), tuple(lock.inputs.outs))
 
 
-def _tracked(project: Project) -> Iterator[tuple[Record, str]]:
-    for file in _pvt_files(project.root, project.notes):
+def _tracked(
+    project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
+) -> Iterator[tuple[Record, str]]:
+    foreign: dict[str, str] = {}
+    for file in _pvt_files(project.root, project.notes, foreign):
         project.notes.look(file)
         shown = str(file.relative_to(project.root))
-        path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
-        yield Record(path, pvt.read(file)), shown
+        try:
+            path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
+            artifact = pvt.read(file, project.shown(shown))
+        except pvt.ForeignFileError:
+            foreign[os.fspath(file)] = project.shown(shown)
+        except PathError as error:
+            project.doubts.pass_over(error)
+        except CacheError as error:
+            damaged[path] = error
+            if path not in mending:
+                project.doubts.pass_over(error)
+        else:
+            yield Record(path, artifact), shown
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        project.doubts.add(
+            Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
+        )
 
 
-def _pvt_files(root: pathlib.Path, notes: Notes) -> Iterator[pathlib.Path]:
-    """All of them; hidden directories, environments and tracked directories themselves are not searched."""
+def _pvt_files(root: pathlib.Path, notes: Notes, foreign: Collection[str]) -> Iterator[pathlib.Path]:
+    """All of them; hidden directories, environments and tracked directories themselves are not searched.
+
+    Whoever takes a file adds it to ``foreign`` if it stands for nothing.
+    """
     pending = [os.fspath(root)]
     while pending:
         directory = pending.pop()
@@ -223,21 +264,20 @@ def _pvt_files(root: pathlib.Path, notes: Notes) -> Iterator[pathlib.Path]:
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if entry.name.endswith(pvt.SUFFIX) and entry.name != pvt.SUFFIX:
+                    is_directory = entry.is_dir(follow_symlinks=False)
+                    if entry.name.endswith(pvt.SUFFIX) and entry.name != pvt.SUFFIX and not is_directory:
                         names.append(entry.name)
                     elif entry.name == _ENVIRONMENT and directory != os.fspath(root):
                         inner.clear()
                         names.clear()
                         break
-                    elif entry.is_dir(follow_symlinks=False) and not _is_skipped(entry.name):
+                    elif is_directory and not _is_skipped(entry.name):
                         inner.append(entry.name)
         except OSError:
             continue  # what cannot be listed holds nothing that could be restored either
         for name in names:
-            file = pathlib.Path(directory, name)
-            if file.is_file():
-                yield file
-        here = set(names)
+            yield pathlib.Path(directory, name)
+        here = {name for name in names if os.path.join(directory, name) not in foreign}
         pending.extend(os.path.join(directory, name) for name in inner if f"{name}{pvt.SUFFIX}" not in here)
 
 

@@ -52,7 +52,9 @@ def named(name: str, data: bytes) -> Iterator[Artifact]:
         LockFileError: It does not say what it must say.
     """
     if name.endswith(pvt.SUFFIX):
-        yield pvt.loads(data, name)
+        if not pvt.is_foreign(data):
+            for side in pvt.sides(data) or (data,):  # of a conflict, either may be taken yet
+                yield pvt.loads(side, name)
         return
     if not data.strip(b"\0"):
         return  # what a power cut leaves
@@ -83,13 +85,16 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes
     stages = Layout(root).stages_dir
     for name in sorted(_names(stages)):
         if name.endswith(_LOCK):
-            yield from _read(stages / name)
+            yield from _read(stages / name, doubt)
     for directory, inner, names in os.walk(root, onerror=unreadable):
-        tracked = {name.removesuffix(pvt.SUFFIX) for name in names if name.endswith(pvt.SUFFIX)}
-        inner[:] = [name for name in inner if name not in _APART and name not in tracked]
+        tracked = set()
         for name in names:
             if name.endswith(pvt.SUFFIX) and name != pvt.SUFFIX:
-                yield from _read(pathlib.Path(directory, name))
+                for file, data in _read(pathlib.Path(directory, name), doubt):
+                    if not pvt.is_foreign(data):
+                        tracked.add(name.removesuffix(pvt.SUFFIX))
+                        yield file, data
+        inner[:] = [name for name in inner if name not in _APART and name not in tracked]
 
 
 def _names(directory: pathlib.Path) -> list[str]:
@@ -101,11 +106,11 @@ def _names(directory: pathlib.Path) -> list[str]:
         raise cannot("read", directory, error) from error
 
 
-def _read(file: pathlib.Path) -> Iterator[tuple[str, bytes]]:
+def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if file.is_file():
             yield str(file), file.read_bytes()
     except FileNotFoundError:
         return
     except OSError as error:
-        raise cannot("read", file, error) from error
+        doubt(cannot("read", file, error))

@@ -1,14 +1,15 @@
 """`pivot track` and `pivot untrack`: puts data under Pivot that no stage writes, and takes them away again."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 
 import attrs
 
 from pivot_cache import pvt
-from pivot_cache.errors import ArtifactError, reporting
+from pivot_cache.errors import ArtifactError, LockFileError, reporting
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -50,7 +51,8 @@ def track(project: Project, names: Iterable[str], *, report: Reporter = silent) 
         CacheError: Something cannot be read or written.
     """
     with _alone(project, "pivot track", report), opened_stores(project) as stores:
-        known = records.read(project)
+        names = list(names)
+        known = records.read(project, mending=set(_paths(names, project)))
         wanted = [_trackable(name, project, known) for name in names]
         _refuse_overlaps(wanted)
         _refuse_git_tracked(wanted, project)
@@ -65,9 +67,14 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
         CacheError: A file cannot be removed or written.
     """
     with _alone(project, "pivot untrack", report):
-        known = records.read(project)
+        names = list(names)
+        known = records.read(project, mending=set(_paths(names, project)))
         paths = []
         for name in names:
+            damaged = known.damaged_at(name, project)
+            if damaged is not None:
+                paths.append(damaged)
+                continue
             found = known.select([name], project)
             foreign = [record for record in found if not record.tracked]
             if foreign:
@@ -89,6 +96,12 @@ def _alone(project: Project, command: str, report: Reporter) -> AbstractContextM
     return guarded(project.layout.guard_file, command, events.waiting(report))
 
 
+def _paths(names: Iterable[str], project: Project) -> Iterator[str]:
+    for name in names:
+        with contextlib.suppress(PathError):
+            yield project.path(name)
+
+
 def _trackable(name: str, project: Project, known: records.Records) -> ArtifactPath:
     try:
         path = project.path(name)
@@ -101,6 +114,7 @@ def _trackable(name: str, project: Project, known: records.Records) -> ArtifactP
     if not os.path.lexists(project.root / path):
         hint = "pivot checkout brings it back" if path in known.by_path else "check the spelling"
         raise TargetError(f"{path} does not exist", hint=hint)
+    _refuse_foreign(project, ArtifactPath(path))
     for other in known.by_path.values():
         if other.path == path and other.tracked:
             continue
@@ -111,6 +125,24 @@ def _trackable(name: str, project: Project, known: records.Records) -> ArtifactP
                 hint="nothing may be recorded twice: leave one of them out",
             )
     return ArtifactPath(path)
+
+
+def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
+    """What lies where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
+    file = _pvt_file(project.layout.artifact(path))
+    if file.is_symlink() or not file.exists():
+        return
+    hint = f"rename one of them, or track the directory around {project.shown(path)}"
+    if file.is_dir():
+        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
+    try:
+        pvt.read(file)
+    except pvt.ForeignFileError:
+        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is not Pivot's", hint=hint) from None
+    except pvt.NewerFileError:
+        raise
+    except LockFileError:
+        return
 
 
 def _refuse_overlaps(paths: list[ArtifactPath]) -> None:

@@ -50,4 +50,4 @@ def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: 
     if set(done.missing) - set(told):
         console.hint("'pivot pull' fetches what a remote has, 'pivot repro' computes it again")
     click.echo(results.restored(done, project, dry_run=wishes.dry_run), nl=False)
-    return 0 if done.complete else 1
+    return max(0 if done.complete else 1, place.left_out(project, targets))

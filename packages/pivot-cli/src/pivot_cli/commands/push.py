@@ -31,4 +31,5 @@ def command(  # one parameter per option
     with signals.heeding(), transfers.Gauge("pushing") as gauge:
         wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=gauge)
         moved = push(project, targets, wishes)
-    return transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
+    code = transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
+    return max(code, place.left_out(project, targets))

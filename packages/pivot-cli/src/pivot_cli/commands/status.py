@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
     """
     explain = explain or diff or why_not
-    project = place.project(overrides)
+    project = place.project(overrides, quiet=quiet)
     with Reading():
         found = status(
             project,

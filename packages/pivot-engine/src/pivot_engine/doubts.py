@@ -1,0 +1,51 @@
+"""Files of a project that a command cannot make use of: each is told once, and the command goes on without it."""
+
+from collections.abc import Callable
+
+import attrs
+
+from pivot_core.errors import PivotError
+from pivot_core.values import Value
+
+
+@attrs.frozen(eq=False, repr=False)
+class Doubt(Value):
+    """Something that was passed over.
+
+    Attributes:
+        text: What, and why.
+        hint: The way out.
+        grave: Something is lacking therefore; else it only looks like a file of ours.
+    """
+
+    text: str
+    hint: str | None = None
+    grave: bool = True
+
+
+def _silent(_: Doubt) -> None:
+    """Nobody listens."""
+
+
+class Doubts:
+    """What one command has passed over."""
+
+    def __init__(self, tell: Callable[[Doubt], object] = _silent) -> None:
+        """``tell`` is called with each doubt, once."""
+        self._tell = tell
+        self._told: set[Doubt] = set()
+
+    @property
+    def grave(self) -> bool:
+        """Something was passed over that the command should have heeded."""
+        return any(doubt.grave for doubt in self._told)
+
+    def pass_over(self, error: PivotError) -> None:
+        """What this is about is not heeded."""
+        self.add(Doubt(str(error), error.hint))
+
+    def add(self, doubt: Doubt) -> None:
+        """Tell it, unless it has been told."""
+        if doubt not in self._told:
+            self._told.add(doubt)
+            self._tell(doubt)
