@@ -24,6 +24,7 @@ PACKAGES = {
     for project in [tomllib.loads(path.read_text())["project"]]
 }
 TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
+LOWEST = str(ROOT / "lowest.txt")
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
 # Many cores do not mean much memory, and an end-to-end test starts several processes; some of them wait.
@@ -139,6 +140,29 @@ def pinned(session: nox.Session) -> tuple[dict[str, str], str]:
     return wheels, str(constraints)
 
 
+@functools.cache
+def locked(cache: pathlib.Path) -> str:
+    """A file of constraints: all that is not ours, in the version that stands in `uv.lock`."""
+    constraints = cache / "locked.txt"
+    what = ["--all-packages", "--all-groups", "--all-extras", "--no-emit-workspace"]
+    form = ["--no-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", str(constraints)]
+    nox.command.run(["uv", "export", "--frozen", *what, *form], external=True, silent=True)
+    return str(constraints)
+
+
+def declared() -> list[str]:
+    """What the packages declare of others' packages, and what their tests need, each as a requirement."""
+    lines = [
+        line
+        for package in PACKAGES.values()
+        for project in [tomllib.loads((package / "pyproject.toml").read_text())["project"]]
+        for lines in [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+        for line in lines
+        if re.split(r"[^\w-]", line, maxsplit=1)[0] not in PACKAGES
+    ]
+    return sorted({*lines, *nox.project.dependency_groups(PYPROJECT, "test")})
+
+
 def closure(name: str, *, extras: bool) -> set[str]:
     """The package and the siblings that it declares, directly or not."""
     project = tomllib.loads((PACKAGES[name] / "pyproject.toml").read_text())["project"]
@@ -171,7 +195,8 @@ print(f"{top}: imported {len(names) + 1} modules; with {', '.join(sorted(install
 @nox.parametrize("package", list(PACKAGES))
 def alone(session: nox.Session, package: str) -> None:
     """One package from its built wheel, with what it declares alone: imports, and all but exhaustive tests."""
-    wheels, constraints = pinned(session)
+    wheels, siblings = pinned(session)
+    constraints = ("--constraint", siblings, "--constraint", locked(session.cache_dir))
     import_all = pathlib.Path(session.create_tmp()) / "import_all.py"
     import_all.write_text(IMPORT_ALL)
 
@@ -179,7 +204,7 @@ def alone(session: nox.Session, package: str) -> None:
         declared = " ".join(sorted(closure(package, extras=extras)))
         session.run("python", "-W", "error", str(import_all), MODULES[package], " ".join(PACKAGES), declared)
 
-    session.install("--constraint", constraints, wheels[package])
+    session.install(*constraints, wheels[package])
     check(extras=False)
 
     project = tomllib.loads((PACKAGES[package] / "pyproject.toml").read_text())["project"]
@@ -189,7 +214,7 @@ def alone(session: nox.Session, package: str) -> None:
     if own in PYPROJECT["dependency-groups"]:
         needs += nox.project.dependency_groups(PYPROJECT, own)
     wanted = wheels[package].replace(" @", f"[{extras}] @", 1) if extras else wheels[package]
-    session.install("--constraint", constraints, wanted, *needs)
+    session.install(*constraints, wanted, *needs)
     check(extras=True)
 
     source = PACKAGES[package] / "tests"
@@ -209,20 +234,43 @@ def alone(session: nox.Session, package: str) -> None:
 
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
-    """All tests with the lowest versions that the packages declare."""
-    wheels, constraints = pinned(session)
-    needs = nox.project.dependency_groups(PYPROJECT, "test")
-    third_party = sorted(
-        line
-        for package in PACKAGES.values()
-        for project in [tomllib.loads((package / "pyproject.toml").read_text())["project"]]
-        for lines in [project["dependencies"], *project.get("optional-dependencies", {}).values()]
-        for line in lines
-        if re.split(r"[^\w-]", line, maxsplit=1)[0] not in PACKAGES
-    )
-    lowered = ["--resolution", "lowest-direct", "--constraint", constraints]
-    session.install(*lowered, *wheels.values(), *needs, *third_party)
+    """All tests with the lowest versions that the packages declare, as `lowest.txt` has them."""
+    wheels, siblings = pinned(session)
+    session.install("--constraint", siblings, "--constraint", LOWEST, *wheels.values(), *declared())
     session.run("python", "-m", "pytest", *relative(TESTED), *XDIST, *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def lower(session: nox.Session) -> None:
+    """Write `lowest.txt`: the lowest versions that the packages declare, and with them the newest of all else."""
+    form = ["--universal", "--no-annotate", "--no-header", "--quiet", "--output-file", LOWEST]
+    wanted = pathlib.Path(session.cache_dir) / "declared.in"
+    wanted.write_text("".join(f"{line}\n" for line in declared()))
+    python = ["--python-version", "3.13"]
+    session.run("uv", "pip", "compile", "--resolution", "lowest-direct", *python, *form, str(wanted), external=True)
+
+
+@nox.session(venv_backend="uv", reuse_venv=False, default=False)
+def newest(session: nox.Session) -> None:
+    """All tests with the newest versions that the packages allow: what is newer than `uv.lock`, and what it breaks."""
+    wheels, siblings = pinned(session)
+    session.install("--upgrade", "--constraint", siblings, *wheels.values(), *declared())
+    known = dict(re.findall(r"(?m)^([\w.-]+)==([^ ;\n]+)", pathlib.Path(locked(session.cache_dir)).read_text()))
+    found = session.run("uv", "pip", "freeze", "--quiet", external=True, silent=True) or ""
+    newer = [
+        f"{name} {known.get(name, 'not in uv.lock')} -> {version}"
+        for name, version in re.findall(r"(?m)^([\w.-]+)==(\S+)$", found)
+        if known.get(name) != version
+    ]
+    broken = []
+    for directory in relative(TESTED):
+        try:
+            session.run("python", "-m", "pytest", directory, *XDIST, *session.posargs)
+        except nox.command.CommandFailed:
+            broken.append(directory)
+    session.log("other versions than in uv.lock: " + (", ".join(newer) or "none"))
+    if broken:
+        session.error(f"with them these fail: {', '.join(broken)}")
 
 
 @nox.session(venv_backend="none")
