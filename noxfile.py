@@ -265,7 +265,9 @@ def newest(session: nox.Session) -> None:
     broken = []
     for directory in relative(TESTED):
         try:
-            session.run("python", "-m", "pytest", directory, *XDIST, *session.posargs)
+            none_chosen = 5
+            chosen = [*XDIST, *session.posargs]
+            session.run("python", "-m", "pytest", directory, *chosen, success_codes=[0, none_chosen])
         except nox.command.CommandFailed:
             broken.append(directory)
     session.log("other versions than in uv.lock: " + (", ".join(newer) or "none"))

@@ -212,6 +212,24 @@ def test_yaml_builds_no_objects(yaml: Any, file: pathlib.Path) -> None:
         YAML().save(object(), file)
 
 
+def test_merge_keys_mean_the_same_in_all_versions_of_pyyaml(tmp_path: pathlib.Path, yaml: Any) -> None:
+    """What is merged has been merged itself before; the first of several wins; all gives way to what stands there."""
+    file = tmp_path / "x.yaml"
+    file.write_text(
+        "o: &o {x: 1, y: 2}\nb: &b\n  <<: *o\n  x: 10\nl: &l {x: 5, z: 1}\n"
+        "a:\n  <<: [*b, *l]\nc:\n  <<: *b\n  y: 3\nd: &d\n  <<: [*d, *o]\n  =: 1\n"
+    )
+
+    found = YAML().load(file)
+
+    assert list(found["a"].items()) == [("x", 10), ("z", 1), ("y", 2)]
+    assert found["c"] == {"x": 10, "y": 3}
+    assert found["d"] == {"x": 1, "y": 2, "=": 1}
+    file.write_text("a:\n  <<: [1]\n")
+    with pytest.raises(yaml.YAMLError, match="for merging"):
+        YAML().load(file)
+
+
 # -- refusals
 
 

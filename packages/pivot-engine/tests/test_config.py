@@ -301,7 +301,7 @@ def test_a_user_without_a_home(places: Places) -> None:
         ("run.jobs: [1]\n", 1, "run.jobs", "must be one text or number"),
         ("other: [1]\n", 1, "other", "this key is not known"),
         ("remotes:\n  - s3://b\n", 1, "remotes", "this key is not known"),
-        ("snapshot: on\nrun.jobs: [1\n", 2, "", "it is not YAML"),
+        ("snapshot: on\nrun.jobs: [1\n", 2, "", "this is not YAML"),
         ("- a\n", 1, "", "it must hold keys and values"),
     ],
 )

@@ -110,21 +110,23 @@ def test_what_is_no_text_has_no_value() -> None:
     assert pairs("a: [b]\nc:\nd: {}\n") == [("a", None), ("c", ""), ("d", "")]
 
 
-def test_a_section_that_holds_itself() -> None:
-    assert pairs("a: &x\n  b: *x\n  c: 1\n") == [("a.b", None), ("a.c", "1")]
-
-
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("a: b\nc: [", 2, "it is not YAML"),
-        ("a: b\n\tc", 2, "it is not YAML"),
-        ("a: b\x07", 1, "it is not YAML"),
+        ("a: b\nc: [", 2, "this is not YAML"),
+        ("a: b\n\tc", 2, "this is not YAML"),
+        ("a: b\x07", 1, "this is not YAML"),
         ("\n- a", 2, "keys and values"),
         ("a", 1, "keys and values"),
         ("a: b\n? [c]\n: d", 2, "a key must be a text"),
-        ("a: b\n---\nc: d\n", 2, "it is not YAML"),
-        ("[" * 5000, 1, "it is not YAML"),
+        ("a: b\n---\nc: d\n", 2, "this is not YAML"),
+        ("[" * 5000, 1, "nested more than 64 levels"),
+        ("x: 1\na: &x\n  b: *x\n  c: 1\n", 3, "stands in what it names"),
+        (
+            "a0: &a0 {x: 1, y: 2}\n" + "".join(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}\n" for n in range(1, 40)),
+            13,
+            "50,000",
+        ),
     ],
 )
 def test_what_cannot_be_read(text: str, line: int, told: str) -> None:

@@ -146,7 +146,7 @@ def test_libraries_are_recorded_and_their_versions_count_by_policy(make: Callabl
     [
         ("fingerprint.package: off", "did you mean fingerprint.packages?"),
         ("fingerprint.packages: often", "'often' is not one of off, major, minor, exact"),
-        ("[", "it is not YAML"),
+        ("[", "this is not YAML"),
         ("- a", "it must hold keys and values"),
     ],
 )

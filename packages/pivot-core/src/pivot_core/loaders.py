@@ -165,7 +165,9 @@ class YAML(Value):
     def load(self, path: pathlib.Path) -> Any:
         """The parsed value."""
         yaml = _yaml()
-        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        from pivot_core._yamldata import Loading  # noqa: PLC0415  # needs PyYAML
+
+        return yaml.load(path.read_bytes(), Loader=Loading)
 
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write ``value`` in block style."""

@@ -79,32 +79,22 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
     Raises:
         FormatError: It is not YAML, or no mapping.
     """
-    import yaml  # noqa: PLC0415  # start-up time: most configurations are of simple lines
+    from yaml import MappingNode  # noqa: PLC0415  # start-up time: most configurations are of simple lines
+
+    from pivot_engine.yamlnodes import TextError, compose  # noqa: PLC0415
 
     try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        raise _not_yaml(error) from None
-    except RecursionError:
-        raise FormatError("it is not YAML: it is nested too deeply", 1) from None
+        root = compose(text)
+    except TextError as error:
+        raise FormatError(str(error), error.line) from None
     if root is None or (root.tag == "tag:yaml.org,2002:str" and root.value == ""):
         return ()
-    if not isinstance(root, yaml.MappingNode):
+    if not isinstance(root, MappingNode):
         raise FormatError("it must hold keys and values", root.start_mark.line + 1)
-    return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, "", ()))
+    return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, ""))
 
 
-def _not_yaml(error: Any) -> FormatError:
-    """What YAML says is wrong; of what is never closed, where it was opened."""
-    context, problem = (getattr(error, name, None) for name in ("context", "problem"))
-    told = ", ".join(filter(None, (context, problem or getattr(error, "reason", None))))
-    mark = getattr(error, "problem_mark", None)
-    if context and context.startswith("while parsing a flow"):
-        mark = error.context_mark
-    return FormatError(f"it is not YAML: {told}", mark.line + 1 if mark else 1)
-
-
-def _entries(mapping: Any, section: str, around: tuple[Any, ...]) -> Iterator[Entry]:
+def _entries(mapping: Any, section: str) -> Iterator[Entry]:
     from yaml import MappingNode, ScalarNode  # noqa: PLC0415
 
     for key, value in mapping.value:
@@ -115,9 +105,9 @@ def _entries(mapping: Any, section: str, around: tuple[Any, ...]) -> Iterator[En
         span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, _end(value))
         if isinstance(value, ScalarNode):
             yield Entry(name, value.value, line, span)
-        elif isinstance(value, MappingNode) and value not in around and value is not mapping:
+        elif isinstance(value, MappingNode):
             if value.value:
-                yield from _entries(value, f"{name}.", (*around, mapping))
+                yield from _entries(value, f"{name}.")
             else:
                 yield Entry(name, "", line, span)
         else:
