@@ -93,7 +93,7 @@ def test_an_edit_changes_these_forms_alone(old: str, new: str, names: str) -> No
 
 def test_what_is_not_there_has_no_digest() -> None:
     assert all(source_digest(TEXT, name) is not None for name in NAMES)
-    assert [source_digest(TEXT, name) for name in ("os", "where", "nothing", "<lambda>", "inner")] == [None] * 5
+    assert [source_digest(TEXT, name) for name in ("nothing", "<lambda>", "inner")] == [None] * 3
     assert source_digest("def (", "f") is None
     assert source_digest(b"\xff\xfe\xff", "f") is None
 
@@ -104,6 +104,57 @@ def test_keys_are_rechecked_by_their_names() -> None:
     assert recheck(TEXT, "const:any:RATE") == source_digest(TEXT, "RATE")
     assert recheck(TEXT, "module:any") == source_digest(TEXT, "<module>")
     assert recheck("", "func:any:f") is None
+
+
+BOUND = """
+from math import floor as near
+from far import *
+import a.b
+
+
+class A:
+    def go(self, x):
+        return near(x) + far(x) + len(a.b.c)
+
+
+def f(x):
+    return A().go(x)
+
+
+A.rate = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("floor as near", "ceil as near", "A"),
+        ("from math import floor as near", "def near(x):\n    pass", "A"),
+        ("from math import floor as near", "try:\n    from math import floor as near\nexcept E:\n    near = 1", "A"),
+        ("from far import *", "from near import *", "A"),
+        ("import a.b", "import x as a", "A"),
+        ("import a.b", "import a.b, unused\nfrom c import d", ""),
+        ("A.rate = 1", "A.rate = 2", "A"),
+        ("A.rate = 1", "A.rate = 1\nsetattr(A, 'x', 2)", "A"),
+        ("A.rate = 1", "A.rate = 1\nfor k in 'ab':\n    A.table[k] = k", "A"),
+        ("A.rate = 1", "A.rate = 1\nA.more()\n", "A"),
+        ("A.rate = 1", "A.rate = 1\n@A.add\ndef g():\n    pass\n", "A"),
+        ("A.rate = 1", "A.rate = 1\nB = A()\n", ""),
+        ("A.rate = 1", "A.rate = 1\ndel f.x", "f"),
+        ("A.rate = 1", "A.rate = 1\nif __name__ == '__main__':\n    f(A)", ""),
+    ],
+)
+def test_what_names_are_bound_to_and_what_is_done_to_a_definition_counts(old: str, new: str, names: str) -> None:
+    edited = BOUND.replace(old, new)
+
+    assert edited != BOUND
+    assert names.split() == [name for name in ("A", "f") if source_digest(BOUND, name) != source_digest(edited, name)]
+
+
+def test_a_name_that_is_only_imported_counts_by_what_is_imported() -> None:
+    assert source_digest("from a import b", "b") == source_digest("import z\nfrom a import c, b", "b")
+    assert source_digest("from a import b", "b") != source_digest("from a import c as b", "b")
+    assert source_digest("from a import *", "b") != source_digest("from c import *", "b")
 
 
 def test_bytes_are_text_in_the_encoding_that_they_declare() -> None:

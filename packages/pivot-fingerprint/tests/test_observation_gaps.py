@@ -131,7 +131,12 @@ TABLE = {
     "through star imports that go round": (
         BEFORE + "from far import *\nfrom os.path import *\nimport ns.deep\ndef run():\n    return K, join, ns.deep.J, missing_or_not(1)\n"
         "def missing_or_not(x):\n    return x\n# file: far.py\nfrom near import *\n# file: near.py\nfrom far import *\nK = 1\n# file: ns/deep.py\nJ = 1\n",
-        "const:near:K const:ns.deep:J func:plugin:missing_or_not func:plugin:run",
+        "const:far:K const:far:join const:near:K const:near:join const:ns.deep:J func:plugin:missing_or_not func:plugin:run",
+    ),
+    "an import that another module passes on": (
+        BEFORE + "from far import near as n\nimport far\ndef run():\n    return n(1.5) + far.near(2.5) + len(far.name)\n"
+        "# file: far.py\nfrom math import floor as near\nname = ''\n",
+        "const:far:name const:far:near func:plugin:run",
     ),
     "a function that the manifest has by another way": (
         BEFORE.replace("import importlib\n", "import importlib\nfrom far import f\n").replace("eval('plugin').run()", "eval('plugin').run(), f")

@@ -3,9 +3,13 @@
 import ast
 import copy
 import functools
+from collections.abc import Iterator
+
+from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint._canonical import canonical, is_silent
-from pivot_fingerprint._parsed import Parsed
+from pivot_fingerprint._parsed import Parsed, is_main
+from pivot_fingerprint._scopes import imports
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -25,23 +29,41 @@ def parsed(text: bytes | str) -> Parsed | None:
 def digest(source: Parsed, name: str) -> str | None:
     """32 hex digits over what makes a name at the top of a module what it is; None if nothing binds it.
 
-    A definition counts with all that is in it, and so does whatever else binds its name. Any other
-    name counts by every statement that mentions it, since each may change its value. `<module>`
-    stands for the module's own body.
+    A definition counts with all that is in it, and so does whatever else binds its name or changes it. Any
+    other name counts by every statement that mentions it, since each may change its value. `<module>`
+    stands for the module's own body. What is imported under the names that all this uses counts as well.
     """
     if name == "<module>":
         return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
     found = statements(source, name)
-    return canonical(found).digest.hex() if found else None
+    form = canonical(found)
+    roots = {name, *(ref.root for ref in form.refs if isinstance(ref.root, str))}
+    given = [line for root in sorted(roots) for line in _imported(source, root)]
+    if not given:
+        return form.digest.hex() if found else None
+    return xxh3_128_hexdigest("\n".join([form.digest.hex(), *given]).encode("utf-8", "surrogatepass"))
 
 
 def statements(source: Parsed, name: str) -> list[ast.stmt]:
     """The statements at the top of a module, imports aside, that make a name what it is."""
     binding = [node for node in source.bindings.get(name, ()) if not isinstance(node, _IMPORTS)]
-    if not binding or any(isinstance(node, _DEFINITIONS) for node in binding):
-        return binding
-    others = (_bare(node) for node in source.tree.body if not isinstance(node, (*_DEFINITIONS, *_IMPORTS)))
+    if not binding:
+        return []
+    others = loose(source)
+    if any(isinstance(node, _DEFINITIONS) for node in binding):
+        later = [_bare(node) for node in source.tree.body if isinstance(node, _DEFINITIONS) and node not in binding]
+        return [*binding, *(node for node in (*others, *later) if name in _changed(node))]
     return [node for node in others if name in names(node)]
+
+
+def _imported(source: Parsed, name: str) -> Iterator[str]:
+    """What import statements at the top of a module bind a name to, in words; of other names, what they may."""
+    binding = source.bindings.get(name, ())
+    for node in binding if any(isinstance(node, _IMPORTS) for node in binding) else ():
+        bound = imports(node) if isinstance(node, _IMPORTS) else ((name, type(node).__name__),)
+        yield from (f"{name} = {target}" for each, target in bound if each == name)
+    if not binding:
+        yield from (f"{name} of {'.' * star.level}{star.module}" for star in source.stars)
 
 
 def names(node: ast.AST) -> set[str]:
@@ -65,8 +87,9 @@ def _bare[Node: ast.AST](node: Node) -> Node:
 
 
 def loose(source: Parsed) -> list[ast.stmt]:
-    """The statements of the module's body that are no definitions."""
-    return [_bare(node) for node in source.tree.body if not isinstance(node, _DEFINITIONS)]
+    """The statements of the module's body that are neither definitions nor imports, nor for running it as a program."""
+    passed_over = (*_DEFINITIONS, *_IMPORTS)
+    return [_bare(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
 
 
 def changes(node: ast.stmt) -> tuple[set[str], set[str]]:
@@ -87,3 +110,19 @@ def _root(node: ast.AST) -> set[str]:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _changed(node: ast.AST) -> set[str]:
+    """The names of which a statement that defines none of them may change what they stand for.
+
+    `A.x = 1`, `del A.x`, `A.add(1)`, `change(A)`, also in a block, and a definition decorated by what belongs to one.
+    """
+    found: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute | ast.Subscript) and not isinstance(each.ctx, ast.Load):
+            found |= _root(each)
+        elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Call):
+            found |= names(each.value)
+        elif isinstance(each, _DEFINITIONS):
+            found |= set().union(*map(names, each.decorator_list))
+    return found

@@ -177,7 +177,7 @@ def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt
     while stack:
         statement = stack.pop()
         yield statement
-        if isinstance(statement, _SIMPLE) or not (main or not _is_main(statement)):
+        if isinstance(statement, _SIMPLE) or not (main or not is_main(statement)):
             continue
         blocks: list[ast.AST] = [statement]
         while blocks:
@@ -189,7 +189,7 @@ def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt
                     blocks.append(child)
 
 
-def _is_main(statement: ast.stmt) -> bool:
+def is_main(statement: ast.stmt) -> bool:
     """Whether this is `if __name__ == ...`."""
     test = statement.test if isinstance(statement, ast.If) else None
     return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"

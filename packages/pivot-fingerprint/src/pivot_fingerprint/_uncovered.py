@@ -1,6 +1,7 @@
 """Which of the code that ran no manifest knows of, and the classes and constants that this code takes along."""
 
 import ast
+import builtins
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -209,9 +210,17 @@ class Gap:
         if place is not None and not attrs:
             self._body(place)
         elif place is not None and source is not None and (attrs[0] in source.bindings or not self._find(child)):
+            self._link(place, source, attrs[0])
             self._name(place, attrs[0], attrs[1:], step)
         elif attrs and (place is not None or self._is_namespace(module)):
             self._attribute(child, attrs[1:], step)
+
+    def _link(self, place: _Place, source: SourceFile, name: str) -> None:
+        """A name that another module takes from this one, which has imported it: under what name, and from where."""
+        bindings = source.bindings.get(name, ())
+        star = not bindings and bool(source.stars) and not hasattr(builtins, name)
+        if not self._known[place.module].covers(name) and (star or any(binding.imports for binding in bindings)):
+            self._add("const", place, name, bindings[-1].line if bindings else 1, deep=False)
 
     def _name(self, place: _Place, name: str, attrs: tuple[str, ...], step: _Step) -> None:
         source = self._source(place.file)
