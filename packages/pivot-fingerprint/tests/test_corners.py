@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pivot_fingerprint import Manifest, fingerprint
-from pivot_fingerprint._source import read
+from pivot_fingerprint._source import Sources
 
 type Take = Callable[..., Manifest]
 type Write = Callable[[str], Path]
@@ -303,8 +303,8 @@ def test_a_time_zone() -> None:
 
 
 def test_what_is_no_file_has_no_source(tmp_path: Path) -> None:
-    assert read(str(tmp_path / "missing.py")) is None
-    assert read("a\0b.py") is None
+    assert Sources().read(str(tmp_path / "missing.py")) is None
+    assert Sources().read("a\0b.py") is None
 
 
 def test_a_finder_that_raises(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,110 @@ def test_a_helper_and_its_parameters_files(project: Project) -> None:
     assert "there is no stage 'nobody'" in project.pivot("status", code=2).stderr
 
 
+LAZY = """
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot import loaders
+from pivot_fingerprint import no_fingerprint, register_encoder
+
+pipeline = pivot.Pipeline("p")
+
+
+class Weights:
+    def __init__(self, path):
+        self.path = path
+
+
+WEIGHTS = Weights(pathlib.Path(__file__).with_name("weights.txt"))
+register_encoder(Weights, lambda weights: weights.path.read_bytes())
+
+
+@pipeline.register
+def lazy() -> Annotated[str, pivot.Out("lazy.txt", loaders.Text())]:
+    import helper
+    return helper.go()
+
+
+@pipeline.register
+def appears() -> Annotated[str, pivot.Out("appears.txt", loaders.Text())]:
+    try:
+        from fast import go
+    except ImportError:
+        return "slow"
+    return go()
+
+
+@pipeline.register
+def packed() -> Annotated[str, pivot.Out("packed.txt", loaders.Text())]:
+    from kit import tool
+    try:
+        from kit.extra import more
+    except ImportError:
+        more = tool
+    return more()
+
+
+@pipeline.register
+def weighed() -> Annotated[str, pivot.Out("weighed.txt", loaders.Text())]:
+    return WEIGHTS.path.read_text()
+
+
+@no_fingerprint(code_deps=["rules.txt", "sub/more.txt"])
+def rules():
+    return "".join(path.read_text() for path in map(pathlib.Path, ("rules.txt", "sub/more.txt")) if path.exists())
+
+
+@pipeline.register
+def ruled() -> Annotated[str, pivot.Out("ruled.txt", loaders.Text())]:
+    return rules()
+"""
+
+
+def test_what_only_the_fingerprint_reads_counts(make: Callable[[str], Project]) -> None:
+    """Also what it looks for in vain; `status` says the same as one that imports everything again."""
+    project = make(LAZY)
+    project.write("helper.py", "from lower import go\n")
+    project.write("lower.py", "def go():\n    return 'one'\n")
+    project.write("kit/__init__.py", "from kit.tools import tool\n")
+    project.write("kit/tools.py", "def tool():\n    return 'one'\n")
+    project.write("weights.txt", "1")
+    project.write("rules.txt", "1")
+
+    def renamed(old: str, new: str) -> None:
+        (project.root / new).parent.mkdir(exist_ok=True)
+        (project.root / old).rename(project.root / new)
+
+    def first() -> set[str]:
+        project.replace("lower.py", "one", "two")
+        project.write("fast.py", "def go():\n    return 'fast'\n")
+        project.replace("kit/tools.py", "one", "two")
+        project.write("weights.txt", "2")
+        return {"lazy", "appears", "packed", "weighed"}
+
+    def second() -> set[str]:
+        project.write("fast/__init__.py", "def go():\n    return 'faster'\n")
+        project.write("kit/extra.py", "def more():\n    return 'more'\n")
+        project.write("rules.txt", "2")
+        return {"appears", "packed", "ruled"}
+
+    def third() -> set[str]:
+        shutil.rmtree(project.root / "fast")
+        renamed("fast.py", "faster.py")
+        renamed("rules.txt", "sub/more.txt")
+        renamed("lower.py", "lower/__init__.py")
+        return {"appears", "ruled"}
+
+    project.pivot("repro")
+    for edit in (first, second, third):
+        stale = edit()
+        found = {each["name"] for each in project.json("status", "--json")["stages"] if each["status"] == "stale"}
+        assert found == stale, edit.__name__
+        project.pivot("repro")
+    assert {each["status"] for each in project.json("status", "--json", "--no-snapshot")["stages"]} == {"cached"}
+
+
 @pytest.mark.parametrize(
     "line",
     [

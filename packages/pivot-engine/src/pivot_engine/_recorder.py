@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
+from pivot_core import digest
 from pivot_engine import grounds
+from pivot_engine._chance import Chance
+from pivot_engine._searches import Searches
 from pivot_engine.environment import VARIABLE, VARIABLES, of_environment
 from pivot_engine.grounds import Fact, Grounds
 from pivot_engine.marks import ABSENT, mark, settled
@@ -33,26 +36,6 @@ _UNSEEN: Final[Mapping[str, str]] = {
 }
 """By audit event, what cannot be checked without doing it again."""
 
-_CHANCE: Final[Mapping[str, frozenset[str]]] = {
-    "it asks for the time": frozenset(
-        {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "asctime"}
-    ),
-    "it asks for a random number": frozenset(
-        {
-            *("random", "randint", "randrange", "getrandbits", "randbytes", "choice", "choices", "sample", "shuffle"),
-            *("uniform", "gauss", "normalvariate", "urandom", "getrandom"),
-            *("uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe"),
-        }
-    ),
-}
-"""What the user's own module code must not call: names, of functions of the modules below or methods of their types."""
-
-_OF_CHANCE: Final = frozenset({"time", "datetime", "random", "_random", "secrets", "uuid", "posix", "pandas", "numpy"})
-_UNAUDITED: Final = frozenset(
-    {"polars", "pyarrow", "h5py", "duckdb", "netCDF4", "xarray", "rasterio", "fiona", "pysam", "zarr", "tables"}
-)
-"""Libraries that read files without Python's `open`."""
-
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
@@ -64,6 +47,7 @@ class Recorder:
 
     Attributes:
         unrecorded: Why the grounds are not complete; empty if they are.
+        sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
     """
 
     def __init__(self, is_user_code: Callable[[str], bool], own: Sequence[str]) -> None:
@@ -81,8 +65,9 @@ class Recorder:
         self._facts: dict[tuple[str, str], str] = {}
         self._opened: dict[str, tuple[str, int]] = {}
         self._written: set[str] = set()
-        self._finder = _Finder()
-        self._chance = _Chance(self.unrecorded)
+        self.sources: dict[str, str] = {}
+        self._searches = Searches(self._is_installed, self.unheard)
+        self._chance = Chance(self.unrecorded)
         self._real: dict[str, Any] = {}
         self._before: frozenset[str] = frozenset()
         self._quiet = threading.local()
@@ -96,7 +81,7 @@ class Recorder:
         if not self._hooked:
             self._hooked = True
             sys.addaudithook(self._hook)
-        sys.meta_path.insert(0, self._finder)
+        sys.meta_path.insert(0, self._searches)
         for name, kind in (("stat", grounds.PROBE), ("lstat", grounds.LINK), ("access", grounds.PROBE)):
             self._real[name] = getattr(os, name)
             setattr(os, name, self._probing(self._real[name], kind))
@@ -109,7 +94,7 @@ class Recorder:
         self._active = False
         self._chance.stop()
         _note_variables(None)
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._finder]
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
         self._restore()
         if any(thread is not threading.current_thread() for thread in threading.enumerate()):
             self.unrecorded["it leaves threads running"] = None
@@ -126,7 +111,7 @@ class Recorder:
             sources: The digest of each file of code that was imported, by absolute path.
         """
         facts = [Fact(kind, subject, value) for (kind, subject), value in self._facts.items()]
-        files = {path: digest or ABSENT for path, digest in sources.items()}
+        files = {path: digest or ABSENT for path, digest in (self.sources | dict(sources)).items()}
         for path, (marked, at) in self._opened.items():
             if path not in files and path not in self._written:
                 files[path] = grounds.content(path)
@@ -135,17 +120,13 @@ class Recorder:
         for path in self._binaries():
             files.setdefault(path, grounds.content(path))
         facts += [Fact(grounds.FILE, path, value) for path, value in files.items()]
-        asked = frozenset(self._finder.asked)
-        for place in self._finder.places():
-            path = os.path.abspath(place)
-            if os.path.isdir(path) and not self._is_installed(f"{path}/"):
-                facts.append(Fact(grounds.MODULES, path, grounds.modules(path, asked)))
-            else:
-                facts.append(Fact(grounds.STAMP, path, grounds.stamp(path)))
+        for name in self._searches.namespaces():
+            self.unrecorded[f"the package {name} got a file of its own meanwhile"] = None
+        facts += self._searches.facts()
         facts += [Fact(grounds.STAMP, path, grounds.stamp(path)) for path in _start_files()]
         for prefix in ("PYTHON", "LC_", "LANG"):
             facts.append(self._of_environment(VARIABLES, prefix))
-        return Grounds(tuple(dict.fromkeys(facts)), tuple(sorted(asked)), self._salt, grounds.identity())
+        return Grounds(tuple(dict.fromkeys(facts)), tuple(sorted(self._searches.asked)), self._salt, grounds.identity())
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._active:
@@ -167,7 +148,7 @@ class Recorder:
             if writes:
                 self._written.add(full)
             if (not writes or "+" in str(mode)) and self._counts(full) and full not in self._opened:
-                with self._unheard():
+                with self.unheard():
                     self._opened[full] = (mark(full), time.time_ns())
 
     def _probing(self, real: Callable[..., Any], kind: str) -> Callable[..., Any]:
@@ -187,17 +168,37 @@ class Recorder:
         full = os.path.abspath(os.fsdecode(path))
         if (kind, full) in self._facts or not self._counts(full):
             return
-        with self._unheard():
+        with self.unheard():
             self._facts[kind, full] = grounds.of_path(kind, full)
 
-    @contextlib.contextmanager
-    def _unheard(self) -> Iterator[None]:
+    def read(self, path: str, content: bytes | None) -> None:
+        """A fingerprint was taken of a file with this content, or there was none to be had."""
+        self.sources.setdefault(os.path.abspath(path), "" if content is None else digest.of_bytes(content))
+
+    def sought(self, name: str, places: Sequence[str]) -> None:
+        """A module is about to be looked for, to take the fingerprint of what it holds."""
+        self._searches.sought(name, places)
+
+    def probed(self, path: str) -> None:
+        """A fingerprint is about to depend on whether there is something at a path."""
+        full = os.path.abspath(path)
+        self._facts.setdefault((grounds.TYPE, full), grounds.of_path(grounds.TYPE, full))
+
+    def called(self) -> contextlib.AbstractContextManager[None]:
+        """Around code of the user's that says what a value of its own is: it may look at anything."""
+        return self._quieted(on=False)
+
+    def unheard(self) -> contextlib.AbstractContextManager[None]:
         """What this thread does meanwhile is not of the user's doing."""
-        self._quiet.on = True
+        return self._quieted(on=True)
+
+    @contextlib.contextmanager
+    def _quieted(self, *, on: bool) -> Iterator[None]:
+        before, self._quiet.on = getattr(self._quiet, "on", False), on
         try:
             yield
         finally:
-            self._quiet.on = False
+            self._quiet.on = before
 
     def _asked_for(self, name: str | None) -> None:
         """A variable was asked for, or all were."""
@@ -231,90 +232,6 @@ class Recorder:
                 for name, value in list(vars(module).items()):
                     if id(value) in ours:
                         setattr(module, name, self._real[ours[id(value)]])
-
-
-class _Finder:
-    """Finds no module, but notes which were asked for, and where they were looked for."""
-
-    def __init__(self) -> None:
-        self.asked: set[str] = set()
-        self._packages: set[str] = set()
-
-    def find_spec(self, fullname: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> None:
-        """None: others find it."""
-        self.asked.add(fullname.rpartition(".")[2])
-        if path is not None:
-            with contextlib.suppress(Exception):  # some packages have a path of their own making
-                self._packages.update(path)
-
-    def places(self) -> list[str]:
-        """Every directory, or archive, in which a module was looked for."""
-        return list(dict.fromkeys([*sys.path, *sorted(self._packages)]))
-
-
-class _Chance:
-    """Notices calls, in the code of the user's modules, of what gives another answer each time."""
-
-    def __init__(self, told: dict[str, None]) -> None:
-        self._told = told
-        self._tool: int | None = None
-        self._watched: list[CodeType] = []
-
-    def watch(self, code: CodeType) -> None:
-        monitoring = sys.monitoring
-        if self._tool is None:
-            self._tool = next((each for each in range(6) if monitoring.get_tool(each) is None), None)
-            if self._tool is None:
-                self._told["no tool id of sys.monitoring is free"] = None
-                return
-            monitoring.use_tool_id(self._tool, "pivot load")
-            monitoring.register_callback(self._tool, monitoring.events.CALL, self._called)
-        for each in _nested(code):
-            monitoring.set_local_events(self._tool, each, monitoring.events.CALL)
-            self._watched.append(each)
-
-    def stop(self) -> None:
-        if self._tool is not None:
-            for code in self._watched:
-                sys.monitoring.set_local_events(self._tool, code, 0)
-            sys.monitoring.register_callback(self._tool, sys.monitoring.events.CALL, None)
-            sys.monitoring.free_tool_id(self._tool)
-            self._tool = None
-
-    def _called(self, _: CodeType, __: int, function: object, ___: object) -> None:
-        with contextlib.suppress(Exception):  # an object may refuse to say what it is
-            reason = _unrecordable(function)
-            if reason is not None:
-                self._told[reason] = None
-
-
-def _unrecordable(function: Any) -> str | None:
-    owner = getattr(function, "__self__", None)
-    if owner is None:  # a method in C is called by its descriptor
-        owner = getattr(function, "__objclass__", None)
-        if owner is not None and owner.__module__ == "datetime":  # what a given date says of itself is no chance
-            return None
-    module = getattr(function, "__module__", None)
-    if not isinstance(module, str):
-        module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
-    if not isinstance(module, str):
-        module = type(owner).__module__ if owner is not None else ""
-    package = module.partition(".")[0]
-    if package in _UNAUDITED:
-        return f"it calls {package}, which may read files unseen"
-    if package not in _OF_CHANCE:
-        return None
-    name = getattr(function, "__name__", "")
-    if name == "strftime" and package == "time":
-        return "it asks for the time"
-    return next((reason for reason, listed in _CHANCE.items() if name in listed), None)
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
 
 
 class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no public name

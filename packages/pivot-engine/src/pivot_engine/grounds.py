@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import xxhash
@@ -24,7 +24,7 @@ TYPE: Final = "type"
 NAMES: Final = "names"
 """What a directory that was listed holds, and which of it are directories."""
 MODULES: Final = "modules"
-"""What a directory of the user's holds that could be imported by one of the names that were asked for."""
+"""What a directory of the user's holds that could be imported by one of the names that were asked for, be it never."""
 STAMP: Final = "stamp"
 """When the names in a directory of installed packages, or a file that configures Python, last changed."""
 
@@ -172,13 +172,31 @@ def names(path: str) -> str:
     return _digest("\0".join(found))
 
 
-def modules(path: str, asked: frozenset[str]) -> str:
+def modules(path: str, asked: Collection[str]) -> str:
     """What `MODULES` says of a directory."""
+    held = listing(path, asked)
+    return ABSENT if held is None else modules_of(held, asked)
+
+
+def modules_of(held: Iterable[str], asked: Collection[str]) -> str:
+    """What `MODULES` says of a directory that holds this, as `listing` gives it."""
+    return _digest("\0".join(sorted(name for name in held if name.rstrip("/").partition(".")[0] in asked)))
+
+
+def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] | None:
+    """What a directory holds, or that of it which may be a module of these names; with a ``/`` what may be a package.
+
+    None for what is no directory that can be read.
+    """
     try:
-        found = sorted(name for name in os.listdir(path) if name.partition(".")[0] in asked)
+        with os.scandir(path) as entries:
+            return tuple(
+                f"{entry.name}{'/' if '.' not in entry.name and entry.is_dir() else ''}"
+                for entry in entries
+                if asked is None or entry.name.partition(".")[0] in asked
+            )
     except (OSError, ValueError):
-        return ABSENT
-    return _digest("\0".join(found))
+        return None
 
 
 def stamp(path: str) -> str:

@@ -159,18 +159,19 @@ class Host:
         self._root, self._file, self._overrides = str(root), str(file), [each.text for each in overrides]
         self._randomness = Randomness()
         outlines = Outlines(layout.database_dir / "outlines")
-        self._fingerprinter = Fingerprinter(is_user_code=self._is_user_code, root=root, memo=outlines)
+        self._fingerprinter = Fingerprinter(
+            is_user_code=self._is_user_code, root=root, memo=outlines, listener=recorder
+        )
         try:
             base = base_of(file, root)
-            with recorder:
+            stages = []
+            with recorder, self._fingerprinter:
                 described = describe(file, root)
                 pipelines = described.pipelines
                 settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
                 # What the words of a command name is looked for among the files.
                 commands = shellcode.all_rested(pipelines, base=base, root=str(root))
-            stages = []
-            self._sources |= {**described.sources, **settled.sources}
-            with self._fingerprinter:
+                self._sources |= {**described.sources, **settled.sources}
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
@@ -186,9 +187,10 @@ class Host:
             return {"event": "broken", "hint": self._way_out(error), **self._import_failure(error, file, root)}
         self._randomness.imported()
         grounds = recorder.grounds(self._sources)
-        if _sources.Changes(self._sources).find():
+        read = {file: found for file, found in recorder.sources.items() if file not in self._sources}
+        if _sources.Changes(self._sources | read).find():
             return {"event": "moved"}
-        loaded = Loaded(SCHEMA, tuple(stages), self._sources, grounds, tuple(recorder.unrecorded))
+        loaded = Loaded(SCHEMA, tuple(stages), self._sources, grounds, tuple(recorder.unrecorded), read)
         return {"event": "loaded", **to_plain(loaded)}
 
     def _stage(
@@ -203,8 +205,7 @@ class Host:
         self._manifests[spec.address] = manifest
         env: dict[str, str] = {}
         if stage.env:
-            with self._recorder:
-                env = settling.variables(stage, spec.address)
+            env = settling.variables(stage, spec.address)
         loaded = stage_of(spec, manifest, params, env)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
@@ -248,7 +249,8 @@ class Host:
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
         values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
         values |= settling.behaviour(stage, self._is_user_code)
-        return self._fingerprinter.fingerprint(stage.func, values)
+        with self._recorder.unheard():
+            return self._fingerprinter.fingerprint(stage.func, values)
 
     def _start(  # as the message has it
         self, number: int, address: str, log: str, watching: Watching, *, stream: bool, fresh: bool

@@ -57,6 +57,7 @@ class Loaded(Value):
             sets something, by absolute path; ``""`` where a file was looked for that is not there.
         grounds: What else it rested on; None where that is not known.
         unrecorded: Why ``grounds`` are not all that it rested on.
+        read: As ``sources``, of each further file that a fingerprint was taken of without an import.
     """
 
     schema: int
@@ -64,6 +65,7 @@ class Loaded(Value):
     sources: Mapping[str, str]
     grounds: Grounds | None = attrs.field(default=None, eq=False)
     unrecorded: tuple[str, ...] = ()
+    read: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def to_plain(loaded: Loaded) -> dict[str, Any]:
@@ -97,6 +99,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
         "sources": dict(loaded.sources),
         "grounds": None if loaded.grounds is None else loaded.grounds.to_plain(),
         "unrecorded": list(loaded.unrecorded),
+        "read": dict(loaded.read),
     }
 
 
@@ -133,6 +136,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
         sources=data["sources"],
         grounds=None if data["grounds"] is None else Grounds.from_plain(data["grounds"]),
         unrecorded=tuple(data["unrecorded"]),
+        read=data["read"],
     )
 
 

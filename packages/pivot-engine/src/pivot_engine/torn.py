@@ -70,8 +70,14 @@ class CodeWatch:
     def __init__(
         self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()
     ) -> None:
-        """Watch what was loaded, with ``overrides``, from each pipeline file of the project."""
-        self._files = [_WatchedFile(root, file, loaded, overrides) for file, loaded in files]
+        """Watch what was loaded, with ``overrides``, from each pipeline file of the project.
+
+        What a stage writes is no edit, though another one may have been fingerprinted by it: it counts in the next run.
+        """
+        files = list(files)
+        outs = {out.path for _, loaded in files for stage in loaded.stages for out in stage.spec.outs}
+        written = [os.fspath(root / path) for path in outs]
+        self._files = [_WatchedFile(root, file, loaded, overrides, written) for file, loaded in files]
 
     def moved(self, address: str) -> tuple[str, ...]:
         """What of a stage is no longer as it was loaded: manifest keys, parameters, or files that cannot be loaded.
@@ -84,12 +90,20 @@ class CodeWatch:
 class _WatchedFile:
     """The code of one pipeline file."""
 
-    def __init__(self, root: pathlib.Path, file: pathlib.Path, loaded: Loaded, overrides: Sequence[str]) -> None:
+    def __init__(
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        loaded: Loaded,
+        overrides: Sequence[str],
+        written: Sequence[str],
+    ) -> None:
         self._overrides = overrides
         self._root = root
         self._file = file
         self._loaded = {stage.spec.address: stage for stage in loaded.stages}
-        self._changes = _sources.Changes(loaded.sources)
+        self._written = written
+        self._changes = self._watched(loaded)
         self._now = self._loaded
 
     def has(self, address: str) -> bool:
@@ -105,7 +119,7 @@ class _WatchedFile:
             except PivotError:
                 return tuple(self._shown(file) for file in edited)
             host.close()
-            self._changes = _sources.Changes(loaded.sources)
+            self._changes = self._watched(loaded)
             self._now = {stage.spec.address: stage for stage in loaded.stages}
         before, now = self._loaded[address], self._now.get(address)
         if now is before:
@@ -114,6 +128,14 @@ class _WatchedFile:
             return (address,)
         facts, new = _facts(before), _facts(now)
         return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
+
+    def _watched(self, loaded: Loaded) -> _sources.Changes:
+        read = {
+            file: found
+            for file, found in loaded.read.items()
+            if not any(file == out or file.startswith(f"{out}/") for out in self._written)
+        }
+        return _sources.Changes({**loaded.sources, **read})
 
     def _shown(self, file: str) -> str:
         """As the user would write it, where it is in the project."""

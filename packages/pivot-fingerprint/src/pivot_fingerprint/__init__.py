@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pivot_fingerprint._disk import Listener
 from pivot_fingerprint._errors import FingerprintError, ManifestError, NotCallableError
 from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
 from pivot_fingerprint._memo import Memo
@@ -19,6 +20,7 @@ __all__ = [
     "FingerprintError",
     "Fingerprinter",
     "Library",
+    "Listener",
     "Manifest",
     "ManifestError",
     "Memo",

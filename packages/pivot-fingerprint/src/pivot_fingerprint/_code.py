@@ -168,9 +168,9 @@ class Describer:
             draft.fixed.append(f"opted out {name}")
             directory = os.path.dirname(code.co_filename)
             for each in sorted(mark.code_deps):
-                digest = _file_digest(os.path.join(directory, each))
-                draft.fixed.append(f"file {each} {digest or 'missing'}")
-                if digest is None:
+                content = self._modules.sources.disk.read(os.path.join(directory, each))
+                draft.fixed.append(f"file {each} {'missing' if content is None else xxh3_128_hexdigest(content)}")
+                if content is None:
                     draft.issues.append(f"the file {each!r} that its `code_deps` name cannot be read")
         return draft
 
@@ -220,14 +220,6 @@ class Describer:
     def _at(self, module: Module, source: SourceFile) -> Module:
         """Code whose globals belong to a module of another file."""
         return module.at(source, self._modules.show(source.path, module.name))
-
-
-def _file_digest(path: str) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            return xxh3_128_hexdigest(file.read())
-    except OSError:
-        return None
 
 
 def _is_twin(one: object, two: types.FunctionType | type) -> bool:

@@ -1,10 +1,10 @@
 """Which installed distribution a library's name comes from, and at which version."""
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pivot_fingerprint._disk import INIT, distribution, distributions, real
 from pivot_fingerprint._manifest import Library
 from pivot_fingerprint._modules import Modules
 
@@ -61,19 +61,14 @@ class Libraries:
         """The distributions that install something under this top-level name."""
         known = self._by_top.get(top)
         if known is None:
-            # Imported only where a library is used at all: it takes longer than most fingerprints.
-            from importlib.metadata import PackageNotFoundError, distribution, packages_distributions  # noqa: PLC0415
-
-            try:
-                named = distribution(top)
-            except (PackageNotFoundError, ValueError):
-                named = None
+            named = distribution(top)
             if named is not None and top in _tops(named) and not self._is_namespace(top):
                 known = [named]
             else:
                 if self._index is None:
-                    self._index = packages_distributions()
-                known = [distribution(name) for name in sorted(set(self._index.get(top, ())))]
+                    self._index = distributions()
+                found = [distribution(name) for name in sorted(set(self._index.get(top, ())))]
+                known = [each for each in found if each is not None]
             self._by_top[top] = known
         return known
 
@@ -96,12 +91,12 @@ class Libraries:
         module = self._modules.named(name)
         if module is None or module.file is None:
             return False
-        file = os.path.realpath(module.file)
+        file = real(module.file)
         stem = name.rpartition(".")[2]
         return any(
-            os.path.realpath(str(distribution.locate_file(path))) == file
+            real(str(distribution.locate_file(path))) == file
             for path in distribution.files or ()
-            if path.stem.startswith(stem) or path.stem == "__init__"
+            if path.stem.startswith(stem) or path.stem == INIT
         )
 
 

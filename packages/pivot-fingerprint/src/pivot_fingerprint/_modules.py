@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from pivot_fingerprint._disk import INIT, real
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile, Sources
 from pivot_fingerprint._usercode import Predicate
@@ -71,7 +72,7 @@ class Modules:
     def __init__(self, is_user_code: Predicate, root: str | None, sources: Sources) -> None:
         self.is_user_code = is_user_code
         self.sources = sources
-        self._root = os.path.realpath(root) if root is not None else None
+        self._root = real(root) if root is not None else None
         self._by_namespace: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
         self._files: dict[tuple[str, str | None], str | None] = {}
@@ -101,7 +102,7 @@ class Modules:
                 file = spec.origin if spec.has_location else None
                 places = list(spec.submodule_search_locations or ())
                 package = name if places else name.rpartition(".")[0]
-                user = self.is_user_code(file or (os.path.join(places[0], "__init__.py") if places else ""))
+                user = self.is_user_code(file or (os.path.join(places[0], f"{INIT}.py") if places else ""))
                 module = Module(
                     name, file, package, None, is_user=user, shown=self.show(file, name), sources=self.sources
                 )
@@ -119,10 +120,10 @@ class Modules:
             if filename.startswith("<"):
                 file = None
             elif module.file is not None and file != module.file:
-                moved = not os.path.exists(filename)
-                if moved or os.path.realpath(filename) == os.path.realpath(module.file):
+                moved = not self.sources.disk.exists(filename)
+                if moved or real(filename) == real(module.file):
                     file = module.file
-            elif not os.path.exists(filename):
+            elif not self.sources.disk.exists(filename):
                 file = None
             self._files[key] = file
         return self._files[key]
@@ -132,7 +133,7 @@ class Modules:
         if not file:
             return None
         if self._root is not None:
-            relative = os.path.relpath(os.path.realpath(file), self._root)
+            relative = os.path.relpath(real(file), self._root)
             if not relative.startswith(os.pardir) and not os.path.isabs(relative):
                 return relative.replace(os.sep, "/")
         base = import_base(file, module)
@@ -164,7 +165,7 @@ class Modules:
         """A namespace package has no file of its own."""
         path = namespace.get("__path__")
         places = [str(place) for place in path] if path is not None and hasattr(path, "__iter__") else []
-        return any(self.is_user_code(os.path.join(place, "__init__.py")) for place in places)
+        return any(self.is_user_code(os.path.join(place, f"{INIT}.py")) for place in places)
 
     def _spec(self, name: str) -> ModuleSpec | None:
         parent, _, _tail = name.rpartition(".")
@@ -178,19 +179,14 @@ class Modules:
                 path = list(spec.submodule_search_locations or ()) if spec is not None else []
             if not path:
                 return None
-        try:
-            if not parent and name in sys.builtin_module_names:
-                return ModuleSpec(name, None)
-            return PathFinder.find_spec(name, path)
-        except (ImportError, OSError, ValueError, AttributeError):
-            return None
+        return self.sources.disk.find(name, path)
 
 
 class Places:
     """Texts that name a place below the base, spelled the same in every checkout."""
 
     def __init__(self, base: str | None) -> None:
-        bases = {os.path.abspath(base), os.path.realpath(base)} if base is not None else set()
+        bases = {os.path.abspath(base), real(base)} if base is not None else set()
         self._bases = tuple(sorted(bases - {os.sep}))
 
     def portable(self, text: str) -> str | None:
@@ -207,7 +203,7 @@ def import_base(file: str, module: str) -> str | None:
     """The directory on `sys.path` from which a module of this name came, judged by its file."""
     parts = module.split(".")
     stem = os.path.splitext(file)[0].split(os.sep)
-    if stem[-1] == "__init__" and parts[-1] != "__init__":
+    if stem[-1] == INIT and parts[-1] != INIT:
         stem.pop()
     if stem[-len(parts) :] != parts:
         return None

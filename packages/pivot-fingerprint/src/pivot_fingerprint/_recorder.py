@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 
 from pivot_fingerprint import _tool
+from pivot_fingerprint._disk import real
 from pivot_fingerprint._observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint._usercode import Predicate, default_is_user_code, remembered
 
@@ -33,7 +34,7 @@ class Recorder:
     """What has run since `start`, in memory; in children, line by line in a file of the spool directory."""
 
     def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
-        self.root = os.path.realpath(root)
+        self.root = real(root)
         self.spool = os.path.abspath(spool) if spool is not None else None
         self.predicate = is_user_code
         self.trusted = trusted
@@ -117,7 +118,7 @@ class Recorder:
         if filename not in self._shown:
             file = os.path.abspath(filename)
             user = not filename.startswith("<") and self._is_user(file)
-            shown = os.path.relpath(os.path.realpath(file), self.root).replace(os.sep, "/") if user else None
+            shown = os.path.relpath(real(file), self.root).replace(os.sep, "/") if user else None
             self._shown[filename] = shown
         return self._shown[filename]
 

@@ -1,11 +1,9 @@
 """A source file as it lies on disk: read once, parsed only if it must be, and where each function stands in it."""
 
-import os
 from bisect import bisect_right
 from types import CodeType
 
-from xxhash import xxh3_128_digest
-
+from pivot_fingerprint._disk import Disk
 from pivot_fingerprint._form import Form
 from pivot_fingerprint._memo import Memo, key_of, restored, written
 from pivot_fingerprint._outline import Outline, Place, Site, Top
@@ -113,44 +111,35 @@ class SourceFile:
 
 
 class Sources:
-    """Reads files, with a memo or without."""
+    """Reads source files, with a memo or without."""
 
-    def __init__(self, memo: Memo | None = None) -> None:
+    def __init__(self, memo: Memo | None = None, disk: Disk | None = None) -> None:
+        self.disk = disk or Disk()
         self._memo = memo
+        self._known: dict[str, SourceFile | None] = {}
 
     def read(self, path: str) -> SourceFile | None:
-        """The file as it lies on disk now, or None if there is no Python source to be had."""
-        source = read(path, self._memo)
+        """The file as it lay on disk when it was first asked for, or None if there is no Python source to be had."""
+        if path not in self._known:
+            self._known[path] = self._read(path)
+        return self._known[path]
+
+    def _read(self, path: str) -> SourceFile | None:
+        content = self.disk.read(path, again=True)
+        if content is None:
+            return None
+        known = _FILES.get(path)
+        source = known[1] if known is not None and known[0] is content else _made(path, content, self._memo)
+        _FILES[path] = (content, source)
         if source is not None and self._memo is not None and source.kept_by is not self._memo:
             source.kept_by = self._memo
-            key = key_of(source.content)
+            key = key_of(content)
             outline = source.outline if isinstance(source.outline, TreeOutline) else TreeOutline(source.parsed)
             self._memo.put(key, written(outline, key))
         return source
 
 
-def read(path: str, memo: Memo | None = None) -> SourceFile | None:
-    """The file as it lies on disk now, or None if there is no Python source to be had."""
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    signature = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    known = _FILES.get(path)
-    if known is not None and known[0] == signature:
-        return known[2]
-    try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
-    except OSError:
-        return None
-    digest = xxh3_128_digest(content)
-    source = known[2] if known is not None and known[1] == digest else _made(path, content, memo)
-    _FILES[path] = (signature, digest, source)
-    return source
-
-
-_FILES: dict[str, tuple[tuple[int, int, int, int], bytes, SourceFile | None]] = {}
+_FILES: dict[str, tuple[bytes, SourceFile | None]] = {}
 
 
 def _made(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:

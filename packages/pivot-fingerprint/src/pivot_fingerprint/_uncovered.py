@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pivot_fingerprint import _forms
 from pivot_fingerprint._canonical import canonical
+from pivot_fingerprint._disk import INIT, real
 from pivot_fingerprint._form import Form
 from pivot_fingerprint._manifest import Entry
 from pivot_fingerprint._modules import Module, import_base
@@ -16,7 +17,7 @@ from pivot_fingerprint._observed import MODULE, Ran
 from pivot_fingerprint._outline import Top
 from pivot_fingerprint._parsed import walk
 from pivot_fingerprint._scopes import Import, literal_import
-from pivot_fingerprint._source import SourceFile, read
+from pivot_fingerprint._source import SourceFile, Sources
 
 _KINDS = frozenset({"func", "class", "const", "module"})
 
@@ -51,7 +52,7 @@ class _Place(NamedTuple):
 
     def absolute(self, target: Import) -> str:
         """The full name of a module that is imported here."""
-        is_package = os.path.basename(self.file) == "__init__.py"
+        is_package = os.path.basename(self.file) == f"{INIT}.py"
         package = self.module if is_package else self.module.rpartition(".")[0]
         return Module(self.module, self.file, package, None, is_user=True, shown=None).absolute(target)
 
@@ -67,7 +68,8 @@ class Gap:
     """What ran and what a manifest knows; everything else is read from the files below the root."""
 
     def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
-        self._root = os.path.realpath(root)
+        self._root = real(root)
+        self._sources = Sources()
         self._ran = ran
         self._known: defaultdict[str, _Known] = defaultdict(_Known)
         self._files: dict[str, str | None] = {}
@@ -244,19 +246,16 @@ class Gap:
     def _find(self, module: str) -> _Place | None:
         """A module of the project: one that is known or has run, or one that lies beside these."""
         if module not in self._files:
-            stem = module.replace(".", os.sep)
-            names = (os.path.join(stem, "__init__.py"), f"{stem}.py")
-            paths = [os.path.join(base, name) for base in self._bases for name in names]
-            found = next((path for path in paths if os.path.isfile(path)), None)
+            found = self._sources.disk.module_file(module, self._bases)
             self._files[module] = os.path.relpath(found, self._root).replace(os.sep, "/") if found else None
         file = self._files[module]
         return _Place(module, file) if file is not None else None
 
     def _is_namespace(self, module: str) -> bool:
-        return any(os.path.isdir(os.path.join(base, *module.split("."))) for base in self._bases)
+        return self._sources.disk.is_package(module, self._bases)
 
     def _source(self, file: str) -> SourceFile | None:
-        return read(os.path.join(self._root, file))
+        return self._sources.read(os.path.join(self._root, file))
 
     def _add(self, kind: str, place: _Place, name: str, line: int, *, deep: bool) -> bool:
         """Note an entry; whether its names have not been looked at yet."""

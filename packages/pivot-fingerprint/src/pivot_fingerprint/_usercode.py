@@ -6,6 +6,8 @@ import sys
 import sysconfig
 from collections.abc import Callable
 
+from pivot_fingerprint._disk import real
+
 type Predicate = Callable[[str], bool]
 
 
@@ -16,7 +18,7 @@ def default_is_user_code(filename: str) -> bool:
     """
     if not filename or filename.startswith("<"):
         return False
-    path = os.path.realpath(filename)
+    path = real(filename)
     parts = path.split(os.sep)
     if "site-packages" in parts or "dist-packages" in parts:
         return False
@@ -49,5 +51,5 @@ def _library_roots() -> tuple[str, ...]:
         found.add(os.path.dirname(os.__file__))
         found.add(getattr(sys, "_stdlib_dir", None))  # where frozen modules come from
         found.update((*site.getsitepackages(), site.getusersitepackages()))
-        _roots = tuple(sorted(os.path.join(os.path.realpath(path), "") for path in found if path))
+        _roots = tuple(sorted(os.path.join(real(path), "") for path in found if path))
     return _roots

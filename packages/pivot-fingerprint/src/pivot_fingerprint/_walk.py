@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Self
 
+from pivot_fingerprint._disk import Disk, Listener
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Look, Span, ValueTask
 from pivot_fingerprint._errors import NotCallableError
 from pivot_fingerprint._form import Form
@@ -41,6 +42,8 @@ class Fingerprinter:
             Default: every file outside the standard library and the installed packages.
         root: the directory to which `Entry.file` is relative; default: where the module came from.
         memo: where what each file's text gives is kept for later processes; without one nothing is kept.
+        listener: hears of all that is looked at on disk, so that a caller can tell whether the same would be found
+            now. Without one nobody does.
     """
 
     def __init__(
@@ -49,9 +52,12 @@ class Fingerprinter:
         is_user_code: Callable[[str], bool] | None = None,
         root: str | os.PathLike[str] | None = None,
         memo: Memo | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._root = os.fspath(root) if root is not None else None
-        self._modules = Modules(remembered(is_user_code or default_is_user_code), self._root, Sources(memo))
+        self._modules = Modules(
+            remembered(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener))
+        )
         self._libraries = Libraries(self._modules)
         self._walks: dict[str | None, _Walk] = {}
         self._paused = ExitStack()
@@ -246,7 +252,9 @@ class _Walk:
             parts = familiar(value) or self._code.describe(value)
             if parts is not None:
                 return parts
-            return take_apart(value, owned=self._code.owns(type(value)))
+            owned = self._code.owns(type(value))
+            with self._modules.sources.disk.called():
+                return take_apart(value, owned=owned)
         except UnencodableError:
             raise
         except Exception as error:  # whatever a user's or a library's object does when it is looked at

@@ -1,0 +1,92 @@
+"""Notices that code of the user's, while it is imported, calls what gives another answer each time."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from types import CodeType, ModuleType
+from typing import Any, Final
+
+_CHANCE: Final[Mapping[str, frozenset[str]]] = {
+    "it asks for the time": frozenset(
+        {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "asctime"}
+    ),
+    "it asks for a random number": frozenset(
+        {
+            *("random", "randint", "randrange", "getrandbits", "randbytes", "choice", "choices", "sample", "shuffle"),
+            *("uniform", "gauss", "normalvariate", "urandom", "getrandom"),
+            *("uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe"),
+        }
+    ),
+}
+"""What the user's own module code must not call: names, of functions of the modules below or methods of their types."""
+
+_OF_CHANCE: Final = frozenset({"time", "datetime", "random", "_random", "secrets", "uuid", "posix", "pandas", "numpy"})
+_UNAUDITED: Final = frozenset(
+    {"polars", "pyarrow", "h5py", "duckdb", "netCDF4", "xarray", "rasterio", "fiona", "pysam", "zarr", "tables"}
+)
+"""Libraries that read files without Python's `open`."""
+
+
+class Chance:
+    """Notices calls, in the code of the user's modules, of what gives another answer each time."""
+
+    def __init__(self, told: dict[str, None]) -> None:
+        self._told = told
+        self._tool: int | None = None
+        self._watched: list[CodeType] = []
+
+    def watch(self, code: CodeType) -> None:
+        monitoring = sys.monitoring
+        if self._tool is None:
+            self._tool = next((each for each in range(6) if monitoring.get_tool(each) is None), None)
+            if self._tool is None:
+                self._told["no tool id of sys.monitoring is free"] = None
+                return
+            monitoring.use_tool_id(self._tool, "pivot load")
+            monitoring.register_callback(self._tool, monitoring.events.CALL, self._called)
+        for each in _nested(code):
+            monitoring.set_local_events(self._tool, each, monitoring.events.CALL)
+            self._watched.append(each)
+
+    def stop(self) -> None:
+        if self._tool is not None:
+            for code in self._watched:
+                sys.monitoring.set_local_events(self._tool, code, 0)
+            sys.monitoring.register_callback(self._tool, sys.monitoring.events.CALL, None)
+            sys.monitoring.free_tool_id(self._tool)
+            self._tool = None
+
+    def _called(self, _: CodeType, __: int, function: object, ___: object) -> None:
+        with contextlib.suppress(Exception):  # an object may refuse to say what it is
+            reason = _unrecordable(function)
+            if reason is not None:
+                self._told[reason] = None
+
+
+def _unrecordable(function: Any) -> str | None:
+    owner = getattr(function, "__self__", None)
+    if owner is None:  # a method in C is called by its descriptor
+        owner = getattr(function, "__objclass__", None)
+        if owner is not None and owner.__module__ == "datetime":  # what a given date says of itself is no chance
+            return None
+    module = getattr(function, "__module__", None)
+    if not isinstance(module, str):
+        module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
+    if not isinstance(module, str):
+        module = type(owner).__module__ if owner is not None else ""
+    package = module.partition(".")[0]
+    if package in _UNAUDITED:
+        return f"it calls {package}, which may read files unseen"
+    if package not in _OF_CHANCE:
+        return None
+    name = getattr(function, "__name__", "")
+    if name == "strftime" and package == "time":
+        return "it asks for the time"
+    return next((reason for reason, listed in _CHANCE.items() if name in listed), None)
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _nested(constant)

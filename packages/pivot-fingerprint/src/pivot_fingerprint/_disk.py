@@ -1,0 +1,136 @@
+"""The one way to the disk: what a fingerprint reads, or looks for in vain, goes through here and can be heard of."""
+
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.metadata import Distribution
+
+INIT = "__init__"
+
+
+class Listener(Protocol):
+    """Hears of all that a fingerprint depends on besides the state of the process.
+
+    A path is absolute, or spelled as the code is that names it.
+    """
+
+    def read(self, path: str, content: bytes | None, /) -> object:
+        """A file had this content, or there was none that can be read."""
+        ...
+
+    def sought(self, name: str, places: Sequence[str], /) -> object:
+        """A module of this name, without its package's, is about to be looked for in these directories."""
+        ...
+
+    def probed(self, path: str, /) -> object:
+        """Whether there is something at a path is about to be asked."""
+        ...
+
+    def called(self) -> AbstractContextManager[object]:
+        """Around each call of what is not ours, and says how a value is made up: it may look at anything."""
+        ...
+
+
+class Disk:
+    """Looks at the disk, and tells the listener, if there is one."""
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
+
+    def read(self, path: str, *, again: bool = False) -> bytes | None:
+        """The content of a file as it is now; None if there is none.
+
+        `again`: it is kept in memory, and the same object is given for as long as the file is the same.
+        """
+        content = _read(path, again=again)
+        if self._listener is not None:
+            self._listener.read(path, content)
+        return content
+
+    def called(self) -> AbstractContextManager[object]:
+        """Around what runs code of the user's, or of libraries."""
+        return nullcontext() if self._listener is None else self._listener.called()
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something at a path."""
+        if self._listener is not None:
+            self._listener.probed(path)
+        return os.path.exists(path)
+
+    def find(self, name: str, places: Sequence[str] | None = None) -> ModuleSpec | None:
+        """Where the import system would find a module: by its full name on `sys.path`, or in its package's places."""
+        if places is None and name in sys.builtin_module_names:
+            return ModuleSpec(name, None)
+        if self._listener is not None:
+            self._listener.sought(name.rpartition(".")[2], sys.path if places is None else places)
+        try:
+            found = PathFinder.find_spec(name, None if places is None else list(places))
+        except (ImportError, OSError, ValueError, AttributeError):
+            return None
+        if found is not None and found.submodule_search_locations and self._listener is not None:
+            self._listener.sought(INIT, list(found.submodule_search_locations))
+        return found
+
+    def module_file(self, name: str, places: Sequence[str]) -> str | None:
+        """The source file of a module or package by its full name below one of some directories."""
+        stem = name.replace(".", os.sep)
+        names = (os.path.join(stem, f"{INIT}.py"), f"{stem}.py")
+        return next(
+            (path for base in places for each in names if os.path.isfile(path := os.path.join(base, each))), None
+        )
+
+    def is_package(self, name: str, places: Sequence[str]) -> bool:
+        """Whether there is a directory for a package of this full name below one of some directories."""
+        return any(os.path.isdir(os.path.join(base, *name.split("."))) for base in places)
+
+
+def real(path: str) -> str:
+    """A path without symbolic links: to compare places, and to show them."""
+    return os.path.realpath(path)
+
+
+def distributions() -> "Mapping[str, list[str]]":
+    """The names of the installed distributions that have modules of each top-level name."""
+    from importlib.metadata import packages_distributions  # noqa: PLC0415 - slow to import, and seldom needed
+
+    return packages_distributions()
+
+
+def distribution(name: str) -> "Distribution | None":
+    """An installed distribution by its name."""
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow to import
+
+    try:
+        return distribution(name)
+    except (PackageNotFoundError, ValueError):
+        return None
+
+
+_FILES: "dict[str, tuple[tuple[int, ...], bytes]]" = {}
+
+
+def _read(path: str, *, again: bool) -> bytes | None:
+    try:
+        found = os.stat(path)
+        signature = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = _FILES.get(path)
+        if known is not None and known[0] == signature:
+            return known[1]
+        if not stat.S_ISREG(found.st_mode):  # a pipe may have no end
+            return None
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
+    except (OSError, ValueError):
+        return None
+    if known is not None and known[1] == content:
+        content = known[1]
+    if again:
+        _FILES[path] = (signature, content)
+    return content

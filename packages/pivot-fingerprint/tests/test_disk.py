@@ -1,0 +1,177 @@
+"""Nothing of what a fingerprint depends on is looked at unheard."""
+
+import ast
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import pivot_fingerprint
+from pivot_fingerprint import Fingerprinter, register_encoder
+from pivot_fingerprint._plain import _ENCODERS
+
+PACKAGE = Path(pivot_fingerprint.__file__).parent
+DOOR = "_disk.py"
+OF_A_RUN = "_recorder.py"  # leaves what ran in a directory of its own, while a stage runs: no fingerprint reads that
+ON_DISK = {
+    "os": {"access", "fwalk", "listdir", "lstat", "open", "readlink", "scandir", "stat", "walk"},
+    "os.path": {
+        *("exists", "getatime", "getctime", "getmtime", "getsize", "isdir", "isfile", "islink", "ismount"),
+        *("lexists", "realpath", "samefile"),
+    },
+    "sys": {"meta_path", "path_hooks", "path_importer_cache"},
+    "inspect": {"findsource", "getsource", "getsourcelines", "getsourcefile"},
+}
+MODULES = {
+    *("fileinput", "filecmp", "glob", "io", "linecache", "mmap", "pathlib", "pkgutil", "posix", "py_compile", "runpy"),
+    *("shutil", "sqlite3", "subprocess", "tempfile", "tokenize", "zipfile", "zipimport"),
+    *("importlib.metadata", "importlib.resources", "importlib.util"),
+}
+
+
+def _touches(tree: ast.Module) -> Iterator[str]:
+    """The names by which code may get at the disk."""
+    typing = [each for each in ast.walk(tree) if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"]
+    for node in set(ast.walk(tree)) - {inner for block in typing for inner in ast.walk(block)}:
+        if isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value)
+            if node.attr in ON_DISK.get(owner, ()):
+                yield f"{owner}.{node.attr}"
+            elif node.attr == "find_spec":
+                yield node.attr
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            names = {alias.name for alias in node.names}
+            if node.module in MODULES or "PathFinder" in names or names & ON_DISK.get(node.module or "", set()):
+                yield f"{node.module}: {', '.join(sorted(names))}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "__import__"}:
+            yield node.func.id
+
+
+def test_only_one_module_gets_at_the_disk() -> None:
+    found = {
+        file.name: sorted(set(_touches(ast.parse(file.read_text()))))
+        for file in PACKAGE.glob("*.py")
+        if file.name not in (DOOR, OF_A_RUN)
+    }
+    assert {name: touched for name, touched in found.items() if touched} == {}
+    assert list(_touches(ast.parse((PACKAGE / DOOR).read_text())))  # else this looks for the wrong names
+
+
+class Heard:
+    """A listener that writes down all that it hears."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.files: dict[str, str | None] = {}
+        self.looks: set[tuple[str, str]] = set()
+        self.probes: list[str] = []
+        self.calls = 0
+
+    def read(self, path: str, content: bytes | None) -> None:
+        shown = os.path.relpath(path, self._root)
+        assert shown not in self.files, "each file is read once"
+        self.files[shown] = None if content is None else content.decode()
+
+    def sought(self, name: str, places: Sequence[str]) -> None:
+        below = [os.path.relpath(place, self._root) for place in places if Path(place).is_relative_to(self._root)]
+        self.looks |= {(name, place) for place in below}
+
+    def probed(self, path: str) -> None:
+        self.probes.append(path)
+
+    @contextlib.contextmanager
+    def called(self) -> Iterator[None]:
+        self.calls += 1
+        yield
+
+
+STAGE = """
+from pivot_fingerprint import no_fingerprint
+
+
+@no_fingerprint(code_deps=["rules.txt", "gone.txt"])
+def opted_out():
+    pass
+
+
+class Plain:
+    value = 1
+
+
+PLAIN = Plain()
+
+
+def stage():
+    import helper
+    import later
+    from kit import tool
+    from kit.nested import absent
+    from space import inner, never
+    opted_out()
+    return helper.go(), later, tool, absent, inner, never, PLAIN
+"""
+FILES = {
+    "rules.txt": "one\n",
+    "helper.py": "import lower\n\ndef go():\n    return lower.VALUE\n",
+    "lower.py": "VALUE = 1\n",
+    "kit/__init__.py": "from kit.tools import tool\n",
+    "kit/tools.py": "def tool(): pass\n",
+    "kit/nested.py": "",
+    "space/inner.py": "",
+    "unused.py": "",
+}
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], object]]:
+    for name, text in {**FILES, "heard_stage.py": STAGE}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield importlib.import_module("heard_stage").stage
+    del sys.modules["heard_stage"]
+
+
+def test_all_that_is_looked_at_is_heard_of(stage: Callable[[], object], tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    Fingerprinter(root=tmp_path, listener=heard).fingerprint(stage)
+
+    read: dict[str, str | None] = {"heard_stage.py": STAGE, "gone.txt": None}
+    read |= {name: text for name, text in FILES.items() if name not in ("unused.py", "space/inner.py")}
+    assert {name: heard.files.get(name, "not heard") for name in read} == read
+    assert "unused.py" not in heard.files
+    wanted = {("helper", "."), ("later", "."), ("lower", "."), ("kit", "."), ("space", "."), ("tools", "kit")}
+    wanted |= {("nested", "kit"), ("inner", "space"), ("never", "space"), ("__init__", "kit"), ("__init__", "space")}
+    assert heard.looks >= wanted
+
+
+def test_what_tells_of_its_own_value_is_heard_of(stage: Callable[[], object], tmp_path: Path) -> None:
+    kind = type(sys.modules["heard_stage"].PLAIN)
+    depths: list[int] = []
+    heard = Heard(tmp_path)
+    register_encoder(kind, lambda _: depths.append(heard.calls))
+    try:
+        Fingerprinter(root=tmp_path, listener=heard).fingerprint(stage)
+    finally:
+        del _ENCODERS[kind]
+
+    assert depths
+    assert min(depths) > 0
+
+
+def test_a_pipe_is_no_file(stage: Callable[[], object], tmp_path: Path) -> None:
+    """It may have no end: who opens it waits for ever."""
+    (tmp_path / "rules.txt").unlink()
+    os.mkfifo(tmp_path / "rules.txt")
+    heard = Heard(tmp_path)
+    manifest = Fingerprinter(root=tmp_path, listener=heard).fingerprint(stage)
+
+    assert heard.files["rules.txt"] is None
+    assert "the file 'rules.txt' that its `code_deps` name cannot be read" in {e.reason for e in manifest.unresolved}
