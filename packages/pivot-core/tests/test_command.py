@@ -123,3 +123,8 @@ def test_paths_are_quoted_for_the_shell(arguments: list[str]) -> None:
     text = filled(made.text, made.deps, made.outs)
     said = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
     assert said.decode(errors="surrogateescape").split("\0")[:-1] == names
+
+
+def test_an_out_is_named_once() -> None:
+    with pytest.raises(DefinitionError, match="outs names 'x' twice"):
+        command("touch x", outs=["x", Out("x", cache=False)])

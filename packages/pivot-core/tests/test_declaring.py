@@ -104,6 +104,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
         ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
         ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),
+        ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "leave one"),
         ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),
         ({"fit": {"cmd": "x", "matrix": {"a": [1, 1]}}}, "pivot.yaml:4: two values of 'a' have", "name: value"),
         ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be a name of your own", None),

@@ -124,6 +124,15 @@ def settles_at(status: os.stat_result) -> int:
     return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS)
 
 
+def leads_to_object(path: str) -> bool:
+    """Whether a path is a symlink to where an object of a store lies, or would lie."""
+    try:
+        shard, name = os.readlink(path).split("/")[-2:]
+    except (OSError, ValueError):
+        return False
+    return len(shard) == 2 and digests.is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
+
+
 def _check_names(root: Path, found: Scan) -> None:
     try:
         "\0".join([path for path, _ in found.files]).encode()
@@ -142,22 +151,13 @@ def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
     """Refuse what has no status, unless it has gone meanwhile: the file, or the object that it is a link to."""
     path = Path(entry.path)
     if entry.is_symlink():
-        if _to_object(entry.path):
+        if leads_to_object(entry.path):
             return
         raise ArtifactError(
             path, "is a symbolic link that leads nowhere", hint="remove it, or put there what it should lead to"
         ) from None
     if not isinstance(error, FileNotFoundError):
         raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from None
-
-
-def _to_object(path: str) -> bool:
-    """Whether a symlink leads to where an object of a store lies, or would lie."""
-    try:
-        shard, name = os.readlink(path).split("/")[-2:]
-    except (OSError, ValueError):
-        return False
-    return len(shard) == 2 and digests.is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
 
 
 def _refuse(entry: "os.DirEntry[str]", status: os.stat_result) -> None:

@@ -158,7 +158,12 @@ def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
         return list(given.items())
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DefinitionError(f"{argument} must be a list of paths, or a mapping to them, not {type(given).__name__}")
-    return [(" ".join(each.paths) if isinstance(each, Out) else str(each), each) for each in given]
+    pairs = [(" ".join(each.paths) if isinstance(each, Out) else str(each), each) for each in given]
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None and argument == "outs":
+        raise DefinitionError(f"{argument} names {twice!r} twice", hint="leave one of the two out")
+    return pairs
 
 
 def _class_of(params: Mapping[str, Any]) -> type:

@@ -160,8 +160,13 @@ def _deps(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
 
 def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
     if shell:
-        pairs = said.items() if isinstance(said, Mapping) else ((_key(each), each) for each in said)
-        return {key: _out(each, (*path, "outs", key)) for key, each in pairs}
+        pairs = said.items() if isinstance(said, Mapping) else [(_key(each), each) for each in said]
+        outs: dict[str, Out] = {}
+        for key, each in pairs:
+            if key in outs:
+                raise ShapeError(f"'outs' names {key!r} twice", (*path, "outs"), hint="leave one of the two out")
+            outs[key] = _out(each, (*path, "outs", key))
+        return outs
     if not isinstance(said, Mapping):
         raise ShapeError(
             "'outs' of a python stage must be a mapping",

@@ -106,7 +106,10 @@ class Stage:
                 path = self._resolve(declared, f"{type(out).__name__} of {label}", base, root)
                 if path in outs:
                     raise StageError(
-                        self.name, self.location, f"{labels[path]} and {label} are both written to {str(path)!r}"
+                        self.name,
+                        self.location,
+                        f"{labels[path]} and {label} are both written to {str(path)!r}",
+                        hint="declare it once, or let one of them write elsewhere",
                     )
                 labels[path] = label
                 outs[path] = OutSpec(path, cache=out.cache, directory=out.directory, incremental=out.incremental)

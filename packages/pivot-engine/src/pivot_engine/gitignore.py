@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"([\\*?\[\]])")
 def line_for(name: str) -> str:
     """The line that ignores this one name in the directory of the file, and nothing else."""
     escaped = _SPECIAL.sub(r"\\\1", name)
-    if escaped.endswith(" "):
+    if escaped.endswith(" "):  # which git would take for the end of the line
         escaped = f"{escaped[:-1]}\\ "
     return f"/{escaped}"
 
@@ -28,7 +28,7 @@ def add(directory: pathlib.Path, name: str) -> bool:
     file = directory / FILE
     with reporting("write", file):
         text = _text(file)
-        if line_for(name) in text.splitlines():
+        if line_for(name) in map(_bare, text.split("\n")):
             return False
         ending = "" if not text or text.endswith("\n") else "\n"
         atomic.write_bytes(file, _bytes(f"{text}{ending}{line_for(name)}\n"))
@@ -43,15 +43,20 @@ def remove(directory: pathlib.Path, name: str) -> bool:
     """
     file = directory / FILE
     with reporting("write", file):
-        lines = _text(file).splitlines(keepends=True)
-        kept = [line for line in lines if line.rstrip("\r\n") != line_for(name)]
+        lines = _text(file).split("\n")
+        kept = [line for line in lines if _bare(line) != line_for(name)]
         if len(kept) == len(lines):
             return False
-        if kept:
-            atomic.write_bytes(file, _bytes("".join(kept)))
+        if kept != [""]:
+            atomic.write_bytes(file, _bytes("\n".join(kept)))
         else:
             file.unlink()
     return True
+
+
+def _bare(line: str) -> str:
+    """What git reads: only a line feed ends a line, and a carriage return before it is none of it."""
+    return line.removesuffix("\r")
 
 
 def _text(file: pathlib.Path) -> str:

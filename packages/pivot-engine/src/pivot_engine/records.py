@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import pathlib
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -16,14 +15,11 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
-from pivot_engine import targets
+from pivot_engine import pvtfiles, targets
 from pivot_engine.doubts import Doubt
 from pivot_engine.errors import EngineError, TargetError
-from pivot_engine.notes import Notes
 from pivot_engine.project import Project
 
-_ENVIRONMENT = "pyvenv.cfg"
-_SKIPPED = frozenset({"node_modules", "__pycache__"})
 _LOCK = ".lock"
 
 
@@ -195,6 +191,20 @@ def read_tracked(project: Project) -> list[Record]:
     return sorted((record for record, _ in _tracked(project, {})), key=lambda record: record.path)
 
 
+def code_files(project: Project) -> dict[str, str]:
+    """The files of the code that lock files name, and for each the address of a stage that rests on it.
+
+    Raises:
+        LockFileError: A file does not say what it must say.
+    """
+    found: dict[str, str] = {}
+    for address, lock in _locks(project):
+        for entry in (*lock.inputs.code.values(), *lock.inputs.observed.values()):
+            if entry.location is not None:
+                found.setdefault(entry.location.file, address)
+    return found
+
+
 def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
     """Each lock file by the address of its stage."""
     try:
@@ -227,7 +237,7 @@ def _tracked(
     project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
 ) -> Iterator[tuple[Record, str]]:
     foreign: dict[str, str] = {}
-    for file in _pvt_files(project.root, project.notes, foreign):
+    for file in pvtfiles.find(project.root, project.notes.look, foreign):
         project.notes.look(file)
         shown = str(file.relative_to(project.root))
         try:
@@ -248,38 +258,3 @@ def _tracked(
         project.doubts.add(
             Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
         )
-
-
-def _pvt_files(root: pathlib.Path, notes: Notes, foreign: Collection[str]) -> Iterator[pathlib.Path]:
-    """All of them; hidden directories, environments and tracked directories themselves are not searched.
-
-    Whoever takes a file adds it to ``foreign`` if it stands for nothing.
-    """
-    pending = [os.fspath(root)]
-    while pending:
-        directory = pending.pop()
-        notes.look(directory)
-        inner: list[str] = []
-        names: list[str] = []
-        try:
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    is_directory = entry.is_dir(follow_symlinks=False)
-                    if entry.name.endswith(pvt.SUFFIX) and entry.name != pvt.SUFFIX and not is_directory:
-                        names.append(entry.name)
-                    elif entry.name == _ENVIRONMENT and directory != os.fspath(root):
-                        inner.clear()
-                        names.clear()
-                        break
-                    elif is_directory and not _is_skipped(entry.name):
-                        inner.append(entry.name)
-        except OSError:
-            continue  # what cannot be listed holds nothing that could be restored either
-        for name in names:
-            yield pathlib.Path(directory, name)
-        here = {name for name in names if os.path.join(directory, name) not in foreign}
-        pending.extend(os.path.join(directory, name) for name in inner if f"{name}{pvt.SUFFIX}" not in here)
-
-
-def _is_skipped(name: str) -> bool:
-    return name.startswith(".") or name in _SKIPPED or name == STATE_DIR

@@ -10,6 +10,7 @@ import attrs
 
 from pivot_cache import pvt
 from pivot_cache.errors import ArtifactError, LockFileError, reporting
+from pivot_cache.scan import Scan, scan
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -22,6 +23,7 @@ from pivot_engine.project import Project
 from pivot_engine.records import Record
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
+from pivot_engine.trackable import trackable
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,10 +55,13 @@ def track(project: Project, names: Iterable[str], *, report: Reporter = silent) 
     with _alone(project, "pivot track", report), opened_stores(project) as stores:
         names = list(names)
         known = records.read(project, mending=set(_paths(names, project)))
-        wanted = [_trackable(name, project, known) for name in names]
+        wanted = [trackable(name, project, known) for name in names]
+        for path in wanted:
+            _refuse_foreign(project, path)
         _refuse_overlaps(wanted)
         _refuse_git_tracked(wanted, project)
-        return [_track(path, known.by_path.get(path), project, stores) for path in wanted]
+        taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
+        return [_record(path, artifact, known.by_path.get(path), project) for path, artifact in taken]
 
 
 def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[ArtifactPath]:
@@ -100,31 +105,6 @@ def _paths(names: Iterable[str], project: Project) -> Iterator[str]:
     for name in names:
         with contextlib.suppress(PathError):
             yield project.path(name)
-
-
-def _trackable(name: str, project: Project, known: records.Records) -> ArtifactPath:
-    try:
-        path = project.path(name)
-    except PathError as error:
-        raise TargetError(str(error), hint=error.hint or "name data files or directories of yours") from None
-    if not path:
-        raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
-    if path.endswith(pvt.SUFFIX):
-        raise TargetError(f"{path} stands for data itself", hint=f"name {path.removesuffix(pvt.SUFFIX)}")
-    if not os.path.lexists(project.root / path):
-        hint = "pivot checkout brings it back" if path in known.by_path else "check the spelling"
-        raise TargetError(f"{path} does not exist", hint=hint)
-    _refuse_foreign(project, ArtifactPath(path))
-    for other in known.by_path.values():
-        if other.path == path and other.tracked:
-            continue
-        if other.path == path or other.path.startswith(f"{path}/") or path.startswith(f"{other.path}/"):
-            what = "is tracked" if other.tracked else f"is an out of {other.address}"
-            raise TargetError(
-                f"{path} cannot be tracked: {other.path} {what}",
-                hint="nothing may be recorded twice: leave one of them out",
-            )
-    return ArtifactPath(path)
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
@@ -173,11 +153,32 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
             )
 
 
-def _track(path: ArtifactPath, before: Record | None, project: Project, stores: Stores) -> Tracked:
-    data = project.layout.artifact(path)
-    if data.is_symlink() and not data.exists():
-        raise ArtifactError(data, "is a symbolic link that leads nowhere")
+def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
+    """Store what lies there, if it stays as it is meanwhile.
+
+    Raises:
+        ArtifactError: It did not.
+    """
+    before = _marked(data)
+    stores.files.settle(before.settles_at())
     artifact = stores.ingest(data)
+    if _marked(data).signature() != before.signature():
+        raise ArtifactError(
+            data, "changed while it was taken in; nothing was recorded", hint="repeat it when nothing writes there"
+        )
+    return artifact
+
+
+def _marked(data: pathlib.Path) -> Scan:
+    """How all that lies there is marked."""
+    try:
+        return scan(data) if data.is_dir() else Scan([("", data.stat())], [])
+    except OSError as error:
+        raise ArtifactError(data, f"cannot be read: {error.strerror}") from error
+
+
+def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project) -> Tracked:
+    data = project.layout.artifact(path)
     changed = pvt.write(_pvt_file(data), artifact)
     gitignore.add(data.parent, data.name)
     return Tracked(path, artifact, before is None, changed)
