@@ -68,7 +68,7 @@ class Lines:
         self._flush_cached()
         self._say(event)
 
-    def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912  # one arm per event
+    def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
         match event:
             case events.Waiting(pid=pid, command=command, age=age):
                 since = "is working" if age is None else f"has been working for {wording.seconds(age)}"
@@ -86,6 +86,8 @@ class Lines:
             case events.StageStarted(address=address, decision=decision):
                 if self._explain:
                     self._explanation(address, decision)
+            case events.StagesSpawned():
+                _tell_spawned(event)
             case events.StageRan(address=address, decision=decision, seconds=seconds):
                 cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
                 self._line("ran", address, seconds, f"{self._because(decision)}{cost}")
@@ -171,6 +173,14 @@ class Lines:
 
     def _name(self, address: str) -> str:
         return self._names.get(address, address)
+
+
+def _tell_spawned(event: events.StagesSpawned) -> None:
+    console.note(
+        f"importing {event.file} leaves threads running ({'; '.join(event.threads)}), for which a forked process would "
+        "wait in vain: its stages are spawned instead, and each imports the pipeline again"
+    )
+    console.hint("start threads, and use libraries that do, inside the stages: then these are forked, which is faster")
 
 
 def _cost(usage: Usage) -> str:

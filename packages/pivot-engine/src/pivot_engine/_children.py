@@ -70,11 +70,18 @@ class Child:
         for fd in (result, output):
             os.set_blocking(fd, False)
 
-    def begin(self, log: RunLog, *, stream: bool, timeout: float | None) -> None:
-        """Take what it prints into ``log``, and with ``stream`` as lines besides; end it after ``timeout`` seconds."""
+    def begin(self, log: RunLog, *, stream: bool, timeout: float | None, importing: bool = False) -> None:
+        """Take what it prints into ``log``, and with ``stream`` as lines besides; end it after ``timeout`` seconds.
+
+        They count from now, or, if it is ``importing`` the pipeline itself, from when it says that it is ready.
+        """
         self._log = log
         self._lines = TextLines() if stream else None
         self._frames = logs.Frames()
+        self._timeout = timeout
+        self._begin_time(timeout=None if importing else timeout)
+
+    def _begin_time(self, timeout: float | None) -> None:
         self._began = time.monotonic()
         if timeout is not None:
             self._deadline = self._began + timeout
@@ -105,7 +112,10 @@ class Child:
         while not self._messages.closed and before is not self.message:
             before = self.message
             for message in self._messages.receive():
-                self.message = message
+                if message.get("ready"):
+                    self._begin_time(self._timeout)
+                else:
+                    self.message = message
         return self._read_output()
 
     def _read_output(self) -> list[str]:

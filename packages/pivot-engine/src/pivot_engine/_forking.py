@@ -145,7 +145,6 @@ class Forker:
         watched = Observer(root=self._world.root, is_user_code=self._world.is_user_code, spool=spool)
         watched.prepare()
         _worker.flush()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         try:
             pid = os.fork()
         except OSError:

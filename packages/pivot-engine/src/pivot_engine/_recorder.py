@@ -12,7 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
 from pivot_core import digest
-from pivot_engine import grounds
+from pivot_engine import _threads, grounds
 from pivot_engine._chance import Chance
 from pivot_engine._searches import Searches
 from pivot_engine.environment import VARIABLE, VARIABLES, of_environment
@@ -48,6 +48,7 @@ class Recorder:
     Attributes:
         unrecorded: Why the grounds are not complete; empty if they are.
         sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
+        threads: Where threads were started.
     """
 
     def __init__(self, is_user_code: Callable[[str], bool], own: Sequence[str]) -> None:
@@ -58,6 +59,7 @@ class Recorder:
             own: Directories in which Pivot keeps what it knows: of no interest.
         """
         self.unrecorded: dict[str, None] = {}
+        self.threads = _threads.Starts(is_user_code)
         self._is_user_code = is_user_code
         self._installed = _installed(own)
         self._salt = os.urandom(8).hex()
@@ -136,6 +138,8 @@ class Recorder:
         elif event in ("os.listdir", "os.scandir"):
             if not _by_import(2):
                 self._path(grounds.NAMES, "." if args[0] is None else args[0])
+        elif event == "_thread.start_joinable_thread":
+            self.threads.note(args[0])
         elif event in _UNSEEN and threading.get_ident() == self._thread:
             self.unrecorded[_UNSEEN[event]] = None
 

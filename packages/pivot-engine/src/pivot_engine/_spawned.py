@@ -68,6 +68,7 @@ def main(host: int) -> None:
     witness = Witness(Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool)
     _worker.prepare(_worker.Place(1, _RESULT_FD, (), host))
     watched.__enter__()
+    _wire.send(_RESULT_FD, {"ready": True})
     _worker.run(stage, job["directory"], _RESULT_FD, watched, witness)
 
 

@@ -25,6 +25,9 @@ from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
+_LOOK_SECONDS = 0.02
+_OTHERS_SECONDS = 0.1
+"""How long threads that are none of the stage's may take to end."""
 _THREADS_SECONDS = 2.0
 """How long threads of a stage that has failed may go on."""
 
@@ -68,6 +71,7 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
     """
     status = 1
     own, line = os.getpid(), os.fstat(result)
+    before = _lasting()
     try:
         if stage.timeout is not None:
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
@@ -76,7 +80,7 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
             try:
                 with witness:
                     execute(stage)
-                    _finish()
+                    _finish(before)
             finally:
                 watched.__exit__(None, None, None)
             flush()
@@ -134,9 +138,26 @@ def _finish_threads() -> None:
     shutdown()
 
 
-def _finish() -> None:
-    """What else the interpreter does at its end, and os._exit would pass over: functions registered by the stage."""
-    if threading.active_count() > 1:
+def _lasting() -> list[threading.Thread]:
+    """The threads, other than this one, for which the interpreter would wait at its end."""
+    if threading.active_count() == 1:
+        return []
+    own = threading.current_thread()
+    return [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]
+
+
+def _finish(before: list[threading.Thread]) -> None:
+    """What else the interpreter does at its end, and os._exit would pass over: functions registered by the stage.
+
+    The threads ``before`` are not the stage's: they began when the pipeline was imported, and may never end.
+    """
+    if before:
+        waiting = threading.Thread(target=_finish_threads, daemon=True)
+        waiting.start()
+        while waiting.is_alive() and not set(before).issuperset(_lasting()):
+            waiting.join(_LOOK_SECONDS)
+        waiting.join(_OTHERS_SECONDS)
+    elif threading.active_count() > 1:
         _finish_threads()
     if atexit._ncallbacks():  # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001

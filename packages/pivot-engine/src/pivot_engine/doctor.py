@@ -19,6 +19,7 @@ from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.gitfiles import Repository
 from pivot_engine.project import Project
 from pivot_engine.settings import Settings
+from pivot_engine.spawning import Spawning
 from pivot_engine.waiting import far_away
 
 _SCARCE = 1 << 30
@@ -155,6 +156,7 @@ def _pipelines(project: Project, settings: Settings) -> Iterator[Finding]:
 
 
 def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
+    threaded = Spawning(project.layout).known()
     for each in assembly.files:
         name = str(each.file.relative_to(project.root))
         count = len(each.loaded.stages)
@@ -168,6 +170,13 @@ def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
             )
         if not each.loaded.unrecorded:
             yield Finding(Level.GOOD, name, f"{stages}; imported again only when something it rests on has changed")
+        if name in threaded:
+            yield Finding(
+                Level.SLOW,
+                name,
+                f"its stages are spawned, not forked, since importing it leaves threads: {'; '.join(threaded[name])}",
+                "start threads, and use libraries that do, inside the stages that need them",
+            )
         for stage in each.loaded.stages:
             for edge in stage.unresolved:
                 at = f" ({edge.location})" if edge.location is not None else ""

@@ -86,6 +86,19 @@ class InputsFetched(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class StagesSpawned(Value):
+    """The stages of a pipeline cannot be forked, since importing it leaves threads running; told once, not in each run.
+
+    Attributes:
+        file: The pipeline's, relative to the root.
+        threads: Each of them, in words.
+    """
+
+    file: str
+    threads: tuple[str, ...]
+
+
+@attrs.frozen(eq=False, repr=False)
 class StageCached(Value):
     """Nothing had to be done."""
 
@@ -247,6 +260,7 @@ type Event = (
     | Fetching
     | InputsFetched
     | StageStarted
+    | StagesSpawned
     | StageCached
     | StageRestored
     | StageRan

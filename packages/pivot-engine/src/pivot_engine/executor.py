@@ -94,6 +94,10 @@ class Immediate:
         self._finished.clear()
 
 
+def _nothing(_: str, __: tuple[str, ...]) -> None:
+    """Who does not care."""
+
+
 class HostExecutor:
     """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
 
@@ -102,6 +106,7 @@ class HostExecutor:
         host_of: Callable[[str], HostProcess],
         watching: Watching | None = None,
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
+        spawned: Callable[[str, tuple[str, ...]], None] = _nothing,
         *,
         start: WorkerStart = WorkerStart.FORK,
         sole: bool = False,
@@ -112,12 +117,14 @@ class HostExecutor:
             host_of: Has the host of each stage, by address.
             watching: What is to be seen of the stages.
             shown: Given each stage's lines as they are printed.
+            spawned: Told of each stage that might have been forked, and the threads because of which it was not.
             start: How the process of a stage comes to be.
             sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
         """
         self._host_of = host_of
         self._watching = (watching or Watching()).to_plain()
         self._shown = shown
+        self._spawned = spawned
         self._fresh = start is WorkerStart.SPAWN
         self._sole = sole
         self._own: frozenset[int] = frozenset()
@@ -217,6 +224,8 @@ class HostExecutor:
         number = message["id"]
         if message["event"] == "started":
             self._pids[number] = message["pid"]
+            if message["threads"] is not None:
+                self._spawned(self._started[number], tuple(message["threads"]))
             return
         if message["event"] == "output":
             if self._shown is not None:

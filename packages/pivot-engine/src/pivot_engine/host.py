@@ -9,7 +9,6 @@ import select
 import shutil
 import signal
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,16 +20,17 @@ from pivot_core.errors import PivotError
 from pivot_core.overrides import Override
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
-from pivot_core.spec import Location, StageError, StageSpec, base_of
+from pivot_core.spec import StageSpec, base_of
 from pivot_core.stage import Stage
 from pivot_engine import (
     _death,
     _environ,
-    _failing,
     _kin,
+    _refusals,
     _sources,
     _spawned,
     _terminal,
+    _threads,
     _wire,
     settling,
     shellcode,
@@ -54,8 +54,6 @@ EVENTS_FD = 4
 GUARD_FD = 5
 
 _SILENT = "code that calls os._exit() ends it, code that closes descriptors of others keeps it from saying how it went"
-_FACADE = "pivot"
-_LIGHT = "without it, push, pull, fetch, checkout and verify --static work"
 
 
 def main(coordinator: int, *, guard: bool) -> None:
@@ -98,6 +96,7 @@ class Host:
         self._others: frozenset[int] = frozenset()
         self._forker: Forker | None = None
         self._fresh = False
+        self._threads: tuple[str, ...] = ()
         self._started: set[str] = set()
         self._stopping = False
 
@@ -181,10 +180,9 @@ class Host:
                         stages.append(self._stage(spec, stage, params, root, command))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
-            told = error.below(str(root)) if isinstance(error, StageError) else self._placed(error, root)
-            return {"event": "refused", "message": str(told), "hint": error.hint}
+            return {"event": "refused", **_refusals.refused(error, root, self._is_user_code)}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-            return {"event": "broken", "hint": self._way_out(error), **self._import_failure(error, file, root)}
+            return {"event": "broken", **_refusals.broken(error, file, root, self._is_user_code)}
         self._randomness.imported()
         grounds = recorder.grounds(self._sources)
         read = {file: found for file, found in recorder.sources.items() if file not in self._sources}
@@ -209,36 +207,6 @@ class Host:
         loaded = stage_of(spec, manifest, params, env)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
-    def _placed(self, error: PivotError, root: pathlib.Path) -> str:
-        """The error with the line of the user's code that caused it."""
-        places = [
-            Location(frame.filename, frame.lineno or 0).below(str(root))
-            for frame in traceback.extract_tb(error.__traceback__)
-            if self._is_user_code(frame.filename)
-        ]
-        return f"{places[-1]}: {error}" if places else str(error)
-
-    def _way_out(self, error: BaseException) -> str | None:
-        """What may help where an import failed."""
-        if self._is_user_code(getattr(sys.modules.get(_FACADE), "__file__", None) or "<none>"):
-            return f"a module of yours is called {_FACADE!r} and hides the package: rename it"
-        if not isinstance(error, ModuleNotFoundError) or error.name is None:
-            return None
-        if error.name == _FACADE:
-            return f"install {_FACADE}, which pipelines import: {_LIGHT}"
-        return f"install what the pipeline imports in this environment: {_LIGHT}" if "." not in error.name else None
-
-    def _import_failure(self, error: BaseException, file: pathlib.Path, root: pathlib.Path) -> dict[str, Any]:
-        place = error.__traceback__
-        while place is not None and not self._is_user_code(place.tb_frame.f_code.co_filename):
-            place = place.tb_next
-        if isinstance(error, SyntaxError):
-            place = None
-        return {
-            "message": f"{file.relative_to(root)} cannot be imported: {_failing.one_line(error)}",
-            "traceback": "".join(traceback.format_exception(type(error), error, place)),
-        }
-
     def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:
         def resolved(declared: Dep | Out) -> str | list[str]:
             paths = [str(ArtifactPath.resolve(path, base=base, root=str(root))) for path in declared.paths]
@@ -261,7 +229,8 @@ class Host:
         self._started.add(address)
         job = {"address": address, "watching": watching.to_plain()}
         try:
-            forked = self._spawn(job, self._forker.spool()) if fresh else self._forker.start(job, self._held())
+            spawned = fresh or self._threaded()
+            forked = self._spawn(job, self._forker.spool()) if spawned else self._forker.start(job, self._held())
         except OSError as error:
             told = _failed(f"its process cannot be started: {error.strerror}", "-j 1 needs the fewest at a time")
             told |= {"event": "finished", "id": number, "left": [], "seconds": 0.0, "usage": (0.0, 0)}
@@ -269,18 +238,26 @@ class Host:
             return
         self._spools[number] = forked.spool
         child = Child(number, address, forked.pid, result=forked.result, output=forked.output)
-        child.begin(RunLog(log), stream=stream, timeout=self._stages[address][0].timeout)
+        child.begin(RunLog(log), stream=stream, timeout=self._stages[address][0].timeout, importing=spawned)
         self._children.append(child)
-        _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": forked.pid})
+        threads = None if fresh else list(self._threads)
+        _wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": forked.pid, "threads": threads})
 
     def _prepared(self) -> Forker:
         _death.prepare()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         _kin.adopt()
         self._others = _kin.children()  # what the user's module has started is its own affair
         gc.freeze()
         spools = str(Layout(pathlib.Path(self._root)).logs_dir / "seen")
         _sweep(spools)
         return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools))
+
+    def _threaded(self) -> bool:
+        """Whether this process has threads now that a forked one would be without, but might wait for."""
+        waiting = self._forker.pids if self._forker is not None else ()  # forked when there were none
+        self._threads = () if waiting else _threads.others(self._recorder.threads, self._root)
+        return bool(self._threads)
 
     def _held(self) -> list[int]:
         return [*self._own, *(fd for each in self._children for fd in each.held())]
@@ -307,7 +284,7 @@ class Host:
 
     def _have_spares(self) -> None:
         """While the coordinator is busy with what a stage has left."""
-        if self._forker is not None and not self._fresh:
+        if self._forker is not None and not self._fresh and not self._threaded():
             self._forker.prepare(self._held(), len(self._stages.keys() - self._started))
 
     def _reap(self) -> None:

@@ -7,6 +7,7 @@ from pivot_engine.events import Reporter
 from pivot_engine.executor import Executor, HostExecutor
 from pivot_engine.runoptions import Options
 from pivot_engine.session import Session
+from pivot_engine.spawning import Spawning
 
 
 def executor(assembly: Assembly, session: Session, options: Options, report: Reporter) -> Executor:
@@ -20,6 +21,14 @@ def executor(assembly: Assembly, session: Session, options: Options, report: Rep
     def shown(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))
 
+    files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
+    spawning = Spawning(session.project.layout)
+
+    def spawned(address: str, threads: tuple[str, ...]) -> None:
+        file = str(files[address].relative_to(session.project.root))
+        if spawning.found(file, threads):
+            report(events.StagesSpawned(file, threads))
+
     start = session.stores.settings.worker_start
     output = shown if options.show_output else None
-    return HostExecutor(assembly.host_of, watching, output, start=start, sole=options.sole)
+    return HostExecutor(assembly.host_of, watching, output, spawned, start=start, sole=options.sole)

@@ -5,8 +5,10 @@ import gc
 import os
 import signal
 import socket
+import sys
+from collections.abc import Sequence
 
-from pivot_engine import _death, _sources, host
+from pivot_engine import _death, _sources, _threads, host
 
 _LINE_FD = host.COMMANDS_FD
 _PID_BYTES = 8
@@ -26,18 +28,43 @@ def main(coordinator: int, *, guard: bool) -> None:
     _sources.user_code_predicate()  # once for all hosts
     gc.collect()
     gc.freeze()  # what all hosts share is neither looked at nor copied by their collectors
-    with _death.dying_with(coordinator):
-        while True:
-            told, fds, _, _ = socket.recv_fds(line, 1, 2)
-            if not told:
-                return
+    if sys.platform == "linux":  # elsewhere that takes a thread, and the end of the line says the same
+        _death.die_with(coordinator)
+    while True:
+        told, fds, _, _ = socket.recv_fds(line, 1, 2)
+        if not told:
+            return
+        if _threads.count() > 1:  # what is installed here starts them in each interpreter
+            pid = _spawn_host(fds, guard=guard)
+        else:
             seed = os.getpid()
             pid = os.fork()
             if pid == 0:
                 _become_host(line, fds, seed, guard=guard)
-            for fd in fds:
-                os.close(fd)
-            line.send(pid.to_bytes(_PID_BYTES))
+        for fd in fds:
+            os.close(fd)
+        line.send(pid.to_bytes(_PID_BYTES))
+
+
+def _spawn_host(fds: Sequence[int], *, guard: bool) -> int:
+    command = f"from pivot_engine.host import main; main({os.getpid()}, guard={guard})"
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, host.GUARD_FD + 1) for fd in fds]
+    numbers = [*zip(moved, (host.COMMANDS_FD, host.EVENTS_FD), strict=True)]
+    if guard:
+        moved.append(fcntl.fcntl(host.GUARD_FD, fcntl.F_DUPFD_CLOEXEC, host.GUARD_FD + 1))
+        numbers.append((moved[-1], host.GUARD_FD))
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-c", command],
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in numbers],
+            setpgroup=0,
+            setsigdef=[signal.SIGCHLD],
+        )
+    finally:
+        for fd in moved:
+            os.close(fd)
 
 
 def _become_host(line: socket.socket, fds: list[int], seed: int, *, guard: bool) -> None:
