@@ -15,19 +15,21 @@ from pathlib import Path
 import pytest
 
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore
-from pivot_cache.store import FRESH_NS, VERIFIED_NS
+from pivot_cache._boot import mark
+from pivot_cache.store import VERIFIED_NS
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
 CONTENT = b"some content\n"
 DIGEST = digests.of_bytes(CONTENT)
 LONG_AGO = 1
+BOOT, NEXT = "this", "next"
 """A start of the machine before every object."""
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files", started_ns=LONG_AGO)
+    return ObjectStore(tmp_path / "cache" / "files", boot=BOOT, started_ns=LONG_AGO)
 
 
 @pytest.fixture
@@ -355,7 +357,7 @@ def test_has_believes_an_object_that_was_merely_touched(store: ObjectStore, sour
     store.path_of(DIGEST).touch()
 
     assert store.has(DIGEST)
-    assert store.path_of(DIGEST).stat().st_mtime_ns == FRESH_NS
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
 
 
 def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None:
@@ -366,7 +368,7 @@ def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None
 
 def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, source: Path) -> None:
     store.put(source)
-    later = ObjectStore(store.directory, started_ns=time.time_ns() + 3_600_000_000_000)
+    later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns() + 3_600_000_000_000)
 
     assert later.has(DIGEST)
     assert store.path_of(DIGEST).stat().st_mtime_ns == VERIFIED_NS
@@ -376,8 +378,8 @@ def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, so
 def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, source: Path, content: bytes) -> None:
     store.put(source)
     path = damage(store, DIGEST, content)
-    os.utime(path, ns=(FRESH_NS, FRESH_NS))
-    later = ObjectStore(store.directory, started_ns=time.time_ns())
+    os.utime(path, ns=(mark(BOOT), mark(BOOT)))
+    later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns())
 
     assert not later.has(DIGEST)
     later.put(source)
@@ -386,10 +388,50 @@ def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, s
 
 def test_an_object_just_before_the_start_is_verified_but_not_marked_for_good(store: ObjectStore, source: Path) -> None:
     store.put(source)
-    later = ObjectStore(store.directory, started_ns=time.time_ns())
+    later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns())
 
     assert later.has(DIGEST)
-    assert store.path_of(DIGEST).stat().st_mtime_ns == FRESH_NS
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(NEXT)
+
+
+def test_an_object_of_an_earlier_start_is_verified_whatever_the_clock_says(store: ObjectStore, source: Path) -> None:
+    """The clock may have been ahead, or the machine started within the second."""
+    store.put(source)
+    path = damage(store, DIGEST, b"\0" * len(CONTENT))
+    os.utime(path, ns=(mark(BOOT), mark(BOOT)))
+
+    assert store.has(DIGEST)  # nobody but a power cut does that
+    assert not ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO).has(DIGEST)
+
+
+def test_an_object_of_an_older_pivot_is_verified_once(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    os.utime(store.path_of(DIGEST), ns=(0, 0))
+
+    assert store.has(DIGEST)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
+
+
+def test_an_object_of_another_size_is_not_there_whatever_its_mark_says(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    path = damage(store, DIGEST, b"")
+    os.utime(path, ns=(VERIFIED_NS, VERIFIED_NS))
+
+    assert not store.has(DIGEST, len(CONTENT))
+    assert not store.holds(Artifact(DIGEST, len(CONTENT)))
+    store.put(source)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_directory_in_the_place_of_an_object_is_moved_away(store: ObjectStore, source: Path) -> None:
+    path = store.path_of(DIGEST)
+    path.mkdir(parents=True)
+    (path / "mine").write_bytes(b"mine")
+    store.put(source)
+
+    assert path.read_bytes() == CONTENT
+    (kept,) = store.quarantine.glob("*/mine")
+    assert kept.read_bytes() == b"mine"
 
 
 def script(text: str, *arguments: str | Path) -> subprocess.Popen[str]:

@@ -345,8 +345,10 @@ def test_wrong_bytes_never_enter_and_are_not_asked_for_again(
 
 
 def test_a_size_that_no_object_has_costs_nothing(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
-    lie = Artifact(file(store, b"one").digest, 1 << 62)
-    push([lie], store, remote, OPTIONS)
+    truth = file(store, b"one")
+    lie = Artifact(truth.digest, 1 << 62)
+    assert push([lie], store, remote, OPTIONS).missing == {truth.digest}
+    push([truth], store, remote, OPTIONS)
 
     assert isinstance(fetch([lie], other, remote, OPTIONS).failed[lie.digest], RemoteCorruptError)
 

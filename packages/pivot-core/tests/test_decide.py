@@ -417,6 +417,22 @@ def now_with(**parts: object) -> Observation:
             LOCK, Observation(INPUTS, {}), STORED, Verdict.RESTORE, [Reason.OUT_MISSING], id="output not looked at"
         ),
         pytest.param(
+            LOCK,
+            Observation(INPUTS, LEFT, lost=(CLEAN,)),
+            NOTHING,
+            Verdict.RESTORE,
+            [Reason.OUT_LOST],
+            id="output in place, but lost in the store",
+        ),
+        pytest.param(
+            LOCK,
+            Observation(EDITED, LEFT, lost=(CLEAN,)),
+            NOTHING,
+            Verdict.RUN,
+            [Reason.CODE, Reason.OUT_LOST],
+            id="code edited, and lost in the store",
+        ),
+        pytest.param(
             StageLock(INPUTS, {}),
             SAME,
             Remembered({INPUTS.key(): RunRecord(INPUTS.key(), {})}, frozenset({"c" * 32})),

@@ -43,11 +43,16 @@ class FakeWorld:
     objects: set[str] = attrs.field(factory=set)
     looked: list[str] = attrs.field(factory=list)
     gone: set[str] = attrs.field(factory=set)
+    lacking: set[str] = attrs.field(factory=set)
     directories: dict[str, dict[str, Artifact]] = attrs.field(factory=dict)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         self.looked.append(path)
         return self.disk.get(path)
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        assert self.disk[path] == artifact
+        return artifact.digest in self.lacking
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         return self.directories[directory.digest].get(path)

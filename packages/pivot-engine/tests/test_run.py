@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from typing import Annotated, TypedDict
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
+from pivot_cache.errors import CacheError
+from pivot_core import digest
 from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Reason, Verdict
 from pivot_core.loaders import PathOnly, Text
@@ -160,14 +163,17 @@ def test_without_a_cache_it_runs_again(done: Workshop) -> None:
     shutil.rmtree(done.layout.cache_dir)
     (done.root / "end").unlink()
 
-    assert parts_of(done.run()) == {"cached": {"a", "c"}, "ran": {"b"}}
+    assert parts_of(done.run()) == {"restored": {"a", "c"}, "ran": {"b"}}
 
 
 def test_what_the_cache_has_lost_and_is_in_place_is_stored_again(done: Workshop) -> None:
     """A lock names only objects that are in the store, also after somebody has deleted that; and is told once."""
     shutil.rmtree(done.layout.cache_dir)
 
-    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
+    assert {address: found.decision.reasons for address, found in done.evaluate().items()} == dict.fromkeys(
+        ("p.a", "p.b", "p.c"), (Reason.OUT_LOST,)
+    )
+    assert parts_of(done.run()) == {"restored": {"a", "b", "c"}}
     assert done.told(events.OutsStored) == [events.OutsStored(tuple(map(ArtifactPath, ("middle", "end", "aside"))))]
     parts_of(done.run())
     assert done.told(events.OutsStored) == []
@@ -208,13 +214,60 @@ def test_a_directory_that_the_cache_has_lost_is_stored_again(shop: Workshop) -> 
     assert (shop.read("many/one"), shop.read("many/two")) == ("one", "two")
 
 
-def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(done: Workshop) -> None:
-    """Nothing needs what it has lost, as long as the outs are in place."""
+@pytest.mark.parametrize("harm", ["removed", "emptied", "cut", "other", "directory", "link"])
+def test_a_damaged_object_counts_as_lost_and_is_stored_again(done: Workshop, harm: str) -> None:
+    file = done.object_of("b", "end")
+    content = file.read_bytes()
+    file.chmod(0o644)
+    match harm:
+        case "emptied" | "cut" | "other":
+            before = file.stat()
+            file.write_bytes({"emptied": b"", "cut": content[:1], "other": b"?" * len(content)}[harm])
+            if harm != "other":  # of the same size and time: only reading would tell
+                os.utime(file, ns=(before.st_mtime_ns, before.st_mtime_ns))
+        case _:
+            file.unlink()
+    if harm == "directory":
+        file.mkdir()
+    elif harm == "link":
+        file.symlink_to("nowhere")
+
+    assert done.evaluate()["p.b"].decision.reasons == (Reason.OUT_LOST,)
+    assert parts_of(done.run()) == {"cached": {"a", "c"}, "restored": {"b"}}
+    assert (done.calls, file.read_bytes()) == ([], content)
+    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
+
+
+@pytest.mark.parametrize("which", ["member", "listing"])
+def test_a_directory_of_which_the_cache_has_lost_a_part_is_stored_again(shop: Workshop, which: str) -> None:
+    def stage() -> Annotated[pathlib.Path, DirectoryOut("many")]:
+        shop.calls.append("s")
+        for name in ("one", "two"):
+            shop.write(f"many/{name}", name)
+        return pathlib.Path("many")
+
+    shop.add("s", stage)
+    shop.run()
+    listing = shop.object_of("s", "many")
+    member = shop.layout.objects_dir / "/".join(re.match("(..)(.*)", digest.of_bytes(b"two")).groups())  # type: ignore[union-attr]
+    lost = listing if which == "listing" else member
+    lost.chmod(0o644)
+    lost.write_bytes(b"")
+
+    assert parts_of(shop.run()) == {"restored": {"s"}}
+    assert parts_of(shop.run()) == {"cached": {"s"}}
+    shutil.rmtree(shop.root / "many")
+    assert parts_of(shop.run()) == {"restored": {"s"}}
+    assert (shop.calls, shop.read("many/two")) == (["s"], "two")
+
+
+def test_what_the_cache_has_lost_and_cannot_take_is_an_error(done: Workshop) -> None:
+    """Else a run would say that all is well, and a push that it is not."""
     shutil.rmtree(done.layout.cache_dir)
     done.layout.cache_dir.touch()
 
-    assert parts_of(done.run()) == {"cached": {"a", "b", "c"}}
-    assert done.told(events.OutsStored) == []
+    with pytest.raises(CacheError, match="cannot write"):
+        done.run()
 
 
 def test_one_of_two_outs_is_not_enough(shop: Workshop) -> None:

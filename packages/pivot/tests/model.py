@@ -205,7 +205,7 @@ class Expected:
     def _decide(self, index: int, inputs: object, *, force: bool) -> Verdict:
         locked = self.locks.get(index)
         there = self.outs.get(index)
-        if locked is not None and locked == (inputs, there) and not force:
+        if locked is not None and locked == (inputs, there) and there in self.objects and not force:
             return Verdict.UP_TO_DATE
         known = [self.runs[inputs]] if inputs in self.runs else []
         known += [locked[1]] if locked is not None and locked[0] == inputs else []

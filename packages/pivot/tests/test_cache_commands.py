@@ -475,9 +475,10 @@ def test_drop_says_where_else_the_content_is(project: Project) -> None:
         "Dropped 4 objects (167 B)",
     ]
     assert kept(project) == set()
-    assert project.states() == {"copy": "cached", "spread": "cached"}
+    assert project.states() == {"copy": "stale", "spread": "stale"}
     project.pivot("cache", "gc", "--undo")
     assert kept(project) == needed("one two")
+    assert project.states() == {"copy": "cached", "spread": "cached"}
 
 
 def test_drop_refuses_what_is_nowhere_else(project: Project) -> None:

@@ -426,7 +426,7 @@ def test_without_the_cache_everything_still_works(quick: Project) -> None:
 
     (quick.root / "summary.json").unlink()
     mended = quick.pivot("repro")
-    assert "1 ran, 1 cached" in mended.stdout
+    assert "1 ran, 1 restored" in mended.stdout
     assert "note: the cache had lost clean.json: stored again\n" in mended.stderr
     quick.pivot("verify")
     (quick.root / "clean.json").unlink()

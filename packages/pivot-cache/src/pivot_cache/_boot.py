@@ -1,11 +1,15 @@
 """When this machine started: what was written before that may have been lost on the way to the disk."""
 
+import binascii
 import functools
 import time
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ROUGHLY_NS = 600_000_000_000
+_SECOND_NS = 1_000_000_000
+_FIRST, _MARKS = 10_000_000, 900_000_000
+"""The seconds since the epoch, in the last century, that stand for starts of the machine."""
 
 
 @functools.cache
@@ -22,3 +26,13 @@ def session() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"~{started_ns() // _ROUGHLY_NS}"
+
+
+def mark(session: str) -> int:
+    """A time of modification, in ns since the epoch: written in this session, and not known to be on the disk."""
+    return (_FIRST + binascii.crc32(session.encode()) % _MARKS) * _SECOND_NS
+
+
+def is_mark(time_ns: int) -> bool:
+    """Whether a time of modification is the mark of any session; an older Pivot marked all with 0."""
+    return time_ns == 0 or (_FIRST <= time_ns // _SECOND_NS < _FIRST + _MARKS and time_ns % _SECOND_NS == 0)

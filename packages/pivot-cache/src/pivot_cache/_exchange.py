@@ -87,7 +87,7 @@ class _Exchange:
             lacking = asked - self._present
             self._failed.update((digest, error) for digest, error in wanted.broken.items() if digest in lacking)
             lacking -= self._failed.keys()
-            self._missing = {digest for digest in lacking if not self._store.has(digest)}
+            self._missing = {digest for digest in lacking if not self._store.has(digest, wanted.sizes[digest])}
             lacking -= self._missing
             if self._options.dry_run:
                 for digest in wanted.listings.keys() & lacking:
@@ -179,7 +179,7 @@ class _Exchange:
         self._transferred -= wanted.broken.keys()
         self._present -= wanted.broken.keys()
         new = wanted.sizes.keys() - self._there() - self._missing - self._failed.keys()
-        self._present.update(filter(self._store.has, new))
+        self._present.update(digest for digest in new if self._store.has(digest, wanted.sizes[digest]))
         lacking = {digest: wanted.sizes[digest] for digest in new - self._present}
         if not self._options.dry_run:
             await self._receive(lacking, receiver)

@@ -5,13 +5,15 @@ which never replaces what another process published first. It is flushed to the 
 bytes (`Objects.persist`); for the others the time of modification, which objects have no other use for, says how far
 the bytes can be relied on:
 
-    FRESH_NS       as published: good until the machine starts again, then verified before it counts as present
-    VERIFIED_NS    flushed to the disk, or verified after such a start, so read from the disk itself: good
-    anything else  written to in place, or copied here by hand: verified before it counts as present
+    mark of this session    as published (see `pivot_cache._boot`): good until the machine starts again
+    VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
+    mark of another         published before the last start: verified before it counts as present
+    anything else           written to in place, or copied here by hand: verified as well
 """
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import stat
@@ -20,20 +22,19 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pivot_cache import _syscalls
-from pivot_cache._boot import started_ns
+from pivot_cache._boot import is_mark, mark, session, started_ns
 from pivot_cache.atomic import make_directory, staging, write_all
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
 from pivot_cache.layout import shard
 
-FRESH_NS = 0
 VERIFIED_NS = 1_000_000_000
-"""Times of modification of objects, in ns since the epoch."""
+"""The time of modification, in ns since the epoch, of objects that are known to be on the disk."""
 
 MODE = 0o444
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _MARGIN_NS = 60_000_000_000
-"""How far the clock may have been set since an object was published, without a wrong answer."""
+"""How far the clock may have been set since an object was published, so that it is not taken to be on the disk."""
 
 _SHARED = stat.S_IRWXG | stat.S_ISGID
 
@@ -42,11 +43,18 @@ class Objects:
     """The files ``ab/cdef...`` in a directory; threads and processes may use them at once."""
 
     def __init__(
-        self, directory: Path, quarantine: Path, started: int | None, rescue: Callable[[str, Path], bool]
+        self,
+        directory: Path,
+        quarantine: Path,
+        rescue: Callable[[str, Path], bool],
+        *,
+        boot: str | None = None,
+        started: int | None = None,
     ) -> None:
         self._directory = directory
         self._prefix = f"{directory}/"
         self._quarantine = quarantine
+        self._boot = boot
         self._started_ns = started
         self._rescue = rescue
         self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
@@ -93,10 +101,18 @@ class Objects:
     def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
         """Give a file that has these bytes its name; an object that is there and good is kept."""
         _syscalls.fchmod(descriptor, MODE)
-        _syscalls.utime(descriptor, FRESH_NS)
+        _syscalls.utime(descriptor, self.fresh_ns)
         path = self.path(hashed.digest)
         if not self._link(temp, path) and not self.intact(hashed.digest, hashed.size):
+            if os.path.isdir(path) and not os.path.islink(path):  # nothing of ours
+                make_directory(self._quarantine)
+                _syscalls.rename(path, self._quarantine / f"{hashed.digest}.{time.time_ns()}")
             _syscalls.rename(temp, path)
+
+    @functools.cached_property
+    def fresh_ns(self) -> int:
+        """The time of modification of what is published now."""
+        return mark(session() if self._boot is None else self._boot)
 
     def intact(self, digest: str, size: int | None = None) -> bool:
         """Whether the object is there, has this size, and can be relied on."""
@@ -128,7 +144,7 @@ class Objects:
             try:
                 if copy_bytes(source, copy, status.st_size).digest == digest:
                     _syscalls.fchmod(copy, MODE)
-                    _syscalls.utime(copy, FRESH_NS)
+                    _syscalls.utime(copy, self.fresh_ns)
                     _syscalls.rename(temp, self.path(digest))
             finally:
                 os.close(copy)
@@ -151,7 +167,7 @@ class Objects:
                 raise MissingObjectError(digest) from None
         durable.files(paths)
         for path, status in paths.items():
-            if status.st_mtime_ns == FRESH_NS and self._relied_on(status):
+            if status.st_mtime_ns == self.fresh_ns:
                 with contextlib.suppress(OSError):  # it belongs to somebody else
                     _syscalls.utime(path, VERIFIED_NS)
 
@@ -170,8 +186,7 @@ class Objects:
 
     def _relied_on(self, status: os.stat_result) -> bool:
         """Whether the mark says that the bytes are as they were published, or verified."""
-        recent = self._started() + _MARGIN_NS <= status.st_ctime_ns <= time.time_ns()
-        return status.st_mtime_ns == VERIFIED_NS or (recent and status.st_mtime_ns == FRESH_NS)
+        return status.st_mtime_ns in (VERIFIED_NS, self.fresh_ns)
 
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
         """Hash the object, and mark it so that this need not be done again."""
@@ -183,8 +198,10 @@ class Objects:
                 return False
         except (OSError, ArtifactError):
             return False
+        # A mark may have been copied with its object in this session: then its bytes came from memory.
+        on_disk = is_mark(status.st_mtime_ns) and status.st_ctime_ns < self._started() - _MARGIN_NS
         try:
-            _syscalls.utime(path, VERIFIED_NS if status.st_ctime_ns < self._started() - _MARGIN_NS else FRESH_NS)
+            _syscalls.utime(path, VERIFIED_NS if on_disk else self.fresh_ns)
         except OSError:  # it belongs to somebody else, or cannot be written to: verified once by each process
             self._verified[digest] = seen
         return True

@@ -12,11 +12,12 @@ import attrs
 import xxhash
 
 from pivot_cache import _shards, _syscalls
+from pivot_cache._boot import is_mark
 from pivot_cache._threads import each
 from pivot_cache.atomic import sweep
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, reporting
 from pivot_cache.hashing import hash_file
-from pivot_cache.store import FRESH_NS, VERIFIED_NS, ObjectStore
+from pivot_cache.store import VERIFIED_NS, ObjectStore
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
@@ -26,7 +27,6 @@ type Progress = Callable[[int, int, int], object]
 
 _EMPTY = xxhash.xxh3_128_hexdigest(b"")
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
-_MARKS = frozenset({FRESH_NS, VERIFIED_NS})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -197,7 +197,7 @@ class _Looks:
             doubt = "is empty"
         elif status.st_mode & _WRITABLE:
             doubt = "may be written to"
-        elif status.st_mtime_ns not in _MARKS:
+        elif status.st_mtime_ns != VERIFIED_NS and not is_mark(status.st_mtime_ns):
             doubt = "was written to, or touched, in place"
         return _Found(status.st_size, doubt=doubt)
 

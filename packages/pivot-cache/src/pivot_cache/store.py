@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cache import _syscalls
 from pivot_cache._filling import CheckoutMode, fill
-from pivot_cache._objects import FRESH_NS, VERIFIED_NS, Objects
+from pivot_cache._objects import VERIFIED_NS, Objects
 from pivot_cache._placing import build, update
 from pivot_cache._shards import entries
 from pivot_cache.atomic import staging
@@ -33,7 +33,7 @@ from pivot_core.lock import Artifact
 if TYPE_CHECKING:
     from pivot_cache.trash import Trash
 
-__all__ = ["FRESH_NS", "VERIFIED_NS", "CheckoutMode", "ObjectStore"]
+__all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
 
 
 class ObjectStore:
@@ -50,6 +50,7 @@ class ObjectStore:
         directory: Path,
         *,
         quarantine: Path | None = None,
+        boot: str | None = None,
         started_ns: int | None = None,
         strong: bool = False,
     ) -> None:
@@ -58,6 +59,7 @@ class ObjectStore:
         Args:
             directory: Where the objects lie.
             quarantine: Where damaged objects are moved.
+            boot: What another start of the machine does not share; by default the system is asked.
             started_ns: When the machine started, in ns since the epoch; by default the system is asked.
             strong: What is stored also gets its SHA-256.
         """
@@ -65,7 +67,7 @@ class ObjectStore:
         self.directory = directory
         self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
-        self._objects = Objects(directory, self.quarantine, started_ns, self._rescue)
+        self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns)
 
     @functools.cached_property
     def trash(self) -> "Trash":
@@ -82,13 +84,15 @@ class ObjectStore:
         """
         return Path(self._objects.path(digest))
 
-    def has(self, digest: str) -> bool:
-        """Whether the object is there, and good: verified if it may have changed or suffered from a power cut.
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Whether the object is there, of this size if that is known, and good.
+
+        It is verified if it may have changed, or suffered from a power cut; what its mark vouches for is not read.
 
         Raises:
             CacheError: It is not a digest.
         """
-        return self._objects.intact(digest)
+        return self._objects.intact(digest, size)
 
     def lies(self, digest: str) -> bool:
         """Whether something lies where the object belongs, good or not; what was collected lies there again then.
@@ -98,15 +102,25 @@ class ObjectStore:
         """
         return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
 
-    def holds(self, artifact: Artifact) -> bool:
-        """Whether this content, all of it, is there and good: of a directory, the listing and every file."""
+    def holds(self, artifact: Artifact, look: Callable[[str], object] = lambda _: None) -> bool:
+        """Whether this content, all of it, is there and good: of a directory, the listing and every file.
+
+        Args:
+            artifact: The content.
+            look: Called with the path of each object before it is looked at.
+        """
+        look(self._objects.path(artifact.digest))
         if not artifact.tree:
-            return self.has(artifact.digest)
+            return self.has(artifact.digest, artifact.size)
         try:
             tree = self.tree(artifact)
         except (MissingObjectError, CorruptObjectError, TreeError):
             return False
-        return all(map(self.has, tree.digests()))
+        for file in tree.files.values():
+            look(self._objects.path(file.digest))
+            if not self.has(file.digest, file.size):
+                return False
+        return True
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
@@ -161,7 +175,7 @@ class ObjectStore:
             CacheError: The store cannot be written.
         """
         digest = digests.of_bytes(data)
-        if not self.has(digest):
+        if not self.has(digest, len(data)):
             with reporting("write to", self.directory), self.temporary() as place:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
         return digest

@@ -47,7 +47,7 @@ def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opt
     options = options or Options()
     whole = list(artifacts)
     wanted = content(whole, store)
-    here = set(filter(store.has, wanted.sizes))
+    here = {digest for digest, size in wanted.sizes.items() if store.has(digest, size)}
     if here.issuperset(wanted.sizes) and not wanted.broken:
         return Outcome(present=frozenset(here))
 

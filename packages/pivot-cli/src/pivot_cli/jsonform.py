@@ -95,7 +95,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
             "out_changes": [
                 _change(change, "path")
                 for change in decision.changes
-                if change.reason in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED)
+                if change.reason in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST)
             ],
             "upstream_stale": [
                 found.names.get(address, address)

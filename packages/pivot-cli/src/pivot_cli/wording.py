@@ -19,6 +19,7 @@ _PREFIX: Mapping[Reason, str] = {
     Reason.OUT_SPEC: "out:",
     Reason.OUT_MISSING: "out:",
     Reason.OUT_MODIFIED: "out:",
+    Reason.OUT_LOST: "out:",
     Reason.DEP_MISSING: "dep:",
 }
 _SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none

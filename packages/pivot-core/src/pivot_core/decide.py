@@ -34,6 +34,7 @@ class Reason(enum.Enum):
     OUT_SPEC = "Output declaration changed"
     OUT_MISSING = "Output missing"
     OUT_MODIFIED = "Output modified"
+    OUT_LOST = "Output not in the cache"
     UPSTREAM = "Upstream stage will run"
     DEP_MISSING = "Input missing"
     UPSTREAM_BLOCKED = "Upstream stage cannot run"
@@ -194,4 +195,5 @@ def _out_changes(lock: StageLock, now: Observation) -> list[Change]:
             changes.append(Change(Reason.OUT_MISSING, path, None if locked is None else locked.digest, None))
         elif found != locked:
             changes.append(Change(Reason.OUT_MODIFIED, path, None if locked is None else locked.digest, found.digest))
-    return sorted(changes, key=lambda change: change.reason is Reason.OUT_MODIFIED)
+    changes.sort(key=lambda change: change.reason is Reason.OUT_MODIFIED)
+    return [*changes, *(Change(Reason.OUT_LOST, path, lock.outs[path].digest, None) for path in now.lost)]

@@ -166,6 +166,7 @@ class Observation(Value):
         inputs: Code, params, out specs, those deps whose content is known, and what became of the
             entries that the last run observed.
         outs: The content of each declared out, None where there is none.
+        lost: Outs that lie in place as the last run left them, and of which the cache lacks what it should keep.
         missing: Deps that are not on disk, and that no stage that is about to run will write.
         upstream: Addresses of the stages that will run first and so may change a dep.
         blocked: Addresses of the upstream stages that cannot run.
@@ -174,6 +175,7 @@ class Observation(Value):
 
     inputs: Inputs
     outs: Mapping[ArtifactPath, Artifact | None]
+    lost: Sequence[ArtifactPath] = ()
     missing: Sequence[ArtifactPath] = ()
     upstream: Sequence[str] = ()
     blocked: Sequence[str] = ()

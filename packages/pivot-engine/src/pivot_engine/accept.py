@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from pivot_cache import lockfiles
-from pivot_core.decide import Reason, Verdict
+from pivot_core.decide import Reason
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -19,7 +19,9 @@ from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
 
-_COSMETIC = frozenset({Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED})
+_COSMETIC = frozenset(
+    {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
+)
 """What may stand behind a change that leaves the result as it is; other data or parameters do not."""
 
 
@@ -77,7 +79,9 @@ def accept(
         for address, evaluation in session.evaluate(wanted).items():
             if address not in wanted:
                 continue
-            if evaluation.decision.verdict is Verdict.UP_TO_DATE:
+            if evaluation.decision.reasons in ((), (Reason.OUT_LOST,)):
+                if evaluation.lock is not None:
+                    Outs(session).mend(evaluation.stage.spec, evaluation.lock.outs)
                 unchanged.append(names[address])
             else:
                 stale[address] = evaluation

@@ -208,6 +208,10 @@ class Afar:
         """What lies at a path, or would if the remote's were here."""
         return self._laid.look(path)
 
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this lies at a path, and not only would, and the cache does not hold all of it."""
+        return self._session.look(path) is not None and self._session.lost(path, artifact)
+
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         """What lies at a relative path in a directory with this content, if anything does."""
         try:

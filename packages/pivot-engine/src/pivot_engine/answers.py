@@ -106,16 +106,6 @@ def keep(  # each is one part of the file
     _write(_file(_root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
 
 
-def forget(root: str) -> None:
-    """Answer nothing before it has been looked at anew: something is wrong with what no answer looks at."""
-    directory = f"{root}/{_PLACE}"
-    try:
-        for name in os.listdir(directory):
-            os.unlink(f"{directory}/{name}")
-    except OSError:
-        return  # there are none, or somebody else forgets them
-
-
 def _write(file: str, content: bytes) -> None:
     directory = os.path.dirname(file)
     temporary = f"{file}.{os.getpid()}"

@@ -122,7 +122,7 @@ def _from_workspace(stores: Stores, record: Record) -> None:
             return
         for name, wanted in _listing(stores, record.artifact).files.items():
             inner = ArtifactPath(f"{record.path}/{name}")
-            if not stores.store.has(wanted.digest) and stores.look(inner) == wanted:
+            if not stores.store.has(wanted.digest, wanted.size) and stores.look(inner) == wanted:
                 stores.ingest(stores.layout.artifact(inner))
     except ArtifactError:
         return  # what cannot be read here may be had elsewhere

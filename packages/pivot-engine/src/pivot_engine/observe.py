@@ -1,6 +1,6 @@
 """Observing: a loaded stage and the disk as they are now, ready for the decision."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
 import attrs
@@ -9,6 +9,7 @@ from pivot_core.decide import Decision, Memory, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_engine.loaded import LoadedStage
 
@@ -18,6 +19,10 @@ class World(Protocol):
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The content of the file at a path now, or None."""
+        ...
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this lies at a path, and the cache, which should keep it, does not hold all of it."""
         ...
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
@@ -90,6 +95,7 @@ def observe(
         elif writers.isdisjoint(foresight.blocked):
             missing.append(path)
     upstream = graph.upstream[spec.address]
+    outs = {out.path: world.look(out.path) for out in spec.outs}
     return Observation(
         inputs=Inputs(
             schema=schema,
@@ -101,12 +107,22 @@ def observe(
             packages=world.counted(stage.libraries),
             env=stage.env,
         ),
-        outs={out.path: world.look(out.path) for out in spec.outs},
+        outs=outs,
+        lost=() if lock is None else tuple(_lost(spec, outs, lock, world)),
         missing=tuple(missing),
         upstream=tuple(sorted(upstream.intersection(foresight.running))),
         blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
         unresolved=stage.unresolved,
     )
+
+
+def _lost(
+    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, world: World
+) -> Iterator[ArtifactPath]:
+    for path in sorted(out.path for out in spec.outs if out.cache):
+        found = outs[path]
+        if found is not None and found == lock.outs.get(path) and world.lost(path, found):
+            yield path
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:

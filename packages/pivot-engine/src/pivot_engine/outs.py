@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Mapping
 
-from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
@@ -79,19 +79,16 @@ class Outs:
         self._aside.drop(address)
 
     def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
-        """Before a lock is left or written: what the cache has lost of these outs, and lies in place, is stored again.
+        """Before a lock is written: what the cache has lost of these outs, and lies in place, is stored again.
 
-        Of a directory only the listing is looked for. What cannot be stored is no reason to fail: nothing needs it yet.
+        Raises:
+            CacheError: It cannot be stored.
         """
         session = self._session
-        session.project.notes.probe(session.store.directory)
         for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
-            if session.store.lies(recorded[path].digest) or session.look(path) != recorded[path]:
-                continue
-            with contextlib.suppress(CacheError):
+            if not session.store.holds(recorded[path]) and session.look(path) == recorded[path]:
                 session.ingest(path)
                 self._mended.append(path)
-                session.project.notes.partial = True  # what is said of it is said once
 
     def tell(self) -> None:
         """At the end: say what was stored again."""

@@ -249,7 +249,6 @@ class Run:
         decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
-                self._outs.mend(self._graph.stages[address], lock.outs if lock is not None else {})
                 self._outcome.cached.add(address)
                 self._report(events.StageCached(address))
                 self._plan.done(address)

@@ -156,11 +156,11 @@ class _Checkout:
         """Whether overwriting what lies at a path loses nothing: the cache has all of it, or would have by then."""
         store = self._stores.store
         if not found.tree:
-            return store.has(found.digest)
+            return store.has(found.digest, found.size)
         listed = self._stores.files.tree(self._stores.layout.artifact(path))
         certain = artifact.tree and path in self._wishes.coming
         coming = store.tree(artifact).digests() if certain else frozenset[str]()
-        return all(digest in coming or store.has(digest) for digest in listed.digests())
+        return all(file.digest in coming or store.has(file.digest, file.size) for file in listed.files.values())
 
     def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
         """How many files would be written; ``certain``: with what the cache does not have yet."""

@@ -87,6 +87,11 @@ class Session(Value):
         self.to_come.add(path)
         return self.stores.files.artifact(waiting)
 
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether the cache does not hold all of what lies at a path, and it should keep."""
+        del path
+        return not self.store.holds(artifact, self.project.notes.look)
+
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
         """What lies at a relative path in a directory with this content, if anything does and the cache knows it."""
         try:

@@ -15,7 +15,7 @@ from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import answers, records
+from pivot_engine import records
 from pivot_engine.project import Project
 from pivot_engine.records import Opened, Record
 from pivot_engine.stores import Stores
@@ -90,8 +90,6 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         stores.settings.check_writable(name)
         outcome = transfer.push(_artifacts(selected), stores.store, remote, options(stores, wishes))
         moved = _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run and not wishes.all_objects)
-        if moved.missing or moved.failed:
-            answers.forget(str(project.root))  # a run that had nothing to do would store again what is in place
         if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
             return moved
         return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))

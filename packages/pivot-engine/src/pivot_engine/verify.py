@@ -12,7 +12,7 @@ from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
 from pivot_core.values import Value
-from pivot_engine import answers, records, sync
+from pivot_engine import records, sync
 from pivot_engine.assembly import Assembly
 from pivot_engine.broken import Broken
 from pivot_engine.facts import RERUN, about, stage_facts
@@ -175,8 +175,6 @@ def examine(
             address: tuple(path for path in paths if world.in_place(path, needed[address][path]))
             for address, paths in missing.items()
         }
-        if any(lost.values()):
-            answers.forget(str(project.root))  # else a run that was found to have nothing to do would not look
         return Verification(
             tuple(
                 StageVerdict(
@@ -245,6 +243,11 @@ class _Recorded:
         except (MissingObjectError, CorruptObjectError):
             return self._recorded.get(path)  # of the directory it is told that it cannot be had
         return self._recorded.get(path) if found is None and not self._is_inside(path) else found
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Of all that should be in the cache, or may be on the remote, it is told apart from the decision."""
+        del path, artifact
+        return False
 
     def _on_disk(self, path: ArtifactPath) -> Artifact | None:
         if path not in self._found:

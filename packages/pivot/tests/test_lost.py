@@ -1,0 +1,70 @@
+"""What the cache has lost or holds damaged while the outs lie in place: all commands agree, and one run mends it."""
+
+import pathlib
+import shutil
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+from test_remote import Team, s3, team
+
+__all__ = ["s3", "team"]
+
+
+def _objects(project: Project) -> list[pathlib.Path]:
+    return sorted((project.root / ".pivot/cache/files").glob("??/*"))
+
+
+def _emptied(project: Project) -> None:
+    for file in _objects(project):
+        file.chmod(0o644)
+        file.write_bytes(b"")
+
+
+def _cut(project: Project) -> None:
+    file = _objects(project)[0]
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _removed(project: Project) -> None:
+    _objects(project)[0].unlink()
+
+
+def _no_cache(project: Project) -> None:
+    shutil.rmtree(project.root / ".pivot/cache")
+
+
+@pytest.mark.parametrize("harm", [_emptied, _cut, _removed, _no_cache])
+def test_all_commands_agree_on_what_the_cache_has_lost_and_one_run_mends_it(
+    team: Team, harm: Callable[[Project], None]
+) -> None:
+    project = team.first
+    assert "Everything is up to date" in project.pivot("repro").stdout  # an answer that is kept
+    assert "stale" not in project.pivot("status").stdout
+    harm(project)
+
+    stale = {name for name, state in project.states().items() if state == "stale"}
+    assert stale
+    assert "Output not in the cache" in project.pivot("status").stdout
+    project.pivot("status", "--quiet", code=1)
+    explained = {each["name"]: each for each in project.json("status", "--explain", "--json")["stages"]}
+    assert {name for name, each in explained.items() if each["reasons"] == ["Output not in the cache"]} == stale
+    assert {explained[name]["action"] for name in stale} == {"restore"}
+    planned = project.pivot("repro", "--dry-run").stdout
+    assert all(f"would restore  {name}" in planned for name in stale)
+    failed = {line.split()[1] for line in project.pivot("verify", code=1).stdout.splitlines() if "FAILED" in line}
+    assert failed == stale
+    told = team.pivot("push", code=1)
+    assert "pivot repro" in told
+
+    mended = project.pivot("repro")
+    assert f"{len(stale)} restored" in mended.stdout
+    assert "stored again" in mended.stderr
+    assert set(project.states().values()) == {"cached"}
+    assert "Everything is up to date" in project.pivot("repro").stdout
+    project.pivot("verify")
+    assert "0 failed" in team.pivot("push")
+    for name in ("clean.json", "summary.json"):
+        (project.root / name).unlink()
+    project.pivot("checkout")
