@@ -207,7 +207,7 @@ def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Pat
     told: list[CacheError] = []
 
     assert roots.gather([root], told.append) == {good}
-    assert [str(error).rpartition("/")[2] for error in told] == ["p.bad.lock", "bad.pvt"]
+    assert [str(error).rpartition("/")[2] for error in told] == ["p.bad.lock", "p.empty.lock", "bad.pvt"]
     with pytest.raises(CacheError):
         roots.gather([root])
 

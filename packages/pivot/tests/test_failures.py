@@ -1,6 +1,7 @@
 """Stages that fail: told by name, nothing else harmed, nothing lost."""
 
 import os
+import pathlib
 import resource
 import shutil
 import stat
@@ -385,21 +386,77 @@ CONFLICT = """\
 """
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', CONFLICT, "\xff\xfe"])
-def test_a_damaged_lock_is_an_error_that_says_the_way_out(quick: Project, text: str) -> None:
+LOCK = ".pivot/stages/my_pipeline.preprocess.lock"
+
+
+def _in_place_of(lock: pathlib.Path, content: bytes | None) -> None:
+    """Put this in the place of a lock file; None is a directory with something in it."""
+    if content is not None:
+        lock.write_bytes(content)
+    else:
+        lock.unlink()
+        lock.mkdir()
+        (lock / "mine").touch()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", ""),
+        (b"\0" * 700, "there are only zeros in it"),
+        (b'{"format": 1, "algo', "it is not JSON"),
+        (b"[]", "must be an object"),
+        (CONFLICT.encode(), "merge conflict"),
+        (bytes(range(128, 256)), "it is not UTF-8"),
+        (None, "it cannot be read: Is a directory"),
+    ],
+)
+def test_a_damaged_lock_is_no_record_of_its_stage_and_stops_nothing_else(
+    quick: Project, content: bytes | None, told: str
+) -> None:
     quick.pivot("repro")
-    lock = ".pivot/stages/my_pipeline.preprocess.lock"
-    quick.write(lock, text)
+    right = quick.read(LOCK)
+    _in_place_of(quick.root / LOCK, content)
+
+    def note(said: str) -> None:
+        assert said.count(f"note: {LOCK} is damaged, so its stage counts as never run: ") == bool(told)
+        assert told in said
+        assert not told or "hint: " in said
+
+    assert quick.states() == {"preprocess": "stale", "summarize": "cached"}
+    for command, code in (
+        (("status",), 0),
+        (("verify",), 1),
+        (("checkout",), 0),
+        (("cache", "status"), 0),
+        (("cache", "verify"), 0),
+        (("repro", "--dry-run"), 0),
+    ):
+        note(quick.inside(*command, code=code))
+    for command in (("list",), ("dag",), ("history",), ("doctor",), ("logs", "summarize"), ("fingerprint",)):
+        quick.inside(*command)
+    assert LOCK in quick.inside("cache", "gc", "--keep-since", "0", code=3)
+    (quick.root / "summary.json").unlink()
+    assert "Restored 1 file(s)" in quick.inside("checkout", "summary.json")
+
+    done = quick.pivot("repro")
+    assert "1 restored, 1 cached" in done.stdout
+    note(done.stderr)
+    assert quick.read(LOCK) == right
+    quick.pivot("verify")
+    assert "note" not in quick.inside("cache", "gc", "--keep-since", "0")
+
+
+def test_a_lock_of_a_newer_pivot_is_an_error_that_says_the_way_out(quick: Project) -> None:
+    quick.pivot("repro")
+    quick.write(LOCK, '{"format": 99}')
 
     for command in ("status", "repro"):
-        done = quick.pivot(command, code=None)
-        if text:
-            assert done.returncode in (2, 3)
-            assert lock in done.stderr
-            assert "hint: " in done.stderr
-        assert "Traceback" not in done.stderr
-    (quick.root / lock).unlink()
-    assert "1 restored, 1 cached" in quick.pivot("repro").stdout if text else True
+        done = quick.pivot(command, code=3)
+        assert LOCK in done.stderr
+        assert "hint: upgrade Pivot" in done.stderr
+    (quick.root / LOCK).unlink()
+    assert "1 restored, 1 cached" in quick.pivot("repro").stdout
 
 
 def test_a_damaged_object_is_never_checked_out(quick: Project) -> None:

@@ -55,6 +55,10 @@ class LockFileError(CacheError):
         return f"{self.problem} @ {place}"
 
 
+class NewerFormatError(LockFileError):
+    """Something that only another version of Pivot understands."""
+
+
 class TreeError(CacheError):
     """The listing of a directory does not say what a listing must say.
 

@@ -22,13 +22,15 @@ where environment variables are declared, with a salted digest of each value, or
 where it was computed. A dep's executable bit is not kept: no result rests on it. Everything read is untrusted.
 """
 
-from collections.abc import Mapping
+import itertools
+import os
+from collections.abc import Iterator, Mapping
 from json import loads as _parse
 from pathlib import Path
 
-from pivot_cache import _artifacts, atomic
+from pivot_cache import _artifacts, _syscalls, atomic
 from pivot_cache._artifacts import FieldError, below
-from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.errors import LockFileError, NewerFormatError, reporting
 from pivot_cache.plainfile import read_bytes
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
@@ -45,39 +47,64 @@ _LIBRARY = frozenset({"version", "names"})
 _DEP = frozenset({"digest", "size", "tree"})
 _DEP_OPTIONAL = frozenset({"tree"})
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
-_HINT = "`git checkout` the file, or delete it and run `pivot repro`"
+_HINT = "`pivot repro` writes it again; or `git checkout` the file"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
-def read(file: Path) -> StageLock | None:
-    """What a lock file holds; None if there is none, or if a power cut left it empty.
+def read(file: Path, name: str | None = None) -> StageLock | None:
+    """What a lock file holds; None if there is none, or if a merge or a power cut has left it empty.
+
+    Args:
+        file: The lock file.
+        name: What errors call it; by default its path.
 
     Raises:
+        NewerFormatError: Only a newer Pivot can tell.
         LockFileError: It does not hold what a lock file must hold.
-        CacheError: It cannot be read.
     """
+    name = str(file) if name is None else name
     try:
         data = read_bytes(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise cannot("read", file, error) from error
+        raise LockFileError(name, f"it cannot be read: {error.strerror or error}", hint=_HINT) from error
+    return parse(data, name) if data else None
+
+
+def parse(data: bytes, name: str) -> StageLock:
+    """The lock that the bytes of a file describe.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot can tell.
+        LockFileError: It says what is wrong, and where.
+    """
     if not data.strip(b"\0"):
-        return None
+        lost = "there are only zeros in it, as after a power cut" if data else "it is empty"
+        raise LockFileError(name, lost, hint=_HINT)
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise LockFileError(str(file), "it is not UTF-8", hint=_HINT) from None
-    return loads(text, str(file))
+        raise LockFileError(name, "it is not UTF-8", hint=_HINT) from None
+    return loads(text, name)
 
 
 def write(file: Path, lock: StageLock) -> bool:
     """Make ``lock`` the content of a lock file, whole or not at all; False if it already was.
 
+    A directory that lies in its place gets another name beside it.
+
     Raises:
         CacheError: It cannot be written; the old content stays.
     """
+    if file.is_dir() and not file.is_symlink():
+        with reporting("move away", file):
+            _syscalls.rename(file, next(free for free in _names(file) if not os.path.lexists(free)))
     return atomic.change_bytes(file, dumps(lock).encode())
+
+
+def _names(file: Path) -> Iterator[Path]:
+    return (file.with_name(f"{file.name}.{number}") for number in itertools.count(1))
 
 
 def dumps(lock: StageLock) -> str:
@@ -112,17 +139,18 @@ def loads(text: str, name: str) -> StageLock:
         name: The file's name, for errors.
 
     Raises:
+        NewerFormatError: Only a newer Pivot can tell.
         LockFileError: It says what is wrong, and where.
     """
     try:
         return _lock(_artifacts.mapping(_parse(text, object_pairs_hook=_artifacts.unique_pairs), ""))
     except _NewerError as error:
-        raise LockFileError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
+        raise NewerFormatError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
     except FieldError as error:
         raise LockFileError(name, error.problem, field=error.field or None, hint=_HINT) from None
     except (ValueError, RecursionError) as error:
         if any(line.startswith(_CONFLICT) for line in text.splitlines()):
-            hint = "resolve the conflict: take either side, then run `pivot repro`"
+            hint = "take either side, or leave it as it is, and run `pivot repro`"
             raise LockFileError(name, "it holds the marks of a merge conflict", hint=hint) from None
         raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None
 

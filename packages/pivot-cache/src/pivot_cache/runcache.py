@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pivot_cache import _artifacts, atomic
 from pivot_cache._shards import files
+from pivot_cache.errors import reporting
 from pivot_cache.layout import sharded
+from pivot_cache.plainfile import read_bytes
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import RunRecord
 
@@ -38,7 +40,7 @@ class RunCache:
         """
         file = sharded(self.directory, key)
         try:
-            return loads(key, file.read_bytes())
+            return loads(key, read_bytes(file))
         except (OSError, ValueError):
             return ()
 
@@ -58,7 +60,11 @@ class RunCache:
             "key": record.key,
             "runs": [_plain(run) for run in [record, *others][:_MOST]],
         }
-        atomic.write_bytes(sharded(self.directory, record.key), f"{canonical_json(plain)}\n".encode())
+        file = sharded(self.directory, record.key)
+        if file.is_dir() and not file.is_symlink():  # nothing of ours, and in a directory of ours
+            with reporting("remove", file):
+                atomic.remove_tree(file)
+        atomic.write_bytes(file, f"{canonical_json(plain)}\n".encode())
 
     def written(self) -> Iterator[tuple[str, int]]:
         """Every key that has records, and when the newest of them was written, in ns since the epoch.

@@ -47,9 +47,9 @@ def left_out(project: Project, targets: Sequence[str]) -> int:
 
 
 def _tell(doubt: Doubt) -> None:
-    if not doubt.grave:
+    if doubt.grave:
+        console.warning(f"left out: {doubt.text}")
+    else:
         console.note(doubt.text)
-        return
-    console.warning(f"left out: {doubt.text}")
     if doubt.hint:
         console.hint(doubt.hint)

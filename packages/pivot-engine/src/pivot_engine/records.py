@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 import attrs
 
-from pivot_cache import lockfiles, pvt
+from pivot_cache import pvt
 from pivot_cache.errors import CacheError
 from pivot_cache.tree import Tree
 from pivot_core.errors import PathError
@@ -15,6 +15,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
+from pivot_engine import locks as stagelocks
 from pivot_engine import pvtfiles, targets
 from pivot_engine.doubts import Doubt
 from pivot_engine.errors import EngineError, TargetError
@@ -163,11 +164,11 @@ class Records(Value):
 def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
-    A `.pvt` file that is damaged or not ours is told as a doubt of the project, and passed over;
-    it is not told of data that the command is ``mending``.
+    A `.pvt` file that is damaged or not ours, or a damaged lock file, is told as a doubt of the project, and passed
+    over; it is not told of data that the command is ``mending``.
 
     Raises:
-        LockFileError: A lock file does not say what it must say.
+        NewerFormatError: Only a newer Pivot understands a lock file.
         EngineError: One path is recorded twice.
     """
     damaged: dict[ArtifactPath, CacheError] = {}
@@ -195,7 +196,7 @@ def code_files(project: Project) -> dict[str, str]:
     """The files of the code that lock files name, and for each the address of a stage that rests on it.
 
     Raises:
-        LockFileError: A file does not say what it must say.
+        NewerFormatError: Only a newer Pivot understands a lock file.
     """
     found: dict[str, str] = {}
     for address, lock in _locks(project):
@@ -213,9 +214,10 @@ def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
         return
     for name in names:
         if name.endswith(_LOCK):
-            lock = lockfiles.read(project.layout.stages_dir / name)
+            address = name.removesuffix(_LOCK)
+            lock = stagelocks.read(project, address)
             if lock is not None:
-                yield name.removesuffix(_LOCK), lock
+                yield address, lock
 
 
 def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:

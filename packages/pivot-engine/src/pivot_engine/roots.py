@@ -56,13 +56,7 @@ def named(name: str, data: bytes) -> Iterator[Artifact]:
             for side in pvt.sides(data) or (data,):  # of a conflict, either may be taken yet
                 yield pvt.loads(side, name)
         return
-    if not data.strip(b"\0"):
-        return  # what a power cut leaves
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise LockFileError(name, "it is not UTF-8", hint="`git checkout` the file, or delete it") from None
-    lock = lockfiles.loads(text, name)
+    lock = lockfiles.parse(data, name)
     kept = {spec.path for spec in lock.inputs.outs if spec.cache}
     yield from (artifact for path, artifact in lock.outs.items() if path in kept)
 
@@ -74,7 +68,8 @@ def _files(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
         yield from _in_workspace(place, doubt)
     if repository is not None:
         for file in repository.files():
-            yield f"{file.where}:{file.path}", file.data
+            if file.data or file.path.endswith(pvt.SUFFIX):  # a merge leaves empty lock files
+                yield f"{file.where}:{file.path}", file.data
 
 
 def _in_workspace(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
@@ -110,6 +105,8 @@ def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if file.is_file():
             yield str(file), file.read_bytes()
+        elif file.name.endswith(_LOCK) and file.exists():
+            doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:
         return
     except OSError as error:

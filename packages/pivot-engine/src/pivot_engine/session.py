@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache import lockfiles
 from pivot_cache.errors import CacheError
 from pivot_cache.memory import CacheMemory
 from pivot_cache.runcache import RunCache
@@ -16,7 +15,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import targets
+from pivot_engine import locks, targets
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.forms import FormStore
 from pivot_engine.loaded import LoadedStage
@@ -109,9 +108,7 @@ class Session(Value):
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
-        file = self.project.layout.lock_file(address)
-        self.project.notes.look(file)
-        lock = lockfiles.read(file)
+        lock = locks.read(self.project, address)
         if lock is None or not lock.libraries:
             return lock
         return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.counted(lock.libraries)))

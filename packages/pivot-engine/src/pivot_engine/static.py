@@ -7,14 +7,13 @@ from typing import Never
 
 import attrs
 
-from pivot_cache import lockfiles
 from pivot_core.discovery import pipelines_above
 from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
-from pivot_engine import gitlocal, records
+from pivot_engine import gitlocal, locks, records
 from pivot_engine.assembly import Assembly, LoadedFile, assemble, assembled
 from pivot_engine.errors import StaticError, UnimportedError
 from pivot_engine.loaded import Loaded, LoadedStage
@@ -147,7 +146,7 @@ def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
     written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
     sources = _Sources(project.root)
     for spec in records.read(project).specs:
-        lock = lockfiles.read(project.layout.lock_file(spec.address))
+        lock = locks.read(project, spec.address)
         if lock is not None and spec.pipeline not in names and written.isdisjoint(out.path for out in spec.outs):
             yield _stage(spec, lock, sources)
 

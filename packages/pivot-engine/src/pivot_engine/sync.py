@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import attrs
 
-from pivot_cache import lockfiles, transfer
+from pivot_cache import transfer
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.known import KnownObjects
 from pivot_cache.moving import Options, Outcome, Progress
@@ -15,7 +15,7 @@ from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import records
+from pivot_engine import locks, records
 from pivot_engine.project import Project
 from pivot_engine.records import Opened, Record
 from pivot_engine.stores import Stores
@@ -92,17 +92,17 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         moved = _moved(name, outcome, selected, stores.store, dry_run=wishes.dry_run and not wishes.all_objects)
         if not stores.settings.share_runs or wishes.dry_run or outcome.stopped is not None:
             return moved
-        return attrs.evolve(moved, runs=_share(stores, wishes, selected, {*moved.failed, *moved.missing}))
+        return attrs.evolve(moved, runs=_share(project, stores, wishes, selected, {*moved.failed, *moved.missing}))
 
 
-def _share(stores: Stores, wishes: Wishes, selected: Collection[Record], lacking: set[str]) -> int:
+def _share(project: Project, stores: Stores, wishes: Wishes, selected: Collection[Record], lacking: set[str]) -> int:
     """Tell others which inputs gave what was pushed: of each stage whose outs the remote has now, all of them."""
     from pivot_cache import sharedruns  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     found = []
     pushed = {record.path for record in selected}
     for address in sorted({record.address for record in selected if record.address is not None}):
-        lock = lockfiles.read(stores.layout.lock_file(address))
+        lock = locks.read(project, address)
         if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs) or not lock.outs.keys() <= pushed:
             continue
         if all(out.cache and not out.incremental for out in lock.inputs.outs):
