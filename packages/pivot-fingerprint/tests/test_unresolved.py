@@ -30,10 +30,20 @@ TABLE = {
         "this asks a class for its subclasses",
     ),
     "an undefined name": ("def stage(x):\n    return nowhere(x)\n", 2, "the name `nowhere` is not defined"),
-    "a missing module": (
-        "def stage(x):\n    import nowhere_at_all\n    return nowhere_at_all.f\n",
-        3,
+    "a missing module that a place on the path may have": (
+        "import sys\ndef stage(x):\n    sys.path.append(x)\n    import nowhere_at_all\n    return nowhere_at_all.f\n",
+        5,
         "the module `nowhere_at_all` cannot be found",
+    ),
+    "a missing part of a package": (
+        "import pack\ndef stage(x):\n    import pack.gone\n    from pack.gone import f\n    return f\n# file: pack/__init__.py\n",
+        5,
+        "the module `pack.gone` cannot be found",
+    ),
+    "a name that only a function will bind": (
+        "if False:\n    tool = 1\ndef load():\n    global tool\n    tool = 2\ndef stage(x):\n    return tool\n",
+        7,
+        "the name `tool` is not defined",
     ),
     "a missing attribute": (
         "import utils\ndef stage(x):\n    return utils.f\n# file: utils.py\n",
@@ -67,6 +77,11 @@ NOTHING = {
     "getattr on self": "class A:\n    def f(self, name):\n        return getattr(self, name)\ndef stage(x):\n    return A().f(x)\n",
     "an optional import": "try:\n    import nowhere_at_all\nexcept ImportError:\n    nowhere_at_all = None\n"
     "def stage(x):\n    return nowhere_at_all\n",
+    "an optional import in a function": "def stage(x):\n    import nowhere_at_all.part as n\n    import nowhere_at_all\n    return n.f(nowhere_at_all)\n",
+    "a missing part of a library": "def stage(x):\n    import json.gone\n    from json.gone import f\n    return f\n",
+    "a name imported for type checkers": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+    "    from typing import Final\nclass Base:\n    pass\nclass A(Base):\n    kind: Final = 1\ndef stage(x):\n    return A\n",
+    "a base that is deleted": "class Base:\n    pass\nclass A(Base):\n    pass\ndel Base\ndef stage(x):\n    return A\n",
     "a global set by the function": "def stage(x):\n    global seen\n    seen = x\n    return seen\n",
     "names used in annotations alone": "from __future__ import annotations\ndef stage(x: Nowhere) -> Never:\n"
     "    y: Elsewhere = x\n    return y\n",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pivot_cli import wording
+from pivot_cli import untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_engine.status import StageStatus, Status
 
@@ -75,17 +75,18 @@ def dry_run(planned: Status) -> str:
     return _text(lines)
 
 
-def explanations(found: Status, *, why_not: bool = False) -> str:
+def explanations(found: Status, *, why_not: bool = False, verbose: bool = False) -> str:
     """A block per stage: status, reason, every change with old and new, and what is not tracked.
 
-    With ``why_not`` also, for each stage that is cached, what was compared and found equal.
+    With ``why_not`` also, for each stage that is cached, what was compared and found equal; with ``verbose`` every
+    place of what is not tracked.
     """
     if not found.stages:
         return "No stages are registered.\n"
-    return "\n".join(_text(_explained(stage, found, why_not=why_not)) for stage in found.stages)
+    return "\n".join(_text(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages)
 
 
-def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[str]:
+def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: bool) -> Iterator[str]:
     decision = stage.evaluation.decision
     yield f"Stage: {stage.name}"
     yield f"  Status: {wording.action(decision.verdict)}"
@@ -107,10 +108,10 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool) -> Iterator[
         yield ""
         yield "  Compared, and equal:"
         yield from _compared(stage)
-    yield from _not_declared(stage)
+    yield from _not_declared(stage, verbose=verbose)
 
 
-def _not_declared(stage: StageStatus) -> Iterator[str]:
+def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     """What the stage rests on and Pivot does not track."""
     variables = stage.facts.get("variables", ())
     if variables:
@@ -121,10 +122,7 @@ def _not_declared(stage: StageStatus) -> Iterator[str]:
     if edges:
         yield ""
         yield "  Not tracked:"
-        for edge in edges:
-            yield f"    {edge.reason}"
-            if edge.location is not None:
-                yield f"      File: {edge.location}"
+        yield from untracked.explained(edges, verbose=verbose)
 
 
 def _compared(stage: StageStatus) -> Iterator[str]:
@@ -163,12 +161,12 @@ def _changed(change: Change, key: str, stage: StageStatus) -> Iterator[str]:
             yield f"        {line}"
 
 
-def fingerprints(found: Status) -> str:
+def fingerprints(found: Status, *, verbose: bool = False) -> str:
     """A block per stage: every entry with digest and place, libraries with versions, and what is not tracked."""
-    return "\n".join(_text(_fingerprint(stage)) for stage in found.stages)
+    return "\n".join(_text(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
 
 
-def _fingerprint(stage: StageStatus) -> Iterator[str]:
+def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     loaded, observation = stage.evaluation.stage, stage.evaluation.observation
     entries = {**loaded.code, **observation.inputs.observed}
     width = max(map(len, entries), default=0)
@@ -184,9 +182,7 @@ def _fingerprint(stage: StageStatus) -> Iterator[str]:
             yield f"    {name} {use.version}  {wording.listed(use.names, 5)}"
     if loaded.unresolved:
         yield "  Not tracked:"
-        for edge in loaded.unresolved:
-            at = f"  {edge.location}" if edge.location is not None else ""
-            yield f"    {edge.reason}{at}"
+        yield from untracked.listed(loaded.unresolved, verbose=verbose)
 
 
 def summary(outcome: "Outcome") -> str:

@@ -95,7 +95,7 @@ class Describer:
             cls = module.namespace.get(top.site.name) if module.namespace is not None else None
             place = source.locate_class(cls) if isinstance(cls, type) else None
             parts = self.describe(cls) if place is not None and place.site is top.site else None
-            if parts is not None:
+            if parts is not None and parts.entry is not None:  # it may call itself another module's
                 draft.also.append(parts.entry)
         return draft
 

@@ -1,6 +1,7 @@
 """What a name in some code stands for now: an entry, a library's name, or something that cannot be followed."""
 
 import builtins
+import re
 import sys
 from types import FunctionType, ModuleType
 from typing import TypeAliasType
@@ -178,6 +179,8 @@ class Resolver:
             return []
         if self._ref.weak:
             return []
+        if _is_unbound_for_good(module, name):
+            return ["unresolved"]
         return self._lost(f"the name `{name}` is not defined")
 
     def _follow(
@@ -292,8 +295,19 @@ class Resolver:
             return self._follow(self._modules.of(live), name, live, rest, trail)
         found = self._modules.on_disk(name)
         if found is None:
+            if not target.level and self._is_optional(module, name):
+                return ["unresolved"]
             return self._lost(f"the module `{name}` cannot be found")
         return self._in_module(found, rest, trail)
+
+    def _is_optional(self, module: Module, name: str) -> bool:
+        """Whether a module that is not there is a package that need not be installed: what uses it does not run.
+
+        Code that changes `sys.path` may find it all the same.
+        """
+        top = self._modules.named(name.partition(".")[0])
+        moves = module.source is not None and b"sys.path" in module.source.content
+        return not moves and (top is None or not top.is_user)
 
     def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         if not module.is_user:
@@ -361,3 +375,14 @@ def _binds(module: Module, name: str) -> bool:
     if module.namespace is not None:
         return name in module.namespace
     return module.source is not None and (name in module.source.bindings or bool(module.source.stars))
+
+
+def _is_unbound_for_good(module: Module, name: str) -> bool:
+    """Whether a name without a value gets one at the top of its module alone: there it was passed over, or deleted.
+
+    So it is with what is imported for type checkers, and below conditions that do not hold here.
+    """
+    source = module.source
+    if source is None or name not in source.bindings:
+        return False
+    return re.search(rb"\bglobal\b[^\n]*\b%b\b" % re.escape(name).encode(), source.content) is None

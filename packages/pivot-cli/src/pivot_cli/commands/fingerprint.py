@@ -13,8 +13,11 @@ from pivot_engine.status import status
 @options.stages
 @options.everything
 @options.overrides
+@click.option("-v", "--verbose", is_flag=True, help="Show every place of what is not tracked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
+def command(
+    stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], verbose: bool, as_json: bool
+) -> int:
     """Show what code each stage rests on, and what is not tracked.
 
     Without STAGES, those of the pipeline here and all that they rest on. Listed are the functions, classes,
@@ -26,5 +29,5 @@ def command(stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, 
     if as_json:
         click.echo(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))
     else:
-        click.echo(render.fingerprints(found), nl=False)
+        click.echo(render.fingerprints(found, verbose=verbose), nl=False)
     return 0

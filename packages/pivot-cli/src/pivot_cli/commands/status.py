@@ -17,6 +17,7 @@ from pivot_engine.status import status
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
 @click.option("--diff", is_flag=True, help="With the source lines that were edited; implies --explain.")
 @click.option("--why-not", is_flag=True, help="With what was compared of each cached stage; implies --explain.")
+@click.option("-v", "--verbose", is_flag=True, help="With every place of what is not tracked; implies --explain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if all is cached, else with 1.")
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
@@ -29,6 +30,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     explain: bool,
     diff: bool,
     why_not: bool,
+    verbose: bool,
     as_json: bool,
     quiet: bool,
     stages_only: bool,
@@ -38,7 +40,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
     Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
     """
-    explain = explain or diff or why_not
+    explain = explain or diff or why_not or verbose
     project = place.project(overrides, quiet=quiet)
     with Reading():
         found = status(
@@ -60,7 +62,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if as_json:
         console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
-        console.data(render.explanations(found, why_not=why_not))
+        console.data(render.explanations(found, why_not=why_not, verbose=verbose))
     else:
         console.data(render.status(found))
         if found.tracked:

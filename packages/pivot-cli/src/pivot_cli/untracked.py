@@ -1,0 +1,73 @@
+"""What a fingerprint could not follow, for readers: each reason once, the weighty ones first."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from pivot_core.lock import Unresolved
+from pivot_core.spec import Location
+from pivot_core.values import Value
+
+_SHOWN: Final = 20
+_LIGHT: Final = (
+    " is computed",
+    "looks modules up in",
+    "looks names up in",
+    "asks a class for its subclasses",
+    " is not defined",
+    " cannot be found",
+    " has no attribute ",
+    " at run time",
+)
+"""Parts of reasons why something is not known before a stage runs; what it is then used for, the run shows."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Group(Value):
+    """One reason.
+
+    Attributes:
+        reason: It.
+        places: Where, in order; empty where there is nothing to say of that.
+        count: How many times.
+    """
+
+    reason: str
+    places: tuple[Location, ...]
+    count: int
+
+
+def groups(edges: Sequence[Unresolved]) -> list[Group]:
+    """Each reason once; first those that no run can make up for."""
+    found: dict[str, list[Unresolved]] = {}
+    for edge in edges:
+        found.setdefault(edge.reason, []).append(edge)
+    told = [
+        Group(reason, tuple(edge.location for edge in several if edge.location is not None), len(several))
+        for reason, several in found.items()
+    ]
+    return sorted(told, key=lambda group: any(part in group.reason for part in _LIGHT))
+
+
+def explained(edges: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+    """Lines for `pivot status --explain`; with ``verbose`` all reasons and all places."""
+    every = groups(edges)
+    shown = every if verbose else every[:_SHOWN]
+    for group in shown:
+        yield f"    {group.reason}"
+        for place in group.places if verbose else group.places[:1]:
+            yield f"      File: {place}"
+        if group.count > 1 and not verbose:
+            yield f"      {group.count - 1} more like this: --verbose shows all"
+    if len(every) > len(shown):
+        yield f"    {len(every) - len(shown)} more reasons: --verbose shows all"
+
+
+def listed(edges: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+    """Lines for `pivot fingerprint`: the same, a line for each."""
+    for group in groups(edges):
+        places = [f"  {place}" for place in group.places] or [""]
+        for place in places if verbose else places[:1]:
+            more = f" and {group.count - 1} more" if group.count > 1 and not verbose else ""
+            yield f"    {group.reason}{place}{more}"
