@@ -82,6 +82,7 @@ def test_no_two_keys_have_one_variable() -> None:
 
 EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("cache.checkout_mode", "symlink", "checkout_mode", CheckoutMode.SYMLINK),
+    ("cache.fsync", "all", "fsync", settings.Fsync.ALL),
     ("cache.dir", "../shared cache", "cache_dir", "../shared cache"),
     ("cache.grace", "7", "grace_days", 7),
     ("cache.retention", "0", "retention_days", 0),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.errors import CacheError
+from pivot_cache.store import VERIFIED_NS
 from pivot_core import digest
 from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Reason, Verdict
@@ -800,3 +801,23 @@ def add(shop: Workshop, number: int, reads: list[int], *, bad: bool) -> None:
         return f"{text}{number}"
 
     shop.add(f"s{number}", (zero, one, two)[len(reads)])
+
+
+@pytest.mark.parametrize(("fsync", "lasting"), [("kept", False), ("all", True)])
+def test_what_stages_leave_is_flushed_if_that_is_wished(chain: Workshop, fsync: str, lasting: bool) -> None:
+    chain.write(".pivot/config.yaml", f"cache.fsync: {fsync}\n")
+    chain.run()
+
+    times = [file.stat().st_mtime_ns for file in chain.layout.objects_dir.glob("??/*")]
+    assert len(times) == 3
+    assert {time == VERIFIED_NS for time in times} == {lasting}
+
+
+def test_a_file_of_the_users_is_flushed_before_it_is_replaced(done: Workshop) -> None:
+    mine = done.write("end", "mine")
+    done.run()
+
+    (told,) = done.told(events.FileKept)
+    kept = done.root / told.kept
+    assert (mine.read_text(), kept.read_text()) == ("1ab", "mine")
+    assert kept.stat().st_mtime_ns == VERIFIED_NS

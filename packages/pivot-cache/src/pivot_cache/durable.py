@@ -42,6 +42,15 @@ def files(paths: Collection[Path | str]) -> None:
         directory(Path(place))
 
 
+def descriptor(number: int) -> None:
+    """Put the bytes of an open file on the disk, before it gets its name.
+
+    Raises:
+        OSError: It could not be done.
+    """
+    _syscalls.fsync(number)
+
+
 def directory(path: Path) -> None:
     """Put the names in a directory on the disk, and its own name in each directory above it.
 
@@ -92,27 +101,27 @@ def _at_once(names: list[str]) -> bool:
     """Flush each file system that these files lie on; False if the system cannot."""
     places = {os.path.realpath(os.path.dirname(name)) for name in names}
     for place in {os.stat(place).st_dev: place for place in places}.values():
-        descriptor = os.open(place, _LOOK)
+        opened = os.open(place, _LOOK)
         try:
-            if not _syscalls.syncfs(descriptor):
+            if not _syscalls.syncfs(opened):
                 return False
         finally:
-            os.close(descriptor)
+            os.close(opened)
     return True
 
 
 def _flush(name: str) -> None:
     """Flush a file or a directory; what has no bytes of its own, or may not be looked into, is left out."""
     try:
-        descriptor = os.open(name, _LOOK)
+        opened = os.open(name, _LOOK)
     except OSError as error:
         if error.errno == errno.ELOOP or (error.errno in _UNREADABLE and os.path.isdir(name)):
             return
         raise
     try:
-        _syscalls.fsync(descriptor)
+        _syscalls.fsync(opened)
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
     finally:
-        os.close(descriptor)
+        os.close(opened)

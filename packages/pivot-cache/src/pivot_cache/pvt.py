@@ -65,7 +65,7 @@ def write(file: Path, artifact: Artifact) -> bool:
     Raises:
         CacheError: It cannot be written; the old content stays.
     """
-    return atomic.change_bytes(file, dumps(artifact))
+    return atomic.change_bytes(file, dumps(artifact), durable=True)
 
 
 def dumps(artifact: Artifact) -> bytes:

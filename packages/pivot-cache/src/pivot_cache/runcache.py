@@ -38,11 +38,19 @@ class RunCache:
         Raises:
             CacheError: The key is not a digest.
         """
-        file = sharded(self.directory, key)
+        file = self.file(key)
         try:
             return loads(key, read_bytes(file))
         except (OSError, ValueError):
             return ()
+
+    def file(self, key: str) -> Path:
+        """Where the records with this inputs key lie, if there are any.
+
+        Raises:
+            CacheError: The key is not a digest.
+        """
+        return sharded(self.directory, key)
 
     def put(self, record: RunRecord) -> None:
         """Remember a record, in the place of an older one with its key that observed the same.
@@ -60,7 +68,7 @@ class RunCache:
             "key": record.key,
             "runs": [_plain(run) for run in [record, *others][:_MOST]],
         }
-        file = sharded(self.directory, record.key)
+        file = self.file(record.key)
         if file.is_dir() and not file.is_symlink():  # nothing of ours, and in a directory of ours
             with reporting("remove", file):
                 atomic.remove_tree(file)

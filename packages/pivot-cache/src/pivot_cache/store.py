@@ -206,8 +206,8 @@ class ObjectStore:
             if os.path.lexists(temp):
                 _syscalls.unlink(temp)
 
-    def persist(self, artifact: Artifact) -> None:
-        """Put all objects of an artifact on the disk, and their names: before what exists nowhere else loses its place.
+    def persist(self, *artifacts: Artifact) -> None:
+        """Put all objects of artifacts on the disk, and their names: before what exists nowhere else loses its place.
 
         Raises:
             MissingObjectError: An object is not there.
@@ -215,8 +215,10 @@ class ObjectStore:
             TreeError: It is no listing.
             CacheError: It could not be done.
         """
-        inner = self.tree(artifact).digests() if artifact.tree else ()
-        self._objects.persist({artifact.digest, *inner})
+        wanted = {artifact.digest for artifact in artifacts}
+        for artifact in artifacts:
+            wanted |= self.tree(artifact).digests() if artifact.tree else set()
+        self._objects.persist(wanted)
 
     def tree(self, artifact: Artifact | str) -> Tree:
         """The listing of a directory, verified and read without trust.

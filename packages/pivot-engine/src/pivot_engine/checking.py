@@ -116,14 +116,14 @@ def _from_workspace(stores: Stores, record: Record) -> None:
     file = stores.layout.artifact(record.path)
     try:
         if stores.look(record.path) == record.artifact:
-            stores.ingest(file)
+            (stores.keep if record.tracked else stores.ingest)(file)
             return
         if not record.artifact.tree:
             return
         for name, wanted in _listing(stores, record.artifact).files.items():
             inner = ArtifactPath(f"{record.path}/{name}")
             if not stores.store.has(wanted.digest, wanted.size) and stores.look(inner) == wanted:
-                stores.ingest(stores.layout.artifact(inner))
+                (stores.keep if record.tracked else stores.ingest)(stores.layout.artifact(inner))
     except ArtifactError:
         return  # what cannot be read here may be had elsewhere
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
+from pivot_cache import durable
 from pivot_cache.atomic import make_directory, temporary, write_all
 from pivot_cache.errors import reporting
 from pivot_cache.layout import Layout
@@ -141,4 +142,6 @@ def _write(file: pathlib.Path, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.fchmod(descriptor, stat.S_IMODE(file.stat().st_mode))
         write_all(descriptor, data)
+        durable.descriptor(descriptor)
         temp.rename(file)
+    durable.directory(file.parent)

@@ -31,7 +31,7 @@ def add(directory: pathlib.Path, name: str) -> bool:
         if line_for(name) in map(_bare, text.split("\n")):
             return False
         ending = "" if not text or text.endswith("\n") else "\n"
-        atomic.write_bytes(file, _bytes(f"{text}{ending}{line_for(name)}\n"))
+        atomic.write_bytes(file, _bytes(f"{text}{ending}{line_for(name)}\n"), durable=True)
     return True
 
 
@@ -48,7 +48,7 @@ def remove(directory: pathlib.Path, name: str) -> bool:
         if len(kept) == len(lines):
             return False
         if kept != [""]:
-            atomic.write_bytes(file, _bytes("\n".join(kept)))
+            atomic.write_bytes(file, _bytes("\n".join(kept)), durable=True)
         else:
             file.unlink()
     return True

@@ -81,7 +81,7 @@ def _add_line(file: pathlib.Path) -> bool:
         if any(line.strip() == _LINE.encode() for line in there.splitlines()):
             return False
         end = b"" if not there or there.endswith(b"\n") else b"\n"
-        write_bytes(file, there + end + f"{_LINE}\n".encode())
+        write_bytes(file, there + end + f"{_LINE}\n".encode(), durable=True)
     except OSError as error:
         raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=f"add the line yourself: {_LINE}") from None
     return True

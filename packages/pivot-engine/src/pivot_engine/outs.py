@@ -45,7 +45,7 @@ class Outs:
                 problem = f"is a {there} that no run of {spec.name!r} has written, where a {declared} is declared"
                 raise ArtifactError(self._layout.artifact(path), problem, hint="move it away, or declare another path")
             if not store.holds(artifact):
-                kept = self._session.ingest(path)
+                kept = self._session.keep(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.FileKept(path, str(shown)))
 

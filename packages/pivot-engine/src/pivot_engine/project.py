@@ -151,7 +151,7 @@ def init(directory: pathlib.Path) -> Initialized:
                 created.append(f"{wanted.relative_to(directory)}/")
         for file, content in ((layout.gitignore_file, _GITIGNORE), (layout.ignore_file, _PIVOTIGNORE)):
             if not file.exists():
-                write_bytes(file, content)
+                write_bytes(file, content, durable=True)
                 created.append(str(file.relative_to(directory)))
     except OSError as error:
         raise PivotError(

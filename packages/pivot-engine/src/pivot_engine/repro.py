@@ -20,6 +20,7 @@ from pivot_engine.accounting import Accounting
 from pivot_engine.errors import OutdatedError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.facts import seconds
+from pivot_engine.flushing import Flushing
 from pivot_engine.grounds import Grounds
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
@@ -128,8 +129,7 @@ def _repro(  # as `repro`
             return launching.executor(assembly, session, options, teller)
 
         outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
-        if assembly.broken:
-            project.notes.partial = True
+        project.notes.partial = project.notes.partial or bool(assembly.broken)
         outcome.grounds = assembly.grounds
         return outcome
 
@@ -160,7 +160,7 @@ class Run:
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = sharing.needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, seconds(self._layout) if len(upstream) > 1 else None)
-        self._outs = Outs(session, report)
+        self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
         self._accounting = Accounting(session, report)
         self._supply = Supply(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
@@ -178,6 +178,7 @@ class Run:
         except BaseException as error:
             self._abandon(error)
             raise
+        self._flushing.now()
         logs.prune(self._layout.logs_dir)
         self._outs.tell()
         self._outcome.seconds = time.monotonic() - began
@@ -206,6 +207,7 @@ class Run:
                 for address in self._running:
                     self._put_back(address)
                 self._record()
+                self._flushing.now()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
@@ -326,6 +328,7 @@ class Run:
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
             self._commit(address, observation, record)
+        self._flushing.perhaps()
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
@@ -340,7 +343,8 @@ class Run:
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
-        lockfiles.write(self._layout.lock_file(address), lock)
+        lockfiles.write(file := self._layout.lock_file(address), lock)
+        self._flushing.add(record, inputs.outs, file)
         self._session.forms.remember(self._session.stages[address], self._session.project.root)
 
     def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
@@ -351,9 +355,8 @@ class Run:
             self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
             return
         if lost:
-            hint = (
-                f"{', '.join(lost)} could not be put back: {self._layout.database_dir / 'aside' / address} has the old"
-            )
+            aside = self._layout.database_dir / "aside" / address
+            hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
         self._outcome.tried[address] = self._running.pop(address)[0].inputs.key()
         log = self._log(address)
         self._outcome.failed.add(address)

@@ -132,7 +132,7 @@ class _Checkout:
                 self._done.modified.append(path)
                 return
             if not self._wishes.dry_run:
-                self._done.kept[path] = self._stores.ingest(self._stores.layout.artifact(path)).digest
+                self._done.kept[path] = self._stores.keep(self._stores.layout.artifact(path)).digest
         self._apply(path, plan)
 
     def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:

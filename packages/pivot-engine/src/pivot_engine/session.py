@@ -106,6 +106,14 @@ class Session(Value):
         """
         return self.stores.ingest(self.project.layout.artifact(path))
 
+    def keep(self, path: ArtifactPath) -> Artifact:
+        """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        return self.stores.keep(self.project.layout.artifact(path))
+
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
         lock = locks.read(self.project, address)

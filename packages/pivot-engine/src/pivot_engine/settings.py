@@ -29,6 +29,13 @@ USUAL_CACHE = ".pivot/cache"
 """The directory of a cache that no other project uses, relative to the root."""
 
 
+class Fsync(enum.Enum):
+    """What is put on the disk itself before a command goes on or ends."""
+
+    KEPT = "kept"
+    ALL = "all"
+
+
 class PackagePolicy(enum.Enum):
     """How much of a library's version counts as a change of the stages that name the library."""
 
@@ -68,6 +75,7 @@ class Settings(NamedTuple):
 
     cache_dir: str = USUAL_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
+    fsync: Fsync = Fsync.KEPT
     grace_days: int = 14
     retention_days: int = 30
     strong_digest: bool = False
@@ -177,6 +185,13 @@ KEYS: tuple[Key, ...] = (
         "cache_dir",
         Kind("a directory, relative to the root", directory),
         "where the cache lies; several clones and users may share one",
+    ),
+    Key(
+        "cache.fsync",
+        "fsync",
+        one_of(Fsync),
+        "what a power cut must not take: only what exists nowhere else, such as a file of yours that a stage replaces; "
+        "or also what stages leave in the cache, for which runs then wait",
     ),
     Key(
         "cache.grace",

@@ -56,6 +56,16 @@ class Stores(Value):
         """
         return ingest(file, self.store, self.files, strong=self.strong)
 
+    def keep(self, file: pathlib.Path) -> Artifact:
+        """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        artifact = self.ingest(file)
+        self.store.persist(artifact)
+        return artifact
+
 
 @contextmanager
 def opened(project: Project) -> Iterator[Stores]:

@@ -161,7 +161,7 @@ def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
     """
     before = _marked(data)
     stores.files.settle(before.settles_at())
-    artifact = stores.ingest(data)
+    artifact = stores.keep(data)
     if _marked(data).signature() != before.signature():
         raise ArtifactError(
             data, "changed while it was taken in; nothing was recorded", hint="repeat it when nothing writes there"
