@@ -92,7 +92,7 @@ def test_a_directory_from_within(project: Project) -> None:
     assert "Tracked raw (" in project.pivot("track", "raw", cwd="data").stdout
     assert project.read("data/.gitignore") == "*.tmp\n/raw\n"
     (project.root / "data/raw/x/1").unlink()
-    assert states(project) == {"data/raw": ("modified", 4)}
+    assert states(project) == {"data/raw": ("partial", 4)}
     assert project.pivot("checkout", "raw", "--only-missing", cwd="data").stdout == "Restored 1 file(s)\n"
     assert states(project) == {"data/raw": ("clean", 7)}
     project.pivot("untrack", "data/raw")
@@ -195,7 +195,7 @@ def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
     done = project.pivot("checkout", code=1)
     assert done.stdout == "Restored 1 file(s)\n"
     assert "upper.txt: not restored, since what is there is nowhere else" in done.stderr
-    assert "parts: not restored, since what is there is nowhere else" in done.stderr
+    assert "parts: not restored, since parts/2.txt is nowhere else" in done.stderr
     assert "--force" in done.stderr
     assert project.read("upper.txt") == "mine"
 
@@ -398,3 +398,56 @@ def test_one_broken_file_that_stands_for_data_stops_nothing_else(project: Projec
     assert "oil.pvt beside it is not Pivot's" in project.inside("track", "data/raw/oil", code=2)
     assert project.read("data/raw/oil.pvt") == "PVT TABLE 1.0"
     assert "Tracked data/raw (" in project.inside("track", "data/raw")
+
+
+def test_what_another_commit_recorded_is_no_edit(project: Project) -> None:
+    project.write("data/in.txt", "one")
+    project.pivot("track", "data/in.txt")
+    before = project.read("data/in.txt.pvt")
+    project.write("data/in.txt", "two2")
+    project.pivot("track", "data/in.txt")
+    project.write("data/in.txt.pvt", before)  # as git would
+
+    told = project.inside("status")
+    assert "data/in.txt  other version  4 B" in told
+    assert "run 'pivot checkout' to restore" in told
+    assert "run 'pivot track'" not in told
+    assert states(project) == {"data/in.txt": ("other", 4)}
+    project.inside("checkout")
+    assert states(project) == {"data/in.txt": ("clean", 3)}
+    project.write("data/in.txt", "three")
+    assert "run 'pivot track' on what is modified" in project.inside("status")
+
+
+def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(project: Project) -> None:
+    for name in "abc":
+        project.write(f"data/raw/{name}", name)
+    project.pivot("track", "data/raw")
+    text = project.read("data/raw.pvt")
+    (project.root / "data/raw/c").unlink()
+    (project.root / "parts/2.txt").unlink()
+
+    told = project.inside("status")
+    assert "data/raw  partly here  2 B       1 of 3 files not here: data/raw/c" in told
+    assert "run 'pivot checkout' to restore what is not here" in told
+    assert "Output missing: parts (1 of 2 files not here: parts/2.txt)" in told
+    project.inside("checkout")
+    assert states(project)["data/raw"] == ("clean", 3)
+
+    project.write("data/raw/stray", "x")
+    project.write("parts/stray", "x")
+    told = project.inside("status")
+    assert "data/raw  modified  4 B       new data/raw/stray" in told
+    assert "Output modified: parts (new parts/stray)" in told
+    assert "data/raw: not restored, since data/raw/stray is nowhere else" in project.inside("checkout", code=1)
+    (project.root / "data/raw/stray").unlink()
+
+    (project.root / "data/raw/a").unlink()
+    assert "no longer in it: data/raw/a" in project.inside("track", "data/raw")  # the cache has it yet
+    project.write("data/raw.pvt", text)
+    lost = next(file for file in (project.root / ".pivot/cache/files").glob("*/*") if file.read_bytes() == b"a")
+    lost.unlink()
+    told = project.inside("track", "data/raw", code=2)
+    assert "data/raw would be recorded without 1 of its 3 files" in told
+    assert project.read("data/raw.pvt") == text
+    assert "no longer in it: data/raw/a" in project.inside("track", "--force", "data/raw")

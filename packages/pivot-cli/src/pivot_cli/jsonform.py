@@ -35,6 +35,10 @@ def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]
 
 def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
     plain: dict[str, Any] = {"path": file.path, "status": file.state.value, "size": file.size}
+    differs = file.difference
+    if differs.changed or differs.added or differs.absent:
+        names = {"changed": differs.changed, "added": differs.added, "not_here": differs.absent}
+        plain["differs"] = {what: list(each) for what, each in names.items()}
     if found.whereabouts is not None:
         place = found.whereabouts.absent.get(file.path)
         plain["where"] = "workspace" if place is None else place.value
@@ -43,6 +47,8 @@ def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
 
 def _suggestions(found: Status) -> Iterator[str]:
     states = {each.state for each in found.tracked}
+    if not states.isdisjoint((State.OTHER, State.PARTIAL)):
+        yield "Run 'pivot checkout' to restore tracked files as they are recorded"
     if State.MODIFIED in states:
         yield "Run 'pivot track' on modified tracked files to record them"
     if State.MISSING in states:

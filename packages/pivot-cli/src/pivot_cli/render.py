@@ -104,6 +104,8 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
         shown = wording.keys(decision.changes)
         for change in decision.changes:
             yield from _changed(change, shown[change], stage)
+            if change.key in stage.differences and change.reason in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
+                yield f"      {wording.difference(stage.differences[change.key], change.key)}"
     if why_not and stage.cached:
         yield ""
         yield "  Compared, and equal:"
@@ -209,7 +211,12 @@ def summary(outcome: "Outcome") -> str:
 
 
 def _because(stage: StageStatus, found: Status) -> str:
-    return wording.because(stage.evaluation.decision, found.names, stage.evaluation.observation.upstream)
+    decision = stage.evaluation.decision
+    told = wording.because(decision, found.names, stage.evaluation.observation.upstream)
+    if decision.reasons[:1] in ((Reason.OUT_MISSING,), (Reason.OUT_MODIFIED,)):
+        differs = (wording.difference(each, path) for path, each in stage.differences.items())
+        return f"{told} ({'; '.join(differs)})" if stage.differences else told
+    return told
 
 
 def _text(lines: Iterator[str] | list[str]) -> str:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from pivot_engine.tracking import Tracked
 
 _MOST = 10
+_STATES = {
+    State.CLEAN: "clean",
+    State.MODIFIED: "modified",
+    State.MISSING: "missing",
+    State.PARTIAL: "partly here",
+    State.OTHER: "other version",
+}
 
 
 def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
@@ -32,7 +39,12 @@ def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
 
 def checkout_errors(done: "Restored", project: "Project", told: Collection[str] = ()) -> Iterator[str]:
     """What was not restored, and why, but for what was ``told``: the first ten of a kind by name."""
-    yield from _some(done.modified, "not restored, since what is there is nowhere else", project)
+    for path, inside in list(done.modified.items())[:_MOST]:
+        shown = project.shown(path)
+        which = wording.listed([f"{shown}/{name}" for name in inside]) or "what is there"
+        yield f"{shown}: not restored, since {which} is nowhere else"
+    if len(done.modified) > _MOST:
+        yield f"and {len(done.modified) - _MOST} more: not restored, since what is there is nowhere else"
     missing = [path for path in done.missing if path not in told]
     yield from _some(missing, "not restored, since the cache does not have it", project)
     for path, problem in list(done.failed.items())[:_MOST]:
@@ -60,19 +72,39 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
             lines.append(f"Tracked {shown} ({size}): commit {shown}.pvt\n")
         else:
             lines.append(f"Updated {shown} ({size}): commit {shown}.pvt\n")
+        if each.dropped:
+            gone = wording.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
+            lines.append(f"  no longer in it: {gone}\n")
     return "".join(lines)
 
 
 def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterator[str]:
     """A line for each, and what to do about those that are not clean."""
     width = max((len(project.shown(each.path)) for each in found), default=0)
+    words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
-        yield f"{project.shown(each.path):<{width}}  {each.state.value:<8}  {wording.size(each.size)}"
-    states = {each.state for each in found}
+        shown = project.shown(each.path)
+        differs = wording.difference(each.difference, shown)
+        yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {wording.size(each.size):<8}  {differs}".rstrip()
+    yield from advice(found)
+
+
+def advice(found: "Iterable[TrackedFile]") -> Iterator[str]:
+    """What to do about tracked data that are not clean, the likeliest first."""
+    states: dict[State, bool] = {}
+    for each in found:
+        states[each.state] = states.get(each.state, True) and each.in_cache
+    for state, what, otherwise in (
+        (State.OTHER, "restore what is recorded: what is there is another version", "'pivot track' records that"),
+        (State.MISSING, "restore what is missing", ""),
+        (State.PARTIAL, "restore what is not here", "'pivot track' records the rest alone"),
+    ):
+        if state in states:
+            way = "run 'pivot checkout' to" if states[state] else "run 'pivot pull' to fetch and"
+            other = otherwise if states[state] else otherwise.replace("track'", "track --force'")
+            yield f"{way} {what}{f'; {other}' if other else ''}"
     if State.MODIFIED in states:
         yield "run 'pivot track' on what is modified to record it, or 'pivot checkout --force' to undo it"
-    if State.MISSING in states:
-        yield "run 'pivot checkout' to restore what is missing, or 'pivot pull' where only a remote has it"
 
 
 def listing(found: "Overview") -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pivot_core.decide import Change, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
+    from pivot_cache.difference import Difference
     from pivot_engine.undeclared import Undeclared  # start-up time: only a run has one
 
 _PREFIX: Mapping[Reason, str] = {
@@ -104,6 +105,18 @@ def listed(names: Sequence[str], most: int = _MOST) -> str:
     """``a, b, c and 4 more``."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def difference(found: "Difference", directory: str) -> str:
+    """``changed d/a; new d/b; 2 of 3 files not here: d/c, d/d``; empty where nothing is known to differ."""
+    said = []
+    for what, names in (("changed", found.changed), ("new", found.added)):
+        if names:
+            said.append(f"{what} {listed([f'{directory}/{name}' for name in names])}")
+    if found.absent:
+        shown = listed([f"{directory}/{name}" for name in found.absent])
+        said.append(f"{len(found.absent)} of {counted(found.listed, 'file')} not here: {shown}")
+    return "; ".join(said)
 
 
 def action(verdict: Verdict) -> str:

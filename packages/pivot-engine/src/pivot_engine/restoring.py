@@ -46,7 +46,7 @@ class Restored:
     Attributes:
         files: How many files were written.
         paths: What was restored.
-        modified: What was left alone because it is nowhere else.
+        modified: What was left alone because it, or of a directory these files in it, is nowhere else.
         missing: What the cache does not have.
         failed: What could not be written, and why.
         kept: What was overwritten although it was nowhere else, and where it is now.
@@ -54,7 +54,7 @@ class Restored:
 
     files: int = 0
     paths: list[ArtifactPath] = attrs.field(factory=list)
-    modified: list[ArtifactPath] = attrs.field(factory=list)
+    modified: dict[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
     missing: list[ArtifactPath] = attrs.field(factory=list)
     failed: dict[ArtifactPath, str] = attrs.field(factory=dict)
     kept: dict[ArtifactPath, str] = attrs.field(factory=dict)
@@ -127,9 +127,10 @@ class _Checkout:
             if not plan.create:
                 return
         checkout.check_place(self._stores.layout, path)
-        if found is not None and not self._wishes.only_missing and not self._is_elsewhere(path, artifact, found):
+        alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
+        if alone:
             if not self._wishes.force:
-                self._done.modified.append(path)
+                self._done.modified[path] = tuple(name for name in alone if name)
                 return
             if not self._wishes.dry_run:
                 self._done.kept[path] = self._stores.keep(self._stores.layout.artifact(path)).digest
@@ -152,15 +153,22 @@ class _Checkout:
         missing = {ArtifactPath(f"{path}/{name}"): file for name, file in listed.items() if name not in there}
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
-    def _is_elsewhere(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
-        """Whether overwriting what lies at a path loses nothing: the cache has all of it, or would have by then."""
+    def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
+        """What would be lost of what lies at a path: the files in a directory, or "" for the file itself.
+
+        Nothing is lost that the cache has, or would have by then.
+        """
         store = self._stores.store
         if not found.tree:
-            return store.has(found.digest, found.size)
+            return () if store.has(found.digest, found.size) else ("",)
         listed = self._stores.files.tree(self._stores.layout.artifact(path))
         certain = artifact.tree and path in self._wishes.coming
         coming = store.tree(artifact).digests() if certain else frozenset[str]()
-        return all(file.digest in coming or store.has(file.digest, file.size) for file in listed.files.values())
+        return tuple(
+            name
+            for name, file in listed.files.items()
+            if not (file.digest in coming or store.has(file.digest, file.size))
+        )
 
     def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
         """How many files would be written; ``certain``: with what the cache does not have yet."""

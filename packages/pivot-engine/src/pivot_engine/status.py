@@ -1,10 +1,11 @@
 """`pivot status`: what would have to happen to each stage, and why; changes nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pivot_cache.difference import Difference
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
@@ -18,10 +19,13 @@ from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
-from pivot_engine.tracked import TrackedFile, states
+from pivot_engine.tracked import TrackedFile, differing, states
 
 if TYPE_CHECKING:
     from pivot_engine.afar import Afar, Place, Whereabouts
+
+
+_OF_OUTS = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -34,6 +38,7 @@ class StageStatus(Value):
         diffs: By key what was edited, where that is known.
         facts: What earlier runs have taught of it, by the names in `pivot_engine.facts`.
         absent: Where the remote was asked: its outs that are not here, and where they are.
+        differences: Of its outs that are directories and differ from what its last run left, which files do.
     """
 
     name: str
@@ -41,6 +46,7 @@ class StageStatus(Value):
     diffs: Mapping[str, str] = attrs.field(factory=dict)
     facts: Mapping[str, Any] = attrs.field(factory=dict)
     absent: "Mapping[ArtifactPath, Place]" = attrs.field(factory=dict)
+    differences: Mapping[str, Difference] = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:
@@ -121,7 +127,8 @@ def status(  # noqa: PLR0913  # one parameter per question
         known = stage_facts(project.layout).recall() if facts else {}
         return Status(
             tuple(
-                StageStatus(
+                _stage_status(
+                    session,
                     names[address],
                     evaluation,
                     diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
@@ -132,12 +139,50 @@ def status(  # noqa: PLR0913  # one parameter per question
                 if closure or address in wanted
             ),
             dict(names),
-            tuple(states(project, session.stores.files, records.read_tracked(project))) if tracked else (),
+            tuple(states(project, session.stores, records.read_tracked(project))) if tracked else (),
             assembly.broken,
             assembly.grounds,
             whereabouts,
             tuple(sorted(session.to_come)),
         )
+
+
+def _stage_status(
+    session: Session,
+    name: str,
+    evaluation: Evaluation,
+    edited: Mapping[str, str],
+    facts: Mapping[str, Any],
+    absent: "Mapping[ArtifactPath, Place]",
+) -> StageStatus:
+    """A directory of which only something is not here counts as missing, not as modified."""
+    found = dict(_differences(session, evaluation))
+    partial = {path for path, each in found.items() if each.partial}
+    if partial:
+        changes = tuple(
+            attrs.evolve(each, reason=Reason.OUT_MISSING)
+            if each.reason is Reason.OUT_MODIFIED and each.key in partial
+            else each
+            for each in evaluation.decision.changes
+        )
+        kept = {*evaluation.decision.reasons} - _OF_OUTS | {each.reason for each in changes}
+        reasons = tuple(reason for reason in Reason if reason in kept)  # the weightiest first
+        evaluation = attrs.evolve(
+            evaluation, decision=attrs.evolve(evaluation.decision, changes=changes, reasons=reasons)
+        )
+    return StageStatus(name, evaluation, edited, facts, absent, found)
+
+
+def _differences(session: Session, evaluation: Evaluation) -> Iterator[tuple[str, Difference]]:
+    lock = evaluation.lock
+    for change in evaluation.decision.changes if lock is not None else ():
+        path = ArtifactPath(change.key)
+        if lock is None or change.reason is not Reason.OUT_MODIFIED or not lock.outs[path].tree:
+            continue
+        found = evaluation.observation.outs.get(path)
+        differs = differing(session.stores, path, lock.outs[path]) if found is not None and found.tree else None
+        if differs is not None:
+            yield path, differs
 
 
 def _afar(session: Session, graph: Graph, *, everything: bool) -> "Afar":

@@ -5,12 +5,15 @@ from collections.abc import Iterable
 
 import attrs
 
-from pivot_cache.statcache import StatCache
+from pivot_cache import difference
+from pivot_cache.difference import Difference
+from pivot_cache.errors import CacheError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_engine.project import Project
 from pivot_engine.records import Record
+from pivot_engine.stores import Stores
 
 
 class State(enum.Enum):
@@ -19,6 +22,10 @@ class State(enum.Enum):
     CLEAN = "clean"
     MODIFIED = "modified"
     MISSING = "missing"
+    PARTIAL = "partial"
+    """A directory of which something is not here, and all else is as it is recorded."""
+    OTHER = "other"
+    """Something else that was recorded once, such as by another branch: the cache has it."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -29,28 +36,53 @@ class TrackedFile(Value):
         path: Where.
         state: Compared with what is recorded.
         size: In bytes, now; of what is recorded if it is missing.
+        difference: Of a directory, which files differ, where that is known.
+        in_cache: What is recorded is in the cache; only asked where it is not here.
     """
 
     path: ArtifactPath
     state: State
     size: int
+    difference: Difference = attrs.field(factory=Difference)
+    in_cache: bool = True
 
 
-def states(project: Project, files: StatCache, found: Iterable[Record]) -> list[TrackedFile]:
+def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[TrackedFile]:
     """How tracked data are now; nothing is changed."""
-    return [_state(record, _look(project, files, record.path)) for record in found]
+    done = [_state(stores, record, _look(project, stores, record.path)) for record in found]
+    project.notes.partial |= any(each.state is not State.CLEAN for each in done)  # it depends on what the cache has
+    return done
 
 
-def _look(project: Project, files: StatCache, path: ArtifactPath) -> Artifact | None:
+def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> Difference | None:
+    """How the directory at a path differs from a recorded one; None where the cache does not know what that lists."""
+    try:
+        return difference.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
+    except CacheError:
+        return None
+
+
+def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
     file = project.layout.artifact(path)
     project.notes.look(file)
-    found = files.artifact(file)
+    found = stores.files.artifact(file)
     if found is not None and found.tree:
-        project.notes.tree(file, *files.walked[file])
+        project.notes.tree(file, *stores.files.walked[file])
     return found
 
 
-def _state(record: Record, now: Artifact | None) -> TrackedFile:
+def _state(stores: Stores, record: Record, now: Artifact | None) -> TrackedFile:
+    path, recorded = record.path, record.artifact
+    if now == recorded:
+        return TrackedFile(path, State.CLEAN, recorded.size)
+    in_cache = stores.store.holds(recorded)
     if now is None:
-        return TrackedFile(record.path, State.MISSING, record.artifact.size)
-    return TrackedFile(record.path, State.CLEAN if now == record.artifact else State.MODIFIED, now.size)
+        return TrackedFile(path, State.MISSING, recorded.size, in_cache=in_cache)
+    differs = differing(stores, path, recorded) if now.tree and recorded.tree else None
+    if now.digest != recorded.digest and stores.store.holds(now):
+        state = State.OTHER
+    elif differs is not None and differs.partial:
+        state = State.PARTIAL
+    else:
+        state = State.MODIFIED
+    return TrackedFile(path, state, now.size, differs or Difference(), in_cache)

@@ -15,7 +15,7 @@ from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events, gitignore, records
+from pivot_engine import events, gitignore, leaving, records
 from pivot_engine.errors import TargetError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -35,18 +35,21 @@ class Tracked(Value):
         artifact: What they hold, now also in the cache.
         new: They were not tracked before.
         changed: What is recorded of them is another content than before.
+        dropped: Of a directory, files that were recorded before, and are not any more.
     """
 
     path: ArtifactPath
     artifact: Artifact
     new: bool
     changed: bool
+    dropped: tuple[str, ...] = ()
 
 
-def track(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[Tracked]:
+def track(project: Project, names: Iterable[str], *, force: bool = False, report: Reporter = silent) -> list[Tracked]:
     """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
 
-    Everything is checked before anything is written.
+    Everything is checked before anything is written. Files that were recorded of a directory, are not here and are not
+    in the cache either were hardly removed by the user: they leave the record only with ``force``.
 
     Raises:
         TargetError: A path cannot be tracked; it says why.
@@ -60,8 +63,10 @@ def track(project: Project, names: Iterable[str], *, report: Reporter = silent) 
             _refuse_foreign(project, path)
         _refuse_overlaps(wanted)
         _refuse_git_tracked(wanted, project)
+        for path in wanted if not force else ():
+            leaving.refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
-        return [_record(path, artifact, known.by_path.get(path), project) for path, artifact in taken]
+        return [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
 
 
 def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[ArtifactPath]:
@@ -177,11 +182,12 @@ def _marked(data: pathlib.Path) -> Scan:
         raise ArtifactError(data, f"cannot be read: {error.strerror}") from error
 
 
-def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project) -> Tracked:
+def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project, stores: Stores) -> Tracked:
     data = project.layout.artifact(path)
+    dropped = leaving.dropped(before, artifact, stores)
     changed = pvt.write(_pvt_file(data), artifact)
     gitignore.add(data.parent, data.name)
-    return Tracked(path, artifact, before is None, changed)
+    return Tracked(path, artifact, before is None, changed, dropped)
 
 
 def _pvt_file(data: pathlib.Path) -> pathlib.Path:

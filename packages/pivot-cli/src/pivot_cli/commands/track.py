@@ -10,7 +10,8 @@ from pivot_engine.tracking import track
 
 @click.command("track")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
-def command(paths: tuple[str, ...]) -> int:
+@click.option("-f", "--force", is_flag=True, help="Record directories also without files that were never fetched.")
+def command(paths: tuple[str, ...], *, force: bool) -> int:
     """Put data files or directories under Pivot that no stage writes.
 
     What each holds goes into the cache, and into a small file beside it, PATH.pvt, which belongs into git;
@@ -18,6 +19,6 @@ def command(paths: tuple[str, ...]) -> int:
     """
     project = place.project()
     with Reading():
-        done = track(project, paths, report=Lines())
+        done = track(project, paths, force=force, report=Lines())
     click.echo(results.tracked(done, project), nl=False)
     return 0
