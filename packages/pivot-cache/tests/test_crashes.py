@@ -7,6 +7,7 @@ import errno
 import fcntl
 import functools
 import os
+import random
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from pivot_cache import (
     checkout,
     hash_path,
     lockfiles,
+    powercut,
 )
 from pivot_cache.ingest import ingest
 from pivot_core import digest as digests
@@ -54,6 +56,18 @@ class Project:
         for path in OLD:
             (root / path).unlink()
         self._write(NEW)
+
+    @classmethod
+    def at(cls, root: Path, old: StageLock) -> "Project":
+        """The project that a power cut has left."""
+        project = cls.__new__(cls)
+        project.root = root
+        project.layout = Layout(root)
+        project.store = ObjectStore(project.layout.objects_dir)
+        project.runs = RunCache(project.layout.runs_dir)
+        project.lock_file = project.layout.lock_file("p.s")
+        project.old = old
+        return project
 
     def _write(self, files: dict[str, bytes]) -> None:
         for path, content in files.items():
@@ -315,6 +329,66 @@ def test_where_there_are_no_locks_nothing_is_swept(tmp_path: Path, monkeypatch: 
 
     assert (tmp_path / "file").read_bytes() == b"one"
     assert len(os.listdir(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("mode", CheckoutMode)
+def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
+    tmp_path: Path, mode: CheckoutMode
+) -> None:
+    project = Project(tmp_path / "project")
+    with powercut.Recorder(project.root, wanted=lambda _: True) as recorder:
+        project.run(mode)
+    assert len(recorder.moments) > 50
+    losses = 0
+    for number, moment in enumerate(recorder.moments):
+        losses += len(powercut.strike(project.root, moment, random.Random(number)))
+        atomic._swept.clear()
+        with powercut.restarted(f"after {number}", tmp_path):
+            store = ObjectStore(project.layout.objects_dir)
+            for digest in list(store.digests()):
+                good = digests.of_bytes(store.path_of(digest).read_bytes()) == digest
+                assert store.has(digest) is good
+            assert runs_hold_up(project)
+
+            project._write(NEW)
+            again = Project.at(project.root, project.old)
+            again.record("old again")
+            again.record("new")
+            lock = lockfiles.read(again.lock_file)
+            assert lock is not None
+            assert all(map(again.store.holds, lock.outs.values()))
+    assert losses > 100
+
+
+def runs_hold_up(project: Project) -> bool:
+    """Every record of a run that is believed says what was recorded."""
+    found = [RunCache(project.layout.runs_dir).get(digests.of_bytes(key)) for key in (b"old", b"new")]
+    return all(record.outs.keys() == {DATA, FILE} for records in found for record in records)
+
+
+def test_what_was_flushed_survives_any_power_cut(tmp_path: Path) -> None:
+    """Also when the cut comes while something else is written."""
+    root = tmp_path / "root"
+    root.mkdir()
+    store = ObjectStore(root / "store")
+    mine = root / "mine"
+    mine.write_bytes(b"mine")
+    with powercut.Recorder(root) as recorder:
+        artifact = store.put(mine)
+        recorder.keep("not flushed")
+        store.persist(artifact)
+        atomic.write_bytes(root / "config", b"config", durable=True)
+        mine.unlink()
+        atomic.write_bytes(root / "other", b"other")
+    first, last = recorder.moments
+    lost = set()
+    for number in range(200):
+        powercut.strike(root, first, random.Random(number))
+        lost.add(store.path_of(artifact.digest).exists() and store.path_of(artifact.digest).read_bytes())
+        powercut.strike(root, last, random.Random(number))
+        assert store.path_of(artifact.digest).read_bytes() == b"mine"
+        assert (root / "config").read_bytes() == b"config"
+    assert {False, b"", b"mine", b"\0\0\0\0"} <= lost
 
 
 def test_a_lock_that_is_written_last_names_what_is_there(tmp_path: Path) -> None:
