@@ -1,8 +1,10 @@
 """A cached run equals a run from scratch: random small projects under random edits, and under all that may go wrong."""
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from model import MODULES, Edit, Expected, Sources, code, edits, named, projects, retries, texts
 
+from pivot_cache import atomic, powercut
 from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_engine import events
@@ -22,6 +25,7 @@ from pivot_engine.errors import HostError
 from pivot_engine.project import Project, init
 from pivot_engine.repro import Options, Outcome, repro
 from pivot_engine.status import status
+from pivot_engine.verify import verify
 
 MISCHIEF = """\
 import os
@@ -99,8 +103,10 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         self.history: list[Sources] = []
         self.sources = Sources((), (), (), ())
         self.lost: set[str] = set()
+        self.starts = contextlib.ExitStack()
 
     def teardown(self) -> None:
+        self.starts.close()
         shutil.rmtree(self.root)
 
     @initialize(sources=projects)
@@ -257,6 +263,36 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         self.write()
         self.recover()
 
+    @rule(
+        changes=st.lists(edits(), max_size=2),
+        seed=st.integers(0, 1 << 30),
+        jobs=st.sampled_from([1, 2]),
+        force=st.booleans(),
+    )
+    def power_cut(self, changes: list[Edit], seed: int, jobs: int, *, force: bool) -> None:
+        """The machine stops at some moment of a run: what was not flushed may be lost, and the next run mends all."""
+        for what, index, new in changes:
+            self.apply(what, index, new)
+        self.write()
+        mine = "by hand" in self.outs().values()
+        chance = random.Random(seed)
+        with powercut.Recorder(self.root, wanted=lambda _: True) as recorder:
+            repro(self.project, options=Options(jobs=jobs, force=force, keep_going=True))
+        powercut.strike(self.root, chance.choice(recorder.moments), chance)
+        place = pathlib.Path(self.starts.enter_context(tempfile.TemporaryDirectory(prefix="pivot-boot-")))
+        self.starts.enter_context(powercut.restarted(f"{seed}", place))
+        atomic._swept.clear()
+        (self.root / "runs").mkdir(exist_ok=True)
+        for file in (self.root / "runs").iterdir():
+            file.unlink()
+
+        assert not mine or any(
+            file.read_bytes() == b"by hand"
+            for file in self.root.rglob("*")
+            if file.is_file() and ".py" not in file.name
+        )
+        self.recover()
+
     def meddle(self, index: int, wish: str) -> tuple[Sources, str]:
         """The sources as a stage leaves them, and how it is told to."""
         sources, stage = self.sources, self.sources.stages[index]
@@ -327,6 +363,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         assert self.outs() == self.expected.outs
         aside = self.root / ".pivot/state.db/aside"
         assert not aside.exists() or not list(aside.iterdir())
+        assert verify(self.project).passed is (Verdict.BLOCKED not in told.values())
 
     def foreseen(self, *, force: bool) -> dict[str, Verdict]:
         """What a look tells."""
