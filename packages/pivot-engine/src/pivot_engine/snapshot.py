@@ -11,6 +11,7 @@ import attrs
 import xxhash
 
 from pivot_cache import atomic
+from pivot_cache._boot import session
 from pivot_cache.errors import CacheError
 from pivot_core.values import Value
 from pivot_engine import grounds, loaded
@@ -64,11 +65,13 @@ class Snapshots:
         if kept["unrecorded"]:
             return Unusable(unrecorded=tuple(kept["unrecorded"]))
         rested = grounds.Grounds.from_plain(kept["loaded"]["grounds"])
-        check = grounds.check(rested, environment, kept["stamps"])
+        # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
+        stamps = kept["stamps"] if kept.get("boot") == session() else {}
+        check = grounds.check(rested, environment, stamps)
         if check.broken is not None:
             return Unusable(check.broken)
-        if any(kept["stamps"].get(path) != marked for path, marked in check.stamps.items()):
-            self._write(place, kept | {"stamps": dict(check.stamps)})
+        if any(stamps.get(path) != marked for path, marked in check.stamps.items()):
+            self._write(place, kept | {"boot": session(), "stamps": dict(check.stamps)})
         return Found(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> None:
