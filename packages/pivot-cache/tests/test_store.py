@@ -423,6 +423,16 @@ def test_an_object_of_another_size_is_not_there_whatever_its_mark_says(store: Ob
     assert path.read_bytes() == CONTENT
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_object_that_may_not_be_read_is_not_there_and_is_stored_again(store: ObjectStore, source: Path) -> None:
+    store.put(source)
+    store.path_of(DIGEST).chmod(0)
+
+    assert not store.has(DIGEST)
+    store.put(source)
+    assert store.path_of(DIGEST).read_bytes() == CONTENT
+
+
 def test_a_directory_in_the_place_of_an_object_is_moved_away(store: ObjectStore, source: Path) -> None:
     path = store.path_of(DIGEST)
     path.mkdir(parents=True)

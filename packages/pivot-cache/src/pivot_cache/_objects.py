@@ -125,6 +125,8 @@ class Objects:
             return False
         if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
             return False
+        if status.st_mode & MODE != MODE and not os.access(path, os.R_OK):
+            return False
         if self._relied_on(status) or self._verify(digest, path, status):
             return True
         return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was read

@@ -63,9 +63,9 @@ def directory(path: Path) -> None:
         status = os.stat(place)
         while (place, status.st_ino) not in _reached:
             _reached.add((place, status.st_ino))
-            device, place = status.st_dev, os.path.dirname(place)
+            device, below, place = status.st_dev, place, os.path.dirname(place)
             status = os.stat(place)
-            if status.st_dev != device:
+            if place == below or status.st_dev != device:
                 break
             _flush(place)
 

@@ -1,7 +1,7 @@
 """Where a command works: read here, at the edge, and nowhere else."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -37,7 +37,7 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
         working_directory(),
         overrides,
         origin=Origin(*beginning) if beginning else None,
-        doubts=Doubts() if quiet else Doubts(_tell),
+        doubts=Doubts() if quiet else Doubts(_teller()),
     )
 
 
@@ -46,10 +46,16 @@ def left_out(project: Project, targets: Sequence[str]) -> int:
     return 3 if project.doubts.grave and not targets else 0
 
 
-def _tell(doubt: Doubt) -> None:
-    if doubt.grave:
-        console.warning(f"left out: {doubt.text}")
-    else:
-        console.note(doubt.text)
-    if doubt.hint:
-        console.hint(doubt.hint)
+def _teller() -> Callable[[Doubt], None]:
+    hinted: set[str] = set()
+
+    def tell(doubt: Doubt) -> None:
+        if doubt.grave:
+            console.warning(f"left out: {doubt.text}")
+        else:
+            console.note(doubt.text)
+        if doubt.hint and doubt.hint not in hinted:  # after a power cut there may be many of a kind
+            hinted.add(doubt.hint)
+            console.hint(doubt.hint)
+
+    return tell
