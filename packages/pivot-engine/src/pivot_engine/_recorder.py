@@ -122,8 +122,6 @@ class Recorder:
         for path in self._binaries():
             files.setdefault(path, grounds.content(path))
         facts += [Fact(grounds.FILE, path, value) for path, value in files.items()]
-        for name in self._searches.namespaces():
-            self.unrecorded[f"the package {name} got a file of its own meanwhile"] = None
         facts += self._searches.facts()
         facts += [Fact(grounds.STAMP, path, grounds.stamp(path)) for path in _start_files()]
         for prefix in ("PYTHON", "LC_", "LANG"):

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Final
 
@@ -29,8 +29,8 @@ class Searches:
         self.asked: set[str] = {_INIT}
         self._is_installed = is_installed
         self._unheard = unheard
-        self._seen: set[str] = set()
-        self._held: dict[str, str | tuple[str, ...]] = {}
+        self._places: dict[str, str] = {}
+        self._held: dict[str, str | frozenset[str]] = {}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> None:
         """None: others find it."""
@@ -41,25 +41,16 @@ class Searches:
         """A module, called ``name`` without its package, is about to be looked for."""
         self.asked.add(name)
         for place in places:
-            if place not in self._seen:
-                self._seen.add(place)
-                self._look(place)
-
-    def namespaces(self) -> Iterator[str]:
-        """The imported packages without a file of their own that have got one since; all of these are noted."""
-        for name, module in list(sys.modules.items()):
-            held = getattr(module, "__dict__", {})
-            if "__path__" in held and held.get("__file__") is None:
-                with contextlib.suppress(Exception):  # some packages have a path of their own making
-                    places = [str(place) for place in held["__path__"]]
-                    self.sought(_INIT, places)
-                    if any(_is_package(self._held[os.path.abspath(place)]) for place in places):
-                        yield name
+            path = self._places.get(place)
+            if path is None:
+                path = self._places[place] = os.path.abspath(place)
+            held = self._look(path)
+            if not isinstance(held, str) and f"{name}/" in held:  # whether it is found first hangs on what is in it
+                self._look(os.path.join(path, name))
 
     def facts(self) -> list[Fact]:
         """What must be as it was for each of these modules to be found, or not found, where it was."""
-        for place in sys.path:
-            self.sought(_INIT, [place])
+        self.sought(_INIT, sys.path)
         return [
             Fact(grounds.STAMP, path, held)
             if isinstance(held, str)
@@ -67,13 +58,10 @@ class Searches:
             for path, held in self._held.items()
         ]
 
-    def _look(self, place: str) -> None:
-        path = os.path.abspath(place)
-        if path not in self._held:
+    def _look(self, path: str) -> str | frozenset[str]:
+        held = self._held.get(path)
+        if held is None:
             with self._unheard():
                 listed = None if self._is_installed(f"{path}/") else grounds.listing(path)
-                self._held[path] = grounds.stamp(path) if listed is None else listed
-
-
-def _is_package(held: str | tuple[str, ...]) -> bool:
-    return not isinstance(held, str) and any(name.partition(".")[0] == _INIT for name in held)
+                held = self._held[path] = grounds.stamp(path) if listed is None else frozenset(listed)
+        return held

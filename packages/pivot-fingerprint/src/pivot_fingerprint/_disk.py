@@ -71,12 +71,9 @@ class Disk:
         if self._listener is not None:
             self._listener.sought(name.rpartition(".")[2], sys.path if places is None else places)
         try:
-            found = PathFinder.find_spec(name, None if places is None else list(places))
+            return PathFinder.find_spec(name, None if places is None else list(places))
         except (ImportError, OSError, ValueError, AttributeError):
             return None
-        if found is not None and found.submodule_search_locations and self._listener is not None:
-            self._listener.sought(INIT, list(found.submodule_search_locations))
-        return found
 
     def module_file(self, name: str, places: Sequence[str]) -> str | None:
         """The source file of a module or package by its full name below one of some directories."""
