@@ -1,5 +1,6 @@
 """A power cut at any change of a run: nothing of the user's is lost, commands agree, and the next run mends all."""
 
+import os
 import pathlib
 import random
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from pivot_engine.project import Project
 from pivot_engine.verify import examine
 
 pytestmark = pytest.mark.exhaustive
+
+CUTS = int(os.environ.get("TEST_POWER_CUTS", "16"))
+"""In each test, evenly over all that happens; hundreds find more."""
 
 OUTS = {"middle": "1a", "end": "1ab", "many/one": "1", "many/sub/two": "2"}
 
@@ -40,17 +44,19 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
     return made
 
 
-def cuts(shop: Workshop, work: Callable[[], object], each: int = 2) -> Iterator[str]:
-    """Do something; for every moment of it, the project as a power cut may have left it, on a machine started since."""
+def cuts(shop: Workshop, work: Callable[[], object]) -> Iterator[str]:
+    """Do something; at some moments of it, the project as a power cut may have left it, on a machine started since."""
     place = shop.root.parent
     with powercut.Recorder(shop.root, wanted=lambda operation: operation != "write") as recorder:
         work()
-    for number, moment in enumerate(recorder.moments):
-        for turn in range(each):
-            lost = powercut.strike(shop.root, moment, random.Random(f"{number} {turn}"))
-            atomic._swept.clear()
-            with powercut.restarted(f"{number} {turn}", place):
-                yield f"cut before {moment.event} ({number} of {len(recorder.moments)}, {turn}): {lost}"
+    count = len(recorder.moments)
+    for turn in range(CUTS):
+        number = turn * (count - 1) // (CUTS - 1)
+        moment = recorder.moments[number]
+        lost = powercut.strike(shop.root, moment, random.Random(f"{number} {turn}"))
+        atomic._swept.clear()
+        with powercut.restarted(f"{number} {turn}", place):
+            yield f"cut before {moment.event} ({number} of {count}, turn {turn}): {lost}"
 
 
 def check(shop: Workshop, told: str) -> None:
@@ -88,7 +94,7 @@ def somewhere(root: pathlib.Path, content: bytes) -> bool:
 
 
 def test_a_cut_in_the_first_run(shop: Workshop) -> None:
-    for told in cuts(shop, shop.run, each=1):
+    for told in cuts(shop, shop.run):
         check(shop, told)
 
 
@@ -97,7 +103,7 @@ def test_a_cut_while_a_file_of_the_users_is_replaced(shop: Workshop) -> None:
     shop.write("end", "mine")
     shop.versions["a"] = 1
 
-    for told in cuts(shop, lambda: shop.run(force=True), each=1):
+    for told in cuts(shop, lambda: shop.run(force=True)):
         assert somewhere(shop.root, b"mine"), told
         check(shop, told)
 
@@ -136,7 +142,7 @@ def test_with_all_flushed_nothing_of_a_run_that_has_ended_is_lost(shop: Workshop
     shop.write(".pivot/config.yaml", "cache.fsync: all\n")
     with powercut.Recorder(shop.root) as recorder:
         shop.run()
-    for turn in range(20):
+    for turn in range(5):
         powercut.strike(shop.root, recorder.moments[-1], random.Random(turn))
         with powercut.restarted(f"{turn}", shop.root.parent):
             assert not shop.run().ran

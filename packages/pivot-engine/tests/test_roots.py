@@ -203,11 +203,15 @@ def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Pat
     good = track(root, "good", "good")
     (root / "bad.pvt").write_text("{")
     (root / ".pivot" / "stages" / "p.bad.lock").write_bytes(b"\xff")
-    (root / ".pivot" / "stages" / "p.empty.lock").write_bytes(b"\0\0")
+    (root / ".pivot" / "stages" / "p.empty.lock").write_bytes(b"")
+    (root / ".pivot" / "stages" / "p.moved.lock").mkdir()
+    (root / ".pivot" / "stages" / "p.zero.lock").write_bytes(b"\0\0")
     told: list[CacheError] = []
 
     assert roots.gather([root], told.append) == {good}
-    assert [str(error).rpartition("/")[2] for error in told] == ["p.bad.lock", "p.empty.lock", "bad.pvt"]
+    assert [str(error).rpartition("/")[2] for error in told] == [
+        f"p.{name}.lock" for name in ("bad", "empty", "moved", "zero")
+    ] + ["bad.pvt"]
     with pytest.raises(CacheError):
         roots.gather([root])
 

