@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pivot_fingerprint import Manifest, fingerprint, register_encoder
+from pivot_fingerprint import Fingerprinter, Manifest, fingerprint, register_encoder
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.load_profile("quick")
@@ -297,3 +297,35 @@ def test_an_object_that_is_given_up_counts_by_its_class() -> None:
         return fingerprint(anchor, is_user_code=lambda _file: False, values={"value": value})["value"].digest
 
     assert token(Foreign(threading.Lock())) == token(Foreign([threading.Lock()])) != token(Other(threading.Lock()))
+
+
+class Said:
+    def __init__(self, said: object) -> None:
+        self.said = said
+        self.noise = object()
+
+    def __pivot_fingerprint__(self) -> object:
+        if self.said is None:
+            raise ValueError("nothing to say")
+        return self.said
+
+
+class SaidToo(Said):
+    pass
+
+
+def test_a_class_says_what_its_instances_count_by() -> None:
+    assert digest(Said([1])) == digest(Said([1]))
+    assert len({digest(Said([1])), digest(Said([2])), digest(SaidToo([1])), digest([1])}) == 4
+    (edge,) = manifest_of(Said(None)).unresolved
+    assert "`__pivot_fingerprint__` of" in edge.reason
+    assert "failed: ValueError('nothing to say')" in edge.reason
+
+
+def test_numbers_of_this_process_alone_count_by_what_they_stand_for() -> None:
+    def taken(number: int, stands_for: object) -> str:
+        session = Fingerprinter(is_user_code=lambda file: file == __file__, chance={number: stands_for})
+        return session.fingerprint(anchor, {"value": {"a": [number, 5, True]}})["value"].digest
+
+    assert taken(1 << 40, ("hash", "a")) == taken(1 << 41, ("hash", "a"))
+    assert taken(1 << 40, ("hash", "a")) != taken(1 << 40, ("hash", "b"))

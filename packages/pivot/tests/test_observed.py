@@ -182,3 +182,40 @@ def test_the_edited_lines_and_the_way_to_them(make: Callable[[str], Project]) ->
     (change,) = project.json("status", "--json", "--explain")["stages"][0]["code_changes"]
     assert change["via"] == ["func:pipeline:run", "func:pipeline:outer", "func:pipeline:inner"]
     assert "-    return 'x'\n+    return 'y'\n" in change["diff"]
+
+
+NODES = """\
+class Node:
+    def __init__(self, name, kids=()):
+        self.name, self.kids = name, kids
+        self.key, self.known = id(self), hash((name, len(kids)))
+        self.by = {id(kid): kid for kid in kids}
+
+
+ROOT = Node("root", (Node("leaf"),))
+"""
+
+NAMED = """\
+from typing import Annotated
+
+import pivot
+from nodes import ROOT
+
+
+def named() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return ROOT.name
+
+
+pipeline = pivot.Pipeline("p")
+pipeline.register(named)
+"""
+
+
+def test_identities_and_hashes_count_by_what_they_are_taken_of(make: Callable[[str], Project]) -> None:
+    project = make(NAMED)
+    project.write("nodes.py", NODES)
+    project.pivot("repro")
+
+    assert "cached" in project.pivot("status", "--no-snapshot").stdout
+    project.replace("nodes.py", "len(kids)", "kids[:0]")
+    assert "stale" in project.pivot("status").stdout

@@ -27,10 +27,22 @@ _UNAUDITED: Final = frozenset(
 """Libraries that read files without Python's `open`."""
 
 
+_HASHED: Final = (str, bytes, tuple, frozenset)
+"""Types whose hash is another one in each process, or may be."""
+_SMALLEST: Final = 1 << 24
+"""Smaller numbers may well be something else."""
+_MOST: Final = 100_000
+
+
 class Chance:
-    """Notices calls, in the code of the user's modules, of what gives another answer each time."""
+    """Notices calls, in the code of the user's modules, of what gives another answer each time.
+
+    Attributes:
+        numbers: What `id` and `hash` gave: numbers of this process alone, each with what it stands for.
+    """
 
     def __init__(self, told: dict[str, None]) -> None:
+        self.numbers: dict[int, tuple[str, object]] = {}
         self._told = told
         self._tool: int | None = None
         self._watched: list[CodeType] = []
@@ -56,11 +68,21 @@ class Chance:
             sys.monitoring.free_tool_id(self._tool)
             self._tool = None
 
-    def _called(self, _: CodeType, __: int, function: object, ___: object) -> None:
+    def _called(self, _: CodeType, __: int, function: object, given: object) -> None:
         with contextlib.suppress(Exception):  # an object may refuse to say what it is
+            if function is id:
+                self._note(id(given), ("id", type(given)))
+            elif function is hash and isinstance(given, _HASHED):
+                self._note(hash(given), ("hash", given))
+            elif function is hash and type(given).__hash__ is object.__hash__:
+                self._note(hash(given), ("id", type(given)))
             reason = _unrecordable(function)
             if reason is not None:
                 self._told[reason] = None
+
+    def _note(self, number: int, stands_for: tuple[str, object]) -> None:
+        if abs(number) >= _SMALLEST and len(self.numbers) < _MOST:
+            self.numbers[number] = stands_for
 
 
 def _unrecordable(function: Any) -> str | None:

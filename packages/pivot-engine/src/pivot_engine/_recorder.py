@@ -46,6 +46,7 @@ class Recorder:
     """A context manager around each part of a load. Afterwards `grounds` has what it rested on.
 
     Attributes:
+        chance: What the user's code has asked for that is another in each process.
         unrecorded: Why the grounds are not complete; empty if they are.
         sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
         threads: Where threads were started.
@@ -69,7 +70,7 @@ class Recorder:
         self._written: set[str] = set()
         self.sources: dict[str, str] = {}
         self._searches = Searches(self._is_installed, self.unheard)
-        self._chance = Chance(self.unrecorded)
+        self.chance = Chance(self.unrecorded)
         self._real: dict[str, Any] = {}
         self._before: frozenset[str] = frozenset()
         self._quiet = threading.local()
@@ -94,7 +95,7 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._active = False
-        self._chance.stop()
+        self.chance.stop()
         _note_variables(None)
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
         self._restore()
@@ -104,7 +105,7 @@ class Recorder:
     def watch(self, code: CodeType) -> None:
         """Heed what the code of a user's module calls while it is imported."""
         if self._active:
-            self._chance.watch(code)
+            self.chance.watch(code)
 
     def grounds(self, sources: Mapping[str, str]) -> Grounds:
         """What the load rested on.

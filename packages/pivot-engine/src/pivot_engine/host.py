@@ -159,7 +159,11 @@ class Host:
         self._randomness = Randomness()
         outlines = Outlines(layout.database_dir / "outlines")
         self._fingerprinter = Fingerprinter(
-            is_user_code=self._is_user_code, root=root, memo=outlines, listener=recorder
+            is_user_code=self._is_user_code,
+            root=root,
+            memo=outlines,
+            chance=recorder.chance.numbers,
+            listener=recorder,
         )
         try:
             base = base_of(file, root)

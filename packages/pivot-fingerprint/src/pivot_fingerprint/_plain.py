@@ -13,6 +13,8 @@ from typing import Any
 from pivot_fingerprint import _arrays
 from pivot_fingerprint._values import Parts, UnencodableError
 
+_OWN_FORM = "__pivot_fingerprint__"
+"""The method by which a class says what its instances count by."""
 _ENCODERS: dict[type, Callable[[object], object]] = {}
 
 _CONTENT: tuple[tuple[type, Callable[[Any], object]], ...] = (
@@ -45,7 +47,7 @@ def familiar(value: object) -> Parts | None:
     return None if known is None else known(value)
 
 
-def take_apart(value: object, *, owned: bool) -> Parts:
+def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each return is a kind of value
     """The parts of a value that is no code; `owned` says whether its class is the user's own.
 
     Raises:
@@ -62,6 +64,8 @@ def take_apart(value: object, *, owned: bool) -> Parts:
     known = _KNOWN.get(kind)
     if known is not None:
         return known(value)
+    if any(_OWN_FORM in base.__dict__ for base in kind.__mro__):
+        return Parts("encoded", (kind, _said(value, kind)))
     if isinstance(value, enum.Enum):
         return Parts("enum", (kind, value._name_, value._value_))
     special = _arrays.take_apart(value) or _by_module(value, kind)
@@ -70,6 +74,14 @@ def take_apart(value: object, *, owned: bool) -> Parts:
     if owned:
         return _instance(value, kind, "user")
     return _foreign(value, kind)
+
+
+def _said(value: Any, kind: Any) -> object:
+    """What a value says that it counts by."""
+    try:
+        return getattr(kind, _OWN_FORM)(value)
+    except Exception as error:
+        raise UnencodableError(f"`{_OWN_FORM}` of {_name(kind)} failed: {error!r}") from error
 
 
 def attributes(value: object) -> dict[str, object]:

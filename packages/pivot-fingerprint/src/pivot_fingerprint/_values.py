@@ -1,6 +1,6 @@
 """The typed encoder of values: equal values give equal tokens, in any process; what has no form is reported."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from xxhash import xxh3_128_hexdigest
@@ -87,10 +87,12 @@ class Encoder:
         take_apart: TakeApart,
         portable: Callable[[str], str | None],
         title: Callable[[Parts], str],
+        chance: Mapping[int, object],
     ) -> None:
         self._take_apart = take_apart
         self._portable = portable  # a text that names a place inside the project → the same in every checkout
         self._title = title  # the tag with what stands before and behind it
+        self.chance = chance  # whole numbers of this process alone, and what each stands for
         self._kept: dict[int, _Kept] = {}
 
     def encode(self, value: object, *, afresh: bool = False) -> Encoded:
@@ -128,6 +130,8 @@ class Encoder:
 
     def apart(self, value: object) -> tuple[Parts, str]:
         """The parts of a value and its tag in full."""
+        if type(value) is int:
+            return Parts("chance", (self.chance[value],)), "chance"
         parts = self._take_apart(value)
         return parts, self._title(parts) if parts.entry is not None or parts.code is not None else parts.tag
 
@@ -166,7 +170,7 @@ class _Run:
         kind = type(value)
         if kind is str or kind is bytes:
             return self.encoder.text(value)
-        if kind in _SCALARS:
+        if kind in _SCALARS and not (kind is int and value in self.encoder.chance):
             return _short(scalar(value))
         known = self._known(value)
         if known is not None:

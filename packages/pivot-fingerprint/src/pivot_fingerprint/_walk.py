@@ -42,6 +42,8 @@ class Fingerprinter:
             Default: every file outside the standard library and the installed packages.
         root: the directory to which `Entry.file` is relative; default: where the module came from.
         memo: where what each file's text gives is kept for later processes; without one nothing is kept.
+        chance: whole numbers that are another one in each process, as `id` and `hash` give them, each with what it
+            stands for: it counts by that. It may grow between two calls.
         listener: hears of all that is looked at on disk, so that a caller can tell whether the same would be found
             now. Without one nobody does.
     """
@@ -52,6 +54,7 @@ class Fingerprinter:
         is_user_code: Callable[[str], bool] | None = None,
         root: str | os.PathLike[str] | None = None,
         memo: Memo | None = None,
+        chance: Mapping[int, object] | None = None,
         listener: Listener | None = None,
     ) -> None:
         self._root = os.fspath(root) if root is not None else None
@@ -59,6 +62,7 @@ class Fingerprinter:
             remembered(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener))
         )
         self._libraries = Libraries(self._modules)
+        self._chance = chance if chance is not None else {}
         self._walks: dict[str | None, _Walk] = {}
         self._paused = ExitStack()
 
@@ -93,7 +97,7 @@ class Fingerprinter:
             base = self._modules.base_of(self._modules.of_namespace(inner.__globals__))
         walk = self._walks.get(base)
         if walk is None:
-            walk = self._walks[base] = _Walk(self._modules, Places(base))
+            walk = self._walks[base] = _Walk(self._modules, Places(base), self._chance)
         roots = [walk.root(func, inner)]
         roots += [walk.given(key, values[key]) for key in sorted(values)]
         return gather(roots, walk.look, walk.look_again, self._libraries.of)
@@ -151,12 +155,12 @@ def unresolved(
 class _Walk:
     """Looks at drafts; what it finds does not depend on the order in which it is asked."""
 
-    def __init__(self, modules: Modules, places: Places) -> None:
+    def __init__(self, modules: Modules, places: Places, chance: Mapping[int, object]) -> None:
         self._modules = modules
         self._drafts = Drafts()
         self._resolver = Resolver(self._drafts, modules)
         self._code = self._resolver.code
-        self._encoder = Encoder(self._take_apart, places.portable, self._title)
+        self._encoder = Encoder(self._take_apart, places.portable, self._title, chance)
         self._inlined: dict[int, tuple[str, Findings]] = {}
         self._afresh = False
 
