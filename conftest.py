@@ -4,7 +4,9 @@ What whoever runs the tests has set for themselves does not count.
 """
 
 import functools
+import gc
 import os
+import random
 import re
 import shutil
 import signal
@@ -35,6 +37,22 @@ if "TEST_EXAMPLES" in os.environ:
     fewer = int(os.environ["TEST_EXAMPLES"])
     hypothesis.settings.register_profile("pivot", hypothesis.settings.get_profile("pivot"), max_examples=fewer)
 hypothesis.settings.load_profile("pivot")
+
+
+SHARE_COLLECTED = 0.05
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test is not looked through by each collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Collect after some of the tests, others each time: who left something open without a word is not missed."""
+    if random.random() < SHARE_COLLECTED:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

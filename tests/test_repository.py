@@ -219,3 +219,18 @@ def test_the_lowest_versions_are_those_that_the_packages_declare() -> None:
                 wrong[wanted.name] = (str(bound), str(found))
 
     assert wrong == {}
+
+
+def test_git_is_started_in_one_place() -> None:
+    """It leaves out what a hook of git has in its environment, which leads to another repository."""
+    starting = {
+        path.stem
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.List | ast.Tuple)
+        and node.elts
+        and isinstance(node.elts[0], ast.Constant)
+        and str(node.elts[0].value).rpartition("/")[2] == "git"
+    }
+
+    assert starting == {"gitcalls"}

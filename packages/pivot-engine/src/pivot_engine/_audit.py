@@ -144,9 +144,10 @@ class Audit:
             for name in os.listdir(self._spool):
                 if name.endswith(_SUFFIX):
                     with open(os.path.join(self._spool, name), "rb") as file:
-                        for line in file.read().splitlines():
-                            kind, path = json.loads(line)
-                            yield kind, path
+                        lines = file.read().splitlines()
+                    for line in lines:
+                        kind, path = json.loads(line)
+                        yield kind, path
 
 
 _EVENTS: Final = frozenset({"open", "os.rename", "os.link", "os.symlink", "os.truncate", "sqlite3.connect"})

@@ -10,7 +10,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import IO, ClassVar
 
 import attrs
@@ -18,6 +18,7 @@ import attrs
 from pivot_cache import pvt
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
+from pivot_engine import gitcalls
 from pivot_engine.errors import EngineError
 
 _TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
@@ -26,8 +27,6 @@ _STAGES = "stages"
 _HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 _AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_COMMON_DIR")
-"""What git sets for its hooks: it would lead us to another repository or index."""
 
 
 class GitError(EngineError):
@@ -187,14 +186,7 @@ class Repository:
 
     def _run(self, *arguments: str, directory: pathlib.Path | None = None) -> bytes:
         done = _started(
-            lambda: subprocess.run(  # noqa: S603
-                ["git", *arguments],  # noqa: S607
-                cwd=directory or self._root,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-            )
+            lambda: gitcalls.run(directory or self._root, *arguments),
         )
         told = done.stderr.decode(errors="replace")
         if done.returncode or "ignoring broken ref" in told:
@@ -213,16 +205,7 @@ class _Objects:
     @contextlib.contextmanager
     def opened(cls, directory: pathlib.Path) -> "Iterator[_Objects]":
         with tempfile.TemporaryFile() as told:
-            process = _started(
-                lambda: subprocess.Popen(
-                    ["git", "cat-file", "--batch"],  # noqa: S607
-                    cwd=directory,
-                    env=_environment(),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=told,
-                )
-            )
+            process = _started(lambda: gitcalls.start(directory, "cat-file", "--batch", stderr=told))
             try:
                 yield cls(process, told)
             finally:
@@ -321,11 +304,6 @@ def _names_objects(path: str) -> bool:
     if path.endswith(_LOCK):
         return path.rpartition("/")[0].endswith(f"{STATE_DIR}/{_STAGES}")
     return path.endswith(pvt.SUFFIX)
-
-
-def _environment() -> Mapping[str, str]:
-    kept = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
-    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 def _started[T](start: Callable[[], T]) -> T:

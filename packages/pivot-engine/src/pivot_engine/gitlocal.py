@@ -1,6 +1,5 @@
 """The git repository around a project, as this clone has it: what it tracks, and how it merges lock files."""
 
-import os
 import pathlib
 import shlex
 import subprocess
@@ -9,13 +8,12 @@ from typing import Final
 
 from pivot_cache.atomic import write_bytes
 from pivot_core.paths import STATE_DIR
+from pivot_engine import gitcalls
 from pivot_engine.errors import EngineError
 
 _DRIVER: Final = "pivot-lock"
 _ATTRIBUTES: Final = ".gitattributes"
 _LINE: Final = f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}"
-_ELSEWHERE: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"})
-"""What git sets for its hooks: it would lead us to another repository or index."""
 
 
 class GitSetupError(EngineError):
@@ -105,13 +103,6 @@ def _checked(root: pathlib.Path, *arguments: str) -> str:
 
 
 def _git(root: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
-    return subprocess.run(  # noqa: S603
-        ["git", "-C", os.fspath(root), *arguments],  # noqa: S607  # the user's git is the one on the path
-        env={**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = gitcalls.run(root, *arguments)
+    out, err = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)

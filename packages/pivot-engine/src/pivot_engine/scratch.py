@@ -112,14 +112,15 @@ def _python_files(root: pathlib.Path) -> Iterator[str]:
     todo = [""]
     while todo:
         below = todo.pop()
-        with os.scandir(root / below) as entries:
-            for entry in entries:
-                name = f"{below}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _LEFT_OUT and not left_out(f"{name}/"):
-                        todo.append(f"{name}/")
-                elif entry.name == "pyvenv.cfg" and below:
-                    todo = [each for each in todo if not each.startswith(below)]
-                    break
-                elif entry.name.endswith(".py") and not left_out(name):
-                    yield name
+        with os.scandir(root / below) as listed:
+            entries = list(listed)
+        for entry in entries:
+            name = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _LEFT_OUT and not left_out(f"{name}/"):
+                    todo.append(f"{name}/")
+            elif entry.name == "pyvenv.cfg" and below:
+                todo = [each for each in todo if not each.startswith(below)]
+                break
+            elif entry.name.endswith(".py") and not left_out(name):
+                yield name

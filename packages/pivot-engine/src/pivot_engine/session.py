@@ -175,8 +175,9 @@ def _left(project: Project) -> "Aside | None":
     """What a run that was killed has set aside."""
     directory = project.layout.database_dir / "aside"
     try:
-        if not any(os.scandir(directory)):
-            return None
+        with os.scandir(directory) as entries:
+            if next(entries, None) is None:
+                return None
     except OSError:
         return None
     from pivot_engine.aside import Aside  # noqa: PLC0415  # start-up time: it seldom comes to this

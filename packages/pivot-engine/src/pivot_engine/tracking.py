@@ -139,15 +139,10 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
 
 def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
     """Git would go on keeping what is tracked here."""
-    import subprocess  # noqa: PLC0415  # start-up time
+    from pivot_engine import gitcalls  # noqa: PLC0415  # start-up time
 
     try:
-        listed = subprocess.run(  # noqa: S603  # every path comes after "--"
-            ["git", "--literal-pathspecs", "ls-files", "-z", "--", *paths],  # noqa: S607  # the user's own git
-            cwd=project.root,
-            capture_output=True,
-            check=False,
-        )
+        listed = gitcalls.run(project.root, "--literal-pathspecs", "ls-files", "-z", "--", *paths)
     except OSError:
         return  # without git there is nothing to find out
     names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]

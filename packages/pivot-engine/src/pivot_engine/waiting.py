@@ -84,8 +84,9 @@ def far_away(places: Iterable[str]) -> str:
 def _mounts() -> Iterator[tuple[str, str]]:
     try:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                _, place, kind, *_ = line.split()
-                yield place.encode("latin-1", "backslashreplace").decode("unicode_escape"), kind
+            lines = file.readlines()
+        for line in lines:
+            _, place, kind, *_ = line.split()
+            yield place.encode("latin-1", "backslashreplace").decode("unicode_escape"), kind
     except (OSError, ValueError):
         return

@@ -1,0 +1,56 @@
+"""The only place that starts git: in a directory, and for nothing but what lies there.
+
+What git sets for its hooks, and users for other repositories, would lead us to another repository, index or store.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import IO, Final
+
+_KEPT: Final = frozenset({"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH"})
+_SETTINGS: Final = "GIT_CONFIG_"
+"""How git behaves, and not where."""
+
+
+def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What a command of git gives, whatever its exit code.
+
+    Raises:
+        OSError: Git cannot be started.
+    """
+    return subprocess.run(  # noqa: S603  # the caller says what git is asked
+        ["git", *arguments],  # noqa: S607  # the user's git is the one on the path
+        cwd=directory,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
+def start(
+    directory: "str | os.PathLike[str]", *arguments: str, stderr: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """A command of git that is asked through its standard input.
+
+    Raises:
+        OSError: Git cannot be started.
+    """
+    return subprocess.Popen(  # noqa: S603  # the caller says what git is asked
+        ["git", *arguments],  # noqa: S607  # the user's git is the one on the path
+        cwd=directory,
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
+def _environment() -> Mapping[str, str]:
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("GIT_") or key in _KEPT or key.startswith(_SETTINGS)
+    }
+    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

@@ -1,0 +1,67 @@
+"""What is opened is closed where it stands, and not when the collector comes by."""
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).parent.parent
+MODULES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+
+OPENERS = {"scandir", "TemporaryFile", "NamedTemporaryFile", "TemporaryDirectory", "mmap", "urlopen", "fdopen"}
+FILES = {"open", "Popen", "ThreadPoolExecutor", "ProcessPoolExecutor"}
+CLOSED_ELSEWHERE = {
+    ("gitcalls.py", "Popen"),  # by who asked for it, in a context manager of its own, which also waits
+}
+
+
+def opened(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Name and line of each call that opens something outside of a ``with``."""
+    inside = {
+        id(call)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With | ast.AsyncWith)
+        for item in node.items
+        for call in ast.walk(item.context_expr)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or id(node) in inside:
+            continue
+        match node.func:
+            case ast.Name(id=name):
+                pass
+            case ast.Attribute(attr=name, value=ast.Name(id="os")) if name == "open":
+                continue  # a descriptor, which no collector closes
+            case ast.Attribute(attr=name):
+                pass
+            case _:
+                continue
+        keeps = any(keyword.arg == "closefd" for keyword in node.keywords)
+        if name in OPENERS or (name in FILES and not keeps and not _of_ours(node.func)):
+            yield name, node.lineno
+
+
+def _of_ours(func: ast.expr) -> bool:
+    return isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute) and func.value.attr == "_drafts"
+
+
+def test_files_directories_and_processes_are_opened_by_a_with() -> None:
+    found = {(path.name, name): line for path in MODULES for name, line in opened(ast.parse(path.read_text()))}
+
+    assert {key: line for key, line in found.items() if key not in CLOSED_ELSEWHERE} == {}
+
+
+def test_nothing_stays_open_while_a_generator_waits() -> None:
+    """Who stops asking it leaves the closing to the collector."""
+    found = [
+        f"{path.name}:{block.lineno}"
+        for path in MODULES
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not any("contextmanager" in ast.unparse(each) for each in function.decorator_list)
+        for block in ast.walk(function)
+        if isinstance(block, ast.With | ast.AsyncWith)
+        and any(list(opened(item.context_expr)) for item in block.items)
+        and any(isinstance(node, ast.Yield | ast.YieldFrom) for each in block.body for node in ast.walk(each))
+    ]
+
+    assert found == []
