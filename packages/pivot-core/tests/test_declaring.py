@@ -123,6 +123,37 @@ def test_a_value_that_is_filled_must_have_the_right_type_too() -> None:
         stages({"fit": {"cmd": "x", "resources": {"gpu": "${many}"}}}, vars={"many": "two"})
 
 
+LARGE = {"x0": ["a"] * 100, **{f"x{n}": [f"${{x{n - 1}}}"] * 100 for n in range(1, 30)}}
+LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30)}}
+
+
+@pytest.mark.parametrize(
+    ("data", "rest", "told"),
+    [
+        ({"s": {"cmd": "x"}}, {"vars": LARGE}, "2: with 'x2' this file holds more than 300,000 values"),
+        ({"s": {"cmd": "x"}}, {"vars": LONG}, r"2: with \$\{x1\} this text has more than 100,000 characters"),
+        (
+            {"s": {"cmd": "x", "matrix": {each: list(range(100)) for each in "abcde"}}},
+            {},
+            "4: with 'c' this makes more than 10,000 stages",
+        ),
+        (
+            {"s": {"cmd": "x", "params": {"p": ["a"] * 100}, "matrix": {each: list(range(100)) for each in "ab"}}},
+            {},
+            "3: with 'params' of 's' this file holds more than 300,000 values",
+        ),
+        (
+            {f"s{n}": {"cmd": "x", "matrix": {each: list(range(100)) for each in "ab"}} for n in range(100)},
+            {},
+            "2: with 's1' this file",
+        ),
+    ],
+)
+def test_what_is_short_in_the_file_and_without_end_when_filled_is_refused(data: Any, rest: Any, told: str) -> None:
+    with pytest.raises(DeclarationError, match=rf"pivot.yaml:{told}"):
+        stages(data, **rest)
+
+
 def test_outs_in_a_list_go_by_their_paths() -> None:
     (found,) = stages({"s": {"cmd": "x", "outs": ["a", {"path": ["b", "c"], "cache": False}, "d/"]}}).values()
     assert found.outs == {"a": Out("a"), "b c": Out(["b", "c"], cache=False), "d/": DirectoryOut("d/")}

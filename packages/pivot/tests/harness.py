@@ -124,6 +124,7 @@ class Project:
         )
         told = f"pivot {' '.join(arguments)} exited {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, told
+        assert "ResourceWarning" not in done.stderr, told
         assert "Traceback" not in done.stderr or "pivot_" not in done.stderr, told
         return done
 
@@ -169,4 +170,5 @@ class Project:
 
 
 def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}
+    return {"PYTHONWARNINGS": "always::ResourceWarning", **kept}  # what is not closed is told where it is

@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -159,8 +160,8 @@ def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DefinitionError(f"{argument} must be a list of paths, or a mapping to them, not {type(given).__name__}")
     pairs = [(" ".join(each.paths) if isinstance(each, Out) else str(each), each) for each in given]
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(name for name, _ in pairs)
+    twice = next((name for name in times if times[name] > 1), None)
     if twice is not None and argument == "outs":
         raise DefinitionError(f"{argument} names {twice!r} twice", hint="leave one of the two out")
     return pairs

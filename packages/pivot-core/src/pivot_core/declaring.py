@@ -1,5 +1,6 @@
 """From what a ``pivot.yaml`` says to the stages that it declares: shapes checked, matrices expanded, names filled."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -16,6 +17,12 @@ from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
 """What a command may refer to that is known only when the stage is."""
+
+MOST_VALUES = 300_000
+"""How many values a file may have once references are filled and matrices are stages; a long text is several."""
+
+_LETTERS_OF_A_VALUE = 64
+_VALUES_OF_A_STAGE = 20
 
 
 class Text(Protocol):
@@ -93,27 +100,63 @@ def declared(text: Text) -> Declared:
     try:
         data = {} if text.data is None else text.data
         shape.check(data, schema.SCHEMA)
-        scope = _variables(data.get("vars", {}))
-        stages = [stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope)]
+        measure = _Measure(MOST_VALUES)
+        scope = _variables(data.get("vars", {}), measure)
+        stages = [
+            stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope, measure)
+        ]
         return Declared(data["pipeline"], data.get("root", "."), tuple(stages))
     except (ShapeError, FillError) as error:
         raise _at(text, error.path, error) from None
 
 
-def _variables(given: Mapping[str, Any]) -> dict[str, Any]:
+class _Measure:
+    """How much may still be filled in: what is short in the file may be without end."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, value: Any, path: Path) -> None:
+        """Count a value with all that is in it.
+
+        Raises:
+            ShapeError: It is too much.
+        """
+        todo = [value]
+        while todo:
+            each = todo.pop()
+            self._left -= 1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0)
+            if self._left < 0:
+                raise ShapeError(
+                    f"with {shape.subject(path)} this file holds more than {MOST_VALUES:,} values, "
+                    "references and matrices filled in",
+                    path,
+                    hint="refer to less, or make fewer stages of a matrix",
+                )
+            if isinstance(each, dict):
+                todo.extend(each.values())
+            elif isinstance(each, list):
+                todo.extend(each)
+
+
+def _variables(given: Mapping[str, Any], measure: _Measure) -> dict[str, Any]:
     scope: dict[str, Any] = {}
     for name, value in given.items():
         _refuse_taken(name, ("vars", name))
         scope[name] = fill(value, scope, ("vars", name))
+        measure.take(scope[name], ("vars", name))
     return scope
 
 
-def _stages(text: Text, name: str, said: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Declaration]:
+def _stages(
+    text: Text, name: str, said: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
+) -> Iterator[Declaration]:
     path = ("stages", name)
     if "matrix" not in said:
-        yield _stage(text, name, path, said, scope)
+        yield _stage(text, name, path, _filled(said, scope, path, measure))
         return
     matrix = fill(said["matrix"], scope, (*path, "matrix"))
+    measure.take(matrix, (*path, "matrix"))
     shape.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
     for dimension in matrix:
         _refuse_taken(dimension, (*path, "matrix", dimension))
@@ -122,12 +165,22 @@ def _stages(text: Text, name: str, said: Mapping[str, Any], scope: Mapping[str, 
     except MatrixError as error:
         raise _at(text, (*path, "matrix", error.dimension), error) from None
     body = {key: value for key, value in said.items() if key != "matrix"}
+    known = dict(scope)
     for cell in cells:
-        yield _stage(text, f"{name}@{cell.variant}", path, body, {**scope, **cell.values})
+        filled = _filled(body, ChainMap({**cell.values}, known), path, measure)
+        yield _stage(text, f"{name}@{cell.variant}", path, filled)
 
 
-def _stage(text: Text, name: str, path: Path, said: Mapping[str, Any], scope: Mapping[str, Any]) -> Declaration:
-    filled = {key: fill(value, scope, (*path, key), later=LATER if key == "cmd" else ()) for key, value in said.items()}
+def _filled(said: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measure: _Measure) -> dict[str, Any]:
+    filled = {}
+    measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
+    for key, value in said.items():
+        filled[key] = fill(value, scope, (*path, key), later=LATER if key == "cmd" else ())
+        measure.take(filled[key], (*path, key))
+    return filled
+
+
+def _stage(text: Text, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
     shape.check(filled, schema.STAGE, path)
     command = filled.get("cmd")
     params = filled.get("params")

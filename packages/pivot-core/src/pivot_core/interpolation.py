@@ -9,6 +9,9 @@ from pivot_core.errors import DefinitionError
 type Path = tuple[str | int, ...]
 """The keys and positions that lead to a part of the data."""
 
+LONGEST = 100_000
+"""How many characters a text may have once it is filled."""
+
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
@@ -43,7 +46,7 @@ def fill(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collec
         later: First parts of names that are left as they are.
 
     Raises:
-        FillError: A name is not known, or its value cannot be part of a text.
+        FillError: A name is not known, its value cannot be part of a text, or the text becomes too long.
     """
     if isinstance(value, str):
         return _text(value, scope, path, later)
@@ -55,13 +58,17 @@ def fill(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collec
 
 
 def replaced(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
-    """A text with what ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``; all else stays."""
+    """A text with what ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``; all else stays.
+
+    Raises:
+        FillError: It becomes too long.
+    """
 
     def one(match: re.Match[str]) -> str:
         head, dot, rest = (match[2] or "").strip().partition(".")
         return value_of(head, rest) if dot and head in first else match[0]
 
-    return _REFERENCE.sub(one, text)
+    return _sub(text, one, ())
 
 
 def written(value: Any) -> str | None:
@@ -93,7 +100,24 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str
             )
         return part
 
-    return _REFERENCE.sub(one, text)
+    return _sub(text, one, path)
+
+
+def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
+    """Every reference replaced; what repeats itself without end is noticed before it is there."""
+    added = 0
+
+    def counted(match: re.Match[str]) -> str:
+        nonlocal added
+        part = one(match)
+        added += len(part)
+        if added > LONGEST:
+            raise FillError(
+                f"with {match[0]} this text has more than {LONGEST:,} characters", path, hint="fill in less"
+            )
+        return part
+
+    return _REFERENCE.sub(counted, text)
 
 
 def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import attrs
 from pivot_core.errors import DefinitionError
 from pivot_core.interpolation import written
 from pivot_core.values import Value
+
+MOST = 10_000
+"""How many stages a matrix may make."""
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_=,+-]+")
 
@@ -41,9 +45,17 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
     the names of its values, joined by ``_``.
 
     Raises:
-        MatrixError: A value has no name, or two have the same.
+        MatrixError: A value has no name, two have the same, or there are too many combinations.
     """
-    named = [_named(dimension, values) for dimension, values in matrix.items()]
+    named = []
+    many = 1
+    for dimension, values in matrix.items():
+        many *= len(values)
+        if many > MOST:
+            raise MatrixError(
+                f"with {dimension!r} this makes more than {MOST:,} stages", dimension, hint="name fewer values"
+            )
+        named.append(_named(dimension, values))
     cells = [
         Combination("_".join(name for name, _ in cell), dict(zip(matrix, (value for _, value in cell), strict=True)))
         for cell in itertools.product(*named)
@@ -67,8 +79,8 @@ def _named(dimension: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tu
         pairs = [(_name(dimension, value), value) for value in values]
     if not pairs:
         raise MatrixError(f"{dimension!r} has no values", dimension, hint="name at least one, or leave it out")
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(name for name, _ in pairs)
+    twice = next((name for name in times if times[name] > 1), None)
     if twice is not None:
         raise MatrixError(
             f"two values of {dimension!r} have the name {twice!r}",

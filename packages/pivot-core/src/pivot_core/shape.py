@@ -54,15 +54,15 @@ def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
         return
     kind = schema.get("type")
     if kind is not None and not _is(data, kind):
-        raise ShapeError(f"{_subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
+        raise ShapeError(f"{subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
     if kind == "object":
         _check_mapping(data, schema, path)
     elif kind == "array":
         _check_list(data, schema, path)
     elif kind == "string" and len(data) < schema.get("minLength", 0):
-        raise ShapeError(f"{_subject(path)} must not be empty", path)
+        raise ShapeError(f"{subject(path)} must not be empty", path)
     elif kind == "integer" and data < schema.get("minimum", data):
-        raise ShapeError(f"{_subject(path)} must be at least {schema['minimum']}, not {data}", path)
+        raise ShapeError(f"{subject(path)} must be at least {schema['minimum']}, not {data}", path)
 
 
 def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Path) -> None:
@@ -74,17 +74,17 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
 
             close = difflib.get_close_matches(str(key), properties, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(properties)}"
-            where = f" in {_subject(path)}" if path else ""
+            where = f" in {subject(path)}" if path else ""
             raise ShapeError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
     for key in schema.get("required", ()):
         if key not in data:
-            where = f"{_subject(path)} has" if path else "there is"
+            where = f"{subject(path)} has" if path else "there is"
             raise ShapeError(f"{where} no {key!r}", path, hint=_purpose(key, properties))
     choices = [key for choice in schema.get("oneOf", ()) for key in choice["required"]]
     given = [key for key in choices if key in data]
     if choices and len(given) != 1:
         has = f"has {' and '.join(map(repr, given))}" if given else f"has neither {' nor '.join(map(repr, choices))}"
-        raise ShapeError(f"{_subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
+        raise ShapeError(f"{subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
     for key, value in data.items():
         inner = properties.get(key, others)
         if isinstance(inner, Mapping):
@@ -93,7 +93,7 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
 
 def _check_list(data: list[Any], schema: Mapping[str, Any], path: Path) -> None:
     if len(data) < schema.get("minItems", 0):
-        raise ShapeError(f"{_subject(path)} must not be empty", path)
+        raise ShapeError(f"{subject(path)} must not be empty", path)
     for at, each in enumerate(data):
         check(each, schema.get("items", {}), (*path, at))
 
@@ -108,14 +108,14 @@ def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Map
     if fitting:
         return fitting[0]
     wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
-    raise ShapeError(f"{_subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
+    raise ShapeError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
 
 
 def _is(data: Any, kind: str) -> bool:
     return isinstance(data, _KINDS[kind]) and (kind == "boolean" or not isinstance(data, bool))
 
 
-def _subject(path: Path) -> str:
+def subject(path: Path) -> str:
     """Where, as a person would say it: ``'deps' of 'fit'``."""
     if not path:
         return "this"
