@@ -66,10 +66,14 @@ def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]
 
 
 @pytest.fixture
-def location() -> S3Location:
+def location() -> Iterator[S3Location]:
     location = S3Location(f"bucket-{next(_numbers)}", PREFIX)
-    s3_backends["123456789012"]["aws"].create_bucket(location.bucket, "us-east-1")
-    return location
+    backend = s3_backends["123456789012"]["aws"]
+    backend.create_bucket(location.bucket, "us-east-1")
+    yield location
+    bucket = backend.buckets.pop(location.bucket)
+    for held in (*bucket.keys.values(), *bucket.multiparts.values()):  # an open file each
+        held.dispose()
 
 
 @pytest.fixture
