@@ -170,5 +170,4 @@ class Project:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}
-    return {"PYTHONWARNINGS": "always::ResourceWarning", **kept}  # what is not closed is told where it is
+    return {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}

@@ -30,6 +30,11 @@ def main(coordinator: int, *, guard: bool) -> None:
     gc.freeze()  # what all hosts share is neither looked at nor copied by their collectors
     if sys.platform == "linux":  # elsewhere that takes a thread, and the end of the line says the same
         _death.die_with(coordinator)
+    with line:
+        _serve(line, guard=guard)
+
+
+def _serve(line: socket.socket, *, guard: bool) -> None:
     while True:
         told, fds, _, _ = socket.recv_fds(line, 1, 2)
         if not told:
