@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 
@@ -451,3 +452,26 @@ def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(p
     assert "data/raw would be recorded without 1 of its 3 files" in told
     assert project.read("data/raw.pvt") == text
     assert "no longer in it: data/raw/a" in project.inside("track", "--force", "data/raw")
+
+
+def test_a_project_may_have_tracked_data_only(empty: Project) -> None:
+    empty.inside("init")
+    assert "no pipeline.py or pivot.yaml anywhere" in empty.inside("status", "--all", code=2)
+    empty.write("t", "1")
+    empty.inside("track", "t")
+    for arguments in (["status"], ["status", "--all"]):
+        assert "t  clean" in empty.inside(*arguments)
+    empty.inside("status", "--quiet")
+    empty.write("t", "2")
+    assert "t  modified" in empty.inside("status")
+    empty.inside("status", "--quiet", "--all", code=1)
+    assert '"status": "modified"' in empty.inside("status", "--json", "--all")
+    empty.inside("verify")
+    assert '"passed": true' in empty.inside("verify", "--all", "--json", "--static")
+    assert "there are none yet" in empty.inside("doctor")
+    (empty.root / "t").unlink()
+    empty.inside("checkout")
+    assert empty.read("t") == "1"
+    empty.inside("cache", "gc")
+    shutil.rmtree(empty.root / ".pivot/cache")
+    assert "missing t" in empty.inside("verify", code=1)

@@ -15,7 +15,7 @@ _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 def verification(found: Verification) -> str:
     """A line per stage, and one that sums up."""
     if not found.stages:
-        return "No stages are registered.\n"
+        return "".join(f"missing {path}\n" for path in found.absent) + "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
         f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {why(stage, found) or wording.rerun(stage.rerun)}".rstrip()
@@ -41,6 +41,7 @@ def verification_plain(found: Verification) -> dict[str, Any]:
     return {
         "passed": found.passed,
         **({"unread": list(found.unread)} if found.unread else {}),
+        **({"missing_tracked": list(found.absent)} if found.absent else {}),
         "stages": [
             {
                 "name": stage.name,

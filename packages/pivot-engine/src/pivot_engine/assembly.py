@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from pivot_core.discovery import all_pipelines, pipelines_above
-from pivot_core.errors import PivotError
+from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.overrides import Override, Takes, check
 from pivot_core.paths import ArtifactPath
@@ -66,7 +66,7 @@ class Assembly(Value):
     @property
     def schema(self) -> int:
         """The version of all fingerprints."""
-        return self.files[0].loaded.schema
+        return self.files[0].loaded.schema if self.files else 0
 
     def host_of(self, address: str) -> "HostProcess":
         """The host that can run a stage.
@@ -97,6 +97,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     slow: Callable[[], None] = lambda: None,
     guard: int | None = None,
     instead: Callable[[pathlib.Path], Loaded] | None = None,
+    without: Callable[[], object] = lambda: False,
 ) -> Assembly:
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
 
@@ -108,6 +109,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         slow: Called once if the import takes long.
         guard: The project's guard, which the hosts are to hold as well.
         instead: Nothing of the user's is imported; this gives what a file holds of which no load is known.
+        without: Asked where the project has no pipeline at all: whether that is fine, and there are no stages.
 
     Raises:
         UnimportedError: Something would have to be imported, and must not be: ``instead`` says so.
@@ -123,12 +125,9 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
     with _Loader(project, starter=starter, kept=kept, slow=slow, instead=instead) as loader:
         if everything:
-            files = list(all_pipelines(project.root, _noting(project)))
-            if not files:
-                project.pipeline_file()
-            loader.load_all(files)
+            loader.load_all(_files(project, without))
         else:
-            loader.load(project.pipeline_file())
+            loader.load_all(_file(project, without))
         count = len(loader.files)
         loader.follow()
         check(overrides, _parameters(loader.files))
@@ -137,6 +136,27 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         if instead is None:
             _remember(project, loader.files)
         return attrs.evolve(assembly, broken=broken, starter=loader.release())
+
+
+def _file(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+    """The command's own pipeline; none in a project that has none, and may."""
+    try:
+        return [project.pipeline_file()]
+    except DiscoveryError:
+        if any(True for _ in all_pipelines(project.root, _noting(project))) or not without():
+            raise
+        return []
+
+
+def _files(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+    """Every pipeline of the project."""
+    files = list(all_pipelines(project.root, _noting(project)))
+    if not files and not without():
+        raise DiscoveryError(
+            f"no pipeline.py or pivot.yaml anywhere in {project.root}",
+            hint="describe your stages in a pipeline.py or a pivot.yaml",
+        )
+    return files
 
 
 def _remember(project: Project, files: Iterable[LoadedFile]) -> None:

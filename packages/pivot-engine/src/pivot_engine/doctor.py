@@ -138,11 +138,13 @@ def _git(project: Project) -> Iterator[Finding]:
 
 def _pipelines(project: Project, settings: Settings) -> Iterator[Finding]:
     try:
-        assembly = assemble(project, everything=True, quiet=True, fresh=True)
+        assembly = assemble(project, everything=True, quiet=True, fresh=True, without=lambda: True)
     except PivotError as error:
         yield Finding(Level.BAD, "pipelines", str(error), error.hint)
         return
     assembly.close()
+    if not assembly.files:
+        yield Finding(Level.SLOW, "pipelines", "there are none yet", "describe your stages in a pipeline.py")
     yield from _loads(project, assembly)
     for broken in assembly.broken:
         yield Finding(Level.BAD, broken.file, str(broken.error), broken.error.hint)

@@ -187,7 +187,7 @@ def _left(project: Project) -> "Aside | None":
 
 
 @contextmanager
-def loading(
+def loading(  # noqa: PLR0913  # each is a wish of the command
     project: Project,
     *,
     everything: bool = False,
@@ -195,9 +195,12 @@ def loading(
     fresh: bool = False,
     slow: Callable[[], None] = lambda: None,
     guard: int | None = None,
+    without: Callable[[], object] = lambda: False,
 ) -> Iterator[Assembly]:
     """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
-    assembly = assemble(project, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard)
+    assembly = assemble(
+        project, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard, without=without
+    )
     try:
         yield assembly
     finally:

@@ -52,7 +52,13 @@ def known(project: Project, *, everything: bool = False) -> Static:
     """
     sent = _sent(project)
     try:
-        assembly = assemble(project, everything=everything, fresh=sent, instead=lambda file: _read(project, file))
+        assembly = assemble(
+            project,
+            everything=everything,
+            fresh=sent,
+            instead=lambda file: _read(project, file),
+            without=lambda: records.read_tracked(project),
+        )
     except UnimportedError:
         return _partly(project, everything=everything, sent=sent)
     found = {path: each.file for each in assembly.broken for path in each.suspected}

@@ -19,7 +19,7 @@ from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
-from pivot_engine.tracked import TrackedFile, differing, states
+from pivot_engine.tracked import State, TrackedFile, differing, states
 
 if TYPE_CHECKING:
     from pivot_engine.afar import Afar, Place, Whereabouts
@@ -77,7 +77,9 @@ class Status(Value):
 
     @property
     def cached(self) -> bool:
-        """Nothing has to be done to any of them."""
+        """Nothing has to be done to any of them; where there are no stages, to none of the tracked data."""
+        if not self.stages:
+            return all(each.state is State.CLEAN for each in self.tracked)
         return all(stage.cached for stage in self.stages)
 
 
@@ -115,7 +117,9 @@ def status(  # noqa: PLR0913  # one parameter per question
         RemoteError: The remote cannot tell what it has.
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
-    with loading(project, everything=everything, quiet=quiet) as assembly:
+    with loading(
+        project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
+    ) as assembly:
         assembly.close()
     with opened(project, assembly, foreseeing=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
@@ -139,7 +143,9 @@ def status(  # noqa: PLR0913  # one parameter per question
                 if closure or address in wanted
             ),
             dict(names),
-            tuple(states(project, session.stores, records.read_tracked(project))) if tracked else (),
+            tuple(states(project, session.stores, records.read_tracked(project)))
+            if tracked or not assembly.files
+            else (),
             assembly.broken,
             assembly.grounds,
             whereabouts,

@@ -77,17 +77,19 @@ class Verification(Value):
         names: By address.
         broken: Pipelines that could not be loaded, and that may write what is read here.
         unread: Pipeline files of which nothing can be told.
+        absent: In a project without pipelines, the tracked data that are to be had nowhere.
     """
 
     stages: tuple[StageVerdict, ...]
     names: Mapping[str, str]
     broken: tuple[Broken, ...] = ()
     unread: tuple[str, ...] = ()
+    absent: tuple[ArtifactPath, ...] = ()
 
     @property
     def passed(self) -> bool:
         """All stages have passed, and there are no others."""
-        return self.count("passed") == len(self.stages) and not self.unread
+        return self.count("passed") == len(self.stages) and not (self.unread or self.absent)
 
     def count(self, status: str) -> int:
         """How many stages have this status."""
@@ -121,7 +123,9 @@ def verify(
     """
     named = list(targets)
     if not static:
-        with loading(project, everything=everything, quiet=quiet) as assembly:
+        with loading(
+            project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
+        ) as assembly:
             assembly.close()
         return examine(project, assembly, named, allow_missing=allow_missing)
     from pivot_engine.static import known as known_statically  # noqa: PLC0415  # start-up time
@@ -159,7 +163,11 @@ def examine(
             session.stores.settings.remote_url()
         wanted = session.resolve(named) if named else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
-        world = _Recorded(session, graph, {record.path: record.artifact for record in records.read_tracked(project)})
+        tracked = {record.path: record.artifact for record in records.read_tracked(project)}
+        if not assembly.files:
+            none = _lacking(session, set(tracked.values()), allow_missing)
+            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in none))
+        world = _Recorded(session, graph, tracked)
         if allow_missing and (listings := world.unlisted()):
             sync.bring_listings(project, listings)
         evaluations = evaluate(graph, session.stages, world, schema=session.schema)

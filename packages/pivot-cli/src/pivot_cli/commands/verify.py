@@ -89,7 +89,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         found = verify(project, named, everything=everything, allow_missing=allow_missing) if form == "json" else found
     if not quiet:
         _print(project, found, form, told, differing)
-    if differing or found.count("failed"):
+    if differing or found.count("failed") or found.absent:
         return 1
     return 3 if found.count("unknown") or found.unread else 0
 
