@@ -40,7 +40,7 @@ def write(project: Project, path: str, text: str = "") -> pathlib.Path:
 
 def state(project: Project) -> dict[str, State]:
     with opened(project) as stores:
-        return {each.path: each.state for each in states(project, stores.files, records.read_tracked(project))}
+        return {each.path: each.state for each in states(project, stores, records.read_tracked(project))}
 
 
 NAMES = [
