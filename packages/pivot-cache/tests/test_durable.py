@@ -145,3 +145,12 @@ def test_objects_that_are_kept_are_on_the_disk_and_need_no_look_after_a_start(tm
 def test_an_object_that_is_not_there_cannot_be_kept(tmp_path: Path) -> None:
     with pytest.raises(MissingObjectError):
         ObjectStore(tmp_path / "store").persist(Artifact(digests.of_bytes(b"x"), 1))
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_what_is_no_file_is_replaced_and_not_waited_for(tmp_path: Path, lasting: bool) -> None:
+    (tmp_path / "device").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("device", "pipe"):
+        assert atomic.change_bytes(tmp_path / name, b"new", durable=lasting)
+        assert (tmp_path / name).read_bytes() == b"new"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pivot_cache import _syscalls
 from pivot_cache.errors import reporting
+from pivot_cache.plainfile import read_bytes
 
 PREFIX = ".pivot-"
 SUFFIX = ".tmp"
@@ -166,7 +167,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
 def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
     """As `write_bytes`, unless ``data`` is the content already: then nothing is touched, and this is False."""
     try:
-        if path.read_bytes() == data:
+        if read_bytes(path) == data:
             if durable:
                 _flushed(path)
             return False

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterable, Iterator
 
 from pivot_cache import lockfiles, pvt
@@ -103,9 +104,9 @@ def _names(directory: pathlib.Path) -> list[str]:
 
 def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
-        if file.is_file():
+        if stat.S_ISREG(file.stat().st_mode):
             yield str(file), file.read_bytes()
-        elif file.name.endswith(_LOCK) and file.exists():
+        elif file.name.endswith(_LOCK):
             doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:
         return
