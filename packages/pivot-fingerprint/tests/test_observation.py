@@ -102,11 +102,12 @@ def test_a_plugin_chosen_by_a_file_yields_entries(run: Run) -> None:
     result = run(PLUGINS)
 
     assert list(result.uncovered) == [
+        "const:plugins.a:FACTOR",
         "const:settings:RATE",
+        "effects:plugins.a",
         "func:plugins.a:help_out",
         "func:plugins.a:run",
         "module:plugins",
-        "module:plugins.a",
     ]
     assert result.uncovered["func:plugins.a:help_out"][:2] == ("plugins/a.py", 6)
     assert all(digest is not None for *_, digest in result.uncovered.values())
@@ -117,7 +118,9 @@ def test_a_plugin_chosen_by_a_file_yields_entries(run: Run) -> None:
     ("old", "new", "keys"),
     [
         ("return x + 1", "return x + 2", ["func:plugins.a:help_out"]),
-        ("FACTOR = RATE * 2", "FACTOR = RATE * 3", ["module:plugins.a"]),
+        ("FACTOR = RATE * 2", "FACTOR = RATE * 3", ["const:plugins.a:FACTOR"]),
+        ("OTHER = 5", "import os\nOTHER = 6\nclass Idle:\n    x = 1\ndef idler():\n    pass", []),
+        ("OTHER = 5", "print(5)", ["effects:plugins.a"]),
         ("RATE = 1", "RATE = 7", ["const:settings:RATE"]),
         ("    return x + 1", "    # why\n    return (x+1)", []),
         ("def idle(x):\n    return x", "def idle(x):\n    return [x]", []),
@@ -166,7 +169,12 @@ def test_what_a_registry_dispatches_to_is_known_or_found(run: Run) -> None:
     )
 
     assert list(run(known).uncovered) == []
-    assert list(run(late).uncovered) == ["func:plugins:a", "func:plugins:b", "func:registry:register", "module:plugins"]
+    assert list(run(late).uncovered) == [
+        "effects:plugins",
+        "func:plugins:a",
+        "func:plugins:b",
+        "func:registry:register",
+    ]
 
 
 def test_what_a_known_module_calls_while_it_is_imported_never_counts(run: Run) -> None:

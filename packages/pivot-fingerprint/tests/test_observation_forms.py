@@ -180,3 +180,37 @@ def test_what_says_nothing_never_counts(noise: list[str], unparsed: bool) -> Non
         edited = ast.unparse(ast.parse(edited))
 
     assert [source_digest(edited, name) for name in NAMES] == [source_digest(TEXT, name) for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("statement", "counts"),
+    [
+        ("import re, json.decoder", False),
+        ("from math import floor", False),
+        ("import mine", True),
+        ("from . import json", True),
+        ("def f(a, b=3):\n    return run()", False),
+        ("def f(a, b=run()):\n    pass", True),
+        ("@known\ndef f():\n    pass", True),
+        ("class A(dict):\n    'Says.'\n    x: int = 1\n    y: str\n    def f(self):\n        return run()", False),
+        ("class A(Base):\n    pass", True),
+        ("class A(metaclass=Meta):\n    pass", True),
+        ("class A:\n    x = run()", True),
+        ("X = Y = {'a': [1]}", False),
+        ("X = (y := 1)", True),
+        ("T['a'] = 1", True),
+        ("X: int = 1", False),
+        ("X: int = run()", True),
+        ("X.y: int = 1", True),
+        ("if TYPE_CHECKING:\n    import mine", False),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    import mine", True),
+        ("if x:\n    y = 1", True),
+        ("run()", True),
+        ("pass", False),
+    ],
+)
+def test_what_a_module_does_besides_binding_names(statement: str, counts: bool) -> None:
+    before = recheck(TEXT, "effects:any")
+
+    assert before is not None
+    assert (recheck(f"{statement}\n{TEXT}", "effects:any") != before) is counts

@@ -164,6 +164,61 @@ def test_what_is_uncovered(title: str, gaps: Gaps) -> None:
     assert all(entry.digest is not None for entry in entries)
 
 
+PLUGIN = (
+    "# file: plugin.py\nimport math\nK = 1\nclass A:\n    x = 1\ndef run():\n    return K\ndef idle():\n    return 1\n"
+)
+FULL = "func:plugin:run module:plugin"
+FEW = "const:plugin:K effects:plugin func:plugin:run"
+IMPORT = "importlib.import_module('plug' + 'in')"
+BODIES = {
+    "return IMPORT.run()": FEW,
+    "return getattr(IMPORT, 'run')()": FEW,
+    "m = IMPORT\n    return m.run() if m else 0": FULL,
+    "m = IMPORT\n    return m.run(), m.K": FEW,
+    "m = IMPORT\n    return m.run(), m.A.x": f"class:plugin:A {FEW}",
+    "IMPORT\n    return K[0]()": "effects:plugin",
+    "global m\n    m = IMPORT\n    return m.run()": FULL,
+    "m = n = IMPORT\n    return m.run()": FULL,
+    "m = [IMPORT]\n    return m[0].run()": FULL,
+    "m = IMPORT\n    return [getattr(m, each)() for each in ['run']][0]": FULL,
+    "m = IMPORT\n    return hasattr(m, 'idle'), m.run()": FULL,
+    "m = IMPORT\n    return getattr(m, 'idle', None), m.run()": FULL,
+    "m = IMPORT\n    return dir(), m.run()": FULL,
+    "try:\n        return IMPORT.gone\n    except AttributeError:\n        return IMPORT.run()": FULL,
+    "return load().run()": FULL,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_what_counts_of_a_module_that_is_imported_by_a_computed_name(body: str, gaps: Gaps) -> None:
+    project = (
+        "import importlib\nK = [len]\nK[0] = lambda: 1\ndef load():\n    return IMPORT\ndef stage():\n    "
+        + body
+        + "\n"
+        + PLUGIN
+    )
+    entries = gaps(project.replace("IMPORT", IMPORT))
+
+    assert BODIES[body].split() == [entry.key for entry in entries]
+
+
+def test_of_a_module_that_nobody_imports_by_name_all_counts(gaps: Gaps) -> None:
+    loads = "import pickle\ndef stage():\n    return pickle.loads(b'cplugin\\nrun\\n.')()\n"
+
+    assert FULL.split() == [entry.key for entry in gaps(loads + PLUGIN)]
+
+
+def test_names_that_come_by_a_star_may_be_any(gaps: Gaps) -> None:
+    project = f"import importlib\ndef stage():\n    return {IMPORT}.run()\n" + PLUGIN.replace(
+        "import math", "from far import *"
+    )
+
+    keys = [entry.key for entry in gaps(project + "# file: far.py\nX = 1\n")]
+
+    assert "module:plugin" in keys
+    assert "effects:plugin" not in keys
+
+
 def test_entries_say_where(gaps: Gaps) -> None:
     (run,) = gaps(DISPATCH + "\n\n@staticmethod\ndef run():\n    return 1\n")
 

@@ -1,8 +1,10 @@
 """The canonical source form of one name of a module, or of the module's own body; from text alone."""
 
 import ast
+import builtins
 import copy
 import functools
+import sys
 from collections.abc import Iterator
 
 from xxhash import xxh3_128_hexdigest
@@ -14,6 +16,7 @@ from pivot_fingerprint._scopes import imports
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_ACTIVE = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 
@@ -30,17 +33,18 @@ def digest(source: Parsed, name: str) -> str | None:
     """32 hex digits over what makes a name at the top of a module what it is; None if nothing binds it.
 
     A definition counts with all that is in it, and so does whatever else binds its name or changes it. Any
-    other name counts by every statement that mentions it, since each may change its value. `<module>`
-    stands for the module's own body. What is imported under the names that all this uses counts as well.
+    other name counts by every statement that mentions it, since each may change its value. `<module>` stands
+    for the module's own body, `<effects>` for that part of it that does more than to bind names. What is
+    imported under the names that all this uses counts as well.
     """
     if name == "<module>":
         return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
-    found = statements(source, name)
+    found = effects(source) if name == "<effects>" else statements(source, name)
     form = canonical(found)
     roots = {name, *(ref.root for ref in form.refs if isinstance(ref.root, str))}
     given = [line for root in sorted(roots) for line in _imported(source, root)]
     if not given:
-        return form.digest.hex() if found else None
+        return form.digest.hex() if found or name == "<effects>" else None
     return xxh3_128_hexdigest("\n".join([form.digest.hex(), *given]).encode("utf-8", "surrogatepass"))
 
 
@@ -90,6 +94,39 @@ def loose(source: Parsed) -> list[ast.stmt]:
     """The statements of the module's body that are neither definitions nor imports, nor for running it as a program."""
     passed_over = (*_DEFINITIONS, *_IMPORTS)
     return [_bare(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
+
+
+def effects(source: Parsed) -> list[ast.stmt]:
+    """The statements of the module's body that do more than to bind names: whoever uses a name rests on the others."""
+    return [_bare(node) for node in source.tree.body if not _only_binds(node)]
+
+
+def _only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
+    if isinstance(node, ast.Import):
+        return all(_is_standard(alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return not node.level and _is_standard(node.module or "")
+    if isinstance(node, _FUNCTIONS):
+        return not node.decorator_list and _is_inert(node.args)
+    if isinstance(node, ast.ClassDef):
+        plain = all(isinstance(base, ast.Name) and hasattr(builtins, base.id) for base in node.bases)
+        return plain and not node.decorator_list and not node.keywords and all(map(_only_binds, node.body))
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in node.targets) and _is_inert(node.value)
+    if isinstance(node, ast.AnnAssign):
+        return isinstance(node.target, ast.Name) and (node.value is None or _is_inert(node.value))
+    if isinstance(node, ast.If):  # what is there for type checkers
+        return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} and not node.orelse
+    return is_silent(node)
+
+
+def _is_inert(node: ast.AST) -> bool:
+    """Whether to evaluate this does nothing but to give a value."""
+    return not any(isinstance(each, _ACTIVE) for each in ast.walk(node))
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
 
 
 def changes(node: ast.stmt) -> tuple[set[str], set[str]]:

@@ -18,7 +18,9 @@ from pivot_fingerprint._outline import Top
 from pivot_fingerprint._parsed import walk
 from pivot_fingerprint._scopes import Import, literal_import
 from pivot_fingerprint._source import SourceFile, Sources
+from pivot_fingerprint._taken import Taken, concerns, taken
 
+EFFECTS = "<effects>"
 _KINDS = frozenset({"func", "class", "const", "module"})
 
 
@@ -76,6 +78,8 @@ class Gap:
         self._entries: dict[str, ObservedEntry] = {}
         self._seen: set[tuple[str, bool]] = set()
         self._todo: deque[tuple[_Place, Form, bool]] = deque()
+        self._all_taken: Taken | None = None
+        self._late = {one.file for one in ran if one.qualname == MODULE}
         for key, entry in manifest.items():
             self._learn(key, entry)
         for one in ran:
@@ -106,7 +110,7 @@ class Gap:
             place = _Place(one.module, one.file)
             if one.qualname == MODULE:
                 if one.module not in modules:
-                    self._body(place)
+                    self._found(place)
             elif one.importing not in modules:  # what a known module calls while it is imported never counts
                 self._function(place, one)
         while self._todo:
@@ -139,6 +143,43 @@ class Gap:
             source = self._source(file) if file and not found.issuperset(ran) else None
             if source is not None and file:
                 todo += _imported(source.parsed.tree, _Place(name, file))
+        return found
+
+    def _found(self, place: _Place) -> None:
+        """A module that was imported at run time: in full, unless it is known what is taken from such modules."""
+        source, taken = self._source(place.file), self._taken()
+        known = source is not None and taken.imports and taken.bounded and taken.names <= source.bindings.keys()
+        if source is None or not known or self._known[place.module].whole:
+            self._body(place)
+        elif self._add("effects", place, EFFECTS, 1, deep=False):
+            self._todo.append((place, canonical(_forms.effects(source.parsed)), False))
+            for name in sorted(taken.names):
+                self._link(place, source, name)
+                self._name(place, name, (), _Step(deep=True))
+
+    def _taken(self) -> Taken:
+        """What all code that is known or has run takes from modules that it imports by computed names."""
+        if self._all_taken is None:
+            self._all_taken = Taken()
+            for file, names in self._known_names().items():
+                source = self._source(file)
+                if source is None or source.stars:
+                    self._all_taken += Taken(bounded=source is not None and file not in self._late)
+                if source is not None and concerns(source.content):
+                    body = source.parsed.tree.body
+                    nodes = [node for node in body if MODULE in names or not names.isdisjoint(_defined(node))]
+                    self._all_taken += taken(nodes)
+        return self._all_taken
+
+    def _known_names(self) -> dict[str, set[str]]:
+        """By file, the names that are known or whose code has run; `<module>` where the module's body has."""
+        found: dict[str, set[str]] = {}
+        for module, known in self._known.items():
+            file = self._files.get(module)
+            if file is not None:
+                found.setdefault(file, set()).update(known.names, [MODULE] if known.whole else [])
+        for one in self._ran:
+            found.setdefault(one.file, set()).add(one.qualname.partition(".")[0])
         return found
 
     def _body(self, place: _Place) -> None:
@@ -259,7 +300,7 @@ class Gap:
 
     def _add(self, kind: str, place: _Place, name: str, line: int, *, deep: bool) -> bool:
         """Note an entry; whether its names have not been looked at yet."""
-        key = f"{kind}:{place.module}" if name == MODULE else f"{kind}:{place.module}:{name}"
+        key = f"{kind}:{place.module}" if name in (MODULE, EFFECTS) else f"{kind}:{place.module}:{name}"
         source = self._source(place.file)
         if key not in self._entries:
             digest = _forms.digest(source.parsed, name) if source is not None else None
@@ -267,6 +308,11 @@ class Gap:
         new = (key, deep) not in self._seen
         self._seen.add((key, deep))
         return new
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """The name that a definition binds; that of the module's body for any other statement."""
+    return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else {MODULE}
 
 
 def _top(source: SourceFile, name: str, line: int) -> Top | None:

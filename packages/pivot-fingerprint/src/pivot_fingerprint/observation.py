@@ -80,7 +80,8 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
 
     What is nested counts with the definition at the top of the module that holds it: `Net.fit` and
     `Net.fit.<locals>.step` with all of `Net`. The name of a constant stands for every statement that
-    mentions it, `<module>` for the module's body without the bodies of functions and methods.
+    mentions it, `<module>` for the module's body without the bodies of functions and methods, `<effects>` for what in
+    it does more than to bind names.
     Comments, formatting, docstrings and positions never count.
     """
     source = _forms.parsed(text)
@@ -89,5 +90,6 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
 
 def recheck(text: bytes | str, key: str) -> str | None:
     """What `ObservedEntry.digest` is now for this key, if `text` is its file's; None if it is not there."""
-    name = key.split(":", 2)[2:]
-    return source_digest(text, name[0] if name else "<module>")
+    kind, _, rest = key.partition(":")
+    name = rest.partition(":")[2]
+    return source_digest(text, name or ("<effects>" if kind == "effects" else "<module>"))
