@@ -1,12 +1,13 @@
 """Notes which files of the project a process opens: an audit hook, which nothing can take away again."""
 
 import contextlib
-import json
 import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
+
+from pivot_engine._wire import dumps, loads
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OWN: Final = frozenset({".pivot", ".git"})
@@ -132,7 +133,7 @@ class Audit:
             os.makedirs(self._spool, exist_ok=True)
             fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
-                os.write(fd, json.dumps([kind, path]).encode() + b"\n")
+                os.write(fd, dumps([kind, path]).encode() + b"\n")
             finally:
                 os.close(fd)
 
@@ -146,7 +147,7 @@ class Audit:
                     with open(os.path.join(self._spool, name), "rb") as file:
                         lines = file.read().splitlines()
                     for line in lines:
-                        kind, path = json.loads(line)
+                        kind, path = loads(line.decode())
                         yield kind, path
 
 

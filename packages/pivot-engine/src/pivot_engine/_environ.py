@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, Final
 
 _OS: Final = os.__file__
+_ENVIRONMENT: Final = os.environ  # the user's code may put something else in its place
 _MAPPING: Final = ("<frozen _collections_abc>", "_collections_abc.py")
 
 
@@ -57,7 +58,7 @@ class Variables:
 
     def start(self) -> None:
         """Note from now on."""
-        environment: Any = os.environ
+        environment: Any = _ENVIRONMENT
         environment.__class__ = _Noting
         environment.__dict__["_noted"] = self._asked
         environment.__dict__["_listed"] = self._listed
@@ -65,7 +66,7 @@ class Variables:
     def stop(self) -> None:
         """Note no more."""
         for name in ("_noted", "_listed"):
-            os.environ.__dict__.pop(name, None)
+            _ENVIRONMENT.__dict__.pop(name, None)
 
     def _asked(self, name: object) -> None:
         if self._coming and self._coming[-1] == name:

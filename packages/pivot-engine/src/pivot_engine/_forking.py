@@ -1,7 +1,6 @@
 """Children forked to run stages: some are made in advance, since a fork takes longer than what many stages do."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -14,8 +13,9 @@ import attrs
 
 from pivot_core.stage import Stage
 from pivot_core.values import Value
-from pivot_engine import _worker
+from pivot_engine import _wire, _worker
 from pivot_engine._live import declared
+from pivot_engine._pristine import Pristine, Replaced
 from pivot_engine._randomness import Randomness
 from pivot_engine.seen import Watching
 from pivot_engine.witness import Witness
@@ -55,6 +55,7 @@ class World(Value):
         is_user_code: Whether code in a file is the user's.
         randomness: What the user's module has made of the random state.
         spools: The directory for what children of stages see.
+        own: What Pivot works with, and what the user's module has put in place of it.
     """
 
     root: str
@@ -62,6 +63,7 @@ class World(Value):
     is_user_code: Callable[[str], bool]
     randomness: Randomness
     spools: str
+    own: tuple[Pristine, Replaced]
 
 
 class Forker:
@@ -87,7 +89,7 @@ class Forker:
         while self._spares:
             spare, jobs = self._spares.popleft()
             try:
-                os.write(jobs, json.dumps(job).encode() + b"\n")
+                os.write(jobs, _wire.dumps(job).encode() + b"\n")
             except BrokenPipeError:  # it was killed
                 _end(spare, jobs)
             else:
@@ -170,7 +172,7 @@ class Forker:
             stage, directory = world.stages[job["address"]]
             files, watching = declared(stage, directory), Watching.from_plain(job["watching"])
             witness = Witness(watching, root=world.root, declared=files, spool=spool)
-            _worker.run(stage, directory, place.result, watched, witness)
+            _worker.run(stage, directory, place.result, (watched, witness), world.own)
         finally:
             os._exit(1)
 
@@ -204,5 +206,5 @@ def _next(jobs: int) -> Job:
             os._exit(0)
         told += part
     os.close(jobs)
-    job: Job = json.loads(told)
+    job: Job = _wire.loads(told.decode())
     return job

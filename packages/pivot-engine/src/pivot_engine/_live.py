@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pivot_core.overrides import Override
 from pivot_core.stage import Stage
@@ -15,7 +15,13 @@ class Live:
     """The live stages of one file."""
 
     def __init__(
-        self, file: pathlib.Path, root: pathlib.Path, *, overrides: Iterable[Override], sources: dict[str, str]
+        self,
+        file: pathlib.Path,
+        root: pathlib.Path,
+        *,
+        overrides: Iterable[Override],
+        sources: dict[str, str],
+        imported: Callable[[], None] = lambda: None,
     ) -> None:
         """Import it. What the user's modules raise is passed on.
 
@@ -23,6 +29,7 @@ class Live:
             file: The pipeline's.
             root: The project's.
             overrides: Of parameters.
+            imported: Called when the user's modules have been imported.
             sources: Takes the digests of what is read; `import_from_source` has it for what is imported.
 
         Raises:
@@ -31,6 +38,7 @@ class Live:
         self._file = file
         self._root = root
         described = describe(file, root)
+        imported()
         self._settled = settling.Settling(described.pipelines, file, root=root, overrides=overrides)
         sources |= {**described.sources, **self._settled.sources}
         self._sources = sources

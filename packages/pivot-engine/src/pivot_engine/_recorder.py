@@ -5,9 +5,9 @@ import os
 import site
 import sys
 import sysconfig
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
@@ -36,6 +36,7 @@ _UNSEEN: Final[Mapping[str, str]] = {
 }
 """By audit event, what cannot be checked without doing it again."""
 
+_ENVIRONMENTS: Final = (os.environ, os.environb)  # the user's code may put something else in their place
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
@@ -72,9 +73,10 @@ class Recorder:
         self._searches = Searches(self._is_installed, self.unheard)
         self.chance = Chance(self.unrecorded)
         self._real: dict[str, Any] = {}
+        self._ours: dict[str, Any] = {}
         self._before: frozenset[str] = frozenset()
-        self._quiet = threading.local()
-        self._thread = threading.get_ident()
+        self._quiet = local()
+        self._thread = get_ident()
         self._active = False
         self._hooked = False
 
@@ -87,7 +89,8 @@ class Recorder:
         sys.meta_path.insert(0, self._searches)
         for name, kind in (("stat", grounds.PROBE), ("lstat", grounds.LINK), ("access", grounds.PROBE)):
             self._real[name] = getattr(os, name)
-            setattr(os, name, self._probing(self._real[name], kind))
+            self._ours[name] = self._probing(self._real[name], kind)
+            setattr(os, name, self._ours[name])
         _note_variables(self._asked_for)
         return self
 
@@ -99,7 +102,7 @@ class Recorder:
         _note_variables(None)
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
         self._restore()
-        if any(thread is not threading.current_thread() for thread in threading.enumerate()):
+        if active_count() > 1:
             self.unrecorded["it leaves threads running"] = None
 
     def watch(self, code: CodeType) -> None:
@@ -139,7 +142,7 @@ class Recorder:
                 self._path(grounds.NAMES, "." if args[0] is None else args[0])
         elif event == "_thread.start_joinable_thread":
             self.threads.note(args[0])
-        elif event in _UNSEEN and threading.get_ident() == self._thread:
+        elif event in _UNSEEN and get_ident() == self._thread:
             self.unrecorded[_UNSEEN[event]] = None
 
     def _opening(self, path: Any, mode: Any, flags: Any) -> None:
@@ -227,9 +230,10 @@ class Recorder:
 
     def _restore(self) -> None:
         """Take the functions of `os` back, also from modules that have imported them by name since they were ours."""
-        ours = {id(getattr(os, name)): name for name in self._real}
-        for name, real in self._real.items():
-            setattr(os, name, real)
+        ours = {id(function): name for name, function in self._ours.items()}
+        for name, function in self._ours.items():
+            if getattr(os, name) is function:  # else it is the user's
+                setattr(os, name, self._real[name])
         for imported, module in list(sys.modules.items()):
             if imported not in self._before and isinstance(module, ModuleType):
                 for name, value in list(vars(module).items()):
@@ -261,7 +265,7 @@ class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no publi
 
 
 def _note_variables(noted: Callable[[str | None], None] | None) -> None:
-    for mapping in (os.environ, os.environb):
+    for mapping in _ENVIRONMENTS:
         environment: Any = mapping
         if noted is None:
             environment.__dict__.pop("_recording", None)

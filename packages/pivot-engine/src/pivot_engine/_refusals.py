@@ -3,7 +3,7 @@
 import pathlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pivot_core.errors import PivotError
@@ -11,6 +11,7 @@ from pivot_core.spec import Location, StageError
 from pivot_engine import _failing
 
 _FACADE = "pivot"
+_MOST_NAMES = 5
 _LIGHT = "without it, push, pull, fetch, checkout and verify --static work"
 
 
@@ -21,16 +22,28 @@ def refused(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str],
 
 
 def broken(
-    error: BaseException, file: pathlib.Path, root: pathlib.Path, is_user_code: Callable[[str], bool]
+    error: BaseException,
+    file: pathlib.Path,
+    root: pathlib.Path,
+    is_user_code: Callable[[str], bool],
+    replaced: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What the user's module has raised, as JSON-able data."""
+    """What the user's module has raised, or has made others raise by what it ``replaced``, as JSON-able data."""
     place = error.__traceback__
     while place is not None and not is_user_code(place.tb_frame.f_code.co_filename):
         place = place.tb_next
+    where = file.relative_to(root)
+    if place is None and replaced and not isinstance(error, SyntaxError):
+        named = ", ".join(replaced[:_MOST_NAMES]) + (", …" if len(replaced) > _MOST_NAMES else "")
+        return {
+            "message": f"{where} cannot be loaded, since it replaces {named}: {_failing.one_line(error)}",
+            "traceback": "",
+            "hint": "replace them inside the stages that need it, or with functions that do all that the old ones did",
+        }
     if isinstance(error, SyntaxError):
         place = None
     return {
-        "message": f"{file.relative_to(root)} cannot be imported: {_failing.one_line(error)}",
+        "message": f"{where} cannot be imported: {_failing.one_line(error)}",
         "traceback": "".join(traceback.format_exception(type(error), error, place)),
         "hint": _way_out(error, is_user_code),
     }

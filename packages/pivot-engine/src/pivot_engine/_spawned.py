@@ -1,7 +1,6 @@
 """A stage run in an interpreter of its own, for code that does not survive a fork."""
 
 import faulthandler
-import json
 import os
 import pathlib
 import sys
@@ -12,6 +11,7 @@ from pivot_core.overrides import Override
 from pivot_core.stage import Stage
 from pivot_engine import _death, _failing, _sources, _wire, _worker
 from pivot_engine._live import Live, declared
+from pivot_engine._pristine import Pristine
 from pivot_engine.seen import Watching
 from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
@@ -30,7 +30,7 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
     import tempfile  # noqa: PLC0415  # start-up time: most stages are forked
 
     with tempfile.TemporaryFile() as told:
-        told.write(json.dumps(job).encode())
+        told.write(_wire.dumps(job).encode())
         told.seek(0)
         command = f"from pivot_engine._spawned import main; main({os.getpid()})"
         return os.posix_spawn(
@@ -54,11 +54,14 @@ def main(host: int) -> None:
     os.set_inheritable(_RESULT_FD, False)
     faulthandler.enable(file=2)  # what a crash leaves in the log
     with open(0, "rb", closefd=False) as told:
-        job = json.loads(told.read())
+        job = _wire.loads(told.read().decode())
     is_user_code = _sources.user_code_predicate()
+    pristine = Pristine()
     try:
-        stage = _stage(job, is_user_code)
+        stage = _stage(job, is_user_code, pristine)
+        replaced = pristine.restore()
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
+        pristine.restore()
         _wire.send(_RESULT_FD, {"ok": False, "failure": _failing.failure(error)})
         _worker.flush()
         os._exit(1)
@@ -69,15 +72,16 @@ def main(host: int) -> None:
     _worker.prepare(_worker.Place(1, _RESULT_FD, (), host))
     watched.__enter__()
     _wire.send(_RESULT_FD, {"ready": True})
-    _worker.run(stage, job["directory"], _RESULT_FD, watched, witness)
+    _worker.run(stage, job["directory"], _RESULT_FD, (watched, witness), (pristine, replaced))
 
 
-def _stage(job: Mapping[str, Any], is_user_code: Any) -> Stage:
+def _stage(job: Mapping[str, Any], is_user_code: Any, pristine: Pristine) -> Stage:
     sources: dict[str, str] = {}
     _sources.import_from_source(is_user_code, sources)
     file = pathlib.Path(job["file"])
     os.chdir(file.parent)
     sys.argv[:] = [str(file)]
     overrides = [Override.parse(text) for text in job["overrides"]]
-    live = Live(file, pathlib.Path(job["root"]), overrides=overrides, sources=sources)
+    root, imported = pathlib.Path(job["root"]), pristine.restore_builtins
+    live = Live(file, root, overrides=overrides, sources=sources, imported=imported)
     return live.stage(job["address"], job["sources"])

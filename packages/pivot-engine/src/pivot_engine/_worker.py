@@ -13,6 +13,8 @@ import sys
 import threading
 import traceback
 import weakref
+from threading import Thread, active_count, main_thread
+from threading import enumerate as all_threads
 from typing import Any, NoReturn
 
 import attrs
@@ -20,11 +22,13 @@ import attrs
 from pivot_core.stage import Stage
 from pivot_core.values import Value
 from pivot_engine import _death, _failing, _kin, _wire
+from pivot_engine._pristine import Pristine, Replaced
 from pivot_engine.calling import execute
 from pivot_engine.witness import Witness
 from pivot_fingerprint.observation import Observer
 
 _STANDARD_FDS = 2
+_shutdown: Any = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
 _LOOK_SECONDS = 0.02
 _OTHERS_SECONDS = 0.1
 """How long threads that are none of the stage's may take to end."""
@@ -64,13 +68,17 @@ def prepare(place: Place) -> None:
     _have_own_end()
 
 
-def run(stage: Stage, directory: str, result: int, watched: Observer, witness: Witness) -> NoReturn:
+def run(
+    stage: Stage, directory: str, result: int, seeing: tuple[Observer, Witness], own: tuple[Pristine, Replaced]
+) -> NoReturn:
     """Be the run of a stage in a directory; reports through the descriptor ``result`` and never returns.
 
-    What code runs is noted by ``watched``, which has been entered, what else it uses by ``witness``.
+    Of ``seeing``, the first notes what code runs, and has been entered, the other what else it uses. The stage finds
+    what its module has put in place of what is Pivot's ``own``.
     """
+    (watched, witness), (pristine, replaced) = seeing, own
     status = 1
-    own, line = os.getpid(), os.fstat(result)
+    process, line = os.getpid(), os.fstat(result)
     before = _lasting()
     try:
         if stage.timeout is not None:
@@ -79,8 +87,12 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
         try:
             try:
                 with witness:
-                    execute(stage)
-                    _finish(before)
+                    replaced.apply()
+                    try:
+                        execute(stage)
+                        _finish(before)
+                    finally:
+                        pristine.restore_what_ends()
             finally:
                 watched.__exit__(None, None, None)
             flush()
@@ -90,13 +102,13 @@ def run(stage: Stage, directory: str, result: int, watched: Observer, witness: W
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": _failing.failure(error)}
-            if os.getpid() != own:
+            if os.getpid() != process:
                 status = _last_words(error)
             _finish_failed()
         flush()
         # A fork of the stage's ends as it would in any program. A stage that has closed what it did not open may have a
         # file of its own there.
-        if os.getpid() == own and os.path.samestat(os.fstat(result), line):
+        if os.getpid() == process and os.path.samestat(os.fstat(result), line):
             _wire.send(result, message)
     finally:
         os._exit(status)
@@ -134,30 +146,29 @@ def _redirect(output: int) -> None:
 
 def _finish_threads() -> None:
     """What the interpreter does at its end: idle pools of threads are told to end, then all but daemons are joined."""
-    shutdown: Any = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
-    shutdown()
+    _shutdown()
 
 
-def _lasting() -> list[threading.Thread]:
+def _lasting() -> list[Thread]:
     """The threads, other than this one, for which the interpreter would wait at its end."""
-    if threading.active_count() == 1:
+    if active_count() == 1:
         return []
-    own = threading.current_thread()
-    return [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]
+    own = main_thread()
+    return [thread for thread in all_threads() if thread is not own and not thread.daemon]
 
 
-def _finish(before: list[threading.Thread]) -> None:
+def _finish(before: list[Thread]) -> None:
     """What else the interpreter does at its end, and os._exit would pass over: functions registered by the stage.
 
     The threads ``before`` are not the stage's: they began when the pipeline was imported, and may never end.
     """
     if before:
-        waiting = threading.Thread(target=_finish_threads, daemon=True)
+        waiting = Thread(target=_finish_threads, daemon=True)
         waiting.start()
-        while waiting.is_alive() and not set(before).issuperset(_lasting()):
+        while waiting.is_alive() and not all(thread in before for thread in _lasting()):
             waiting.join(_LOOK_SECONDS)
         waiting.join(_OTHERS_SECONDS)
-    elif threading.active_count() > 1:
+    elif active_count() > 1:
         _finish_threads()
     if atexit._ncallbacks():  # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001
@@ -166,8 +177,8 @@ def _finish(before: list[threading.Thread]) -> None:
 def _finish_failed() -> None:
     """The same, but threads and processes may wait for what a failed stage will never do."""
     with contextlib.suppress(BaseException):
-        if threading.active_count() > 1:
-            waiting = threading.Thread(target=_finish_threads, daemon=True)
+        if active_count() > 1:
+            waiting = Thread(target=_finish_threads, daemon=True)
             waiting.start()
             waiting.join(_THREADS_SECONDS)
         processes: Any = sys.modules.get("multiprocessing.util")

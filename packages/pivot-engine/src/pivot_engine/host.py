@@ -38,6 +38,7 @@ from pivot_engine import (
 from pivot_engine._children import Child
 from pivot_engine._forking import Forked, Forker, World, pipes
 from pivot_engine._log import RunLog
+from pivot_engine._pristine import Pristine, Replaced
 from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
 from pivot_engine.describing import describe
@@ -89,6 +90,8 @@ class Host:
         self._overrides: list[str] = []
         self._stages: dict[str, tuple[Stage, str]] = {}
         self._fingerprinter = Fingerprinter()
+        self._pristine = Pristine()
+        self._replaced = Replaced()
         self._recorder = Recorder(self._is_user_code, ())
         self._manifests: dict[str, Manifest] = {}
         self._children: list[Child] = []
@@ -170,6 +173,7 @@ class Host:
             stages = []
             with recorder, self._fingerprinter:
                 described = describe(file, root)
+                self._pristine.restore_builtins()
                 pipelines = described.pipelines
                 settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
                 # What the words of a command name is looked for among the files.
@@ -184,9 +188,12 @@ class Host:
                         stages.append(self._stage(spec, stage, params, root, command))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
+            self._pristine.restore()
             return {"event": "refused", **_refusals.refused(error, root, self._is_user_code)}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-            return {"event": "broken", **_refusals.broken(error, file, root, self._is_user_code)}
+            replaced = self._pristine.restore()
+            return {"event": "broken", **_refusals.broken(error, file, root, self._is_user_code, replaced.names)}
+        self._replaced = self._pristine.restore()
         self._randomness.imported()
         grounds = recorder.grounds(self._sources)
         read = {file: found for file, found in recorder.sources.items() if file not in self._sources}
@@ -255,7 +262,8 @@ class Host:
         gc.freeze()
         spools = str(Layout(pathlib.Path(self._root)).logs_dir / "seen")
         _sweep(spools)
-        return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools))
+        own = (self._pristine, self._replaced)
+        return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools, own))
 
     def _threaded(self) -> bool:
         """Whether this process has threads now that a forked one would be without, but might wait for."""
