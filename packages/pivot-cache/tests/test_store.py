@@ -17,6 +17,7 @@ import pytest
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore
 from pivot_cache._boot import mark
 from pivot_cache.store import VERIFIED_NS
+from pivot_cache.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -431,6 +432,28 @@ def test_an_object_that_may_not_be_read_is_not_there_and_is_stored_again(store: 
     assert not store.has(DIGEST)
     store.put(source)
     assert store.path_of(DIGEST).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("what", ["directory", "pipe", "link", "loop"])
+def test_what_is_no_file_in_the_place_of_a_listing_is_corrupt_or_missing(store: ObjectStore, what: str) -> None:
+    listing = Tree({}, ("empty",))
+    digest = store.put_bytes(listing.dumps())
+    path = store.path_of(digest)
+    store.trash.directory.mkdir()
+    path.unlink()
+    match what:
+        case "directory":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to("nowhere" if what == "link" else path.name)
+
+    assert not store.holds(listing.artifact())
+    with pytest.raises((CorruptObjectError, MissingObjectError)):
+        store.tree(digest)
+    assert store.put_bytes(listing.dumps()) == digest
+    assert store.tree(digest) == listing
 
 
 def test_a_directory_in_the_place_of_an_object_is_moved_away(store: ObjectStore, source: Path) -> None:

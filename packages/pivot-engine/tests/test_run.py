@@ -248,6 +248,7 @@ def test_a_directory_of_which_the_cache_has_lost_a_part_is_stored_again(shop: Wo
         return pathlib.Path("many")
 
     shop.add("s", stage)
+    shop.copying("inner", "many/one", "inner.txt")
     shop.run()
     listing = shop.object_of("s", "many")
     member = shop.layout.objects_dir / "/".join(re.match("(..)(.*)", digest.of_bytes(b"two")).groups())  # type: ignore[union-attr]
@@ -255,11 +256,15 @@ def test_a_directory_of_which_the_cache_has_lost_a_part_is_stored_again(shop: Wo
     lost.chmod(0o644)
     lost.write_bytes(b"")
 
-    assert parts_of(shop.run()) == {"restored": {"s"}}
-    assert parts_of(shop.run()) == {"cached": {"s"}}
+    assert {address: found.decision.verdict for address, found in shop.evaluate().items()} == {
+        "p.s": Verdict.RESTORE,
+        "p.inner": Verdict.UP_TO_DATE,
+    }
+    assert parts_of(shop.run()) == {"restored": {"s"}, "cached": {"inner"}}
+    assert parts_of(shop.run()) == {"cached": {"s", "inner"}}
     shutil.rmtree(shop.root / "many")
-    assert parts_of(shop.run()) == {"restored": {"s"}}
-    assert (shop.calls, shop.read("many/two")) == (["s"], "two")
+    assert parts_of(shop.run()) == {"restored": {"s"}, "cached": {"inner"}}
+    assert (shop.calls, shop.read("many/two")) == (["s", "inner"], "two")
 
 
 def test_what_the_cache_has_lost_and_cannot_take_is_an_error(done: Workshop) -> None:

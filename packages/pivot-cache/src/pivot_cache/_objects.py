@@ -134,7 +134,7 @@ class Objects:
     def brought_back(self, digest: str) -> bool:
         """Whether an object that is not in its place was in the trash, and is in its place now."""
         try:
-            return self._rescue(digest, Path(self.path(digest)))
+            return self._rescue(digest, path := Path(self.path(digest))) and path.exists()
         except OSError:
             return False
 

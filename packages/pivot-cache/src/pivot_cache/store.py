@@ -229,13 +229,16 @@ class ObjectStore:
             TreeError: These bytes are no listing, or not that of this artifact.
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
-        if not self.lies(digest):
+        path = self.path_of(digest)
+        if not (path.exists() or self._objects.brought_back(digest)):
             raise MissingObjectError(digest)
         try:
-            with opened(self.path_of(digest)) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
+            with opened(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
                 data = file.read()
         except FileNotFoundError:
             return self.tree(artifact)  # collected in this moment: once more, from the trash
+        except ArtifactError:
+            raise CorruptObjectError(digest, quarantined=self.condemn(digest, path.lstat())) from None
         if digests.of_bytes(data) != digest:
             raise CorruptObjectError(digest, quarantined=self.condemn(digest, status))
         tree = Tree.loads(data, f"object {digest}")

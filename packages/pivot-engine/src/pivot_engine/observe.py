@@ -158,9 +158,10 @@ def evaluate(
                 running.add(address)
             case Verdict.BLOCKED:
                 blocked.add(address)
-            case Verdict.RESTORE:
-                restored.update(decision.restore.outs if decision.restore is not None else {})
-            case Verdict.UP_TO_DATE:
+            case Verdict.RESTORE if decision.restore is not None:
+                outs = decision.restore.outs.items()
+                restored.update((path, out) for path, out in outs if observation.outs.get(path) != out)
+            case _:
                 pass
         evaluations[address] = Evaluation(stage, lock, observation, decision)
     return evaluations
