@@ -186,6 +186,7 @@ BODIES = {
     "m = IMPORT\n    return dir(), m.run()": FULL,
     "try:\n        return IMPORT.gone\n    except AttributeError:\n        return IMPORT.run()": FULL,
     "return load().run()": FULL,
+    "if K:\n        m = IMPORT\n    return m.run()": FEW,
 }  # fmt: skip
 
 
@@ -258,6 +259,7 @@ def test_keys_that_name_no_code_are_passed_over(tmp_path: Path) -> None:
         "writer:a:b": Entry("0" * 32),
         "func:m:f": Entry("0" * 32, "m.py", 1),
         "func:m:gone": Entry("0" * 32),
+        "func:n:gone": Entry("0" * 32),
     }
     (tmp_path / "m.py").write_text("def f(): pass\n")
     gone = Ran("m.py", "m", "gone.<locals>.g", 9)

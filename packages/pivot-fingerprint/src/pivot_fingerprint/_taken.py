@@ -26,10 +26,8 @@ class Taken(NamedTuple):
     imports: int = 0  # how often a module is imported by a computed name
     bounded: bool = True  # nothing else of those modules is used
 
-    def __add__(self, other: object) -> "Taken":
+    def plus(self, other: "Taken") -> "Taken":
         """Both together."""
-        if not isinstance(other, Taken):
-            return NotImplemented
         return Taken(self.names | other.names, self.imports + other.imports, self.bounded and other.bounded)
 
 
@@ -46,10 +44,10 @@ def taken(nodes: Iterable[ast.AST]) -> Taken:
         for each in walk(node):
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
             if name in _LOOKING:
-                found += Taken(bounded=False)
+                found = found.plus(Taken(bounded=False))
             elif isinstance(each, ast.Call) and is_import_call(each.func) and literal_import(each) is None:
                 names = _of_import(each, above)
-                found += Taken(imports=1, bounded=False) if names is None else Taken(names, 1)
+                found = found.plus(Taken(names or frozenset(), 1, names is not None))
     return found
 
 

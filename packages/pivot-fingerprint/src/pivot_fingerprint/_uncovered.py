@@ -151,7 +151,8 @@ class Gap:
         known = source is not None and taken.imports and taken.bounded and taken.names <= source.bindings.keys()
         if source is None or not known or self._known[place.module].whole:
             self._body(place)
-        elif self._add("effects", place, EFFECTS, 1, deep=False):
+        else:
+            self._add("effects", place, EFFECTS, 1, deep=False)
             self._todo.append((place, canonical(_forms.effects(source.parsed)), False))
             for name in sorted(taken.names):
                 self._link(place, source, name)
@@ -164,11 +165,12 @@ class Gap:
             for file, names in self._known_names().items():
                 source = self._source(file)
                 if source is None or source.stars:
-                    self._all_taken += Taken(bounded=source is not None and file not in self._late)
+                    bounded = source is not None and file not in self._late
+                    self._all_taken = self._all_taken.plus(Taken(bounded=bounded))
                 if source is not None and concerns(source.content):
                     body = source.parsed.tree.body
                     nodes = [node for node in body if MODULE in names or not names.isdisjoint(_defined(node))]
-                    self._all_taken += taken(nodes)
+                    self._all_taken = self._all_taken.plus(taken(nodes))
         return self._all_taken
 
     def _known_names(self) -> dict[str, set[str]]:
