@@ -143,3 +143,45 @@ def test_the_base_is_followed_in_full(take: Callable[..., Manifest]) -> None:
         "func:utils:timed",
     ]
     assert manifest.unresolved == ()
+
+
+DOCS = '''
+from helpers import other
+def f():
+    """One."""
+class A:
+    """Two."""
+    def go(self):
+        """Three."""
+alias = f
+said = lambda: f.__doc__
+def stage(x):
+    return READ, f, A, alias, other
+# file: helpers.py
+def other():
+    """Four."""
+'''
+
+
+@pytest.mark.parametrize(
+    ("read", "counts"),
+    [
+        ("f.__doc__", "One"),
+        ("getattr(f, '__doc__')", "One"),
+        ("A.__doc__", "Two Three"),
+        ("A.go.__doc__", "One Two Three Four"),
+        ("alias.__doc__", "One Two Three Four"),
+        ("x.__doc__", "One Two Three Four"),
+        ("other.__doc__, len.__doc__", "Four"),
+        ("f.__doc__, A.__doc__", "One Two Three"),
+        ("said()", "One"),
+        ("1", ""),
+    ],
+)
+def test_a_docstring_that_is_read_counts_and_no_other(read: str, counts: str, take: Callable[..., Manifest]) -> None:
+    project = DOCS.replace("READ", read)
+    changed = [
+        word for word in ("One", "Two", "Three", "Four") if take(project) != take(project.replace(word, "Other"))
+    ]
+
+    assert changed == counts.split()

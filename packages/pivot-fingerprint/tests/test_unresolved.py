@@ -79,6 +79,8 @@ NOTHING = {
     "def stage(x):\n    return nowhere_at_all\n",
     "an optional import in a function": "def stage(x):\n    import nowhere_at_all.part as n\n    import nowhere_at_all\n    return n.f(nowhere_at_all)\n",
     "a missing part of a library": "def stage(x):\n    import json.gone\n    from json.gone import f\n    return f\n",
+    "a missing part of a package that nothing uses": "import pack\ndef stage(x):\n    from pack.gone import f\n    return pack.K\n"
+    "# file: pack/__init__.py\nK = 1\n",
     "a name imported for type checkers": "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
     "    from typing import Final\nclass Base:\n    pass\nclass A(Base):\n    kind: Final = 1\ndef stage(x):\n    return A\n",
     "a base that is deleted": "class Base:\n    pass\nclass A(Base):\n    pass\ndel Base\ndef stage(x):\n    return A\n",

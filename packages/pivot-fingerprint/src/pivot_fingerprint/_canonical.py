@@ -17,7 +17,7 @@ _DYNAMIC = {
 }
 _MAYBE_SILENT = frozenset({ast.Expr, ast.AnnAssign, ast.Pass})
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
-_READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
+READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 
 
 def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
@@ -139,8 +139,8 @@ class _Writer:
     def read(self, attrs: tuple[str, ...]) -> None:
         """Note attributes that hold what else does not count."""
         for name in attrs:
-            if name in _READING:
-                self.reads.add(_READING[name])
+            if name in READING:
+                self.reads.add(READING[name])
 
     # Nodes with rules of their own
 
@@ -160,7 +160,8 @@ class _Writer:
 
     def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
         root, attrs = _chain(node)
-        self.read(attrs)
+        if not (isinstance(root, ast.Name) and self.names.meanings(root.id)):  # else it is seen what it is read of
+            self.read(attrs)
         if "__subclasses__" in attrs:
             self.issues.append(Issue(node.lineno, "asks a class for its subclasses"))
         if isinstance(root, ast.Name):
@@ -207,7 +208,8 @@ class _Writer:
             if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
                 self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
             return None
-        self.read((name.value,))
+        if not isinstance(root, ast.Name) or not self.names.meanings(root.id):
+            self.read((name.value,))
         if not isinstance(root, ast.Name):
             return None
         self.names.use(root.id, (*attrs, name.value), node.lineno)

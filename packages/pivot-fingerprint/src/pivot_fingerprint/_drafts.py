@@ -63,13 +63,14 @@ class Draft:
 class Findings:
     """Where some code or a value leads."""
 
-    __slots__ = ("drafts", "issues", "libraries", "reads")
+    __slots__ = ("drafts", "issues", "libraries", "reads", "reads_of")
 
     def __init__(self) -> None:
         self.drafts: dict[Draft, None] = {}
         self.issues: dict[tuple[str | None, int | None, str], None] = {}
         self.libraries: set[str] = set()
         self.reads: set[str] = set()  # "docs", "signatures": what else counts once some code reads it
+        self.reads_of: dict[Draft, set[str]] = {}  # the same of one definition
 
     def add(self, other: "Findings") -> None:
         """These as well."""
@@ -77,6 +78,8 @@ class Findings:
         self.issues |= other.issues
         self.libraries |= other.libraries
         self.reads |= other.reads
+        for draft, kinds in other.reads_of.items():
+            self.reads_of.setdefault(draft, set()).update(kinds)
 
 
 class Look:

@@ -29,6 +29,10 @@ def gather(
     reached = _reach(roots, look)
     looks = {draft: look(draft) for entry in reached.via for draft in (entry, *reached.lives.get(entry, ()))}
     reads = frozenset(kind for each in looks.values() for kind in each.found.reads)
+    of: dict[Draft, set[str]] = {}
+    for each in looks.values():
+        for draft, kinds in each.found.reads_of.items():
+            of.setdefault(draft, set()).update(kinds)
     names = _names(reached, looks, reads, given=frozenset(roots))
     if names is not None:
         for draft, name in names.items():
@@ -47,7 +51,7 @@ def gather(
     keys = {entry: (names or {}).get(entry, entry.key) for entry in reached.via}
     for entry, via in reached.via.items():
         key, lives = keys[entry], [looks[live] for live in reached.lives.get(entry, ())]
-        digest = looks[entry].digest(reads, lives)
+        digest = looks[entry].digest(reads.union(of.get(entry, ())), lives)
         file, line, start, end = entry.span
         entries[key] = Entry(digest, file, line, end, start, None if via is None else keys[via])
         for each in (looks[entry], *lives):

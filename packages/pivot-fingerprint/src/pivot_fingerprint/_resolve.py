@@ -6,7 +6,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import TypeAliasType
 
-from pivot_fingerprint._canonical import canonical
+from pivot_fingerprint._canonical import READING, canonical
 from pivot_fingerprint._code import Describer
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
 from pivot_fingerprint._form import Ref, Signature
@@ -67,6 +67,8 @@ class Resolver:
             names = self._note(tokens)
             if names:
                 lines.append(f"{'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}")
+            if not READING.keys().isdisjoint(ref.attrs):
+                self._note_reads(ref, tokens)
         lines += self._read_by_libraries(module, form.signatures)
         self._found = before
         return lines
@@ -82,6 +84,20 @@ class Resolver:
                 self._found.libraries.add(used)
                 self._found.reads.update(kind for kind, readers in _READERS.items() if used in readers)
         return sorted(names)
+
+    def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
+        """What else counts because it is read: of that definition alone, where it is one by this very name."""
+        drafts = [token.entry.owner or token.entry for token in tokens if not isinstance(token, str)]
+        for at, name in enumerate(ref.attrs):
+            if name in READING:
+                of = f":{ref.attrs[at - 1] if at else ref.root}"
+                known = [
+                    draft for draft in drafts if draft.key.startswith(("func:", "class:")) and draft.key.endswith(of)
+                ]
+                for draft in known:
+                    self._found.reads_of.setdefault(draft, set()).add(READING[name])
+                if len(known) < len(drafts):
+                    self._found.reads.add(READING[name])
 
     def note(self, parts: Parts, found: Findings) -> str:
         """The name of an entry, which leads there."""
