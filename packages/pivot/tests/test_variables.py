@@ -56,3 +56,68 @@ def test_a_variable_by_name_never_by_value(make: Callable[[str], Project]) -> No
     assert b"REGION" in kept
     for value in [b"secret-region", b"t0ken", b"unseen-suffix"]:
         assert value not in kept
+
+
+SETTING = """\
+import os
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+def load_settings(file):
+    for line in pathlib.Path(file).read_text().splitlines():
+        name, _, value = line.partition("=")
+        os.environ.setdefault(name, value)
+
+
+load_settings("settings.env")
+
+
+@pipeline.register
+def rated() -> Annotated[str, pivot.Out("rated.txt", Text())]:
+    return os.environ.get("RATE", "none")
+
+
+@pipeline.register
+def named() -> Annotated[str, pivot.Out("named.txt", Text())]:
+    return os.getenv("NAME", "nobody")
+
+
+@pipeline.register
+def neither() -> Annotated[str, pivot.Out("neither.txt", Text())]:
+    return "neither"
+"""
+
+
+def test_a_variable_that_the_import_sets_counts_where_it_is_read(make: Callable[[str], Project]) -> None:
+    project = make(SETTING)
+
+    def stale(settings: str, **environment: str) -> set[str]:
+        project.write("settings.env", settings)
+        found = project.json("status", "--json", env=environment)["stages"]
+        return {stage["name"] for stage in found if stage["status"] == "stale"}
+
+    project.write("settings.env", "RATE=rate-one\nNAME=name-one\nOTHER=other-one\n")
+    project.pivot("repro")
+    assert project.lock("p.rated")["env"].keys() == {"RATE"}
+    assert project.lock("p.neither").get("env", {}) == {}
+    assert stale("RATE=rate-one\nNAME=name-one\nOTHER=other-two\n") == set()
+    assert stale("RATE=rate-two\nNAME=name-one\n") == {"rated"}
+    told = project.pivot("repro", "--explain")
+    assert "Environment variable changed: RATE" in told.stderr
+    assert (project.read("rated.txt"), project.read("named.txt")) == ("rate-two", "name-one")
+    assert stale("RATE=rate-two\nNAME=name-one\n") == set()
+    assert stale("NAME=name-one\n") == {"rated"}
+    assert stale("RATE=rate-two\nNAME=name-one\n", NAME="another") == {"named"}
+    assert stale("RATE=rate-one\nNAME=name-one\n") == {"rated"}
+    assert "1 restored" in project.pivot("repro").stdout
+
+    texts = [file.read_bytes() for file in (project.root / ".pivot").rglob("*") if file.is_file()]
+    kept = b"".join(text for text in texts if text not in (b"rate-one", b"rate-two", b"name-one"))
+    for value in (b"rate-one", b"rate-two", b"name-one", b"other-one"):
+        assert value not in kept

@@ -65,6 +65,7 @@ class Recorder:
         self._is_user_code = is_user_code
         self._installed = _installed(own)
         self._salt = os.urandom(8).hex()
+        self._variables: Any = os.environ
         self._environment = dict(os.environ)
         self._facts: dict[tuple[str, str], str] = {}
         self._opened: dict[str, tuple[str, int]] = {}
@@ -176,6 +177,11 @@ class Recorder:
             return
         with self.unheard():
             self._facts[kind, full] = grounds.of_path(kind, full)
+
+    def environments(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The variables as they were at first, and as they are now; to ask for that is no dependence on them."""
+        held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001 - all else tells that it was asked
+        return self._environment, {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
 
     def read(self, path: str, content: bytes | None) -> None:
         """A fingerprint was taken of a file with this content, or there was none to be had."""

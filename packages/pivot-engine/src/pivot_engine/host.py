@@ -16,6 +16,7 @@ import attrs
 
 from pivot_cache.layout import Layout
 from pivot_core.annotations import Dep, Out
+from pivot_core.command import KEY
 from pivot_core.errors import PivotError
 from pivot_core.overrides import Override
 from pivot_core.paths import ArtifactPath
@@ -32,6 +33,7 @@ from pivot_engine import (
     _terminal,
     _threads,
     _wire,
+    assigned,
     settling,
     shellcode,
 )
@@ -94,6 +96,7 @@ class Host:
         self._replaced = Replaced()
         self._recorder = Recorder(self._is_user_code, ())
         self._manifests: dict[str, Manifest] = {}
+        self._assigned: dict[str, str] = {}
         self._children: list[Child] = []
         self._spools: dict[int, str] = {}
         self._others: frozenset[int] = frozenset()
@@ -179,6 +182,7 @@ class Host:
                 # What the words of a command name is looked for among the files.
                 commands = shellcode.all_rested(pipelines, base=base, root=str(root))
                 self._sources |= {**described.sources, **settled.sources}
+                self._assigned = assigned.assigned(*recorder.environments(), layout.database_dir / "assigned.json")
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
@@ -215,7 +219,9 @@ class Host:
         env: dict[str, str] = {}
         if stage.env:
             env = settling.variables(stage, spec.address)
-        loaded = stage_of(spec, manifest, params, env)
+        if command is not None:
+            env = assigned.named(command.texts[KEY], self._assigned) | env
+        loaded = attrs.evolve(stage_of(spec, manifest, params, env), assigned=self._assigned)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
     def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:

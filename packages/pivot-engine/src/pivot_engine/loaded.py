@@ -26,6 +26,7 @@ class LoadedStage(Value):
         params: Its parameters by name, as plain data.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
         texts: The text of each entry that stands in no lines of its own: a command.
+        assigned: As ``env``, of each variable that the import of its pipeline set: those that it reads count.
     """
 
     spec: StageSpec
@@ -37,6 +38,7 @@ class LoadedStage(Value):
     params: Mapping[str, Any] = attrs.field(factory=dict)
     env: Mapping[str, str] = attrs.field(factory=dict)
     texts: Mapping[str, str] = attrs.field(factory=dict)
+    assigned: Mapping[str, str] = attrs.field(factory=dict)
 
     def path(self, key: str) -> tuple[str, ...]:
         """How an entry is reached: the keys that lead to it, from where the walk began."""
@@ -100,6 +102,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
         "grounds": None if loaded.grounds is None else loaded.grounds.to_plain(),
         "unrecorded": list(loaded.unrecorded),
         "read": dict(loaded.read),
+        "assigned": dict(loaded.stages[0].assigned) if loaded.stages else {},  # the same for all stages of one file
     }
 
 
@@ -130,6 +133,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["params"],
                 stage["env"],
                 stage["texts"],
+                data["assigned"],
             )
             for stage in data["stages"]
         ),

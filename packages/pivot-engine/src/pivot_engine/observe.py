@@ -1,6 +1,6 @@
 """Observing: a loaded stage and the disk as they are now, ready for the decision."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import attrs
@@ -105,7 +105,7 @@ def observe(
             outs=spec.outs,
             observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
             packages=world.counted(stage.libraries),
-            env=stage.env,
+            env=_reading(stage, lock.inputs.env if lock is not None else ()),
         ),
         outs=outs,
         lost=() if lock is None else tuple(_lost(spec, outs, lock, world)),
@@ -123,6 +123,21 @@ def _lost(
         found = outs[path]
         if found is not None and found == lock.outs.get(path) and world.lost(path, found):
             yield path
+
+
+def having_read(
+    observation: Observation, stage: LoadedStage, variables: Iterable[str]
+) -> tuple[Observation, tuple[str, ...]]:
+    """What a stage that has run rests on, now that it is known which variables it read; and those that do not count."""
+    variables = tuple(variables)
+    env = _reading(stage, variables)
+    known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))
+    return known, tuple(name for name in variables if name not in env)
+
+
+def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
+    """The variables that count: those declared, and of those that it read the ones that the import has set."""
+    return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:

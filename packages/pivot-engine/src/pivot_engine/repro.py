@@ -25,7 +25,7 @@ from pivot_engine.grounds import Grounds
 from pivot_engine.guard import guarded
 from pivot_engine.jobs import default_jobs
 from pivot_engine.journal import Journal
-from pivot_engine.observe import observe
+from pivot_engine.observe import having_read, observe
 from pivot_engine.outs import Outs
 from pivot_engine.project import Project
 from pivot_engine.runoptions import Options as Options  # noqa: PLC0414  # for whoever runs
@@ -313,9 +313,9 @@ class Run:
             self._report(events.StageTorn(address, finished.seconds, moved, finished.usage))
             self._failed(address)
             return
+        observation, variables = having_read(observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
         self._outcome.ran.add(address)
-        variables = tuple(name for name in finished.seen.variables if name not in observation.inputs.env)
         self._report(
             events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage, variables)
         )

@@ -18,7 +18,7 @@ from pivot_engine import grounds, loaded
 from pivot_engine.grounds import Check, Fact
 from pivot_engine.loaded import Loaded
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 _MOST: Final = 500
 """Snapshots; beyond that the older half goes."""
 
