@@ -22,6 +22,7 @@ from pivot_cache import (
     StatCache,
     Tree,
     _syscalls,
+    atomic,
     checkout,
     hash_path,
 )
@@ -308,3 +309,26 @@ def test_progress_counts_what_is_there_already(directory: Path, source: Path, tm
         sizes = []
         ingest(source / "0", store, files, progress=sizes.append)
         assert sizes == [1]
+
+
+def test_what_is_made_in_a_directory_of_a_group_is_the_group_s(tmp_path: Path) -> None:
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    own.mkdir()
+    shared.chmod(0o2775)
+    own.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        for directory in (shared, own):
+            atomic.make_directory(directory / "a" / "b")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((shared / "a" / "b").stat().st_mode) == 0o2775
+    assert stat.S_IMODE((own / "a" / "b").stat().st_mode) == 0o755
+
+
+def test_where_no_directory_can_be_made_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    for place in (tmp_path / "link", tmp_path / "link" / "x", Path("/proc/nowhere/x")):
+        with pytest.raises(OSError, match=r"."):
+            atomic.make_directory(place)

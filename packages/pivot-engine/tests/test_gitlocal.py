@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import subprocess
 
 import pytest
@@ -85,3 +86,43 @@ def test_why_it_cannot_be_set_up(root: pathlib.Path, tmp_path_factory: pytest.Te
     with pytest.raises(GitSetupError, match="cannot write") as told:
         gitlocal.install(root, MERGE)
     assert "merge=pivot-lock" in (told.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("/data/", "data/raw/x y.csv.pvt"),
+        ("data", "project/data/ä.pvt"),
+        ("*.pvt", "a/x.pvt"),
+        ("raw/", "data/raw/x.pvt"),
+        ("*.lock", ".pivot/stages/p.a.lock"),
+        ("/a/b", "a/b/c/x.pvt"),
+    ],
+)
+def test_what_git_ignores_is_told_with_a_way_out_that_works(
+    tmp_path: pathlib.Path, root: pathlib.Path, pattern: str, path: str
+) -> None:
+    del root
+    file = tmp_path / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("")
+    file.with_suffix("").write_text("data")
+    ignore = tmp_path / ".gitignore"
+    ignore.write_text(f"# first\n{pattern}\n")
+    assert gitlocal.ignored(tmp_path, ["other"]) == []
+    [found] = gitlocal.ignored(tmp_path, [path, "other"])
+    assert str(found) == f"{path} is ignored by git: .gitignore:2: {pattern}"
+
+    way = gitlocal.way_out(found)
+    lines = way.partition(": ")[2].split()
+    if "in the place of" in way:
+        ignore.write_text("".join(f"{line}\n" for line in lines))
+        data = str(pathlib.PurePath(path).with_suffix(""))
+        assert gitlocal.ignored(tmp_path, [data])  # the data stay out
+    else:
+        ignore.write_text("".join(f"{line}\n" for line in (pattern, *lines)))
+    assert gitlocal.ignored(tmp_path, [path]) == []
+
+    ignore.write_text(f"{pattern}\n")
+    git(tmp_path, *shlex.split(way.split("'git ", 1)[1].split("', or write")[0]))
+    assert gitlocal.ignored(tmp_path, [path]) == []

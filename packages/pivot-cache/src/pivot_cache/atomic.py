@@ -15,6 +15,7 @@ no such locks, leftovers stay.
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,15 +112,37 @@ def sweep_once(directory: Path) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory and its parents; one that is there already is fine."""
+    """Make a directory and its parents; one that is there already is fine.
+
+    In a directory that a group shares (set-gid, and the group may write) the group shares it too, whatever the umask.
+    """
     try:
-        _syscalls.mkdir(directory)
+        _made(directory)
     except FileNotFoundError:
         make_directory(directory.parent)
-        make_directory(directory)
+        _made(directory)
+
+
+def _made(directory: Path) -> None:
+    try:
+        _syscalls.mkdir(directory)
     except FileExistsError:
         if not directory.is_dir():
             raise NotADirectoryError(20, "Not a directory", str(directory)) from None
+    else:
+        share(directory)
+
+
+def share(path: Path) -> None:
+    """Let the group do with what was just made what it may do with the directory around it, if that is for a group."""
+    around = path.parent.stat().st_mode
+    if not (around & stat.S_ISGID and around & stat.S_IWGRP):
+        return
+    wanted = around & (stat.S_IRWXG | stat.S_ISGID) if path.is_dir() else around & (stat.S_IRGRP | stat.S_IWGRP)
+    mode = path.stat().st_mode
+    if wanted & ~mode:
+        with contextlib.suppress(PermissionError):  # another user has made it in this moment
+            _syscalls.chmod(path, stat.S_IMODE(mode) | wanted)
 
 
 def remove_tree(path: str | Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from pivot_cache.atomic import write_all
+from pivot_cache.atomic import make_directory, write_all
 from pivot_core import digest as digests
 
 STALE_S: Final = 7 * 24 * 3600
@@ -98,10 +98,15 @@ def opened(directory: Path, digest: str, size: int, part: int) -> Iterator[Parti
 
     Its files stay if the block ends with an error, and are removed otherwise.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     path = directory / digest
     name = path.with_name(f"{digest}{_JOURNAL}")
-    journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
+    try:
+        journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
+    except PermissionError:  # another user of a shared cache has begun it
+        for file in (path, name):
+            file.unlink(missing_ok=True)
+        journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
     try:
         if not _locked(journal, name):
             yield None

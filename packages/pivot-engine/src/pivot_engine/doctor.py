@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import attrs
 
+from pivot_cache import pvt
 from pivot_cache.layout import Layout
 from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
-from pivot_engine import config
+from pivot_engine import cacheplace, config, gitlocal, records
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.gitfiles import Repository
 from pivot_engine.project import Project
@@ -22,6 +23,8 @@ from pivot_engine.settings import Settings
 from pivot_engine.spawning import Spawning
 from pivot_engine.waiting import far_away
 
+_ASKED = 200
+"""So many lock files, and so many other files, are asked git about."""
 _SCARCE = 1 << 30
 """Bytes of free space below which a run may fail."""
 
@@ -66,7 +69,7 @@ def examine(project: Project) -> Iterator[Finding]:
         return
     yield Finding(Level.GOOD, "configuration", "every setting is known and has a value that it may have")
     yield from _cache(project, settings)
-    yield from _git(project)
+    yield from _git(project, settings)
     yield from _pipelines(project, settings)
 
 
@@ -88,7 +91,12 @@ def _roots(project: Project) -> Iterator[Finding]:
 
 
 def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
-    layout = Layout(project.root, settings.cache_home(project.root))
+    try:
+        layout = Layout(project.root, settings.cache_home(project.root))
+        cacheplace.prepare(layout)
+    except PivotError as error:
+        yield Finding(Level.BAD, "cache", str(error), error.hint)
+        return
     place = layout.cache_dir
     while not place.is_dir():
         place = place.parent
@@ -117,7 +125,7 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _git(project: Project) -> Iterator[Finding]:
+def _git(project: Project, settings: Settings) -> Iterator[Finding]:
     try:
         repository = Repository.around(project.root)
     except PivotError as error:
@@ -133,7 +141,29 @@ def _git(project: Project) -> Iterator[Finding]:
             "'pivot init' makes it again",
         )
     else:
-        yield Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")
+        wrong = list(_git_wrong(project, settings))
+        yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
+
+
+def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
+    """What git takes in and should not, and the other way round."""
+    try:
+        layout = Layout(project.root, settings.cache_home(project.root))
+        kept = records.read(project)
+    except PivotError:
+        return  # that has been told
+    locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
+    files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
+    for each in gitlocal.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):
+        yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", gitlocal.way_out(each))
+    for directory in (layout.objects_dir, layout.database_dir):
+        if directory.is_relative_to(project.root):
+            inside = f"{directory.relative_to(project.root)}/x"
+            if not gitlocal.ignored(project.root, [inside]):
+                text = f"git does not ignore {directory.parent}, so that the cache gets into it"
+                yield Finding(
+                    Level.BAD, "git", text, f"add a line to .gitignore: /{directory.relative_to(project.root)}/"
+                )
 
 
 def _pipelines(project: Project, settings: Settings) -> Iterator[Finding]:

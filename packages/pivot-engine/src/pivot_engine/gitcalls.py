@@ -30,7 +30,7 @@ def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.Comp
 
 
 def start(
-    directory: "str | os.PathLike[str]", *arguments: str, stderr: IO[bytes] | None = None
+    directory: "str | os.PathLike[str]", *arguments: str, stderr: IO[bytes] | int | None = None
 ) -> subprocess.Popen[bytes]:
     """A command of git that is asked through its standard input.
 

@@ -1,13 +1,17 @@
 """The git repository around a project, as this clone has it: what it tracks, and how it merges lock files."""
 
+import os
 import pathlib
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+import attrs
 
 from pivot_cache.atomic import write_bytes
 from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
 from pivot_engine import gitcalls
 from pivot_engine.errors import EngineError
 
@@ -37,6 +41,71 @@ def may_track(root: pathlib.Path, path: str) -> bool:
         return True
     found = done.stdout.split("\0")
     return done.returncode != 0 or any(name in way or name.startswith(f"{path}/") for name in found)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Ignored(Value):
+    """A path that git does not add.
+
+    Attributes:
+        path: Relative to the root.
+        source: The file that says so, as git names it.
+        line: The line in it.
+        pattern: What that line says.
+        around: The directory that it leaves out, if it is not the path itself.
+    """
+
+    path: str
+    source: str
+    line: int
+    pattern: str
+    around: str | None = None
+
+    def __str__(self) -> str:
+        """``x.pvt is ignored by git: .gitignore:3: /data/``."""
+        return f"{self.path} is ignored by git: {self.source}:{self.line}: {self.pattern}"
+
+
+def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
+    """Those of some paths of a project that git leaves out, if it is not told otherwise; what it tracks is not."""
+    if not paths or not _within(root):
+        return []
+    around = [f"{'/'.join(path.split('/')[:end])}/" for path in paths for end in range(1, path.count("/") + 1)]
+    found = _check_ignore(root, dict.fromkeys((*paths, *around)))
+    given = []
+    for path in paths:
+        if path in found:
+            outer = next((each for each in dict.fromkeys(around) if path.startswith(each) and each in found), None)
+            given.append(Ignored(path, *found[path], around=outer))
+    return given
+
+
+def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[str, int, str]]:
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    try:
+        with gitcalls.start(root, "check-ignore", "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
+            told, _ = asking.communicate(asked)
+    except OSError:
+        return {}
+    fields = [os.fsdecode(field) for field in told.split(b"\0")]
+    found = {}
+    for source, line, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False):
+        if not pattern.startswith("!"):
+            found[path] = (source, int(line or 0), pattern)
+    return found
+
+
+def way_out(ignored: Ignored) -> str:
+    """What makes git take an ignored file in all the same."""
+    once = f"'git add -f {shlex.quote(ignored.path)}'"
+    if ignored.around is None:
+        directory = f"**/{STATE_DIR}/stages/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
+        return f"{once}, or write below that line: !{directory}*.{ignored.path.rpartition('.')[2]}"
+    base = ignored.pattern.rstrip("/")
+    base = base if base.startswith("/") or "/" in base else f"**/{base}"
+    suffix = ignored.path.rpartition(".")[2]
+    lines = f"{base}/**  !{base}/**/  !{base}/**/*.{suffix}  !{base}/**/.gitignore"
+    return f"{once}, or write in the place of that line these four: {lines}"
 
 
 def require(root: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from pivot_cache.atomic import make_directory
 from pivot_engine.errors import BusyError, NestedError
 
 _LOWEST: Final = 10
@@ -31,7 +32,7 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
         BusyError: Another process has it, and ``wait`` is off.
         NestedError: The process that has it is one from which this one descends.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(file.parent)
     fd = _opened(file)
     try:
         try:
@@ -82,7 +83,11 @@ def _sharing(file: pathlib.Path) -> Iterator[Callable[[int], None]]:
 
 
 def _opened(file: pathlib.Path) -> int:
-    opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    flags = os.O_CREAT | os.O_CLOEXEC
+    try:
+        opened = os.open(file, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # another user of a shared cache has made it: it can be held all the same
+        opened = os.open(file, os.O_RDONLY | flags, 0o666)
     try:
         return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     finally:

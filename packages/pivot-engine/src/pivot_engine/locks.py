@@ -1,8 +1,13 @@
-"""Lock files as commands read them: one that is damaged is told, and counts as none."""
+"""Lock files as commands read and leave them: one that is damaged, or that git ignores, is told."""
+
+import contextlib
+import os
+from collections.abc import Iterator
 
 from pivot_cache import lockfiles
 from pivot_cache.errors import LockFileError, NewerFormatError
 from pivot_core.lock import StageLock
+from pivot_core.paths import STATE_DIR
 from pivot_engine.doubts import Doubt
 from pivot_engine.project import Project
 
@@ -24,3 +29,24 @@ def read(project: Project, address: str) -> StageLock | None:
         where = f" ({error.field})" if error.field else ""
         project.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
         return None
+
+
+@contextlib.contextmanager
+def shared(project: Project) -> Iterator[None]:
+    """Tell, at the end of the block, if git ignores the lock files that are new then: nobody else would get them."""
+    before = _names(project)
+    yield
+    new = sorted(_names(project) - before)
+    if not new:
+        return
+    from pivot_engine import gitlocal  # noqa: PLC0415  # start-up time: few runs are the first of a stage
+
+    for each in gitlocal.ignored(project.root, [f"{STATE_DIR}/stages/{name}" for name in new[:1]]):
+        project.doubts.add(Doubt(str(each), gitlocal.way_out(each), grave=False))
+
+
+def _names(project: Project) -> set[str]:
+    try:
+        return set(os.listdir(project.layout.stages_dir))
+    except OSError:
+        return set()

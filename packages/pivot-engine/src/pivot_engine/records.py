@@ -69,6 +69,11 @@ class Records(Value):
         """The data that are tracked without a stage, by path."""
         return [record for record in self.by_path.values() if record.tracked]
 
+    @property
+    def addresses(self) -> list[str]:
+        """Of the stages that have run."""
+        return [spec.address for spec in self.specs]
+
     def select(self, names: Iterable[str], project: Project, opened: Opened | None = None) -> list[Record]:
         """The records that targets mean, by path; all if there are no targets.
 

@@ -1,6 +1,7 @@
 """What can be configured: every key with its values, default and meaning, and the typed object that they make."""
 
 import enum
+import os
 import pathlib
 import re
 from collections.abc import Mapping
@@ -95,8 +96,16 @@ class Settings(NamedTuple):
     worker_start: WorkerStart = WorkerStart.FORK
 
     def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
-        """The absolute directory of the cache, if it is not the usual one."""
-        home = root / pathlib.Path(self.cache_dir).expanduser()
+        """The absolute directory of the cache, if it is not the usual one.
+
+        Raises:
+            ConfigError: It names a variable, or a user, that there is not.
+        """
+        if self.cache_dir == USUAL_CACHE:
+            return None
+        from pivot_engine import cacheplace  # noqa: PLC0415  # start-up time: most projects have the usual one
+
+        home = pathlib.Path(os.path.normpath(root / cacheplace.meant(self.cache_dir, os.environ)))
         return None if home == root / USUAL_CACHE else home
 
     @property
@@ -184,7 +193,8 @@ KEYS: tuple[Key, ...] = (
         "cache.dir",
         "cache_dir",
         Kind("a directory, relative to the root", directory),
-        "where the cache lies; several clones and users may share one",
+        "where the cache lies; several clones and users may share one; `~`, `~user`, `$NAME` and `${NAME}` in it are "
+        "replaced",
     ),
     Key(
         "cache.fsync",

@@ -76,6 +76,10 @@ def opened(project: Project) -> Iterator[Stores]:
     """
     settings = config.resolve(project.layout.state_dir, os.environ)
     layout = Layout(project.root, settings.cache_home(project.root))
+    if layout.cache is not None:
+        from pivot_engine import cacheplace  # noqa: PLC0415  # start-up time: most projects have the usual one
+
+        cacheplace.prepare(layout)
     registry.register(layout)
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, strong=settings.strong_digest)

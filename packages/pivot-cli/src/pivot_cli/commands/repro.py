@@ -9,6 +9,7 @@ from pivot_cli import console, options, place, render, runwishes, signals, wordi
 from pivot_cli.cautions import warn_of_broken
 from pivot_cli.keeping import keep
 from pivot_cli.telling import Telling, reporting
+from pivot_engine import locks
 from pivot_engine.project import Project
 from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
@@ -83,7 +84,7 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
     """Run, print what happens and a summary; returns the exit code."""
     command = called(command, targets)
     shown = reporting(telling, command, project, output=wanted.show_output, shared=wanted.in_process)
-    with signals.heeding(), shown as report:
+    with signals.heeding(), locks.shared(project), shown as report:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))
