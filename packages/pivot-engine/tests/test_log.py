@@ -102,9 +102,11 @@ def layout(tmp_path: pathlib.Path) -> Layout:
 
 
 def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
-    assert logs.find(layout, "one") == logs.find(layout, "p.one") == layout.logs_dir / "p.one.log"
+    assert logs.meant(layout, "one") == logs.meant(layout, "p.one") == "p.one"
+    assert logs.meant(layout, "new", ["p.new"]) == "p.new"
+    assert logs.find(layout, "p.one") == logs.place(layout, "p.one") == layout.logs_dir / "p.one.log"
     assert logs.find(layout, "q.two") == layout.logs_dir / "q.two.log"
-    assert logs.find(layout, "one", back=1) == layout.logs_dir / "p.one.log.1"
+    assert logs.find(layout, "p.one", back=1) == layout.logs_dir / "p.one.log.1"
 
 
 @pytest.mark.parametrize(
@@ -117,14 +119,14 @@ def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
 )
 def test_what_nobody_knows_has_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
     with pytest.raises(kind, match=told) as error:
-        logs.find(layout, name)
+        logs.meant(layout, name)
     assert hint in str(getattr(error.value, "hint", None))
 
 
 def test_what_has_printed_nothing_has_no_log(layout: Layout) -> None:
-    assert logs.find(layout, "restored") is None
+    assert logs.find(layout, "p.restored") is None
     with pytest.raises(LogError, match="no such earlier run"):
-        logs.find(layout, "restored", back=1)
+        logs.find(layout, "p.restored", back=1)
 
 
 def test_all_logs_together_have_their_bound(tmp_path: pathlib.Path) -> None:

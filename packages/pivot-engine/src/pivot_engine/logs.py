@@ -41,35 +41,48 @@ def tail(log: pathlib.Path, lines: int) -> str:
     return "\n".join(list(filter(Frames().theirs, text.splitlines()))[-lines:])
 
 
-def find(layout: Layout, name: str, *, back: int = 0) -> pathlib.Path | None:
-    """The log of the last run of a stage, given its address or its unambiguous name, or of ``back`` runs before it.
-
-    None if none of its runs on this machine has printed anything.
+def meant(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
+    """The address of the stage that has this address or unambiguous name; those that are ``running`` are known, too.
 
     Raises:
         TargetError: Nothing is known of such a stage, or more than one has that name.
-        LogError: No such earlier run has left a log.
     """
     logged = _addresses(layout.logs_dir, _SUFFIX)
-    known = {*logged, *_addresses(layout.stages_dir, ".lock")}
-    meant = {address for address in known if name in (address, address.partition(".")[2])}
-    if name in meant:
-        meant = {name}
-    if not meant:
+    known = {*logged, *_addresses(layout.stages_dir, ".lock"), *running}
+    found = {address for address in known if name in (address, address.partition(".")[2])}
+    if name in found:
+        found = {name}
+    if not found:
         names = sorted({part for address in known for part in (address, address.partition(".")[2])})
         import difflib  # noqa: PLC0415  # start-up time: seldom needed
 
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}?" if close else "a stage has a log once it has run"
         raise TargetError(f"no stage called {name!r} has run here", hint=hint)
-    if len(meant) > 1:
-        raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(meant))}")
-    (address,) = meant
+    if len(found) > 1:
+        raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(found))}")
+    (address,) = found
+    return address
+
+
+def place(layout: Layout, address: str) -> pathlib.Path:
+    """Where the log of the last run of a stage lies, or will lie once it prints something."""
+    return layout.logs_dir / f"{address}{_SUFFIX}"
+
+
+def find(layout: Layout, address: str, *, back: int = 0) -> pathlib.Path | None:
+    """The log of the last run of a stage, or of ``back`` runs before it.
+
+    None if none of its runs on this machine has printed anything.
+
+    Raises:
+        LogError: No such earlier run has left a log.
+    """
     log = layout.logs_dir / (f"{address}{_SUFFIX}.{back}" if back else f"{address}{_SUFFIX}")
     if log.exists():
         return log
     if back:
-        raise LogError(f"stage {name!r}: no such earlier run has left a log", hint=f"pivot logs {name}")
+        raise LogError(f"stage {address!r}: no such earlier run has left a log", hint=f"pivot logs {address}")
     return None
 
 

@@ -1,17 +1,25 @@
 """`pivot logs`."""
 
 import contextlib
+import pathlib
 import sys
+import time
+from collections.abc import Mapping, Sequence
 
 import click
 
-from pivot_cli import console, place
+from pivot_cli import console, place, wording
 from pivot_cli.completion import Target
-from pivot_engine import logs
+from pivot_engine import following, logs
+from pivot_engine.following import Follower, Running
+from pivot_engine.project import Project
+
+_STEP_SECONDS = 0.1
+_GOOD = ("ran", "restored", "cached")
 
 
 @click.command("logs")
-@click.argument("stage", metavar="STAGE", type=Target())
+@click.argument("stages", metavar="STAGE...", nargs=-1, type=Target())
 @click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
 @click.option(
     "--back",
@@ -20,25 +28,111 @@ from pivot_engine import logs
     metavar="N",
     help="Not of the last run, but of the one N runs before it; of each stage three earlier logs are kept.",
 )
-def command(stage: str, *, lines: int | None, back: int) -> int:
-    """Print what a stage printed when it last ran.
+@click.option("-f", "--follow", is_flag=True, help="Go on until the stages have ended; 1 if one did not end well.")
+def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bool) -> int:
+    """Print what stages printed when they last ran.
 
-    While it runs, what it has printed so far. Of more than 3 MB the beginning and the end are kept. Nothing is
-    imported or changed.
+    While a stage runs, what it has printed so far; with --follow also what it prints until it ends, of several stages
+    each line after its stage. Without STAGE, --follow takes those that are running. Of more than 3 MB the beginning and
+    the end are kept. Nothing is imported or changed.
     """
-    log = logs.find(place.project().layout, stage, back=back)
-    if log is None:
-        console.note(f"no run of {stage!r} on this machine has printed anything")
-        return 0
-    console.note(f"{log.relative_to(log.parents[3])}")
+    if follow and (back or lines):
+        raise click.UsageError("--follow excludes --back and --lines")
+    if not stages and not follow:
+        raise click.UsageError("Missing argument 'STAGE...'.")
+    project = place.project()
+    running = following.running(project)
+    addresses = list(dict.fromkeys(logs.meant(project.layout, stage, running) for stage in stages)) or list(running)
+    if follow:
+        return _follow(project, addresses, running)
+    for address in addresses:
+        _show(project, address, running.get(address) if back == 0 else None, lines=lines, back=back)
+    return 0
+
+
+def _show(project: Project, address: str, running: Running | None, *, lines: int | None, back: int) -> None:
+    log = logs.find(project.layout, address, back=back)
+    since = f" (running for {_age(running)})" if running is not None else ""
+    if running is not None and (log is None or log.stat().st_size == 0):
+        console.note(f"{running.name!r} has been running for {_age(running)}, and has printed nothing yet")
+    elif log is None:
+        console.note(f"no run of {address!r} on this machine has printed anything")
+    else:
+        console.note(f"{log.relative_to(log.parents[3])}{since}")
+        _print(log, lines)
+
+
+def _print(log: pathlib.Path, lines: int | None) -> None:
     if lines is not None:
         shown = logs.tail(log, lines)
         click.echo(shown, nl=bool(shown))
-        return 0
+        return
     sys.stdout.flush()
     with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
         frames = logs.Frames()
         for line in file:
             if frames.theirs(line.decode(errors="replace")):
                 sys.stdout.buffer.write(line)
-    return 0
+
+
+def _age(running: Running) -> str:
+    return wording.seconds(max(0.0, time.time() - running.began))
+
+
+def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Running]) -> int:
+    if not addresses:
+        console.note("no stage is running")
+        return 0
+    for address in addresses:
+        if address not in running:
+            console.note(f"{address!r} is not running: this is what it printed when it last ran")
+            _show(project, address, None, lines=None, back=0)
+    wanted = {address: running[address] for address in addresses if address in running}
+    width = max((len(each.name) for each in wanted.values()), default=0) if len(addresses) > 1 else 0
+    shown = [_Shown(project, address, each, width) for address, each in wanted.items()]
+    left = list(shown)
+    while left:
+        left = [each for each in left if each.go_on()]
+        sys.stdout.flush()
+        if left:
+            time.sleep(_STEP_SECONDS)
+    return 0 if all(each.state in _GOOD for each in shown) else 1
+
+
+class _Shown:
+    """One stage that is followed."""
+
+    def __init__(self, project: Project, address: str, running: Running, width: int) -> None:
+        self._follower = Follower(project, address, running)
+        self._name = running.name
+        self._mark = f"{running.name:<{width}} | ".encode() if width else b""
+        self._frames = logs.Frames()
+        self._pending = b""
+        console.note(f"{running.name!r} has been running for {_age(running)}")
+
+    @property
+    def state(self) -> str:
+        return self._follower.state
+
+    def go_on(self) -> bool:
+        """Print what is new; whether there may be more."""
+        new = False
+        for data in self._follower.read():
+            new = True
+            *lines, self._pending = (self._pending + data).split(b"\n")
+            for line in lines:
+                self._print(line)
+        if self.state == following.RUNNING:
+            if not new and not self._mark:  # how far it is, in a line that does not end
+                sys.stdout.buffer.write(self._pending)
+                self._pending = b""
+            return True
+        if self._pending:
+            self._print(self._pending)
+        self._follower.close()
+        console.note(f"{self._name!r} has ended: {self.state}")
+        return False
+
+    def _print(self, line: bytes) -> None:
+        if self._frames.theirs(line.decode(errors="replace")):
+            sys.stdout.buffer.write(self._mark + line + b"\n")
