@@ -20,13 +20,15 @@ import stat
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Protocol
 
 from pivot_cache import _syscalls
 from pivot_cache._boot import is_mark, mark, session, started_ns
 from pivot_cache.atomic import make_directory, staging, write_all
-from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, MissingObjectError
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
 from pivot_cache.layout import shard
+from pivot_core.lock import Artifact
 
 VERIFIED_NS = 1_000_000_000
 """The time of modification, in ns since the epoch, of objects that are known to be on the disk."""
@@ -37,6 +39,18 @@ _MARGIN_NS = 60_000_000_000
 """How far the clock may have been set since an object was published, so that it is not taken to be on the disk."""
 
 _SHARED = stat.S_IRWXG | stat.S_ISGID
+
+
+class Digests(Protocol):
+    """What remembers the digests of files by their stat signatures: a `pivot_cache.statcache.StatCache`."""
+
+    def known(self, path: Path) -> Artifact | None:
+        """What is remembered of a file that has not changed since."""
+        ...
+
+    def artifact(self, path: Path) -> Artifact | None:
+        """The same; what is not known is found out, and remembered."""
+        ...
 
 
 class Objects:
@@ -50,11 +64,13 @@ class Objects:
         *,
         boot: str | None = None,
         started: int | None = None,
+        files: Digests | None = None,
     ) -> None:
         self._directory = directory
         self._prefix = f"{directory}/"
         self._quarantine = quarantine
         self._boot = boot
+        self._files = files
         self._started_ns = started
         self._rescue = rescue
         self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
@@ -193,20 +209,34 @@ class Objects:
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
         """Hash the object, and mark it so that this need not be done again."""
         seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-        if self._verified.get(digest) == seen:
+        if self._verified.get(digest) == seen or self._remembered(digest, path):
             return True
         try:
             if hash_file(path).digest != digest:
                 return False
         except (OSError, ArtifactError):
             return False
-        # A mark may have been copied with its object in this session: then its bytes came from memory.
-        on_disk = is_mark(status.st_mtime_ns) and status.st_ctime_ns < self._started() - _MARGIN_NS
         try:
-            _syscalls.utime(path, VERIFIED_NS if on_disk else self.fresh_ns)
-        except OSError:  # it belongs to somebody else, or cannot be written to: verified once by each process
+            self._mark(path, status)
+        except (OSError, CacheError):  # it belongs to somebody else, or cannot be written to
             self._verified[digest] = seen
+            if self._files is not None:
+                with contextlib.suppress(ArtifactError):
+                    self._files.artifact(Path(path))
         return True
+
+    def _remembered(self, digest: str, path: str) -> bool:
+        found = None if self._files is None else self._files.known(Path(path))
+        return found is not None and found.digest == digest
+
+    def _mark(self, path: str, status: os.stat_result) -> None:
+        """Say of an object that was read in full how far it can be relied on."""
+        lasting = is_mark(status.st_mtime_ns)  # published in another session, maybe of another machine
+        if lasting and status.st_ctime_ns >= self._started() - _MARGIN_NS:  # it may have been copied here since
+            from pivot_cache import durable  # noqa: PLC0415 - start-up time: seldom is it so
+
+            durable.files([path])
+        _syscalls.utime(path, VERIFIED_NS if lasting else self.fresh_ns)
 
     def _started(self) -> int:
         return started_ns() if self._started_ns is None else self._started_ns

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cache import _syscalls
 from pivot_cache._filling import CheckoutMode, fill
-from pivot_cache._objects import VERIFIED_NS, Objects
+from pivot_cache._objects import VERIFIED_NS, Digests, Objects
 from pivot_cache._placing import build, update
 from pivot_cache._shards import entries
 from pivot_cache.atomic import staging
@@ -53,6 +53,7 @@ class ObjectStore:
         boot: str | None = None,
         started_ns: int | None = None,
         strong: bool = False,
+        files: Digests | None = None,
     ) -> None:
         """Describe a store; nothing is read or made.
 
@@ -62,12 +63,13 @@ class ObjectStore:
             boot: What another start of the machine does not share; by default the system is asked.
             started_ns: When the machine started, in ns since the epoch; by default the system is asked.
             strong: What is stored also gets its SHA-256.
+            files: What remembers that an object was verified which belongs to somebody else, and so cannot be marked.
         """
         self.strong = strong
         self.directory = directory
         self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
-        self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns)
+        self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files)
 
     @functools.cached_property
     def trash(self) -> "Trash":

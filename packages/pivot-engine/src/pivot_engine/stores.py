@@ -82,7 +82,7 @@ def opened(project: Project) -> Iterator[Stores]:
         cacheplace.prepare(layout)
     registry.register(layout)
     with StatCache(layout.statcache_file) as files:
-        store = ObjectStore(layout.objects_dir, strong=settings.strong_digest)
+        store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
         yield Stores(layout, settings, files, store, RunCache(layout.runs_dir), _strong(layout, settings))
 
 
