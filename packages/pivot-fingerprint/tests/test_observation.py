@@ -335,6 +335,39 @@ def test_a_child_that_cannot_be_observed_is_named(run: Run, project: str, reason
     assert told.startswith(reason)
 
 
+STARTING = """
+import os, subprocess, sys
+def stage():
+    here = os.path.dirname(os.path.abspath(__file__))
+    for words in ([sys.executable, "script.py"], [sys.executable, "-c", "import tool; tool.f()"]):
+        told = subprocess.run(words, cwd=here, capture_output=True, text=True)
+        assert told.stdout in ("None False False mine\\n", ""), told
+        assert not told.returncode and not told.stderr, told
+# file: script.py
+import json, os, subprocess, sys, tool
+tool.f()
+subprocess.run([sys.executable, "-c", "import tool; tool.g()"], check=True)
+print(os.environ.get("PYTHONPATH"), "boot-" in str(sys.path), "pivot_fingerprint" in sys.modules, json.X)
+# file: json.py
+X = "mine"
+# file: tool.py
+def f():
+    return 1
+def g():
+    return 2
+"""
+
+
+def test_python_programs_that_are_started_are_observed_and_do_not_see_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    result = run(STARTING)
+
+    assert result.observed.incomplete == ()
+    assert list(result.uncovered) == ["func:tool:f", "func:tool:g", "module:json", "module:script", "module:tool"]
+
+
 def test_other_programs_are_nothing_to_name(run: Run) -> None:
     assert run("import subprocess\ndef stage():\n    subprocess.run(['true'])\n").observed.incomplete == ()
 

@@ -203,6 +203,34 @@ def test_a_python_program_is_named(tmp_path: Path, home: str, args: object, name
     assert bool(recorder.reasons) == named
 
 
+@pytest.mark.parametrize("given", [None, {}, {"PYTHONPATH": "/a"}, {b"PYTHONPATH": b"/a"}])
+def test_a_python_program_gets_a_start_file(tmp_path: Path, given: dict[object, object] | None) -> None:
+    recorder = recorder_of(tmp_path, spool="spool")
+    started = frame("subprocess", args=["python"], env=given)
+    recorder._executed(started)
+
+    (place,) = (tmp_path / "spool").iterdir()
+    env = started.f_locals["env"]
+    path = os.fsdecode(env[b"PYTHONPATH"] if given and b"PYTHONPATH" in given else env["PYTHONPATH"])
+    before = os.environ.get("PYTHONPATH") if given is None else "/a" if given else None
+    assert path.split(os.pathsep) == [os.fspath(place), *([before] if before else [])]
+    assert [len(recorder.reasons), len(recorder.observed().incomplete)] == [0, 1]
+    (place / "begun").touch()
+    assert recorder.observed().incomplete == ()
+
+
+@pytest.mark.parametrize(
+    ("args", "env"), [(["python", "-I"], None), (["python", "-sE", "x.py"], None), (["python"], 5)]
+)
+def test_a_python_program_that_heeds_no_environment_is_named(tmp_path: Path, args: list[str], env: object) -> None:
+    recorder = recorder_of(tmp_path, spool="spool")
+    started = frame("subprocess", args=args, env=env)
+    recorder._executed(started)
+
+    assert len(recorder.reasons) == 1
+    assert started.f_locals["env"] is env
+
+
 def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:
     popen = importlib.import_module("subprocess").Popen
     recorder = recorder_of(tmp_path)

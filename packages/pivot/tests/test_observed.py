@@ -219,3 +219,33 @@ def test_identities_and_hashes_count_by_what_they_are_taken_of(make: Callable[[s
     assert "cached" in project.pivot("status", "--no-snapshot").stdout
     project.replace("nodes.py", "len(kids)", "kids[:0]")
     assert "stale" in project.pivot("status").stdout
+
+
+STARTED = """\
+import os, subprocess, sys
+from typing import Annotated
+
+import pivot
+
+
+def total() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    os.environ = dict(os.environ)
+    subprocess.run([sys.executable, "-I", "-c", ""], check=True)
+    return subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=True).stdout
+
+
+pipeline = pivot.Pipeline("p")
+pipeline.register(total)
+"""
+
+
+def test_programs_that_a_stage_starts_are_observed(make: Callable[[str], Project]) -> None:
+    project = make(STARTED)
+    project.write("script.py", "import tool\nprint(tool.f())\n")
+    project.write("tool.py", "def f():\n    return 1\n")
+    project.pivot("repro")
+
+    assert "  Not tracked:\n    seen when it ran: a Python process was" in project.pivot("status", "--explain").stdout
+    project.replace("tool.py", "return 1", "return 2")
+    project.pivot("repro")
+    assert project.read("out.txt") == "2\n"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pivot_cli import wording
+from pivot_cli import untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location
@@ -107,7 +107,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 found.names.get(address, address)
                 for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
             ],
-            "unresolved": [_edge(edge) for edge in evaluation.observation.unresolved],
+            "unresolved": [_edge(edge) for edge in untracked.edges(stage)],
             "variables_read": list(stage.facts.get("variables", ())),
             "rerun": wording.rerun_plain(stage.facts.get("rerun")),
         }

@@ -120,11 +120,11 @@ def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
         yield ""
         yield "  Environment read, but not declared:"
         yield from (f"    {name}" for name in variables)
-    edges = stage.evaluation.observation.unresolved
-    if edges:
+    lost = untracked.edges(stage)
+    if lost:
         yield ""
         yield "  Not tracked:"
-        yield from untracked.explained(edges, verbose=verbose)
+        yield from untracked.explained(lost, verbose=verbose)
 
 
 def _compared(stage: StageStatus) -> Iterator[str]:

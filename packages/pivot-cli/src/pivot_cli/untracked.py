@@ -8,6 +8,7 @@ import attrs
 from pivot_core.lock import Unresolved
 from pivot_core.spec import Location
 from pivot_core.values import Value
+from pivot_engine.status import StageStatus
 
 _SHOWN: Final = 20
 _LIGHT: Final = (
@@ -38,10 +39,16 @@ class Group(Value):
     count: int
 
 
-def groups(edges: Sequence[Unresolved]) -> list[Group]:
+def edges(stage: StageStatus) -> list[Unresolved]:
+    """What the last run of a stage could not see, and what its fingerprint could not follow."""
+    unseen = [Unresolved(f"seen when it ran: {reason}") for reason in stage.facts.get("unseen", ())]
+    return [*unseen, *stage.evaluation.observation.unresolved]
+
+
+def groups(every: Sequence[Unresolved]) -> list[Group]:
     """Each reason once; first those that no run can make up for."""
     found: dict[str, list[Unresolved]] = {}
-    for edge in edges:
+    for edge in every:
         found.setdefault(edge.reason, []).append(edge)
     told = [
         Group(reason, tuple(edge.location for edge in several if edge.location is not None), len(several))
@@ -50,9 +57,9 @@ def groups(edges: Sequence[Unresolved]) -> list[Group]:
     return sorted(told, key=lambda group: any(part in group.reason for part in _LIGHT))
 
 
-def explained(edges: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+def explained(told: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot status --explain`; with ``verbose`` all reasons and all places."""
-    every = groups(edges)
+    every = groups(told)
     shown = every if verbose else every[:_SHOWN]
     for group in shown:
         yield f"    {group.reason}"
@@ -64,9 +71,9 @@ def explained(edges: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
         yield f"    {len(every) - len(shown)} more reasons: --verbose shows all"
 
 
-def listed(edges: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+def listed(told: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot fingerprint`: the same, a line for each."""
-    for group in groups(edges):
+    for group in groups(told):
         places = [f"  {place}" for place in group.places] or [""]
         for place in places if verbose else places[:1]:
             more = f" and {group.count - 1} more" if group.count > 1 and not verbose else ""

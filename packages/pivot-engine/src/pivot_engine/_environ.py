@@ -54,6 +54,7 @@ class Variables:
         """Nothing is noted before `start`."""
         self.names: set[str] = set()
         self._coming: list[str] = []
+        self._environment: Any = None
         self._library, self._installed, self._passed_over = places()
 
     def start(self) -> None:

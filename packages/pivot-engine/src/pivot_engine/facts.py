@@ -19,6 +19,8 @@ SECONDS: Final = "seconds"
 """How long its last run took."""
 VARIABLES: Final = "variables"
 """The names of the environment variables that it read undeclared."""
+UNSEEN: Final = "unseen"
+"""Why its last run may rest on more than what was seen."""
 RERUN: Final = "rerun"
 """What came of running it once more."""
 

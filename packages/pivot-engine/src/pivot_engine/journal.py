@@ -64,7 +64,11 @@ class Journal:
             return
         line = eventforms.form(event, time.monotonic() - self._began)
         if isinstance(event, events.StageRan):
-            self._learned[event.address] = {facts.SECONDS: event.seconds, facts.VARIABLES: list(event.variables)}
+            self._learned[event.address] = {
+                facts.SECONDS: event.seconds,
+                facts.VARIABLES: list(event.variables),
+                facts.UNSEEN: list(event.incomplete),
+            }
         if self._waiting is not None:
             self._waiting.append(line)
             if isinstance(event, _WORTH):

@@ -1,15 +1,14 @@
 """Records what runs in this process and in the processes that it makes: one callback for the first run of each code."""
 
 import contextlib
-import json
 import os
-import re
 import sys
 import weakref
 from collections.abc import Callable
+from json import dumps, loads  # what becomes of the module is up to the code that is observed
 from types import CodeType, FrameType
 
-from pivot_fingerprint import _tool
+from pivot_fingerprint import _boot, _tool
 from pivot_fingerprint._disk import real
 from pivot_fingerprint._observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint._usercode import Predicate, default_is_user_code, remembered
@@ -19,7 +18,6 @@ _MAINS = frozenset({"__main__", "__mp_main__"})
 _IMPORTER = "<frozen importlib._bootstrap>"
 _SCOPES = ("<generic parameters of ", "__annotate__")  # they evaluate annotations, which do not count
 _PATIENCE = 1000  # calls of one function during one import, before it counts as having run
-_PYTHON = re.compile(r"\bpython[\d.]*\b|\.py\b")
 _OPTIMIZED = 1  # `inspect.CO_OPTIMIZED`: what all functions are, and no class or module
 _LINES = ".lines"  # what a child has seen
 _UNSURE = ".unsure"  # the same by another predicate, since the one given cannot leave its process
@@ -73,6 +71,11 @@ class Recorder:
         _active.remove(self)
         _tool.end(tool, self._met)
         self._met.clear()
+
+    @property
+    def active(self) -> bool:
+        """Whether it observes."""
+        return self._tool is not None
 
     # Callbacks: whatever goes wrong in them must not reach the code that is observed
 
@@ -168,14 +171,17 @@ class Recorder:
             os.makedirs(os.path.dirname(self.file), exist_ok=True)
             fd = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
-                os.write(fd, json.dumps(line).encode() + b"\n")
+                os.write(fd, dumps(line).encode() + b"\n")
             finally:
                 os.close(fd)
 
     def observed(self) -> Observed:
         """What has been seen so far, also by children."""
         ran, reasons = set(self.ran), set(self.reasons)
-        for name in self._children():
+        names = self._children()
+        if any(_boot.unbegun(self.spool or "", names)):
+            reasons.add(_STARTED)
+        for name in names:
             if not name.endswith((_LINES, _UNSURE)):
                 continue
             with open(os.path.join(self.spool or "", name), "rb") as file:
@@ -206,7 +212,7 @@ class Recorder:
             self.spool is None
             or type(config) is not dict
             or spawn is None
-            or os.fsdecode(spawn.get_executable()) != sys.executable
+            or not _is_this_python(os.fsdecode(spawn.get_executable()))
         ):
             self.reason(_SPAWNED)
         else:
@@ -214,12 +220,9 @@ class Recorder:
 
     def _executed(self, frame: FrameType) -> None:
         """`subprocess` is about to start a program."""
-        args = frame.f_locals.get("args")
-        every = args if isinstance(args, list | tuple) else [args]
-        texts = [os.fsdecode(arg) for arg in every if isinstance(arg, str | bytes | os.PathLike)]
-        if frame.f_globals.get("__name__") == "subprocess" and (
-            sys.executable in texts or _PYTHON.search(" ".join(texts))
-        ):
+        if frame.f_globals.get("__name__") != "subprocess" or not _boot.starts_python(frame):
+            return
+        if self.spool is None or not _boot.arrange(frame, self.root, self.spool):
             self.reason(_STARTED)
 
 
@@ -246,13 +249,21 @@ class _Starter:
 
 def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
     """Observe in a process that `multiprocessing` has started, until it ends."""
-    import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
+    is_user_code = default_is_user_code
+    if predicate:
+        import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
 
-    is_user_code = pickle.loads(predicate) if predicate else default_is_user_code  # noqa: S301
+        is_user_code = pickle.loads(predicate)  # noqa: S301
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.enter_child()
     recorder.start()
-    return True
+    return recorder.active
+
+
+def _is_this_python(executable: str) -> bool:
+    """Whether an interpreter is this one, in the same environment, by whatever name."""
+    same = os.path.dirname(executable) == os.path.dirname(sys.executable)
+    return executable == sys.executable or (same and os.path.realpath(executable) == os.path.realpath(sys.executable))
 
 
 def _portable(predicate: Predicate) -> bytes | None:
@@ -268,7 +279,7 @@ def _portable(predicate: Predicate) -> bytes | None:
 def _told(line: bytes) -> Ran | str:
     """One line of a child: what ran, or why there may be more."""
     try:
-        told = json.loads(line)
+        told = loads(line)
     except ValueError:
         return _GARBLED
     row = ran_from_json(told)
