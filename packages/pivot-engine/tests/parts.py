@@ -45,6 +45,7 @@ class FakeWorld:
     gone: set[str] = attrs.field(factory=set)
     lacking: set[str] = attrs.field(factory=set)
     directories: dict[str, dict[str, Artifact]] = attrs.field(factory=dict)
+    held: dict[ArtifactPath, str] = attrs.field(factory=dict)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         self.looked.append(path)
@@ -62,6 +63,12 @@ class FakeWorld:
 
     def memory(self) -> "FakeWorld":
         return self
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        del lock, outs
+        return {out.path: self.held[out.path] for out in spec.outs if out.path in self.held}
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         return {key: entry for key, entry in observed.items() if key not in self.gone}

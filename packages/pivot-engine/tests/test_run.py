@@ -458,12 +458,12 @@ def test_stage_that_writes_a_directory(shop: Workshop) -> None:
 
 
 def test_directory_where_a_file_is_declared(chain: Workshop) -> None:
-    """The user's directory stays, and only the stages that meet it fail."""
+    """The user's directory stays, and only the stages that meet it are blocked."""
     chain.write("middle/precious", "mine")
 
-    assert parts_of(chain.run(keep_going=True)) == {"failed": {"a"}, "blocked": {"b"}, "ran": {"c"}}
+    assert parts_of(chain.run(keep_going=True)) == {"blocked": {"a", "b"}, "ran": {"c"}}
     assert chain.read("middle/precious") == "mine"
-    assert "middle" in chain.told(events.StageFailed)[0].summary
+    assert "middle" in chain.told(events.StageBlocked)[0].taken
 
 
 def test_directory_where_an_input_is_declared(chain: Workshop) -> None:
@@ -476,16 +476,15 @@ def test_directory_where_an_input_is_declared(chain: Workshop) -> None:
 
 
 def test_file_where_a_directory_is_needed(chain: Workshop) -> None:
-    """The user's file stays, and only the stage that meets it fails."""
+    """The user's file stays, and only the stage that meets it is blocked."""
     chain.copying("deep", "in", "data/deep/out")
     chain.copying("other", "in", "other.out")
     chain.write("data", "mine")
     outcome = chain.run(keep_going=True)
 
-    assert parts_of(outcome) == {"failed": {"deep"}, "ran": {"a", "b", "c", "other"}}
+    assert parts_of(outcome) == {"blocked": {"deep"}, "ran": {"a", "b", "c", "other"}}
     assert chain.read("data") == "mine"
-    assert "data" in chain.told(events.StageFailed)[0].summary
-    assert chain.told(events.StageFailed)[0].hint
+    assert "data is a file" in chain.told(events.StageBlocked)[0].taken[ArtifactPath("data/deep/out")]
 
 
 def test_failure_of_the_executor_puts_everything_back(done: Workshop) -> None:

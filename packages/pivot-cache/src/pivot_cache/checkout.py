@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import attrs
 
 from pivot_cache.atomic import sweep_once
-from pivot_cache.errors import CacheError, MissingObjectError
+from pivot_cache.errors import CacheError, MissingObjectError, reporting
 from pivot_cache.layout import Layout
 from pivot_cache.statcache import StatCache
 from pivot_cache.store import CheckoutMode, ObjectStore
@@ -64,6 +65,14 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
         )
 
 
+def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
+    """The file, if there is one, that lies where a directory around a path belongs."""
+    around = layout.artifact(path).parent
+    while around != layout.root and not os.path.lexists(around):
+        around = around.parent
+    return None if around.is_dir() else around
+
+
 def apply(
     plan: CheckoutPlan,
     store: ObjectStore,
@@ -75,8 +84,10 @@ def apply(
 ) -> int:
     """Write what a plan says, each file swapped in whole; can be repeated after any failure.
 
-    A directory that is there is changed file by file: only what differs is written, what does not belong is
-    removed. One that is not there appears at once. What a killed checkout left beside the artifacts is swept.
+    What lies where something else belongs is lost, also a file where a directory around it belongs: whoever calls this
+    has made sure that it is elsewhere. A directory that is there is changed file by file: only what differs is written,
+    what does not belong is removed. One that is not there appears at once. What a killed checkout left beside the
+    artifacts is swept.
 
     Args:
         plan: What `compare` gave.
@@ -104,7 +115,12 @@ def apply(
     written = 0
     for path, artifact in sorted(wanted.items()):
         known = None if files is None else files.tree
-        written += store.restore(artifact, layout.artifact(path), mode, known=known)
+        target = layout.artifact(path)
+        in_the_way = blocking(layout, path)
+        if in_the_way is not None:
+            with reporting("replace", in_the_way):
+                in_the_way.unlink()
+        written += store.restore(artifact, target, mode, known=known, over_directory=path in plan.replace)
         if progress is not None:
             progress(artifact.size)
     return written

@@ -12,6 +12,7 @@ quarantine/<digest>               -     objects whose bytes were found damaged
 partial/<digest>                  -     large objects that have not yet arrived in full
 trash/<time>/...                  -     what was collected as garbage, until its grace period is over
 projects/<hash>                   -     the projects that share this cache
+kept/<time>-<digest>              -     what was replaced and nothing else names
 gc.guard                          -     held while garbage is collected
 state.db/                           -     a directory of derived data: deleting it costs time, never truth
 statcache.sqlite                  -     digests of files whose stat signature still holds
@@ -98,6 +99,11 @@ class Layout(Value):
     def projects_dir(self) -> Path:
         """Who shares this cache."""
         return self.cache_dir / "projects"
+
+    @property
+    def kept_dir(self) -> Path:
+        """What was replaced and nothing else names."""
+        return self.cache_dir / "kept"
 
     @property
     def gc_guard_file(self) -> Path:

@@ -255,6 +255,7 @@ class ObjectStore:
         mode: CheckoutMode = CheckoutMode.COPY,
         *,
         known: Callable[[Path], Tree] | None = None,
+        over_directory: bool = False,
     ) -> int:
         """Make ``target`` a file or a directory with this content: verified first, then swapped in.
 
@@ -267,6 +268,7 @@ class ObjectStore:
             target: Where.
             mode: How files are made from objects.
             known: What lies in a directory that is there; by default all files in it are hashed.
+            over_directory: A directory at ``target`` may be replaced by a file: what it holds is elsewhere.
 
         Returns:
             How many files were written.
@@ -278,7 +280,7 @@ class ObjectStore:
                 what lay there stays.
         """
         there = target.is_dir() and not target.is_symlink()
-        if there and not artifact.tree:
+        if there and not artifact.tree and not over_directory:
             raise CacheError(
                 f"cannot restore {target}: a directory lies there",
                 hint="move the directory away and repeat the command",
@@ -290,7 +292,14 @@ class ObjectStore:
         with reporting("restore", target), staging(target.parent) as place:
             if tree is None:
                 fill(self._objects, artifact, place / "new", target, mode)
-                _syscalls.rename(place / "new", target)
+                if there:
+                    _syscalls.rename(target, place / "old")
+                try:
+                    _syscalls.rename(place / "new", target)
+                except OSError:
+                    if there:
+                        _syscalls.rename(place / "old", target)
+                    raise
                 return 1
             make = functools.partial(fill, self._objects, mode=mode)
             if there:

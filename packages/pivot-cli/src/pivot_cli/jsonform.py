@@ -7,8 +7,11 @@ from pivot_cli import untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location
+from pivot_engine.obstacles import ways_out
 from pivot_engine.status import StageStatus, Status
 from pivot_engine.tracked import State, TrackedFile
+
+_OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
 
 
 def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
@@ -65,6 +68,8 @@ def _suggestions(found: Status) -> Iterator[str]:
     for stage in blocked:
         for path in stage.evaluation.observation.missing:
             yield f"Provide {path}, which {stage.name} reads"
+        for path, told in sorted(stage.evaluation.observation.taken.items()):
+            yield f"Free {path} for {stage.name}: {told}; {ways_out(path, told)}"
 
 
 def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
@@ -101,7 +106,8 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
             "out_changes": [
                 _change(change, "path")
                 for change in decision.changes
-                if change.reason in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST)
+                if change.reason
+                in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN)
             ],
             "upstream_stale": [
                 found.names.get(address, address)

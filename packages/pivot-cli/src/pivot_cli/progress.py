@@ -8,6 +8,7 @@ from pivot_cli import console, wording
 from pivot_cli.cautions import warn_of_broken
 from pivot_core.decide import Decision
 from pivot_engine import events
+from pivot_engine.obstacles import ways_out
 from pivot_engine.seen import Usage
 
 _COLOURS: Mapping[str, str] = {
@@ -115,7 +116,8 @@ class Lines:
                 self._blocked(event)
             case events.FileKept(path=path, kept=kept):
                 console.note(
-                    f"{path} was not what a recorded run wrote: replaced, and what was there is kept as {kept}"
+                    f"{path} was not what a recorded run wrote: replaced ('pivot checkout --kept {path}' brings it "
+                    f"back), and what was there is kept as {kept}"
                 )
             case events.OutsStored(paths=paths):
                 console.note(f"the cache had lost {wording.listed(paths)}: stored again")
@@ -148,6 +150,11 @@ class Lines:
             self._line("BLOCKED", event.address, None, f"missing {wording.listed(event.missing)}")
             console.error(f"stage {self._name(event.address)!r} cannot run: {event.missing[0]} does not exist")
             console.hint("put the file there, or register a stage that writes it")
+        elif event.taken:
+            path, told = min(event.taken.items())
+            self._line("BLOCKED", event.address, None, f"output path is taken: {wording.listed(sorted(event.taken))}")
+            console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {told}")
+            console.hint(ways_out(path, told))
         else:
             self._line("BLOCKED", event.address, None, f"rests on {self._name(event.because)}")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cli import untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
+from pivot_engine.obstacles import ways_out
 from pivot_engine.status import StageStatus, Status
 
 if TYPE_CHECKING:
@@ -35,13 +36,21 @@ def status(found: Status) -> str:
     blocked = sum(stage.evaluation.decision.verdict is Verdict.BLOCKED for stage in found.stages)
     total = wording.counted(len(found.stages), "stage")
     if stale:
-        way = "run 'pivot repro'" if blocked < stale else "provide what is missing"
+        way = "run 'pivot repro'" if blocked < stale else _provide(found)
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
         lines += ["", f"{total}, all cached"]
     if found.whereabouts is not None:
         lines.append(_synced(found.whereabouts))
     return _text(lines)
+
+
+def _provide(found: Status) -> str:
+    """What to do where no stage can run."""
+    for stage in found.stages:
+        for path, told in sorted(stage.evaluation.observation.taken.items()):
+            return ways_out(path, told)
+    return "provide what is missing"
 
 
 def _told(stage: StageStatus, found: Status) -> str:
@@ -149,6 +158,10 @@ def _changed(change: Change, key: str, stage: StageStatus) -> Iterator[str]:
     yield f"    {key}"
     if change.reason in (Reason.DEP_MISSING, Reason.UPSTREAM_BLOCKED):
         yield f"      {change.reason.value}"
+        return
+    if change.reason is Reason.OUT_TAKEN:
+        yield f"      {change.reason.value}: {change.new}"
+        yield f"      Way out: {ways_out(change.key, change.new or '')}"
         return
     yield f"      Old: {wording.value(change.reason, change.old)}"
     yield f"      New: {wording.value(change.reason, change.new)}"

@@ -1,5 +1,6 @@
 """What commands did to files, as text for a person; pure."""
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from pivot_cli import wording
 from pivot_engine.tracked import State
 
 if TYPE_CHECKING:
+    from pivot_cache.kept import Kept
     from pivot_engine.overview import Overview
     from pivot_engine.project import Project
     from pivot_engine.restoring import Restored
@@ -34,7 +36,25 @@ def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
 def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
     """What was overwritten, and where it is now."""
     for path, digest in done.kept.items():
-        yield f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
+        yield (
+            f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
+            f" ('pivot checkout --kept {project.shown(path)}' brings it back)"
+        )
+
+
+def kept(found: "Sequence[Kept]", project: "Project") -> str:
+    """A line for each: its path, its size, when and by what it was replaced, and the digits that name it."""
+    if not found:
+        return "Nothing that was replaced is kept.\n"
+    width = max(len(project.shown(each.path)) for each in found)
+    lines = []
+    for each in found:
+        when = dt.datetime.fromtimestamp(each.at_ns // 1_000_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+        size = wording.size(each.artifact.size)
+        what = "directory" if each.artifact.tree else "file"
+        shown, digits = project.shown(each.path), each.artifact.digest[:8]
+        lines.append(f"{shown:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
+    return "".join(lines)
 
 
 def checkout_errors(done: "Restored", project: "Project", told: Collection[str] = ()) -> Iterator[str]:

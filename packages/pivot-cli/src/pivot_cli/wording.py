@@ -22,6 +22,7 @@ _PREFIX: Mapping[Reason, str] = {
     Reason.OUT_MODIFIED: "out:",
     Reason.OUT_LOST: "out:",
     Reason.DEP_MISSING: "dep:",
+    Reason.OUT_TAKEN: "out:",
 }
 _SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none
 _WHOLE = ":*"
@@ -94,7 +95,11 @@ def because(decision: Decision, names: Mapping[str, str], upstream: Iterable[str
     else:
         shown = keys(decision.changes)
         subjects = [
-            shown[change] if reason is Reason.CODE else change.key
+            shown[change]
+            if reason is Reason.CODE
+            else f"{change.key} ({change.new})"
+            if reason is Reason.OUT_TAKEN
+            else change.key
             for change in decision.changes
             if change.reason is reason and reason not in (Reason.NEVER_RUN, Reason.FORCED, Reason.SCHEMA)
         ]

@@ -37,6 +37,7 @@ class Reason(enum.Enum):
     OUT_LOST = "Output not in the cache"
     UPSTREAM = "Upstream stage will run"
     DEP_MISSING = "Input missing"
+    OUT_TAKEN = "Output path is taken"
     UPSTREAM_BLOCKED = "Upstream stage cannot run"
 
 
@@ -101,7 +102,7 @@ def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: b
     """
     changes = _changes(lock, now)
     reasons = list(dict.fromkeys(change.reason for change in changes))
-    if now.missing or now.blocked:
+    if now.missing or now.blocked or now.taken:
         return _blocked(now, changes)
     if lock is None:
         reasons.insert(0, Reason.NEVER_RUN)
@@ -118,9 +119,10 @@ def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: b
 
 def _blocked(now: Observation, changes: tuple[Change, ...]) -> Decision:
     missing = tuple(Change(Reason.DEP_MISSING, path, None, None) for path in now.missing)
+    taken = tuple(Change(Reason.OUT_TAKEN, path, None, what) for path, what in sorted(now.taken.items()))
     upstream = tuple(Change(Reason.UPSTREAM_BLOCKED, address, None, None) for address in now.blocked)
-    reasons = [change.reason for change in (*missing, *upstream)]
-    return Decision(Verdict.BLOCKED, tuple(dict.fromkeys(reasons)), (*missing, *upstream, *changes))
+    why = (*missing, *taken, *upstream)
+    return Decision(Verdict.BLOCKED, tuple(dict.fromkeys(change.reason for change in why)), (*why, *changes))
 
 
 def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> RunRecord | None:

@@ -171,6 +171,7 @@ class Observation(Value):
         upstream: Addresses of the stages that will run first and so may change a dep.
         blocked: Addresses of the upstream stages that cannot run.
         unresolved: What the fingerprint could not follow.
+        taken: Outs in whose place lies what no run may replace, and what that is.
     """
 
     inputs: Inputs
@@ -180,3 +181,4 @@ class Observation(Value):
     upstream: Sequence[str] = ()
     blocked: Sequence[str] = ()
     unresolved: Sequence[Unresolved] = ()
+    taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)

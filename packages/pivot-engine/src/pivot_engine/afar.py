@@ -227,6 +227,12 @@ class Afar:
         """What earlier runs left, in the cache or on the remote."""
         return _Memory(self, self._session.memory())
 
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        return self._session.taken(spec, lock, {path: self._session.look(path) for path in outs})
+
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """What became of code that a run was seen to rest on; what is gone is left out."""
         return self._session.recheck(observed)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from pivot_cache.errors import ArtifactError
 from pivot_core.paths import ArtifactPath
+from pivot_engine.unfinished import Unfinished
 
 
 class Aside:
@@ -21,6 +22,7 @@ class Aside:
         """Describe it; ``directory`` is made when something is first set aside."""
         self._directory = directory
         self._root = root
+        self._unfinished = Unfinished(directory.parent)
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
         """Where an out waits, if it has been taken."""
@@ -43,14 +45,38 @@ class Aside:
         for path in paths:
             file = self._root / path
             try:
+                self._unfinished.begin(address)
+                above = self._above(path)
+                if above is not None:
+                    self._take(address, above)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(file):
-                    waiting = self.waiting(address, path)
-                    waiting.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(file, waiting)
+                    self._take(address, path)
             except OSError as error:
                 problem = f"cannot be written: {error.strerror}: {error.filename}"
                 raise ArtifactError(file, problem, hint="move away what is in its way") from None
+
+    def _take(self, address: str, path: ArtifactPath) -> None:
+        waiting = self.waiting(address, path)
+        waiting.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(self._root / path, waiting)
+
+    def _above(self, path: ArtifactPath) -> ArtifactPath | None:
+        """The file that lies where a directory around the path is to be."""
+        around = path.rpartition("/")[0]
+        while around and not os.path.lexists(self._root / around):
+            around = around.rpartition("/")[0]
+        return ArtifactPath(around) if around and not (self._root / around).is_dir() else None
+
+    def _displaced(self, address: str, path: ArtifactPath) -> str:
+        """The file that was set aside for a directory around a path to be made; empty if there is none."""
+        around = path.rpartition("/")[0]
+        while around:
+            waiting = self._directory / address / around
+            if os.path.lexists(waiting) and (waiting.is_symlink() or not waiting.is_dir()):
+                return around
+            around = around.rpartition("/")[0]
+        return ""
 
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
         """Undo `take`, over whatever the stage has left; returns what could not be put back."""
@@ -61,6 +87,9 @@ class Aside:
                 _remove(file)
                 if os.path.lexists(waiting):
                     shutil.move(waiting, file)
+                elif displaced := self._displaced(address, path):
+                    _remove(self._root / displaced)
+                    shutil.move(self._directory / address / displaced, self._root / displaced)
             except OSError:
                 lost.append(path)
         if not lost:
@@ -70,6 +99,7 @@ class Aside:
     def drop(self, address: str) -> None:
         """The stage has succeeded: its previous outs are no longer needed here."""
         shutil.rmtree(self._directory / address, ignore_errors=True)
+        self._unfinished.end(address)
 
     def sweep(self) -> None:
         """Put back what a killed run has left, where nothing has taken its place; only whoever holds the guard may."""
@@ -82,7 +112,7 @@ class Aside:
                         if not os.path.lexists(file):
                             file.parent.mkdir(parents=True, exist_ok=True)
                             shutil.move(waiting, file)
-                self.drop(stage.name)
+                shutil.rmtree(stage, ignore_errors=True)
 
 
 def _remove(file: pathlib.Path) -> None:

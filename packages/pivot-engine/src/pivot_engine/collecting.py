@@ -15,7 +15,7 @@ from pivot_cache.gc import undo as bring_back
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
-from pivot_engine import events, registry, roots
+from pivot_engine import events, kept, registry, roots
 from pivot_engine.errors import EngineError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -101,7 +101,8 @@ def gc(
         rules = _rules(stores, wishes)
 
         def gather() -> set[Artifact]:
-            return roots.gather(places, doubt)
+            grace_ns = stores.settings.grace_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
+            return roots.gather(places, doubt) | kept.pinned(stores.layout, grace_ns, doubt)
 
         done = None
         if dry_run:
@@ -110,6 +111,7 @@ def gc(
             with _guards(stores.layout, places, report):
                 done = collect(cache, gather, rules, progress=progress, doubt=doubt)
             planned = done.plan
+            kept.tidy(stores, stores.settings.grace_days * _DAY_NS)
         return Collection(planned, done, tuple(users), tuple(gone), tuple(skipped))
 
 

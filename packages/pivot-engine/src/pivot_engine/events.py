@@ -207,11 +207,12 @@ class StageFailed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageBlocked(Value):
-    """It cannot run, since an upstream stage failed or an input is missing."""
+    """It cannot run: an upstream stage failed, an input is missing, or where an out belongs lies what must stay."""
 
     address: str
     because: str
     missing: tuple[ArtifactPath, ...] = ()
+    taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False, repr=False)

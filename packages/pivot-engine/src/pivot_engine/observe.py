@@ -29,6 +29,12 @@ class World(Protocol):
         """What lies at a relative path in a directory with this content, if anything does."""
         ...
 
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        ...
+
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
         ...
@@ -113,6 +119,7 @@ def observe(
         upstream=tuple(sorted(upstream.intersection(foresight.running))),
         blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
         unresolved=stage.unresolved,
+        taken=world.taken(spec, lock, outs),
     )
 
 

@@ -9,6 +9,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_engine import events
+from pivot_engine import kept as kept_before
 from pivot_engine.aside import Aside
 from pivot_engine.events import Reporter, silent
 from pivot_engine.session import Session
@@ -29,22 +30,17 @@ class Outs:
         """Put back what a killed run has left."""
         self._aside.sweep()
 
-    def keep(self, spec: StageSpec, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
+    def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
         """Before files are overwritten: what no run had written is the user's, and goes into the cache.
 
         Raises:
-            ArtifactError: It is a directory where a file is declared, or the other way round.
+            CacheError: It cannot be kept.
         """
-        store = self._session.store
-        directories = {out.path for out in spec.outs if out.directory}
+        store, stores = self._session.store, self._session.stores
         for path, artifact in found.items():
             if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
                 continue
-            if artifact.tree is not (path in directories):
-                there, declared = ("directory", "file") if artifact.tree else ("file", "directory")
-                problem = f"is a {there} that no run of {spec.name!r} has written, where a {declared} is declared"
-                raise ArtifactError(self._layout.artifact(path), problem, hint="move it away, or declare another path")
-            if not store.holds(artifact):
+            if not store.holds(artifact) or kept_before.is_kept(stores, artifact):
                 kept = self._session.keep(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.FileKept(path, str(shown)))

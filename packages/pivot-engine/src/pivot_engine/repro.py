@@ -264,7 +264,7 @@ class Run:
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
                 self._outcome.blocked.add(address)
-                self._report(events.StageBlocked(address, "", tuple(observation.missing)))
+                self._report(events.StageBlocked(address, "", tuple(observation.missing), observation.taken))
                 self._failed(address)
 
     def _observe(self, address: str) -> Observation:
@@ -274,7 +274,7 @@ class Run:
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
         lock = self._session.lock(address)
-        self._outs.keep(self._graph.stages[address], observation.outs, lock)
+        self._outs.keep(observation.outs, lock)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         self._running[address] = (observation, decision)  # from here on its outs are to be put back
         self._outs.set_aside(self._graph.stages[address], lock)
@@ -335,7 +335,7 @@ class Run:
         plan = checkout.compare(record.outs, observation.outs)
         self._supply.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
-        self._outs.keep(self._graph.stages[address], replaced, self._session.lock(address))
+        self._outs.keep(replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
         self._outs.mend(self._graph.stages[address], record.outs)
         self._commit(address, observation, record)

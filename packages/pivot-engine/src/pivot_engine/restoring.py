@@ -11,7 +11,7 @@ from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events, records
+from pivot_engine import events, kept, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
 from pivot_engine.project import Project
@@ -127,14 +127,33 @@ class _Checkout:
             if not plan.create:
                 return
         checkout.check_place(self._stores.layout, path)
+        if found is None and not self._make_way(path):
+            return
         alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
         if alone:
             if not self._wishes.force:
                 self._done.modified[path] = tuple(name for name in alone if name)
                 return
-            if not self._wishes.dry_run:
-                self._done.kept[path] = self._stores.keep(self._stores.layout.artifact(path)).digest
+            self._keep(path)
         self._apply(path, plan)
+
+    def _keep(self, path: ArtifactPath) -> None:
+        if not self._wishes.dry_run:
+            self._done.kept[path] = kept.keep(self._stores, path, "pivot checkout --force").digest
+
+    def _make_way(self, path: ArtifactPath) -> bool:
+        """Whether nothing of the user's lies where a directory around a path belongs; it may be kept first."""
+        file = checkout.blocking(self._stores.layout, path)
+        if file is None:
+            return True
+        around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())
+        there = self._stores.look(around)
+        if there is None or not kept.elsewhere(self._stores, around, there):
+            if there is None or not self._wishes.force:
+                self._done.modified[around] = ()
+                return False
+            self._keep(around)
+        return True
 
     def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
         stores = self._stores
@@ -159,6 +178,8 @@ class _Checkout:
         Nothing is lost that the cache has, or would have by then.
         """
         store = self._stores.store
+        if kept.is_kept(self._stores, found):
+            return ("",)
         if not found.tree:
             return () if store.has(found.digest, found.size) else ("",)
         listed = self._stores.files.tree(self._stores.layout.artifact(path))

@@ -14,6 +14,7 @@ from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_engine import locks, targets
 from pivot_engine.assembly import Assembly, assemble
@@ -21,6 +22,7 @@ from pivot_engine.forms import FormStore
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation, World, evaluate
 from pivot_engine.observed import Rechecker
+from pivot_engine.obstacles import Obstacles
 from pivot_engine.project import Project
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
@@ -44,6 +46,7 @@ class Session(Value):
         forms: The source texts that earlier runs rested on.
         left: What a killed run has set aside counts as put back, for a command that only looks.
         to_come: What of that has been looked for, and found.
+        obstacles: Looks for what is in the way of outs.
     """
 
     project: Project
@@ -56,6 +59,11 @@ class Session(Value):
     forms: FormStore
     left: "Aside | None" = None
     to_come: set[ArtifactPath] = attrs.field(factory=set)
+    obstacles: Obstacles = attrs.field(init=False, eq=False, repr=False)
+
+    @obstacles.default
+    def _obstacles(self) -> Obstacles:
+        return Obstacles(self.stores, self.project.notes)
 
     @property
     def store(self) -> ObjectStore:
@@ -112,7 +120,15 @@ class Session(Value):
         Raises:
             ArtifactError: There is nothing that can be read.
         """
-        return self.stores.keep(self.project.layout.artifact(path))
+        from pivot_engine import kept  # noqa: PLC0415  # start-up time: seldom is anything in the way
+
+        return kept.keep(self.stores, path, "pivot repro")
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        return self.obstacles.of(spec, lock, outs)
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""

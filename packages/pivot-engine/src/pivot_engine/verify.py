@@ -10,7 +10,7 @@ from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location
+from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_engine import records, sync
 from pivot_engine.assembly import Assembly
@@ -280,6 +280,11 @@ class _Recorded:
 
     def memory(self) -> Memory:
         return _NoMemory()
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        return self._session.taken(spec, lock, {path: self._on_disk(path) for path in outs})
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         return self._session.recheck(observed)

@@ -16,19 +16,52 @@ from pivot_engine.restoring import Wishes, restore
 @click.option("--only-missing", is_flag=True, help="Write only files that do not exist.")
 @options.checkout_mode
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be restored, and do nothing.")
-def command(
-    targets: tuple[str, ...], *, force: bool, only_missing: bool, checkout_mode: str | None, dry_run: bool
+@click.option("--kept", is_flag=True, help="Bring back what was replaced and kept; without TARGETS, list it.")
+@click.option("--to", metavar="PATH", help="With --kept and one target: put it there.")
+def command(  # noqa: PLR0913  # one parameter per option
+    targets: tuple[str, ...],
+    *,
+    force: bool,
+    only_missing: bool,
+    checkout_mode: str | None,
+    dry_run: bool,
+    kept: bool,
+    to: str | None,
 ) -> int:
     """Restore outs and tracked data from the cache.
 
     Without TARGETS, everything that the lock files and .pvt files name. TARGETS are stage
     names, out paths, tracked paths, directories that hold some, or paths inside them. A file whose content is not
     in the cache is left alone unless --force is given.
+
+    With --kept, TARGETS are paths where Pivot replaced what was nowhere else, and kept it: the newest content of
+    each, or one by the first digits of its digest. It is kept for the grace period of the cache, cache.grace.
     """
     project = place.project()
+    if kept:
+        if only_missing or dry_run or checkout_mode is not None:
+            raise click.UsageError("--kept goes with --force and --to only")
+        if to is not None and len(targets) != 1:
+            raise click.UsageError("--to goes with one target")
+        with signals.heeding():
+            return _kept(project, targets, force=force, to=to)
+    if to is not None:
+        raise click.UsageError("--to goes with --kept")
     wishes = Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run)
     with signals.heeding():
         return restored(project, targets, wishes)
+
+
+def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
+    from pivot_engine import bringing  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+    if not targets:
+        console.data(results.kept(bringing.listed(project), project))
+        return 0
+    for target in targets:
+        done = bringing.bring_back(project, target, to=to, force=force, report=Lines())
+        console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
+    return 0
 
 
 def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: Collection[str] = ()) -> int:

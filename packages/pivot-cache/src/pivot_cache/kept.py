@@ -1,0 +1,138 @@
+"""What was in the way and was kept: which contents a command replaced that nothing else names, so that they come back.
+
+``<cache>/kept/<time>-<digest>`` holds one of them as JSON. Who collects garbage keeps what a young one names.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from pivot_cache import _artifacts, atomic
+from pivot_cache._artifacts import FieldError
+from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.plainfile import read_bytes
+from pivot_core.digest import canonical_json
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+
+_FIELDS = frozenset({"alone", "artifact", "at", "by", "path", "root"})
+
+
+@attrs.frozen(eq=False, repr=False)
+class Kept(Value):
+    """A content that lay in the way.
+
+    Attributes:
+        root: The root of the project that it lay in.
+        path: Where it lay.
+        artifact: What it was.
+        at_ns: When it was replaced, in ns since the epoch.
+        by: The command that replaced it.
+        alone: Its bytes were nowhere else.
+    """
+
+    root: str
+    path: ArtifactPath
+    artifact: Artifact
+    at_ns: int
+    by: str
+    alone: bool = True
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.at_ns:020d}-{self.artifact.digest}"
+
+
+class KeptFiles:
+    """All that was kept in one cache; any number of processes may use it at once."""
+
+    def __init__(self, directory: Path) -> None:
+        """Describe them; the directory is made when the first is written."""
+        self._directory = directory
+
+    def add(self, kept: Kept) -> None:
+        """Write one down, on the disk itself.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        facts = {
+            "alone": kept.alone,
+            "artifact": _artifacts.encode(kept.artifact),
+            "at": kept.at_ns,
+            "by": kept.by,
+            "path": kept.path,
+            "root": kept.root,
+        }
+        atomic.write_bytes(self._directory / kept.name, f"{canonical_json(facts)}\n".encode(), durable=True)
+
+    def forget(self, kept: Kept) -> None:
+        """Remove one; it may be gone already.
+
+        Raises:
+            CacheError: It cannot be removed.
+        """
+        file = self._directory / kept.name
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot("remove", file, error) from error
+
+    def read(self) -> Iterator[Kept | LockFileError]:
+        """All of them, the newest first; in the place of one that cannot be read, why.
+
+        Raises:
+            CacheError: The directory cannot be read.
+        """
+        try:
+            names = os.listdir(self._directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise cannot("read", self._directory, error) from error
+        for name in sorted(names, reverse=True):
+            if name.startswith("."):
+                continue
+            file = self._directory / name
+            try:
+                kept = loads(read_bytes(file), str(file))
+            except FileNotFoundError:
+                continue
+            except LockFileError as error:
+                yield error
+            except OSError as error:
+                yield LockFileError(str(file), f"it cannot be read: {error.strerror}")
+            else:
+                yield kept
+
+
+def loads(data: bytes, name: str) -> Kept:
+    """What a file says.
+
+    Args:
+        data: What it holds.
+        name: Its name, for errors.
+
+    Raises:
+        LockFileError: It does not say what it must say.
+    """
+    hint = "delete the file: what it names stays in the cache until the next collection"
+    try:
+        record = _artifacts.fields(json.loads(data.decode(), object_pairs_hook=_artifacts.unique_pairs), "", _FIELDS)
+        return Kept(
+            _artifacts.text(record["root"], "root"),
+            _artifacts.path(_artifacts.text(record["path"], "path"), "path"),
+            _artifacts.artifact(record["artifact"], "artifact"),
+            _artifacts.number(record["at"], "at"),
+            _artifacts.text(record["by"], "by"),
+            _artifacts.boolean(record["alone"], "alone"),
+        )
+    except FieldError as error:
+        raise LockFileError(name, error.problem, field=error.field or None, hint=hint) from None
+    except (ValueError, RecursionError) as error:
+        raise LockFileError(name, f"it is not JSON: {error}", hint=hint) from None

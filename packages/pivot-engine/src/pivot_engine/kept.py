@@ -1,0 +1,82 @@
+"""What was in the way: kept before it is replaced, for the grace period."""
+
+import time
+from collections.abc import Callable
+
+from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.kept import Kept, KeptFiles
+from pivot_cache.layout import Layout
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_engine.stores import Stores
+
+
+def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
+    """Before something is replaced that nothing else names: keep it, on the disk itself.
+
+    Raises:
+        ArtifactError: It cannot be read.
+        CacheError: The cache cannot be written.
+    """
+    found = stores.look(path)
+    alone = found is None or not elsewhere(stores, path, found)
+    artifact = stores.keep(stores.layout.artifact(path))
+    files = KeptFiles(stores.layout.kept_dir)
+    root = str(stores.layout.root)
+    before = [
+        each
+        for each in readable(stores.layout)
+        if (each.root, each.path, each.artifact.digest) == (root, path, artifact.digest)
+    ]
+    files.add(Kept(root, path, artifact, time.time_ns(), by, alone))
+    for each in before:
+        files.forget(each)
+    return artifact
+
+
+def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
+    """Whether some run wrote, or some file names, what lies at a path: the cache has all of it, and not as kept."""
+    if is_kept(stores, found):
+        return False
+    if not found.tree:
+        return stores.store.has(found.digest, found.size)
+    listed = stores.files.tree(stores.layout.artifact(path))
+    return all(stores.store.has(file.digest, file.size) for file in listed.files.values())
+
+
+def is_kept(stores: Stores, artifact: Artifact) -> bool:
+    """Whether the cache has something only since it was in the way."""
+    return bool(artifact.size) and any(
+        each.alone and each.artifact.digest == artifact.digest for each in readable(stores.layout)
+    )
+
+
+def readable(layout: Layout) -> list[Kept]:
+    """All that was kept in a cache, the newest first; what cannot be read is left out."""
+    return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, Kept)]
+
+
+def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
+    """What must not be collected yet: what was kept within the grace period; ``doubt`` hears of what cannot be read."""
+    since = time.time_ns() - grace_ns
+    found = set()
+    for each in KeptFiles(layout.kept_dir).read():
+        if isinstance(each, LockFileError):
+            doubt(each)
+        elif each.at_ns > since:
+            found.add(each.artifact)
+    return found
+
+
+def tidy(stores: Stores, grace_ns: int) -> None:
+    """Forget what is older than the grace period, and neither in the cache nor in the trash any more.
+
+    Raises:
+        CacheError: It cannot be removed.
+    """
+    since = time.time_ns() - grace_ns
+    for each in readable(stores.layout):
+        digest = each.artifact.digest
+        gone = not stores.store.path_of(digest).exists() and stores.store.trash.find(digest) is None
+        if gone and each.at_ns <= since:
+            KeptFiles(stores.layout.kept_dir).forget(each)
