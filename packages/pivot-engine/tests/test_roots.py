@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -12,7 +13,7 @@ from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.layout import Layout
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_engine import registry, roots
+from pivot_engine import identity, registry, roots
 from pivot_engine.gitfiles import GitError, Repository
 
 _WHO = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main")
@@ -257,8 +258,100 @@ def test_projects_that_share_a_cache_know_of_each_other(tmp_path: pathlib.Path) 
     (user,) = registry.others(first)
     assert user.present
     assert not user.gone
-    second.state_dir.rmdir()
+    shutil.rmtree(second.state_dir)
+    assert not user.gone  # it may be a disk that is not mounted
+    second.root.rmdir()
     assert user.gone
+
+
+def in_place(layout: Layout, *, root: pathlib.Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another directory takes the place of a project, as another container or machine has it there."""
+    if layout.root.exists():
+        layout.root.rename(layout.root.with_name(f"was {len(list(layout.root.parent.iterdir()))}"))
+    root.rename(layout.root)
+    monkeypatch.setattr(identity, "host", lambda: host)
+
+
+@pytest.mark.parametrize("hosts", [("one", "two"), ("same", "same")])
+@pytest.mark.parametrize("copied", [False, True])
+def test_two_projects_at_one_path_are_two(
+    tmp_path: pathlib.Path, hosts: tuple[str, str], monkeypatch: pytest.MonkeyPatch, *, copied: bool
+) -> None:
+    layout = shared(tmp_path / "work")
+    (tmp_path / "a/.pivot").mkdir(parents=True)
+    in_place(layout, root=tmp_path / "a", host=hosts[0], monkeypatch=monkeypatch)
+    registry.register(layout)
+    if copied:
+        shutil.copytree(layout.root, tmp_path / "b")
+    (tmp_path / "b/.pivot").mkdir(parents=True, exist_ok=True)
+    in_place(layout, root=tmp_path / "b", host=hosts[1], monkeypatch=monkeypatch)
+    registry.register(layout)
+
+    (other,) = registry.others(layout)
+    assert (other.root, other.host, other.present, other.gone) == (layout.root, hosts[0], False, False)
+
+
+def test_a_copy_elsewhere_is_another_project(tmp_path: pathlib.Path) -> None:
+    first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
+    first.state_dir.mkdir(parents=True)
+    registry.register(first)
+    shutil.copytree(first.root, second.root, copy_function=shutil.copy2)
+
+    assert [user.root for user in registry.others(second)] == []  # it has not used the cache yet, and says so then
+    registry.register(second)
+    assert [user.root for user in registry.others(second)] == [first.root]
+    assert [user.root for user in registry.others(first)] == [second.root]
+
+
+@pytest.mark.parametrize("change", ["moved", "renamed host", "chmod", "no state.db", "nothing"])
+def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = shared(tmp_path / "first")
+    layout.state_dir.mkdir(parents=True)
+    registry.register(layout)
+    match change:
+        case "moved":
+            layout.root.rename(tmp_path / "second")
+            layout = shared(tmp_path / "second")
+        case "renamed host":
+            monkeypatch.setattr(identity, "host", lambda: "another")
+        case "chmod":
+            (layout.database_dir / "project").chmod(0o600)
+        case "no state.db":
+            shutil.rmtree(layout.database_dir)
+        case _:
+            pass
+    registry.register(layout)
+
+    assert registry.others(layout) == []
+    assert len(list(layout.projects_dir.iterdir())) == 1
+
+
+def test_a_project_that_cannot_be_written_is_known_all_the_same(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "name_anew", lambda *_: "")
+    first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
+    for layout in (first, second, first):
+        layout.state_dir.mkdir(parents=True, exist_ok=True)
+        registry.register(layout)
+    assert [user.root for user in registry.others(second)] == [first.root]
+
+
+def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> None:
+    layout, other = shared(tmp_path / "first"), shared(tmp_path / "other")
+    for each in (layout, other):
+        each.state_dir.mkdir(parents=True)
+    layout.projects_dir.mkdir(parents=True)
+    for number, (host, root) in enumerate(
+        [(identity.host(), layout.root), ("elsewhere", layout.root), (identity.host(), other.root)]
+    ):
+        (layout.projects_dir / f"{number:016x}").write_text(json.dumps({"host": host, "root": str(root)}))
+    registry.register(layout)
+
+    assert [(user.root, user.host) for user in registry.others(layout)] == [
+        (layout.root, "elsewhere"),
+        (other.root, identity.host()),
+    ]
 
 
 def test_a_cache_of_ones_own_has_no_other_users(tmp_path: pathlib.Path) -> None:

@@ -11,7 +11,7 @@ runs/ab/cdef...                   -     the run cache: one record per inputs key
 quarantine/<digest>               -     objects whose bytes were found damaged
 partial/<digest>                  -     large objects that have not yet arrived in full
 trash/<time>/...                  -     what was collected as garbage, until its grace period is over
-projects/<hash>                   -     the projects that share this cache
+projects/<name>                   -     the projects that share this cache
 kept/<time>-<digest>              -     what was replaced and nothing else names
 gc.guard                          -     held while garbage is collected
 state.db/                           -     a directory of derived data: deleting it costs time, never truth
@@ -21,6 +21,8 @@ uploads/                          -     uploads in parts that are under way
 run.guard                         -     held while a command changes the project
 logs/                             -     what stages printed
 history/<number>.jsonl            -     what a run did, a line per event; the last 100
+project                           -     its name, by which it is told from others that share a cache
+unfinished/                       -     the stages that run, or were running when their run was killed
 facts.sqlite                      -     what runs have taught of each stage
 rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
 snapshots/                        -     what the last load of each pipeline gave

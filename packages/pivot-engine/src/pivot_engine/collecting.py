@@ -148,7 +148,7 @@ def _users(layout: Layout, wishes: Wishes) -> tuple[list[pathlib.Path], list[Use
     for user in heeded:
         if not user.present:
             raise SharedCacheError(
-                f"{user.root} on {user.host} uses this cache, and cannot be read from here",
+                f"{user.root} on {user.host or 'this machine'} uses this cache, and cannot be read from here",
                 hint=f"if that project is no more, delete {user.file}; or give --only-this-project",
             )
     return [user.root for user in heeded], gone
