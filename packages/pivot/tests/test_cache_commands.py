@@ -359,7 +359,7 @@ def test_a_clone_on_another_machine_is_not_taken_to_be_gone(clones: tuple[Projec
     done = first.pivot("cache", "gc", "--all-projects", *ALL, code=2)
 
     assert "far-away" in done.stderr
-    assert f"delete {first.root}/../shared/projects/{file.name}" in done.stderr
+    assert f"{first.root.parent}/shared/projects/{file.name}" in done.stderr.replace(f"{first.root.name}/../", "")
 
 
 def test_the_owner_of_a_cache_counts_where_others_use_it(project: Project, tmp_path: pathlib.Path) -> None:
