@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -139,14 +139,13 @@ class Session(Value):
 
     def memory(self) -> CacheMemory:
         """What earlier runs left in the cache."""
-        return CacheMemory(self.store, self.runs, lambda record: self.rechecker.hold(record.observed))
+        return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """What became of code that a run was seen to rest on; what is gone is left out."""
-        for entry in observed.values():
-            if entry.location is not None:
-                self.project.notes.look(self.project.root / entry.location.file)
-        return self.rechecker.now(observed)
+        for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
+            self.project.notes.look(self.project.root / file)
+        return self.rechecker.now(observed) if observed else {}
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """As much of each library's version as counts under the policy."""
@@ -173,7 +172,8 @@ def opened(project: Project, assembly: Assembly, *, foreseeing: bool = False) ->
 
     With ``foreseeing`` things are seen as a run would find them that began now.
     """
-    with opened_stores(project) as stores:
+    rechecker = Rechecker(project.root, project.layout.database_dir / "observed.json")
+    with closing(rechecker), opened_stores(project) as stores:
         yield Session(
             project=project,
             schema=assembly.schema,
@@ -181,7 +181,7 @@ def opened(project: Project, assembly: Assembly, *, foreseeing: bool = False) ->
             own=assembly.own,
             stages=assembly.stages,
             stores=stores,
-            rechecker=Rechecker(project.root),
+            rechecker=rechecker,
             forms=FormStore(project.layout.database_dir / "forms.sqlite"),
             left=_left(project) if foreseeing else None,
         )

@@ -53,11 +53,11 @@ def statements(source: Parsed, name: str) -> list[ast.stmt]:
     binding = [node for node in source.bindings.get(name, ()) if not isinstance(node, _IMPORTS)]
     if not binding:
         return []
-    others = loose(source)
+    others, definitions = _statements(source)
     if any(isinstance(node, _DEFINITIONS) for node in binding):
-        later = [_bare(node) for node in source.tree.body if isinstance(node, _DEFINITIONS) and node not in binding]
-        return [*binding, *(node for node in (*others, *later) if name in _changed(node))]
-    return [node for node in others if name in names(node)]
+        later = [each for each in definitions if each.whole not in binding]
+        return [*binding, *(each.bare for each in (*others, *later) if name in each.changed)]
+    return [each.bare for each in others if name in each.names]
 
 
 def _imported(source: Parsed, name: str) -> Iterator[str]:
@@ -90,10 +90,27 @@ def _bare[Node: ast.AST](node: Node) -> Node:
     return node
 
 
+class _Statement:
+    """One at the top of a module, with what is asked of it for each name there."""
+
+    def __init__(self, node: ast.stmt) -> None:
+        self.whole = node
+        self.bare = _bare(node)
+        self.names = frozenset(names(self.bare))
+        self.changed = frozenset(_changed(self.bare))
+
+
+@functools.lru_cache(maxsize=16)
+def _statements(source: Parsed) -> tuple[list[_Statement], list[_Statement]]:
+    """What `loose` has, and the definitions."""
+    passed_over = (*_DEFINITIONS, *_IMPORTS)
+    others = [_Statement(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
+    return others, [_Statement(node) for node in source.tree.body if isinstance(node, _DEFINITIONS)]
+
+
 def loose(source: Parsed) -> list[ast.stmt]:
     """The statements of the module's body that are neither definitions nor imports, nor for running it as a program."""
-    passed_over = (*_DEFINITIONS, *_IMPORTS)
-    return [_bare(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
+    return [each.bare for each in _statements(source)[0]]
 
 
 def effects(source: Parsed) -> list[ast.stmt]:
