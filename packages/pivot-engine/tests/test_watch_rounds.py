@@ -5,6 +5,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from pivot_engine import sync, watch
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
 from pivot_engine.project import Project, init
-from pivot_engine.repro import Options, repro
+from pivot_engine.repro import Options, Outcome, repro
 
 PIPELINE = """
 import pathlib
@@ -205,3 +206,36 @@ def test_edits_are_noticed_while_another_command_is_at_work(
 
         watched(tmp_path, monkeypatch, edit)
     assert told == ["one "] * 4 + ["one two "]
+
+
+def test_an_object_that_is_lost_begins_a_round_and_one_that_is_touched_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    rounds: list[str] = []
+
+    def counted(*arguments: Any, **options: Any) -> Outcome:
+        rounds.append("")
+        return repro(*arguments, **options)
+
+    monkeypatch.setattr(watch, "repro", counted)
+    told: list[int] = []
+
+    def edit() -> None:
+        (stored,) = (tmp_path / ".pivot/cache/files").glob("*/*")
+        told.append(len(rounds))
+        match len(told):
+            case 1:
+                os.utime(stored)  # as `cache verify` of an object may do
+            case 2:
+                stored.unlink()
+            case 3:
+                stored.chmod(0o644)
+                stored.write_bytes(b"")
+            case _:
+                assert stored.read_text() == "one"
+                raise KeyboardInterrupt
+
+    watched(tmp_path, monkeypatch, edit)
+    assert told == [1, 1, 2, 3]
+    assert (tmp_path / "tries").read_text() == "one "

@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 
+from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
 from pivot_core.values import Value
 from pivot_engine import config
@@ -152,7 +153,8 @@ class Watch:
             self._seen, self._found = look.notes, None
             return done.outcome is not None or bool(changed(before.notes))
         outs = (out.path for each in found.stages for out in each.evaluation.stage.spec.outs)
-        self._written = (*(str(look.layout.artifact(path)) for path in outs), str(look.layout.stages_dir))
+        kept = (look.layout.stages_dir, _objects_dir(look))
+        self._written = (*(str(look.layout.artifact(path)) for path in outs), *map(str, kept))
         was, self._found = self._found, _deciding(found)
         self._seen = look.notes
         outcome = done.outcome
@@ -205,7 +207,8 @@ class Watch:
     def _by_runs(self, path: str, notes: Notes) -> bool:
         """Whether a run may have changed it, be it that of a stage that failed, by putting back its outs.
 
-        That is an out, what is in it, a directory that it is in, a lock, or which names there are in a directory.
+        That is an out, what is in it, a directory that it is in, a lock, an object, or which names there are in a
+        directory.
         """
         within = f"{path}/"
         return _only_names(path, notes) or any(
@@ -248,6 +251,11 @@ class Watch:
             return config.resolve(self._project.layout.state_dir, os.environ).debounce_ms
         except PivotError:
             return DEFAULT_MS
+
+
+def _objects_dir(project: Project) -> pathlib.Path:
+    settings = config.resolve(project.layout.state_dir, os.environ)
+    return Layout(project.root, settings.cache_home(project.root)).objects_dir
 
 
 def changed(notes: Notes) -> list[str]:
