@@ -143,13 +143,13 @@ def test_what_is_there_is_not_moved_again(store: ObjectStore, other: ObjectStore
 def test_a_second_push_asks_nothing(store: ObjectStore, remote: MemoryRemote, known: KnownObjects) -> None:
     options = Options(retry=RETRY, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two", b"three")]
-    push(artifacts, store, remote, options)
+    first = push(artifacts, store, remote, options)
     calls = len(remote.calls)
 
     outcome = push(artifacts, store, remote, options)
 
     assert len(remote.calls) == calls
-    assert outcome.present == {artifact.digest for artifact in artifacts}
+    assert outcome.present == first.transferred
     assert absent(artifacts, store, remote, options) == {}
     assert len(remote.calls) == calls
 
@@ -559,3 +559,37 @@ def test_any_push_and_fetch_move_the_difference(
     assert fetched.missing.isdisjoint(remote.objects)
     assert fetched.failed == {}
     assert fetched.stopped is None
+
+
+@pytest.mark.parametrize("left", [b"", b"short"])
+def test_what_was_cut_short_on_the_remote_is_not_there_and_is_pushed_again(
+    store: ObjectStore, remote: MemoryRemote, known: KnownObjects, left: bytes
+) -> None:
+    artifacts = [file(store, b"long enough"), directory(store, b"two", b"three")]
+    push(artifacts, store, remote, Options(retry=RETRY))
+    whole = dict(remote.objects)
+    for digest in whole:
+        remote.objects[digest] = left[: len(whole[digest]) - 1]
+
+    options = Options(retry=RETRY, known=known)
+    assert set(absent(artifacts, store, remote, options)) == {artifacts[0], artifacts[1]}
+    outcome = push(artifacts, store, remote, options)
+    assert outcome.transferred == whole.keys()
+    assert remote.objects == whole
+
+
+@pytest.mark.parametrize("damage", [None, b"other"])
+def test_what_was_found_wrong_on_a_remote_lets_the_next_push_ask_about_everything(
+    store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects, damage: bytes | None
+) -> None:
+    artifacts = [file(store, b"large"), file(store, b"gone too")]
+    options = Options(retry=RETRY, known=known)
+    push(artifacts, store, remote, options)
+    if damage is None:
+        del remote.objects[artifacts[0].digest]
+    else:
+        remote.objects[artifacts[0].digest] = damage
+    fetch(artifacts[:1], other, remote, options)
+    remote.objects.clear()
+
+    assert push(artifacts, store, remote, options).transferred == {artifact.digest for artifact in artifacts}

@@ -600,7 +600,7 @@ def test_many_objects_among_more_are_found_in_few_requests(location: S3Location,
 
     async def look() -> tuple[set[str], set[str]]:
         async with remote:
-            return await remote.exists(wanted), {digest async for digest in remote.digests()}
+            return set(await remote.exists(wanted)), {digest async for digest in remote.digests()}
 
     assert asyncio.run(look()) == (set(there[:600]), set(there))
     assert len(proxy.requests) <= 1 + 256 + 4

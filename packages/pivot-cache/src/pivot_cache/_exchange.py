@@ -40,24 +40,31 @@ def fetch(
     return asyncio.run(_Exchange(store, remote, options).fetch(artifacts, here))
 
 
-def ask(digests: Collection[str], remote: Remote, options: Options) -> set[str]:
-    """Those of the objects that the remote has."""
-    return asyncio.run(_ask(digests, remote, options))
+def ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
+    """Those of the objects that the remote has, in full where their size is known."""
+    return asyncio.run(_ask(sizes, remote, options))
 
 
-async def _ask(digests: Collection[str], remote: Remote, options: Options) -> set[str]:
+async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
     async with remote:
-        return await _found(digests, remote, options)
+        return (await _found(sizes, remote, options))[0]
 
 
-async def _found(digests: Collection[str], remote: Remote, options: Options) -> set[str]:
-    """Those of the objects that the remote has; that is remembered, and so is what it has no longer."""
+async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> tuple[set[str], set[str]]:
+    """Those of the objects that the remote has, and those of which it has something of another length.
+
+    What it has is remembered, and so is what it has no longer.
+    """
     retry = options.retry or Retry()
-    there = await retry(lambda: remote.exists(digests))
+    found = await retry(lambda: remote.exists(sizes.keys()))
+    cut = {
+        digest for digest, length in found.items() if None not in (length, sizes[digest]) and length != sizes[digest]
+    }
+    there = found.keys() - cut
     if options.known is not None and not options.dry_run:
-        options.known.forget(remote.identity, None if options.refresh else set(digests) - there)
+        options.known.forget(remote.identity, None if options.refresh else sizes.keys() - there)
         options.known.add(remote.identity, there)
-    return there
+    return there, cut
 
 
 class _Exchange:
@@ -72,6 +79,7 @@ class _Exchange:
         self._present: set[str] = set()
         self._missing: set[str] = set()
         self._failed: dict[str, CacheError] = {}
+        self._cut: set[str] = set()
         self._stopped: CacheError | None = None
         self._done = self._objects = self._bytes = self._of_bytes = 0
 
@@ -80,7 +88,8 @@ class _Exchange:
         asked = wanted.sizes.keys() - there
         async with self._remote:
             try:
-                self._present |= await _found(asked, self._remote, self._options)
+                found, self._cut = await _found(wanted.lengths(asked, self._store), self._remote, self._options)
+                self._present |= found
             except CacheError as error:
                 self._stop(asked, error)
                 return self._outcome()
@@ -126,6 +135,8 @@ class _Exchange:
             self._moved(number - sent)
             sent = number
 
+        if digest in self._cut:  # nothing is ever replaced there, and this is not the object
+            await self._retry(lambda: self._remote.delete(digest))
         try:
             new = await self._retry(lambda: self._remote.upload(digest, path, count), lambda: sent)
         except BaseException:
@@ -185,7 +196,7 @@ class _Exchange:
             await self._receive(lacking, receiver)
             return
         try:
-            found = await _found(lacking, self._remote, self._options) if lacking else set()
+            found = (await _found(lacking, self._remote, self._options))[0] if lacking else set()
         except CacheError as error:
             self._stop(lacking, error)
             return
@@ -235,7 +246,8 @@ class _Exchange:
         known = self._options.known
         if known is not None and not self._options.dry_run:
             known.add(self._remote.identity, self._transferred)
-            known.forget(self._remote.identity, self._missing)
+            if self._missing or any(isinstance(error, RemoteCorruptError) for error in self._failed.values()):
+                known.forget(self._remote.identity)  # whoever looks after it pushes then, and believes nothing
 
     async def _each(self, digests: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
         """Do something for each object, several at once; what goes wrong becomes part of the outcome."""

@@ -1,5 +1,6 @@
 """Which objects artifacts consist of: files, and listings with the files in them."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 import attrs
@@ -8,6 +9,8 @@ from pivot_cache.errors import CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
+
+_LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name stands behind a backslash
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -28,6 +31,27 @@ class Content(Value):
     def files(self) -> set[str]:
         """The objects that are no listings."""
         return self.sizes.keys() - self.listings.keys()
+
+    def lengths(self, digests: Iterable[str], store: ObjectStore) -> dict[str, int | None]:
+        """The length that each of some objects must have; None where it is not known, of listings that are not here."""
+        return {digest: self._length(digest, store) for digest in digests}
+
+    def _length(self, digest: str, store: ObjectStore) -> int | None:
+        if self.sizes[digest] is not None or not self.listings.get(digest):
+            return self.sizes[digest]
+        try:
+            return store.path_of(digest).stat().st_size  # it has been read, and so is good
+        except OSError:
+            return None
+
+
+def listed(digest: str, store: ObjectStore) -> frozenset[str]:
+    """The digests that stand in a listing of the store, to be counted: nothing is verified, which would take long."""
+    try:
+        text = store.path_of(digest).read_bytes()
+    except OSError:
+        return frozenset()
+    return frozenset(found.decode() for found in _LISTED.findall(text))
 
 
 def content(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collection[str] = ()) -> Content:

@@ -47,7 +47,7 @@ class RemoteNotFoundError(RemoteError):
         digest: The object's digest.
     """
 
-    default_hint = "`pivot push` where it was made, or `pivot repro` to compute it again"
+    default_hint = "`pivot push --refresh` where it was made, or `pivot repro` to compute it again"
 
     def __init__(self, remote: str, problem: str, *, digest: str | None = None, hint: str | None = None) -> None:
         super().__init__(remote, problem, hint=hint)
@@ -79,7 +79,7 @@ class RemoteCorruptError(RemoteError):
         digest: What the bytes should have.
     """
 
-    default_hint = "delete the object on the remote and `pivot push` it again from where it is good"
+    default_hint = "delete the object on the remote and `pivot push --refresh` it again from where it is good"
 
     def __init__(self, remote: str, digest: str, *, hint: str | None = None) -> None:
         super().__init__(remote, f"object {digest} is corrupt", hint=hint)
@@ -142,8 +142,11 @@ class Remote(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    async def exists(self, digests: Collection[str]) -> set[str]:
-        """Those of the objects that are there, in as few requests as the remote can do with."""
+    async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
+        """Those of the objects that are there, in as few requests as the remote can do with.
+
+        Each with its length; None where the remote does not say.
+        """
         ...
 
     def digests(self) -> AsyncIterator[str]:

@@ -1,7 +1,7 @@
 """For tests of what uses remotes, and of remotes: one in memory that fails on demand, and what every remote must do."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -87,13 +87,13 @@ class MemoryRemote:
     ) -> None:
         return None
 
-    async def exists(self, digests: Collection[str]) -> set[str]:
-        """Those of the objects that are there."""
+    async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
+        """Those of the objects that are there, with their lengths."""
         with self._call("exists") as fault:
             await _raise(fault)
             for digest in digests:
                 _check(digest)
-            return self.objects.keys() & set(digests)
+            return {digest: len(self.objects[digest]) for digest in self.objects.keys() & set(digests)}
 
     async def digests(self) -> AsyncIterator[str]:
         """All objects."""
@@ -220,8 +220,8 @@ class RemoteContract:
 
     def test_a_remote_begins_empty(self, make: Callable[[], Remote]) -> None:
         async def work(remote: Remote) -> None:
-            assert await remote.exists([_ABSENT, digests.of_bytes(b"")]) == set()
-            assert await remote.exists([]) == set()
+            assert await remote.exists([_ABSENT, digests.of_bytes(b"")]) == {}
+            assert await remote.exists([]) == {}
             assert [digest async for digest in remote.digests()] == []
 
         self.run(make, work)
@@ -235,7 +235,7 @@ class RemoteContract:
 
         async def look(remote: Remote) -> None:
             wanted = {digests.of_bytes(data) for data in contents}
-            assert await remote.exists({*wanted, _ABSENT}) == wanted
+            assert await remote.exists({*wanted, _ABSENT}) == {digests.of_bytes(data): len(data) for data in contents}
             assert {digest async for digest in remote.digests()} == wanted
             for data in contents:
                 assert await _read(remote, digests.of_bytes(data)) == (data, len(data))
@@ -251,8 +251,8 @@ class RemoteContract:
         async def work(remote: Remote) -> None:
             for data in contents:
                 await _upload(remote, data, tmp_path)
-            assert await remote.exists(wanted | absent) == wanted
-            assert await remote.exists(absent) == set()
+            assert await remote.exists(wanted | absent) == {digests.of_bytes(data): len(data) for data in contents}
+            assert await remote.exists(absent) == {}
 
         self.run(make, work)
 
@@ -310,7 +310,7 @@ class RemoteContract:
             await _upload(remote, b"data", tmp_path)
             await remote.delete(digest)
             await remote.delete(digest)
-            assert await remote.exists([digest]) == set()
+            assert await remote.exists([digest]) == {}
             assert await _upload(remote, b"data", tmp_path) == (True, 4)
 
         self.run(make, work)

@@ -6,13 +6,26 @@ files are, and an interruption at any point leaves nothing that is half there.
 
 from collections.abc import Collection, Iterable
 
-from pivot_cache.content import Content, content
+import attrs
+
+from pivot_cache.content import Content, content, listed
 from pivot_cache.moving import IncompleteTreeError, Options, Outcome, Progress
 from pivot_cache.remote import Remote
 from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 
-__all__ = ["Content", "IncompleteTreeError", "Options", "Outcome", "Progress", "absent", "content", "fetch", "push"]
+__all__ = [
+    "Content",
+    "IncompleteTreeError",
+    "Options",
+    "Outcome",
+    "Progress",
+    "absent",
+    "content",
+    "fetch",
+    "present",
+    "push",
+]
 
 
 def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
@@ -21,19 +34,21 @@ def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opti
     What the remote has, is never replaced. Where everything is known to be there, the remote is not even connected to.
 
     Returns:
-        What became of each object. A directory that is known to be there in full is one object.
+        What became of each object.
     """
     options = options or Options()
     whole = list(artifacts)
     closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
     wanted = content(whole, store, closed=closed)
     there = _known(remote, options, wanted.sizes)
+    inside = frozenset[str]().union(*(listed(digest, store) for digest in closed))
     if there.issuperset(wanted.sizes):
-        return Outcome(present=frozenset(there))
+        return Outcome(present=frozenset(there) | inside)
 
     from pivot_cache import _exchange  # noqa: PLC0415 - nothing to push needs no event loop
 
-    return _exchange.push(wanted, there, store, remote, options)
+    outcome = _exchange.push(wanted, there, store, remote, options)
+    return attrs.evolve(outcome, present=outcome.present | (inside - outcome.transferred))
 
 
 def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
@@ -74,12 +89,23 @@ def absent(
     if not there.issuperset(wanted.sizes):
         from pivot_cache import _exchange  # noqa: PLC0415 - what is known needs no event loop
 
-        there |= _exchange.ask(wanted.sizes.keys() - there, remote, options)
+        there |= _exchange.ask(wanted.lengths(wanted.sizes.keys() - there, store), remote, options)
     lacking = {
         artifact: ({artifact.digest} | (wanted.listings.get(artifact.digest) or frozenset())) - there
         for artifact in whole
     }
     return {artifact: frozenset(digests) for artifact, digests in lacking.items() if digests}
+
+
+def present(digests: Iterable[str], remote: Remote, options: Options | None = None) -> set[str]:
+    """Those of some objects that the remote has, whatever was known of it before.
+
+    Raises:
+        RemoteError: The remote cannot tell.
+    """
+    from pivot_cache import _exchange  # noqa: PLC0415 - as above
+
+    return _exchange.ask(dict.fromkeys(digests), remote, options or Options())
 
 
 def _known(remote: Remote, options: Options, digests: Collection[str], *, whole: bool = False) -> set[str]:

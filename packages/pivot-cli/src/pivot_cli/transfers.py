@@ -117,4 +117,4 @@ def _missing(moved: Moved, project: Project, where: str) -> None:
     if moved.missing and where == _CACHE:
         console.hint("'pivot cache verify --repair' takes it from the workspace, 'pivot repro' computes it again")
     elif moved.missing:
-        console.hint("'pivot repro' computes it again; 'pivot push' where it was made shares it")
+        console.hint("'pivot repro' computes it again; 'pivot push --refresh' where it was made shares it")

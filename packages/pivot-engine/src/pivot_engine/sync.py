@@ -180,8 +180,8 @@ def absent_now(artifacts: Collection[Artifact], stores: Stores, remote: Remote) 
     """
     usual = options(stores, Wishes())
     absent = transfer.absent(artifacts, stores.store, remote, attrs.evolve(usual, known=None))
-    if usual.known is not None:
-        usual.known.forget(remote.identity, {digest for digests in absent.values() for digest in digests})
+    if usual.known is not None and absent:
+        usual.known.forget(remote.identity)  # whoever looks after it pushes then, and believes nothing
     return set(absent)
 
 
@@ -222,9 +222,7 @@ def elsewhere(project: Project) -> Callable[[Collection[str]], set[str]] | None:
     def there(digests: Collection[str]) -> set[str]:
         with opened_stores(project) as stores:
             _, remote = remote_of(stores, None)
-            files = {Artifact(digest, 0) for digest in digests}
-            lacking = transfer.absent(files, stores.store, remote, options(stores, Wishes(refresh=True)))
-            return {file.digest for file in files - lacking.keys()}
+            return transfer.present(digests, remote, options(stores, Wishes(refresh=True)))
 
     return there if _has_usual(project) else None
 

@@ -14,6 +14,9 @@ from pivot_remote_s3.client import Answer, S3Client
 from pivot_remote_s3.failures import NO_OBJECT, Place, code
 from pivot_remote_s3.location import S3Location
 
+type Lengths = dict[str, int | None]
+"""By digest; None where the server does not say."""
+
 _FEW: Final = 8
 """So many objects are asked for one by one, whatever else is there."""
 
@@ -42,8 +45,8 @@ class Presence(Value):
     place: Place
     _lacking: set[str] = attrs.field(init=False, factory=set)
 
-    async def among(self, digests: Collection[str]) -> set[str]:
-        """Those of the objects that are there.
+    async def among(self, digests: Collection[str]) -> Lengths:
+        """Those of the objects that are there, with their lengths.
 
         Raises:
             RemoteError: The server does not say.
@@ -51,24 +54,24 @@ class Presence(Value):
         """
         keys = {digest: self.location.key(digest) for digest in digests}
         if not keys:
-            return set()
+            return {}
         found = await self._among(keys.keys())
         self._lacking.update(key for digest, key in keys.items() if digest not in found)
         return found
 
-    async def _among(self, wanted: AbstractSet[str]) -> set[str]:
+    async def _among(self, wanted: AbstractSet[str]) -> Lengths:
         if len(wanted) <= _FEW:
             found = await self._each(wanted)
             if not found:
                 await self._page("", 1)  # says so if there is no such bucket, which asking for an object does not
             return found
         first, more = await self._page("")
+        found = _some(first, wanted)
         if more is None:
-            return first & wanted
+            return found
         shards = defaultdict(set)
-        for digest in wanted - first:
+        for digest in wanted - found.keys():
             shards[digest[:_SHARD]].add(digest)
-        found = first & wanted
         await _all(found.update, [partial(self._shard, shard, digests) for shard, digests in shards.items()])
         return found
 
@@ -93,41 +96,46 @@ class Presence(Value):
 
     async def stands(self, key: str) -> bool:
         """Whether something has this key."""
+        return (await self._head(key))[0]
+
+    async def _head(self, key: str) -> tuple[bool, int | None]:
+        """Whether something has this key, and its length."""
         with self.place.reporting():
             async with self.slots:
                 try:
                     answer = await self.client.head_object(Bucket=self.location.bucket, Key=key)
                 except Exception as error:
                     if code(error) in NO_OBJECT:
-                        return False
+                        return False, None
                     if code(error) in _REFUSED:
                         await self._list(key, 1)  # its answer has a body, which says why
                     raise
                 self.place.recognise(answer, "ETag")
-                return True
+                return True, answer.get("ContentLength")
 
-    async def _each(self, digests: Collection[str]) -> set[str]:
-        found: set[str] = set()
+    async def _each(self, digests: Collection[str]) -> Lengths:
+        found: Lengths = {}
 
-        async def ask(digest: str) -> set[str]:
-            return {digest} if await self.has(digest) else set()
+        async def ask(digest: str) -> Lengths:
+            there, length = await self._head(self.location.key(digest))
+            return {digest: length} if there else {}
 
         await _all(found.update, [partial(ask, digest) for digest in digests])
         return found
 
-    async def _shard(self, shard: str, wanted: set[str]) -> set[str]:
+    async def _shard(self, shard: str, wanted: set[str]) -> Lengths:
         """Those that are there of the objects that begin with the same digits."""
-        found: set[str] = set()
+        found: Lengths = {}
         more: str | None = ""
         if len(wanted) > _FEW_OF_A_SHARD:
             for _ in range(len(wanted)):  # with more requests, one by one would have been less
                 digests, more = await self._page(shard, more=more or "")
-                found |= digests & wanted
-                if more is None or found == wanted:
+                found |= _some(digests, wanted)
+                if more is None or found.keys() == wanted:
                     return found
-        return found | await self._each(wanted - found)
+        return found | await self._each(wanted - found.keys())
 
-    async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[set[str], str | None]:
+    async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[Lengths, str | None]:
         """Some of the objects, and what to ask for the next ones with."""
         prefix = f"{self.location.root}{shard}/" if shard else self.location.root
         with self.place.reporting():
@@ -141,8 +149,13 @@ class Presence(Value):
         self.place.recognise(answer, "Name", "IsTruncated", "Contents")
         return answer
 
-    def _digests(self, answer: Answer) -> set[str]:
-        return set(filter(None, (self.location.digest(entry["Key"]) for entry in answer.get("Contents", ()))))
+    def _digests(self, answer: Answer) -> Lengths:
+        found = ((self.location.digest(entry["Key"]), entry.get("Size")) for entry in answer.get("Contents", ()))
+        return {digest: length for digest, length in found if digest}
+
+
+def _some(found: Lengths, wanted: AbstractSet[str]) -> Lengths:
+    return {digest: found[digest] for digest in found.keys() & wanted}
 
 
 async def _all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:

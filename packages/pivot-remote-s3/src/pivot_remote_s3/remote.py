@@ -1,7 +1,7 @@
 """The remote of an ``s3://`` URL: objects under their digests in a bucket, none of which is ever replaced."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -115,8 +115,8 @@ class S3Remote:
         open_, self._opened = self._open, None
         await open_.closing.aclose()
 
-    async def exists(self, digests: Collection[str]) -> set[str]:
-        """Those of the objects that are there."""
+    async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
+        """Those of the objects that are there, with their lengths."""
         return await self._open.presence.among(digests)
 
     async def digests(self) -> AsyncIterator[str]:
