@@ -236,6 +236,108 @@ def test_a_missing_tree_is_an_error(repository: pathlib.Path) -> None:
         roots.gather([repository])
 
 
+@pytest.fixture
+def module(repository: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A submodule of the project's repository."""
+    (tmp_path / "upstream").mkdir()
+    git(tmp_path / "upstream", "init", "-q")
+    git(tmp_path / "upstream", "commit", "-q", "--allow-empty", "-m", "first")
+    added = ["-c", "protocol.file.allow=always", "submodule", "-q", "add", "--name", "libs/sub"]
+    git(repository, *added, str(tmp_path / "upstream"), "deep/sub")
+    commit(repository)
+    return repository / "deep/sub"
+
+
+def test_all_that_submodules_remember_counts(repository: pathlib.Path, module: pathlib.Path) -> None:
+    """Refs, stashes and index; also while the submodule is not checked out."""
+    found = set()
+    for name in ("branch", "tag"):
+        found.add(track(module, "data", name))
+        commit(module)
+        git(module, name, f"a-{name}")
+    found.add(track(module, "data", "stashed"))
+    git(module, "stash", "push", "-q")
+    found.add(track(module, "data", "staged"))
+    git(module, "add", "-A")
+    track(module, "data", "in the workspace")
+
+    assert roots.gather([repository]) == {*found, artifact("in the workspace")}
+    git(module, "reset", "-q", "--hard")
+    found.remove(artifact("staged"))
+    git(repository, "submodule", "-q", "deinit", "-f", "deep/sub")
+    assert roots.gather([repository]) == found
+
+
+def test_commits_that_are_pinned_count(repository: pathlib.Path, module: pathlib.Path) -> None:
+    """By a branch, a tag, a stash or the index of the repository around; no name in the submodule leads to them."""
+    found = set()
+    for number, kept in enumerate([("branch", "a"), ("tag", "b"), ("update-ref", "refs/notes/c", "HEAD")]):
+        git(module, "checkout", "-q", "--detach")
+        found.add(track(module, "data", f"pinned {number}"))
+        commit(module)
+        commit(repository)
+        git(repository, *kept)
+    found.add(track(module, "data", "in the index"))
+    commit(module)
+    git(repository, "add", "-A")
+    git(module, "checkout", "-q", "main")
+
+    assert roots.gather([repository]) == found
+
+
+def test_submodules_of_submodules_and_of_worktrees_count(
+    repository: pathlib.Path, module: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    allow = ["-c", "protocol.file.allow=always"]
+    git(repository, "worktree", "add", "-q", str(tmp_path / "linked"))
+    linked = tmp_path / "linked/deep/sub"
+    git(tmp_path / "linked", *allow, "submodule", "-q", "update", "--init", "deep/sub")
+    found = {track(linked, "data", "linked")}
+    commit(linked)
+    git(linked, "tag", "kept")
+    (linked / "data.pvt").unlink()
+    git(module, *allow, "submodule", "-q", "add", str(tmp_path / "upstream"), "inner")
+    inner = module / "inner"
+    git(inner, "checkout", "-q", "--detach")
+    found.add(track(inner, "data", "deep"))
+    commit(inner)
+    commit(module)
+    commit(repository)
+    git(inner, "checkout", "-q", "main")
+
+    assert roots.gather([repository]) == found
+
+
+def test_a_project_in_a_submodule_keeps_what_the_repository_around_pins(
+    repository: pathlib.Path, module: pathlib.Path
+) -> None:
+    (module / ".pivot").mkdir()
+    track(repository, "other", "of another project")
+    git(module, "checkout", "-q", "--detach")
+    found = {track(module, "data", "pinned")}
+    commit(module)
+    commit(repository)
+    git(module, "checkout", "-q", "main")
+
+    assert roots.gather([module]) == found
+
+
+def test_repositories_that_merely_lie_in_a_project_count(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    nested = root / "clone"
+    nested.mkdir()
+    git(nested, "init", "-q")
+    found = {track(nested, "data", "committed")}
+    commit(nested)
+    found.add(track(nested, "data", "now"))
+    assert roots.gather([root]) == found
+    git(root, "init", "-q")
+    assert roots.gather([root]) == found
+    git(nested, "worktree", "add", "-q", str(tmp_path / "elsewhere"))
+    git(root, "commit", "-q", "--allow-empty", "-m", "first")
+    git(root, "worktree", "add", "-q", "inside")
+    assert roots.gather([root]) == found
+
+
 def test_a_repository_elsewhere_is_an_error(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", "/somewhere")
 

@@ -70,11 +70,18 @@ class Worktree(Value):
 
 
 class Repository:
-    """The git repository around a project."""
+    """A git repository, such as that around a project."""
 
-    def __init__(self, root: pathlib.Path) -> None:
-        """Describe it; ``root`` is a directory in one of its worktrees."""
+    def __init__(self, root: pathlib.Path, *, apart: bool = False) -> None:
+        """Describe it.
+
+        Args:
+            root: A directory in one of its worktrees; or the directory that git itself keeps, whether or not the
+                worktree that it was made for is there.
+            apart: It is the latter.
+        """
         self._root = root
+        self._git = ("--git-dir", os.fspath(root), "--work-tree", os.fspath(root)) if apart else ()
 
     @classmethod
     def around(cls, root: pathlib.Path) -> "Repository | None":
@@ -98,15 +105,34 @@ class Repository:
         Raises:
             GitError: Git failed.
         """
-        found = []
+        found: list[Worktree] = []
         for block in self._text("worktree", "list", "--porcelain").split("\n\n"):
             lines = block.splitlines()
             facts = {key: value for key, _, value in (line.partition(" ") for line in lines)}
             if "worktree" in facts:
                 head = facts.get("HEAD")
                 born = head if head is not None and set(head) != {"0"} else None
-                found.append(Worktree(pathlib.Path(facts["worktree"]), born, "bare" in facts))
+                place = pathlib.Path(facts["worktree"])
+                found.append(Worktree(self._root if self._git and not found else place, born, "bare" in facts))
         return found
+
+    def common(self) -> pathlib.Path:
+        """The directory that git keeps for all its worktrees.
+
+        Raises:
+            GitError: Git failed.
+        """
+        said = self._text("rev-parse", "--git-common-dir").removesuffix("\n")
+        return (self._root / said).resolve()
+
+    def around_module(self) -> "Repository | None":
+        """The repository of which this one is a submodule; None if it is none.
+
+        Raises:
+            GitError: Git failed.
+        """
+        said = self._text("rev-parse", "--show-superproject-working-tree").removesuffix("\n")
+        return Repository(pathlib.Path(said)) if said else None
 
     def roots(self) -> list[pathlib.Path]:
         """Where the project lies in every worktree that is there, this one too.
@@ -124,17 +150,22 @@ class Repository:
         Raises:
             GitError: Git failed.
         """
-        with _Objects.opened(self._root) as objects:
-            walk = _Walk(objects)
-            for where, name in self._tips():
-                yield from walk.tip(where, name)
-            for where, name in self._underway():
-                with contextlib.suppress(MissingError):  # git keeps the names longer than what they name
-                    yield from walk.tip(where, name)
-            for where, path, oid in self._indexed():
-                yield from walk.blob(where, path, oid)
+        with self.reading() as reading:
+            yield from reading.files()
 
-    def _tips(self) -> Iterator[tuple[str, str]]:
+    @contextlib.contextmanager
+    def reading(self) -> "Iterator[Reading]":
+        """What reads the files of this repository; each content once."""
+        with _Objects.opened(self._root, self._git) as objects:
+            yield Reading(self, _Walk(objects))
+
+    def underway(self) -> Iterator[tuple[str, str]]:
+        """What merges, rebases and the like have set aside in the worktrees."""
+        for worktree in self.worktrees():
+            if worktree.directory.is_dir():
+                yield from self._set_aside(worktree.directory)
+
+    def tips(self) -> Iterator[tuple[str, str]]:
         """Everything that a name leads to: where, and how git finds it."""
         refs = self._text("for-each-ref", "--format=%(objectname) %(refname)").splitlines()
         named = {ref: oid for oid, _, ref in (line.partition(" ") for line in refs)}
@@ -147,12 +178,6 @@ class Repository:
         for worktree in self.worktrees():
             if worktree.head is not None:
                 yield f"HEAD of {worktree.directory}", worktree.head
-
-    def _underway(self) -> Iterator[tuple[str, str]]:
-        """What merges, rebases and the like have set aside in the worktrees."""
-        for worktree in self.worktrees():
-            if worktree.directory.is_dir():
-                yield from self._set_aside(worktree.directory)
 
     def _set_aside(self, directory: pathlib.Path) -> Iterator[tuple[str, str]]:
         names = [*_HEADS, *_AUTOSTASHES]
@@ -168,30 +193,72 @@ class Repository:
                 raise GitError(f"cannot read {file}: {error.strerror}", hint="check its permissions") from None
             yield from ((f"{name} of {directory}", line.strip()) for line in lines if _OID.fullmatch(line.strip()))
 
-    def _indexed(self) -> Iterator[tuple[str, str, str]]:
-        """Where, path and id of every file in an index that may name objects."""
+    def indexed(self, pin: Callable[[str], object]) -> Iterator[tuple[str, str, str]]:
+        """Where, path and id of every file in an index that may name objects; ``pin`` hears of submodules' commits."""
         for worktree in self.worktrees():
             if worktree.bare or not worktree.directory.is_dir():
                 continue
             listed = self._run("ls-files", "--stage", "-z", "--full-name", ":/", directory=worktree.directory)
             for entry in listed.split(b"\0"):
                 facts, _, path = entry.partition(b"\t")
-                if path and _names_objects(os.fsdecode(path)):
+                if path and facts.startswith(_MODULE):
+                    pin(facts.decode().split(" ")[1])
+                elif path and _names_objects(os.fsdecode(path)):
                     mode, oid, _ = facts.decode().split(" ")
                     if mode.encode() not in (_LINK, _MODULE):
                         yield f"index of {worktree.directory}", os.fsdecode(path), oid
+
+    def _flags(self, directory: pathlib.Path | None) -> tuple[str, ...]:
+        """A worktree elsewhere knows by itself which repository it belongs to."""
+        return self._git if directory in (None, self._root) else ()
 
     def _text(self, *arguments: str, directory: pathlib.Path | None = None) -> str:
         return os.fsdecode(self._run(*arguments, directory=directory))
 
     def _run(self, *arguments: str, directory: pathlib.Path | None = None) -> bytes:
         done = _started(
-            lambda: gitcalls.run(directory or self._root, *arguments),
+            lambda: gitcalls.run(directory or self._root, *self._flags(directory), *arguments),
         )
         told = done.stderr.decode(errors="replace")
         if done.returncode or "ignoring broken ref" in told:
             raise _failed(arguments[0], told)
         return done.stdout
+
+
+class Reading:
+    """Reads the files of a repository that may name objects."""
+
+    def __init__(self, repository: Repository, walk: "_Walk") -> None:
+        """As `Repository.reading` makes it."""
+        self._repository = repository
+        self._walk = walk
+
+    @property
+    def pins(self) -> set[str]:
+        """The commits of submodules that what was read so far names."""
+        return self._walk.pins
+
+    def files(self) -> Iterator[Remembered]:
+        """Every lock file and every `.pvt` file of every ref, stash, worktree and index.
+
+        Raises:
+            GitError: Git failed.
+        """
+        for where, name in self._repository.tips():
+            yield from self._walk.tip(where, name)
+        for where, name in self._repository.underway():
+            yield from self.at(where, name)  # git keeps the names longer than what they name
+        for where, path, oid in self._repository.indexed(self.pins.add):
+            yield from self._walk.blob(where, path, oid)
+
+    def at(self, where: str, commit: str) -> Iterator[Remembered]:
+        """The same of one commit; nothing if it is not here.
+
+        Raises:
+            GitError: Git failed.
+        """
+        with contextlib.suppress(MissingError):
+            yield from self._walk.tip(where, commit)
 
 
 class _Objects:
@@ -203,9 +270,9 @@ class _Objects:
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, directory: pathlib.Path) -> "Iterator[_Objects]":
+    def opened(cls, directory: pathlib.Path, flags: tuple[str, ...]) -> "Iterator[_Objects]":
         with tempfile.TemporaryFile() as told:
-            process = _started(lambda: gitcalls.start(directory, "cat-file", "--batch", stderr=told))
+            process = _started(lambda: gitcalls.start(directory, *flags, "cat-file", "--batch", stderr=told))
             try:
                 yield cls(process, told)
             finally:
@@ -254,6 +321,7 @@ class _Walk:
         self._objects = objects
         self._trees: set[tuple[str, str]] = set()
         self._blobs: set[tuple[str, bool]] = set()
+        self.pins: set[str] = set()
 
     def tip(self, where: str, name: str) -> Iterator[Remembered]:
         """All files of what a ref leads to."""
@@ -286,7 +354,9 @@ class _Walk:
                         pending.append((f"{below}/", entry, STATE_DIR if name == STATE_DIR else ""))
                     elif inside == STATE_DIR and name == _STAGES:
                         pending.append((f"{below}/", entry, f"{STATE_DIR}/{_STAGES}"))
-                elif mode not in (_LINK, _MODULE) and _names_objects(below):
+                elif mode == _MODULE:
+                    self.pins.add(entry)
+                elif mode != _LINK and _names_objects(below):
                     yield from self.blob(where, below, entry)
 
 

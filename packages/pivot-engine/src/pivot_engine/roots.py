@@ -10,6 +10,7 @@ from pivot_cache.errors import CacheError, LockFileError, cannot
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR
+from pivot_engine import submodules
 from pivot_engine.gitfiles import Repository
 
 type Doubt = Callable[[CacheError], object]
@@ -65,15 +66,18 @@ def named(name: str, data: bytes) -> Iterator[Artifact]:
 def _files(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     """Name and content of every file of a project that may name objects."""
     repository = Repository.around(root)
+    nested: dict[pathlib.Path, None] = {}
     for place in [root] if repository is None else repository.roots():
-        yield from _in_workspace(place, doubt)
-    if repository is not None:
-        for file in repository.files():
+        yield from _in_workspace(place, doubt, nested)
+    if repository is not None or nested:
+        for file in submodules.remembered(repository, nested):
             if file.data or file.path.endswith(pvt.SUFFIX):  # a merge leaves empty lock files
                 yield f"{file.where}:{file.path}", file.data
 
 
-def _in_workspace(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
+def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, None]) -> Iterator[tuple[str, bytes]]:
+    """Those in a directory; repositories in it are added to ``nested``."""
+
     def unreadable(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
             doubt(cannot("read", pathlib.Path(error.filename), error))
@@ -83,13 +87,14 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes
         if name.endswith(_LOCK):
             yield from _read(stages / name, doubt)
     for directory, inner, names in os.walk(root, onerror=unreadable):
-        tracked = set()
+        tracked: set[str] = set()
+        if directory != os.fspath(root) and (".git" in inner or ".git" in names):
+            nested[pathlib.Path(directory)] = None
         for name in names:
             if name.endswith(pvt.SUFFIX) and name != pvt.SUFFIX:
-                for file, data in _read(pathlib.Path(directory, name), doubt):
-                    if not pvt.is_foreign(data):
-                        tracked.add(name.removesuffix(pvt.SUFFIX))
-                        yield file, data
+                ours = [each for each in _read(pathlib.Path(directory, name), doubt) if not pvt.is_foreign(each[1])]
+                tracked.update(name.removesuffix(pvt.SUFFIX) for _ in ours)
+                yield from ours
         inner[:] = [name for name in inner if name not in _APART and name not in tracked]
 
 
