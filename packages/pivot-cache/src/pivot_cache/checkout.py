@@ -73,7 +73,7 @@ def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
     return None if around.is_dir() else around
 
 
-def apply(
+def apply(  # noqa: PLR0913 - where and how, each by itself
     plan: CheckoutPlan,
     store: ObjectStore,
     layout: Layout,
@@ -81,6 +81,7 @@ def apply(
     *,
     files: StatCache | None = None,
     progress: Callable[[int], None] | None = None,
+    follow: Callable[[Path], bool] | None = None,
 ) -> int:
     """Write what a plan says, each file swapped in whole; can be repeated after any failure.
 
@@ -96,6 +97,7 @@ def apply(
         mode: How files are made from objects.
         files: What knows the files that have not changed; without it, directories that are there are hashed.
         progress: Called with the size of each artifact when it is there.
+        follow: Whether the symbolic link at a path stays, and what it leads to is written; by default none does.
 
     Returns:
         How many files were written.
@@ -116,6 +118,8 @@ def apply(
     for path, artifact in sorted(wanted.items()):
         known = None if files is None else files.tree
         target = layout.artifact(path)
+        if follow is not None and follow(target):
+            target = Path(os.path.realpath(target))
         in_the_way = blocking(layout, path)
         if in_the_way is not None:
             with reporting("replace", in_the_way):

@@ -43,6 +43,17 @@ def may_track(root: pathlib.Path, path: str) -> bool:
     return done.returncode != 0 or any(name in way or name.startswith(f"{path}/") for name in found)
 
 
+def tracks(root: pathlib.Path, path: str) -> bool:
+    """Whether what lies at a path of the project, a link itself and not what it leads to, is in git's index."""
+    if not _within(root):
+        return False
+    try:
+        done = gitcalls.run(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    except OSError:
+        return False
+    return done.returncode == 0 and os.fsencode(path) in done.stdout.split(b"\0")
+
+
 @attrs.frozen(eq=False, repr=False)
 class Ignored(Value):
     """A path that git does not add.

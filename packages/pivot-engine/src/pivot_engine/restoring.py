@@ -11,7 +11,7 @@ from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events, kept, records
+from pivot_engine import events, kept, linked, records
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
 from pivot_engine.project import Project
@@ -79,15 +79,15 @@ def restore(
     wishes = wishes or Wishes()
     if wishes.dry_run:
         with opened_stores(project) as stores:
-            return _Checkout(stores, wishes).run(_wanted(project, stores, targets))
+            return _checked_out(project, stores, targets, wishes)
     with (
         guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
         opened_stores(project) as stores,
     ):
-        return _Checkout(stores, wishes).run(_wanted(project, stores, targets))
+        return _checked_out(project, stores, targets, wishes)
 
 
-def _wanted(project: Project, stores: Stores, targets: Iterable[str]) -> dict[ArtifactPath, Artifact]:
+def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishes: Wishes) -> Restored:
     def opened(record: Record) -> Tree | None:
         try:
             return stores.store.tree(record.artifact)
@@ -95,14 +95,17 @@ def _wanted(project: Project, stores: Stores, targets: Iterable[str]) -> dict[Ar
             return None
 
     selected = records.read(project).select(targets, project, opened)
-    return {record.path: record.artifact for record in selected if record.cache}
+    tracked = {record.path for record in selected if record.tracked}
+    wanted = {record.path: record.artifact for record in selected if record.cache}
+    return _Checkout(stores, wishes, tracked).run(wanted)
 
 
 class _Checkout:
     """One checkout; goes on with the other artifacts when one cannot be restored."""
 
-    def __init__(self, stores: Stores, wishes: Wishes) -> None:
+    def __init__(self, stores: Stores, wishes: Wishes, tracked: Container[str]) -> None:
         self._stores = stores
+        self._tracked = tracked
         self._wishes = wishes
         self._mode = wishes.mode or stores.settings.checkout_mode
         self._done = Restored()
@@ -127,6 +130,7 @@ class _Checkout:
             if not plan.create:
                 return
         checkout.check_place(self._stores.layout, path)
+        self._check_links(path, artifact, found)
         if found is None and not self._make_way(path):
             return
         alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
@@ -136,6 +140,24 @@ class _Checkout:
                 return
             self._keep(path)
         self._apply(path, plan)
+
+    def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
+        """Links of the user's stay, or are said to be in the way."""
+        if path not in self._tracked:
+            return
+        layout = self._stores.layout
+        file = layout.artifact(path)
+        if linked.is_followed(file):
+            linked.check(layout.root, path, artifact)
+        if found is None or not (found.tree and artifact.tree) or self._wishes.only_missing:
+            return
+        wanted = self._stores.store.tree(artifact).files
+        there = self._stores.files.tree(file).files
+        name = linked.replaced(file, {name for name, each in there.items() if wanted.get(name) != each})
+        if name is not None and not self._wishes.force:
+            raise CacheError(
+                f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
+            )
 
     def _keep(self, path: ArtifactPath) -> None:
         if not self._wishes.dry_run:
@@ -160,7 +182,14 @@ class _Checkout:
         if self._wishes.dry_run:
             self._done.files += self._count(plan, certain=path in self._wishes.coming)
         else:
-            self._done.files += checkout.apply(plan, stores.store, stores.layout, self._mode, files=stores.files)
+            self._done.files += checkout.apply(
+                plan,
+                stores.store,
+                stores.layout,
+                self._mode,
+                files=stores.files,
+                follow=linked.is_followed if path in self._tracked else None,
+            )
         self._done.paths.append(path)
 
     def _inside(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> checkout.CheckoutPlan:
