@@ -1,0 +1,335 @@
+"""Which statements make a name what it is: those that bind it, and those that may change its value, in any module."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pivot_fingerprint._changes import ANY
+from pivot_fingerprint._form import Ref
+from pivot_fingerprint._modules import Module, Modules
+from pivot_fingerprint._scopes import Import
+from pivot_fingerprint._source import SourceFile
+from pivot_fingerprint._statements import HOLDS, PART, Body, Statement, Statements
+
+_NONE: tuple[Import, ...] = ()
+
+
+class Name(NamedTuple):
+    """A name at the top of a module; `*` stands for all of them."""
+
+    module: str
+    name: str
+
+
+class Spot(NamedTuple):
+    """What a chain of names leads to, and the attributes that are left of it."""
+
+    module: Module
+    name: str
+    rest: tuple[str, ...]
+
+    @property
+    def key(self) -> Name:
+        return Name(self.module.name, self.name)
+
+
+class _Touch(NamedTuple):
+    """How a statement may change what a name stands for."""
+
+    depth: int  # 0: binds it, 1: changes the object, more: or what it holds
+    surely: bool  # else only if what it is given to sets attributes
+
+
+class _Code(NamedTuple):
+    """What running what a name stands for may do, and what more runs then."""
+
+    touched: dict[Name, int]
+    writes: bool
+    further: list[Spot]
+
+
+class _Facts(NamedTuple):
+    """One statement among the names of all modules."""
+
+    statement: Statement
+    mentions: frozenset[Name]  # that what it binds may have in it
+    touches: dict[Name, _Touch]
+
+
+class Slices:
+    """Looks at modules as text alone; each is looked at once."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._statements: dict[SourceFile, Statements] = {}
+        self._facts: dict[Module, list[_Facts]] = {}
+        self._codes: dict[Name, _Code] = {}
+        self._plain: dict[Name, bool] = {}
+        self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
+
+    def of(self, module: Module, name: str) -> list[Statement]:
+        """All statements of a module that make a name of it what it is, but for definitions and imports of it."""
+        return self._slice(module, Name(module.name, name))
+
+    def effects(self, module: Module) -> dict[Name, list[Statement]]:
+        """What importing a module does to names of other modules of the user's."""
+        facts = self._facts_of(module)
+        touched = {name for each in facts for name in (*each.touches, *each.mentions) if name.module != module.name}
+        slices = {name: self._slice(module, name) for name in sorted(touched)}
+        return {name: statements for name, statements in slices.items() if statements}
+
+    def imported(self, module: Module) -> Iterator[Module]:
+        """The modules of the user's that importing this one imports."""
+        source = module.source
+        for target in self._of_source(source).imports if source is not None else ():
+            yield from self.packages(module.absolute(target))
+            if target.name is not None:
+                yield from self.packages(f"{module.absolute(target)}.{target.name}")
+
+    def packages(self, name: str) -> Iterator[Module]:
+        """A module by its full name, and the packages that it lies in."""
+        while name:
+            module = self._modules.named(name)
+            if module is not None and module.is_user:
+                yield module
+            name = name.rpartition(".")[0]
+
+    def held(self, name: Name) -> set[Name]:
+        """The names whose values may be a part of what a name stands for."""
+        module = self._modules.named(name.module)
+        facts = self._facts_of(module) if module is not None and module.is_user else []
+        return {
+            mention
+            for each in facts
+            if name.name in each.statement.binds or name in each.touches
+            for mention in each.mentions
+        }
+
+    def _of_source(self, source: SourceFile) -> Statements:
+        known = self._statements.get(source)
+        if known is None:
+            known = self._statements[source] = Statements(source.parsed)
+        return known
+
+    def _slice(self, module: Module, name: Name) -> list[Statement]:
+        facts = self._facts_of(module)
+        own = name.module == module.name
+        defined = self._is_defined(name)
+        same, holders = self._aliases(facts, name, own=own)
+        found = []
+        for each in facts:
+            statement = each.statement
+            binds = own and not statement.defines and not statement.binds.isdisjoint((name.name, ANY))
+            if binds or any(self._changes(each, at, name, same, holders, defined=defined) for at in each.touches):
+                found.append(statement)
+        return found
+
+    def _changes(
+        self, facts: _Facts, at: Name, name: Name, same: set[Name], holders: set[Name], *, defined: bool
+    ) -> bool:
+        """Whether what a statement does to one name may change the value of another."""
+        touch = facts.touches[at]
+        if not touch.depth:
+            return at == name or at == Name(name.module, ANY)
+        if self._is_plain(name):
+            return False
+        if at in same or at == Name(name.module, ANY):
+            return touch.surely or not defined
+        return at in holders and touch.depth > 1 and not defined
+
+    def _aliases(self, facts: list[_Facts], name: Name, *, own: bool) -> tuple[set[Name], set[Name]]:
+        """The names that may stand for the same object or for a part of it, and those that may hold it."""
+        same, holders = {name}, set[Name]()
+        count = 0
+        while count != len(same) + len(holders) and not (own and self._is_plain(name)):
+            count = len(same) + len(holders)
+            for each in facts:
+                in_same, in_holders = not same.isdisjoint(each.mentions), not holders.isdisjoint(each.mentions)
+                if not (in_same or in_holders):
+                    continue
+                gives = each.statement.gives
+                if not each.statement.defines:
+                    bound = {at for at in self._bound(each) if not self._is_plain(at)}
+                    (same if (gives != HOLDS if in_same else gives == PART) else holders).update(bound)
+                holders |= {at for at, touch in each.touches.items() if touch.depth and at not in same}
+        return same, holders
+
+    def _bound(self, facts: _Facts) -> set[Name]:
+        return {at for at in facts.touches if not facts.touches[at].depth}
+
+    def _is_defined(self, name: Name) -> bool:
+        """Whether a name stands for a function or class of the text."""
+        module = self._modules.named(name.module)
+        source = module.source if module is not None else None
+        bindings = source.bindings.get(name.name, ()) if source is not None else ()
+        return bool(bindings) and all(binding.top is not None for binding in bindings)
+
+    def _is_plain(self, name: Name) -> bool:
+        """Whether a name only ever stands for a number or a text, so that nothing but binding it changes it."""
+        if name not in self._plain:
+            self._plain[name] = True  # one that is asked for while it is found out
+            module = self._modules.named(name.module)
+            source = module.source if module is not None else None
+            binding = [
+                each
+                for each in (self._of_source(source).all if source is not None else ())
+                if not each.binds.isdisjoint((name.name, ANY))
+            ]
+            self._plain[name] = bool(binding) and all(
+                each.plain and all(self._is_plain(Name(name.module, read)) for read in each.reads - {name.name})
+                for each in binding
+            )
+        return self._plain[name]
+
+    # Statements among the names of all modules
+
+    def _facts_of(self, module: Module) -> list[_Facts]:
+        known = self._facts.get(module)
+        if known is None:
+            source = module.source
+            statements = self._of_source(source).all if source is not None else []
+            known = self._facts[module] = [self._facts_about(module, each) for each in statements]
+        return known
+
+    def _facts_about(self, module: Module, statement: Statement) -> _Facts:
+        mentioned = {ref: self._refers(module, ref) for ref in statement.form.refs}
+        touches = {} if statement.defines else {Name(module.name, name): _Touch(0, surely=True) for name in statement.binds}
+        code = self._code(spot for spots in mentioned.values() for spot in spots) if statement.runs else None
+        for change in statement.changes:
+            for spot in self._lead(module, change.chain[0], change.chain[1:]):
+                depth = len(spot.rest) + change.steps
+                surely = not change.passed or (code is not None and code.writes)
+                self._touch(touches, spot.key, _Touch(depth, surely))
+        for name, depth in code.touched.items() if code is not None else ():
+            self._touch(touches, name, _Touch(depth, surely=True))
+        mentions = {
+            spot.key
+            for ref, spots in mentioned.items()
+            for spot in spots
+            if not (ref.root in statement.called and not ref.attrs and self._is_function(spot))
+        }
+        return _Facts(statement, frozenset(mentions), touches)
+
+    @staticmethod
+    def _touch(touches: dict[Name, _Touch], name: Name, touch: _Touch) -> None:
+        known = touches.get(name)
+        if known is not None and known.depth:  # the worse of the two
+            touch = _Touch(max(known.depth, touch.depth), known.surely or touch.surely)
+        if known is None or known.depth:
+            touches[name] = touch
+
+    @staticmethod
+    def _is_function(spot: Spot) -> bool:
+        source = spot.module.source
+        bindings = source.bindings.get(spot.name, ()) if source is not None else ()
+        return bool(bindings) and all(
+            source is not None and binding.top is not None and source.tops[binding.top].site.kind == "func"
+            for binding in bindings
+        )
+
+    # What running code does
+
+    def _code(self, start: Iterable[Spot]) -> _Code:
+        """What running all that these names stand for may do in the end."""
+        touched: dict[Name, int] = {}
+        writes = False
+        stack, seen = list(start), set[Name]()
+        while stack:
+            spot = stack.pop()
+            if spot.key in seen:
+                continue
+            seen.add(spot.key)
+            code = self._codes.get(spot.key)
+            if code is None:
+                code = self._codes[spot.key] = self._code_of(spot)
+            writes = writes or code.writes
+            for name, depth in code.touched.items():
+                touched[name] = max(depth, touched.get(name, 0))
+            stack += code.further
+        return _Code(touched, writes, [])
+
+    def _code_of(self, spot: Spot) -> _Code:
+        module, source = spot.module, spot.module.source
+        touched: dict[Name, int] = {}
+        further: list[Spot] = []
+        writes = False
+        for binding in source.bindings.get(spot.name, ()) if source is not None else ():
+            if source is None or binding.top is None:
+                continue
+            refs = source.form(source.tops[binding.top]).refs
+            names = frozenset(ref.root for ref in refs if isinstance(ref.root, str))
+            body = self._of_source(source).body(binding.top, names)
+            mentioned = [each for ref in refs for each in self._refers(module, ref)]
+            further += mentioned
+            writes = writes or body.writes
+            self._touched_by(module, body, mentioned, touched)
+        if source is not None and not further:
+            bound = [each for each in self._of_source(source).all if spot.name in each.binds and not each.defines]
+            further += [each for one in bound for ref in one.form.refs for each in self._refers(module, ref)]
+        return _Code(touched, writes, further)
+
+    def _touched_by(self, module: Module, body: Body, mentioned: list[Spot], touched: dict[Name, int]) -> None:
+        for name in body.assigns:
+            touched[Name(module.name, name)] = 0
+        for change in body.changes:
+            for spot in self._lead(module, change.chain[0], change.chain[1:]):
+                touched[spot.key] = max(touched.get(spot.key, 0), len(spot.rest) + change.steps)
+        if body.aliases:
+            for spot in mentioned:
+                if not self._is_defined(spot.key):
+                    touched[spot.key] = 2
+
+    # Where names lead
+
+    def _refers(self, module: Module, ref: Ref) -> list[Spot]:
+        return self._lead(module, ref.root, ref.attrs)
+
+    def _lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
+        """Where a chain of names that stands in a module leads, through all imports."""
+        key = (module, root, attrs)
+        known = self._spots.get(key)
+        if known is None:
+            found: dict[tuple[Name, tuple[str, ...]], Spot] = {}
+            seen: set[tuple[Name, tuple[str, ...]]] = set()
+            stack = [Spot(module, root, attrs)] if isinstance(root, str) else list(self._out_of(module, root, attrs))
+            while stack:
+                spot = stack.pop()
+                if (spot.key, spot.rest) in seen:
+                    continue
+                seen.add((spot.key, spot.rest))
+                ends, on = self._step(spot)
+                if ends:
+                    found[spot.key, spot.rest] = spot
+                stack += on
+            known = self._spots[key] = list(found.values())
+        return known
+
+    def _step(self, spot: Spot) -> tuple[bool, list[Spot]]:
+        """Whether a name is bound here by more than imports, and where its imports lead."""
+        source = spot.module.source
+        if source is None or spot.name == ANY:
+            return spot.name == ANY, []
+        bindings = source.bindings.get(spot.name, ())
+        if bindings:
+            targets = [target for binding in bindings for target in binding.imports]
+            ends = any(not binding.imports for binding in bindings)
+        else:
+            stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
+            homes = [home for home in stars if home is not None and home.is_user]
+            return True, [Spot(home, spot.name, spot.rest) for home in homes]
+        return ends, [each for target in targets for each in self._out_of(spot.module, target, spot.rest)]
+
+    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot]:
+        """What an import gives, and of it what the attributes lead to."""
+        home = self._modules.named(module.absolute(target))
+        rest = rest if target.name is None else (target.name, *rest)
+        while home is not None and home.is_user:
+            if not rest:
+                yield Spot(home, ANY, ())
+                return
+            name, source = rest[0], home.source
+            child = None if source is not None and name in source.bindings else f"{home.name}.{name}"
+            submodule = self._modules.named(child) if child is not None else None
+            if submodule is None:
+                yield Spot(home, name, rest[1:])
+                return
+            home, rest = submodule, rest[1:]
