@@ -72,24 +72,28 @@ class Changes:
                 self._defined(node)
                 stack += children(node) if self._inside else _evaluated(node)
                 continue
-            if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                self._stored(node)
-            elif isinstance(node, ast.AugAssign):
-                self.change(node.target, 1)  # in place: what is there changes as well
-            elif isinstance(node, ast.Call):
+            if isinstance(node, ast.Call):
                 callees.add(id(node.func))
                 self._call(node)
             elif isinstance(node, ast.Name):
                 if isinstance(node.ctx, ast.Load):
                     (self.called if id(node) in callees else self.other).add(node.id)
-            elif isinstance(node, ast.withitem):
-                self._given([node.context_expr])
-            elif isinstance(node, ast.ClassDef):
-                self._defined(node)
-                self._given([*node.bases, *(keyword.value for keyword in node.keywords)])
-            elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call | ast.Constant | ast.Yield):
-                self._given([node.value])
+            else:
+                self._done_by(node)
             stack += children(node)
+
+    def _done_by(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            self._stored(node)
+        elif isinstance(node, ast.AugAssign):
+            self.change(node.target, 1)  # in place: what is there changes as well
+        elif isinstance(node, ast.withitem):
+            self._given([node.context_expr])
+        elif isinstance(node, ast.ClassDef):
+            self._defined(node)
+            self._given([*node.bases, *(keyword.value for keyword in node.keywords)])
+        elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call | ast.Constant | ast.Yield):
+            self._given([node.value])
 
     def change(self, node: ast.expr, steps: int, *, passed: bool = False) -> None:
         """Note that what an expression stands for is changed."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Span, ValueTask
+from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, NamesTask, Span, ValueTask
 from pivot_fingerprint._literals import literal_extras
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._optout import OptOut, opt_out
@@ -74,9 +74,9 @@ class Describer:
         identity = ("module", id(module.namespace), module.name, module.file)
         draft, new = self._drafts.open(f"module:{module.name}:*", identity, Span(module.shown))
         if new:
-            source = module.source
+            source, draft.home = module.source, (module.name, "*")
             if source is not None:
-                draft.tasks.append(CodeTask(module, source.whole, lenient=True))
+                draft.tasks += [CodeTask(module, source.whole, lenient=True), NamesTask(module)]
             elif module.file is not None:
                 draft.fixed.append("no source")
                 draft.issues.append(f"the module `{module.name}` has no Python source")

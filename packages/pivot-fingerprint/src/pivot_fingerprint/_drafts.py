@@ -36,6 +36,12 @@ class ValueTask(NamedTuple):
     value: object
 
 
+class NamesTask(NamedTuple):
+    """All names of a module, which is used as a whole."""
+
+    module: Module
+
+
 class Draft:
     """One entry in the making, or one live object that belongs to an entry.
 
@@ -43,7 +49,21 @@ class Draft:
     with an owner, and adds its lines to the owner's where it is reached.
     """
 
-    __slots__ = ("also", "base", "fixed", "issues", "key", "look", "module", "name", "owner", "parts", "span", "tasks")
+    __slots__ = (
+        "also",
+        "base",
+        "fixed",
+        "home",
+        "issues",
+        "key",
+        "look",
+        "module",
+        "name",
+        "owner",
+        "parts",
+        "span",
+        "tasks",
+    )
 
     def __init__(self, key: str, span: Span, owner: "Draft | None" = None, base: str = "") -> None:
         self.key = key
@@ -52,7 +72,8 @@ class Draft:
         self.span = span
         self.owner = owner
         self.module: Module | None = None  # whose effects it brings along
-        self.tasks: list[CodeTask | ValueTask] = []
+        self.home: tuple[str, str] | None = None  # the module and the name that it is about; `*` for all names
+        self.tasks: list[CodeTask | ValueTask | NamesTask] = []
         self.also: list[Draft] = []  # brought along
         self.fixed: list[str] = []
         self.issues: list[str] = []
@@ -63,10 +84,11 @@ class Draft:
 class Findings:
     """Where some code or a value leads."""
 
-    __slots__ = ("drafts", "issues", "libraries", "reads", "reads_of")
+    __slots__ = ("drafts", "imports", "issues", "libraries", "reads", "reads_of")
 
     def __init__(self) -> None:
         self.drafts: dict[Draft, None] = {}
+        self.imports: set[str] = set()  # modules that the code itself imports, and names that may be such
         self.issues: dict[tuple[str | None, int | None, str], None] = {}
         self.libraries: set[str] = set()
         self.reads: set[str] = set()  # "docs", "signatures": what else counts once some code reads it
@@ -75,6 +97,7 @@ class Findings:
     def add(self, other: "Findings") -> None:
         """These as well."""
         self.drafts |= other.drafts
+        self.imports |= other.imports
         self.issues |= other.issues
         self.libraries |= other.libraries
         self.reads |= other.reads
@@ -131,7 +154,7 @@ class Drafts:
         site = top.site
         span = Span(module.shown, site.line, site.first, site.end)
         draft = self._by_identity[identity] = Draft(f"{site.kind}:{module.name}:{site.name}", span)
-        draft.module = module
+        draft.module, draft.home = module, (module.name, site.name)
         draft.tasks.append(CodeTask(module, source.form(top)))
         return draft, True
 

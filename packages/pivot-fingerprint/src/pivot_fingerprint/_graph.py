@@ -1,12 +1,26 @@
 """From the drafts where a walk begins to the manifest of all that is reached: keys, chains and digests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pivot_fingerprint._drafts import Draft, Look
 from pivot_fingerprint._manifest import Entry, Library, Manifest, Unresolved
 
-type Looker = Callable[[Draft], Look]
+
+class Walk(Protocol):
+    """Finds out what is asked of a draft."""
+
+    def look(self, draft: Draft, /) -> Look:
+        """What a draft says and where it leads; what it found may be remembered."""
+        ...
+
+    def look_again(self, draft: Draft, /) -> Look:
+        """The same with the names that drafts have now."""
+        ...
+
+    def further(self, looks: Mapping[Draft, Look], /) -> Sequence[tuple[Draft, Draft]]:
+        """What more counts because all these are reached: each with the one that brings it along."""
+        ...
 
 
 class Reached(NamedTuple):
@@ -18,16 +32,12 @@ class Reached(NamedTuple):
 
 def gather(
     roots: Sequence[Draft],
-    look: Looker,
-    look_again: Looker,
+    walk: Walk,
     name_libraries: Callable[[Iterable[str]], Mapping[str, Library]],
 ) -> Manifest:
-    """The manifest of everything that is reached from the roots; it depends on nothing else that is known.
-
-    `look` may remember what it found; `look_again` must not, for the names of drafts have changed.
-    """
-    reached = _reach(roots, look)
-    looks = {draft: look(draft) for entry in reached.via for draft in (entry, *reached.lives.get(entry, ()))}
+    """The manifest of everything that is reached from the roots; it depends on nothing else that is known."""
+    reached = _reach(roots, walk)
+    looks = {draft: walk.look(draft) for entry in reached.via for draft in (entry, *reached.lives.get(entry, ()))}
     reads = frozenset(kind for each in looks.values() for kind in each.found.reads)
     of: dict[Draft, set[str]] = {}
     for each in looks.values():
@@ -40,7 +50,7 @@ def gather(
         try:
             for draft, known in list(looks.items()):
                 if any(other in names for other in known.found.drafts):
-                    looks[draft] = look_again(draft)
+                    looks[draft] = walk.look_again(draft)
         finally:
             for draft in names:
                 draft.name = draft.base
@@ -60,18 +70,20 @@ def gather(
     return Manifest(entries, tuple(edges), name_libraries(libraries))
 
 
-def _reach(roots: Sequence[Draft], look: Looker) -> Reached:
+def _reach(roots: Sequence[Draft], walk: Walk) -> Reached:
     """Level by level, so that chains are shortest; among several of one length the smallest key wins."""
     via: dict[Draft, Draft | None] = {root.owner or root: None for root in roots}
     lives = {root.owner: [root] for root in roots if root.owner is not None}
     level = [*via, *(root for root in roots if root.owner is not None)]
     seen = set(level)
+    looks: dict[Draft, Look] = {}
     while level:
         following: list[Draft] = []
         fresh: dict[Draft, Draft] = {}
         for draft in level:
             entry = draft.owner or draft
-            for target in look(draft).found.drafts:
+            looks[draft] = walk.look(draft)
+            for target in looks[draft].found.drafts:
                 owner = target.owner or target
                 if owner not in via or (owner in fresh and entry.key < fresh[owner].key):
                     fresh[owner] = via[owner] = entry
@@ -84,6 +96,11 @@ def _reach(roots: Sequence[Draft], look: Looker) -> Reached:
                             seen.add(owner)
                             following.append(owner)
         level = following
+        for entry, target in walk.further(looks) if not level else ():
+            if target not in seen:
+                seen.add(target)
+                via[target] = entry.owner or entry
+                level.append(target)
     return Reached(via, lives)
 
 

@@ -9,11 +9,13 @@ from typing import TypeAliasType
 from pivot_fingerprint._canonical import READING, canonical
 from pivot_fingerprint._code import Describer
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
+from pivot_fingerprint._effects import Effects, add_statements
 from pivot_fingerprint._form import Ref, Signature
 from pivot_fingerprint._libraries import is_third_party
 from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
+from pivot_fingerprint._slices import Slices
 from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._values import Parts
 
@@ -35,7 +37,6 @@ _READERS = {
         }
     ),
 }
-_QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
 
 type Token = str | Parts  # a name as it stands, or an entry
 
@@ -52,7 +53,8 @@ class Resolver:
         self._found = Findings()
         self._known: dict[tuple[Module, str | Import, tuple[str, ...], bool], list[Token]] = {}
         self._said = 0
-        self._effects: dict[int, tuple[Module, Draft | None]] = {}
+        self._slices = Slices(modules)
+        self.imports = Effects(drafts, modules, self._slices)
 
     def bind(self, task: CodeTask, found: Findings) -> list[str]:
         """One line per name that the form uses: what it stands for; where it leads goes into `found`."""
@@ -63,6 +65,9 @@ class Resolver:
             found.issues[module.shown, issue.line, f"this {issue.reason}"] = None
         lines = []
         for ref in form.refs:
+            if isinstance(ref.root, Import):
+                name = module.absolute(ref.root)
+                found.imports |= {name} if ref.root.name is None else {name, f"{name}.{ref.root.name}"}
             tokens = self._tokens(module, ref._replace(weak=True) if task.lenient else ref)
             names = self._note(tokens)
             if names:
@@ -105,27 +110,36 @@ class Resolver:
         return f"{parts.entry.name}{parts.tag}"
 
     def effects(self, module: Module) -> Draft | None:
-        """The entry of what importing a module does to libraries (`matplotlib.use("Agg")`), if it does anything."""
-        known = self._effects.get(id(module))
-        if known is None:
-            known = self._effects[id(module)] = (module, self._effects_of(module))
-        return known[1]
+        """The entry of what importing a module does to libraries, if it does anything."""
+        return self.imports.on_libraries(module, self._written)
 
-    def _effects_of(self, module: Module) -> Draft | None:
-        source = module.source
-        numbers = [
-            number
-            for number, effect in enumerate(source.outline.effects if source is not None else ())
-            if (names := self._tokens(module, Ref(effect.root, effect.attrs, 0, weak=True)))
-            if all(isinstance(name, str) and name.startswith("lib ") for name in names)
-            if not _QUIET.intersection(name[4:].partition(".")[0] for name in names if isinstance(name, str))
-        ]
-        if source is None or not numbers:
-            return None
-        first, last = source.outline.effects[numbers[0]], source.outline.effects[numbers[-1]]
-        draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.line, first.line, last.end))
-        draft.tasks.append(CodeTask(module, source.outline.effects_form(numbers), lenient=True))
-        return draft
+    def _written(self, module: Module, ref: Ref) -> list[str]:
+        return [token if isinstance(token, str) else "" for token in self._tokens(module, ref)]
+
+    def names(self, module: Module, found: Findings) -> list[str]:
+        """One line for each name of a module that is used as a whole, wherever its value comes from."""
+        before, self._found = self._found, found
+        lines = []
+        for name in _names_of(module, self._modules):
+            tokens = self._note(self._tokens(module, Ref(name, (), 0, weak=True)))
+            lines += [f"holds {name} {' '.join(tokens)}"]
+        for home in _star_homes(module, self._modules):  # which names these are
+            tokens = self._note(self._tokens(home, Ref("__all__", (), 0, weak=True)))
+            lines += [f"from {home.name} {' '.join(tokens)}"]
+        self._found = before
+        return lines
+
+    def made(self, draft: Draft, found: Findings) -> list[str]:
+        """What makes the value of an entry's name what it is, where the value itself does not tell."""
+        owner = draft.owner or draft
+        if owner.module is None or owner.home is None or not owner.module.is_user:
+            return []
+        statements = self._slices.of(owner.module, owner.home[1], defined=True)
+        lines = []
+        for statement in statements:
+            lines.append(f"form {statement.form.digest.hex()}")
+            lines += self.bind(CodeTask(owner.module, statement.form, lenient=True), found)
+        return lines
 
     def _read_by_libraries(self, module: Module, signatures: tuple[Signature, ...]) -> list[str]:
         """The annotations of definitions that a library's decorator gets to see."""
@@ -276,7 +290,7 @@ class Resolver:
             span = Span(module.shown, line, line, end)
         identity = ("const", id(module.namespace), module.name, module.file, name)
         draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
-        draft.module = module
+        draft.module, draft.home = module, (module.name, name)
         return draft, new
 
     def _origin(self, module: Module, name: str, value: object) -> tuple[Module, str]:
@@ -338,7 +352,9 @@ class Resolver:
             return self._in_module(child, attrs[1:], trail)
         return self._static(module, attrs[0], attrs[1:], trail)
 
-    def _static(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
+    def _static(  # noqa: PLR0911 - each return is a way to bind a name
+        self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]
+    ) -> list[Token]:
         """Every statement at the top of the module that may bind the name."""
         source = module.source
         step = (module.name, name)
@@ -353,7 +369,15 @@ class Resolver:
                 return self._in_module(found, (name, *attrs), trail)
         if name in _DEFINED_BY_THE_SYSTEM:
             return [f"{name} {module.name}"]
-        if hasattr(builtins, name) or self._ref.weak:
+        if hasattr(builtins, name):
+            return []
+        state = self._state(module, name) if source is not None else None
+        if state is not None:
+            return [state.parts]
+        if source is not None and "__getattr__" in source.bindings:
+            self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
+            return self._statements(module, source, "__getattr__", (), trail)
+        if self._ref.weak:
             return []
         return self._lost(f"the module `{module.name}` has no attribute `{name}`")
 
@@ -366,25 +390,58 @@ class Resolver:
         trail: tuple[object, ...],
     ) -> list[Token]:
         tokens: list[Token] = []
-        bindings = source.bindings[name]
-        for binding in bindings:
+        for binding in source.bindings[name]:
             if binding.top is not None:
                 tokens.append(self.code.definition(module, source, source.tops[binding.top]).parts)
             for target in binding.imports:
                 tokens += self._import(module, target, attrs, trail)
-        if any(binding.is_value for binding in bindings):
-            draft, new = self._constant(module, name)
-            if new:
-                statements = source.parsed.bindings[name]
-                plain = literal_binding(statements)
-                if plain is not None:  # as it will count once the module is imported
-                    draft.tasks.append(ValueTask("value", plain[0]))
-                else:
-                    pairs = zip(bindings, statements, strict=True)
-                    others = [statement for binding, statement in pairs if binding.is_value]
-                    draft.tasks.append(CodeTask(module, canonical(others)))
-            tokens.append(draft.parts)
-        return tokens
+        state = self._state(module, name)
+        return tokens if state is None else [*tokens, state.parts]
+
+    def _state(self, module: Module, name: str) -> Draft | None:
+        """The entry of the statements that make a name what it is, besides its definitions and imports."""
+        statements = self._slices.of(module, name)
+        if not statements:
+            return None
+        draft, new = self._constant(module, name)
+        if new:
+            source = module.source
+            bound = source.parsed.bindings.get(name, ()) if source is not None else ()
+            plain = literal_binding(bound) if len(statements) == 1 and not statements[0].guarded else None
+            if plain is not None:  # as it will count once the module is imported
+                draft.tasks.append(ValueTask("value", plain[0]))
+            else:
+                add_statements(draft, module, statements, self._modules)
+        return draft
+
+
+def _star_homes(module: Module, modules: Modules) -> list[Module]:
+    """The user's modules that all names of a module may come from."""
+    found: dict[Module, None] = {module: None}
+    for at in (stack := [module]):
+        for star in at.source.stars if at.source is not None else ():
+            home = modules.named(at.absolute(star))
+            if home is not None and home.is_user and home not in found:
+                found[home] = None
+                stack.append(home)
+    return list(found)[1:]
+
+
+def _names_of(module: Module, modules: Modules) -> list[str]:
+    """All names at the top of a module but those that every module has."""
+    source = module.source
+    bindings = source.bindings if source is not None else {}
+    own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
+    homes = _star_homes(module, modules)
+    stars = {name for home in homes if home.source is not None for name in home.source.bindings}
+    if module.namespace is None:  # what its own statements make of a name stands in its text
+        own = {name for name in own if any(each.imports for each in bindings[name])}
+        names = own | {name for name in stars if not name.startswith("_")} - {"*"}
+    else:  # a package gets its submodules as they are imported, wherever that may be
+        values = module.namespace
+        names = {name for name in values if name in own or name in stars or not isinstance(values[name], ModuleType)}
+        names -= bindings.keys() - own
+    return sorted(name for name in names if name in own or not (name.startswith("__") and name.endswith("__")))
 
 
 def _binds(module: Module, name: str) -> bool:

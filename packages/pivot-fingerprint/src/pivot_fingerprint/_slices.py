@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint._changes import ANY
+from pivot_fingerprint._changes import ANY, FAR, Change
 from pivot_fingerprint._form import Ref
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._statements import HOLDS, PART, Body, Statement, Statements
-
-_NONE: tuple[Import, ...] = ()
 
 
 class Name(NamedTuple):
@@ -35,7 +33,8 @@ class Spot(NamedTuple):
 class _Touch(NamedTuple):
     """How a statement may change what a name stands for."""
 
-    depth: int  # 0: binds it, 1: changes the object, more: or what it holds
+    binds: bool
+    depth: int  # 0: leaves the object as it is, 1: changes it, more: or what it holds
     surely: bool  # else only if what it is given to sets attributes
 
 
@@ -66,9 +65,16 @@ class Slices:
         self._plain: dict[Name, bool] = {}
         self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
 
-    def of(self, module: Module, name: str) -> list[Statement]:
-        """All statements of a module that make a name of it what it is, but for definitions and imports of it."""
-        return self._slice(module, Name(module.name, name))
+    def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
+        """All statements of a module that make a name of it what it is.
+
+        `defined`: also those that define it, which have entries of their own.
+        """
+        found = self._slice(module, Name(module.name, name))
+        if not defined:
+            return found
+        every = [each.statement for each in self._facts_of(module)]
+        return [each for each in every if each in found or (each.defines and name in each.binds)]
 
     def effects(self, module: Module) -> dict[Name, list[Statement]]:
         """What importing a module does to names of other modules of the user's."""
@@ -128,9 +134,9 @@ class Slices:
     ) -> bool:
         """Whether what a statement does to one name may change the value of another."""
         touch = facts.touches[at]
-        if not touch.depth:
-            return at == name or at == Name(name.module, ANY)
-        if self._is_plain(name):
+        if touch.binds and at in (name, Name(name.module, ANY)):
+            return True
+        if not touch.depth or self._is_plain(name):
             return False
         if at in same or at == Name(name.module, ANY):
             return touch.surely or not defined
@@ -154,7 +160,7 @@ class Slices:
         return same, holders
 
     def _bound(self, facts: _Facts) -> set[Name]:
-        return {at for at in facts.touches if not facts.touches[at].depth}
+        return {at for at, touch in facts.touches.items() if touch.binds}
 
     def _is_defined(self, name: Name) -> bool:
         """Whether a name stands for a function or class of the text."""
@@ -192,15 +198,17 @@ class Slices:
 
     def _facts_about(self, module: Module, statement: Statement) -> _Facts:
         mentioned = {ref: self._refers(module, ref) for ref in statement.form.refs}
-        touches = {} if statement.defines else {Name(module.name, name): _Touch(0, surely=True) for name in statement.binds}
+        touches = (
+            {} if statement.defines else {Name(module.name, name): _Touch(True, 0, True) for name in statement.binds}
+        )
         code = self._code(spot for spots in mentioned.values() for spot in spots) if statement.runs else None
         for change in statement.changes:
             for spot in self._lead(module, change.chain[0], change.chain[1:]):
                 depth = len(spot.rest) + change.steps
                 surely = not change.passed or (code is not None and code.writes)
-                self._touch(touches, spot.key, _Touch(depth, surely))
+                self._touch(touches, spot.key, _Touch(not depth, depth, surely))
         for name, depth in code.touched.items() if code is not None else ():
-            self._touch(touches, name, _Touch(depth, surely=True))
+            self._touch(touches, name, _Touch(not depth, depth, True))
         mentions = {
             spot.key
             for ref, spots in mentioned.items()
@@ -212,10 +220,10 @@ class Slices:
     @staticmethod
     def _touch(touches: dict[Name, _Touch], name: Name, touch: _Touch) -> None:
         known = touches.get(name)
-        if known is not None and known.depth:  # the worse of the two
-            touch = _Touch(max(known.depth, touch.depth), known.surely or touch.surely)
-        if known is None or known.depth:
-            touches[name] = touch
+        if known is not None:
+            binds, depth, surely = known
+            touch = _Touch(binds or touch.binds, max(depth, touch.depth), surely or touch.surely)
+        touches[name] = touch
 
     @staticmethod
     def _is_function(spot: Spot) -> bool:
@@ -265,18 +273,22 @@ class Slices:
         if source is not None and not further:
             bound = [each for each in self._of_source(source).all if spot.name in each.binds and not each.defines]
             further += [each for one in bound for ref in one.form.refs for each in self._refers(module, ref)]
+            self._changed_by(module, [change for one in bound for change in one.changes], touched)
         return _Code(touched, writes, further)
 
     def _touched_by(self, module: Module, body: Body, mentioned: list[Spot], touched: dict[Name, int]) -> None:
         for name in body.assigns:
             touched[Name(module.name, name)] = 0
-        for change in body.changes:
-            for spot in self._lead(module, change.chain[0], change.chain[1:]):
-                touched[spot.key] = max(touched.get(spot.key, 0), len(spot.rest) + change.steps)
+        self._changed_by(module, body.changes, touched)
         if body.aliases:
             for spot in mentioned:
                 if not self._is_defined(spot.key):
-                    touched[spot.key] = 2
+                    touched[spot.key] = FAR
+
+    def _changed_by(self, module: Module, changes: Iterable[Change], touched: dict[Name, int]) -> None:
+        for change in changes:
+            for spot in self._lead(module, change.chain[0], change.chain[1:]):
+                touched[spot.key] = max(touched.get(spot.key, 0), len(spot.rest) + change.steps)
 
     # Where names lead
 

@@ -117,7 +117,7 @@ def _flat(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, _Guards]]:
             stack += [(each, inner) for each in reversed(block)]
 
 
-def _blocks(node: ast.stmt, guards: _Guards) -> list[_Block] | None:
+def _blocks(node: ast.stmt, guards: _Guards) -> list[_Block] | None:  # noqa: PLR0911 - one for each kind
     """The blocks of a compound statement that is taken apart; None for others."""
     if isinstance(node, ast.If):
         if is_main(node):
@@ -257,5 +257,3 @@ def _is_fresh(value: ast.expr) -> bool:
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id in MAKERS
     return isinstance(value, _FRESH)
-
-

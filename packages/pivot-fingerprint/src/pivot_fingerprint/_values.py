@@ -26,6 +26,7 @@ class Parts(NamedTuple):
     code: Any = None  # code without an entry of its own: its text stands behind the tag
     issue: str = ""  # what cannot be followed here
     heavy: bool = False  # large, however few its parts
+    lost: bool = False  # what it is made of does not count
 
 
 class UnencodableError(Exception):
@@ -104,7 +105,8 @@ class Encoder:
         token = run.encode(value)
         if run.library and _Run(self, afresh=True).encode(value) != token:
             token = _UNSTABLE
-            run.log.append(Parts("", issue=f"a value that holds a {run.library} is another one at each look"))
+            issue = f"a value that holds a {run.library} is another one at each look"
+            run.log.append(Parts("", issue=issue, lost=True))
         return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
 
     def kept(self, value: object, *, afresh: bool) -> _Kept | None:
@@ -185,7 +187,7 @@ class _Run:
         if self.limit is not None and self.count > self.limit:
             at = next(at for at, frame in enumerate(self.stack) if frame.limits)
             owner = _name(self.stack[at].parts.children[0])
-            self.log.append(Parts("", issue=f"a value of type {owner} has more than {_BUDGET:,} parts"))
+            self.log.append(Parts("", issue=f"a value of type {owner} has more than {_BUDGET:,} parts", lost=True))
             return self._cut(at)
         self.alive.append(value)
         if not parts.children:
@@ -265,7 +267,7 @@ class _Run:
                 break
             if boundary == "library":
                 cut = at
-        self.log.append(Parts("", issue=reason))
+        self.log.append(Parts("", issue=reason, lost=True))
         return "<unencodable>" if cut is None else self._cut(cut)
 
     def _cut(self, at: int) -> str:

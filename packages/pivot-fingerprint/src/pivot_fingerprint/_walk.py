@@ -9,7 +9,7 @@ from functools import partial
 from typing import Self
 
 from pivot_fingerprint._disk import Disk, Listener
-from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Look, Span, ValueTask
+from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Look, NamesTask, Span, ValueTask
 from pivot_fingerprint._errors import NotCallableError
 from pivot_fingerprint._form import Form
 from pivot_fingerprint._graph import gather
@@ -100,7 +100,7 @@ class Fingerprinter:
             walk = self._walks[base] = _Walk(self._modules, Places(base), self._chance)
         roots = [walk.root(func, inner)]
         roots += [walk.given(key, values[key]) for key in sorted(values)]
-        return gather(roots, walk.look, walk.look_again, self._libraries.of)
+        return gather(roots, walk, self._libraries.of)
 
 
 @contextmanager
@@ -192,6 +192,10 @@ class _Walk:
             draft.look = self._look(draft)
         return draft.look
 
+    def further(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
+        """What imports during a run do to what is reached: each entry with the one that brings it along."""
+        return self._resolver.imports.on_others(looks)
+
     def look_again(self, draft: Draft) -> Look:
         """The same with the names that drafts have now."""
         self._afresh = True
@@ -212,10 +216,14 @@ class _Walk:
                 lines.append(f"form {task.form.digest.hex()}")
                 lines += self._resolver.bind(task, found)
                 forms.append(task.form)
+            elif isinstance(task, NamesTask):
+                lines += self._resolver.names(task.module, found)
             else:
                 encoded = self._encoder.encode(task.value, afresh=self._afresh)
                 lines.append(f"{task.label} {encoded.token}")
                 self._follow(encoded, found, place)
+                if any(parts.lost for parts in encoded.notes):
+                    lines += self._resolver.made(draft, found)
         for other in draft.also:
             found.drafts[other] = None
         effects = self._resolver.effects(draft.module) if draft.module is not None else None

@@ -1,0 +1,206 @@
+"""What statements at the top of a module make of its names: seen whether the module is imported early or late.
+
+Each form is written once, with `2` for the value that is edited. It is run, before and after the edit, in a process of
+its own kind: what the stage gives says whether the fingerprint must change.
+"""
+
+# ruff: noqa: E501 - projects as texts
+
+import importlib
+import itertools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivot_fingerprint import Fingerprinter, Manifest
+
+# The stage calls `tool.go()`; further files follow `# file: name`.
+FORMS = {
+    "a literal": "RATE = 2\ndef go():\n    return RATE\n",
+    "an item": "T = {}\nT['a'] = 2\ndef go():\n    return T['a']\n",
+    "an item of an item": "T = {'x': {}}\nT['x']['a'] = 2\ndef go():\n    return T['x']['a']\n",
+    "append": "T = []\nT.append(2)\ndef go():\n    return T\n",
+    "extend": "T = []\nT.extend([1, 2])\ndef go():\n    return T\n",
+    "update": "T = {}\nT.update(a=2)\ndef go():\n    return T\n",
+    "setdefault": "T = {}\nT.setdefault('a', 2)\ndef go():\n    return T\n",
+    "a library's function": "import heapq\nT = []\nheapq.heappush(T, 2)\ndef go():\n    return T\n",
+    "a loop": "T = {}\nfor k in ('a', 'b'):\n    T[k] = 2\ndef go():\n    return T\n",
+    "what a loop goes over": "T = {}\nKEYS = [1, 2]\nfor k in KEYS:\n    T[k] = 1\ndef go():\n    return sorted(T)\n",
+    "a loop that ends early": "T = []\nfor k in (1, 2, 3):\n    if k == 2:\n        break\n    T.append(k)\ndef go():\n    return T\n",
+    "a while loop": "T = []\nwhile len(T) < 2:\n    T.append(1)\ndef go():\n    return T\n",
+    "a condition": "FLAG = 2\nRATE = 1\nif FLAG == 2:\n    RATE = 5\ndef go():\n    return RATE\n",
+    "a condition around": "FLAG = 2\nRATE = 1\nif FLAG == 2:\n    if FLAG:\n        RATE = 5\ndef go():\n    return RATE\n",
+    "the other branch": "FLAG = 2\nRATE = 1\nif FLAG == 2:\n    pass\nelse:\n    RATE = 5\ndef go():\n    return RATE\n",
+    "a value in a condition": "FLAG = True\nif FLAG:\n    RATE = 2\nelse:\n    RATE = 7\ndef go():\n    return RATE\n",
+    "a match": "KIND = 2\nmatch KIND:\n    case 2:\n        RATE = 5\n    case _:\n        RATE = 6\ndef go():\n    return RATE\n",
+    "a handler": "try:\n    RATE = int('2' + 'x')\nexcept ValueError:\n    RATE = 2\ndef go():\n    return RATE\n",
+    "what may fail before": "TEXT = '2'\nX = 1\ntry:\n    Y = 1 / (int(TEXT) - 2)\n    X = 3\nexcept ZeroDivisionError:\n    X = 4\ndef go():\n    return X\n",
+    "with": "import contextlib\nT = {}\nwith contextlib.suppress(KeyError):\n    T['a'] = 2\ndef go():\n    return T\n",
+    "with as": "import contextlib\nwith contextlib.nullcontext(2) as RATE:\n    pass\ndef go():\n    return RATE\n",
+    "a class's attribute": "class Tool:\n    rate = 1\nTool.rate = 2\ndef go():\n    return Tool.rate\n",
+    "a class's table": "class Tool:\n    t = {}\nTool.t['a'] = 2\ndef go():\n    return Tool.t\n",
+    "a class's table through an instance": "class Tool:\n    t = {}\ntool = Tool()\ntool.t['a'] = 2\ndef go():\n    return Tool.t\n",
+    "an instance's attribute": "class Tool:\n    rate = 1\ntool = Tool()\ntool.rate = 2\ndef go():\n    return tool.rate\n",
+    "a function's attribute": "def go():\n    return go.rate\ngo.rate = 2\n",
+    "setattr": "def go():\n    return go.rate\nsetattr(go, 'rate', 2)\n",
+    "setattr by a computed name": "def go():\n    return go.rate\nfor name in ('rate', 'x'):\n    setattr(go, name, 2)\n",
+    "vars of a function": "def go():\n    return go.rate\nvars(go)['rate'] = 2\n",
+    "the __dict__ of a function": "def go():\n    return go.rate\ngo.__dict__.update(rate=2)\n",
+    "a function that sets an attribute": "def mark(f):\n    f.rate = 2\ndef go():\n    return go.rate\nmark(go)\n",
+    "a decorator that sets an attribute": "def rated(rate):\n    def mark(f):\n        f.rate = rate\n        return f\n    return mark\n@rated(2)\ndef go():\n    return go.rate\n",
+    "classes in a loop": "class A:\n    pass\nfor cls in (A,):\n    cls.rate = 2\ndef go():\n    return A.rate\n",
+    "a registry": "R = {}\ndef register(f):\n    R[f.__name__] = f\n    return f\n@register\ndef two():\n    return 2\ndef go():\n    return R['two']()\n",
+    "a registry with a name": "R = {}\ndef register(name):\n    def add(f):\n        R[name] = f\n        return f\n    return add\n@register(2)\ndef two():\n    return 1\ndef go():\n    return sorted(R)\n",
+    "a registry of classes": "R = {}\nclass Base:\n    def __init_subclass__(cls, key=0):\n        R[key] = cls\nclass A(Base, key=2):\n    pass\ndef go():\n    return sorted(R)\n",
+    "a registry that is an object": "class Registry:\n    def __init__(self):\n        self.all = {}\n    def register(self, key):\n        return lambda f: self.all.setdefault(key, f)\nREG = Registry()\n@REG.register(2)\ndef two():\n    return 1\ndef go():\n    return sorted(REG.all)\n",
+    "a registry by call": "R = {}\ndef add(f, key):\n    R[key] = f\ndef two():\n    return 1\nadd(two, 2)\ndef go():\n    return sorted(R)\n",
+    "an object that fills a table": "T = {}\nclass Filler:\n    def __init__(self, t):\n        self.t = t\n    def fill(self, x):\n        self.t['a'] = x\nfiller = Filler(T)\nfiller.fill(2)\ndef go():\n    return T\n",
+    "a function that fills a table": "T = {}\ndef fill(x):\n    T['a'] = x\nfill(2)\ndef go():\n    return T\n",
+    "a function that is called by another": "T = {}\ndef fill(x):\n    T['a'] = x\ndef setup():\n    fill(2)\nsetup()\ndef go():\n    return T\n",
+    "a local alias in a function": "T = {'x': {}}\ndef fill(x):\n    for each in T.values():\n        each['a'] = x\nfill(2)\ndef go():\n    return T\n",
+    "a function that binds a global": "RATE = 1\ndef setup(x):\n    global RATE\n    RATE = x\nsetup(2)\ndef go():\n    return RATE\n",
+    "an alias": "T = {}\nU = T\nU['a'] = 2\ndef go():\n    return T\n",
+    "a part": "T = {'x': {}}\nU = T['x']\nU['a'] = 2\ndef go():\n    return T\n",
+    "a holder": "T = {}\nU = {'x': T}\nU['x']['a'] = 2\ndef go():\n    return T\n",
+    "put into a holder": "T = {}\nU = {}\nU['x'] = T\nU['x']['a'] = 2\ndef go():\n    return T\n",
+    "globals": "globals()['RATE'] = 2\ndef go():\n    return RATE\n",
+    "globals updated": "globals().update(RATE=2)\ndef go():\n    return RATE\n",
+    "globals by a computed name": "for name in ('RATE', 'X'):\n    globals()[name] = 2\ndef go():\n    return RATE\n",
+    "the module itself": "import sys\nsetattr(sys.modules[__name__], 'RATE', 2)\ndef go():\n    return RATE\n",
+    "exec": "exec('RATE = 2')\ndef go():\n    return RATE\n",
+    "an augmented assignment": "RATE = 1\nRATE += 2\ndef go():\n    return RATE\n",
+    "an augmented table": "T = []\nT += [2]\ndef go():\n    return T\n",
+    "an augmented item": "T = {'a': [1]}\nT['a'] += [2]\ndef go():\n    return T\n",
+    "del": "T = [5, 6, 7, 8]\ndel T[2]\ndef go():\n    return T\n",
+    "a walrus": "X = [RATE := 2]\ndef go():\n    return RATE\n",
+    "a walrus in a condition": "if (RATE := 2) > 0:\n    pass\ndef go():\n    return RATE\n",
+    "a walrus in a comprehension": "X = [RATE := y for y in (1, 2)]\ndef go():\n    return RATE\n",
+    "unpacking": "(A, B), *C = (1, 2), 3\ndef go():\n    return B\n",
+    "unpacking into an item": "T = {}\n(T['a'], X) = 2, 3\ndef go():\n    return T\n",
+    "a class body": "T = {}\nclass A:\n    T['a'] = 2\ndef go():\n    return T\n",
+    "a class body's loop": "class A:\n    t = []\n    for k in (1, 2):\n        t.append(k)\ndef go():\n    return A.t\n",
+    "a value made of another": "BASE = 2\nRATE = BASE * 3\ndef go():\n    return RATE\n",
+    "a value made by a function": "def make():\n    return 2\nRATE = make()\ndef go():\n    return RATE\n",
+    "an annotated table": "T: dict[str, int] = {}\nT['a'] = 2\ndef go():\n    return T\n",
+    "a comprehension for what it does": "T = []\n[T.append(x) for x in (1, 2)]\ndef go():\n    return T\n",
+    "a lambda for what it does": "T = []\nadd = lambda x: T.append(x)\nadd(2)\ndef go():\n    return T\n",
+    "map for what it does": "T = []\nlist(map(T.append, (1, 2)))\ndef go():\n    return T\n",
+    "a deleted name": "import builtins\nlen = lambda x: 9\nif 2 == 2:\n    del len\ndef go():\n    return len([])\n",
+    "another module's table": "import state\nstate.T['a'] = 2\ndef go():\n    return state.T\n# file: state.py\nT = {}\n",
+    "another module's imported table": "from state import T\nT['a'] = 2\ndef go():\n    return T\n# file: state.py\nT = {}\n",
+    "another module's name": "import state\nstate.RATE = 2\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
+    "another module's name by setattr": "import state\nsetattr(state, 'RATE', 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
+    "another module's class": "from state import Tool\nTool.rate = 2\ndef go():\n    return Tool().rate\n# file: state.py\nclass Tool:\n    rate = 1\n",
+    "another module's registry": "from state import register, run\n@register\ndef two():\n    return 2\ndef go():\n    return run('two')\n# file: state.py\nR = {}\ndef register(f):\n    R[f.__name__] = f\n    return f\ndef run(name):\n    return R[name]()\n",
+    "another module's registry of classes": "from state import Base, keys\nclass A(Base, key=2):\n    pass\ndef go():\n    return keys()\n# file: state.py\nR = {}\nclass Base:\n    def __init_subclass__(cls, key=0):\n        R[key] = cls\ndef keys():\n    return sorted(R)\n",
+    "a module that fills a table and nothing else": "from state import T\nimport fill\ndef go():\n    return T\n# file: state.py\nT = {}\n# file: fill.py\nfrom state import T\nT['a'] = 2\n",
+    "a module two imports away": "from state import T\nimport one\ndef go():\n    return T\n# file: state.py\nT = {}\n# file: one.py\nimport two\n# file: two.py\nimport state\nstate.T['a'] = 2\n",
+    "a package that fills a table": "from pkg.state import T\ndef go():\n    return T\n# file: pkg/__init__.py\nfrom .state import T\nT['a'] = 2\n# file: pkg/state.py\nT = {}\n",
+    "a table that another holds": "from state import HOLDER\nimport fill\ndef go():\n    return HOLDER\n# file: state.py\nT = {}\nHOLDER = [T]\n# file: fill.py\nfrom state import T\nT['a'] = 2\n",
+    "a star import": "from state import *\ndef go():\n    return T\n# file: state.py\nT = {}\nT['a'] = 2\n",
+    "a star import that is changed": "from state import *\nT['a'] = 2\ndef go():\n    return T\n# file: state.py\nT = {}\n",
+    "vars of a module": "import state\ndef go():\n    return {k: v for k, v in vars(state).items() if k == 'RATE'}\n# file: state.py\nfrom deep import RATE\n# file: deep.py\nRATE = 2\n",
+    "dir of a module": "import state\ndef go():\n    return [k for k in dir(state) if not k.startswith('_')]\n# file: state.py\nfrom deep import *\n# file: deep.py\n__all__ = ['a'] * (2 < 3) + ['b']\na = b = 1\n",
+    "getmembers": "import inspect, state\ndef go():\n    return [v for k, v in inspect.getmembers(state) if k == 'T']\n# file: state.py\nfrom deep import T\n# file: deep.py\nT = []\nT.append(2)\n",
+    "a computed getattr": "import state\ndef go():\n    return [getattr(state, x) for x in ('RATE',)]\n# file: state.py\nfrom deep import *\n# file: deep.py\nRATE = 2\n",
+    "attrgetter": "import operator, state\ndef go():\n    return operator.attrgetter('RA' + 'TE')(state)\n# file: state.py\nfrom deep import RATE\n# file: deep.py\nRATE = 2\n",
+    "reduce": "import functools, state\ndef go():\n    return functools.reduce(getattr, ['deep', 'RATE'], state)\n# file: state.py\nimport deep\n# file: deep.py\nRATE = 2\n",
+    "a struct": "import struct\nX = struct.Struct('<2i')\ndef go():\n    return X.size\n",
+    "a struct in a table": "import struct\nX = {'a': [struct.Struct('<2i')]}\ndef go():\n    return X['a'][0].size\n",
+    "a struct in a closure": "import struct\ndef make(form):\n    s = struct.Struct(form)\n    def inner():\n        return s.size\n    return inner\ngo = make('<2i')\n",
+    "a struct in an object": "import struct\nclass A:\n    def __init__(self, s):\n        self.s = s\nX = A(struct.Struct('<2i'))\ndef go():\n    return X.s.size\n",
+    "a struct of a class": "import struct\nclass A:\n    pass\nA.s = struct.Struct('<2i')\ndef go():\n    return A.s.size\n",
+    "a struct of a function": "import struct\ndef go():\n    return go.s.size\ngo.s = struct.Struct('<2i')\n",
+    "a struct by a constant": "import struct\nFORM = '<2i'\nX = struct.Struct(FORM)\ndef go():\n    return X.size\n",
+    "a struct by a decorator": "import functools, struct\ndef packs(form):\n    s = struct.Struct(form)\n    def wrap(f):\n        @functools.wraps(f)\n        def inner():\n            return s.size\n        return inner\n    return wrap\n@packs('<2i')\ndef go():\n    return 1\n",
+    "a context variable": "import contextvars\nX = contextvars.ContextVar('X', default=2)\ndef go():\n    return X.get()\n",
+    "a generator": "X = (x for x in (1, 2))\ndef go():\n    return list(X)\n",
+    "a count": "import itertools\nX = itertools.count(2)\ndef go():\n    return next(X)\n",
+    "a weak reference": "import weakref\nclass A:\n    def __init__(self, x):\n        self.x = x\nKEPT = A(2)\nX = weakref.ref(KEPT)\ndef go():\n    return X().x\n",
+    "a semaphore": "import threading\nX = threading.Semaphore(2)\ndef go():\n    return X._value\n",
+}  # fmt: skip
+
+SAME = {
+    "a comment": "\n\n# a comment\n",
+    "a function": "def unrelated(x):\n    return x + 1\n",
+    "an import": "import string\n",
+    "a constant": "UNRELATED = 17\n",
+    "a table": "UNRELATED = {}\nUNRELATED['a'] = 17\n",
+    "a class": "class Unrelated:\n    x = 1\nUnrelated.y = 3\n",
+    "a condition": "if len('a') > 1:\n    UNRELATED = 1\n",
+    "a loop": "for unrelated in range(3):\n    print(end='')\n",
+    "a decorated function": "import functools\n@functools.cache\ndef unrelated(x):\n    return x\n",
+}
+# Where all names are used or any may be bound, nothing is unrelated.
+ALL_NAMES = {"exec", "globals updated", "globals by a computed name"}
+
+LATE = "def stage():\n    from tool import go\n    return go()\n"
+EARLY = "from tool import go\ndef stage():\n    return go()\n"
+
+type Look = Callable[[str], tuple[Manifest, str]]
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """The manifest of the stage of a project, and then what the stage gives."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    numbers, before = itertools.count(), set(sys.modules)
+
+    def look(project: str) -> tuple[Manifest, str]:
+        root = tmp_path / str(next(numbers))
+        for part in project.split("# file: ")[1:]:
+            name, _, text = part.partition("\n")
+            path = root / name.strip()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(os.fspath(root))
+        try:
+            stage = importlib.import_module("pipeline").stage
+            manifest = Fingerprinter(root=root).fingerprint(stage)
+            try:
+                return manifest, repr(stage())
+            except (AttributeError, LookupError, NameError, TypeError) as error:
+                return manifest, repr(error)
+        finally:
+            sys.path.remove(os.fspath(root))
+            for name in set(sys.modules) - before:
+                if os.fspath(root) in str(vars(sys.modules[name])):
+                    del sys.modules[name]
+
+    return look
+
+
+def project(importing: str, form: str) -> str:
+    return f"# file: pipeline.py\n{importing}# file: tool.py\n{form}"
+
+
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+@pytest.mark.parametrize("title", FORMS)
+def test_an_edit_of_the_value_is_seen(title: str, importing: str, look: Look) -> None:
+    form = FORMS[title]
+    old, gave = look(project(importing, form))
+
+    seen = 0
+    for at in (index for index, char in enumerate(form) if char == "2"):
+        new, gives = look(project(importing, f"{form[:at]}3{form[at + 1 :]}"))
+        if gives != gave:
+            seen += 1
+            assert new.digest != old.digest, f"{gave} → {gives}"
+
+    assert seen
+
+
+@pytest.mark.parametrize("title", [title for title in FORMS if title not in ALL_NAMES])
+def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
+    form = FORMS[title]
+    tool, mark, others = form.partition("# file: ")
+    for importing in (EARLY, LATE):
+        digest = look(project(importing, form))[0].digest
+        for what, more in SAME.items():
+            for edited in (f"{tool}{more}{mark}{others}", f"{more}{form}"):
+                assert look(project(importing, edited))[0].digest == digest, what
+        documented = form.replace("def go():\n", 'def go():\n    """Goes."""\n')
+        assert look(project(importing, documented))[0].digest == digest
