@@ -16,6 +16,21 @@ _OWN = frozenset(
     {"pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_engine", "pivot_fingerprint", "pivot_remote_s3"}
 )
 _UNKNOWN = "unknown"
+READERS = {
+    "docs": frozenset({"inspect.getdoc", "pydoc.getdoc", "inspect.cleandoc"}),
+    "signatures": frozenset(
+        {
+            "annotationlib.get_annotations",
+            "beartype.beartype",
+            "inspect.get_annotations",
+            "inspect.signature",
+            "pydantic.validate_call",
+            "typeguard.typechecked",
+            "typing.get_type_hints",
+        }
+    ),
+}
+"""What reads docstrings and signatures."""
 
 
 def is_third_party(name: str) -> bool:

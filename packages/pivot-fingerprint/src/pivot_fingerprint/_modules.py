@@ -1,6 +1,7 @@
 """The modules that code stands in: imported ones as they are now, others found on disk without importing them."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
@@ -57,6 +58,22 @@ class Module:
             sources=self._sources,
         )
 
+    def binds(self, name: str) -> bool:
+        """Whether a name may be bound here, also by a star import."""
+        if self.namespace is not None:
+            return name in self.namespace
+        return self.source is not None and (name in self.source.bindings or bool(self.source.stars))
+
+    def leaves_unbound(self, name: str) -> bool:
+        """Whether a name without a value gets one at the top of the module alone: there it was passed over, or deleted.
+
+        So it is with what is imported for type checkers, and below conditions that do not hold here.
+        """
+        source = self.source
+        if source is None or name not in source.bindings:
+            return False
+        return re.search(rb"\bglobal\b[^\n]*\b%b\b" % re.escape(name).encode(), source.content) is None
+
     def absolute(self, target: Import) -> str:
         """The full name of the module that an import statement in this module names."""
         if not target.level:
@@ -108,6 +125,35 @@ class Modules:
                 )
             self._static[name] = module
         return self._static[name]
+
+    def starred(self, module: Module) -> list[Module]:
+        """The user's modules that all names of a module may come from."""
+        found: dict[Module, None] = {module: None}
+        for at in (stack := [module]):
+            for star in at.source.stars if at.source is not None else ():
+                home = self.named(at.absolute(star))
+                if home is not None and home.is_user and home not in found:
+                    found[home] = None
+                    stack.append(home)
+        return list(found)[1:]
+
+    def names(self, module: Module) -> list[str]:
+        """All names at the top of a module but those that every module has."""
+        source = module.source
+        bindings = source.bindings if source is not None else {}
+        own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
+        homes = self.starred(module)
+        stars = {name for home in homes if home.source is not None for name in home.source.bindings}
+        if module.namespace is None:  # what its own statements make of a name stands in its text
+            own = {name for name in own if any(each.imports for each in bindings[name])}
+            names = own | {name for name in stars if not name.startswith("_")} - {"*"}
+        else:  # a package gets its submodules as they are imported, wherever that may be
+            values = module.namespace
+            names = {
+                name for name in values if name in own or name in stars or not isinstance(values[name], ModuleType)
+            }
+            names -= bindings.keys() - own
+        return sorted(name for name in names if name in own or not (name.startswith("__") and name.endswith("__")))
 
     def file_of(self, filename: str, module: Module) -> str | None:
         """The file that a code object names, spelled as its module's file is; None if there is none.

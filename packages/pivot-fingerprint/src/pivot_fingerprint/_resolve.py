@@ -1,7 +1,6 @@
 """What a name in some code stands for now: an entry, a library's name, or something that cannot be followed."""
 
 import builtins
-import re
 import sys
 from types import FunctionType, ModuleType
 from typing import TypeAliasType
@@ -11,7 +10,7 @@ from pivot_fingerprint._code import Describer
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
 from pivot_fingerprint._effects import Effects, add_statements
 from pivot_fingerprint._form import Ref, Signature
-from pivot_fingerprint._libraries import is_third_party
+from pivot_fingerprint._libraries import READERS, is_third_party
 from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
@@ -23,21 +22,6 @@ _MISSING = object()
 _DEFINED_BY_THE_SYSTEM = frozenset(
     {"__name__", "__file__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__", "__cached__"}
 )
-_READERS = {
-    "docs": frozenset({"inspect.getdoc", "pydoc.getdoc", "inspect.cleandoc"}),
-    "signatures": frozenset(
-        {
-            "annotationlib.get_annotations",
-            "beartype.beartype",
-            "inspect.get_annotations",
-            "inspect.signature",
-            "pydantic.validate_call",
-            "typeguard.typechecked",
-            "typing.get_type_hints",
-        }
-    ),
-}
-
 type Token = str | Parts  # a name as it stands, or an entry
 
 
@@ -87,7 +71,7 @@ class Resolver:
             if name.startswith("lib "):
                 used = name[4:]
                 self._found.libraries.add(used)
-                self._found.reads.update(kind for kind, readers in _READERS.items() if used in readers)
+                self._found.reads.update(kind for kind, readers in READERS.items() if used in readers)
         return sorted(names)
 
     def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
@@ -120,10 +104,10 @@ class Resolver:
         """One line for each name of a module that is used as a whole, wherever its value comes from."""
         before, self._found = self._found, found
         lines = []
-        for name in _names_of(module, self._modules):
+        for name in self._modules.names(module):
             tokens = self._note(self._tokens(module, Ref(name, (), 0, weak=True)))
             lines += [f"holds {name} {' '.join(tokens)}"]
-        for home in _star_homes(module, self._modules):  # which names these are
+        for home in self._modules.starred(module):  # which names these are
             tokens = self._note(self._tokens(home, Ref("__all__", (), 0, weak=True)))
             lines += [f"from {home.name} {' '.join(tokens)}"]
         self._found = before
@@ -209,7 +193,7 @@ class Resolver:
             return []
         if self._ref.weak:
             return []
-        if _is_unbound_for_good(module, name):
+        if module.leaves_unbound(name):
             return ["unresolved"]
         return self._lost(f"the name `{name}` is not defined")
 
@@ -365,7 +349,7 @@ class Resolver:
             return self._statements(module, source, name, attrs, trail)
         for star in source.stars if source is not None else ():
             found = self._modules.named(module.absolute(star))
-            if found is not None and _binds(found, name):
+            if found is not None and found.binds(name):
                 return self._in_module(found, (name, *attrs), trail)
         if name in _DEFINED_BY_THE_SYSTEM:
             return [f"{name} {module.name}"]
@@ -413,49 +397,3 @@ class Resolver:
             else:
                 add_statements(draft, module, statements, self._modules)
         return draft
-
-
-def _star_homes(module: Module, modules: Modules) -> list[Module]:
-    """The user's modules that all names of a module may come from."""
-    found: dict[Module, None] = {module: None}
-    for at in (stack := [module]):
-        for star in at.source.stars if at.source is not None else ():
-            home = modules.named(at.absolute(star))
-            if home is not None and home.is_user and home not in found:
-                found[home] = None
-                stack.append(home)
-    return list(found)[1:]
-
-
-def _names_of(module: Module, modules: Modules) -> list[str]:
-    """All names at the top of a module but those that every module has."""
-    source = module.source
-    bindings = source.bindings if source is not None else {}
-    own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
-    homes = _star_homes(module, modules)
-    stars = {name for home in homes if home.source is not None for name in home.source.bindings}
-    if module.namespace is None:  # what its own statements make of a name stands in its text
-        own = {name for name in own if any(each.imports for each in bindings[name])}
-        names = own | {name for name in stars if not name.startswith("_")} - {"*"}
-    else:  # a package gets its submodules as they are imported, wherever that may be
-        values = module.namespace
-        names = {name for name in values if name in own or name in stars or not isinstance(values[name], ModuleType)}
-        names -= bindings.keys() - own
-    return sorted(name for name in names if name in own or not (name.startswith("__") and name.endswith("__")))
-
-
-def _binds(module: Module, name: str) -> bool:
-    if module.namespace is not None:
-        return name in module.namespace
-    return module.source is not None and (name in module.source.bindings or bool(module.source.stars))
-
-
-def _is_unbound_for_good(module: Module, name: str) -> bool:
-    """Whether a name without a value gets one at the top of its module alone: there it was passed over, or deleted.
-
-    So it is with what is imported for type checkers, and below conditions that do not hold here.
-    """
-    source = module.source
-    if source is None or name not in source.bindings:
-        return False
-    return re.search(rb"\bglobal\b[^\n]*\b%b\b" % re.escape(name).encode(), source.content) is None
