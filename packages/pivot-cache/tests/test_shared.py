@@ -142,7 +142,7 @@ def test_a_corrupt_object_of_a_store_that_may_only_be_read_is_not_used(
     assert not (tmp_path / "target").exists()
 
 
-def test_the_object_of_another_user_is_verified_once_by_each_process_and_remembered_by_a_stat_cache(
+def test_the_object_of_another_user_is_verified_once_by_each_process(
     directory: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = ObjectStore(directory).put(source / "0")
@@ -160,15 +160,6 @@ def test_the_object_of_another_user_is_verified_once_by_each_process_and_remembe
     assert later.has(artifact.digest)
     assert later.has(artifact.digest)
     assert len(hashed) == 1
-
-    def soon() -> int:
-        return time.time_ns() + 3_600_000_000_000
-
-    for _ in range(2):
-        with StatCache(source.with_name("s"), clock=soon) as files:
-            again = ObjectStore(directory, boot="next", started_ns=soon(), files=files)
-            assert again.has(artifact.digest)
-    assert len(hashed) == 3  # once to tell, and once to remember
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ the bytes can be relied on:
 
     mark of this session    as published (see `pivot_cache._boot`): good until the machine starts again
     VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
-    mark of another         published before the last start: verified before it counts as present
+    mark of another         published before the last start, or by another machine: verified before it counts as present
     anything else           written to in place, or copied here by hand: verified as well
 """
 
@@ -25,7 +25,7 @@ from typing import Protocol
 from pivot_cache import _syscalls
 from pivot_cache._boot import is_mark, mark, session, started_ns
 from pivot_cache.atomic import make_directory, staging, write_all
-from pivot_cache.errors import ArtifactError, CacheError, MissingObjectError
+from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.hashing import Hashed, hash_descriptor, hash_file, opened
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
@@ -207,36 +207,37 @@ class Objects:
         return status.st_mtime_ns in (VERIFIED_NS, self.fresh_ns)
 
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
-        """Hash the object, and mark it so that this need not be done again."""
+        """Hash the object, and mark it, or remember it, so that this need not be done again."""
         seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
-        if self._verified.get(digest) == seen or self._remembered(digest, path):
+        if self._verified.get(digest) == seen or self._known(digest, path):
             return True
         try:
+            if self._files is not None and self._is_foreign(status):
+                found = self._files.artifact(Path(path))
+                return found is not None and found.digest == digest
             if hash_file(path).digest != digest:
                 return False
         except (OSError, ArtifactError):
             return False
+        before = is_mark(status.st_mtime_ns) and not self._is_recent(status)
         try:
-            self._mark(path, status)
-        except (OSError, CacheError):  # it belongs to somebody else, or cannot be written to
+            _syscalls.utime(path, VERIFIED_NS if before else self.fresh_ns)
+        except OSError:  # it belongs to somebody else, or cannot be written to
             self._verified[digest] = seen
-            if self._files is not None:
-                with contextlib.suppress(ArtifactError):
-                    self._files.artifact(Path(path))
         return True
 
-    def _remembered(self, digest: str, path: str) -> bool:
+    def _known(self, digest: str, path: str) -> bool:
         found = None if self._files is None else self._files.known(Path(path))
         return found is not None and found.digest == digest
 
-    def _mark(self, path: str, status: os.stat_result) -> None:
-        """Say of an object that was read in full how far it can be relied on."""
-        lasting = is_mark(status.st_mtime_ns)  # published in another session, maybe of another machine
-        if lasting and status.st_ctime_ns >= self._started() - _MARGIN_NS:  # it may have been copied here since
-            from pivot_cache import durable  # noqa: PLC0415 - start-up time: seldom is it so
+    def _is_foreign(self, status: os.stat_result) -> bool:
+        """Whether another machine or user has published it, or it was copied here with its mark, which is theirs."""
+        copied = is_mark(status.st_mtime_ns) and self._is_recent(status)
+        return copied or os.geteuid() not in (0, status.st_uid)
 
-            durable.files([path])
-        _syscalls.utime(path, VERIFIED_NS if lasting else self.fresh_ns)
+    def _is_recent(self, status: os.stat_result) -> bool:
+        """Whether something was done to it since the machine started, so that its bytes may be in memory only."""
+        return status.st_ctime_ns >= self._started() - _MARGIN_NS
 
     def _started(self) -> int:
         return started_ns() if self._started_ns is None else self._started_ns

@@ -23,6 +23,7 @@ class Aside:
         self._directory = directory
         self._root = root
         self._unfinished = Unfinished(directory.parent)
+        self._lasting: set[str] = set()
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
         """Where an out waits, if it has been taken."""
@@ -36,16 +37,21 @@ class Aside:
                     return stage / path
         return None
 
-    def take(self, address: str, paths: Iterable[ArtifactPath]) -> None:
+    def take(self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False) -> None:
         """Make the places of a stage's outs free, each in a directory that exists.
+
+        With ``lasting``, a power cut does not take that a run has written what will lie there.
 
         Raises:
             ArtifactError: Something in the way cannot be moved.
+            CacheError: Something cannot be written.
         """
+        if lasting:
+            self._lasting.add(address)
         for path in paths:
             file = self._root / path
             try:
-                self._unfinished.begin(address)
+                self._unfinished.begin(address, lasting=lasting)
                 above = self._above(path)
                 if above is not None:
                     self._take(address, above)
@@ -81,8 +87,10 @@ class Aside:
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
         """Undo `take`, over whatever the stage has left; returns what could not be put back."""
         lost = []
+        before = False
         for path in paths:
             waiting, file = self.waiting(address, path), self._root / path
+            before = before or os.path.lexists(waiting)
             try:
                 _remove(file)
                 if os.path.lexists(waiting):
@@ -93,13 +101,16 @@ class Aside:
             except OSError:
                 lost.append(path)
         if not lost:
-            self.drop(address)
+            self._drop(address, lasting=before)
         return lost
 
     def drop(self, address: str) -> None:
         """The stage has succeeded: its previous outs are no longer needed here."""
+        self._drop(address, lasting=True)
+
+    def _drop(self, address: str, *, lasting: bool) -> None:
         shutil.rmtree(self._directory / address, ignore_errors=True)
-        self._unfinished.end(address)
+        self._unfinished.end(address, lasting=lasting and address in self._lasting)
 
     def sweep(self) -> None:
         """Put back what a killed run has left, where nothing has taken its place; only whoever holds the guard may."""

@@ -47,7 +47,8 @@ class Outs:
 
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
         """Make room for a run; what it goes on from lies there as a copy of its own."""
-        self._aside.take(spec.address, [out.path for out in spec.outs])
+        lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
+        self._aside.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
         for out in spec.outs:
             before = lock.outs.get(out.path) if lock is not None and out.incremental else None
             if before is not None:
