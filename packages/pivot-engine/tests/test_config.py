@@ -97,6 +97,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("resources.gpu", "2", "resources", {"gpu": 2}),
     ("run.jobs", "007", "run_jobs", 7),
     ("run.keep_going", "Yes", "keep_going", True),
+    ("run.silence", "0", "silence_seconds", 0),
     ("snapshot", "off", "snapshot", False),
     ("strict_io", "error", "strict_io", Strictness.ERROR),
     ("strict_io_ignore", "tmp/, *.log", "strict_io_ignore", "tmp/, *.log"),

@@ -15,6 +15,8 @@ from pivot_cli import control
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
 
 
+_FIRST_SECONDS: Final = 1.0
+
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
 _MOST: Final = 1 << 20
@@ -104,6 +106,14 @@ def warning(message: str) -> None:
 def note(message: str) -> None:
     """What is good to know."""
     _marked("note", message)
+
+
+def importing(seconds: float) -> None:
+    """Importing a pipeline has taken so long already."""
+    if seconds > _FIRST_SECONDS:
+        note(f"still importing your pipeline, for {seconds:.0f} s now")
+    elif sys.stderr.isatty():  # in a log it would only say that the machine is busy
+        note("importing your pipeline takes its time")
 
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:

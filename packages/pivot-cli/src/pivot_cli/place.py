@@ -38,6 +38,7 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
         overrides,
         origin=Origin(*beginning) if beginning else None,
         doubts=Doubts() if quiet else Doubts(_teller()),
+        slow=console.importing,
     )
 
 

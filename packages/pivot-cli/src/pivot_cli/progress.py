@@ -1,6 +1,5 @@
 """The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
 
-import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -74,8 +73,8 @@ class Lines:
             case events.Waiting(pid=pid, command=command, age=age):
                 since = "is working" if age is None else f"has been working for {wording.seconds(age)}"
                 console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
-            case events.Importing() if sys.stderr.isatty():  # in a log it would only say that the machine is busy
-                console.note("importing your pipeline takes its time")
+            case events.Importing(seconds=seconds):
+                console.importing(seconds)
             case events.PipelinesBroken(broken=broken):
                 warn_of_broken(broken)
             case events.RunStarted(names=names, addresses=addresses):
@@ -104,6 +103,8 @@ class Lines:
             case events.StageOutput(address=address, lines=printed):
                 name = self._name(address)
                 console.text("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
+            case events.StageSilent(address=address, seconds=seconds, silent=silent):
+                self._line("running", address, seconds, f"still running, no output for {wording.whole_seconds(silent)}")
             case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
                 more = f", {left} more if that fails" if left else ""
                 self._line("again", address, seconds, f"{summary} (it is run once more{more})")

@@ -37,6 +37,7 @@ class Running:
         self._names: Mapping[str, str] = {}
         self._total = 0
         self._done: set[str] = set()
+        self._silent: dict[str, tuple[float, str | None]] = {}
         self._began: dict[str, float] = {}
         self._asking = False
         self._fetching: tuple[events.Fetching, float, float] | None = None
@@ -55,6 +56,8 @@ class Running:
                 self._names, self._total = names, len(addresses)
             case events.StageStarted(address=address):
                 self._began[address] = now
+            case events.StageSilent(address=address, silent=silent):
+                self._silent[address] = (now - silent, None)
             case (
                 events.StageCached(address=address)
                 | events.StageRestored(address=address)
@@ -72,15 +75,24 @@ class Running:
         """The stages at work, the longest first; ``last_line`` has the end of what each has printed, by address."""
         if self._began and self._estimates is None:
             self._estimates = self._ask()
-        return [self._row(address, now - began, last_line(address)) for address, began in self._began.items()]
+        return [self._row(address, now, now - began, last_line(address)) for address, began in self._began.items()]
 
-    def _row(self, address: str, seconds: float, printed: str) -> Row:
+    def _last(self, address: str, now: float, printed: str) -> str:
+        """The last words; or, as long as nothing more is printed, for how long there were none."""
+        since, then = self._silent.get(address, (now, None))
+        if address in self._silent and then in (None, printed):
+            self._silent[address] = (since, printed)
+            return f"no output for {wording.whole_seconds(now - since)}"
+        self._silent.pop(address, None)
+        return last_words(printed)
+
+    def _row(self, address: str, now: float, seconds: float, printed: str) -> Row:
         estimate = (self._estimates or {}).get(address)
         time = wording.seconds(seconds)
         if estimate is not None and estimate >= _OVERDUE:
             time = f"{time} of about {wording.seconds(estimate)}"
         done = min(1.0, seconds / estimate) if estimate else None
-        return Row(self._names.get(address, address), time, last_words(printed), done)
+        return Row(self._names.get(address, address), time, self._last(address, now, printed), done)
 
     def transfer(self) -> str:
         """How far it is with what is being fetched; empty if nothing is."""

@@ -148,6 +148,11 @@ def seconds(duration: float) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+def whole_seconds(duration: float) -> str:
+    """``60 s``, ``2m00s``, …: for what is about a length of time."""
+    return f"{duration:.0f} s" if duration < 120 else seconds(duration)  # noqa: PLR2004
+
+
 def size(number: int) -> str:
     """``12 B``, ``3.4 kB``, ``120 MB``."""
     amount, unit = float(number), "B"

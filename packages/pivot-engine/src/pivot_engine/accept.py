@@ -67,7 +67,7 @@ def accept(
     """
     with (
         guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
-        loading(project, slow=lambda: report(events.Importing())) as assembly,
+        loading(project, slow=lambda seconds: report(events.Importing(seconds))) as assembly,
         opened(project, assembly) as session,
     ):
         assembly.close()

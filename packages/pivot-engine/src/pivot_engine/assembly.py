@@ -94,7 +94,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     everything: bool = False,
     quiet: bool = False,
     fresh: bool = False,
-    slow: Callable[[], None] = lambda: None,
+    slow: Callable[[float], None] | None = None,
     guard: int | None = None,
     instead: Callable[[pathlib.Path], Loaded] | None = None,
     without: Callable[[], object] = lambda: False,
@@ -106,7 +106,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         everything: Load every pipeline of the project.
         quiet: Drop what the user's code prints while it is imported.
         fresh: Import everything, also what has not changed since the last load.
-        slow: Called once if the import takes long.
+        slow: Called if the import takes long, now and again, with how many seconds; by default as the project says.
         guard: The project's guard, which the hosts are to hold as well.
         instead: Nothing of the user's is imported; this gives what a file holds of which no load is known.
         without: Asked where the project has no pipeline at all: whether that is fine, and there are no stages.
@@ -120,10 +120,12 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     for looked_at in (project.layout.state_dir / config.FILE, config.user_file(os.environ)):
         if looked_at is not None:
             project.notes.look(looked_at)
-    kept = not fresh and config.resolve(project.layout.state_dir, os.environ).snapshot
+    settings = config.resolve(project.layout.state_dir, os.environ)
+    kept = not fresh and settings.snapshot
+    told = (slow or project.slow, float(settings.silence_seconds))
     guard = guard if project.hosts is None else None
     starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
-    with _Loader(project, starter=starter, kept=kept, slow=slow, instead=instead) as loader:
+    with _Loader(project, starter=starter, kept=kept, slow=told, instead=instead) as loader:
         if everything:
             loader.load_all(_files(project, without))
         else:
@@ -196,7 +198,7 @@ class _Loader:
         *,
         starter: Starter,
         kept: bool,
-        slow: Callable[[], None],
+        slow: tuple[Callable[[float], None], float],
         instead: Callable[[pathlib.Path], Loaded] | None,
     ) -> None:
         self.files: list[LoadedFile] = []
@@ -304,7 +306,7 @@ class _Loader:
     def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostProcess]]") -> None:
         """Take in what the host that has waited longest has loaded."""
         file, host = waiting[0]
-        loaded = host.loaded()
+        loaded = host.loaded(*self._slow)
         waiting.popleft()
         self._tried.add(file)
         if loaded is None:  # its sources were edited meanwhile

@@ -23,7 +23,9 @@ class Waiting(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Importing(Value):
-    """Importing the user's pipeline takes its time."""
+    """Importing the user's pipeline takes its time: so many seconds already; told after one, and then now and again."""
+
+    seconds: float
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -153,6 +155,21 @@ class StageOutput(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class StageSilent(Value):
+    """A stage runs and has printed nothing for long; told again when it has been silent for twice as long, and so on.
+
+    Attributes:
+        address: Which.
+        seconds: How long it has been running.
+        silent: For how long of that it has printed nothing.
+    """
+
+    address: str
+    seconds: float
+    silent: float
+
+
+@attrs.frozen(eq=False, repr=False)
 class StageRetried(Value):
     """It ended badly, and is started again: `left` times more at most after this one."""
 
@@ -267,6 +284,7 @@ type Event = (
     | StageRan
     | StageUndeclared
     | StageOutput
+    | StageSilent
     | StageRetried
     | ProcessesEnded
     | StageTorn

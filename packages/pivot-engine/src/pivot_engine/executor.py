@@ -1,10 +1,12 @@
 """Executors: what runs a stage; one process per stage run, through the host."""
 
 import contextlib
+import math
 import os
 import pathlib
 import select
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -19,6 +21,7 @@ from pivot_engine.errors import HostError
 from pivot_engine.hosting import HostProcess
 from pivot_engine.seen import Seen, Usage, Watching
 from pivot_engine.settings import WorkerStart
+from pivot_engine.silence import Silence
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -101,12 +104,13 @@ def _nothing(_: str, __: tuple[str, ...]) -> None:
 class HostExecutor:
     """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a wish of the run
         self,
         host_of: Callable[[str], HostProcess],
         watching: Watching | None = None,
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
         spawned: Callable[[str, tuple[str, ...]], None] = _nothing,
+        silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
         *,
         start: WorkerStart = WorkerStart.FORK,
         sole: bool = False,
@@ -118,6 +122,7 @@ class HostExecutor:
             watching: What is to be seen of the stages.
             shown: Given each stage's lines as they are printed.
             spawned: Told of each stage that might have been forked, and the threads because of which it was not.
+            silent: After how many seconds of silence, and to whom, it is said that a stage still runs; 0 is never.
             start: How the process of a stage comes to be.
             sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
         """
@@ -125,6 +130,8 @@ class HostExecutor:
         self._watching = (watching or Watching()).to_plain()
         self._shown = shown
         self._spawned = spawned
+        self._silence, self._silent = Silence(silent[0]), silent[1]
+        self._logs: dict[int, pathlib.Path] = {}
         self._fresh = start is WorkerStart.SPAWN
         self._sole = sole
         self._own: frozenset[int] = frozenset()
@@ -139,6 +146,8 @@ class HostExecutor:
         """As `Executor.start`."""
         self._count += 1
         self._started[self._count] = address
+        self._logs[self._count] = log
+        self._silence.begin(self._count, time.monotonic())
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
@@ -179,6 +188,8 @@ class HostExecutor:
         while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
             with contextlib.suppress(HostError):
                 self._receive()
+        for number in self._started:
+            self._silence.end(number)
         self._started.clear()
         self._finished.clear()
 
@@ -208,13 +219,26 @@ class HostExecutor:
 
     def _speaking(self) -> list[HostProcess]:
         """Wait until a host has something to say."""
-        if len(self._hosts) == 1:
+        if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
             return self._hosts[:]
         poll = select.poll()
         by_fd = {host.events: host for host in self._hosts}
         for fd in by_fd:
             poll.register(fd, select.POLLIN)
-        return [by_fd[fd] for fd, _ in poll.poll()]
+        while True:
+            patience = self._silence.patience(time.monotonic())
+            found = poll.poll(None if patience is None else math.ceil(patience * 1000))
+            if found:
+                return [by_fd[fd] for fd, _ in found]
+            for number, seconds, silent in self._silence.due(time.monotonic(), self._quiet):
+                self._silent(self._started[number], seconds, silent)
+
+    def _quiet(self, number: int) -> float | None:
+        """For how long nothing was added to the log of a stage."""
+        try:
+            return time.time() - os.stat(self._logs[number]).st_mtime
+        except OSError:
+            return None
 
     def _note(self, message: Mapping[str, Any], host: HostProcess) -> None:
         if message["event"] == "stopped":
@@ -232,6 +256,8 @@ class HostExecutor:
                 self._shown(self._started[number], tuple(message["lines"]))
             return
         self._pids.pop(number, None)
+        self._silence.end(number)
+        self._logs.pop(number)
         address, seconds = self._started.pop(number), message["seconds"]
         usage = Usage(*message["usage"])
         if message["ok"]:

@@ -20,13 +20,20 @@ from pivot_engine.origin import Origin, alone
 
 _COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
-_SLOW_MS = 1000
+_SLOW_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
-def _nothing() -> None:
+def _nothing(_: float) -> None:
     """Who does not care."""
+
+
+type Slowness = tuple[Callable[[float], None], float]
+"""What is called when an import has taken a second, with how many seconds it has taken, and after how many it is called
+again; then after twice as many, and so on. 0 is never."""
+
+_UNHEEDED: Slowness = (_nothing, 0.0)
 
 
 class HostProcess:
@@ -104,13 +111,12 @@ class HostProcess:
         self,
         root: pathlib.Path,
         file: pathlib.Path,
-        slow: Callable[[], None] = _nothing,
+        slow: Slowness = _UNHEEDED,
         overrides: Sequence[str] = (),
     ) -> Loaded | None:
         """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
 
-        ``slow`` is called once if that takes longer than a second. Of ``overrides``, those of parameters of its
-        stages count.
+        ``slow`` is told of it if that takes long. Of ``overrides``, those of parameters of its stages count.
 
         Raises:
             LoadError: The user's module raised something.
@@ -118,11 +124,7 @@ class HostProcess:
             HostError: The host died.
         """
         self.ask_to_load(root, file, overrides)
-        waiting = select.poll()
-        waiting.register(self.events, select.POLLIN)
-        if not waiting.poll(_SLOW_MS):
-            slow()
-        return self.loaded()
+        return self.loaded(*slow)
 
     def ask_to_load(self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = ()) -> None:
         """Begin what `load` does; `loaded` has the answer.
@@ -132,8 +134,9 @@ class HostProcess:
         """
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
-    def loaded(self) -> Loaded | None:
+    def loaded(self, slow: Callable[[float], None] = _nothing, again: float = 0.0) -> Loaded | None:
         """Wait for the answer to `ask_to_load`: as `load`."""
+        self._await(slow, again)
         answer: dict[str, Any] = {}
         while not answer:
             for message in self.receive():
@@ -147,6 +150,16 @@ class HostProcess:
                 raise PivotError(answer["message"], hint=answer["hint"])
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
+
+    def _await(self, slow: Callable[[float], None], again: float) -> None:
+        waiting = select.poll()
+        waiting.register(self.events, select.POLLIN)
+        passed, until = 0.0, _SLOW_SECONDS
+        while not waiting.poll((until - passed) * 1000):
+            slow(until)
+            if not again:
+                return
+            passed, until = until, 2 * until if until >= again else max(again, until + _SLOW_SECONDS)
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone.
@@ -273,7 +286,7 @@ def load(
     file: pathlib.Path,
     *,
     quiet: bool = False,
-    slow: Callable[[], None] = _nothing,
+    slow: Slowness = _UNHEEDED,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostProcess]:
     """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
@@ -288,7 +301,7 @@ def load_in(
     start: Callable[[], HostProcess],
     root: pathlib.Path,
     file: pathlib.Path,
-    slow: Callable[[], None] = _nothing,
+    slow: Slowness = _UNHEEDED,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostProcess]:
     """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.

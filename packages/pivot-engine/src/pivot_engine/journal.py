@@ -19,7 +19,7 @@ from pivot_engine.events import Reporter
 KEPT: Final = 100
 """How many runs are kept."""
 
-_PASSING: Final = (events.Fetching,)
+_PASSING: Final = (events.Fetching, events.StageSilent)
 """What nobody wants to know afterwards."""
 _WORTH: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 

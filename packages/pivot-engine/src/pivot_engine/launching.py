@@ -29,6 +29,10 @@ def executor(assembly: Assembly, session: Session, options: Options, report: Rep
         if spawning.found(file, threads):
             report(events.StagesSpawned(file, threads))
 
-    start = session.stores.settings.worker_start
-    output = shown if options.show_output else None
-    return HostExecutor(assembly.host_of, watching, output, spawned, start=start, sole=options.sole)
+    def silent(address: str, seconds: float, quiet: float) -> None:
+        report(events.StageSilent(address, seconds, quiet))
+
+    settings = session.stores.settings
+    output, silence = shown if options.show_output else None, (float(settings.silence_seconds), silent)
+    start, sole = settings.worker_start, options.sole
+    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, sole=sole)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -44,6 +45,10 @@ node_modules/
 """
 
 
+def _nothing(_: float) -> None:
+    """Who does not care."""
+
+
 @attrs.frozen(eq=False, repr=False)
 class Project(Value):
     """Where a command works.
@@ -56,6 +61,7 @@ class Project(Value):
         notes: What the command has looked at.
         origin: What the process was when it began, if hosts may be forked from it.
         doubts: What the command has passed over.
+        slow: Called if importing a pipeline takes long, with how many seconds it has taken.
     """
 
     root: pathlib.Path
@@ -65,6 +71,7 @@ class Project(Value):
     notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
+    slow: Callable[[float], None] = attrs.field(default=_nothing, eq=False, repr=False)
 
     @classmethod
     def find(
@@ -74,6 +81,7 @@ class Project(Value):
         *,
         origin: Origin | None = None,
         doubts: Doubts | None = None,
+        slow: Callable[[float], None] | None = None,
     ) -> "Project":
         """The project around ``cwd``.
 
@@ -83,7 +91,7 @@ class Project(Value):
         notes = Notes()
         for directory in (cwd, *cwd.parents):
             notes.probe(directory / STATE_DIR)
-        return cls(find_root(cwd), cwd, overrides, None, notes, origin, doubts or Doubts())
+        return cls(find_root(cwd), cwd, overrides, None, notes, origin, doubts or Doubts(), slow or _nothing)
 
     @property
     def layout(self) -> Layout:

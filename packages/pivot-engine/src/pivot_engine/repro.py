@@ -112,7 +112,7 @@ def _repro(  # as `repro`
             project,
             everything=options.everything,
             fresh=fresh,
-            slow=lambda: report(events.Importing()),
+            slow=lambda seconds: report(events.Importing(seconds)),
             guard=guard,
         ) as assembly,
         opened(project, assembly) as session,

@@ -89,6 +89,7 @@ class Settings(NamedTuple):
     resources: Mapping[str, int] = MappingProxyType({})
     run_jobs: int | None = None
     keep_going: bool = False
+    silence_seconds: int = 60
     snapshot: bool = True
     strict_io: Strictness = Strictness.WARN
     strict_io_ignore: str | None = None
@@ -272,6 +273,13 @@ KEYS: tuple[Key, ...] = (
         "keep_going",
         switch("true", "false"),
         "whether, after a failure, what does not rest on it is run; `--keep-going` and `--no-keep-going` win over it",
+    ),
+    Key(
+        "run.silence",
+        "silence_seconds",
+        at_least(0, "seconds"),
+        "after how long without output it is said that a stage still runs, or that a pipeline is still being imported; "
+        "then after twice as long, and so on; 0 is never",
     ),
     Key(
         "snapshot",
