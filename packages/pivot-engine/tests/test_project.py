@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.errors import DiscoveryError, PathError, PivotError
 from pivot_engine.project import Initialized, Project, init
 
 CREATED = (".pivot/", ".pivot/stages/", ".pivot/.gitignore", ".pivotignore")
@@ -97,3 +97,27 @@ def test_no_pipeline(tmp_path: pathlib.Path) -> None:
     init(tmp_path)
     with pytest.raises(DiscoveryError, match=r"no pipeline\.py"):
         Project.find(tmp_path).pipeline_file()
+
+
+def test_projects_below_are_told_where_they_become_part_of_a_new_one(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    init(tmp_path / "a" / "b")
+    assert init(tmp_path).inner == (tmp_path / "a" / "b",)
+    assert init(tmp_path).inner == ()
+
+
+def test_a_path_through_a_link_to_the_project_or_into_it_is_in_the_project(tmp_path: pathlib.Path) -> None:
+    root = (tmp_path / "root").resolve()
+    (root / "sub").mkdir(parents=True)
+    (root / "out").symlink_to("/nowhere")
+    init(root)
+    (tmp_path / "link").symlink_to(root)
+    (tmp_path / "inside").symlink_to(root / "sub")
+    project = Project.find(root)
+    assert project.path(str(tmp_path / "link")) == ""
+    assert project.path(f"{tmp_path}/link/sub/x") == "sub/x"
+    assert project.path(f"{tmp_path}/inside/x") == "sub/x"
+    assert project.path(f"{tmp_path}/inside") == "sub"
+    assert project.path(f"{tmp_path}/link/out") == "out"
+    with pytest.raises(PathError):
+        project.path(f"{tmp_path}/elsewhere")

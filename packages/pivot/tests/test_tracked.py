@@ -475,3 +475,12 @@ def test_a_project_may_have_tracked_data_only(empty: Project) -> None:
     empty.inside("cache", "gc")
     shutil.rmtree(empty.root / ".pivot/cache")
     assert "missing t" in empty.inside("verify", code=1)
+
+
+def test_names_mean_the_same_whatever_the_locale(project: Project) -> None:
+    project.write("dätä/ö", "x")
+    project.pivot("track", "dätä", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert (project.root / "dätä.pvt").exists()
+    shutil.rmtree(project.root / "dätä")
+    project.pivot("checkout", "dätä", env={"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert project.read("dätä/ö") == "x"

@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from pivot_core.errors import PivotError
+from pivot_core.paths import STATE_DIR
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
@@ -134,7 +136,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
             hint="nothing is lost: free some space and repeat the command",
         )
     if error.errno in _REFUSED:
-        hint = f"check the permissions of {path} and of the directory it lies in"
+        hint = belonging(path) or f"check the permissions of {path} and of the directory it lies in"
     elif error.errno == errno.EROFS:
         hint = "its file system is mounted read-only"
     elif error.errno == errno.ENAMETOOLONG:
@@ -144,6 +146,33 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
     else:
         hint = "nothing is lost: remove the cause and repeat the command"
     return CacheError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
+
+
+def belonging(path: Path) -> str | None:
+    """The way out where something belongs to somebody else, as after a run as root; None where nothing does."""
+    for place in (path, *path.parents):
+        try:
+            owner = place.lstat().st_uid
+        except OSError:
+            continue
+        if owner == os.geteuid() or os.geteuid() == 0:
+            return None
+        if not os.access(place, os.W_OK):
+            # What lies beside it was likely made in the same run.
+            import shlex  # noqa: PLC0415 - as below
+
+            top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)
+            return f"{place} belongs to {_user(owner)}: sudo chown -R {_user(os.geteuid())} {shlex.quote(str(top))}"
+    return None
+
+
+def _user(number: int) -> str:
+    import pwd  # noqa: PLC0415 - start-up time: only where something is in the way
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 @contextlib.contextmanager

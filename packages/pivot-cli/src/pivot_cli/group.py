@@ -3,12 +3,14 @@
 import errno
 import importlib
 import os
+import pathlib
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
+from pivot_cache.errors import cannot
 from pivot_cli import console
 from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
@@ -222,6 +224,9 @@ def _told(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """The system said no where no module of ours had words of its own for it."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
+        _told(cannot("use", pathlib.Path(error.filename), error))
+        return 3
     where = f": {error.filename}" if error.filename else ""
     console.error(f"{error.strerror or error}{where}")
     scarce = error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)

@@ -18,6 +18,8 @@ _OFTEN_THE_SAME = ("repro", "status")
 def main(arguments: "Sequence[str] | None" = None) -> None:
     """Run the command line and exit: 0 yes, 1 no, 2 wrong usage, 3 could not tell, 130 interrupted."""
     began = time.perf_counter_ns()
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        _begin_again_in_utf8()
     _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -50,6 +52,13 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
     sys.exit(code)
+
+
+def _begin_again_in_utf8() -> None:
+    """Names in lock files mean the same bytes everywhere, whatever the locale: nothing if the user insists on it."""
+    if sys.executable and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very command
 
 
 def _beginning() -> "tuple[frozenset[str], tuple[str, ...]]":

@@ -5,12 +5,13 @@ here is also in the object store; setting it aside keeps mode, time and symlinks
 """
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
 from collections.abc import Iterable
 
-from pivot_cache.errors import ArtifactError
+from pivot_cache.errors import ArtifactError, belonging
 from pivot_core.paths import ArtifactPath
 from pivot_engine.unfinished import Unfinished
 
@@ -60,7 +61,7 @@ class Aside:
                     self._take(address, path)
             except OSError as error:
                 problem = f"cannot be written: {error.strerror}: {error.filename}"
-                raise ArtifactError(file, problem, hint="move away what is in its way") from None
+                raise ArtifactError(file, problem, hint=_way(error)) from None
 
     def _take(self, address: str, path: ArtifactPath) -> None:
         waiting = self.waiting(address, path)
@@ -124,6 +125,11 @@ class Aside:
                             file.parent.mkdir(parents=True, exist_ok=True)
                             shutil.move(waiting, file)
                 shutil.rmtree(stage, ignore_errors=True)
+
+
+def _way(error: OSError) -> str:
+    found = belonging(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
+    return found or "move away what is in its way"
 
 
 def _remove(file: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import attrs
 
 from pivot_cache import pvt
+from pivot_cache.errors import belonging
 from pivot_cache.layout import Layout
 from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
 from pivot_core.discovery import find_root
@@ -101,8 +102,11 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
     while not place.is_dir():
         place = place.parent
     if not os.access(place, os.W_OK):
-        yield Finding(Level.BAD, "cache", f"{place} cannot be written", "see to its owner and its permissions")
+        yield Finding(Level.BAD, "cache", f"{place} cannot be written", belonging(place) or "see to its permissions")
         return
+    if layout.database_dir.is_dir() and not os.access(layout.database_dir, os.W_OK):
+        text = f"{layout.database_dir} cannot be written"
+        yield Finding(Level.BAD, "state", text, belonging(layout.database_dir) or "see to its permissions")
     free = shutil.disk_usage(place).free
     if free < _SCARCE:
         yield Finding(

@@ -1,8 +1,9 @@
 """A project on disk: its root, where a command stands in it, and what `pivot init` makes."""
 
+import itertools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -43,6 +44,10 @@ node_modules/
 *~
 .DS_Store
 """
+
+_NO_PROJECTS = frozenset({"node_modules", "__pycache__", "venv"})
+_MOST_LOOKED_INTO = 20_000
+"""So many directories `init` looks into for projects below."""
 
 
 def _nothing(_: float) -> None:
@@ -104,6 +109,7 @@ class Project(Value):
         Raises:
             PathError: It lies outside the project, or belongs to Pivot.
         """
+        named = physical(named, self.root)
         if os.path.normpath(self.cwd / named) == str(self.root):
             return ""
         base = "" if self.cwd == self.root else self.cwd.relative_to(self.root).as_posix()
@@ -131,6 +137,17 @@ class Project(Value):
             self.notes.probe(directory / name)
 
 
+def physical(named: str, root: pathlib.Path) -> str:
+    """A path that leads into a project through a symbolic link outside of it, without that link; any other as it is."""
+    if not os.path.isabs(named) or pathlib.Path(os.path.normpath(named)).is_relative_to(root):
+        return named
+    around, name = os.path.split(os.path.normpath(named))
+    for path in (os.path.join(os.path.realpath(around), name), os.path.realpath(named)):
+        if pathlib.Path(path).is_relative_to(root):
+            return path
+    return named
+
+
 @attrs.frozen(eq=False, repr=False)
 class Initialized(Value):
     """What `init` did.
@@ -138,10 +155,12 @@ class Initialized(Value):
     Attributes:
         created: The files and directories that are new, relative to the directory.
         outer: The root of a project around it, which then stays the root; None if there is none.
+        inner: Directories below that were roots of projects of their own, and are no longer; the first ones.
     """
 
     created: tuple[str, ...]
     outer: pathlib.Path | None
+    inner: tuple[pathlib.Path, ...] = ()
 
 
 def init(directory: pathlib.Path) -> Initialized:
@@ -166,9 +185,18 @@ def init(directory: pathlib.Path) -> Initialized:
             f"cannot make a project in {directory}: {error.strerror}: {error.filename}",
             hint="check what lies there, and that you may write to the directory",
         ) from None
-    return Initialized(tuple(created), _outer(directory))
+    return Initialized(tuple(created), _outer(directory), tuple(_inner(directory)) if created else ())
 
 
 def _outer(directory: pathlib.Path) -> pathlib.Path | None:
     root = find_root(directory)
     return None if root == directory else root
+
+
+def _inner(directory: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The first projects below; where there are very many directories, not all are looked into."""
+    for below, names, _ in itertools.islice(os.walk(directory), _MOST_LOOKED_INTO):
+        if STATE_DIR in names and below != os.fspath(directory):
+            yield pathlib.Path(below)
+            names.clear()
+        names[:] = sorted(name for name in names if not name.startswith(".") and name not in _NO_PROJECTS)

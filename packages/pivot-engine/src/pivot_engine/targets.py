@@ -9,6 +9,7 @@ from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_engine.errors import TargetError
+from pivot_engine.project import physical
 
 _PATTERN = frozenset("*?[")
 
@@ -78,6 +79,7 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
     """The stages that write a path, what lies around it, or something in it."""
     if not target:
         return frozenset()
+    target = physical(target, root)
     try:
         base = ArtifactPath.resolve(cwd, root=str(root)) if cwd != root else ""
         path = ArtifactPath.resolve(target, base=base, root=str(root))

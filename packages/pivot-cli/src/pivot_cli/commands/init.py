@@ -9,6 +9,8 @@ from pivot_cli.place import working_directory
 from pivot_engine import gitlocal
 from pivot_engine.project import init
 
+_MOST = 3
+
 
 @click.command("init")
 @click.option("--git", is_flag=True, help="Let git merge lock files with Pivot, in this clone.")
@@ -37,6 +39,10 @@ def command(*, git: bool) -> None:
         click.echo(f"Git merges lock files with Pivot{'' if changed else ' already'}")
         for each in changed:
             click.echo(f"  {each}")
+    for inner in done.inner[:_MOST]:
+        console.warning(f"{inner} is a project too, and part of this one from now on: what ran there counts no longer")
+    if done.inner:
+        console.hint(f"remove {directory / '.pivot'} and {directory / '.pivotignore'} if you did not mean that")
     if done.outer is not None:
         console.warning(f"{done.outer} around it is a Pivot project too, and stays the root of all below it")
         console.hint(f"remove {directory / '.pivot'} if you did not mean to nest them")
