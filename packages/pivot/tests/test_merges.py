@@ -39,7 +39,9 @@ def test_branches_that_ran_differently(quick: Project) -> None:
     told = quick.pivot("init", "--git").stdout
     assert "Git merges lock files with Pivot\n  .gitattributes\n  git config merge.pivot-lock.name\n" in told
     assert quick.pivot("init", "--git").stdout.endswith("Git merges lock files with Pivot already\n")
-    assert quick.read(".gitattributes") == "*.png binary\n/.pivot/stages/*.lock merge=pivot-lock\n"
+    assert quick.read(".gitattributes") == (
+        "*.png binary\n/.pivot/stages/*.lock merge=pivot-lock\n*.pvt merge=pivot-lock\n"
+    )
     quick.write(".gitignore", "clean.json\nsummary.json\n__pycache__/\n")
     committed(quick, "base")
 
@@ -76,3 +78,44 @@ def test_branches_that_ran_differently(quick: Project) -> None:
     git(quick, "merge", "-m", "merged", "same")
     quick.pivot("verify")
     assert quick.states() == {"preprocess": "cached", "summarize": "cached"}
+
+
+def test_a_conflict_of_data_leaves_a_file_that_can_be_read(empty: Project) -> None:
+    git(empty, "init", "-q", "-b", "main")
+    empty.pivot("init", "--git")
+    empty.write("t", "base")
+    empty.write("same", "base")
+    empty.write("tables/oil.pvt", "one\n2\n3\n4\nfive\n")
+    empty.inside("track", "t", "same")
+    for branch, first, last in (("theirs", "one", "FIVE"), ("main", "ONE", "five")):
+        if branch == "theirs":
+            git(empty, "add", "-A")
+            git(empty, "commit", "-qm", "base")
+            git(empty, "checkout", "-qb", branch)
+        else:
+            git(empty, "checkout", "-q", branch)
+            empty.inside("checkout")
+        empty.write("t", branch)
+        empty.write("same", "both")
+        empty.write("tables/oil.pvt", f"{first}\n2\n3\n4\n{last}\n")
+        empty.inside("track", "t", "same")
+        git(empty, "commit", "-qam", branch)
+
+    done = subprocess.run(
+        ["git", "merge", "theirs"],
+        cwd=empty.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **IDENTITY},
+    )
+    assert done.returncode == 1
+    assert "t.pvt: both sides recorded other data" in done.stdout + done.stderr
+    assert git(empty, "diff", "--name-only", "--diff-filter=U") == "t.pvt\n"
+    assert empty.read("tables/oil.pvt") == "ONE\n2\n3\n4\nFIVE\n"
+    assert "t     clean" in empty.inside("status")
+    git(empty, "checkout", "--theirs", "--", "t.pvt")
+    empty.inside("checkout")
+    assert empty.read("t") == "theirs"
+    git(empty, "add", "t.pvt")
+    git(empty, "commit", "-qm", "merged")

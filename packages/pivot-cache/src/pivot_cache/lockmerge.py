@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable, Mapping
 
-from pivot_cache import lockfiles
+from pivot_cache import lockfiles, pvt
 from pivot_cache.errors import LockFileError
-from pivot_core.lock import StageLock
+from pivot_core.lock import Artifact, StageLock
 
 STALE = b""
 """What a lock file holds whose stage must run again: it is read as one that never ran."""
@@ -27,6 +27,26 @@ def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
         if merged is not None and facts == merged:
             return text
     return STALE
+
+
+def merge_pvt(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """The content of a merged `.pvt` file; None where both sides have recorded other data: a person must choose.
+
+    How a file is spelt does not count, but what it says.
+    """
+    was, our, their = (_artifact(side) for side in (base, ours, theirs))
+    if theirs in (base, ours) or (their is not None and their in (was, our)):
+        return ours
+    if ours == base or (our is not None and our == was):
+        return theirs
+    return None
+
+
+def _artifact(data: bytes) -> Artifact | None:
+    try:
+        return pvt.loads(data, "")
+    except LockFileError:
+        return None
 
 
 def _facts(data: bytes) -> Mapping[Hashable, str] | None:

@@ -17,7 +17,7 @@ from pivot_engine.errors import EngineError
 
 _DRIVER: Final = "pivot-lock"
 _ATTRIBUTES: Final = ".gitattributes"
-_LINE: Final = f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}"
+_LINES: Final = (f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
 
 
 class GitSetupError(EngineError):
@@ -130,7 +130,7 @@ def require(root: pathlib.Path) -> None:
 
 
 def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
-    """Let git merge the lock files of a project by a command; what is set up already stays as it is.
+    """Let git merge the lock and `.pvt` files of a project by a command; what is set up already stays as it is.
 
     Args:
         root: The project's root.
@@ -143,7 +143,7 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
         GitSetupError: There is no repository around the project, or git cannot be configured.
     """
     require(root)
-    changed = [_ATTRIBUTES] if _add_line(root / _ATTRIBUTES) else []
+    changed = [_ATTRIBUTES] if _add_lines(root / _ATTRIBUTES) else []
     driver = f"{shlex.join(merge).replace('%', '%%')} %O %A %B %P"
     for key, value in ((f"merge.{_DRIVER}.name", "Pivot's lock files"), (f"merge.{_DRIVER}.driver", driver)):
         known = _checked(root, "config", "--local", "--default", "", "--get", key).removesuffix("\n")
@@ -153,15 +153,18 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
     return changed
 
 
-def _add_line(file: pathlib.Path) -> bool:
+def _add_lines(file: pathlib.Path) -> bool:
     try:
         there = file.read_bytes() if file.exists() else b""
-        if any(line.strip() == _LINE.encode() for line in there.splitlines()):
+        known = {line.strip() for line in there.splitlines()}
+        lacking = [line for line in _LINES if line.encode() not in known]
+        if not lacking:
             return False
         end = b"" if not there or there.endswith(b"\n") else b"\n"
-        write_bytes(file, there + end + f"{_LINE}\n".encode(), durable=True)
+        write_bytes(file, there + end + "".join(f"{line}\n" for line in lacking).encode(), durable=True)
     except OSError as error:
-        raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=f"add the line yourself: {_LINE}") from None
+        hint = f"add the lines yourself: {' and '.join(_LINES)}"
+        raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=hint) from None
     return True
 
 

@@ -1,10 +1,11 @@
 """`pivot lock merge`."""
 
 import pathlib
+import shlex
 
 import click
 
-from pivot_cache import atomic, lockmerge
+from pivot_cache import atomic, lockmerge, pvt
 from pivot_cli import console
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
@@ -15,16 +16,39 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 @click.argument("ours", type=_FILE)
 @click.argument("theirs", type=_FILE)
 @click.argument("path")
-def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: str) -> None:
-    """Merge a lock file, as git's merge driver.
+def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: str) -> int:
+    """Merge a lock file or a .pvt file, as git's merge driver.
 
     BASE, OURS and THEIRS are what git calls %O, %A and %B, and PATH is where the file belongs, %P; the
     result is written to OURS. If both sides have run the same, or one side has run what the merge has, it is that one.
-    Otherwise the lock file is left empty, and the stage runs again. 'pivot init --git' sets this up.
+    Otherwise the lock file is left empty, and the stage runs again. Of a .pvt file that both sides have changed,
+    ours stays, and the exit code is 1: git then calls it a conflict. 'pivot init --git' sets this up.
     """
     sides = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    if path.endswith(pvt.SUFFIX):
+        return _merge_pvt(sides, (base, ours, theirs), path)
     merged = lockmerge.merge(*sides)
     if merged != sides[1]:
         atomic.write_bytes(ours, merged)
     if merged == lockmerge.STALE:
         console.note(f"{path}: neither side has run what the merge has; the stage runs again with 'pivot repro'")
+    return 0
+
+
+def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...], path: str) -> int:
+    base, ours, theirs = files
+    if any(side.strip() and pvt.is_foreign(side) for side in sides):
+        import subprocess  # noqa: PLC0415  # start-up time: it is another program's file
+
+        merging = ["git", "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs))]
+        return min(subprocess.run(merging, check=False).returncode, 1)  # noqa: S603  # the user's own git
+    merged = lockmerge.merge_pvt(*sides)
+    if merged is None:
+        console.note(f"{path}: both sides recorded other data, and ours stand there")
+        quoted = shlex.quote(path)
+        theirs_too = f"'git checkout --theirs -- {quoted}' takes theirs"
+        console.hint(f"{theirs_too}; then 'pivot checkout' the data, and 'git add {quoted}'")
+        return 1
+    if merged != sides[1]:
+        atomic.write_bytes(ours, merged)
+    return 0
