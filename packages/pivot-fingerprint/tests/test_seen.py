@@ -380,6 +380,9 @@ EDITS = [
          "const:pipeline:L"),
     Edit("a computed constant", "def make():\n    return 1\nX = make()\ndef stage(x):\n    return X\n", "return 1", "return 2",
          "const:pipeline:X"),
+    Edit("what a package gives by its `__getattr__`", "import pack, pack.part\ndef stage(x):\n    return pack.RATE\n# file: pack/__init__.py\n"
+         "import sys\ndef __getattr__(name):\n    return getattr(sys.modules['pack.part'], name)\n# file: pack/part.py\nRATE = 1\nOTHER = 2\n", "RATE = 1", "RATE = 3",
+         "const:pack.part:RATE"),
     Edit("the docstring, where it is read", 'def stage(x):\n    """One."""\n    return stage.__doc__\n', "One", "Two"),
     Edit("the module's docstring, where it is read", '"""One."""\ndef stage(x):\n    return __doc__\n', "One", "Two",
          "const:pipeline:__doc__"),

@@ -249,3 +249,17 @@ def test_programs_that_a_stage_starts_are_observed(make: Callable[[str], Project
     project.replace("tool.py", "return 1", "return 2")
     project.pivot("repro")
     assert project.read("out.txt") == "2\n"
+
+
+def test_a_value_that_differs_at_each_import_is_told_and_does_not_count(make: Callable[[str], Project]) -> None:
+    project = make(NAMED)
+    project.write("nodes.py", "import uuid\n" + NODES.replace("id(self)", "uuid.uuid4().hex"))
+    project.pivot("repro")
+
+    explained = project.pivot("status", "--explain").stdout
+    assert "Status: CACHED" in explained
+    assert "`nodes.ROOT` is another value at each import" in explained
+    assert "1 stage cached" in project.pivot("repro").stdout + project.pivot("repro").stderr
+    project.replace("nodes.py", '"root"', '"top"')
+    project.pivot("repro")
+    assert project.read("out.txt") == "top"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Final
 
+TIME: Final = "it asks for the time"
+RANDOM: Final = "it asks for a random number"
 _CHANCE: Final[Mapping[str, frozenset[str]]] = {
-    "it asks for the time": frozenset(
-        {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "asctime"}
-    ),
-    "it asks for a random number": frozenset(
+    TIME: frozenset({"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "asctime"}),
+    RANDOM: frozenset(
         {
             *("random", "randint", "randrange", "getrandbits", "randbytes", "choice", "choices", "sample", "shuffle"),
             *("uniform", "gauss", "normalvariate", "urandom", "getrandom"),
@@ -103,7 +103,7 @@ def _unrecordable(function: Any) -> str | None:
         return None
     name = getattr(function, "__name__", "")
     if name == "strftime" and package == "time":
-        return "it asks for the time"
+        return TIME
     return next((reason for reason, listed in _CHANCE.items() if name in listed), None)
 
 

@@ -265,7 +265,7 @@ class _Loader:
         return hosting.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
-        self._snapshots.keep(file, self._overrides, loaded)
+        loaded = self._snapshots.keep(file, self._overrides, loaded)
         notes = self._project.notes
         notes.partial |= loaded.grounds is None or bool(loaded.unrecorded)
         if loaded.grounds is not None:

@@ -74,17 +74,42 @@ class Snapshots:
             self._write(place, kept | {"boot": session(), "stamps": dict(check.stamps)})
         return Found(loaded.from_plain(kept["loaded"]), check)
 
-    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> None:
-        """Keep what a load gave, or why it cannot be kept."""
+    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
+        """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""
+        from pivot_engine import unsteady  # noqa: PLC0415  # start-up time: most commands import nothing
+
         if found.grounds is None:
-            return
+            return found
+        place = self._place(file, overrides)
+        found, chances = self._settled(_read(place), file, found)
         content = {
             "of": os.fspath(file),
             "unrecorded": list(found.unrecorded),
             "stamps": {},
             "loaded": None if found.unrecorded else loaded.to_plain(found),
+            "grounds": found.grounds.to_plain() if found.grounds is not None and found.unrecorded else None,
+            "codes": unsteady.codes(found),
+            "unsteady": chances,
+            "day": unsteady.day(),
         }
-        self._write(self._place(file, overrides), content)
+        self._write(place, content)
+        return found
+
+    def _settled(
+        self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded
+    ) -> tuple[Loaded, tuple[str, ...]]:
+        from pivot_engine import unsteady  # noqa: PLC0415  # as above
+
+        if kept is None or kept["of"] != os.fspath(file) or "codes" not in kept:
+            return found, ()
+        rested = grounds.Grounds.from_plain(kept["grounds"] or kept["loaded"]["grounds"])
+        return unsteady.settle(
+            found,
+            kept["codes"],
+            kept["unsteady"],
+            day=kept["day"],
+            holds=lambda: grounds.check(rested, os.environ, {}).broken is None,
+        )
 
     def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
         """Load this file anew the next time."""

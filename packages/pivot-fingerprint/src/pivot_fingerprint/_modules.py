@@ -98,6 +98,12 @@ class Modules:
         """An imported module."""
         return self.of_namespace(vars(module))
 
+    def of_parts(self, package: ModuleType, name: str) -> list[tuple[Module, str, object]]:
+        """What a lazy package may give for a name: that of its modules, as far as they are imported."""
+        inside = [part for full, part in sorted(sys.modules.items()) if full.startswith(f"{package.__name__}.")]
+        having = [part for part in inside if type(part) is ModuleType and name in vars(part)]
+        return [(self.of(part), name, vars(part)[name]) for part in having]
+
     def of_namespace(self, namespace: dict[str, object]) -> Module:
         """The module whose globals these are."""
         known = self._by_namespace.get(id(namespace))

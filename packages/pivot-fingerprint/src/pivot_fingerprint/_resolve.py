@@ -231,7 +231,8 @@ class Resolver:
         maker = vars(live).get("__getattr__")
         if isinstance(maker, FunctionType):
             self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
-            return self._value(module, "__getattr__", maker)
+            given = [(module, "__getattr__", maker), *self._modules.of_parts(live, name)]
+            return [token for each in given for token in self._value(*each)]
         return self._lost(f"the module `{module.name}` has no attribute `{name}`")
 
     def _is_user_code(self, value: object) -> bool:
