@@ -1,6 +1,7 @@
 """The recorder by itself, called as the interpreter calls it: no coverage tool sees inside such a callback."""
 
 import importlib
+import importlib.machinery
 import json
 import os
 import sys
@@ -137,13 +138,18 @@ def test_forks_are_followed_where_there_is_a_place_for_it(tmp_path: Path) -> Non
     assert without.file == ""
 
 
-def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path) -> None:
+def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = importlib.machinery.SourceFileLoader
+    monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     spool = os.fspath(tmp_path / "spool")
     for predicate in (None, _recorder._portable(default_is_user_code)):
         assert start_in_child(os.fspath(tmp_path), spool, predicate)
         running = _recorder._active[-1]
         running.stop()
         assert running.trusted == (predicate is not None)
+        with pytest.raises(OSError, match=r"^$"):
+            loader("m", "m.py").path_stats(os.fspath(tmp_path / "m.py"))
+        assert loader("os", os.__file__).path_stats(os.__file__)["size"]
     assert _recorder._portable(lambda _file: True) is None
 
 

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from json import dumps, loads  # what becomes of the module is up to the code that is observed
 from types import CodeType, FrameType
+from typing import Any
 
 from pivot_fingerprint import _boot, _tool
 from pivot_fingerprint._disk import real
@@ -256,8 +257,23 @@ def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
         is_user_code = pickle.loads(predicate)  # noqa: S301
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.enter_child()
+    recorder.shown(os.path.join(root, MODULE))  # what that imports is not to be judged by itself
     recorder.start()
+    _import_from_source(recorder.shown)
     return recorder.active
+
+
+def _import_from_source(shown: Callable[[str], str | None]) -> None:
+    """What runs must be what is hashed: a `.pyc` may be of a text that was edited within the same second."""
+    loader: Any = sys.modules["_frozen_importlib_external"].SourceFileLoader
+    path_stats = loader.path_stats
+
+    def no_cache_for_user_code(self: object, path: str) -> object:
+        if shown(path) is not None:
+            raise OSError  # what the import system takes for "do not look for a `.pyc`, and write none"
+        return path_stats(self, path)
+
+    loader.path_stats = no_cache_for_user_code
 
 
 def _is_this_python(executable: str) -> bool:
