@@ -342,7 +342,7 @@ def test_functions_without_source_share_an_entry(write: Write) -> None:
     made = load(path, "__main__")
 
     keys = list(fingerprint(len, values={"v": made}))
-    assert keys == ["call:builtins:len", "func:pipeline:f", "v"]
+    assert keys == ["call:builtins:len", "const:pipeline:n", "func:pipeline:f", "v"]
 
 
 def test_main_without_a_file() -> None:

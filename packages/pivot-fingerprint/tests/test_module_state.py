@@ -204,3 +204,39 @@ def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
                 assert look(project(importing, edited))[0].digest == digest, what
         documented = form.replace("def go():\n", 'def go():\n    """Goes."""\n')
         assert look(project(importing, documented))[0].digest == digest
+
+
+MADE = {
+    "eval": "go = eval('lambda: 2')\n",
+    "eval of a text": "TEXT = 'lambda: 2'\ngo = eval(TEXT)\n",
+    "the order of operands": "go = eval('lambda x=5, y=2: x - y + 2')\n",
+    "exec": "space = {}\nexec('def f():\\n    return 2', space)\ngo = space['f']\n",
+    "a name of its own": "space = {'K': 2}\nexec('def f():\\n    return K', space)\ngo = space['f']\n",
+    "a function in it": "go = eval('lambda: [(lambda z: z + 2)(y) for y in (1, 2)]')\n",
+    "what it calls": "def rate():\n    return 2\ngo = eval('lambda: rate()')\n",
+    "what it takes of a module": "import state\ngo = eval('lambda: state.RATE')\n# file: state.py\nRATE = 2\n",
+    "a comparison": "go = eval('lambda: (1 in (5, 2), 3 < 2, [7, 8, 9, None][2] is None, -2)')\n",
+    "a set": "go = eval('lambda: 2 in {7, 2} or \"2\"')\n",
+    "two of one name": "one, go = eval('lambda: 1'), eval('lambda: 2')\n",
+    "arguments": "go = eval('lambda *a2, **b: sorted(k for k in [\"a\"] + list(go.__code__.co_varnames))')\n",
+}
+
+
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+@pytest.mark.parametrize("title", MADE)
+def test_a_function_without_source_counts_by_its_code(title: str, importing: str, look: Look) -> None:
+    form = MADE[title]
+    old, gave = look(project(importing, form))
+    again, _ = look(project(importing, f"# moved\n{form}"))
+    seen = 0
+    for at in (index for index, char in enumerate(form) if char == "2"):
+        new, gives = look(project(importing, f"{form[:at]}3{form[at + 1 :]}"))
+        seen += gives != gave
+        if importing == LATE and title.startswith("what it "):
+            continue
+        assert gives == gave or new.digest != old.digest, f"{gave} → {gives}"
+
+    if importing == LATE and title.startswith("what it "):  # a text says nothing before it has run
+        assert "this runs text as code with `eval`" in [edge.reason for edge in old.unresolved]
+    assert seen
+    assert again.digest == old.digest

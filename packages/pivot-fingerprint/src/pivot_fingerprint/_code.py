@@ -12,6 +12,7 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint._compiled import compiled
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, NamesTask, Span, ValueTask
 from pivot_fingerprint._literals import literal_extras
 from pivot_fingerprint._modules import Module, Modules
@@ -110,7 +111,8 @@ class Describer:
         file = self._modules.file_of(code.co_filename, module)
         if file is None:
             if not module.is_user:
-                return self._library(function)
+                made = self._modules.made(function.__globals__)
+                return self._library(function) if made is None else self._sourceless(function, made)
         elif not self._modules.is_user_code(file):
             return self._library(function)
         source = self._modules.sources.read(file) if file is not None and file.endswith((".py", ".pyw")) else None
@@ -150,12 +152,14 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
-        name = function.__qualname__
-        identity = ("sourceless", module.name, module.file, name)
+        name, form = function.__qualname__, compiled(function.__code__)
+        identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)
         draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, Span(module.shown))
         if new:
             draft.fixed.append("no source")
-            draft.issues.append(f"the source of `{name}` cannot be found")
+            draft.tasks.append(CodeTask(module, form))
+            if module.file is not None:
+                draft.issues.append(f"the source of `{name}` cannot be found")
         return Parts("", _extras(function), entry=draft)
 
     def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> Draft:

@@ -91,6 +91,7 @@ class Modules:
         self.sources = sources
         self._root = real(root) if root is not None else None
         self._by_namespace: dict[int, Module] = {}
+        self._made: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
         self._files: dict[tuple[str, str | None], str | None] = {}
 
@@ -109,6 +110,17 @@ class Modules:
         known = self._by_namespace.get(id(namespace))
         if known is None:
             known = self._by_namespace[id(namespace)] = self._live(namespace)
+        return known
+
+    def made(self, namespace: dict[str, object]) -> Module | None:
+        """Names that belong to no module: those of code that was made from a text, wherever that was done."""
+        name = namespace.get("__name__")
+        home = sys.modules.get(name) if isinstance(name, str) else None
+        if home is not None and vars(home) is namespace:
+            return None
+        known = self._made.get(id(namespace))
+        if known is None:
+            known = self._made[id(namespace)] = Module("", None, "", namespace, is_user=True, shown=None)
         return known
 
     def named(self, name: str) -> Module | None:
