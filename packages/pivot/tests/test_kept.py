@@ -72,6 +72,18 @@ def test_outs_do_not_overlap_tracked_data(make: Callable[[str], Project]) -> Non
     assert (project.read("e/out"), project.read("e/a")) == ("x", "user's")
 
 
+def test_a_directory_that_was_tracked_is_still_the_users(make: Callable[[str], Project]) -> None:
+    project = make(HEAD + DIRECTORY.format("d", "x"))
+    project.write("d/mine", "precious")
+    project.pivot("track", "d")
+    project.pivot("untrack", "d")
+    assert "a directory that no run has written" in project.pivot("repro", code=1).stderr
+    project.pivot("cache", "gc", "--grace", "0")
+    shutil.rmtree(project.root / "d")
+    project.pivot("checkout", "--kept", "d")
+    assert project.read("d/mine") == "precious"
+
+
 def test_what_was_kept_comes_back(make: Callable[[str], Project]) -> None:
     project = make(HEAD + FILE.format("out.txt", "x"))
     project.write("out.txt", "mine")

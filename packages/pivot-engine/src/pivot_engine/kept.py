@@ -21,17 +21,40 @@ def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
     found = stores.look(path)
     alone = found is None or not elsewhere(stores, path, found)
     artifact = stores.keep(stores.layout.artifact(path))
-    files = KeptFiles(stores.layout.kept_dir)
-    root = str(stores.layout.root)
-    before = [
-        each
-        for each in readable(stores.layout)
-        if (each.root, each.path, each.artifact.digest) == (root, path, artifact.digest)
-    ]
-    files.add(Kept(root, path, artifact, time.time_ns(), by, alone))
-    for each in before:
-        files.forget(each)
+    _write_down(stores, path, artifact, by, alone=alone)
     return artifact
+
+
+def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+    """Data are no longer tracked: the cache has them still, and nothing names them.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    if stores.store.lies(artifact.digest):
+        _write_down(stores, path, artifact, "pivot untrack", alone=True)
+
+
+def tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+    """Data are tracked, so that what was kept of them is named again.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    _forget(stores, path, artifact)
+
+
+def _write_down(stores: Stores, path: ArtifactPath, artifact: Artifact, by: str, *, alone: bool) -> None:
+    now = time.time_ns()
+    KeptFiles(stores.layout.kept_dir).add(Kept(str(stores.layout.root), path, artifact, now, by, alone))
+    _forget(stores, path, artifact, before_ns=now)
+
+
+def _forget(stores: Stores, path: ArtifactPath, artifact: Artifact, before_ns: int | None = None) -> None:
+    of = (str(stores.layout.root), path, artifact.digest)
+    for each in readable(stores.layout):
+        if (each.root, each.path, each.artifact.digest) == of and (before_ns is None or each.at_ns < before_ns):
+            KeptFiles(stores.layout.kept_dir).forget(each)
 
 
 def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:

@@ -15,7 +15,7 @@ from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events, gitignore, gitlocal, leaving, records
+from pivot_engine import events, gitignore, gitlocal, kept, leaving, records
 from pivot_engine.doubts import Doubt
 from pivot_engine.errors import TargetError
 from pivot_engine.events import Reporter, silent
@@ -80,7 +80,7 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
         TargetError: A path is not tracked.
         CacheError: A file cannot be removed or written.
     """
-    with _alone(project, "pivot untrack", report):
+    with _alone(project, "pivot untrack", report), opened_stores(project) as stores:
         names = list(names)
         known = records.read(project, mending=set(_paths(names, project)))
         paths = []
@@ -103,6 +103,8 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
             with reporting("remove", file):
                 file.unlink()
             gitignore.remove(data.parent, data.name)
+            if path in known.by_path:
+                kept.untracked(stores, path, known.by_path[path].artifact)
         return paths
 
 
@@ -186,6 +188,7 @@ def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, proje
     dropped = leaving.dropped(before, artifact, stores)
     changed = pvt.write(_pvt_file(data), artifact)
     gitignore.add(data.parent, data.name)
+    kept.tracked(stores, path, artifact)
     return Tracked(path, artifact, before is None, changed, dropped)
 
 
