@@ -147,7 +147,9 @@ def test_a_directory_becomes_a_file_and_back(make: Callable[[str], Project]) -> 
     project.write("pipeline.py", HEAD + kinds["below"])
     project.write(".pivot/stages/p.make.lock", locks["below"])
     assert "o: not restored" in project.pivot("checkout", code=1).stderr
-    assert "o is a file that no run has written" in project.pivot("repro", code=1).stderr
+    done = project.pivot("repro", code=1)
+    assert "o is a file that no run has written" in done.stderr
+    assert "hint: move it away, as in 'mv o o.mine'" in done.stderr
     project.pivot("checkout", "--force")
     assert project.read("o/b/c") == "z"
     project.pivot("checkout", "--kept", "o", "--to", "mine")

@@ -117,7 +117,7 @@ class Lines:
                 self._blocked(event)
             case events.FileKept(path=path, kept=kept):
                 console.note(
-                    f"{path} was not what a recorded run wrote: replaced ('pivot checkout --kept {path}' brings it "
+                    f"{path} was not what a recorded run wrote: replaced ('{wording.bring_back(path)}' brings it "
                     f"back), and what was there is kept as {kept}"
                 )
             case events.OutsStored(paths=paths):

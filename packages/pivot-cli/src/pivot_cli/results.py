@@ -38,7 +38,7 @@ def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
     for path, digest in done.kept.items():
         yield (
             f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
-            f" ('pivot checkout --kept {project.shown(path)}' brings it back)"
+            f" ('{wording.bring_back(project.shown(path))}' brings it back)"
         )
 
 

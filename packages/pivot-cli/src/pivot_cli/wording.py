@@ -124,6 +124,13 @@ def difference(found: "Difference", directory: str) -> str:
     return "; ".join(said)
 
 
+def bring_back(path: str) -> str:
+    """The command that brings back what was kept of a path."""
+    import shlex  # noqa: PLC0415  # start-up time
+
+    return shlex.join(["pivot", "checkout", "--kept", path])
+
+
 def action(verdict: Verdict) -> str:
     """What a verdict means for a stage that is looked at."""
     return {

@@ -18,6 +18,8 @@ from pivot_engine.notes import Notes
 from pivot_engine.stores import Stores
 from pivot_engine.unfinished import Unfinished
 
+_ABOVE = " is a file that no run has written"
+
 
 class Obstacles:
     """Looks for what is in the way of outs; what it has found of a directory it does not look for again."""
@@ -98,7 +100,7 @@ class Obstacles:
             if os.path.lexists(file):
                 there = self._stores.look(around)
                 if there is None or not self._elsewhere(around, there):
-                    return f"{around} is a file that no run has written"
+                    return f"{around}{_ABOVE}"
         return ""
 
 
@@ -106,7 +108,11 @@ def ways_out(path: str, told: str) -> str:
     """What to do about one."""
     if "tracked" in told:
         return "'pivot untrack' the data, or let the stage write elsewhere"
-    return f"move it away, as in 'mv {path} {path}.mine', or let the stage write elsewhere"
+    import shlex  # noqa: PLC0415  # start-up time
+
+    there = told.removesuffix(_ABOVE) if told.endswith(_ABOVE) else path
+    move = shlex.join(["mv", there, f"{there}.mine"])
+    return f"move it away, as in '{move}', or let the stage write elsewhere"
 
 
 def _stands_for_data(file: pathlib.Path) -> bool:
