@@ -26,6 +26,7 @@ from pivot_cache import (
     checkout,
     hash_path,
 )
+from pivot_cache.errors import belonging
 from pivot_cache.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -332,3 +333,19 @@ def test_where_no_directory_can_be_made_that_is_said(tmp_path: Path) -> None:
     for place in (tmp_path / "link", tmp_path / "link" / "x", Path("/proc/nowhere/x")):
         with pytest.raises(OSError, match=r"."):
             atomic.make_directory(place)
+
+
+def test_what_belongs_to_somebody_else_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / ".pivot" / "cache" / "files"
+    inside.mkdir(parents=True)
+    assert belonging(inside / "x") is None
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    told = belonging(inside / "not there")
+    assert told is not None
+    assert told.startswith(f"{inside} belongs to ")
+    assert told.endswith(f" {tmp_path / '.pivot'}")
+    assert ": sudo chown -R " in told

@@ -1,10 +1,11 @@
 """`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
 
-from collections.abc import Container, Iterable, Mapping
+import pathlib
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import attrs
 
-from pivot_cache import checkout
+from pivot_cache import casing, checkout
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.store import CheckoutMode
 from pivot_cache.tree import Tree
@@ -103,15 +104,27 @@ def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishe
 class _Checkout:
     """One checkout; goes on with the other artifacts when one cannot be restored."""
 
-    def __init__(self, stores: Stores, wishes: Wishes, tracked: Container[str]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        wishes: Wishes,
+        tracked: Container[str],
+        folds: Callable[[pathlib.Path], bool] = casing.folds,
+    ) -> None:
         self._stores = stores
         self._tracked = tracked
         self._wishes = wishes
         self._mode = wishes.mode or stores.settings.checkout_mode
         self._done = Restored()
+        self._folds = folds
 
     def run(self, wanted: Mapping[ArtifactPath, Artifact]) -> Restored:
+        same = self._same_names(wanted)
+        for path, other in same.items():
+            self._done.failed[path] = f"on this file system it has the same name as {other}: rename one of them in git"
         for path, artifact in sorted(wanted.items()):
+            if path in same:
+                continue
             try:
                 self._one(path, artifact)
             except (MissingObjectError, CorruptObjectError):
@@ -119,6 +132,10 @@ class _Checkout:
             except CacheError as error:
                 self._done.failed[path] = str(error)
         return self._done
+
+    def _same_names(self, wanted: Mapping[ArtifactPath, Artifact]) -> Mapping[ArtifactPath, ArtifactPath]:
+        same = casing.clashes(wanted)
+        return same if same and self._folds(self._stores.layout.root) else {}
 
     def _one(self, path: ArtifactPath, artifact: Artifact) -> None:
         found = self._stores.look(path)

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from pivot_cache import pvt
+from pivot_cache import casing, pvt
 from pivot_cache.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
@@ -44,6 +44,7 @@ def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
     if not os.path.lexists(project.root / path):
         hint = "pivot checkout brings it back" if path in known.by_path else "check the spelling"
         raise TargetError(f"{path} does not exist", hint=hint)
+    _refuse_casing(path, project)
     _refuse_place(path, project)
     _refuse_overlap(path, known)
     _refuse_link(path, project)
@@ -83,6 +84,21 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
     if last.casefold() in _WORKED_FROM or params:
         whom = "git works" if last.casefold().startswith(".git") or last == ".mailmap" else "Pivot works"
         raise TargetError(f"{path} is a file that {whom} from, not data", hint="leave it to git")
+
+
+def _refuse_casing(path: ArtifactPath, project: Project) -> None:
+    """Where the file system takes several names for one, only the one that it lists is recorded."""
+    at = project.root
+    for part in path.split("/"):
+        try:
+            names = os.listdir(at)
+        except OSError:
+            return  # it cannot be told; whoever reads it will say so
+        if part not in names:
+            alike = [name for name in names if casing.clashes([ArtifactPath(name), ArtifactPath(part)])]
+            shown = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
+            raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {shown}")
+        at = at / part
 
 
 def _refuse_place(path: ArtifactPath, project: Project) -> None:
