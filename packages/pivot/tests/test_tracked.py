@@ -399,6 +399,9 @@ def test_one_broken_file_that_stands_for_data_stops_nothing_else(project: Projec
     assert "oil.pvt beside it is not Pivot's" in project.inside("track", "data/raw/oil", code=2)
     assert project.read("data/raw/oil.pvt") == "PVT TABLE 1.0"
     assert "Tracked data/raw (" in project.inside("track", "data/raw")
+    project.inside("config", "set", "cache.dir", "store/cache")
+    project.write("store/x", "x")
+    assert "store cannot be tracked: the cache is " in project.inside("track", "store", code=2)
 
 
 def test_what_another_commit_recorded_is_no_edit(project: Project) -> None:
@@ -440,6 +443,7 @@ def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(p
     told = project.inside("status")
     assert "data/raw  modified  4 B       new data/raw/stray" in told
     assert "Output modified: parts (new parts/stray)" in told
+    assert "Output modified: parts (new parts/stray)" in project.inside("verify", code=1)
     assert "data/raw: not restored, since data/raw/stray is nowhere else" in project.inside("checkout", code=1)
     (project.root / "data/raw/stray").unlink()
 

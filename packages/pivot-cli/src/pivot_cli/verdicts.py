@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cli import wording
+from pivot_core.decide import Reason
 from pivot_engine.verify import StageVerdict, Verification
 
 if TYPE_CHECKING:
@@ -75,5 +76,10 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
 def why(stage: StageVerdict, found: Verification) -> str:
     """Why a stage has not passed; empty if it has."""
     if not stage.current:
-        return wording.because(stage.decision, found.names, stage.upstream)
+        told = wording.because(stage.decision, found.names, stage.upstream)
+        if not stage.differences or stage.decision.reasons[0] is not Reason.OUT_MODIFIED:
+            return told
+        if all(each.partial for each in stage.differences.values()):
+            told = told.replace(Reason.OUT_MODIFIED.value, Reason.OUT_MISSING.value, 1)
+        return f"{told} ({'; '.join(wording.difference(each, path) for path, each in stage.differences.items())})"
     return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown

@@ -1,6 +1,6 @@
 """`pivot status`: what would have to happen to each stage, and why; changes nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,7 +19,7 @@ from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
-from pivot_engine.tracked import State, TrackedFile, differing, states
+from pivot_engine.tracked import State, TrackedFile, out_differences, states
 
 if TYPE_CHECKING:
     from pivot_engine.afar import Afar, Place, Whereabouts
@@ -162,7 +162,7 @@ def _stage_status(
     absent: "Mapping[ArtifactPath, Place]",
 ) -> StageStatus:
     """A directory of which only something is not here counts as missing, not as modified."""
-    found = dict(_differences(session, evaluation))
+    found = out_differences(session.stores, evaluation)
     partial = {path for path, each in found.items() if each.partial}
     if partial:
         changes = tuple(
@@ -177,18 +177,6 @@ def _stage_status(
             evaluation, decision=attrs.evolve(evaluation.decision, changes=changes, reasons=reasons)
         )
     return StageStatus(name, evaluation, edited, facts, absent, found)
-
-
-def _differences(session: Session, evaluation: Evaluation) -> Iterator[tuple[str, Difference]]:
-    lock = evaluation.lock
-    for change in evaluation.decision.changes if lock is not None else ():
-        path = ArtifactPath(change.key)
-        if lock is None or change.reason is not Reason.OUT_MODIFIED or not lock.outs[path].tree:
-            continue
-        found = evaluation.observation.outs.get(path)
-        differs = differing(session.stores, path, lock.outs[path]) if found is not None and found.tree else None
-        if differs is not None:
-            yield path, differs
 
 
 def _afar(session: Session, graph: Graph, *, everything: bool) -> "Afar":

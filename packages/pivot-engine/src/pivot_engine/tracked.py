@@ -8,9 +8,11 @@ import attrs
 from pivot_cache import difference
 from pivot_cache.difference import Difference
 from pivot_cache.errors import CacheError
+from pivot_core.decide import Reason
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.records import Record
 from pivot_engine.stores import Stores
@@ -60,6 +62,20 @@ def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> Differe
         return difference.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
     except CacheError:
         return None
+
+
+def out_differences(stores: Stores, evaluation: Evaluation) -> dict[str, Difference]:
+    """Of the outs of a stage that are directories and not as its last run left them, which files differ."""
+    found = {}
+    for change in evaluation.decision.changes if evaluation.lock is not None else ():
+        path = ArtifactPath(change.key)
+        if evaluation.lock is None or change.reason is not Reason.OUT_MODIFIED or not evaluation.lock.outs[path].tree:
+            continue
+        now = evaluation.observation.outs.get(path)
+        differs = differing(stores, path, evaluation.lock.outs[path]) if now is not None and now.tree else None
+        if differs is not None:
+            found[change.key] = differs
+    return found
 
 
 def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:

@@ -62,6 +62,7 @@ def track(project: Project, names: Iterable[str], *, force: bool = False, report
         wanted = [trackable(name, project, known) for name in names]
         for path in wanted:
             _refuse_foreign(project, path)
+            _refuse_cache(project, path, stores)
         _refuse_overlaps(wanted)
         _refuse_git_tracked(wanted, project)
         for path in wanted if not force else ():
@@ -118,12 +119,21 @@ def _paths(names: Iterable[str], project: Project) -> Iterator[str]:
             yield project.path(name)
 
 
+def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
+    """A cache in tracked data would be taken into itself, and back again."""
+    data, cache = project.layout.artifact(path), stores.layout.cache_dir
+    if cache.is_relative_to(data) or data.is_relative_to(cache):
+        raise TargetError(
+            f"{path} cannot be tracked: the cache is {cache}", hint="let cache.dir name a directory elsewhere"
+        )
+
+
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
     """What lies where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
     file = _pvt_file(project.layout.artifact(path))
     if file.is_symlink() or not file.exists():
         return
-    hint = f"rename one of them, or track the directory around {project.shown(path)}"
+    hint = f"rename one of them, or track the directory around; 'git checkout' {file.name} if it was Pivot's"
     if file.is_dir():
         raise TargetError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
     try:

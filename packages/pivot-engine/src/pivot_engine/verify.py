@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import attrs
 
+from pivot_cache.difference import Difference
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
@@ -21,6 +22,7 @@ from pivot_engine.observe import Evaluation, evaluate
 from pivot_engine.project import Project
 from pivot_engine.session import Session, loading, opened
 from pivot_engine.targets import short_names
+from pivot_engine.tracked import out_differences
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -38,6 +40,7 @@ class StageVerdict(Value):
         unknown: Why it cannot be told whether its code is that of its last run; empty where it can.
         rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
             nobody has tried.
+        differences: Of its outs that are directories and differ from what its last run left, which files do.
     """
 
     name: str
@@ -49,6 +52,7 @@ class StageVerdict(Value):
     lost: tuple[ArtifactPath, ...] = ()
     unknown: str = ""
     rerun: Mapping[str, Any] | None = None
+    differences: Mapping[str, Difference] = attrs.field(factory=dict)
 
     @property
     def current(self) -> bool:
@@ -194,6 +198,7 @@ def examine(
                     missing[address],
                     lost[address],
                     rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    differences=out_differences(session.stores, evaluations[address]),
                 )
                 for address in graph.stages
                 if address in needed
