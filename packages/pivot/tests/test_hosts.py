@@ -139,3 +139,16 @@ def test_what_profiles_the_command_does_not_profile_the_host(make: Callable[[str
     subprocess.run(command, cwd=project.root, stdin=subprocess.DEVNULL, check=True, timeout=60)
 
     assert json.loads(project.read("found.json"))["profiler"] is None
+
+
+def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str], Project]) -> None:
+    """As it would at the end of any program: it is no second host, whether the import succeeds or not."""
+    project = make(OTHER.replace("click.NAME", "'x'").replace("import click\n", "import os\n"))
+    project.write("pipeline.py", project.read("pipeline.py") + "\n\nBEFORE = os.getpid() * 0\nos.fork()\n")
+    assert project.pivot("repro").stdout.startswith("Done: 1 ran")
+    project.replace(
+        "pipeline.py", "os.fork()\n", "if os.fork() == 0:\n    raise ValueError('of the fork')\nos.wait()\n"
+    )
+    done = project.pivot("repro", "--force")
+    assert done.stdout.startswith("Done: 1 ran")
+    assert "ValueError: of the fork" in done.stderr

@@ -33,6 +33,7 @@ from pivot_engine import (
     _terminal,
     _threads,
     _wire,
+    _worker,
     assigned,
     settling,
     shellcode,
@@ -155,7 +156,7 @@ class Host:
                     child.interrupt()
 
     def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
-        layout = Layout(root)
+        layout, process = Layout(root), os.getpid()  # a fork of the user's ends where its import ends
         own = (*_sources.own_directories(), str(layout.database_dir), str(layout.cache_dir))
         self._recorder = recorder = Recorder(self._is_user_code, own)
         _sources.import_from_source(self._is_user_code, self._sources, recorder.watch)
@@ -177,6 +178,8 @@ class Host:
             with recorder, self._fingerprinter:
                 described = describe(file, root)
                 self._pristine.restore_builtins()
+                if os.getpid() != process:
+                    _worker.leave()
                 pipelines = described.pipelines
                 settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
                 # What the words of a command name is looked for among the files.
@@ -196,6 +199,8 @@ class Host:
             return {"event": "refused", **_refusals.refused(error, root, self._is_user_code)}
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
             replaced = self._pristine.restore()
+            if os.getpid() != process:
+                _worker.leave(error)
             return {"event": "broken", **_refusals.broken(error, file, root, self._is_user_code, replaced.names)}
         self._replaced = self._pristine.restore()
         self._randomness.imported()
