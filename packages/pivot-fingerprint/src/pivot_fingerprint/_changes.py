@@ -60,6 +60,7 @@ class Changes:
         self.all: dict[Change, None] = {}
         self.called: set[str] = set()
         self.other: set[str] = set()
+        self.results = False  # whether it changes what a call gives
         self.runs = False  # whether it runs code of which nothing is known here
 
     def look(self, nodes: Iterable[ast.AST]) -> None:
@@ -87,6 +88,8 @@ class Changes:
             self._stored(node)
         elif isinstance(node, ast.AugAssign):
             self.change(node.target, 1)  # in place: what is there changes as well
+        elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Subscript):
+            self.runs = True  # of classes that say what operators do
         elif isinstance(node, ast.withitem):
             self._given([node.context_expr])
         elif isinstance(node, ast.ClassDef):
@@ -97,13 +100,14 @@ class Changes:
 
     def change(self, node: ast.expr, steps: int, *, passed: bool = False) -> None:
         """Note that what an expression stands for is changed."""
-        chain, more, call = _chain(node)
+        chain, more, root = _chain(node)
         if chain[:1] == (ANY,):  # the module itself
             self.binds.add(chain[1] if len(chain) > 1 else ANY)
         elif chain:
             self.all[Change(chain, min(steps + more, FAR), passed)] = None
-        if call is not None and not passed:
-            self._given([call])
+        if root is not None and not passed:
+            self.results = self.results or isinstance(root, ast.Call)
+            self._given([root])
 
     def _stored(self, node: ast.Attribute | ast.Subscript) -> None:
         if isinstance(node, ast.Subscript) and _is_namespace(node.value):
@@ -156,11 +160,11 @@ def _evaluated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
     return [*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each is not None)]
 
 
-def _chain(node: ast.AST) -> tuple[tuple[str, ...], int, ast.Call | None]:
-    """`a.b[0].c` → `a`, `b`, and 2 steps; or the call whose result is at the root, or nothing."""
+def _chain(node: ast.AST) -> tuple[tuple[str, ...], int, ast.AST | None]:
+    """`a.b[0].c` → `a`, `b`, and 2 steps; or what is at the root, if it is no name."""
     path: list[str | None] = []
     root: tuple[str, ...] = ()
-    call = None
+    rest = None
     while True:
         if isinstance(node, ast.Attribute):
             path += [node.attr] if node.attr != "__dict__" else []
@@ -178,11 +182,11 @@ def _chain(node: ast.AST) -> tuple[tuple[str, ...], int, ast.Call | None]:
             node = node.args[0]
         else:
             root = (node.id,) if isinstance(node, ast.Name) else ()
-            call = node if isinstance(node, ast.Call) else None
+            rest = None if isinstance(node, ast.Name) else node
             break
     path.reverse()
     names = [each for each in path[: path.index(None) if None in path else None] if each is not None]
-    return ((*root, *names) if root else (), len(path) - len(names), call)
+    return ((*root, *names) if root else (), len(path) - len(names), rest)
 
 
 def _mentioned(node: ast.AST) -> Iterator[ast.expr]:

@@ -205,7 +205,7 @@ class Resolver:
         while isinstance(value, ModuleType):
             rest = attrs[at:]
             found = self._modules.of(value)
-            if not rest:
+            if not rest or (found.is_user and rest[0] == "__dict__"):
                 return [self.code.whole(found).parts] if found.is_user else [f"lib {value.__name__}"]
             name, at = rest[0], at + 1
             child = vars(value).get(name, _MISSING)
@@ -328,9 +328,9 @@ class Resolver:
         if not module.is_user:
             return [f"lib {'.'.join((module.name, *attrs))}"]
         source = module.source
-        if not attrs or (source is None and module.file is not None):
+        if not attrs or attrs[0] == "__dict__" or (source is None and module.file is not None):
             return [self.code.whole(module).parts]
-        if source is not None and attrs[0] in source.bindings:
+        if source is not None and attrs[0] in source.bindings and (module.name, attrs[0]) not in trail:
             return self._static(module, attrs[0], attrs[1:], trail)
         child = self._modules.named(f"{module.name}.{attrs[0]}")
         if child is not None:

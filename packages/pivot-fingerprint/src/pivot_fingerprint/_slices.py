@@ -44,6 +44,8 @@ class _Code(NamedTuple):
     touched: dict[Name, int]
     writes: bool
     further: list[Spot]
+    values: frozenset[Name]  # that it mentions
+    imports: frozenset[str]
 
 
 class _Facts(NamedTuple):
@@ -52,6 +54,7 @@ class _Facts(NamedTuple):
     statement: Statement
     mentions: frozenset[Name]  # that what it binds may have in it
     touches: dict[Name, _Touch]
+    imports: frozenset[str]  # by code that it runs
 
 
 class Slices:
@@ -90,6 +93,8 @@ class Slices:
             yield from self.packages(module.absolute(target))
             if target.name is not None:
                 yield from self.packages(f"{module.absolute(target)}.{target.name}")
+        for name in sorted({name for each in self._facts_of(module) for name in each.imports}):
+            yield from self.packages(name)
 
     def packages(self, name: str) -> Iterator[Module]:
         """A module by its full name, and the packages that it lies in."""
@@ -122,9 +127,12 @@ class Slices:
         defined = self._is_defined(name)
         same, holders = self._aliases(facts, name, own=own)
         found = []
+        several = own and sum(name.name in each.statement.binds for each in facts) > 1
         for each in facts:
             statement = each.statement
-            binds = own and not statement.defines and not statement.binds.isdisjoint((name.name, ANY))
+            binds = own and not statement.binds.isdisjoint((name.name, ANY))
+            if statement.defines:  # one of several: the conditions decide
+                binds = binds and statement.guarded and several
             if binds or any(self._changes(each, at, name, same, holders, defined=defined) for at in each.touches):
                 found.append(statement)
         return found
@@ -150,14 +158,26 @@ class Slices:
             count = len(same) + len(holders)
             for each in facts:
                 in_same, in_holders = not same.isdisjoint(each.mentions), not holders.isdisjoint(each.mentions)
+                gives = each.statement.gives
+                bound = {at for at in self._bound(each) if not self._is_plain(at)}
+                if len(bound) > 1 and not same.isdisjoint(bound):  # `t = u = {}`
+                    same |= bound
                 if not (in_same or in_holders):
                     continue
-                gives = each.statement.gives
-                if not each.statement.defines:
-                    bound = {at for at in self._bound(each) if not self._is_plain(at)}
+                if each.statement.defines and in_same:  # a subclass has what its bases have
+                    module, names = name.module if own else "", each.statement.binds
+                    same |= {at for at in (Name(module, each) for each in names) if self._is_class(at)}
+                else:
                     (same if (gives != HOLDS if in_same else gives == PART) else holders).update(bound)
                 holders |= {at for at, touch in each.touches.items() if touch.depth and at not in same}
         return same, holders
+
+    def _is_class(self, name: Name) -> bool:
+        module = self._modules.named(name.module)
+        source = module.source if module is not None else None
+        bindings = source.bindings.get(name.name, ()) if source is not None else ()
+        tops = [source.tops[each.top] for each in bindings if each.top is not None] if source is not None else []
+        return any(top.site.kind == "class" for top in tops)
 
     def _bound(self, facts: _Facts) -> set[Name]:
         return {at for at, touch in facts.touches.items() if touch.binds}
@@ -215,7 +235,12 @@ class Slices:
             for spot in spots
             if not (ref.root in statement.called and not ref.attrs and self._is_function(spot))
         }
-        return _Facts(statement, frozenset(mentions), touches)
+        if code is not None and statement.gives == PART:
+            mentions |= code.values
+        if code is not None and statement.results:
+            for name in code.values:
+                self._touch(touches, name, _Touch(False, FAR, True))
+        return _Facts(statement, frozenset(mentions), touches, code.imports if code is not None else frozenset())
 
     @staticmethod
     def _touch(touches: dict[Name, _Touch], name: Name, touch: _Touch) -> None:
@@ -240,6 +265,7 @@ class Slices:
         """What running all that these names stand for may do in the end."""
         touched: dict[Name, int] = {}
         writes = False
+        values, imports = set[Name](), set[str]()
         stack, seen = list(start), set[Name]()
         while stack:
             spot = stack.pop()
@@ -253,18 +279,25 @@ class Slices:
             for name, depth in code.touched.items():
                 touched[name] = max(depth, touched.get(name, 0))
             stack += code.further
-        return _Code(touched, writes, [])
+            values |= code.values
+            imports |= code.imports
+        return _Code(touched, writes, [], frozenset(values), frozenset(imports))
 
     def _code_of(self, spot: Spot) -> _Code:
         module, source = spot.module, spot.module.source
         touched: dict[Name, int] = {}
         further: list[Spot] = []
+        imports = set[str]()
         writes = False
         for binding in source.bindings.get(spot.name, ()) if source is not None else ():
             if source is None or binding.top is None:
                 continue
             refs = source.form(source.tops[binding.top]).refs
             names = frozenset(ref.root for ref in refs if isinstance(ref.root, str))
+            for ref in refs:
+                if isinstance(ref.root, Import):
+                    home = module.absolute(ref.root)
+                    imports |= {home, f"{home}.{ref.root.name}"}
             body = self._of_source(source).body(binding.top, names)
             mentioned = [each for ref in refs for each in self._refers(module, ref)]
             further += mentioned
@@ -274,7 +307,11 @@ class Slices:
             bound = [each for each in self._of_source(source).all if spot.name in each.binds and not each.defines]
             further += [each for one in bound for ref in one.form.refs for each in self._refers(module, ref)]
             self._changed_by(module, [change for one in bound for change in one.changes], touched)
-        return _Code(touched, writes, further)
+            methods = [ref for one in bound for ref in one.form.refs if ref.attrs]  # `add = table.append`
+            keys = {each.key for ref in methods for each in self._refers(module, ref)}
+            touched |= {key: FAR for key in keys if not self._is_defined(key)}
+        values = frozenset(spot.key for spot in further if not self._is_defined(spot.key))
+        return _Code(touched, writes, further, values, frozenset(imports))
 
     def _touched_by(self, module: Module, body: Body, mentioned: list[Spot], touched: dict[Name, int]) -> None:
         for name in body.assigns:
@@ -324,11 +361,13 @@ class Slices:
         if bindings:
             targets = [target for binding in bindings for target in binding.imports]
             ends = any(not binding.imports for binding in bindings)
+            aliases = [each.alias for each in self._of_source(source).all if spot.name in each.binds and each.alias]
+            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)) for alias in aliases]
         else:
             stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
             homes = [home for home in stars if home is not None and home.is_user]
             return True, [Spot(home, spot.name, spot.rest) for home in homes]
-        return ends, [each for target in targets for each in self._out_of(spot.module, target, spot.rest)]
+        return ends, [*more, *(each for target in targets for each in self._out_of(spot.module, target, spot.rest))]
 
     def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot]:
         """What an import gives, and of it what the attributes lead to."""
@@ -339,8 +378,9 @@ class Slices:
                 yield Spot(home, ANY, ())
                 return
             name, source = rest[0], home.source
-            child = None if source is not None and name in source.bindings else f"{home.name}.{name}"
-            submodule = self._modules.named(child) if child is not None else None
+            bound = source.bindings.get(name, ()) if source is not None else ()
+            others = [each for each in bound if Import(1, "", name) not in each.imports]  # than `from . import name`
+            submodule = None if others else self._modules.named(f"{home.name}.{name}")
             if submodule is None:
                 yield Spot(home, name, rest[1:])
                 return

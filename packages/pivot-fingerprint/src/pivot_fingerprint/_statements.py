@@ -32,6 +32,8 @@ class Statement(NamedTuple):
     called: frozenset[str]  # those of `reads` that are called and nothing else
     gives: int  # HOLDS, SAME, PART
     runs: bool  # whether it runs code of which the statement itself does not tell
+    results: bool  # whether it changes what such code gives
+    alias: tuple[str, ...]  # the chain of names that it gives another name to
     plain: bool  # binds its names to numbers and texts, if such are all that it reads
     defines: bool  # is a definition or an import, which have entries of their own
     guarded: bool
@@ -80,6 +82,8 @@ class Statements:
             called=frozenset(seen.called - seen.other),
             gives=_gives(node),
             runs=seen.runs,
+            results=seen.results,
+            alias=_alias(node),
             plain=_is_plain(node),
             defines=isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)),
             guarded=bool(guards.nodes or guards.tried),
@@ -189,9 +193,21 @@ def _imported(node: ast.AST) -> Iterator[Import]:
 
 def _gives(node: ast.stmt) -> int:
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    if isinstance(node, ast.Assign) and not all(isinstance(target, ast.Name) for target in node.targets):
+        return PART
     if isinstance(value, _HOLDERS):
         return HOLDS
     return SAME if isinstance(value, ast.Name) else PART
+
+
+def _alias(node: ast.stmt) -> tuple[str, ...]:
+    """`t = a.b` → `a`, `b`."""
+    names: list[str] = []
+    value = node.value if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else None
+    while isinstance(value, ast.Attribute):
+        names.append(value.attr)
+        value = value.value
+    return (value.id, *reversed(names)) if isinstance(value, ast.Name) else ()
 
 
 def _is_plain(node: ast.stmt) -> bool:
