@@ -1,8 +1,10 @@
 """What a terminal must not obey."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pivot_cli.control import harmless
+from pivot_cli.control import escaped, harmless, lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,20 @@ from pivot_cli.control import harmless
 def test_only_colours_reach_the_terminal(said: str, shown: str) -> None:
     assert harmless(said) == shown
     assert harmless(shown) == shown
+
+
+@given(st.text(), st.sampled_from(["", "\x1b[31m\x1b[1merror:\x1b[0m ", "\x1b[90mcached  \x1b[0m  "]))
+def test_what_others_say_is_shown_and_never_obeyed(said: str, ours: str) -> None:
+    shown = escaped(ours + said)
+
+    assert shown.startswith(ours)
+    assert shown[len(ours) :].replace("\n", "").isprintable() or "\x1b" in said
+    assert one_line(said).isprintable()
+    assert escaped(one_line(said)) == one_line(said)
+
+
+def test_an_escape_is_four_letters_and_only_our_colours_stay() -> None:
+    assert escaped("a\x1b[31mred\x1b[0m\u202e\t\x9b2J\udcff\n") == r"a\x1b[31mred\x1b[0m\u202e\t\x9b2J\xff" + "\n"
+    assert escaped("\x1b[31mran     \x1b[0m  a\x1b[2J") == "\x1b[31mran     \x1b[0m  a\\x1b[2J"
+    assert one_line("a\n::error::b") == r"a\n::error::b"
+    assert lines(["a", "b\n::error::c"]) == "a\nb\\n::error::c\n"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pivot_cache.gc import Collected
-from pivot_cli import wording
+from pivot_cli import control, wording
 from pivot_engine.cachestatus import CacheStatus, Heap
 from pivot_engine.checking import Verification
 from pivot_engine.collecting import Collection
@@ -260,4 +260,4 @@ def _yes(works: bool) -> str:  # noqa: FBT001  # the one argument
 
 
 def _text(lines: list[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+    return control.lines(lines)

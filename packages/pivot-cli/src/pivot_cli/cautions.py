@@ -12,7 +12,7 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
     for each in found:
         trace = getattr(each.error, "traceback", "")
         if trace:
-            console.text(trace)
+            console.printed(trace)
         may_write = wording.listed(each.suspected)
         console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
 

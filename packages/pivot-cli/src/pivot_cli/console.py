@@ -48,15 +48,24 @@ _heard = Heard()
 
 
 def text(message: str) -> None:
+    """Words of ours, on stderr, with what others say in them escaped."""
+    _put(control.escaped(message))
+
+
+def printed(message: str) -> None:
+    """What a stage has printed or raised, on stderr, as far as a terminal may obey it."""
+    _put(control.harmless(message))
+
+
+def _put(message: str) -> None:
     """A text, on stderr. If nobody can read it, work goes on all the same."""
-    message = control.harmless(message)
-    line = message if message.endswith("\n") else f"{message}\n"
+    whole = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
-        _hear("err", line, sys.stderr)
+        _hear("err", whole, sys.stderr)
         if _diverted is not None:
             _diverted(message)
         else:
-            click.echo(line, err=True, nl=False)
+            click.echo(whole, err=True, nl=False)
 
 
 @contextlib.contextmanager
@@ -73,10 +82,16 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def data(message: str) -> None:
-    """What the command was asked for, on stdout."""
-    line = message if message.endswith("\n") else f"{message}\n"
-    _hear("out", line, sys.stdout)
-    click.echo(line, nl=False)
+    """What the command was asked for, on stdout, with what others say in it escaped."""
+    message = control.escaped(message)
+    whole = message if message.endswith("\n") or not message else f"{message}\n"
+    _hear("out", whole, sys.stdout)
+    click.echo(whole, nl=False)
+
+
+def line(message: str) -> None:
+    """One line of what the command was asked for, on stdout."""
+    data(control.one_line(message))
 
 
 def heard() -> tuple[str, str] | None:
@@ -125,4 +140,4 @@ def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
 def _marked(mark: str, message: str) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {message}")
+    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {control.one_line(message)}")

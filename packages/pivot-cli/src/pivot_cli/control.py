@@ -1,6 +1,8 @@
-"""Control characters in what stages and files say: a terminal must show them, and not obey them; pure."""
+"""Control characters in what stages, files and servers say: a terminal must not obey them; pure."""
 
+import os
 import re
+from collections.abc import Iterable
 from typing import Final
 
 _COLOUR: Final = r"\x1b\[[0-9;:]*m"
@@ -9,6 +11,45 @@ _SEQUENCE: Final = (
     r"|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]"
 )
 _RESET: Final = "\x1b[0m"
+
+
+# What `console.coloured` makes, where it stands: a word or two at the beginning of a line.
+_OURS: Final = re.compile(r"(?m)^\x1b\[[39][0-7]m(?:\x1b\[1m)?[\w :]{1,16}\x1b\[0m")
+
+
+def escaped(text: str) -> str:
+    """A text of ours with what others say in it, on as many lines as it has; all that has no form of its own is shown.
+
+    So an escape becomes four letters, and what would turn the direction of writing six.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    kept = [*_OURS.finditer(text)]
+    parts, end = [], 0
+    for match in kept:
+        parts += [_shown(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join((*parts, _shown(text[end:])))
+
+
+def one_line(text: str) -> str:
+    """A text that begins no line but its own."""
+    return text if text.isprintable() else _shown(text).replace("\n", "\\n")
+
+
+def lines(texts: Iterable[str]) -> str:
+    """Each text on a line, and no more than one."""
+    return "".join(f"{one_line(text)}\n" for text in texts)
+
+
+def _shown(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else _written(char) for char in text)
+
+
+def _written(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # a byte of a name that is no UTF-8
+        return f"\\x{os.fsencode(char).hex()}"
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def harmless(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from pivot_cli import control
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -104,7 +105,7 @@ def text(found: Drawing) -> str:
     used = {start for start, _ in found.edges}
     ends = [node.key for node in found.nodes if node.key not in used]
     shown: set[str] = set()
-    return "".join(f"{line}\n" for end in ends for line in _tree(end, before, labels, shown))
+    return control.lines(line for end in ends for line in _tree(end, before, labels, shown))
 
 
 def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]) -> Iterator[str]:

@@ -114,7 +114,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
     if value and not ctx.resilient_parsing:
         from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
 
-        click.echo(version_line())
+        console.data(version_line())
         ctx.exit()
 
 
@@ -215,7 +215,7 @@ def _misused(error: click.ClickException) -> int:
 def _told(error: PivotError) -> int:
     shown = getattr(error, "traceback", "")
     if shown:
-        console.text(shown)
+        console.printed(shown)
     console.error(str(error))
     if error.hint:
         console.hint(error.hint)
@@ -243,7 +243,7 @@ def _bug(error: BaseException) -> int:
     if os.environ.get("PIVOT_DEBUG"):
         import traceback  # noqa: PLC0415  # start-up time
 
-        console.text("".join(traceback.format_exception(error)))
+        console.printed("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
     console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
     return 3

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pivot_cli import wording
+from pivot_cli import control, wording
 from pivot_engine.history import PastRun, PastStage
 
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "torn": "edited"}
@@ -38,7 +38,7 @@ def run(found: PastRun) -> str:
     cached = [stage.name for stage in found.stages if stage.state == "cached"]
     if cached:
         lines += ["", f"cached: {wording.listed(cached, 10)}"]
-    return "".join(f"{line}\n" for line in lines)
+    return control.lines(lines)
 
 
 def _table(stages: Sequence[PastStage]) -> Iterator[str]:

@@ -102,7 +102,7 @@ class Lines:
                 self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
             case events.StageOutput(address=address, lines=printed):
                 name = self._name(address)
-                console.text("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
+                console.printed("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
             case events.StageSilent(address=address, seconds=seconds, silent=silent):
                 self._line("running", address, seconds, f"still running, no output for {wording.whole_seconds(silent)}")
             case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
@@ -137,7 +137,7 @@ class Lines:
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
         if event.detail:
-            console.text(event.detail)
+            console.printed(event.detail)
         if event.output and not self._output:
             console.text(
                 f"--- the end of what {self._name(event.address)!r} printed ({event.log}):\n{event.output}\n---"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pivot_cli import untracked, wording
+from pivot_cli import control, untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_engine.obstacles import ways_out
 from pivot_engine.status import StageStatus, Status
@@ -233,4 +233,4 @@ def _because(stage: StageStatus, found: Status) -> str:
 
 
 def _text(lines: Iterator[str] | list[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+    return control.lines(lines)

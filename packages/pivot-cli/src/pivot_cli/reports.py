@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from pivot_cli import verdicts
+from pivot_cli import control, verdicts
 from pivot_engine.verify import StageVerdict, Verification
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -92,10 +92,11 @@ def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, 
 
 def _valid(attributes: Mapping[str, str]) -> dict[str, str]:
     """What XML can hold of it."""
-    return {name: _NOT_IN_XML.sub("\ufffd", value) for name, value in attributes.items()}
+    return {name: _NOT_IN_XML.sub("\ufffd", control.escaped(value)) for name, value in attributes.items()}
 
 
 def _message(text: str) -> str:
+    text = control.escaped(text)
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -105,4 +106,4 @@ def _option(text: str) -> str:
 
 def _cell(text: str) -> str:
     """A text in a table: nothing in it means anything to Markdown."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", control.escaped(" ".join(text.split())))

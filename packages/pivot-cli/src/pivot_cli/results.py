@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pivot_cli import wording
+from pivot_cli import control, wording
 from pivot_engine.tracked import State
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
     lines = [f"would restore  {project.shown(path)}" for path in done.paths]
-    return "".join(f"{line}\n" for line in [*lines, f"Would restore {done.files} file(s)"])
+    return control.lines([*lines, f"Would restore {done.files} file(s)"])
 
 
 def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
@@ -85,7 +85,7 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     lines = []
     for each in done:
         size = wording.size(each.artifact.size)
-        shown = project.shown(each.path)
+        shown = control.one_line(project.shown(each.path))
         if not each.changed:
             lines.append(f"Unchanged {shown} ({size})\n")
         elif each.new:
@@ -94,7 +94,7 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
             lines.append(f"Updated {shown} ({size}): commit {shown}.pvt\n")
         if each.dropped:
             gone = wording.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
-            lines.append(f"  no longer in it: {gone}\n")
+            lines.append(f"  no longer in it: {control.one_line(gone)}\n")
     return "".join(lines)
 
 
@@ -103,7 +103,7 @@ def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterat
     width = max((len(project.shown(each.path)) for each in found), default=0)
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
-        shown = project.shown(each.path)
+        shown = control.one_line(project.shown(each.path))
         differs = wording.difference(each.difference, shown)
         yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {wording.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)
@@ -134,7 +134,7 @@ def listing(found: "Overview") -> str:
         lines.append(f"{address}  {spec.location}")
         lines += [f"  reads   {path}" for path in spec.deps]
         lines += [f"  writes  {out.path}" for out in spec.outs]
-    return "".join(f"{line}\n" for line in lines)
+    return control.lines(lines)
 
 
 def listing_plain(found: "Overview") -> list[dict[str, Any]]:

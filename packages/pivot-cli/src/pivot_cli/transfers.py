@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
-import click
-
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
 from pivot_cli.oneline import OneLine
@@ -73,19 +71,19 @@ def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool
         _failures(moved, project)
     _missing(moved, project, _CACHE if done.startswith("Pushed") else repr(moved.remote))
     for path, size in moved.planned.items():
-        click.echo(
+        console.data(
             f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {wording.size(size)}"
         )
     counts = f"{len(outcome.transferred)} {'to transfer' if dry_run else 'transferred'}"
     missing = f", {len(outcome.missing)} missing" if outcome.missing else ""
-    click.echo(
+    console.data(
         f"{would if dry_run else done} {moved.remote!r}: {counts}, {len(outcome.present)} skipped, "
         f"{len(outcome.failed)} failed{missing}"
     )
     if not (outcome.stopped or outcome.transferred or outcome.present or outcome.missing or outcome.failed):
         console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
     if moved.runs:
-        click.echo(_results(moved.runs, pushed=done.startswith("Pushed"), dry_run=dry_run))
+        console.data(_results(moved.runs, pushed=done.startswith("Pushed"), dry_run=dry_run))
     if outcome.stopped is not None:
         return outcome.stopped.exit_code
     return 0 if moved.complete else 1

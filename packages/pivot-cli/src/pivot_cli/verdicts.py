@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pivot_cli import wording
+from pivot_cli import control, wording
 from pivot_core.decide import Reason
 from pivot_engine.verify import StageVerdict, Verification
 
@@ -16,13 +16,13 @@ _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 def verification(found: Verification) -> str:
     """A line per stage, and one that sums up."""
     if not found.stages:
-        return "".join(f"missing {path}\n" for path in found.absent) + "No stages are registered.\n"
+        return control.lines(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
         f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {why(stage, found) or wording.rerun(stage.rerun)}".rstrip()
         for stage in found.stages
     ]
-    return "".join(f"{line}\n" for line in [*lines, "", summed(found)])
+    return control.lines([*lines, "", summed(found)])
 
 
 def summed(found: Verification) -> str:
@@ -70,7 +70,7 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
     bad = sum(not each.good for each in results)
     total = wording.counted(len(results), "stage")
     lines += ["", f"{total} run once more, {f'{bad} not the same' if bad else 'nothing differs'}"]
-    return "".join(f"{line}\n" for line in lines)
+    return control.lines(lines)
 
 
 def why(stage: StageVerdict, found: Verification) -> str:

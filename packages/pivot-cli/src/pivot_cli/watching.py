@@ -96,7 +96,7 @@ def _show(error: PivotError | None) -> None:
         return
     trace = getattr(error, "traceback", "")
     if trace:
-        console.text(trace)
+        console.printed(trace)
     console.error(str(error))
     if error.hint:
         console.hint(error.hint)

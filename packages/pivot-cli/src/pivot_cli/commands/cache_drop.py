@@ -29,7 +29,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
             elsewhere=None if force else elsewhere(project),
             report=Lines(),
         )
-    click.echo(cacheview.dropped(done, project, dry_run=dry_run), nl=False)
+    console.data(cacheview.dropped(done, project, dry_run=dry_run))
     if done.refused:
         for line in cacheview.drop_errors(done, project):
             console.error(line)

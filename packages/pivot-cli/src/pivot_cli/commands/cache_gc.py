@@ -63,9 +63,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     for line in cacheview.collection_notes(done):
         console.note(line)
     if as_json:
-        click.echo(json.dumps(cacheview.collection_json(done), indent=2))
+        console.data(json.dumps(cacheview.collection_json(done), indent=2))
     else:
-        click.echo(cacheview.collection(done), nl=False)
+        console.data(cacheview.collection(done))
         if done.done is not None and done.done.removed:
             console.hint("'pivot cache gc --undo' brings it back")
     return 0
@@ -75,7 +75,7 @@ def _undo(project: Project, *, as_json: bool) -> int:
     with signals.heeding():
         done = collecting.undo(project, report=Lines())
     if as_json:
-        click.echo(json.dumps(cacheview.undone_json(done), indent=2))
+        console.data(json.dumps(cacheview.undone_json(done), indent=2))
     else:
-        click.echo(cacheview.undone(done), nl=False)
+        console.data(cacheview.undone(done))
     return 0 if done is not None else 1

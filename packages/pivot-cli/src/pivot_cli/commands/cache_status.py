@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import cacheview, place
+from pivot_cli import cacheview, console, place
 from pivot_engine.cachestatus import cache_status
 
 
@@ -19,7 +19,7 @@ def command(*, as_json: bool) -> int:
     project = place.project()
     found = cache_status(project)
     if as_json:
-        click.echo(json.dumps(cacheview.status_json(found), indent=2))
+        console.data(json.dumps(cacheview.status_json(found), indent=2))
     else:
-        click.echo(cacheview.status(found, project), nl=False)
+        console.data(cacheview.status(found, project))
     return 0

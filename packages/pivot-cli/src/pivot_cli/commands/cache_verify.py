@@ -46,9 +46,9 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
             project, full=full, repair=repair, fetch=_fetch(project) if repair else None, report=Lines(), progress=meter
         )
     if as_json:
-        click.echo(json.dumps(cacheview.verification_json(found), indent=2))
+        console.data(json.dumps(cacheview.verification_json(found), indent=2))
     else:
-        click.echo(cacheview.verification(found), nl=False)
+        console.data(cacheview.verification(found))
     for line in cacheview.verification_errors(found, project):
         console.error(line)
     hint = cacheview.verification_hint(found, full=full, repair=repair)

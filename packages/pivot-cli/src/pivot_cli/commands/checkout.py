@@ -82,5 +82,5 @@ def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: 
         console.hint("--force overwrites them, and puts what is there now into the cache")
     if set(done.missing) - set(told):
         console.hint("'pivot pull' fetches what a remote has, 'pivot repro' computes it again")
-    click.echo(results.restored(done, project, dry_run=wishes.dry_run), nl=False)
+    console.data(results.restored(done, project, dry_run=wishes.dry_run))
     return max(0 if done.complete else 1, place.left_out(project, targets))

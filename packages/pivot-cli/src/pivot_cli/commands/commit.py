@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import options, place
+from pivot_cli import console, options, place
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
 from pivot_engine.accept import accept
@@ -25,7 +25,7 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     with Reading():
         done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:
-        click.echo(f"Accepted {name}")
+        console.line(f"Accepted {name}")
     if not done.names:
-        click.echo("Nothing to accept: all is up to date")
+        console.data("Nothing to accept: all is up to date")
     return 0

@@ -36,9 +36,9 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
     setting = found.get(key)
     _warn(found)
     if as_json:
-        click.echo(json.dumps(settingstext.plain(setting), indent=2))
+        console.data(json.dumps(settingstext.plain(setting), indent=2))
     elif setting.text is not None and not (user and key not in found.said):
-        click.echo(setting.text)
+        console.data(setting.text)
     return 1 if setting.text is None or (user and key not in found.said) else 0
 
 
@@ -60,7 +60,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
         console.warning(f"{settingstext.origin(said)} says {key}, too, and wins over this")
     _warn(found)
     if as_json:
-        click.echo(json.dumps(settingstext.plain(found.now(key)), indent=2))
+        console.data(json.dumps(settingstext.plain(found.now(key)), indent=2))
 
 
 @command.command("unset")
@@ -84,7 +84,7 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
     _warn(found)
     if as_json:
         now = settingstext.plain(found.now(key)) if settings.find(key) else None
-        click.echo(json.dumps({"removed": removed, "now": now}, indent=2))
+        console.data(json.dumps({"removed": removed, "now": now}, indent=2))
     return 0 if removed else 1
 
 
@@ -101,9 +101,9 @@ def show(*, user: bool, as_json: bool) -> int:
     if as_json:
         problems = [settingstext.plain_problem(problem) for problem in found.problems]
         shown = {"settings": [settingstext.plain(setting) for setting in listed], "problems": problems}
-        click.echo(json.dumps(shown, indent=2))
+        console.data(json.dumps(shown, indent=2))
     else:
-        click.echo(settingstext.table(listed), nl=False)
+        console.data(settingstext.table(listed))
     for problem in found.problems:
         console.error(str(problem))
         if problem.hint:

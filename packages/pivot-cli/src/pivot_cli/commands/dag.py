@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import drawing, options, place
+from pivot_cli import console, drawing, options, place
 from pivot_cli.cautions import warn_of_broken
 from pivot_engine.overview import overview
 from pivot_engine.project import Project
@@ -38,15 +38,15 @@ def command(
     drawn = drawing.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
     match shape:
         case "mermaid":
-            click.echo(drawing.mermaid(drawn), nl=False)
+            console.data(drawing.mermaid(drawn))
         case "dot":
-            click.echo(drawing.dot(drawn), nl=False)
+            console.data(drawing.dot(drawn))
         case "json":
-            click.echo(json.dumps(drawing.plain(drawn), indent=2))
+            console.data(json.dumps(drawing.plain(drawn), indent=2))
         case "html":
-            click.echo(_page(project, targets, drawn, everything=everything), nl=False)
+            console.data(_page(project, targets, drawn, everything=everything))
         case _:
-            click.echo(drawing.text(drawn) or "No stages are registered.\n", nl=False)
+            console.data(drawing.text(drawn) or "No stages are registered.\n")
     return 0
 
 

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import console, options, place
+from pivot_cli import console, control, options, place
 from pivot_engine.doctor import Level, examine
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
@@ -24,11 +24,11 @@ def command(*, as_json: bool) -> int:
         plain = [
             {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found
         ]
-        click.echo(json.dumps({"findings": plain}, indent=2))
+        console.data(json.dumps({"findings": plain}, indent=2))
     else:
         for each in found:
             level = console.coloured(f"{each.level.value:<7}", _COLOURS[each.level])
-            click.echo(f"{level}  {each.about}: {each.text}")
+            console.data(f"{level}  {control.one_line(f'{each.about}: {each.text}')}")
             if each.hint:
-                click.echo(f"         {each.hint}")
+                console.data(f"         {control.one_line(each.hint)}")
     return 1 if any(each.level is Level.BAD for each in found) else 0

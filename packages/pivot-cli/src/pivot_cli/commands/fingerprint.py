@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import jsonform, options, place, render
+from pivot_cli import console, jsonform, options, place, render
 from pivot_cli.cautions import warn_of_broken
 from pivot_engine.status import status
 
@@ -27,7 +27,7 @@ def command(
     found = status(place.project(overrides), stages, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
-        click.echo(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))
+        console.data(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))
     else:
-        click.echo(render.fingerprints(found, verbose=verbose), nl=False)
+        console.data(render.fingerprints(found, verbose=verbose))
     return 0

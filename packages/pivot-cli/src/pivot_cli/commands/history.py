@@ -5,7 +5,7 @@ import json
 
 import click
 
-from pivot_cli import historytext, options, place
+from pivot_cli import console, historytext, options, place
 from pivot_engine import history
 
 
@@ -19,7 +19,7 @@ def command(*, number: int, as_json: bool) -> int:
     """
     found = list(itertools.islice(history.runs(place.project()), number))
     if as_json:
-        click.echo(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
+        console.data(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
     else:
-        click.echo(historytext.runs(found), nl=False)
+        console.data(historytext.runs(found))
     return 0

@@ -28,17 +28,17 @@ def command(*, git: bool) -> None:
         gitlocal.require(directory)
     done = init(directory)
     if done.created:
-        click.echo(f"Initialized a Pivot project in {directory}")
+        console.line(f"Initialized a Pivot project in {directory}")
         for created in done.created:
-            click.echo(f"  {created}")
+            console.line(f"  {created}")
     else:
-        click.echo(f"Already a Pivot project: {directory}")
+        console.line(f"Already a Pivot project: {directory}")
     if git:
         # With -P nothing that lies in the repository is taken for a module of ours.
         changed = gitlocal.install(done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"])
-        click.echo(f"Git merges lock files with Pivot{'' if changed else ' already'}")
+        console.line(f"Git merges lock files with Pivot{'' if changed else ' already'}")
         for each in changed:
-            click.echo(f"  {each}")
+            console.line(f"  {each}")
     for inner in done.inner[:_MOST]:
         console.warning(f"{inner} is a project too, and part of this one from now on: what ran there counts no longer")
     if done.inner:

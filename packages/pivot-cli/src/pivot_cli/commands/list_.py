@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import options, place, results
+from pivot_cli import console, options, place, results
 from pivot_cli.cautions import warn_of_broken
 from pivot_engine.overview import overview
 
@@ -22,7 +22,7 @@ def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str,
     found = overview(place.project(overrides), targets, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
-        click.echo(json.dumps({"stages": results.listing_plain(found)}, indent=2))
+        console.data(json.dumps({"stages": results.listing_plain(found)}, indent=2))
     else:
-        click.echo(results.listing(found) or "No stages are registered.\n", nl=False)
+        console.data(results.listing(found) or "No stages are registered.\n")
     return 0

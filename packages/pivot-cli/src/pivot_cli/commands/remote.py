@@ -27,9 +27,9 @@ def show(*, as_json: bool) -> None:
     found = _here().look()
     listed = remotes.listed(found)
     if as_json:
-        click.echo(json.dumps({"remotes": [settingstext.plain_remote(remote) for remote in listed]}, indent=2))
+        console.data(json.dumps({"remotes": [settingstext.plain_remote(remote) for remote in listed]}, indent=2))
     elif listed:
-        click.echo(settingstext.remotes(listed), nl=False)
+        console.data(settingstext.remotes(listed))
     else:
         console.note("no remote is configured")
         console.hint("pivot remote add NAME s3://bucket/prefix")
@@ -48,7 +48,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
     The only remote is the default one in any case.
     """
     remotes.add(_here(), name, url, default=default, user=user)
-    click.echo(f"Added {name}")
+    console.line(f"Added {name}")
     _warn()
 
 
@@ -58,7 +58,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
 def remove(name: str, *, user: bool) -> None:
     """Forget the remote NAME; what is stored there stays."""
     remotes.remove(_here(), name, user=user)
-    click.echo(f"Removed {name}")
+    console.line(f"Removed {name}")
     _warn()
 
 
@@ -69,7 +69,7 @@ def remove(name: str, *, user: bool) -> None:
 def rename(old: str, new: str, *, user: bool) -> None:
     """Call the remote OLD from now on NEW."""
     remotes.rename(_here(), old, new, user=user)
-    click.echo(f"Renamed {old} to {new}")
+    console.line(f"Renamed {old} to {new}")
     _warn()
 
 

@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         )
         warn_of_broken(planned.broken)
         in_full = told["explain"] or told["verbose"]
-        click.echo(render.explanations(planned) if in_full else render.dry_run(planned), nl=False)
+        console.data(render.explanations(planned) if in_full else render.dry_run(planned))
         return 0
     wanted = attrs.evolve(wanted, force=force, everything=everything, pull=pull)
     if watch:

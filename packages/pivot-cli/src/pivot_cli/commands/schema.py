@@ -2,6 +2,7 @@
 
 import click
 
+from pivot_cli import console
 from pivot_core import schema
 
 
@@ -11,5 +12,5 @@ def command() -> int:
 
     Editors that know it complete and check the file while it is written.
     """
-    click.echo(schema.text(), nl=False)
+    console.data(schema.text())
     return 0

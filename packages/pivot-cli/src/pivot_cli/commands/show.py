@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import historytext, place, timeline
+from pivot_cli import console, historytext, place, timeline
 from pivot_engine import history
 
 
@@ -34,5 +34,5 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
             text = json.dumps(timeline.chrome_trace(found))
         case _:
             text = historytext.run(found)
-    click.echo(text, nl=not text.endswith("\n"))
+    console.data(text)
     return 0

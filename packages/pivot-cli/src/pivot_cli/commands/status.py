@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         if found.tracked:
             console.data("\nTracked data:")
             for line in results.tracked_states(found.tracked, project):
-                console.data(line)
+                console.line(line)
     if found.cached and not (explain or found.broken or remote):
         keep(project, found.grounds)
     return 0

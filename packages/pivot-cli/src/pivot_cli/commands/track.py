@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import place, results
+from pivot_cli import console, place, results
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
 from pivot_engine.tracking import track
@@ -20,5 +20,5 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     project = place.project()
     with Reading():
         done = track(project, paths, force=force, report=Lines())
-    click.echo(results.tracked(done, project), nl=False)
+    console.data(results.tracked(done, project))
     return 0

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import place
+from pivot_cli import console, place
 from pivot_cli.progress import Lines
 from pivot_engine.tracking import untrack
 
@@ -16,5 +16,5 @@ def command(paths: tuple[str, ...]) -> int:
     """
     project = place.project()
     for path in untrack(project, paths, report=Lines()):
-        click.echo(f"Untracked {project.shown(path)}")
+        console.line(f"Untracked {project.shown(path)}")
     return 0

@@ -97,21 +97,21 @@ def command(  # noqa: PLR0913  # one parameter per option
 def _print(project: Project, found: Verification, form: str, told: str, differing: Mapping[str, str]) -> None:
     """All that was found, in the form that was asked for."""
     if form == "json":
-        click.echo(json.dumps(verdicts.verification_plain(found), indent=2))
+        console.data(json.dumps(verdicts.verification_plain(found), indent=2))
         return
     text = f"{verdicts.verification(found)}{told}"
     if form == "text":
-        click.echo(text, nl=False)
+        console.data(text)
         return
     from pivot_cli import reports  # noqa: PLC0415  # start-up time: only CI services ask for it
 
     if form == "junit":
-        click.echo(reports.junit(found, differing), nl=False)
+        console.data(reports.junit(found, differing))
         return
-    click.echo(reports.plain_lines(text), nl=False)
+    console.data(reports.plain_lines(text))
     inside = os.path.relpath(project.root, os.environ.get("GITHUB_WORKSPACE") or project.root)
     around = inside == "." or inside.startswith("..")
-    click.echo(reports.annotations(found, differing, "" if around else inside), nl=False)
+    console.data(reports.annotations(found, differing, "" if around else inside))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:

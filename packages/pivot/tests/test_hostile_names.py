@@ -1,0 +1,82 @@
+"""What files and names say is shown, and neither obeyed by a terminal nor taken for a command by a CI service."""
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from harness import Project
+
+BAD = "x\n::error::owned\x1b[31m\x1b]0;t\x07\u202e\x9b2J"
+LOOKING = (
+    "list",
+    "status",
+    "status --explain",
+    "verify",
+    "verify --static",
+    "verify --report github",
+    "verify --report junit",
+    "doctor",
+    "dag",
+    "config list",
+)
+
+
+def tour(project: Project, *commands: str) -> None:
+    for words in commands:
+        done = project.pivot(*words.split(" "), code=None)
+        for told in (done.stdout, done.stderr):
+            for line in told.splitlines() if "junit" in words else told.split("\n"):
+                assert line.isprintable(), (words, line)
+                assert not line.lstrip().startswith("::error::"), (words, line)
+
+
+@pytest.fixture
+def hostile(empty: Project) -> Project:
+    project = empty
+    project.pivot("init")
+    make = "mkdir -p o; echo 1 > o/\"$(printf 'f\\n::error::owned\\033[31m')\"; echo 1 > plain"
+    stages = {
+        "a": {"cmd": make, "outs": ["o/", "plain"], "params": {"p": BAD}},
+        "b": {"cmd": "cat in* > out2", "deps": [f"in{BAD}"], "outs": ["out2"]},
+    }
+    project.write("pivot.yaml", json.dumps({"pipeline": "d", "stages": stages}))
+    project.write(f"in{BAD}", "1")
+    return project
+
+
+def test_names_of_files_and_values(hostile: Project) -> None:
+    tour(hostile, *LOOKING, "repro", "repro --explain", "history", "show", "fingerprint", "checkout")
+    for file in (hostile.root / "o").iterdir():
+        file.write_text("2")
+    tour(hostile, *LOOKING, "repro --dry-run", f"repro {BAD}", f"config set {BAD} 1", f"checkout {BAD}", f"logs {BAD}")
+
+
+def test_what_stands_in_the_files_of_strangers(hostile: Project) -> None:
+    hostile.pivot("repro")
+    lock = hostile.root / ".pivot/stages/d.a.lock"
+    (hostile.root / f".pivot/stages/d.{BAD.replace('/', '')}.lock").write_bytes(lock.read_bytes())
+    lock.write_text(json.dumps(spoiled(json.loads(lock.read_text()))))
+    tour(hostile, *LOOKING[1:6])
+    text = '"a\\n::error::owned\\e[31m\\u202e": "c\\n::error::d"\n'
+    for name in ("params.yaml", ".pivot/config.yaml", "q.pvt", ".pivotignore", "pivot.yaml"):
+        before = (hostile.root / name).read_bytes() if (hostile.root / name).exists() else None
+        hostile.write(name, text)
+        tour(hostile, "verify --static", "doctor")
+        restore(hostile.root / name, before)
+
+
+def restore(file: pathlib.Path, content: bytes | None) -> None:
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+
+
+def spoiled(value: Any) -> Any:
+    """With what is hostile at the end of every text but those without which it is no lock."""
+    if isinstance(value, dict):
+        return {key: spoiled(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [spoiled(each) for each in value]
+    return value + BAD if isinstance(value, str) and not value.isalnum() else value
