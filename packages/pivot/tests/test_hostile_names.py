@@ -1,6 +1,7 @@
 """What files and names say is shown, and neither obeyed by a terminal nor taken for a command by a CI service."""
 
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -64,6 +65,32 @@ def test_what_stands_in_the_files_of_strangers(hostile: Project) -> None:
         hostile.write(name, text)
         tour(hostile, "verify --static", "doctor")
         restore(hostile.root / name, before)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "deep"])
+def test_derived_state_that_is_no_file_or_no_data_costs_time_only(empty: Project, kind: str) -> None:
+    project = empty
+    project.pivot("init")
+    project.write(
+        "pivot.yaml",
+        "pipeline: d\nstages:\n  a: {cmd: echo 1 > out, outs: [out]}\n  b: {cmd: cp out b, deps: [out], outs: [b]}\n",
+    )
+    for command in ("repro", "status", "doctor"):
+        project.pivot(command)
+    state = project.root / ".pivot/state.db"
+    for file in sorted(state.rglob("*")):
+        if file.is_file() and file.suffix not in {".sqlite", ".lock"} and "-" not in file.suffix:
+            file.unlink()
+            if kind == "pipe":
+                os.mkfifo(file)
+            elif kind == "device":
+                file.symlink_to("/dev/zero")
+            else:
+                file.write_text("[" * 100_000)
+
+    for command in ("status", "repro", "verify", "doctor", "history"):
+        assert project.pivot(command, code=None).returncode in (0, 3), command
+    assert project.states() == {"a": "cached", "b": "cached"}
 
 
 def restore(file: pathlib.Path, content: bytes | None) -> None:

@@ -1,9 +1,12 @@
 """Reading small files that anybody may have made: what is no file, such as a pipe or a link to a device, has no end."""
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -19,6 +22,34 @@ def read_bytes(file: Path) -> bytes:
         if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.read(1)):  # the null device is empty
             return stream.readall()
     raise OSError(errno.EINVAL, "it is not a file", os.fspath(file))
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[BinaryIO]:
+    """A file that is read while the block lasts; nothing is waited for.
+
+    Raises:
+        OSError: It cannot be read, or it is no file.
+    """
+    with open(file, "rb", opener=_opened) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file", os.fspath(file))
+        yield stream
+
+
+def read_json(file: Path) -> Any:
+    """What a file of JSON says; nothing is waited for.
+
+    Raises:
+        OSError: It cannot be read, or it is no file.
+        ValueError: It is not JSON, or nested too deeply.
+    """
+    import json  # noqa: PLC0415  # start-up time
+
+    try:
+        return json.loads(read_bytes(file))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _opened(file: str, _: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pivot_cache import hashing
+from pivot_cache import hashing, plainfile
 from pivot_cli import console
 from pivot_cli.reading import Hashing
 from pivot_cli.running import Running
@@ -83,7 +83,7 @@ class LiveView:
 def tail(log: pathlib.Path) -> str:
     """The end of a log."""
     try:
-        with log.open("rb") as file:
+        with plainfile.opened(log) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return file.read().decode(errors="replace")
     except OSError:

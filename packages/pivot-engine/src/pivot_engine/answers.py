@@ -26,6 +26,7 @@ _ELAPSED = "\x01"
 _SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
 _PLACE = ".pivot/state.db/answers"
 _MOST = 100
+_LARGEST = 1 << 26
 """Answers; beyond that all go."""
 
 _VARIABLES = ("PIVOT_", "PYTHON", "LC_", "LANG")
@@ -49,8 +50,8 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     """What this command would say, if that is known; ``began`` is when it began, of `time.perf_counter_ns`."""
     try:
         asked = _asked(arguments, environment)
-        with open(_file(_root(), asked), "rb") as kept:
-            fields = kept.read().decode("utf-8", "surrogateescape").split("\0")
+        with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
+            fields = kept.read(_LARGEST).decode("utf-8", "surrogateescape").split("\0")
         if fields[0] != _HEAD or fields[1] != asked or fields[-1] != _HEAD:
             return None
         out, err, code, marked, trees, variables = fields[2:8]
@@ -177,6 +178,11 @@ def _root() -> str:
     if not found:
         raise FileNotFoundError
     return found
+
+
+def _at_once(file: str, flags: int) -> int:
+    """What is no file, such as a pipe, is not waited for."""
+    return os.open(file, flags | os.O_NONBLOCK)
 
 
 def _file(root: str, asked: str) -> str:

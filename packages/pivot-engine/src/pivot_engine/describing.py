@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from pivot_cache import plainfile
 from pivot_core import digest
 from pivot_core.command import make_command
 from pivot_core.declaring import Declaration, DeclarationError, declared
@@ -48,7 +49,7 @@ def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) ->
 
     name = str(file.relative_to(root))
     try:
-        content = file.read_bytes()
+        content = plainfile.read_bytes(file)
     except OSError as error:
         raise EngineError(f"{name} cannot be read: {error.strerror}") from None
     try:

@@ -3,6 +3,7 @@
 Where it is missing, damaged or locked, nothing is known, and nothing else happens.
 """
 
+import contextlib
 import json
 import pathlib
 from collections.abc import Mapping
@@ -85,4 +86,5 @@ def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> 
 
 def _read(database: "sqlite3.Connection", found: dict[str, dict[str, Any]]) -> None:
     for address, name, value in database.execute(_SELECT):
-        found.setdefault(address, {})[name] = json.loads(value)
+        with contextlib.suppress(ValueError, RecursionError):
+            found.setdefault(address, {})[name] = json.loads(value)

@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from pivot_cache import atomic
+from pivot_cache import atomic, plainfile
 from pivot_cache.errors import reporting
 
 FILE = ".gitignore"
@@ -61,7 +61,7 @@ def _bare(line: str) -> str:
 
 def _text(file: pathlib.Path) -> str:
     try:
-        return file.read_bytes().decode(errors="surrogateescape")
+        return plainfile.read_bytes(file).decode(errors="surrogateescape")
     except FileNotFoundError:
         return ""
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
+from pivot_cache import plainfile
 from pivot_core.values import Value
 from pivot_engine import eventforms, journal
 from pivot_engine.errors import EngineError
@@ -117,7 +118,7 @@ def run(project: Project, number: int | None = None) -> PastRun:
 def _read(place: pathlib.Path, number: int) -> PastRun:
     file = place / f"{number}.jsonl"
     try:
-        with file.open("rb") as opened:
+        with plainfile.opened(file) as opened:
             data = opened.read()
             alive = _held(opened.fileno())
     except OSError as error:
@@ -142,7 +143,7 @@ def _held(fd: int) -> bool:
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     """The lines that are whole; a power cut may have damaged any."""
     for text in data.split(b"\n"):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             line = json.loads(text)
             if isinstance(line, dict):
                 yield line

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
 from pivot_cache.layout import Layout
+from pivot_cache.plainfile import read_json
 
 _NAME = "stages.json"
 _LOCK = ".lock"
@@ -44,7 +45,7 @@ def known(root: pathlib.Path) -> list[str]:
 
 def _read(layout: Layout) -> dict[str, list[str]]:
     try:
-        data = json.loads((layout.database_dir / _NAME).read_bytes())
+        data = read_json(layout.database_dir / _NAME)
     except (OSError, ValueError):
         return {}
     if not isinstance(data, dict):

@@ -5,6 +5,7 @@ import os
 import pathlib
 
 _MOST = 8000
+_LARGEST = 1 << 26
 """Files; beyond that the older half goes."""
 
 
@@ -22,8 +23,8 @@ class Outlines:
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key, if it can be read."""
         try:
-            with open(self._file(key), "rb", buffering=0) as file:
-                return file.read()
+            with open(self._file(key), "rb", buffering=0, opener=_at_once) as file:
+                return file.read(_LARGEST)
         except OSError:
             return None
 
@@ -33,7 +34,7 @@ class Outlines:
             self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
             self._directory.mkdir(exist_ok=True)
             self._forget_some()
-            with open(self._file(key), "wb", buffering=0) as file:
+            with open(self._file(key), "wb", buffering=0, opener=_at_once) as file:
                 file.write(content)
 
     def _file(self, key: bytes) -> str:
@@ -50,3 +51,8 @@ class Outlines:
             return
         for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
             os.unlink(entry.path)
+
+
+def _at_once(file: str, flags: int) -> int:
+    """What is no file, such as a pipe, is not waited for."""
+    return os.open(file, flags | os.O_NONBLOCK, 0o666)

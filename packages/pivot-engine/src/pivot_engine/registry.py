@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import xxhash
 
+from pivot_cache import plainfile
 from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.layout import Layout
@@ -166,7 +167,7 @@ def _named(directory: pathlib.Path) -> Iterator[User]:
 
 def _entry(file: pathlib.Path) -> User | None:
     try:
-        told: Any = json.loads(file.read_bytes())
+        told: Any = plainfile.read_json(file)
     except (OSError, ValueError):
         return None
     match told:

@@ -5,7 +5,7 @@ import pathlib
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pivot_cache import lockfiles, pvt
+from pivot_cache import lockfiles, plainfile, pvt
 from pivot_cache.errors import CacheError, LockFileError, cannot
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
@@ -110,7 +110,7 @@ def _names(directory: pathlib.Path) -> list[str]:
 def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if stat.S_ISREG(file.stat().st_mode):
-            yield str(file), file.read_bytes()
+            yield str(file), plainfile.read_bytes(file)
         elif file.name.endswith(_LOCK):
             doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 import xxhash
 
-from pivot_cache import atomic
+from pivot_cache import atomic, plainfile
 from pivot_cache._boot import session
 from pivot_cache.errors import CacheError
 from pivot_core.values import Value
@@ -150,12 +150,15 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
     """What was kept; None for what is not there, damaged, or of another format."""
     try:
-        head, _, text = place.read_bytes().partition(b"\n")
+        head, _, text = plainfile.read_bytes(place).partition(b"\n")
     except OSError:
         return None
     if f"{head.decode(errors='replace')}\n".encode() != _head(text):
         return None
-    kept: dict[str, Any] = json.loads(text)
+    try:
+        kept: dict[str, Any] = json.loads(text)
+    except RecursionError:
+        return None
     return kept
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
 from pivot_cache.layout import Layout
+from pivot_cache.plainfile import read_json
 
 _NAME = "threads.json"
 
@@ -38,7 +39,7 @@ class Spawning:
     def known(self) -> dict[str, list[str]]:
         """By file, the threads that were found last."""
         try:
-            data = json.loads((self._layout.database_dir / _NAME).read_bytes())
+            data = read_json(self._layout.database_dir / _NAME)
         except (OSError, ValueError):
             return {}
         return dict(_sound(data)) if isinstance(data, dict) else {}

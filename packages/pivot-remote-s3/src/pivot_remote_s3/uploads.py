@@ -94,7 +94,7 @@ class Upload:
             head, *lines = file.read().decode("utf-8", "replace").split("\n")
         try:
             self.begun = _begun(json.loads(head))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             self.forget()
             return
         for line in lines[:-1]:  # the last one is empty, or was cut off
