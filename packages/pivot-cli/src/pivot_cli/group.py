@@ -40,7 +40,7 @@ COMMANDS: Final[Commands] = {
     "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
     "list": ("pivot_cli.commands.list_", "List stages with what they read and write, and where they are defined."),
     "lock": ("pivot_cli.commands.lock", "Work on lock files."),
-    "logs": ("pivot_cli.commands.logs", "Print what a stage printed when it last ran."),
+    "logs": ("pivot_cli.commands.logs", "Print what stages printed when they last ran."),
     "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
     "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),
     "show": ("pivot_cli.commands.show", "Show what a run did: what ran, why, how long, and at what cost."),
