@@ -7,7 +7,7 @@ import click
 from pivot_cli.group import Commands, LazyGroup
 
 COMMANDS: Final[Commands] = {
-    "merge": ("pivot_cli.commands.lock_merge", "Merge a lock file, as git's merge driver."),
+    "merge": ("pivot_cli.commands.lock_merge", "Merge a lock file or a .pvt file, as git's merge driver."),
 }
 
 
