@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import click
 
-from pivot_cache.errors import cannot
 from pivot_cli import console
 from pivot_cli.signals import Terminated
 from pivot_core.errors import PivotError
@@ -224,6 +223,8 @@ def _told(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """The system said no where no module of ours had words of its own for it."""
+    from pivot_cache.errors import cannot  # noqa: PLC0415  # start-up time: only where the system said no
+
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
         _told(cannot("use", pathlib.Path(error.filename), error))
         return 3
