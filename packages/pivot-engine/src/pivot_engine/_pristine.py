@@ -12,8 +12,8 @@ from typing import Any, Final
 
 _AT_THE_END: Final = frozenset(
     {
-        *("atexit", "builtins", "contextlib", "fcntl", "gc", "io", "linecache", "os", "posixpath", "re", "signal"),
-        *("stat", "struct", "sys", "textwrap", "threading", "time", "tokenize", "traceback", "weakref"),
+        *("atexit", "builtins", "contextlib", "fcntl", "gc", "io", "linecache", "os", "posixpath"),
+        *("stat", "struct", "sys", "threading", "time", "tokenize", "traceback"),
         *("json", "json.encoder", "json.decoder", "pivot_engine._failing", "pivot_engine._wire"),
         *("pivot_engine._worker", "pivot_engine.witness", "pivot_engine._audit", "pivot_engine._environ"),
     }
@@ -56,6 +56,12 @@ class Pristine:
             for name, module in self._modules.items()
             if type(module) is ModuleType
         }
+        self._ending = [
+            (now, attribute, value)
+            for now, before in (self._names[name] for name in _AT_THE_END if name in self._names)
+            for attribute, value in before.items()
+            if callable(value) or type(value) in _KINDS
+        ]
 
     def restore_builtins(self) -> None:
         """Put back what all code uses without an import, and no fingerprint looks into."""
@@ -67,7 +73,12 @@ class Pristine:
 
     def restore_what_ends(self) -> None:
         """Put back what the end of a stage takes, in a fraction of the time."""
-        self._restore(_AT_THE_END)
+        for mapping, name, value in self._ending:
+            if mapping.get(name) is not value:
+                mapping[name] = value
+        for name in _AT_THE_END:
+            if name in self._modules and sys.modules.get(name) is not self._modules[name]:
+                sys.modules[name] = self._modules[name]
 
     def _restore(self, names: Iterable[str]) -> list[tuple[Place, Any]]:
         found: list[tuple[Place, Any]] = []
