@@ -182,6 +182,8 @@ FORMS = {
     "whole table from": "import state\ndef go():\n    return state.__dict__['T']\n# file: state.py\nfrom deep import T\n# file: deep.py\nT=[]\nT.append(2)\n",
     "whole package sub": "import pkg\ndef go():\n    return getattr(getattr(pkg, 'pl' + 'ane'), 'RATE')\n# file: pkg/__init__.py\nfrom . import plane\n# file: pkg/plane.py\nRATE=2\n",
     "whole func from": "import state\ndef go():\n    return [getattr(state, n)() for n in ('f',)]\n# file: state.py\nfrom deep import f\n# file: deep.py\ndef f():\n    return 2\n",
+    "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
+    "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
 }  # fmt: skip
 
 UNRELATED = """
@@ -209,6 +211,13 @@ if len("a") > 1:
     OTHERS["b"] = 1
 for each in range(2):
     print(end="")
+
+
+if __name__ == "__main__":
+    OTHERS["c"] = 1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nowhere import Nothing
 
 
 @functools.cache
