@@ -136,10 +136,10 @@ class _Writer:
                 yield node
         write("]")
 
-    def read(self, attrs: tuple[str, ...]) -> None:
-        """Note attributes that hold what else does not count."""
+    def read(self, root: ast.AST, attrs: tuple[str, ...]) -> None:
+        """Note attributes that hold what else does not count, where it is not seen what they are read of."""
         for name in attrs:
-            if name in READING:
+            if name in READING and not (isinstance(root, ast.Name) and self.names.meanings(root.id)):
                 self.reads.add(READING[name])
 
     # Nodes with rules of their own
@@ -160,8 +160,7 @@ class _Writer:
 
     def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
         root, attrs = _chain(node)
-        if not (isinstance(root, ast.Name) and self.names.meanings(root.id)):  # else it is seen what it is read of
-            self.read(attrs)
+        self.read(root, attrs)
         if "__subclasses__" in attrs:
             self.issues.append(Issue(node.lineno, "asks a class for its subclasses"))
         if isinstance(root, ast.Name):
@@ -208,8 +207,7 @@ class _Writer:
             if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
                 self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
             return None
-        if not isinstance(root, ast.Name) or not self.names.meanings(root.id):
-            self.read((name.value,))
+        self.read(root, (name.value,))
         if not isinstance(root, ast.Name):
             return None
         self.names.use(root.id, (*attrs, name.value), node.lineno)
