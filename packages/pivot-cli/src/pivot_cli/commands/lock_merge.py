@@ -38,10 +38,10 @@ def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: 
 def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...], path: str) -> int:
     base, ours, theirs = files
     if any(side.strip() and pvt.is_foreign(side) for side in sides):
-        import subprocess  # noqa: PLC0415  # start-up time: it is another program's file
+        from pivot_engine import gitcalls  # noqa: PLC0415  # start-up time: it is another program's file
 
-        merging = ["git", "merge-file", "-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs))]
-        return min(subprocess.run(merging, check=False).returncode, 1)  # noqa: S603  # the user's own git
+        names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
+        return min(gitcalls.run(".", "merge-file", *names).returncode, 1)
     merged = lockmerge.merge_pvt(*sides)
     if merged is None:
         console.note(f"{path}: both sides recorded other data, and ours stand there")
