@@ -71,9 +71,15 @@ class Disk:
         if self._listener is not None:
             self._listener.sought(name.rpartition(".")[2], sys.path if places is None else places)
         try:
-            return PathFinder.find_spec(name, None if places is None else list(places))
+            if places is None:
+                return PathFinder.find_spec(name)
+            # Without its package's name: a namespace in a package asks `sys.modules` for that, where it need not be.
+            found = PathFinder.find_spec(name.rpartition(".")[2], list(places))
         except (ImportError, OSError, ValueError, AttributeError):
             return None
+        if found is not None and found.submodule_search_locations is not None:
+            found.submodule_search_locations = list(found.submodule_search_locations)
+        return found
 
     def module_file(self, name: str, places: Sequence[str]) -> str | None:
         """The source file of a module or package by its full name below one of some directories."""
