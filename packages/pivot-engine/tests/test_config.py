@@ -202,7 +202,7 @@ def test_nothing_is_like_it() -> None:
         (None, None),
         (".pivot/cache", None),
         ("./.pivot/cache/", None),
-        ("../shared", "/home/me/project/../shared"),
+        ("../shared", "/home/me/shared"),
         ("/data/cache", "/data/cache"),
         ("~/cache", "/home/you/cache"),
     ],

@@ -70,7 +70,7 @@ def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
     around = layout.artifact(path).parent
     while around != layout.root and not os.path.lexists(around):
         around = around.parent
-    return None if around.is_dir() else around
+    return None if around == layout.root or around.is_dir() else around
 
 
 def apply(  # noqa: PLR0913 - where and how, each by itself

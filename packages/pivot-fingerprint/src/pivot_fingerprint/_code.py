@@ -12,7 +12,6 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint._compiled import compiled
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, NamesTask, Span, ValueTask
 from pivot_fingerprint._literals import literal_extras
 from pivot_fingerprint._modules import Module, Modules
@@ -152,6 +151,8 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
+        from pivot_fingerprint._compiled import compiled  # noqa: PLC0415 - for start-up time: it reads instructions
+
         name, form = function.__qualname__, compiled(function.__code__)
         identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)
         draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, Span(module.shown))
