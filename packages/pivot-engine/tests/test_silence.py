@@ -16,10 +16,8 @@ def told(first: float, spoke: list[float], end: float) -> list[tuple[float, floa
     while (patience := silence.patience(now)) is not None and now + patience <= end:
         now += patience
         heard = [at for at in spoke if at <= now]
-        found += [
-            (each.seconds, each.silent)
-            for each in silence.due(now, lambda _, at=now, heard=heard: at - heard[-1] if heard else None)
-        ]
+        quiet = now - heard[-1] if heard else None
+        found += [(each.seconds, each.silent) for each in silence.due(now, {1: quiet}.__getitem__)]
     return found
 
 

@@ -1,6 +1,7 @@
 """Where the bucket is, and what a client that cannot be made says."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import aioboto3
@@ -14,8 +15,8 @@ from pivot_remote_s3.client import _region
 DIGEST = "0" * 32
 
 
-def ask(remote: S3Remote) -> set[str]:
-    async def work() -> set[str]:
+def ask(remote: S3Remote) -> Mapping[str, int | None]:
+    async def work() -> Mapping[str, int | None]:
         async with remote:
             return await remote.exists([DIGEST])
 
