@@ -464,17 +464,6 @@ def test_a_cache_of_ones_own_has_no_other_users(tmp_path: pathlib.Path) -> None:
     assert not layout.cache_dir.exists()
 
 
-def test_a_cache_behind_a_symlink_is_shared(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "shared").mkdir()
-    layouts = [Layout(tmp_path / name) for name in ("first", "second")]
-    for layout in layouts:
-        layout.state_dir.mkdir(parents=True)
-        layout.cache_dir.symlink_to(tmp_path / "shared")
-        registry.register(layout)
-
-    assert [user.root for user in registry.others(layouts[0])] == [layouts[1].root]
-
-
 @pytest.mark.parametrize("text", ["", "[]", '{"root": 1, "host": ""}', json.dumps({"root": "relative", "host": "h"})])
 def test_a_damaged_entry_is_an_error_that_names_it(tmp_path: pathlib.Path, text: str) -> None:
     file = tmp_path / "shared" / "projects" / "x"

@@ -25,6 +25,7 @@ _ELAPSED = "\x01"
 
 _SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
 _PLACE = ".pivot/state.db/answers"
+_OWN = (".pivot", ".pivot/stages", ".pivot/state.db", ".pivot/cache")
 _MOST = 100
 _LARGEST = 1 << 26
 """Answers; beyond that all go."""
@@ -175,7 +176,7 @@ def _root() -> str:
         if directory in ("/", ""):
             break
         directory = os.path.dirname(directory)
-    if not found:
+    if not found or any(os.path.islink(f"{found}/{name}") for name in _OWN):
         raise FileNotFoundError
     return found
 

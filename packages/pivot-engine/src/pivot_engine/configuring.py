@@ -13,10 +13,9 @@ from pivot_cache import durable
 from pivot_cache.atomic import make_directory, temporary, write_all
 from pivot_cache.errors import reporting
 from pivot_cache.layout import Layout
-from pivot_core.discovery import find_root
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.values import Value
-from pivot_engine import config, configedit, settings
+from pivot_engine import config, configedit, links, settings
 from pivot_engine.configfile import FormatError
 from pivot_engine.errors import ConfigError
 
@@ -49,10 +48,11 @@ class Configuration(Value):
 
         Raises:
             DiscoveryError: There is no project here.
+            LinkError: Something of Pivot's own in it is a symbolic link.
             ConfigError: There is no place for a file of the user.
         """
         if not user:
-            return Layout(find_root(self.cwd)).state_dir / config.FILE
+            return Layout(links.find(self.cwd)).state_dir / config.FILE
         file = config.user_file(self.environment)
         if file is None:
             raise ConfigError("there is no place for settings of yours", hint="set HOME or XDG_CONFIG_HOME")

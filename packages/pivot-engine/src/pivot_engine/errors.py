@@ -137,3 +137,7 @@ class OutdatedError(HostError):
     def __init__(self) -> None:
         """There is nothing more to say."""
         super().__init__("a pipeline was edited meanwhile", hint="repeat the command when the edits have ended")
+
+
+class LinkError(EngineError):
+    """A symbolic link lies where something of Pivot's own is to be."""

@@ -14,6 +14,7 @@ from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, fi
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
+from pivot_engine import links
 from pivot_engine.doubts import Doubts
 from pivot_engine.notes import Notes
 from pivot_engine.origin import Origin
@@ -92,11 +93,12 @@ class Project(Value):
 
         Raises:
             DiscoveryError: There is none.
+            LinkError: Something of Pivot's own in it is a symbolic link.
         """
         notes = Notes()
         for directory in (cwd, *cwd.parents):
             notes.probe(directory / STATE_DIR)
-        return cls(find_root(cwd), cwd, overrides, None, notes, origin, doubts or Doubts(), slow or _nothing)
+        return cls(links.find(cwd), cwd, overrides, None, notes, origin, doubts or Doubts(), slow or _nothing)
 
     @property
     def layout(self) -> Layout:
@@ -167,8 +169,10 @@ def init(directory: pathlib.Path) -> Initialized:
     """Make ``directory`` the root of a project; what is there already stays as it is.
 
     Raises:
+        LinkError: A symbolic link lies where something of Pivot's own is to be.
         PivotError: A file is in the way, or the directory cannot be written.
     """
+    links.refuse(directory, directory)
     layout = Layout(directory)
     created = []
     try:

@@ -69,7 +69,7 @@ class User(Value):
 
 def register(layout: Layout) -> None:
     """Say that a project uses its cache, if others may use it too; a cache that cannot be written is not told."""
-    if layout.cache is None and not layout.cache_dir.is_symlink():
+    if layout.cache is None:
         return
     name = identity.known(layout)
     told = _entry(layout.projects_dir / name) if name else None
