@@ -10,6 +10,7 @@ from workshop import Workshop
 from pivot_cache import pvt
 from pivot_cache.testing import MemoryRemote
 from pivot_core.annotations import Dep, DirectoryOut, Out
+from pivot_core.decide import Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_engine import sync, verify
@@ -129,3 +130,23 @@ def test_a_part_of_a_directory_that_is_here(split: Workshop) -> None:
     assert verdicts(split)["join"][0] == "failed"
     split.write("all/note", "here")
     assert verdicts(split) == GOOD
+
+
+def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cache_has(
+    shop: Workshop, remote: MemoryRemote
+) -> None:
+    """As everywhere else: a file of the same bytes in the cache is not this one."""
+    del remote
+    shop.write("in", "same")
+    shop.copying("copy", "in", "out")
+    shop.copying("after", "out", "last", str.upper)
+    shop.run()
+    assert sync.push(Project(shop.root, shop.root)).complete
+    shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
+    assert verdicts(shop) == {"copy": ("passed", ()), "after": ("passed", ())}
+
+    (shop.root / "in").unlink()
+
+    assert shop.evaluate()["p.copy"].decision.verdict is Verdict.BLOCKED
+    assert verdicts(shop)["copy"] == ("failed", ())
+    assert not verify.examine(Project(shop.root, shop.root), shop.assembly()).passed

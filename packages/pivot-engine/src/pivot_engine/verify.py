@@ -248,7 +248,8 @@ class _Recorded:
         for address in graph.stages:
             lock = session.lock(address)
             for path, artifact in lock.inputs.deps.items() if lock is not None else ():
-                self._recorded.setdefault(path, artifact)
+                if self._is_inside(path):  # any other that is not here nothing can bring back
+                    self._recorded.setdefault(path, artifact)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         try:
