@@ -66,3 +66,22 @@ def test_what_is_opened_is_closed_and_not_left_to_the_collector(make: Callable[[
         done = project.pivot(*words.split(), code=None, env={"PYTHONWARNINGS": "always::ResourceWarning"})
         assert done.returncode in (0, 1), (words, done.stderr)
         assert "ResourceWarning" not in done.stderr + done.stdout, (words, done.stderr)
+
+
+@pytest.mark.parametrize("limit", [8, 12, 16, 24])
+def test_too_few_descriptors_are_told_before_anything_is_done(make: Callable[[str], Project], limit: int) -> None:
+    project = make(PIPELINE)
+    for command in ("status", "repro", "verify", "checkout"):
+        done = subprocess.run(
+            f"ulimit -n {limit}; exec '{PIVOT}' {command}",
+            shell=True,
+            cwd=project.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 3, (command, done)
+        assert done.stderr.startswith("error: too many open files: "), (command, done)
+        assert done.stderr.endswith("hint: raise the limit on open files, as with 'ulimit -n 1024'\n"), (command, done)
+    assert not (project.root / "out.txt").exists()
+    project.pivot("repro")

@@ -13,6 +13,12 @@ from pivot_core.paths import STATE_DIR
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
+"""The numbers of the errors that say that too many files are open."""
+
+RAISE = "raise the limit on open files, as with 'ulimit -n 1024'"
+"""The way out then."""
+
 
 class CacheError(PivotError):
     """Something that the cache could not read, write or trust."""
@@ -134,6 +140,10 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
         return CacheError(
             f"cannot {action} {path}: the disk is full",
             hint="nothing is lost: free some space and repeat the command",
+        )
+    if error.errno in SCARCE:
+        return CacheError(
+            f"cannot {action} {path}: too many open files", hint=f"nothing is lost: {RAISE}, and repeat the command"
         )
     if error.errno in _REFUSED:
         hint = belonging(path) or f"check the permissions of {path} and of the directory it lies in"

@@ -223,16 +223,20 @@ def _told(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """The system said no where no module of ours had words of its own for it."""
-    from pivot_cache.errors import cannot  # noqa: PLC0415  # start-up time: only where the system said no
+    from pivot_cache.errors import RAISE, SCARCE, cannot  # noqa: PLC0415  # start-up time: only where the system said no
 
+    if error.errno in SCARCE:
+        console.error("too many open files")
+        console.hint(f"nothing is lost: {RAISE}, and repeat the command")
+        return 3
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
         _told(cannot("use", pathlib.Path(error.filename), error))
         return 3
     where = f": {error.filename}" if error.filename else ""
     console.error(f"{error.strerror or error}{where}")
-    scarce = error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    scarce = error.errno in (errno.EAGAIN, errno.ENOMEM)
     see = (
-        "how many processes and files, and how much memory, you may have"
+        "how many processes, and how much memory, you may have"
         if scarce
         else "the permissions and the free space there"
     )

@@ -1,15 +1,21 @@
 """Where a command works: read here, at the edge, and nowhere else."""
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 
+from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli import console
 from pivot_core.errors import PivotError
 from pivot_engine.doubts import Doubt, Doubts
 from pivot_engine.origin import Origin
 from pivot_engine.project import Project
+
+_DESCRIPTORS: Final = 28
+"""With fewer, not even two stages can run at a time."""
 
 
 def working_directory() -> pathlib.Path:
@@ -30,8 +36,9 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
     What the command passes over is told, unless it is to be ``quiet``.
 
     Raises:
-        PivotError: There is none.
+        PivotError: There is none, or too few files may be open.
     """
+    require_descriptors()
     beginning = click.get_current_context().obj
     return Project.find(
         working_directory(),
@@ -40,6 +47,26 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
         doubts=Doubts() if quiet else Doubts(_teller()),
         slow=console.importing,
     )
+
+
+def require_descriptors() -> None:
+    """Refuse to begin where fewer files can be opened than a command needs: it would end anywhere.
+
+    Raises:
+        CacheError: They cannot.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _DESCRIPTORS:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno not in SCARCE:
+            raise
+        problem = f"too many open files: {len(opened)} more can be opened, and a command needs {_DESCRIPTORS}"
+        raise CacheError(problem, hint=RAISE) from None
+    finally:
+        for each in opened:
+            os.close(each)
 
 
 def left_out(project: Project, targets: Sequence[str]) -> int:
