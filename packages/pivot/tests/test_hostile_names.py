@@ -1,8 +1,11 @@
 """What files and names say is shown, and neither obeyed by a terminal nor taken for a command by a CI service."""
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
+import socket
 from typing import Any
 
 import pytest
@@ -67,7 +70,7 @@ def test_what_stands_in_the_files_of_strangers(hostile: Project) -> None:
         restore(hostile.root / name, before)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "deep"])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "deep"])
 def test_derived_state_that_is_no_file_or_no_data_costs_time_only(empty: Project, kind: str) -> None:
     project = empty
     project.pivot("init")
@@ -83,12 +86,47 @@ def test_derived_state_that_is_no_file_or_no_data_costs_time_only(empty: Project
             file.unlink()
             if kind == "pipe":
                 os.mkfifo(file)
+            elif kind == "socket":
+                bind(file)
             else:
                 file.write_text("[" * 100_000)
 
     for command in ("status", "repro", "verify", "doctor", "history"):
         assert project.pivot(command, code=None).returncode in (0, 3), command
     assert project.states() == {"a": "cached", "b": "cached"}
+
+
+def test_a_socket_that_is_in_the_way_is_named(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("pivot.yaml", "pipeline: d\nstages:\n  a: {cmd: echo 1 > out, outs: [out]}\n")
+    for name, code in {
+        ".pivot/config.yaml": 2,
+        ".pivot/state.db": 3,
+        ".pivot/state.db/run.guard": 3,
+        ".pivot/state.db/logs": 3,
+        ".pivot/stages": 3,
+        ".pivot/cache/files": 3,
+    }.items():
+        file = project.root / name
+        shutil.rmtree(file, ignore_errors=True)
+        file.unlink(missing_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        bind(file)
+        told = project.pivot("repro", "--force", code=code).stderr
+        assert "Traceback" not in told
+        assert "is a socket" in told, (name, told)
+        assert name in told
+        file.unlink()
+    (project.root / ".pivot/stages").mkdir(exist_ok=True)
+    project.pivot("repro", "--force")
+
+
+def bind(file: pathlib.Path) -> None:
+    """Put a socket at a path, however long that is."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(file.parent), socket.socket(socket.AF_UNIX) as made:
+        made.bind(file.name)
 
 
 def restore(file: pathlib.Path, content: bytes | None) -> None:

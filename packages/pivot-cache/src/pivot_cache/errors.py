@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,8 @@ from pivot_core.paths import STATE_DIR
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_OTHER_KIND = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.EOPNOTSUPP})
+_KINDS = {"socket": stat.S_ISSOCK, "pipe": stat.S_ISFIFO, "file": stat.S_ISREG, "symbolic link": stat.S_ISLNK}
 
 SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
 """The numbers of the errors that say that too many files are open."""
@@ -154,8 +157,27 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
     elif error.errno == errno.EIO:
         hint = "its disk may be failing: look at the system's log"
     else:
-        hint = "nothing is lost: remove the cause and repeat the command"
+        hint = in_the_way(path, error) or "nothing is lost: remove the cause and repeat the command"
     return CacheError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
+
+
+def in_the_way(path: Path, error: OSError) -> str | None:
+    """The way out where something of another kind lies in the place of a file or a directory; None where none does."""
+    if error.errno not in _OTHER_KIND:
+        return None
+    for place in (path, *path.parents):
+        try:
+            mode = place.lstat().st_mode
+        except OSError:
+            continue
+        kind = next((name for name, is_one in _KINDS.items() if is_one(mode)), None)
+        if kind is None:
+            return None
+        wanted = "file or directory" if place == path and kind != "file" else "directory"
+        return (
+            f"nothing is lost: {place} is a {kind}, and a {wanted} is to be there; move it away and repeat the command"
+        )
+    return None
 
 
 def belonging(path: Path) -> str | None:

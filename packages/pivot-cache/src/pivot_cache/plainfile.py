@@ -53,4 +53,9 @@ def read_json(file: Path) -> Any:
 
 
 def _opened(file: str, _: int) -> int:
-    return os.open(file, _FLAGS)
+    try:
+        return os.open(file, _FLAGS)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EOPNOTSUPP):
+            raise OSError(errno.EINVAL, "it is a socket, not a file", file) from None
+        raise

@@ -223,7 +223,7 @@ def _told(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """The system said no where no module of ours had words of its own for it."""
-    from pivot_cache.errors import RAISE, SCARCE, cannot  # noqa: PLC0415  # start-up time: only where the system said no
+    from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
 
     if error.errno in SCARCE:
         console.error("too many open files")
@@ -240,7 +240,8 @@ def _refused(error: OSError) -> int:
         if scarce
         else "the permissions and the free space there"
     )
-    console.hint(f"see to {see}, and repeat the command; nothing was lost")
+    other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
+    console.hint(other or f"see to {see}, and repeat the command; nothing was lost")
     return 3
 
 
