@@ -11,6 +11,8 @@ from pivot_fingerprint._statements import Statement
 
 _QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
 
+_MOST = 150  # modules of the user's
+
 type Tokens = Callable[[Module, Ref], list[str]]
 
 
@@ -22,8 +24,6 @@ class Effects:
         self._modules = modules
         self._slices = slices
         self._on_libraries: dict[int, tuple[Module, Draft | None]] = {}
-        self._on_others: dict[Module, dict[Name, list[Statement]]] = {}
-        self._closures: dict[str, frozenset[Module]] = {}
         self._held: dict[Name, set[Name]] = {}
 
     def on_libraries(self, module: Module, tokens: Tokens) -> Draft | None:
@@ -51,49 +51,54 @@ class Effects:
 
     def on_others(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
         """What modules that will be imported during a run do then to what is reached; each with what it is done to."""
-        modules: set[Module] = set()
-        for draft, look in looks.items():
-            for imported in look.found.imports:
-                modules |= self._closure(imported)
-            if draft.module is not None and draft.module.namespace is None:
-                modules |= self._closure(draft.module.name)
-        done: dict[tuple[Module, Name], list[Statement]] = {
-            (module, name): statements
-            for module in modules
-            for name, statements in self._effects_of(module).items()
-        }  # fmt: skip
-        if not done:
+        names = [imported for look in looks.values() for imported in look.found.imports]
+        unseen = [draft.module.name for draft in looks if draft.module is not None and draft.module.namespace is None]
+        most = len(self._closure({*names, *unseen}, self._named_by))
+        if most > _MOST:
+            return [(min(looks, key=lambda draft: draft.key), self._too_many(most))]
+        modules = self._closure({*names, *unseen}, self._slices.imported)
+        if not modules:
             return []
         reached = self._reached(looks)
-        found = []
-        for (module, name), statements in done.items():
+        kin: dict[str, Draft] = {}
+        for name, draft in reached.items():
+            if name.module not in kin or draft.key < kin[name.module].key:
+                kin[name.module] = draft
+
+        def through(name: Name) -> Draft | None:
             via = reached.get(name) or reached.get(Name(name.module, ANY))
-            if via is None and name.name == ANY:
-                kin = [draft for each, draft in reached.items() if each.module == name.module]
-                via = min(kin, key=lambda draft: draft.key, default=None)
-            if via is not None:
-                found.append((via, self._entry(module, name, statements)))
-        return sorted(found, key=lambda pair: pair[1].key)
+            return kin.get(name.module) if via is None and name.name == ANY else via
 
-    def _effects_of(self, module: Module) -> dict[Name, list[Statement]]:
-        known = self._on_others.get(module)
-        if known is None:
-            known = self._on_others[module] = self._slices.effects(module)
-        return known
+        return sorted(
+            (
+                (via, self._entry(module, name, statements))
+                for module in modules
+                for name, statements in self._slices.effects(module, lambda name: through(name) is not None).items()
+                if (via := through(name)) is not None
+            ),
+            key=lambda pair: pair[1].key,
+        )
 
-    def _closure(self, name: str) -> frozenset[Module]:
-        """The modules that are not imported yet, and that importing this one imports."""
-        known = self._closures.get(name)
-        if known is None:
-            found: set[Module] = set()
-            stack = list(self._slices.packages(name))
-            while stack:
-                module = stack.pop()
-                if module.namespace is None and module not in found:
-                    found.add(module)
-                    stack += self._slices.imported(module)
-            known = self._closures[name] = frozenset(found)
-        return known
+    def _too_many(self, count: int) -> Draft:
+        """Said instead of followed: what a whole library does to its own tables would take longer than to run it."""
+        draft, new = self._drafts.open("effects:*", ("effects", count), Span())
+        if new:
+            draft.issues.append(f"{count} modules are imported during the run; how they change others is not followed")
+        return draft
+
+    def _named_by(self, module: Module) -> list[Module]:
+        return [each for name in self._slices.named_by(module) for each in self._slices.packages(name)]
+
+    def _closure(self, names: Iterable[str], imported: Callable[[Module], Iterable[Module]]) -> set[Module]:
+        """The modules that are not imported yet, and that importing these imports."""
+        found: set[Module] = set()
+        stack = [module for name in names for module in self._slices.packages(name)]
+        while stack:
+            module = stack.pop()
+            if module.namespace is None and module not in found:
+                found.add(module)
+                stack += imported(module)
+        return found
 
     def _reached(self, looks: Iterable[Draft]) -> dict[Name, Draft]:
         """Each name that is reached, or whose value may be a part of one that is, with its entry."""

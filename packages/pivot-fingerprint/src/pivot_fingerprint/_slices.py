@@ -1,6 +1,6 @@
 """Which statements make a name what it is: those that bind it, and those that may change its value, in any module."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pivot_fingerprint._changes import ANY, FAR, Change
@@ -9,6 +9,8 @@ from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._statements import HOLDS, PART, Body, Statement, Statements
+
+_MOST = 2000  # names that the code which one statement runs may lead to: half a library
 
 
 class Name(NamedTuple):
@@ -57,13 +59,35 @@ class _Facts(NamedTuple):
     imports: frozenset[str]  # by code that it runs
 
 
+class _Known:
+    """The facts of a module's statements, with the places of those that touch or mention a name."""
+
+    def __init__(self, facts: list[_Facts]) -> None:
+        self.facts = facts
+        self.touching: dict[Name, list[int]] = {}
+        self.mentioning: dict[Name, list[int]] = {}
+        self.several = [at for at, each in enumerate(facts) if sum(touch.binds for touch in each.touches.values()) > 1]
+        for at, each in enumerate(facts):
+            for name in each.touches:
+                self.touching.setdefault(name, []).append(at)
+            for name in each.mentions:
+                self.mentioning.setdefault(name, []).append(at)
+
+    def that(self, index: dict[Name, list[int]], names: Iterable[Name], more: Iterable[int] = ()) -> list[_Facts]:
+        """The statements that an index has for some names, in their order."""
+        places = {*more, *(at for name in names for at in index.get(name, ()))}
+        return [self.facts[at] for at in sorted(places)]
+
+
 class Slices:
     """Looks at modules as text alone; each is looked at once."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._statements: dict[SourceFile, Statements] = {}
-        self._facts: dict[Module, list[_Facts]] = {}
+        self._facts: dict[Module, _Known] = {}
+        self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
+        self._imported: dict[Module, list[Module]] = {}
         self._codes: dict[Name, _Code] = {}
         self._plain: dict[Name, bool] = {}
         self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
@@ -76,25 +100,34 @@ class Slices:
         found = self._slice(module, Name(module.name, name))
         if not defined:
             return found
-        every = [each.statement for each in self._facts_of(module)]
+        every = [each.statement for each in self._facts_of(module).facts]
         return [each for each in every if each in found or (each.defines and name in each.binds)]
 
-    def effects(self, module: Module) -> dict[Name, list[Statement]]:
-        """What importing a module does to names of other modules of the user's."""
-        facts = self._facts_of(module)
-        touched = {name for each in facts for name in (*each.touches, *each.mentions) if name.module != module.name}
-        slices = {name: self._slice(module, name) for name in sorted(touched)}
+    def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
+        """What importing a module does to those names of other modules of the user's that are reached."""
+        known = self._facts_of(module)
+        touched = {name for name in (*known.touching, *known.mentioning) if name.module != module.name}
+        slices = {name: self._slice(module, name) for name in sorted(touched) if is_reached(name)}
         return {name: statements for name, statements in slices.items() if statements}
 
-    def imported(self, module: Module) -> Iterator[Module]:
-        """The modules of the user's that importing this one imports."""
+    def named_by(self, module: Module) -> Iterator[str]:
+        """The modules that its import statements name; a name of such a module may be among them."""
         source = module.source
         for target in self._of_source(source).imports if source is not None else ():
-            yield from self.packages(module.absolute(target))
+            home = module.absolute(target)
+            yield home
             if target.name is not None:
-                yield from self.packages(f"{module.absolute(target)}.{target.name}")
-        for name in sorted({name for each in self._facts_of(module) for name in each.imports}):
-            yield from self.packages(name)
+                yield f"{home}.{target.name}"
+
+    def imported(self, module: Module) -> list[Module]:
+        """The modules of the user's that importing this one imports, also by code that runs then."""
+        known = self._imported.get(module)
+        if known is None:
+            names = [*self.named_by(module)]
+            names += sorted({name for each in self._facts_of(module).facts for name in each.imports})
+            found = [each for name in dict.fromkeys(names) for each in self.packages(name)]
+            known = self._imported[module] = list(dict.fromkeys(found))
+        return known
 
     def packages(self, name: str) -> Iterator[Module]:
         """A module by its full name, and the packages that it lies in."""
@@ -107,11 +140,20 @@ class Slices:
     def held(self, name: Name) -> set[Name]:
         """The names whose values may be a part of what a name stands for."""
         module = self._modules.named(name.module)
-        facts = self._facts_of(module) if module is not None and module.is_user else []
-        return {
+        if module is not None and module.namespace is not None and module.source is not None:
+            # Of what is imported, all is read off the values themselves: the text is only asked what stands in them.
+            return {
+                spot.key
+                for ref in self._of_source(module.source).put_into(name.name)
+                for spot in self._refers(module, ref)
+            }
+        if module is None or not module.is_user:
+            return set()
+        known = self._facts_of(module)
+        return {mention for each in known.that(known.touching, [name]) for mention in each.mentions} | {
             mention
-            for each in facts
-            if name.name in each.statement.binds or name in each.touches
+            for each in known.facts
+            if each.statement.defines and name.name in each.statement.binds
             for mention in each.mentions
         }
 
@@ -122,13 +164,21 @@ class Slices:
         return known
 
     def _slice(self, module: Module, name: Name) -> list[Statement]:
-        facts = self._facts_of(module)
+        found = self._sliced.get((module, name))
+        if found is None:
+            found = self._sliced[module, name] = self._sliced_by(module, name)
+        return found
+
+    def _sliced_by(self, module: Module, name: Name) -> list[Statement]:
+        known = self._facts_of(module)
         own = name.module == module.name
         defined = self._is_defined(name)
-        same, holders = self._aliases(facts, name, own=own)
+        same, holders = self._aliases(known, name, own=own)
+        every = (name, Name(name.module, ANY))
+        binding = [at for at, each in enumerate(known.facts) if own and name.name in each.statement.binds]
+        several = len(binding) > 1
         found = []
-        several = own and sum(name.name in each.statement.binds for each in facts) > 1
-        for each in facts:
+        for each in known.that(known.touching, {*every, *same, *holders}, binding):
             statement = each.statement
             binds = own and not statement.binds.isdisjoint((name.name, ANY))
             if statement.defines:  # one of several: the conditions decide
@@ -150,13 +200,13 @@ class Slices:
             return touch.surely or not defined
         return at in holders and touch.depth > 1 and not defined
 
-    def _aliases(self, facts: list[_Facts], name: Name, *, own: bool) -> tuple[set[Name], set[Name]]:
+    def _aliases(self, known: _Known, name: Name, *, own: bool) -> tuple[set[Name], set[Name]]:
         """The names that may stand for the same object or for a part of it, and those that may hold it."""
         same, holders = {name}, set[Name]()
         count = 0
         while count != len(same) + len(holders) and not (own and self._is_plain(name)):
             count = len(same) + len(holders)
-            for each in facts:
+            for each in known.that(known.mentioning, same | holders, known.several):
                 in_same, in_holders = not same.isdisjoint(each.mentions), not holders.isdisjoint(each.mentions)
                 gives = each.statement.gives
                 bound = {at for at in self._bound(each) if not self._is_plain(at)}
@@ -208,12 +258,12 @@ class Slices:
 
     # Statements among the names of all modules
 
-    def _facts_of(self, module: Module) -> list[_Facts]:
+    def _facts_of(self, module: Module) -> _Known:
         known = self._facts.get(module)
         if known is None:
             source = module.source
             statements = self._of_source(source).all if source is not None else []
-            known = self._facts[module] = [self._facts_about(module, each) for each in statements]
+            known = self._facts[module] = _Known([self._facts_about(module, each) for each in statements])
         return known
 
     def _facts_about(self, module: Module, statement: Statement) -> _Facts:
@@ -267,14 +317,15 @@ class Slices:
         writes = False
         values, imports = set[Name](), set[str]()
         stack, seen = list(start), set[Name]()
-        while stack:
+        while stack and len(seen) < _MOST:
             spot = stack.pop()
-            if spot.key in seen:
+            key = spot.key
+            if key in seen:
                 continue
-            seen.add(spot.key)
-            code = self._codes.get(spot.key)
+            seen.add(key)
+            code = self._codes.get(key)
             if code is None:
-                code = self._codes[spot.key] = self._code_of(spot)
+                code = self._codes[key] = self._code_of(spot)
             writes = writes or code.writes
             for name, depth in code.touched.items():
                 touched[name] = max(depth, touched.get(name, 0))
@@ -304,7 +355,7 @@ class Slices:
             writes = writes or body.writes
             self._touched_by(module, body, mentioned, touched)
         if source is not None and not further:
-            bound = [each for each in self._of_source(source).all if spot.name in each.binds and not each.defines]
+            bound = [each for each in self._of_source(source).binding(spot.name) if not each.defines]
             further += [each for one in bound for ref in one.form.refs for each in self._refers(module, ref)]
             self._changed_by(module, [change for one in bound for change in one.changes], touched)
             methods = [ref for one in bound for ref in one.form.refs if ref.attrs]  # `add = table.append`
@@ -361,8 +412,9 @@ class Slices:
         if bindings:
             targets = [target for binding in bindings for target in binding.imports]
             ends = any(not binding.imports for binding in bindings)
-            aliases = [each.alias for each in self._of_source(source).all if spot.name in each.binds and each.alias]
-            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)) for alias in aliases]
+            aliases = [each.alias for each in self._of_source(source).binding(spot.name) if each.alias]
+            # `node = node.next` leads on and on: no deeper than any object is looked into
+            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases]
         else:
             stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
             homes = [home for home in stars if home is not None and home.is_user]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pivot_fingerprint._canonical import canonical, is_silent
 from pivot_fingerprint._changes import MAKERS, Change, Changes
 from pivot_fingerprint._fields import children
-from pivot_fingerprint._form import Form
+from pivot_fingerprint._form import Form, Ref
 from pivot_fingerprint._parsed import Parsed, is_main, walk
 from pivot_fingerprint._scopes import Import, Scope, parameters
 
@@ -59,6 +59,21 @@ class Statements:
         self.all = [self._statement(node, guards) for node, guards in flat]
         self.imports = tuple(dict.fromkeys(target for node, _ in flat for target in _imported(node)))
         self._bodies: dict[int, Body] = {}
+        self._binding: dict[str, list[Statement]] = {}
+        self._changing: dict[str, list[Statement]] = {}
+        for each in self.all:
+            for name in each.binds:
+                self._binding.setdefault(name, []).append(each)
+            for name in dict.fromkeys(change.chain[0] for change in each.changes):
+                self._changing.setdefault(name, []).append(each)
+
+    def binding(self, name: str) -> list[Statement]:
+        """The statements that bind a name."""
+        return self._binding.get(name, [])
+
+    def put_into(self, name: str) -> list[Ref]:
+        """What the statements mention that bind a name or change its value."""
+        return [ref for each in (*self.binding(name), *self._changing.get(name, ())) for ref in each.form.refs]
 
     def body(self, number: int, names: frozenset[str]) -> Body:
         """What the definition of this number does; `names` are the module's names that it mentions."""
