@@ -3398,16 +3398,10 @@ SPELLINGS = {
 NAMED_MISSES = {
     "a constant read by an eval": "only functions are seen when they run; the text is not followed",
     "a constant found in sys.modules": "only functions are seen when they run; the look-up is not followed",
-    "a function made by exec": "it has no source, and its code is not compared",
-    "a lambda made by eval": "it has no source, and its code is not compared",
-    "a generator made at import": "a generator's state has no canonical form",
-    "a context variable's default": "it cannot be asked for its default",
-    "a compiled structure": "it has no canonical form, though its format would do",
     "an attribute of a subclass found by __subclasses__()": "a class's subclasses are not followed",
 }
 # And these are not named.
 KNOWN_MISSES = {
-    "a module run by another process": "a new interpreter is not observed",
     "an alias in an annotation that is read": "its text counts where it is read, what its names mean does not",
     "annotations read by get_type_hints": "annotations count where they are read as `__annotations__`",
     "a source read by inspect": "comments never count",
