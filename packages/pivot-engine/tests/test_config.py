@@ -91,6 +91,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("fingerprint.packages", "off", "packages", settings.PackagePolicy.OFF),
     ("remote.jobs", "40", "remote_jobs", 40),
     ("remote.read_only", "origin, b-2_c", "read_only", ("origin", "b-2_c")),
+    ("remote.timeout", "7", "remote_timeout", 7),
     ("remote.share_runs", "true", "share_runs", True),
     ("remotes.origin", "s3://bucket/prefix", "remotes", {"origin": "s3://bucket/prefix"}),
     ("remotes.b-2_c", "S3://bucket", "remotes", {"b-2_c": "S3://bucket"}),

@@ -37,6 +37,7 @@ from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, uploads
+from pivot_remote_s3.deadlines import Limits
 from pivot_remote_s3.failures import Place
 from pivot_remote_s3.multipart import MOST_PARTS, part_size
 from pivot_remote_s3.uploads import STALE_S
@@ -451,13 +452,16 @@ def test_a_killed_download_asks_again_for_no_more_than_the_part_that_was_under_w
 
 
 def test_a_server_that_does_not_answer_is_tried_again(
-    store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, other: ObjectStore, proxy: Any, location: S3Location, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(client, "_READ_SECONDS", 0.5)
+    limits = Limits(grace=0.5)
+    remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "state", part=PART, limits=limits)
     artifact = large(store)
     for pattern in ("partNumber=3&", "^POST .*uploadId", r"^GET .*/files/\w"):
         proxy.fault("hang", pattern)
-    patient = attrs.evolve(OPTIONS, retry=Retry(attempts=100, sleep=at_once))  # other answers may take long, too
+    patient = attrs.evolve(
+        OPTIONS, retry=Retry(attempts=100, timeouts=100, sleep=at_once)
+    )  # other answers may take long, too
 
     assert push([artifact], store, remote, patient).failed == {}
     assert fetch([artifact], other, remote, patient) == moved(artifact)

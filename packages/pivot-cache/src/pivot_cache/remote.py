@@ -66,6 +66,12 @@ class RemoteUnreachableError(RemoteError):
     default_hint = "check the network and the remote's URL; what was transferred is kept: repeat the command"
 
 
+class RemoteTimeoutError(RemoteUnreachableError):
+    """The remote took too long for one request; trying again seldom helps, and takes as long."""
+
+    default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets how long is waited"
+
+
 class RemoteThrottledError(RemoteError):
     """The remote asked for fewer requests; trying again later helps."""
 
@@ -201,11 +207,13 @@ class RemoteSettings(Value):
     Attributes:
         jobs: The most requests at once.
         state: A directory where it may keep what lets an interrupted upload go on; None for none.
+        timeout: The seconds that a request may take in which nothing moves; None for what is usual there.
         options: Further options of this kind of remote, by name.
     """
 
     jobs: int = 20
     state: Path | None = None
+    timeout: float | None = None
     options: Mapping[str, str] = attrs.field(factory=dict)
 
 

@@ -83,6 +83,7 @@ class Settings(NamedTuple):
     default_remote: str | None = None
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
+    remote_timeout: int = 30
     read_only: bool | tuple[str, ...] = False
     share_runs: bool = False
     remotes: Mapping[str, str] = MappingProxyType({})
@@ -248,6 +249,12 @@ KEYS: tuple[Key, ...] = (
         switch("true", "false"),
         "whether `pivot push` shares with what inputs outs were made, "
         "and `repro --pull`, `pull` and `fetch` take such results of others",
+    ),
+    Key(
+        "remote.timeout",
+        "remote_timeout",
+        at_least(1),
+        "the seconds that a request to a remote may take in which nothing moves",
     ),
     Key(
         "remotes.<name>",

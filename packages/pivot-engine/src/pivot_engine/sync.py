@@ -242,7 +242,9 @@ def remote_of(stores: Stores, name: str | None, jobs: int | None = None) -> tupl
     settings = stores.settings
     url = settings.remote_url(name)
     chosen = name if name is not None else settings.usual_remote
-    told = RemoteSettings(jobs=jobs or settings.remote_jobs, state=stores.layout.uploads_dir)
+    told = RemoteSettings(
+        jobs=jobs or settings.remote_jobs, state=stores.layout.uploads_dir, timeout=settings.remote_timeout
+    )
     return chosen or url, connect(url, told)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, Self
 import attrs
 
 from pivot_core.values import Value
+from pivot_remote_s3.deadlines import Limits
 from pivot_remote_s3.errors import S3Error
 from pivot_remote_s3.location import S3Location
 
@@ -16,7 +17,6 @@ _ADDRESSING: Final = ("auto", "path", "virtual")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _CONNECT_SECONDS: Final = 10
-_READ_SECONDS: Final = 60
 
 type Answer = Mapping[str, Any]
 """What a call of the SDK gives: it has no types of its own."""
@@ -97,13 +97,19 @@ def is_aws(endpoint: str) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(location: S3Location, settings: S3Settings, connections: int) -> AsyncIterator[S3Client]:
+async def opened(
+    location: S3Location, settings: S3Settings, connections: int, limits: Limits | None = None
+) -> AsyncIterator[S3Client]:
     """A client for the bucket of a location; it tries nothing again by itself."""
+    import functools  # noqa: PLC0415 - start-up time
     import logging  # noqa: PLC0415 - the SDK needs it, too
 
     import aioboto3  # noqa: PLC0415 - half a second
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
+    from pivot_remote_s3.connections import Connections  # noqa: PLC0415
+
+    limits = limits or Limits()
     # What goes wrong is raised, too, and told once.
     if not (logger := logging.getLogger("aiobotocore")).handlers:
         logger.addHandler(logging.NullHandler())
@@ -117,7 +123,8 @@ async def opened(location: S3Location, settings: S3Settings, connections: int) -
     config = AioConfig(
         max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        read_timeout=limits.silent,
+        http_session_cls=functools.partial(Connections, limits),
         retries={"total_max_attempts": 1, "mode": "standard"},
         # The hash of each request's body is part of its signature. Checksums beside it are not known to all servers.
         request_checksum_calculation="when_required",

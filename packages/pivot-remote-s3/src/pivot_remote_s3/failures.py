@@ -4,6 +4,7 @@ The SDK's messages are not shown: they may hold what somebody put into a URL or 
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -15,6 +16,7 @@ from pivot_cache.remote import (
     RemoteError,
     RemoteNotFoundError,
     RemoteThrottledError,
+    RemoteTimeoutError,
     RemoteUnreachableError,
 )
 from pivot_core.values import Value
@@ -59,6 +61,9 @@ _TOLD: Final = {
 """Codes, with what they mean and the way out."""
 
 _SERVER_ERRORS: Final = range(500, 600)
+_AS_THEY_ARE: Final = frozenset({"", "identity", "aws-chunked"})
+_REDIRECTS: Final = range(300, 400)
+_CODE: Final = re.compile(r"\w{1,64}", re.ASCII)
 
 _CONFIGURATION: Final = (
     "look into the AWS_... variables, ~/.aws/config and ~/.aws/credentials; `aws configure list` shows what counts"
@@ -151,7 +156,22 @@ class Place(Value):
             hint = "check AWS_ENDPOINT_URL, its port, and whether a proxy wants you to sign in"
             raise RemoteDeniedError(self.remote, "what answers there does not speak S3", hint=hint)
 
-    def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:
+    def readable(self, answer: Mapping[str, object]) -> None:
+        """Refuse the bytes of an object that are encoded, or of which nobody knows how many there are.
+
+        Raises:
+            RemoteDeniedError: Nobody has asked for that.
+        """
+        hint = "a proxy may be in the way: check AWS_ENDPOINT_URL, HTTP_PROXY and HTTPS_PROXY"
+        if str(answer.get("ContentEncoding") or "").strip().lower() not in _AS_THEY_ARE:
+            said = "the server sends an object compressed (Content-Encoding), which was not asked for"
+            raise RemoteDeniedError(self.remote, said, hint=hint)
+        length = str(answer.get("ContentLength"))
+        if not (length.isascii() and length.isdigit()):
+            said = "the server does not say how long an object is (Content-Length)"
+            raise RemoteDeniedError(self.remote, said, hint=hint)
+
+    def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:  # noqa: PLR0911 - one per cause
         import aiohttp  # noqa: PLC0415 - it is loaded by now
         from botocore import exceptions  # noqa: PLC0415
 
@@ -167,18 +187,20 @@ class Place(Value):
         if isinstance(error, exceptions.SSLError):
             hint = "check its certificate, the clock, and AWS_CA_BUNDLE if the server has a certificate of its own"
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
+        if isinstance(error, (TimeoutError, exceptions.ReadTimeoutError)):
+            return RemoteTimeoutError(self.remote, "the server does not answer, or too slowly")
         lost = (
             exceptions.HTTPClientError,
             exceptions.ConnectionError,
             exceptions.IncompleteReadError,
             aiohttp.ClientError,
         )
-        if isinstance(error, (*lost, TimeoutError, ConnectionError)):
+        if isinstance(error, (*lost, ConnectionError)):
             return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})")
         botocore = isinstance(error, exceptions.BotoCoreError)
         return self._denied("the request could not be made", type(error).__name__) if botocore else None
 
-    def _answer(self, code: str, status: int, digest: str | None) -> RemoteError:
+    def _answer(self, code: str, status: int, digest: str | None) -> RemoteError:  # noqa: PLR0911 - one per cause
         if code in _NO_BUCKET:
             hint = f"check the remote's URL; `aws s3 ls s3://{self.bucket}/` shows whether the bucket is there"
             return RemoteNotFoundError(self.remote, f"there is no bucket {self.bucket!r}", hint=hint)
@@ -188,6 +210,9 @@ class Place(Value):
             return RemoteThrottledError(self.remote, f"the server asks for fewer requests ({code})")
         if code in _ON_THE_WAY | NO_UPLOAD or status in _SERVER_ERRORS:
             return RemoteUnreachableError(self.remote, f"the server failed ({code})")
+        if status in _REDIRECTS and code not in _TOLD:
+            hint = "nothing was sent there: check AWS_ENDPOINT_URL and the region, and whether a proxy is in the way"
+            return RemoteDeniedError(self.remote, f"the server points to another address ({status})", hint=hint)
         if code in _TOLD:
             said, hint = _TOLD[code]
             return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
@@ -204,6 +229,7 @@ class Place(Value):
 
 
 def code(error: Exception) -> str:
-    """The code of an error that the server answered with; empty for other errors."""
+    """The code of an error that the server answered with; empty for other errors, and for what is no code."""
     response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
+    found = str(response.get("Error", {}).get("Code", ""))
+    return found if _CODE.fullmatch(found) else str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))

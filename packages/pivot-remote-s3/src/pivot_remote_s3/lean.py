@@ -15,14 +15,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import aiohttp
 import attrs
 from aiobotocore.response import StreamingBody
-from aiohttp.abc import AbstractStreamWriter
 from botocore.exceptions import ClientError
 
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, Call, is_aws
+from pivot_remote_s3.connections import Payload
 from pivot_remote_s3.signing import Credentials, Signer
 from pivot_remote_s3.spans import Span, sums
 
@@ -39,24 +38,6 @@ _ERRORS: Final = 400
 _REDIRECTS: Final = 300
 
 
-class _Payload(aiohttp.Payload):
-    """A part of a file, which can be sent again where the HTTP client sees fit."""
-
-    _autoclose = True
-
-    def __init__(self, span: Span) -> None:
-        super().__init__(span)
-        self._size = span.length
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        for piece in self._value.pieces():
-            await writer.write(piece)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        text: str = self._value.read().decode(encoding, errors)
-        return text
-
-
 @attrs.frozen(eq=False, repr=False)
 class _Request(Value):
     """What the SDK's connections send."""
@@ -64,7 +45,7 @@ class _Request(Value):
     method: str
     url: str
     headers: dict[str, str]
-    body: bytes | _Payload | None
+    body: bytes | Payload | None
     stream_output: bool
 
 
@@ -72,7 +53,7 @@ class _Request(Value):
 class _Body(Value):
     """What is to be sent: how many bytes, with which digest."""
 
-    data: bytes | _Payload
+    data: bytes | Payload
     length: int
     sha256: str
 
@@ -147,7 +128,7 @@ class LeanClient:
         data: bytes | Span = arguments["Body"]
         if isinstance(data, Span):
             found = await asyncio.to_thread(data.sums, md5=self._md5)
-            body = _Body(_Payload(data), data.length, found.sha256)
+            body = _Body(Payload(data), data.length, found.sha256)
         else:
             found = sums([data], md5=self._md5)
             body = _Body(data, len(data), found.sha256)
@@ -158,16 +139,15 @@ class LeanClient:
     async def _get(self, **arguments: Any) -> Answer:
         """As the SDK's; of the answer, only the body and its sizes."""
         answer = await self._send("GET", arguments["Key"], _headers(arguments), None)
-        length = "" if answer is None else answer.headers.get("content-length", "")
-        if not length.isdigit():
-            if answer is not None:
-                answer.raw.close()
+        if answer is None:
             found: Answer = await self._client.get_object(**arguments)
             return found
+        length = answer.headers.get("content-length")
         return {
             "Body": StreamingBody(answer.raw, length),
-            "ContentLength": int(length),
+            "ContentLength": length,
             "ContentRange": answer.headers.get("content-range", ""),
+            "ContentEncoding": answer.headers.get("content-encoding", ""),
         }
 
     def _learn(self, request: Any, **_: Any) -> None:

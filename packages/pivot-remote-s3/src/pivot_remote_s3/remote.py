@@ -13,6 +13,7 @@ from pivot_cache.remote import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
+from pivot_remote_s3.deadlines import Limits
 from pivot_remote_s3.failures import Place, code
 from pivot_remote_s3.location import S3Location
 
@@ -66,6 +67,7 @@ class S3Remote:
         jobs: int = 20,
         state: Path | None = None,
         part: int = PART,
+        limits: Limits | None = None,
     ) -> None:
         """Describe a remote; nothing is imported, read or connected to.
 
@@ -75,6 +77,7 @@ class S3Remote:
             jobs: The most requests at once.
             state: A directory that lets uploads of large objects go on after the end of the process.
             part: The least size of a part; S3 allows no less than 5 MiB.
+            limits: What a request may take; by default `Limits()`.
         """
         self.location = location
         self.name = str(location)
@@ -83,6 +86,7 @@ class S3Remote:
         self._jobs = jobs
         self._state = state
         self._part = part
+        self._limits = limits or Limits()
         self._place = Place(self.name, location.bucket)
         self._swept = False
         self._opened: _Open | None = None
@@ -97,7 +101,7 @@ class S3Remote:
 
         async with contextlib.AsyncExitStack() as stack:
             with self._place.opening():
-                opening = opened(self.location, self._settings, self._jobs)
+                opening = opened(self.location, self._settings, self._jobs, self._limits)
                 client = LeanClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
             presence = Presence(client, self.location, slots, self._place)
@@ -170,7 +174,8 @@ class S3Remote:
                     # An empty object has no first byte to begin with.
                     answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
                 await stack.enter_async_context(answer["Body"])
-            yield _Body(answer, start, stop, self._place, digest)
+                self._place.readable(answer)
+            yield _Body(answer, start, stop, self._place, digest, self._limits)
 
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Keep a run record."""
@@ -188,7 +193,8 @@ class S3Remote:
                 async with self._open.slots:
                     answer = await self._open.client.get_object(Bucket=bucket, Key=entry["Key"])
                     async with answer["Body"]:
-                        body = _Body(answer, 0, RECORD, self._place, None)
+                        self._place.readable(answer)
+                        body = _Body(answer, 0, RECORD, self._place, None, self._limits)
                         found.append(b"".join([data async for data in body]))
         return found
 
@@ -213,10 +219,13 @@ class _Body:
         size: The number of bytes of the whole object.
     """
 
-    def __init__(self, answer: Answer, start: int, stop: int | None, place: Place, digest: str | None) -> None:
+    def __init__(
+        self, answer: Answer, start: int, stop: int | None, place: Place, digest: str | None, limits: Limits
+    ) -> None:
         self._body = answer["Body"]
         self._place = place
         self._digest = digest
+        self._limits = limits
         total = str(answer.get("ContentRange", "")).rpartition("/")[2]
         if total.isdigit():
             self.size = int(total)
@@ -226,10 +235,17 @@ class _Body:
             self._skip, self._most = start, (self.size if stop is None else min(stop, self.size)) - start
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        skip, most = self._skip, self._most
+        import asyncio  # noqa: PLC0415 - it is loaded by now
+
+        skip, most, clock = self._skip, self._most, asyncio.get_running_loop().time
+        waited, moved = 0.0, 0  # what the caller does meanwhile is not the server's time
         while most > 0:
+            before = clock()
             with self._place.reporting(self._digest):
-                data = await self._body.read(_CHUNK)
+                async with asyncio.timeout(self._limits.seconds(moved) - waited):
+                    data = await self._body.read(_CHUNK)
+            waited += clock() - before
+            moved += len(data)
             if not data:
                 return
             kept = data[skip : skip + most]
@@ -247,4 +263,7 @@ def connect(url: str, settings: RemoteSettings) -> S3Remote:
         S3Error: An option is wrong.
     """
     location = S3Location.parse(url)
-    return S3Remote(location, S3Settings.from_options(settings.options), jobs=settings.jobs, state=settings.state)
+    limits = Limits.of(settings.timeout)
+    return S3Remote(
+        location, S3Settings.from_options(settings.options), jobs=settings.jobs, state=settings.state, limits=limits
+    )
