@@ -81,8 +81,14 @@ def test_a_request_has_a_deadline(pieces: tuple[bytes, ...], drip: bytes, tmp_pa
         (OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", "how long"),
         (OK + b"\r\nx", "how long"),
         (OK + b"Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n", "compressed"),
-        (b"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n", "another address"),
-        (b"HTTP/1.1 307 Go\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n", "another address"),
+        (
+            b"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.2:1/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            "another address",
+        ),
+        (
+            b"HTTP/1.1 307 Go\r\nLocation: http://127.0.0.2:1/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            "another address",
+        ),
     ],
 )
 def test_what_nobody_asked_for_is_refused(answer: bytes, said: str, tmp_path: Path) -> None:

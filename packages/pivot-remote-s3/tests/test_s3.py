@@ -459,9 +459,7 @@ def test_a_server_that_does_not_answer_is_tried_again(
     artifact = large(store)
     for pattern in ("partNumber=3&", "^POST .*uploadId", r"^GET .*/files/\w"):
         proxy.fault("hang", pattern)
-    patient = attrs.evolve(
-        OPTIONS, retry=Retry(attempts=100, timeouts=100, sleep=at_once)
-    )  # other answers may take long, too
+    patient = attrs.evolve(OPTIONS, retry=Retry(attempts=100, timeouts=100, sleep=at_once))
 
     assert push([artifact], store, remote, patient).failed == {}
     assert fetch([artifact], other, remote, patient) == moved(artifact)
