@@ -13,7 +13,7 @@ import aiohttp
 import attrs
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.abc import AbstractStreamWriter
-from botocore.exceptions import ReadTimeoutError, ResponseStreamingError
+from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 
 from pivot_core.values import Value
 from pivot_remote_s3.deadlines import Limits
@@ -21,6 +21,7 @@ from pivot_remote_s3.spans import Span
 
 _PIECE: Final = 1 << 16
 _ERRORS: Final = 300
+_REDIRECTS: Final = range(300, 400)
 
 
 class Payload(aiohttp.Payload):
@@ -99,6 +100,8 @@ class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types
                 answer = await super().send(sent)
                 if not request.stream_output or answer.status_code >= _ERRORS:
                     await self._read(answer)
+                    if answer.status_code in _REDIRECTS:
+                        await _check(answer, request.method)
                 return answer
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
@@ -118,3 +121,10 @@ class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types
             if not answer.raw.content.at_eof():
                 answer.raw.close()
         answer._content = b"".join(pieces)  # noqa: SLF001 - where the SDK keeps it
+
+
+async def _check(answer: Any, method: str) -> None:
+    """Refuse a redirection that is not one of S3: the SDK would ask about the bucket for ever."""
+    if "x-amz-bucket-region" not in answer.headers and b"</Code>" not in await answer.content:
+        status = answer.status_code
+        raise ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, method)
