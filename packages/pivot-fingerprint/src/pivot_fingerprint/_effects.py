@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pivot_fingerprint._changes import ANY
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Look, Span
 from pivot_fingerprint._form import Ref
+from pivot_fingerprint._leads import Name
 from pivot_fingerprint._modules import Module, Modules
-from pivot_fingerprint._slices import Name, Slices
+from pivot_fingerprint._slices import Slices
 from pivot_fingerprint._statements import Statement
 
 _QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result

@@ -4,32 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pivot_fingerprint._changes import ANY, FAR, Change
-from pivot_fingerprint._form import Ref
+from pivot_fingerprint._leads import Leads, Name, Spot
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
-from pivot_fingerprint._source import SourceFile
-from pivot_fingerprint._statements import HOLDS, PART, Body, Statement, Statements
+from pivot_fingerprint._statements import HOLDS, PART, Body, Statement
 
 _MOST = 2000  # names that the code which one statement runs may lead to: half a library
-
-
-class Name(NamedTuple):
-    """A name at the top of a module; `*` stands for all of them."""
-
-    module: str
-    name: str
-
-
-class Spot(NamedTuple):
-    """What a chain of names leads to, and the attributes that are left of it."""
-
-    module: Module
-    name: str
-    rest: tuple[str, ...]
-
-    @property
-    def key(self) -> Name:
-        return Name(self.module.name, self.name)
 
 
 class _Touch(NamedTuple):
@@ -84,13 +64,12 @@ class Slices:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        self._statements: dict[SourceFile, Statements] = {}
+        self._leads = Leads(modules)
         self._facts: dict[Module, _Known] = {}
         self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
         self._imported: dict[Module, list[Module]] = {}
         self._codes: dict[Name, _Code] = {}
         self._plain: dict[Name, bool] = {}
-        self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
 
     def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
         """All statements of a module that make a name of it what it is.
@@ -113,7 +92,7 @@ class Slices:
     def named_by(self, module: Module) -> Iterator[str]:
         """The modules that its import statements name; a name of such a module may be among them."""
         source = module.source
-        for target in self._of_source(source).imports if source is not None else ():
+        for target in self._leads.statements(source).imports if source is not None else ():
             home = module.absolute(target)
             yield home
             if target.name is not None:
@@ -144,8 +123,8 @@ class Slices:
             # Of what is imported, all is read off the values themselves: the text is only asked what stands in them.
             return {
                 spot.key
-                for ref in self._of_source(module.source).put_into(name.name)
-                for spot in self._refers(module, ref)
+                for ref in self._leads.statements(module.source).put_into(name.name)
+                for spot in self._leads.refers(module, ref)
             }
         if module is None or not module.is_user:
             return set()
@@ -156,12 +135,6 @@ class Slices:
             if each.statement.defines and name.name in each.statement.binds
             for mention in each.mentions
         }
-
-    def _of_source(self, source: SourceFile) -> Statements:
-        known = self._statements.get(source)
-        if known is None:
-            known = self._statements[source] = Statements(source.parsed)
-        return known
 
     def _slice(self, module: Module, name: Name) -> list[Statement]:
         found = self._sliced.get((module, name))
@@ -247,7 +220,7 @@ class Slices:
             source = module.source if module is not None else None
             binding = [
                 each
-                for each in (self._of_source(source).all if source is not None else ())
+                for each in (self._leads.statements(source).all if source is not None else ())
                 if not each.binds.isdisjoint((name.name, ANY))
             ]
             self._plain[name] = bool(binding) and all(
@@ -262,18 +235,18 @@ class Slices:
         known = self._facts.get(module)
         if known is None:
             source = module.source
-            statements = self._of_source(source).all if source is not None else []
+            statements = self._leads.statements(source).all if source is not None else []
             known = self._facts[module] = _Known([self._facts_about(module, each) for each in statements])
         return known
 
     def _facts_about(self, module: Module, statement: Statement) -> _Facts:
-        mentioned = {ref: self._refers(module, ref) for ref in statement.form.refs}
+        mentioned = {ref: self._leads.refers(module, ref) for ref in statement.form.refs}
         touches = (
             {} if statement.defines else {Name(module.name, name): _Touch(True, 0, True) for name in statement.binds}
         )
         code = self._code(spot for spots in mentioned.values() for spot in spots) if statement.runs else None
         for change in statement.changes:
-            for spot in self._lead(module, change.chain[0], change.chain[1:]):
+            for spot in self._leads.lead(module, change.chain[0], change.chain[1:]):
                 depth = len(spot.rest) + change.steps
                 surely = not change.passed or (code is not None and code.writes)
                 self._touch(touches, spot.key, _Touch(not depth, depth, surely))
@@ -349,17 +322,17 @@ class Slices:
                 if isinstance(ref.root, Import):
                     home = module.absolute(ref.root)
                     imports |= {home, f"{home}.{ref.root.name}"}
-            body = self._of_source(source).body(binding.top, names)
-            mentioned = [each for ref in refs for each in self._refers(module, ref)]
+            body = self._leads.statements(source).body(binding.top, names)
+            mentioned = [each for ref in refs for each in self._leads.refers(module, ref)]
             further += mentioned
             writes = writes or body.writes
             self._touched_by(module, body, mentioned, touched)
         if source is not None and not further:
-            bound = [each for each in self._of_source(source).binding(spot.name) if not each.defines]
-            further += [each for one in bound for ref in one.form.refs for each in self._refers(module, ref)]
+            bound = [each for each in self._leads.statements(source).binding(spot.name) if not each.defines]
+            further += [each for one in bound for ref in one.form.refs for each in self._leads.refers(module, ref)]
             self._changed_by(module, [change for one in bound for change in one.changes], touched)
             methods = [ref for one in bound for ref in one.form.refs if ref.attrs]  # `add = table.append`
-            keys = {each.key for ref in methods for each in self._refers(module, ref)}
+            keys = {each.key for ref in methods for each in self._leads.refers(module, ref)}
             touched |= {key: FAR for key in keys if not self._is_defined(key)}
         values = frozenset(spot.key for spot in further if not self._is_defined(spot.key))
         return _Code(touched, writes, further, values, frozenset(imports))
@@ -375,65 +348,5 @@ class Slices:
 
     def _changed_by(self, module: Module, changes: Iterable[Change], touched: dict[Name, int]) -> None:
         for change in changes:
-            for spot in self._lead(module, change.chain[0], change.chain[1:]):
+            for spot in self._leads.lead(module, change.chain[0], change.chain[1:]):
                 touched[spot.key] = max(touched.get(spot.key, 0), len(spot.rest) + change.steps)
-
-    # Where names lead
-
-    def _refers(self, module: Module, ref: Ref) -> list[Spot]:
-        return self._lead(module, ref.root, ref.attrs)
-
-    def _lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
-        """Where a chain of names that stands in a module leads, through all imports."""
-        key = (module, root, attrs)
-        known = self._spots.get(key)
-        if known is None:
-            found: dict[tuple[Name, tuple[str, ...]], Spot] = {}
-            seen: set[tuple[Name, tuple[str, ...]]] = set()
-            stack = [Spot(module, root, attrs)] if isinstance(root, str) else list(self._out_of(module, root, attrs))
-            while stack:
-                spot = stack.pop()
-                if (spot.key, spot.rest) in seen:
-                    continue
-                seen.add((spot.key, spot.rest))
-                ends, on = self._step(spot)
-                if ends:
-                    found[spot.key, spot.rest] = spot
-                stack += on
-            known = self._spots[key] = list(found.values())
-        return known
-
-    def _step(self, spot: Spot) -> tuple[bool, list[Spot]]:
-        """Whether a name is bound here by more than imports, and where its imports lead."""
-        source = spot.module.source
-        if source is None or spot.name == ANY:
-            return spot.name == ANY, []
-        bindings = source.bindings.get(spot.name, ())
-        if bindings:
-            targets = [target for binding in bindings for target in binding.imports]
-            ends = any(not binding.imports for binding in bindings)
-            aliases = [each.alias for each in self._of_source(source).binding(spot.name) if each.alias]
-            # `node = node.next` leads on and on: no deeper than any object is looked into
-            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases]
-        else:
-            stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
-            homes = [home for home in stars if home is not None and home.is_user]
-            return True, [Spot(home, spot.name, spot.rest) for home in homes]
-        return ends, [*more, *(each for target in targets for each in self._out_of(spot.module, target, spot.rest))]
-
-    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot]:
-        """What an import gives, and of it what the attributes lead to."""
-        home = self._modules.named(module.absolute(target))
-        rest = rest if target.name is None else (target.name, *rest)
-        while home is not None and home.is_user:
-            if not rest:
-                yield Spot(home, ANY, ())
-                return
-            name, source = rest[0], home.source
-            bound = source.bindings.get(name, ()) if source is not None else ()
-            others = [each for each in bound if Import(1, "", name) not in each.imports]  # than `from . import name`
-            submodule = None if others else self._modules.named(f"{home.name}.{name}")
-            if submodule is None:
-                yield Spot(home, name, rest[1:])
-                return
-            home, rest = submodule, rest[1:]

@@ -1,0 +1,105 @@
+"""Where the names that stand in a module lead, through all imports and aliases."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pivot_fingerprint._changes import ANY, FAR
+from pivot_fingerprint._form import Ref
+from pivot_fingerprint._modules import Module, Modules
+from pivot_fingerprint._scopes import Import
+from pivot_fingerprint._source import SourceFile
+from pivot_fingerprint._statements import Statements
+
+
+class Name(NamedTuple):
+    """A name at the top of a module; `*` stands for all of them."""
+
+    module: str
+    name: str
+
+
+class Spot(NamedTuple):
+    """What a chain of names leads to, and the attributes that are left of it."""
+
+    module: Module
+    name: str
+    rest: tuple[str, ...]
+
+    @property
+    def key(self) -> Name:
+        return Name(self.module.name, self.name)
+
+
+class Leads:
+    """Looks at modules as text alone; each chain of names is followed once."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._known: dict[SourceFile, Statements] = {}
+        self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
+
+    def statements(self, source: SourceFile) -> Statements:
+        """What stands at the top of a file."""
+        known = self._known.get(source)
+        if known is None:
+            known = self._known[source] = Statements(source.parsed)
+        return known
+
+    def refers(self, module: Module, ref: Ref) -> list[Spot]:
+        """Where what a statement refers to leads."""
+        return self.lead(module, ref.root, ref.attrs)
+
+    def lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
+        """Where a chain of names that stands in a module leads, through all imports."""
+        key = (module, root, attrs)
+        known = self._spots.get(key)
+        if known is None:
+            found: dict[tuple[Name, tuple[str, ...]], Spot] = {}
+            seen: set[tuple[Name, tuple[str, ...]]] = set()
+            stack = [Spot(module, root, attrs)] if isinstance(root, str) else list(self._out_of(module, root, attrs))
+            while stack:
+                spot = stack.pop()
+                if (spot.key, spot.rest) in seen:
+                    continue
+                seen.add((spot.key, spot.rest))
+                ends, on = self._step(spot)
+                if ends:
+                    found[spot.key, spot.rest] = spot
+                stack += on
+            known = self._spots[key] = list(found.values())
+        return known
+
+    def _step(self, spot: Spot) -> tuple[bool, list[Spot]]:
+        """Whether a name is bound here by more than imports, and where its imports lead."""
+        source = spot.module.source
+        if source is None or spot.name == ANY:
+            return spot.name == ANY, []
+        bindings = source.bindings.get(spot.name, ())
+        if bindings:
+            targets = [target for binding in bindings for target in binding.imports]
+            ends = any(not binding.imports for binding in bindings)
+            aliases = [each.alias for each in self.statements(source).binding(spot.name) if each.alias]
+            # `node = node.next` leads on and on: no deeper than any object is looked into
+            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases]
+        else:
+            stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
+            homes = [home for home in stars if home is not None and home.is_user]
+            return True, [Spot(home, spot.name, spot.rest) for home in homes]
+        return ends, [*more, *(each for target in targets for each in self._out_of(spot.module, target, spot.rest))]
+
+    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot]:
+        """What an import gives, and of it what the attributes lead to."""
+        home = self._modules.named(module.absolute(target))
+        rest = rest if target.name is None else (target.name, *rest)
+        while home is not None and home.is_user:
+            if not rest:
+                yield Spot(home, ANY, ())
+                return
+            name, source = rest[0], home.source
+            bound = source.bindings.get(name, ()) if source is not None else ()
+            others = [each for each in bound if Import(1, "", name) not in each.imports]  # than `from . import name`
+            submodule = None if others else self._modules.named(f"{home.name}.{name}")
+            if submodule is None:
+                yield Spot(home, name, rest[1:])
+                return
+            home, rest = submodule, rest[1:]
