@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
+from pivot_core import _yamldata
 from pivot_core.errors import LoaderError
 from pivot_core.values import Value
 
@@ -165,9 +166,7 @@ class YAML(Value):
     def load(self, path: pathlib.Path) -> Any:
         """The parsed value."""
         yaml = _yaml()
-        from pivot_core._yamldata import Loading  # noqa: PLC0415  # needs PyYAML
-
-        return yaml.load(path.read_bytes(), Loader=Loading)
+        return yaml.load(path.read_bytes(), Loader=_yamldata.loader())
 
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write ``value`` in block style."""
