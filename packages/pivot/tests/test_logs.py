@@ -58,6 +58,10 @@ def test_logs_of_stages_that_run(make: Callable[[str], Project]) -> None:
         one, both, stopped = follow(project, "good"), follow(project), follow(project, "bad")
         assert stopped.stdout is not None
         assert "'bad' has been running for" in stopped.stdout.readline()
+        assert both.stdout is not None
+        followed = both.stdout.readline() + both.stdout.readline()
+        assert "'good' has been running for" in followed
+        assert "'bad' has been running for" in followed
         stopped.send_signal(signal.SIGINT)
         assert stopped.wait(60) == 130
         stopped.stdout.close()
