@@ -102,6 +102,13 @@ FORMS = {
     "a table that another holds": "from state import HOLDER\nimport fill\ndef go():\n    return HOLDER\n# file: state.py\nT = {}\nHOLDER = [T]\n# file: fill.py\nfrom state import T\nT['a'] = 2\n",
     "a star import": "from state import *\ndef go():\n    return T\n# file: state.py\nT = {}\nT['a'] = 2\n",
     "a star import that is changed": "from state import *\nT['a'] = 2\ndef go():\n    return T\n# file: state.py\nT = {}\n",
+    "a star import below a value": "RATE = 1\nfrom state import *\ndef go():\n    return RATE\n# file: state.py\nRATE = 2\n",
+    "a star import below a function": "def rate():\n    return 1\nfrom state import *\ndef go():\n    return rate()\n# file: state.py\ndef rate():\n    return 2\n",
+    "local settings": "import conf\ndef go():\n    return conf.RATE\n# file: conf.py\nRATE = 1\ntry:\n    from local import *\nexcept ImportError:\n    pass\n# file: local.py\nRATE = 2\n",
+    "the last of two star imports": "from one import *\nfrom two import *\ndef go():\n    return rate()\n# file: one.py\ndef rate():\n    return 1\n# file: two.py\ndef rate():\n    return 2\n",
+    "star imports through others": "from one import *\ndef go():\n    return T\n# file: one.py\nfrom two import *\nfrom three import *\n# file: two.py\nT = [1]\n# file: three.py\nT = [2]\n",
+    "a star import below a condition": "MODE = 2\nif MODE == 2:\n    from one import *\nelse:\n    from two import *\ndef go():\n    return RATE\n# file: one.py\nRATE = 5\n# file: two.py\nRATE = 7\n",
+    "what a star import gives": "from one import *\nfrom two import *\ndef go():\n    return RATE\n# file: one.py\nRATE = 1\n# file: two.py\n__all__ = ['RATE'] * (2 < 3)\nRATE = 5\n",
     "vars of a module": "import state\ndef go():\n    return {k: v for k, v in vars(state).items() if k == 'RATE'}\n# file: state.py\nfrom deep import RATE\n# file: deep.py\nRATE = 2\n",
     "dir of a module": "import state\ndef go():\n    return [k for k in dir(state) if not k.startswith('_')]\n# file: state.py\nfrom deep import *\n# file: deep.py\n__all__ = ['a'] * (2 < 3) + ['b']\na = b = 1\n",
     "getmembers": "import inspect, state\ndef go():\n    return [v for k, v in inspect.getmembers(state) if k == 'T']\n# file: state.py\nfrom deep import T\n# file: deep.py\nT = []\nT.append(2)\n",
@@ -331,3 +338,15 @@ def test_a_function_without_source_counts_by_its_code(title: str, importing: str
         assert "this runs text as code with `eval`" in [edge.reason for edge in old.unresolved]
     assert seen
     assert again.digest == old.digest
+
+
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+def test_star_imports_are_as_narrow_as_what_they_give(importing: str, look: Look) -> None:
+    form = "from pkg import *\ndef go():\n    return area()\n# file: pkg/__init__.py\nfrom .area import *\nfrom .others import *\n"
+    form += "# file: pkg/area.py\n__all__ = ['area']\ndef area():\n    return 2\n"
+    form += "# file: pkg/others.py\n__all__ = ['other']\narea = 5\ndef other():\n    return 7\n"
+    old, gave = look(project(importing, form))
+    for edit in (("area = 5", "area = 6"), ("return 7", "return 8"), ("\n# file: pkg/oth", "\nX = 1\n# file: pkg/oth")):
+        new, gives = look(project(importing, form.replace(*edit)))
+        assert (new.digest, gives) == (old.digest, gave)
+    assert look(project(importing, form.replace("return 2", "return 3")))[0].digest != old.digest

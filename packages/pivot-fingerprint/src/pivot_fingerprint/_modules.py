@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from pivot_fingerprint._disk import INIT, real
+from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile, Sources
 from pivot_fingerprint._usercode import Predicate
@@ -59,10 +60,10 @@ class Module:
         )
 
     def binds(self, name: str) -> bool:
-        """Whether a name may be bound here, also by a star import."""
+        """Whether a name may be bound here, other than by a star import."""
         if self.namespace is not None:
             return name in self.namespace
-        return self.source is not None and (name in self.source.bindings or bool(self.source.stars))
+        return self.source is not None and name in self.source.bindings
 
     def leaves_unbound(self, name: str) -> bool:
         """Whether a name without a value gets one at the top of the module alone: there it was passed over, or deleted.
@@ -143,6 +144,38 @@ class Modules:
                 )
             self._static[name] = module
         return self._static[name]
+
+    def is_optional(self, module: Module, name: str) -> bool:
+        """Whether a module that is not there is a package that need not be installed: what uses it does not run.
+
+        Code that changes `sys.path` may find it all the same.
+        """
+        top = self.named(name.partition(".")[0])
+        moves = module.source is not None and b"sys.path" in module.source.content
+        return not moves and (top is None or not top.is_user)
+
+    def homes(self, module: Module, name: str) -> list[Module]:
+        """The modules from which a module may have a name by a star import: the last that runs wins."""
+        stars = module.source.stars if module.source is not None else ()
+        found = [self.named(module.absolute(star)) for star in stars]
+        own = module.binds(name)
+        return [home for home in found if home is not None and (home.is_user or not own) and self._gives(home, name)]
+
+    def _gives(self, home: Module, name: str) -> bool:
+        if home.namespace is not None or not home.is_user:  # of a library that is not imported, one file is read
+            return home.binds(name) or (home.namespace is None and home.source is not None and bool(home.source.stars))
+        names = self.exported(home)
+        if name.startswith("_") if names is None else name not in names:
+            return False
+        return home.binds(name) or any(each.binds(name) for each in self.starred(home))
+
+    def exported(self, home: Module) -> frozenset[str] | None:
+        """What `__all__` of a module says, if it is a literal."""
+        source = home.source
+        bound = source.parsed.bindings["__all__"] if source is not None and "__all__" in source.bindings else ()
+        literal = literal_binding(bound)
+        names = literal[0] if literal is not None else None
+        return frozenset(map(str, names)) if isinstance(names, list | tuple) else None
 
     def starred(self, module: Module) -> list[Module]:
         """The user's modules that all names of a module may come from."""

@@ -310,19 +310,10 @@ class Resolver:
             return self._follow(self._modules.of(live), name, live, rest, trail)
         found = self._modules.on_disk(name)
         if found is None:
-            if not target.level and self._is_optional(module, name):
+            if not target.level and self._modules.is_optional(module, name):
                 return ["unresolved"]
             return self._lost(f"the module `{name}` cannot be found")
         return self._in_module(found, rest, trail)
-
-    def _is_optional(self, module: Module, name: str) -> bool:
-        """Whether a module that is not there is a package that need not be installed: what uses it does not run.
-
-        Code that changes `sys.path` may find it all the same.
-        """
-        top = self._modules.named(name.partition(".")[0])
-        moves = module.source is not None and b"sys.path" in module.source.content
-        return not moves and (top is None or not top.is_user)
 
     def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
         if not module.is_user:
@@ -333,7 +324,7 @@ class Resolver:
         if source is not None and attrs[0] in source.bindings and (module.name, attrs[0]) not in trail:
             return self._static(module, attrs[0], attrs[1:], trail)
         child = self._modules.named(f"{module.name}.{attrs[0]}")
-        if child is not None:
+        if child is not None and not self._modules.homes(module, attrs[0]):
             return self._in_module(child, attrs[1:], trail)
         return self._static(module, attrs[0], attrs[1:], trail)
 
@@ -346,12 +337,14 @@ class Resolver:
         if step in trail:
             return []
         trail = (*trail, step)
-        if source is not None and name in source.bindings:
-            return self._statements(module, source, name, attrs, trail)
-        for star in source.stars if source is not None else ():
-            found = self._modules.named(module.absolute(star))
-            if found is not None and found.binds(name):
-                return self._in_module(found, (name, *attrs), trail)
+        homes = self._modules.homes(module, name)
+        if source is not None and (homes or name in source.bindings):
+            tokens = self._statements(module, source, name, attrs, trail)
+            for home in homes:
+                tokens += self._in_module(home, (name, *attrs), trail)
+                if self._modules.exported(home) is None and (len(homes) > 1 or name in source.bindings):
+                    tokens += self._tokens(home, Ref("__all__", (), 0, weak=True))
+            return tokens
         if name in _DEFINED_BY_THE_SYSTEM:
             return [f"{name} {module.name}"]
         if hasattr(builtins, name):
@@ -375,7 +368,7 @@ class Resolver:
         trail: tuple[object, ...],
     ) -> list[Token]:
         tokens: list[Token] = []
-        for binding in source.bindings[name]:
+        for binding in source.bindings.get(name, ()):
             if binding.top is not None:
                 tokens.append(self.code.definition(module, source, source.tops[binding.top]).parts)
             for target in binding.imports:
@@ -386,6 +379,8 @@ class Resolver:
     def _state(self, module: Module, name: str) -> Draft | None:
         """The entry of the statements that make a name what it is, besides its definitions and imports."""
         statements = self._slices.of(module, name)
+        if self._modules.homes(module, name):
+            statements = [*self._slices.conditional_stars(module), *statements]
         if not statements:
             return None
         draft, new = self._constant(module, name)

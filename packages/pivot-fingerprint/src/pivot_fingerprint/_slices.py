@@ -82,6 +82,11 @@ class Slices:
         every = [each.statement for each in self._facts_of(module).facts]
         return [each for each in every if each in found or (each.defines and name in each.binds)]
 
+    def conditional_stars(self, module: Module) -> list[Statement]:
+        """The star imports of a module that are not always reached."""
+        every = self._leads.statements(module.source).all if module.source is not None else ()
+        return [each for each in every if each.defines and each.guarded and not each.binds]
+
     def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
         """What importing a module does to those names of other modules of the user's that are reached."""
         known = self._facts_of(module)
