@@ -69,6 +69,27 @@ def forks() -> None:
     process.start()
     process.join()
 
+def pools() -> None:
+    import concurrent.futures
+    import multiprocessing
+    import sys
+    import work
+    for number, way in enumerate(["fork", "spawn", "forkserver"]):
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(way)) as pool:
+            pool.submit(work.work, f"{way}.csv", f"{way}.out", f"BY_{way}").result()
+    subprocess.run([sys.executable, "work.py", "child.csv", "child.out", "BY_child"], check=True)
+
+def hands() -> None:
+    subprocess.run(["sh", "-c", "exit 0 # $NAMED"])
+    subprocess.run(["true"])
+    subprocess.run(["true"], env={"PATH": os.environ["PATH"]})
+    os.system("true secret")
+    os.path.expandvars("$EXPANDED")
+
+def copies() -> None:
+    assert {**os.environ}["NAMED"]
+    assert os.environb[b"BYTES"]
+
 def database() -> None:
     sqlite3.connect("known.db").close()
     sqlite3.connect("new.db").execute("create table t (x)")
@@ -96,8 +117,26 @@ def works_hard() -> None:
     while os.times().user < end:
         pass
 
-for stage in [reads, writes, imports, forks, database, asks, fails, works_hard]:
+for name in ["NAMED", "EXPANDED"]:
+    os.environ[name] = "x"
+os.environb[b"BYTES"] = b"x"
+os.putenv("PUT", "x")
+for stage in [pools, hands, copies, reads, writes, imports, forks, database, asks, fails, works_hard]:
     pipeline.register(stage)
+"""
+
+
+WORK = """
+import os
+import sys
+
+def work(read, write, name):
+    open(read).close()
+    open(write, "w").close()
+    os.environ.get(name)
+
+if __name__ == "__main__":
+    work(*sys.argv[1:])
 """
 
 
@@ -123,6 +162,8 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: pathlib.Path) -> Bench:
     files = dict.fromkeys(["in.txt", "a.csv", "b.csv", "c.csv", "state.txt", "deep/x", "late.py"], "text")
+    files |= dict.fromkeys(["fork.csv", "spawn.csv", "forkserver.csv", "child.csv"], "text")
+    files["work.py"] = WORK
     files["late.py"] = "def fails():\n    raise ValueError\n"
     project = Sources(tmp_path / "project", {"pipeline.py": PIPELINE, **files})
     with contextlib.suppress(OSError):
@@ -153,6 +194,27 @@ def test_what_forked_children_use_counts(bench: Bench) -> None:
     assert bench.seen("forks") == Seen(read=("a.csv",), wrote=("log.txt",))
 
 
+def test_what_other_interpreters_use_counts(bench: Bench) -> None:
+    ways = ["child", "fork", "forkserver", "spawn"]
+
+    assert bench.seen("pools") == Seen(
+        read=tuple(f"{way}.csv" for way in ways),
+        wrote=tuple(f"{way}.out" for way in ways),
+        variables=tuple(f"BY_{way}" for way in ways),
+    )
+
+
+def test_variables_that_the_import_has_set_are_read_in_more_ways(bench: Bench) -> None:
+    hands = bench.seen("hands")
+    assert hands.variables == ("EXPANDED", "NAMED", "PATH")
+    assert [reason.partition(", set")[0] for reason in hands.unseen] == [
+        f"`{program}` was given `BYTES`, `PUT`" for program in ("sh", "true")
+    ]
+    copies = bench.seen("copies")
+    assert copies.variables == ("BYTES", "EXPANDED", "NAMED")
+    assert copies.unseen == ()
+
+
 def test_databases_that_are_opened_by_a_c_library(bench: Bench) -> None:
     (bench.root / "known.db").touch()
 
@@ -164,7 +226,8 @@ def test_nothing_is_seen_of_files_where_nobody_asked(bench: Bench) -> None:
 
 
 def test_variables_that_were_asked_for_by_name(bench: Bench) -> None:
-    assert bench.seen("asks").variables == ("ALSO_ASKED", "ASKED", "HOME", "IN")
+    of_import = {"BYTES", "EXPANDED", "NAMED"}  # which copies of all ask for, too
+    assert {*bench.seen("asks").variables} - of_import == {"ALSO_ASKED", "ASKED", "HOME", "IN"}
 
 
 def test_what_a_run_has_cost_also_of_one_that_failed(bench: Bench) -> None:

@@ -321,11 +321,11 @@ SPAWNING = "import multiprocessing as m\nfrom work import f\ndef stage():\n    p
         (SPAWNING, "a process of `multiprocessing` was started in which nothing could be observed"),
         (
             "import subprocess, sys\ndef stage():\n    subprocess.run([sys.executable, '-c', ''])\n",
-            "a Python process was started by `subprocess`",
+            "a Python program was started",
         ),
         (
             "import subprocess, sys\ndef stage():\n    subprocess.run('exit 0; python3 x', shell=True)\n",
-            "a Python process was started by `subprocess`",
+            "a Python program was started",
         ),
     ],
 )
@@ -366,6 +366,86 @@ def test_python_programs_that_are_started_are_observed_and_do_not_see_it(
 
     assert result.observed.incomplete == ()
     assert list(result.uncovered) == ["func:tool:f", "func:tool:g", "module:json", "module:script", "module:tool"]
+
+
+STARTS = """
+import os, subprocess, sys
+def forked(replace):
+    pid = os.fork()
+    if not pid:
+        try:
+            replace()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def start(*args):
+    return os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(*args), 0)[1])
+def stage():
+    os.chdir(os.path.dirname(os.path.abspath(__file__)))
+    os.environ["PATH"] = os.path.dirname(sys.executable) + ":/bin:/usr/bin"
+    os.chmod("tool", 0o755)
+    me, name, environment = sys.executable, os.path.basename(sys.executable), dict(os.environ)
+    os.environ["UNSET"] = "set"
+    for number, way in enumerate(WAYS):
+        words = [me, "script.py", f"f{number}"]
+        os.putenv("PUT", f"f{number}")
+        os.unsetenv("UNSET")
+        assert eval(way, globals() | locals()) == 0, way
+        assert os.environ.get("PYTHONPATH") == environment.get("PYTHONPATH"), way
+        assert subprocess.run(["sh", "-c", "echo $PYTHONPATH"], capture_output=True).stdout == b"\\n", way
+# file: script.py
+import os, sys
+assert "boot-" not in os.environ.get("PYTHONPATH", "")
+assert "UNSET" not in os.environ and os.environ["PUT"] == sys.argv[1], os.environ
+import plugin
+getattr(plugin, sys.argv[1])()
+# file: plugin.py
+FUNCTIONS
+# file: tool
+#!PYTHON
+import script
+"""
+
+
+def started(run: Run, ways: list[str]) -> Result:
+    functions = "\n".join(f"def f{number}(): pass" for number in range(len(ways)))
+    project = STARTS.replace("WAYS", repr(ways)).replace("FUNCTIONS", functions)
+    return run(project.replace("#!PYTHON", f"#!{sys.executable}"))
+
+
+def test_however_a_python_program_is_started_it_is_observed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    ways = [
+        "os.system(' '.join(words))",
+        "os.system(b' '.join(word.encode() for word in words))",
+        "os.system(f'./tool {words[2]}')",
+        "forked(lambda: os.execv(me, words))",
+        "forked(lambda: os.execvp(name, words))",
+        "os.spawnv(os.P_WAIT, me, words)",
+        "os.spawnlp(os.P_WAIT, name, *words)",
+        "subprocess.run(words).returncode",
+        "subprocess.run(words, env=environment | {'PUT': words[2]}, close_fds=False).returncode",
+        "subprocess.run(['./tool', words[2]]).returncode",
+    ]
+    result = started(run, ways)
+
+    assert result.observed.incomplete == ()
+    assert {f"func:plugin:f{number}" for number in range(len(ways))} <= result.uncovered.keys()
+
+
+def test_a_python_program_that_is_started_otherwise_and_not_observed_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    for way in [
+        "os.system('PYTHONPATH= ' + ' '.join(words))",
+        "os.system(f'{me} -I script.py 2>/dev/null') and 0",
+        "os.spawnvpe(os.P_WAIT, name, words, environment | {'PUT': words[2]})",
+        "start(me, words, environment | {'PUT': words[2]})",
+    ]:
+        assert started(run, [way]).observed.incomplete == (
+            "a Python program was started: what ran in it was not observed",
+        )
 
 
 def test_other_programs_are_nothing_to_name(run: Run) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from pivot_fingerprint import _recorder
+from pivot_fingerprint import _programs, _recorder, environment
 from pivot_fingerprint._observed import Ran
 from pivot_fingerprint._recorder import Recorder, start_in_child
 from pivot_fingerprint._usercode import default_is_user_code
+from pivot_fingerprint.commands import starts_python
 
 DISABLE = sys.monitoring.DISABLE
 HOME = "pivot_observed_home"
@@ -235,6 +236,89 @@ def test_a_python_program_that_heeds_no_environment_is_named(tmp_path: Path, arg
 
     assert len(recorder.reasons) == 1
     assert started.f_locals["env"] is env
+
+
+def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, line in {"python-tool": "#!/usr/bin/env python3 -u", "shell": "#!/bin/sh", "text": "python"}.items():
+        (tmp_path / name).write_text(line)
+    (tmp_path / "closed").symlink_to("/proc/self/mem" if os.path.exists("/proc/self/mem") else "/nowhere")
+    monkeypatch.setenv("PATH", os.pathsep.join(["/nowhere", os.fspath(tmp_path)]))
+
+    for _ in range(2):
+        named = [each for each in ("python-tool", "shell", "text", "closed", "absent") if starts_python([each])]
+        assert named == ["python-tool"]
+    assert starts_python([f"{tmp_path}/python-tool --option"])
+    assert not starts_python([])
+
+
+def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.heed()
+    monkeypatch.setenv("BOTH", "python")
+    monkeypatch.setenv("GONE", "python")
+    os.putenv("BOTH", "c")
+    os.putenv("ONLY", "c")
+    os.unsetenv("GONE")
+    found = environment.of_programs()
+    os.unsetenv("ONLY")
+
+    assert (found["BOTH"], found["ONLY"], "GONE" in found) == ("c", "c", False)
+
+
+def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/before")
+    recorder = recorder_of(tmp_path, spool="spool")
+    monkeypatch.setattr(_programs, "_hooks", [recorder.starting])
+    environment.heed()
+
+    for event, args in [
+        ("os.system", (b"python x.py",)),
+        ("os.exec", (sys.executable, ["python"], None)),
+        ("os.exec", (0, ["one", "x.py"], None)),
+    ]:
+        _programs._heard(event, args)
+        given = environment.of_programs()["PYTHONPATH"]
+        assert given.startswith(f"{tmp_path}/spool/boot-"), event
+        assert given.endswith(":/before")
+        assert os.environ["PYTHONPATH"] == "/before"
+        _programs._heard("open", ())
+        assert environment.of_programs()["PYTHONPATH"] == "/before"
+    monkeypatch.delenv("PYTHONPATH")
+    _programs._heard("os.system", ("python x.py",))
+    _programs.undo()
+    assert "PYTHONPATH" not in environment.of_programs()
+    for event, args in [
+        ("os.system", ("true",)),
+        ("os.exec", ("/nowhere/python", ["python"], None)),
+        ("os.system", ()),
+    ]:
+        _programs._heard(event, args)
+        assert "PYTHONPATH" not in environment.of_programs()
+    assert recorder.reasons == set()
+
+    arranged = {"PYTHONPATH": f"{recorder.spool}/boot-1"}
+    _programs._heard("os.posix_spawn", (sys.executable, ["python"], arranged))
+    assert recorder.reasons == set()
+    _programs._heard("os.posix_spawn", (sys.executable, ["python"], {}))
+    assert len(recorder.reasons) == 1
+
+
+def test_something_else_begins_with_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = importlib.machinery.SourceFileLoader
+    monkeypatch.setattr(loader, "path_stats", loader.path_stats)
+    begun: list[object] = []
+    monkeypatch.setattr(_recorder, "begin", lambda *args: begun.extend(args), raising=False)
+    spool = os.fspath(tmp_path / "spool")
+
+    assert start_in_child(
+        os.fspath(tmp_path), spool, None, ("pivot_fingerprint._recorder", "begin", (1, "two"), "/place")
+    )
+    running = _recorder._active[-1]
+    running.stop()
+    assert begun == [1, "two"]
+    started = frame("subprocess", args=["python"], env={})
+    running._executed(started)
+    place = Path(started.f_locals["env"]["PYTHONPATH"])
+    assert "'pivot_fingerprint': '/place'" in (place / "sitecustomize.py").read_text()
 
 
 def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:

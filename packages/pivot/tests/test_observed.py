@@ -245,7 +245,7 @@ def test_programs_that_a_stage_starts_are_observed(make: Callable[[str], Project
     project.write("tool.py", "def f():\n    return 1\n")
     project.pivot("repro")
 
-    assert "  Not tracked:\n    seen when it ran: a Python process was" in project.pivot("status", "--explain").stdout
+    assert "  Not tracked:\n    seen when it ran: a Python program was" in project.pivot("status", "--explain").stdout
     project.replace("tool.py", "return 1", "return 2")
     project.pivot("repro")
     assert project.read("out.txt") == "2\n"

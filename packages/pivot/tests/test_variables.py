@@ -121,3 +121,67 @@ def test_a_variable_that_the_import_sets_counts_where_it_is_read(make: Callable[
     kept = b"".join(text for text in texts if text not in (b"rate-one", b"rate-two", b"name-one"))
     for value in (b"rate-one", b"rate-two", b"name-one", b"other-one"):
         assert value not in kept
+
+
+HANDING = """\
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+os.environ.update(line.split("=") for line in open("settings.env").read().splitlines())
+os.putenv("PUT", os.environ["CHILD"])
+pipeline = pivot.Pipeline("p")
+
+
+def told(*words):
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@pipeline.register
+def python() -> Annotated[str, pivot.Out("python.txt", Text())]:
+    return told(sys.executable, "-c", "import os; print(os.environ['CHILD'])")
+
+
+@pipeline.register
+def put() -> Annotated[str, pivot.Out("put.txt", Text())]:
+    return told(sys.executable, "-c", "import os; print(os.environ['PUT'])")
+
+
+@pipeline.register
+def shell() -> Annotated[str, pivot.Out("shell.txt", Text())]:
+    return told("sh", "-c", "echo ${NAMED}")
+
+
+@pipeline.register(env=["NAMED"])
+def script() -> Annotated[str, pivot.Out("script.txt", Text())]:
+    return told("sh", "script.sh")
+
+
+@pipeline.register
+def whole() -> Annotated[str, pivot.Out("whole.txt", Text())]:
+    return {**os.environ}["COPIED"]
+"""
+
+
+def test_a_variable_that_a_program_reads_counts_or_is_named(make: Callable[[str], Project]) -> None:
+    project = make(HANDING)
+    project.write("script.sh", "echo $NAMED $CHILD\n")
+    settings = {"CHILD": "c", "NAMED": "n", "COPIED": "x"}
+
+    def stale(**other: str) -> set[str]:
+        project.write("settings.env", "".join(f"{name}={value}\n" for name, value in (settings | other).items()))
+        found = project.json("status", "--json")["stages"]
+        return {stage["name"] for stage in found if stage["status"] == "stale"}
+
+    stale()
+    project.pivot("repro")
+    assert stale(CHILD="d") == {"python", "put", "whole"}
+    assert stale(NAMED="m") == {"shell", "script", "whole"}
+    assert stale(COPIED="y") == {"whole"}
+    assert stale() == set()
+    told = project.pivot("status", "--explain", "script").stdout
+    assert "`sh` was given `CHILD`, `COPIED`, `PUT`, set by the import: add env=[...] to the stage" in told

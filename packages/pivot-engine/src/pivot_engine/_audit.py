@@ -4,10 +4,10 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
-from pivot_engine._wire import dumps, loads
+from pivot_engine._spool import READ, WROTE, Spool
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _OWN: Final = frozenset({".pivot", ".git"})
@@ -15,12 +15,19 @@ _PARTS: Final = frozenset({"__pycache__", "site-packages", "dist-packages", ".gi
 _METADATA: Final = (".dist-info", ".egg-info")
 """What an installer, also one that installs the project itself, writes about a distribution."""
 _READERS_OF_SOURCE: Final = frozenset(
-    {"_frozen_importlib_external", "importlib._bootstrap_external", "linecache", "tokenize", "zipimport"}
+    {
+        "_frozen_importlib_external",
+        "importlib._bootstrap_external",
+        "linecache",
+        "pkgutil",
+        "runpy",
+        "tokenize",
+        "zipimport",
+    }
 )
-_SUFFIX: Final = ".io"
+_OUR_READER: Final = "pivot_fingerprint.commands"
 SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
 """How the names of files end that are opened in order to be run."""
-_READ, _WROTE = "r", "w"
 
 
 class Audit:
@@ -31,13 +38,13 @@ class Audit:
         wrote: Those that were opened for writing, or put in place by renaming or linking.
     """
 
-    def __init__(self, root: str, declared: Iterable[str], spool: str) -> None:
+    def __init__(self, root: str, declared: Iterable[str], spool: Spool) -> None:
         """Nothing is noted before `start`.
 
         Args:
             root: The absolute path of the project.
             declared: Absolute paths that are of no interest, nor is what lies in them.
-            spool: A directory in which forked children leave what they see.
+            spool: Where other processes leave what they see.
         """
         self.read: set[str] = set()
         self.wrote: set[str] = set()
@@ -45,20 +52,19 @@ class Audit:
         self._declared = frozenset(declared)
         self._installed = os.path.join(sys.prefix, "")
         self._spool = spool
-        self._file = ""  # in a child: where it writes
         self._active = False
 
     def start(self) -> None:
         """Note from now on. A process can do so once."""
         self._active = True
         sys.addaudithook(self._hook)
-        os.register_at_fork(after_in_child=self._enter_child)
 
     def stop(self) -> None:
         """Note no more, and take in what children have seen."""
         self._active = False
-        for kind, path in self._told():
-            (self.read if kind == _READ else self.wrote).add(path)
+        for kind, path in self._spool.told():
+            if kind in (READ, WROTE):
+                (self.read if kind == READ else self.wrote).add(path)
         self.read = {path for path in self.read if self._is_file(path)}
         self.wrote = {path for path in self.wrote if os.path.exists(self._prefix + path)}
 
@@ -68,9 +74,9 @@ class Audit:
         if found is None:
             return
         if wrote:
-            self._add(self.wrote, _WROTE, found)
+            self._add(self.wrote, WROTE, found)
         elif found not in self.wrote:
-            self._add(self.read, _READ, found)
+            self._add(self.read, READ, found)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._active or event not in _EVENTS:
@@ -83,7 +89,7 @@ class Audit:
         match event:
             case "open":
                 path, _, flags = args
-                if not isinstance(path, int) and not (_is_source(path) and _by_import()):
+                if not isinstance(path, int) and not _is_of_no_interest(path):
                     self.note(os.fsdecode(path), wrote=bool(flags & _WRITING))
             case "os.rename" | "os.link" | "os.symlink":
                 self.note(os.fsdecode(args[1]), wrote=True)
@@ -128,38 +134,20 @@ class Audit:
         if path in kept:
             return
         kept.add(path)
-        if self._file:
-            # Opened each time: a daemon closes every descriptor.
-            os.makedirs(self._spool, exist_ok=True)
-            fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            try:
-                os.write(fd, dumps([kind, path]).encode() + b"\n")
-            finally:
-                os.close(fd)
-
-    def _enter_child(self) -> None:
-        self._file = os.path.join(self._spool, f"{os.getpid()}{_SUFFIX}")
-
-    def _told(self) -> Iterator[tuple[str, str]]:
-        with contextlib.suppress(OSError, ValueError):
-            for name in os.listdir(self._spool):
-                if name.endswith(_SUFFIX):
-                    with open(os.path.join(self._spool, name), "rb") as file:
-                        lines = file.read().splitlines()
-                    for line in lines:
-                        kind, path = loads(line.decode())
-                        yield kind, path
+        self._spool.tell(kind, path)
 
 
 _EVENTS: Final = frozenset({"open", "os.rename", "os.link", "os.symlink", "os.truncate", "sqlite3.connect"})
 
 
-def _is_source(path: Any) -> bool:
-    name = os.fsdecode(path)
-    return name.endswith(SOURCES)
+def _is_of_no_interest(path: Any) -> bool:
+    """Whether a source file is opened in order to be run, or to be shown in a traceback; or we look at what is started.
 
-
-def _by_import() -> bool:
-    """Whether a source file is opened in order to be run, or to be shown in a traceback."""
-    frame = sys._getframe(3)  # noqa: SLF001  # this, `_take`, `_hook`, and who opens
-    return frame.f_globals.get("__name__") in _READERS_OF_SOURCE
+    Python itself, not code in it, opens the file of a program.
+    """
+    try:
+        frame = sys._getframe(3)  # noqa: SLF001  # this, `_take`, `_hook`, and who opens
+    except ValueError:
+        return True
+    opener = frame.f_globals.get("__name__")
+    return opener == _OUR_READER or (opener in _READERS_OF_SOURCE and os.fsdecode(path).endswith(SOURCES))

@@ -26,7 +26,7 @@ _SPARES = 4
 _PATIENCE = 0.01
 
 type Job = Mapping[str, Any]
-"""Which stage to run, and what to note of it: `address` and `watching`."""
+"""Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `Witness` has it."""
 
 
 class Forked(NamedTuple):
@@ -171,7 +171,7 @@ class Forker:
                 job = job()
             stage, directory = world.stages[job["address"]]
             files, watching = declared(stage, directory), Watching.from_plain(job["watching"])
-            witness = Witness(watching, root=world.root, declared=files, spool=spool)
+            witness = Witness(watching, root=world.root, declared=files, spool=spool, assigned=job["assigned"])
             _worker.run(stage, directory, place.result, (watched, witness), world.own)
         finally:
             os._exit(1)

@@ -18,6 +18,7 @@ from pivot_engine._searches import Searches
 from pivot_engine.environment import VARIABLE, VARIABLES, of_environment
 from pivot_engine.grounds import Fact, Grounds
 from pivot_engine.marks import ABSENT, mark, settled
+from pivot_fingerprint.environment import heed, of_programs
 
 _UNSEEN: Final[Mapping[str, str]] = {
     "subprocess.Popen": "it starts a program",
@@ -86,6 +87,7 @@ class Recorder:
         self._before = frozenset(sys.modules)
         if not self._hooked:
             self._hooked = True
+            heed()
             sys.addaudithook(self._hook)
         sys.meta_path.insert(0, self._searches)
         for name, kind in (("stat", grounds.PROBE), ("lstat", grounds.LINK), ("access", grounds.PROBE)):
@@ -179,9 +181,15 @@ class Recorder:
             self._facts[kind, full] = grounds.of_path(kind, full)
 
     def environments(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The variables as they were at first, and as they are now; to ask for that is no dependence on them."""
+        """The variables as they were at first, and as they are now; to ask for that is no dependence on them.
+
+        `os.putenv` sets those of programs to be started only: if it differs, both values count.
+        """
         held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001 - all else tells that it was asked
-        return self._environment, {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
+        now = {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
+        programs = of_programs()
+        put = {name: f"{now.get(name, '')}\n{value}" for name, value in programs.items() if now.get(name) != value}
+        return self._environment, now | put
 
     def read(self, path: str, content: bytes | None) -> None:
         """A fingerprint was taken of a file with this content, or there was none to be had."""

@@ -14,6 +14,7 @@ from pivot_engine._live import Live, declared
 from pivot_engine._pristine import Pristine
 from pivot_engine.seen import Watching
 from pivot_engine.witness import Witness
+from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer
 
 _RESULT_FD = 3
@@ -55,6 +56,7 @@ def main(host: int) -> None:
     faulthandler.enable(file=2)  # what a crash leaves in the log
     with open(0, "rb", closefd=False) as told:
         job = _wire.loads(told.read().decode())
+    heed()
     is_user_code = _sources.user_code_predicate()
     pristine = Pristine()
     try:
@@ -68,7 +70,9 @@ def main(host: int) -> None:
     spool = job["spool"]
     watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
     files = declared(stage, job["directory"])
-    witness = Witness(Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool)
+    witness = Witness(
+        Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool, assigned=job["assigned"]
+    )
     _worker.prepare(_worker.Place(1, _RESULT_FD, (), host))
     watched.__enter__()
     _wire.send(_RESULT_FD, {"ready": True})

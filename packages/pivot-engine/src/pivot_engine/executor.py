@@ -265,7 +265,8 @@ class HostExecutor:
                 key: CodeEntry(digest, Location(file, line))
                 for key, (digest, file, line) in message["observed"].items()
             }
-            incomplete, seen = tuple(message["incomplete"]), Seen.from_plain(message["seen"])
+            seen = Seen.from_plain(message["seen"])
+            incomplete = (*message["incomplete"], *seen.unseen)
             finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
         else:
             finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage)

@@ -249,7 +249,8 @@ class Host:
             self._forker = self._prepared()
         self._fresh = fresh
         self._started.add(address)
-        job = {"address": address, "watching": watching.to_plain()}
+        counting = sorted(self._assigned.keys() - self._stages[address][0].env)
+        job = {"address": address, "watching": watching.to_plain(), "assigned": counting}
         try:
             spawned = fresh or self._threaded()
             forked = self._spawn(job, self._forker.spool()) if spawned else self._forker.start(job, self._held())

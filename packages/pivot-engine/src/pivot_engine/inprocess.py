@@ -25,6 +25,7 @@ from pivot_engine.runoptions import Debugger
 from pivot_engine.seen import Watching
 from pivot_engine.witness import Witness
 from pivot_fingerprint import Entry
+from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer, uncovered
 
 
@@ -51,6 +52,7 @@ class InProcessExecutor(Immediate):
         self._imported: pathlib.Path | None = None
         self._live: Live | None = None
         _sources.import_from_source(self._is_user_code, self._sources)
+        heed()
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`; returns when the stage has ended."""
@@ -81,7 +83,9 @@ class InProcessExecutor(Immediate):
         os.chdir(directory)
         watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
         files = declared(stage, directory)
-        witness = Witness(self._watching, root=str(self._root), declared=files, spool=spool)
+        assigned = self._stages[address].undeclared
+        witness = Witness(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
+        watched.take_along(witness.also)
         try:
             with watched, witness:
                 execute(stage)
@@ -90,7 +94,8 @@ class InProcessExecutor(Immediate):
             shutil.rmtree(spool, ignore_errors=True)
         gaps = uncovered(observed, _manifest(self._stages[address]), root=self._root)
         entries = {gap.key: CodeEntry(gap.digest, Location(gap.file, gap.line)) for gap in gaps if gap.digest}
-        return lambda seconds: Finished(address, seconds, None, entries, observed.incomplete, witness.seen)
+        seen, incomplete = witness.seen, (*observed.incomplete, *witness.seen.unseen)
+        return lambda seconds: Finished(address, seconds, None, entries, incomplete, seen)
 
     def _bring(self, address: str, file: LoadedFile) -> Stage:
         if self._live is None or file.file != self._imported:

@@ -40,6 +40,11 @@ class LoadedStage(Value):
     texts: Mapping[str, str] = attrs.field(factory=dict)
     assigned: Mapping[str, str] = attrs.field(factory=dict)
 
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """The variables that the import has set and the stage does not declare."""
+        return tuple(name for name in self.assigned if name not in self.env)
+
     def path(self, key: str) -> tuple[str, ...]:
         """How an entry is reached: the keys that lead to it, from where the walk began."""
         chain = [key]

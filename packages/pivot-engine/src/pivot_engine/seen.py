@@ -16,11 +16,13 @@ class Seen(Value):
         read: Files of the project that it read, relative to the root, sorted.
         wrote: Files of the project that it wrote and that are still there.
         variables: The names of environment variables that its code, or a library, asked for.
+        unseen: What else it may have used, in words.
     """
 
     read: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""

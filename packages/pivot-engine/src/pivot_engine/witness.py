@@ -2,36 +2,52 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 from pivot_engine import straced
 from pivot_engine._audit import SOURCES, Audit
-from pivot_engine._environ import Variables
+from pivot_engine._environ import Variables, places
+from pivot_engine._handed import Handed
+from pivot_engine._spool import Spool
 from pivot_engine._strace import Strace
 from pivot_engine.seen import Seen, Watching
+from pivot_fingerprint.observation import Also
 
 
 class Witness:
     """A context manager around the run of a stage, in the stage's own process; good for one run."""
 
-    def __init__(self, watching: Watching, *, root: str, declared: tuple[str, ...], spool: str) -> None:
+    def __init__(
+        self, watching: Watching, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
+    ) -> None:
         """See what ``watching`` asks for.
 
         Args:
             watching: What.
             root: The absolute path of the project.
             declared: The absolute paths that the stage declares.
-            spool: A directory in which forked children leave what they see.
+            spool: A directory in which other processes leave what they see.
+            assigned: The variables that the import has set, and that the stage does not declare.
         """
-        self._audit = Audit(root, declared, spool) if watching.files or watching.trace else None
+        self._spool = Spool(spool)
+        files, assigned = watching.files or watching.trace, tuple(assigned)
+        self._audit = Audit(root, declared, self._spool) if files else None
         self._lines = os.path.join(spool, "strace")
         self._strace = Strace(self._lines) if watching.trace else None
-        self._variables = Variables()
+        self._variables = Variables(assigned, self._spool)
+        self._handed = Handed(assigned, self._spool, self._variables.note)
         self._directory = ""
+        arguments = (root, declared, spool, files, assigned, places()[2])
+        package = __name__.rpartition(".")[0]
+        self.also = Also(f"{package}._elsewhere", "begin", arguments, os.path.dirname(os.path.abspath(__file__)))
+        """What begins in the interpreters that the stage starts."""
 
     def __enter__(self) -> Self:
+        self._spool.begin()
         self._variables.start()
+        self._handed.start()
         if self._audit is not None:
             self._audit.start()
         if self._strace is not None:
@@ -49,6 +65,7 @@ class Witness:
                 self._take(self._audit)
             self._audit.stop()
         self._variables.stop()
+        self._handed.stop()
 
     def _take(self, audit: Audit) -> None:
         with contextlib.suppress(OSError), open(self._lines, encoding="utf-8", errors="surrogateescape") as lines:
@@ -64,4 +81,5 @@ class Witness:
             tuple(sorted(audit.read)) if audit is not None else (),
             tuple(sorted(audit.wrote)) if audit is not None else (),
             tuple(sorted(self._variables.names)),
+            self._handed.unseen(self._variables.names),
         )

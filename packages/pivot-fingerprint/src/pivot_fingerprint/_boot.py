@@ -1,20 +1,41 @@
-"""A Python program that `subprocess` is about to start is given a start file, by which it is observed as well."""
+"""A Python program that is about to be started is given a start file, by which it is observed as well."""
 
 import itertools
 import os
 import re
-import sys
-from collections.abc import Iterator
-from types import FrameType
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-_PYTHON = re.compile(r"\bpython[\d.]*\b|\.py\b")
 _DEAF = re.compile(r"-[A-Za-z]*[EIS][A-Za-z]*")
 """Options with which Python heeds no environment, or runs no start file."""
 _PREFIX = "boot-"
 _BEGUN = "begun"
-_PATH = "PYTHONPATH"
-_ENVIRONMENT = os.environ  # whatever the code that is observed puts in its place
+PATH = "PYTHONPATH"
+"""The variable by which a program finds its start file."""
 _numbers = itertools.count()
+
+
+class Also(NamedTuple):
+    """What else begins in each process that is observed: a function with arguments of plain data.
+
+    Attributes:
+        module: The module; all that it needs, of the standard library and of its own package, is imported with it.
+        function: The function's name.
+        arguments: What the function is given.
+        place: The directory of the module's package.
+    """
+
+    module: str
+    function: str
+    arguments: tuple[object, ...]
+    place: str
+
+    @property
+    def package(self) -> str:
+        """The package whose name the module's begins with."""
+        return self.module.partition(".")[0]
+
+
 # For any version of Python: what cannot be observed must run as it always does. It leaves nothing behind that the
 # program could see: neither the place in the path and the variable, nor modules that may be called as its own are.
 _START = """\
@@ -30,16 +51,16 @@ def _begin():
     before = set(sys.modules)
     if sys.version_info >= (3, 13):
         try:
-            package = type(sys)("pivot_fingerprint")
-            package.__path__ = [PACKAGE]
-            sys.modules["pivot_fingerprint"] = package
+            for name, place in PACKAGES.items():
+                package = sys.modules[name] = type(sys)(name)
+                package.__path__ = [place]
             import pivot_fingerprint._recorder as recorder
-            if recorder.start_in_child(ROOT, SPOOL, None):
+            if recorder.start_in_child(ROOT, SPOOL, None, ALSO):
                 os.close(os.open(os.path.join(HERE, "begun"), os.O_WRONLY | os.O_CREAT, 438))
         except Exception:
             pass
         for name in set(sys.modules) - before:
-            if name.partition(".")[0] in ("json", "pivot_fingerprint"):
+            if name.partition(".")[0] in ("json", *PACKAGES):
                 del sys.modules[name]
     try:
         import sitecustomize
@@ -51,40 +72,61 @@ _begin()
 """
 
 
-def starts_python(frame: FrameType) -> bool:
-    """Whether the call of `Popen._execute_child` in this frame seems to start Python."""
-    texts = _words(frame)
-    return sys.executable in texts or _PYTHON.search(" ".join(texts)) is not None
+class Start(NamedTuple):
+    """Where what a process and those that it starts have seen is collected."""
+
+    root: str
+    spool: str
+    also: Also | None
 
 
-def _words(frame: FrameType) -> list[str]:
-    args = frame.f_locals.get("args")
-    every = args if isinstance(args, list | tuple) else [args]
-    return [os.fsdecode(arg) for arg in every if isinstance(arg, str | bytes | os.PathLike)]
+def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], start: Start) -> str | None:
+    """Have what a command starts observe itself: what `PYTHONPATH` must be for it; None if it cannot be.
 
-
-def arrange(frame: FrameType, root: str, spool: str) -> bool:
-    """Have what the call starts observe itself; whether that can be."""
-    if any(_DEAF.fullmatch(word) for word in _words(frame)):
-        return False
-    place = os.path.join(spool, f"{_PREFIX}{os.getpid()}-{next(_numbers)}")
-    given = frame.f_locals.get("env")
+    Args:
+        command: The words.
+        env: The environment that it would get.
+        start: Where to.
+    """
+    if any(_DEAF.fullmatch(word) for word in command):
+        return None
+    before = value(env)
+    place = os.path.join(start.spool, f"{_PREFIX}{os.getpid()}-{next(_numbers)}")
+    packages = {__name__.partition(".")[0]: os.path.dirname(os.path.abspath(__file__))}
+    if start.also is not None:
+        packages[start.also.package] = start.also.place
+    names = {
+        "HERE": place,
+        "ROOT": start.root,
+        "SPOOL": start.spool,
+        "PACKAGES": packages,
+        "ALSO": start.also and tuple(start.also),
+    }
+    text = "".join(f"{name} = {value!r}\n" for name, value in names.items()) + _START
     try:
-        env = dict(_ENVIRONMENT.copy() if given is None else given)
-        key = _PATH.encode() if any(isinstance(name, bytes) for name in env) else _PATH
-        before = os.fsdecode(env.get(key) or "")
         os.makedirs(place)
-        names = {"HERE": place, "ROOT": root, "SPOOL": spool, "PACKAGE": os.path.dirname(os.path.abspath(__file__))}
-        text = "".join(f"{name} = {value!r}\n" for name, value in names.items()) + _START
         fd = os.open(os.path.join(place, "sitecustomize.py"), os.O_WRONLY | os.O_CREAT, 0o666)
         os.write(fd, text.encode())
         os.close(fd)
-    except (OSError, TypeError, ValueError):
-        return False
-    path = os.pathsep.join([place, before] if before else [place])
-    env[key] = os.fsencode(path) if isinstance(key, bytes) else path
-    frame.f_locals["env"] = env
-    return True
+    except OSError:
+        return None
+    return os.pathsep.join([place, before] if before else [place])
+
+
+def key(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str | bytes:
+    """The name of the variable that `arrange` is about, as the others in an environment are spelled."""
+    return PATH.encode() if any(isinstance(name, bytes) for name in env) else PATH
+
+
+def value(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str:
+    """Its value; empty if there is none."""
+    found = dict(env).get(key(env), "")  # type: ignore[arg-type]  # of the same kind
+    return os.fsdecode(found or "")
+
+
+def is_arranged(env: Mapping[str, str] | Mapping[bytes, bytes], spool: str) -> bool:
+    """Whether `arrange` has been here, as where `subprocess` uses another way to start a program."""
+    return value(env).startswith(os.path.join(spool, _PREFIX))
 
 
 def unbegun(spool: str, names: list[str]) -> Iterator[str]:

@@ -4,12 +4,14 @@ import contextlib
 import os
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from json import dumps, loads  # what becomes of the module is up to the code that is observed
 from types import CodeType, FrameType
 from typing import Any
 
-from pivot_fingerprint import _boot, _tool
+from pivot_fingerprint import _boot, _programs, _tool, commands, environment
+from pivot_fingerprint._boot import Also, Start
 from pivot_fingerprint._disk import real
 from pivot_fingerprint._observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint._usercode import Predicate, default_is_user_code, remembered
@@ -26,7 +28,7 @@ _NO_TOOL = "no tool id of `sys.monitoring` was free: nothing was observed"
 _FORKED = "a process was forked, and there is no directory to collect what ran in it"
 _SPAWNED = "a process of `multiprocessing` was started in which nothing could be observed"
 _GARBLED = "what a child wrote cannot be read"
-_STARTED = "a Python process was started by `subprocess`: what ran in it was not observed"
+_STARTED = "a Python program was started: what ran in it was not observed"
 
 
 class Recorder:
@@ -35,6 +37,7 @@ class Recorder:
     def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
         self.root = real(root)
         self.spool = os.path.abspath(spool) if spool is not None else None
+        self.also: Also | None = None
         self.predicate = is_user_code
         self.trusted = trusted
         self.reasons: set[str] = set()
@@ -70,6 +73,7 @@ class Recorder:
         if tool is None:
             return
         _active.remove(self)
+        _programs.undo()
         _tool.end(tool, self._met)
         self._met.clear()
 
@@ -217,14 +221,43 @@ class Recorder:
         ):
             self.reason(_SPAWNED)
         else:
-            config[_CONFIG_KEY] = _Starter(self.root, self.spool, _portable(self.predicate))
+            config[_CONFIG_KEY] = _Starter(self.root, self.spool, _portable(self.predicate), self.also)
 
     def _executed(self, frame: FrameType) -> None:
         """`subprocess` is about to start a program."""
-        if frame.f_globals.get("__name__") != "subprocess" or not _boot.starts_python(frame):
+        if frame.f_globals.get("__name__") != "subprocess":
             return
-        if self.spool is None or not _boot.arrange(frame, self.root, self.spool):
+        _programs.undo()
+        words = commands.words(frame.f_locals.get("args"))
+        if not commands.starts_python(words):
+            return
+        given = frame.f_locals.get("env")
+        try:
+            env: dict[Any, Any] = environment.of_programs() if given is None else dict(given)
+        except (TypeError, ValueError):
             self.reason(_STARTED)
+            return
+        path = self._path_for(words, env)
+        if path is not None:
+            name = _boot.key(env)
+            frame.f_locals["env"] = env | {name: os.fsencode(path) if isinstance(name, bytes) else path}
+
+    def starting(self, words: list[str], env: object) -> str | None:
+        """A program is about to be started in another way; what `PYTHONPATH` is to be for it."""
+        if not commands.starts_python(words):
+            return None
+        if env is None:
+            return self._path_for(words, environment.of_programs())
+        if not isinstance(env, Mapping) or self.spool is None or not _boot.is_arranged(env, self.spool):
+            self.reason(_STARTED)
+        return None
+
+    def _path_for(self, words: list[str], env: Mapping[Any, Any]) -> str | None:
+        start = None if self.spool is None else Start(self.root, self.spool, self.also)
+        path = None if start is None else _boot.arrange(words, env, start)
+        if path is None:
+            self.reason(_STARTED)
+        return path
 
 
 _LAUNCHERS: dict[str, Callable[[Recorder, FrameType], None]] = {
@@ -241,25 +274,31 @@ _names: list[tuple[tuple[str, int], frozenset[str]]] = []
 class _Starter:
     """Sent to a fresh interpreter inside a process object, it comes to life there as a running recorder."""
 
-    def __init__(self, root: str, spool: str, predicate: bytes | None) -> None:
-        self._args = (root, spool, predicate)
+    def __init__(self, root: str, spool: str, predicate: bytes | None, also: Also | None) -> None:
+        self._args = (root, spool, predicate, also and tuple(also))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (start_in_child, self._args)
 
 
-def start_in_child(root: str, spool: str, predicate: bytes | None) -> bool:
-    """Observe in a process that `multiprocessing` has started, until it ends."""
+def start_in_child(
+    root: str, spool: str, predicate: bytes | None, also: tuple[str, str, tuple[object, ...], str] | None = None
+) -> bool:
+    """Observe in a process that another one has started, until it ends; whether that can be."""
     is_user_code = default_is_user_code
     if predicate:
         import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
 
         is_user_code = pickle.loads(predicate)  # noqa: S301
+    begun = None if also is None else Also(*also)
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
+    recorder.also = begun
     recorder.enter_child()
     recorder.shown(os.path.join(root, MODULE))  # what that imports is not to be judged by itself
     recorder.start()
     _import_from_source(recorder.shown)
+    if begun is not None:
+        getattr(import_module(begun.module), begun.function)(*begun.arguments)
     return recorder.active
 
 
@@ -318,6 +357,7 @@ def _watch_forks() -> None:
     if not _hooks:
         _hooks.append(True)
         os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
+        _programs.watch(_asked)
 
 
 def _in_parent() -> None:
@@ -328,6 +368,10 @@ def _in_parent() -> None:
 def _in_child() -> None:
     for recorder in _active:
         recorder.enter_child()
+
+
+def _asked(words: list[str], env: object) -> str | None:
+    return _active[-1].starting(words, env) if _active else None
 
 
 def _importing(frame: FrameType | None) -> str:

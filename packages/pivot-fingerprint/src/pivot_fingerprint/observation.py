@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import Self
 
 from pivot_fingerprint import _forms
+from pivot_fingerprint._boot import Also
 from pivot_fingerprint._manifest import Entry
 from pivot_fingerprint._observed import Observed, Ran
 from pivot_fingerprint._recorder import Recorder
 from pivot_fingerprint._uncovered import Gap, ObservedEntry
 from pivot_fingerprint._usercode import default_is_user_code
 
-__all__ = ["Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
+__all__ = ["Also", "Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
 
 type Path = str | os.PathLike[str]
 
@@ -27,9 +28,9 @@ class Observer:
     Args:
         root: the directory to which files are relative; give `fingerprint` the same one.
         is_user_code: whether code in the file of this name counts; default as for `fingerprint`.
-        spool: a directory of this observer alone, made if need be, in which forked children and
-            those of `multiprocessing` leave what they see. Without one, what runs in them is lost,
-            and `Observed.incomplete` says so.
+        spool: a directory of this observer alone, made if need be, in which children (forked ones, those
+            of `multiprocessing`, and programs in Python) leave what they see. Without one, what runs in
+            them is lost, and `Observed.incomplete` says so.
     """
 
     def __init__(
@@ -45,6 +46,10 @@ class Observer:
         in each process that it forks, will use.
         """
         self._recorder.prepare()
+
+    def take_along(self, also: Also) -> None:
+        """Have something else begin in each child that is not forked, too."""
+        self._recorder.also = also
 
     def __enter__(self) -> Self:
         self._recorder.start()
