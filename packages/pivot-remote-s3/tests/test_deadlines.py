@@ -22,7 +22,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @contextlib.contextmanager
-def answering(*pieces: bytes, drip: bytes = b"") -> Iterator[S3Remote]:
+def answering(*pieces: bytes, drip: bytes = b"", grace: float = 30) -> Iterator[S3Remote]:
     """A remote whose server says this to everybody, then ``drip`` again and again, and never closes."""
     ended = threading.Event()
 
@@ -45,7 +45,7 @@ def answering(*pieces: bytes, drip: bytes = b"") -> Iterator[S3Remote]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=accept, daemon=True).start()
         settings = S3Settings(endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}", region="us-east-1")
-        yield S3Remote(S3Location("bucket"), settings, limits=Limits(grace=0.1, longest=1 << 16))
+        yield S3Remote(S3Location("bucket"), settings, limits=Limits(grace, longest=1 << 16))
         ended.set()
         listening.shutdown(socket.SHUT_RDWR)
 
@@ -71,7 +71,7 @@ def failure(remote: S3Remote, tmp_path: Path) -> RemoteError:
     ids=["silent", "dripping headers", "silent body", "dripping body", "dripping error"],
 )
 def test_a_request_has_a_deadline(pieces: tuple[bytes, ...], drip: bytes, tmp_path: Path) -> None:
-    with answering(*pieces, drip=drip) as remote:
+    with answering(*pieces, drip=drip, grace=0.1) as remote:
         assert isinstance(failure(remote, tmp_path), RemoteTimeoutError)
 
 

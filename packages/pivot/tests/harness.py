@@ -105,7 +105,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-            **{"env": _environment(), "stderr": subprocess.PIPE, **options},
+            **{"env": environment(), "stderr": subprocess.PIPE, **options},
         )
 
     def pivot(
@@ -120,7 +120,7 @@ class Project:
             text=True,
             check=False,
             timeout=120,
-            env={**_environment(), **(env or {})},
+            env={**environment(), **(env or {})},
         )
         told = f"pivot {' '.join(arguments)} exited {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, told
@@ -137,7 +137,7 @@ class Project:
         out, err = io.StringIO(), io.StringIO()
         with (
             contextlib.chdir(self.root),
-            mock.patch.dict(os.environ, {**_environment(), **(env or {})}, clear=True),
+            mock.patch.dict(os.environ, {**environment(), **(env or {})}, clear=True),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
@@ -169,5 +169,6 @@ class Project:
         }
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Ours, without settings of Pivot."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}
