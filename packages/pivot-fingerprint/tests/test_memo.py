@@ -211,7 +211,8 @@ def everything(outline: Outline) -> object:
     forms += [outline.effects_form(part) for part in (effects, effects[::2], effects[:1]) if part]
     said = [(each[:5], [(one.form, one.decorators) for one in each.signatures]) for each in forms]
     sites = [outline.sites(number) for number in numbers]
-    return re.sub(r" at 0x\w+", "", repr([outline.tops, outline.bindings, outline.stars, outline.effects, said, sites]))
+    facts = [outline.tops, outline.bindings, outline.stars, outline.effects, outline.imports, outline.acts]
+    return re.sub(r" at 0x\w+", "", repr([facts, said, sites]))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -6,6 +6,7 @@ its own kind: what the stage gives says whether the fingerprint must change.
 
 # ruff: noqa: E501 - projects as texts
 
+import decimal
 import importlib
 import itertools
 import os
@@ -189,6 +190,14 @@ FORMS = {
     "whole table from": "import state\ndef go():\n    return state.__dict__['T']\n# file: state.py\nfrom deep import T\n# file: deep.py\nT=[]\nT.append(2)\n",
     "whole package sub": "import pkg\ndef go():\n    return getattr(getattr(pkg, 'pl' + 'ane'), 'RATE')\n# file: pkg/__init__.py\nfrom . import plane\n# file: pkg/plane.py\nRATE=2\n",
     "whole func from": "import state\ndef go():\n    return [getattr(state, n)() for n in ('f',)]\n# file: state.py\nfrom deep import f\n# file: deep.py\ndef f():\n    return 2\n",
+    "a seed on a condition": "import random\nMODE = 2\nif MODE == 2:\n    random.seed(7)\nelse:\n    random.seed(9)\ndef go():\n    return random.random()\n",
+    "a seed in another module": "import random\nimport seeds\ndef go():\n    return random.random()\n# file: seeds.py\nimport random\nSEED = 2\nrandom.seed(SEED)\n",
+    "a seed two imports away": "import random\nimport one\ndef go():\n    return random.random()\n# file: one.py\nfrom pkg import two\n# file: pkg/__init__.py\n# file: pkg/two.py\nfrom random import seed\nseed(2)\n",
+    "a seed in the package around": "from pkg.mod import go\n# file: pkg/__init__.py\nimport pkg.seeds\n# file: pkg/seeds.py\nimport random\nrandom.seed(2)\n# file: pkg/mod.py\nimport random\ndef go():\n    return random.random()\n",
+    "a seed by a function": "import random\nfrom seeds import setup\nSEED = setup(2)\ndef go():\n    return random.random()\n# file: seeds.py\nimport random as r\ndef setup(seed):\n    r.seed(seed)\n    return seed\n",
+    "a seed by a method of an object": "import random\nimport setup\ndef go():\n    return random.random()\n# file: setup.py\nfrom seeds import Seeds\ndef start(seed):\n    Seeds(seed).set()\nstart(seed=2)\n# file: seeds.py\nclass Seeds:\n    def __init__(self, seed):\n        self.seed = seed\n    def set(self):\n        import random\n        from random import seed as plant\n        plant(self.seed * 2)\n",
+    "a context by a function": "import decimal\ndef setup(digits):\n    decimal.getcontext().prec = digits\nsetup(2)\ndef go():\n    return str(decimal.Decimal(1) / 7)\n",
+    "a variable in another module": "import os\nimport conf\ndef go():\n    return os.environ['MADE_HERE']\n# file: conf.py\nimport os\ndef load(x):\n    os.environ['MADE_HERE'] = x\nload('2')\n",
     "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
 }  # fmt: skip
@@ -246,6 +255,7 @@ type Look = Callable[[str], tuple[Manifest, str]]
 def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
     """The manifest of the stage of a project, and then what the stage gives."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("MADE_HERE", "")
     numbers, before = itertools.count(), set(sys.modules)
 
     def look(project: str) -> tuple[Manifest, str]:
@@ -256,6 +266,7 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         monkeypatch.syspath_prepend(os.fspath(root))
+        context = decimal.getcontext().copy()
         try:
             stage = importlib.import_module("pipeline").stage
             manifest = Fingerprinter(root=root).fingerprint(stage)
@@ -264,6 +275,7 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
             except (AttributeError, LookupError, NameError, TypeError) as error:
                 return manifest, repr(error)
         finally:
+            decimal.setcontext(context)
             sys.path.remove(os.fspath(root))
             for name in set(sys.modules) - before:
                 if os.fspath(root) in str(vars(sys.modules[name])):
@@ -350,3 +362,33 @@ def test_star_imports_are_as_narrow_as_what_they_give(importing: str, look: Look
         new, gives = look(project(importing, form.replace(*edit)))
         assert (new.digest, gives) == (old.digest, gave)
     assert look(project(importing, form.replace("return 2", "return 3")))[0].digest != old.digest
+
+
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+def test_what_is_done_to_libraries_counts_for_those_who_use_them(importing: str, look: Look) -> None:
+    form = "import os, others\ndef go():\n    return os.sep\n# file: others.py\nimport decimal, os, json, sys\n"
+    form += "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import never\n    decimal.getcontext().prec = 1\n"
+    form += (
+        "def setup(digits: int):\n    decimal.getcontext().prec = digits\n    os.makedirs('.', exist_ok=digits > 0)\n"
+    )
+    form += (
+        "setup(7)\nos.makedirs('.', exist_ok=8 > 0)\nSIZE: int = len('9')\n[].append(6)\nx, (y, z) = 1, (2, 3)\ndel x\n"
+    )
+    form += "match y:\n    case 2:\n        decimal.getcontext().prec = 5\n"
+    old, gave = look(project(importing, form))
+    for edit in (
+        ("setup(7)", "setup(6)"),
+        ("= 8 >", "= 4 >"),
+        ("'9'", "'99'"),
+        ("prec = 5", "prec = 4"),
+        ("prec = 1", "prec = 2"),
+    ):
+        new, gives = look(project(importing, form.replace(*edit)))
+        assert (new.digest, gives) == (old.digest, gave)
+
+    uses = form.replace("return os.sep", "return os.sep, str(decimal.Decimal(1) / 7)").replace(
+        "os, others", "os, others, decimal"
+    )
+    new, gives = look(project(importing, uses))
+    assert "effects:others:decimal" in new
+    assert look(project(importing, uses.replace("prec = 5", "prec = 4")))[0].digest != new.digest

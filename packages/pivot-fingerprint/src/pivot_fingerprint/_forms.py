@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint._acts import is_main
 from pivot_fingerprint._canonical import canonical, is_silent
-from pivot_fingerprint._parsed import Parsed, is_main
+from pivot_fingerprint._parsed import Parsed
 from pivot_fingerprint._scopes import imports
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

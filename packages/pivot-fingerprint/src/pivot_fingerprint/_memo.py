@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from xxhash import xxh3_128_digest
 
+from pivot_fingerprint._acts import Act
 from pivot_fingerprint._form import Form, Issue, Piece, Ref, Signature, joined
 from pivot_fingerprint._manifest import SCHEMA
 from pivot_fingerprint._outline import Binding, Effect, Outline, Site
 from pivot_fingerprint._parsed import TreeOutline
 from pivot_fingerprint._scopes import Import
 
-_FORMAT = 2  # of the bytes: raise it with every change of what they hold or how
+_FORMAT = 3  # of the bytes: raise it with every change of what they hold or how
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
 
@@ -44,7 +45,7 @@ def key_of(content: bytes) -> bytes:
 def written(outline: TreeOutline, key: bytes) -> bytes:
     """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
     whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
-    head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas]
+    head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
     lines: list[object] = [head, _plain(whole)]
     lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
     lines += [_plain(outline.lambda_form(number)) for number in range(len(lambdas))]
@@ -65,11 +66,13 @@ class KeptOutline:
     """The outline that is read off a memo's bytes, each line when it is first asked for."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        tops, bindings, stars, effects, lambdas = json.loads(lines[0])
+        tops, bindings, stars, effects, lambdas, imports, acts = json.loads(lines[0])
         self.tops = [_site(raw) for raw in tops]
         self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
         self.stars = [Import(*raw) for raw in stars]
         self.effects = [Effect(line, end, root, tuple(attrs)) for line, end, root, attrs in effects]
+        self.imports = [Import(*raw) for raw in imports]
+        self.acts = [_act(raw) for raw in acts]
         self._lambdas = [_site(raw) for raw in lambdas]
         self._lines = lines
         self._after_effects = 2 + len(effects)
@@ -133,6 +136,11 @@ def _refs(raw: Any) -> tuple[Ref, ...]:
             for root, attrs, line, weak in raw
         ]
     )
+
+
+def _act(raw: Any) -> Act:
+    line, top, root, attrs, changes, guarded = raw
+    return Act(line, top, root if root.__class__ is str else Import(*root), tuple(attrs), changes, guarded)
 
 
 def _site(raw: Any) -> Site:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from pivot_fingerprint._acts import Act
 from pivot_fingerprint._form import Form
 from pivot_fingerprint._scopes import Import
 
@@ -67,6 +68,12 @@ class Outline(Protocol):
     tops: list[Site]
     bindings: dict[str, list[Binding]]
     stars: list[Import]
+    imports: list[Import]  # all that importing the file imports by statements at its top
+
+    @property
+    def acts(self) -> list[Act]:
+        """What statements do to names, at the top and in definitions."""
+        ...
 
     @property
     def effects(self) -> list[Effect]:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 
+from pivot_fingerprint._acts import Act, acts, imported, is_main, root_of, touched
 from pivot_fingerprint._canonical import canonical, piece
 from pivot_fingerprint._fields import children
 from pivot_fingerprint._form import Form, Piece, joined
@@ -47,6 +48,8 @@ class TreeOutline:
             for name, statements in parsed.bindings.items()
         }
         self.stars = [Import(star.level, star.module or "", None) for star in parsed.stars]
+        self.imports = imported(parsed.tree)
+        self._acts: list[Act] | None = None
         self._effects: list[tuple[ast.stmt, Effect]] | None = None
         self._lambdas: list[ast.Lambda] | None = None
         self._pieces: list[Piece] | None = None
@@ -71,12 +74,19 @@ class TreeOutline:
         """The statements that do something to what a name stands for."""
         return [effect for _, effect in self._effect_statements()]
 
+    @property
+    def acts(self) -> list[Act]:
+        """What statements do to names, at the top and in definitions."""
+        if self._acts is None:
+            self._acts = acts(self._parsed.tree, self._parsed.tops)
+        return self._acts
+
     def _effect_statements(self) -> list[tuple[ast.stmt, Effect]]:
         if self._effects is None:
             self._effects = []
             for statement in _top_statements(self._parsed.tree, main=False):
-                for target in _touched(statement):
-                    root, attrs = _root(target)
+                for target in touched(statement):
+                    root, attrs = root_of(target)
                     if root and (not self._effects or self._effects[-1][0] is not statement):
                         self._effects.append((statement, Effect(statement.lineno, statement.end_lineno, root, attrs)))
         return self._effects
@@ -187,38 +197,6 @@ def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt
                     stack.append(child)
                 elif isinstance(child, ast.ExceptHandler | ast.match_case):
                     blocks.append(child)
-
-
-def is_main(statement: ast.stmt) -> bool:
-    """Whether this is `if __name__ == ...`."""
-    test = statement.test if isinstance(statement, ast.If) else None
-    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
-
-
-def _touched(statement: ast.stmt) -> list[ast.expr]:
-    """The expressions whose value a statement may change: called ones, and those whose parts are assigned."""
-    if isinstance(statement, ast.Expr):
-        return [statement.value] if isinstance(statement.value, ast.Call) else []
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign | ast.Delete):
-        targets = statement.targets
-    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
-        targets = [statement.target]
-    return [target.value for target in targets if isinstance(target, ast.Attribute | ast.Subscript)]
-
-
-def _root(node: ast.expr) -> tuple[str, tuple[str, ...]]:
-    """`a.b(...)[0].c` → `a` and `b`: the name at the root, and the attributes taken from it at once."""
-    attrs: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            attrs.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Call | ast.Subscript):
-            attrs.clear()
-            node = node.func if isinstance(node, ast.Call) else node.value
-        else:
-            return (node.id, tuple(reversed(attrs))) if isinstance(node, ast.Name) else ("", ())
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:

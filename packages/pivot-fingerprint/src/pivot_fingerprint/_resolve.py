@@ -11,6 +11,7 @@ from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Span, V
 from pivot_fingerprint._effects import Effects, add_statements
 from pivot_fingerprint._form import Ref, Signature
 from pivot_fingerprint._libraries import READERS, is_third_party
+from pivot_fingerprint._library_state import LibraryState
 from pivot_fingerprint._literals import literal_binding
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
@@ -39,6 +40,7 @@ class Resolver:
         self._said = 0
         self._slices = Slices(modules)
         self.imports = Effects(drafts, modules, self._slices)
+        self.library_state = LibraryState(drafts, modules, self._slices, self._tokens)
 
     def bind(self, task: CodeTask, found: Findings) -> list[str]:
         """One line per name that the form uses: what it stands for; where it leads goes into `found`."""

@@ -87,6 +87,11 @@ class Slices:
         every = self._leads.statements(module.source).all if module.source is not None else ()
         return [each for each in every if each.defines and each.guarded and not each.binds]
 
+    def standing_at(self, module: Module, lines: Iterable[int]) -> list[Statement]:
+        """The statements of a module at these lines."""
+        every = self._leads.statements(module.source).all if module.source is not None else ()
+        return [each for each in every if any(each.line <= line <= (each.end or each.line) for line in lines)]
+
     def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
         """What importing a module does to those names of other modules of the user's that are reached."""
         known = self._facts_of(module)

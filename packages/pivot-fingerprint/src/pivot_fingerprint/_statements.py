@@ -5,11 +5,12 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pivot_fingerprint._acts import is_main, is_type_checking
 from pivot_fingerprint._canonical import canonical, is_silent
 from pivot_fingerprint._changes import MAKERS, Change, Changes
 from pivot_fingerprint._fields import children
 from pivot_fingerprint._form import Form, Ref
-from pivot_fingerprint._parsed import Parsed, is_main, walk
+from pivot_fingerprint._parsed import Parsed, walk
 from pivot_fingerprint._scopes import Import, Scope, parameters
 
 HOLDS, SAME, PART = range(3)  # how a value may have another in it: as one of its parts, as itself, or it is a part
@@ -141,7 +142,7 @@ def _blocks(node: ast.stmt, guards: _Guards) -> list[_Block] | None:  # noqa: PL
     if isinstance(node, ast.If):
         if is_main(node):
             return []
-        if _is_type_checking(node.test):
+        if is_type_checking(node.test):
             return [(node.orelse, guards)]
         return [(node.body, guards.and_(node.test)), (node.orelse, guards.and_(node.test, ast.Constant("else")))]
     if isinstance(node, ast.With | ast.AsyncWith):
@@ -175,11 +176,6 @@ def _head(node: ast.stmt) -> ast.stmt:
         for case in head.cases:  # type: ignore[attr-defined]
             case.body = []
     return head
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
-    return name == "TYPE_CHECKING"
 
 
 def _said(node: ast.stmt) -> list[ast.AST]:

@@ -193,8 +193,8 @@ class _Walk:
         return draft.look
 
     def further(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
-        """What imports during a run do to what is reached: each entry with the one that brings it along."""
-        return self._resolver.imports.on_others(looks)
+        """What imports do to what is reached: each entry with the one that brings it along."""
+        return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks, self.look)
 
     def look_again(self, draft: Draft) -> Look:
         """The same with the names that drafts have now."""

@@ -1,0 +1,166 @@
+"""What importing does to libraries that code uses: through functions, on conditions, in modules it does not use."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import NamedTuple
+
+from pivot_fingerprint._acts import Act
+from pivot_fingerprint._drafts import Draft, Drafts, Look, Span
+from pivot_fingerprint._effects import add_statements
+from pivot_fingerprint._form import Ref
+from pivot_fingerprint._modules import Module, Modules
+from pivot_fingerprint._scopes import Import
+from pivot_fingerprint._slices import Slices
+from pivot_fingerprint._values import Parts
+
+# What is done to these at import changes no result.
+_QUIET = frozenset({"atexit", "faulthandler", "gc", "json", "logging", "shutil", "subprocess", "threading", "time"})
+_PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # of these, nothing else
+_MOST = 300  # entries that one call may lead to
+
+type Tokens = Callable[[Module, Ref], list[str | Parts]]
+type Looking = Callable[[Draft], Look]
+
+
+class _Done(NamedTuple):
+    """That a line at the top of a module acts on a library."""
+
+    line: int
+    library: str
+    is_known: bool  # it has an entry of its own wherever the module is used
+
+
+class LibraryState:
+    """The entries of what modules do to libraries that are used; each module is looked at once."""
+
+    def __init__(self, drafts: Drafts, modules: Modules, slices: Slices, tokens: Tokens) -> None:
+        self._drafts = drafts
+        self._modules = modules
+        self._slices = slices
+        self._tokens = tokens
+        self._acting: dict[Module, list[Module]] = {}
+        self._done: dict[Module, list[_Done]] = {}
+        self._led: dict[Draft, frozenset[str]] = {}
+
+    def entries(self, looks: Mapping[Draft, Look], look: Looking) -> list[tuple[Draft, Draft]]:
+        """Each with an entry whose module imports, in the end, the one that acts."""
+        used = {
+            name.partition(".")[0]
+            for draft, each in looks.items()
+            if not draft.key.startswith("effects:")
+            for name in each.found.libraries
+        }
+        own = {draft.module for draft in looks}
+        begun: dict[Module, Draft] = {}
+        for draft in sorted(looks, key=lambda draft: draft.key):
+            for name in sorted(looks[draft].found.imports):
+                for module in self._slices.packages(name):
+                    begun.setdefault(module, draft)
+            if draft.module is not None and draft.module.is_user:
+                begun.setdefault(draft.module, draft)
+        acting: dict[Module, Draft] = {}
+        for start, draft in begun.items():
+            for module in self._reachable(start):
+                acting.setdefault(module, draft)
+        found = []
+        for module, draft in acting.items():
+            lines: dict[str, list[int]] = {}
+            for done in self._doings(module, look):
+                if done.library in used and not (done.is_known and module in own):
+                    lines.setdefault(done.library, []).append(done.line)
+            found += [(draft, self._entry(module, library, lines[library])) for library in lines]
+        return sorted(found, key=lambda pair: pair[1].key)
+
+    def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
+        statements = self._slices.standing_at(module, lines)
+        identity = ("library effects", module, library, *lines)
+        span = Span(module.shown, lines[0], lines[0], statements[-1].end)
+        draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
+        if new:
+            add_statements(draft, module, statements, self._modules)
+        return draft
+
+    def _reachable(self, start: Module) -> list[Module]:
+        """The modules that are imported along with one, itself among them, that act on anything."""
+        known = self._acting.get(start)
+        if known is None:
+            seen, stack, known = {start: None}, [start], []
+            while stack:
+                module = stack.pop()
+                source = module.source
+                if source is not None and any(act.top is None for act in source.outline.acts):
+                    known.append(module)
+                for each in self._imported(module):
+                    if each not in seen:
+                        seen[each] = None
+                        stack.append(each)
+            self._acting[start] = known
+        return known
+
+    def _imported(self, module: Module) -> Iterator[Module]:
+        for target in module.source.outline.imports if module.source is not None else ():
+            name = module.absolute(target)
+            yield from self._slices.packages(name)
+            home = self._modules.named(name) if target.name is not None else None
+            if home is not None and home.is_user and self._may_be_module(home, target):
+                yield from self._slices.packages(f"{name}.{target.name}")
+
+    @staticmethod
+    def _may_be_module(home: Module, target: Import) -> bool:
+        """Whether `from home import name` may import a module."""
+        if home.namespace is not None:
+            return isinstance(home.namespace.get(target.name or ""), ModuleType)
+        return home.source is None or target.name not in home.source.bindings
+
+    def _doings(self, module: Module, look: Looking) -> list[_Done]:
+        known = self._done.get(module)
+        if known is None:
+            known = self._done[module] = []
+            acts = [act for act in (module.source.outline.acts if module.source is not None else ()) if act.top is None]
+            for act in acts:
+                names = self._libraries(module, act)
+                if act.changes and names is not None:
+                    known += [_Done(act.line, name, is_known=not act.guarded) for name in names]
+                elif names is None:
+                    tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
+                    drafts = [token.entry for token in tokens if not isinstance(token, str)]
+                    known += [_Done(act.line, name, is_known=False) for name in self._led_to(drafts, look)]
+        return known
+
+    def _libraries(self, module: Module, act: Act) -> list[str] | None:
+        """The libraries that an act is done to; None if it is done to something of the user's."""
+        tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
+        names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
+        if len(names) < len(tokens):
+            return None
+        tops = {name.partition(".")[0]: name.split(".")[1:2] for name in names}
+        return sorted(
+            top for top, part in tops.items() if top not in _QUIET and _PARTS.get(top, {*part}).issuperset(part)
+        )
+
+    def _led_to(self, drafts: Iterable[Draft], look: Looking) -> list[str]:
+        """The libraries that code acts on, wherever it leads."""
+        stack, seen, found = list(drafts), set[Draft](), set[str]()
+        while stack and len(seen) < _MOST:
+            draft = stack.pop()
+            if draft in seen:
+                continue
+            seen.add(draft)
+            found |= self._acted_on(draft)
+            stack += look(draft).found.drafts
+            if draft.owner is not None:
+                stack.append(draft.owner)
+        return sorted(found)
+
+    def _acted_on(self, draft: Draft) -> frozenset[str]:
+        """The libraries that the code of one definition acts on."""
+        known = self._led.get(draft)
+        if known is None:
+            module, found = draft.module, set[str]()
+            source = module.source if module is not None and draft.home is not None else None
+            if module is not None and draft.home is not None and source is not None:
+                numbers = {binding.top for binding in source.bindings.get(draft.home[1], ())} - {None}
+                for act in source.outline.acts:
+                    found.update(self._libraries(module, act) or () if act.top in numbers else ())
+            known = self._led[draft] = frozenset(found)
+        return known
