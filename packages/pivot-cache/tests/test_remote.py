@@ -168,10 +168,25 @@ def test_pauses_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_attempts_that_get_somewhere_are_not_counted() -> None:
-    attempts = Attempts(9, RemoteUnreachableError(URL, "gone"), progress=1)
+    attempts = Attempts(9, RemoteUnreachableError(URL, "gone"), progress=Retry().step)
 
     assert attempts.run() == "done"
     assert attempts.pauses == [1] * 9
+
+
+def test_a_byte_now_and_then_leads_nowhere() -> None:
+    attempts = Attempts(1000, RemoteUnreachableError(URL, "gone"), progress=1)
+
+    with pytest.raises(RemoteUnreachableError):
+        attempts.run()
+    assert attempts.pauses == [1, 2, 4]
+
+
+def test_what_several_attempts_move_counts_together() -> None:
+    attempts = Attempts(9, RemoteUnreachableError(URL, "gone"), progress=Retry().step // 2)
+
+    assert attempts.run() == "done"
+    assert attempts.pauses == [1, 1, 2, 1, 2, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from pivot_cache import stalls
 from pivot_cache.moving import Progress
 from pivot_cli.meter import Meter
 from pivot_cli.transfers import Gauge
@@ -96,6 +97,19 @@ def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch: pytest.Monke
     shown = stream.getvalue().split("\r")[1]
 
     assert shown == "fetching ━━━━━━━━──────────── 4 of 10 o"
+
+
+def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    stream, clock = Terminal(), Clock()
+
+    with Gauge("pushing", stream=stream, clock=clock) as gauge:
+        clock.now = 2
+        gauge(Progress(4, 10, 4000, 10_000))
+        stalls.tell("http://127.0.0.1:9000", 10.02)
+        assert stream.getvalue().endswith("\r"), "the line is gone"
+    stalls.tell("http://127.0.0.1:9000", 20.0)
+
+    assert capsys.readouterr().err == "note: waiting for http://127.0.0.1:9000 (no answer for 10 s)\n"
 
 
 def test_how_far_a_transfer_is() -> None:

@@ -1,36 +1,52 @@
 """Servers that are silent, drip, send elsewhere or do not say how much is to come: each ends soon, and is named."""
 
+import asyncio
 import contextlib
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pivot_cache.moving import Options
-from pivot_cache.remote import RemoteDeniedError, RemoteError, RemoteTimeoutError
+from pivot_cache.remote import (
+    RemoteCorruptError,
+    RemoteDeniedError,
+    RemoteError,
+    RemoteTimeoutError,
+    RemoteUnreachableError,
+)
+from pivot_cache.retry import Retry
 from pivot_cache.store import ObjectStore
 from pivot_cache.transfer import fetch
 from pivot_core.lock import Artifact
-from pivot_remote_s3 import S3Location, S3Remote, S3Settings
+from pivot_remote_s3 import S3Location, S3Remote, S3Settings, presence
 from pivot_remote_s3.deadlines import Limits
 
 DIGEST = "0" * 32
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
+async def at_once(_: float) -> None:
+    await asyncio.sleep(0)
+
+
 @contextlib.contextmanager
-def answering(*pieces: bytes, drip: bytes = b"", grace: float = 30) -> Iterator[S3Remote]:
-    """A remote whose server says this to everybody, then ``drip`` again and again, and never closes."""
+def answering(
+    *pieces: bytes | Callable[[], bytes], drip: bytes = b"", close: bool = False, grace: float = 60
+) -> Iterator[S3Remote]:
+    """A remote whose server says this to everybody, then ``drip`` again and again, and closes only if it should."""
     ended = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             connection.recv(1 << 16)
             for piece in pieces:
-                connection.sendall(piece)
+                connection.sendall(piece if isinstance(piece, bytes) else piece())
+            if close:
+                return
             for _ in itertools.count():
                 if ended.wait(0.01):
                     return
@@ -45,7 +61,7 @@ def answering(*pieces: bytes, drip: bytes = b"", grace: float = 30) -> Iterator[
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=accept, daemon=True).start()
         settings = S3Settings(endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}", region="us-east-1")
-        yield S3Remote(S3Location("bucket"), settings, limits=Limits(grace, longest=1 << 16))
+        yield S3Remote(S3Location("bucket"), settings, limits=Limits(grace=grace, longest=1 << 16))
         ended.set()
         listening.shutdown(socket.SHUT_RDWR)
 
@@ -96,3 +112,90 @@ def test_what_nobody_asked_for_is_refused(answer: bytes, said: str, tmp_path: Pa
         error = failure(remote, tmp_path)
     assert isinstance(error, RemoteDeniedError)
     assert said in str(error)
+
+
+def listing(contents: str, token: str) -> bytes:
+    body = (
+        "<ListBucketResult><Name>bucket</Name><IsTruncated>true</IsTruncated>"
+        f"{contents}<NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>"
+    ).encode()
+    return OK + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+OBJECT = f"<Contents><Key>files/00/{DIGEST[2:]}</Key><Size>7</Size></Contents>"
+
+
+def listed(remote: S3Remote) -> list[str]:
+    async def main() -> list[str]:
+        async with remote:
+            return [digest async for digest in remote.digests()]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("contents", ["", OBJECT])
+def test_a_listing_that_goes_in_a_circle_ends(contents: str) -> None:
+    with (
+        answering(listing(contents, "again")) as remote,
+        pytest.raises(RemoteDeniedError, match="does not end") as caught,
+    ):
+        listed(remote)
+    assert caught.value.hint
+
+
+def test_a_listing_without_an_object_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "_MOST_BARREN", 5)
+    numbers = itertools.count()
+    with (
+        answering(lambda: listing("", f"{next(numbers)}")) as remote,
+        pytest.raises(RemoteDeniedError, match="not end"),
+    ):
+        listed(remote)
+    assert next(numbers) == 5
+
+
+def test_a_shard_that_goes_in_a_circle_is_not_asked_for_as_often_as_there_are_objects() -> None:
+    numbers = itertools.count()
+
+    async def main(remote: S3Remote) -> None:
+        async with remote:
+            await remote.exists([f"00{number:030x}" for number in range(50)])
+
+    def say() -> bytes:
+        next(numbers)
+        return listing("", "again")
+
+    with answering(say) as remote, pytest.raises(RemoteDeniedError, match="does not end"):
+        asyncio.run(main(remote))
+    assert next(numbers) == 3, "all, and two pages of the shard"
+
+
+@pytest.mark.parametrize("total", ["\u00b2", "9" * 5000, "-1", "*"])
+def test_a_total_that_is_no_number_is_none(total: str, tmp_path: Path) -> None:
+    head = f"Connection: close\r\nContent-Range: bytes 0-1/{total}\r\nContent-Length: 3\r\n\r\nxyz"
+    store = ObjectStore(tmp_path / "cache" / "files")
+    with answering(OK + head.encode()) as remote:
+        (error,) = fetch([Artifact(DIGEST, 1000)], store, remote, Options()).failed.values()
+    assert isinstance(error, RemoteCorruptError)
+
+
+def test_a_listing_of_more_bytes_than_any_is_refused_before_it_comes(tmp_path: Path) -> None:
+    """Of a directory, nothing says how long its listing is."""
+    store = ObjectStore(tmp_path / "cache" / "files")
+    with answering(OK + b"Content-Length: 99999999999\r\n\r\n", drip=b"x" * 1000) as remote:
+        outcome = fetch([Artifact(DIGEST, 1000, tree=True)], store, remote, Options())
+    assert isinstance(outcome.failed[DIGEST], RemoteCorruptError)
+
+
+def test_a_byte_for_each_connection_is_no_progress(tmp_path: Path) -> None:
+    asked = itertools.count()
+    options = Options(retry=Retry(attempts=4, sleep=at_once))
+
+    def say() -> bytes:
+        next(asked)
+        return OK + b"Connection: close\r\nContent-Length: 1000\r\n\r\nx"
+
+    store = ObjectStore(tmp_path / "cache" / "files")
+    with answering(say, close=True) as remote:
+        assert isinstance(fetch([Artifact(DIGEST, 1000)], store, remote, options).stopped, RemoteUnreachableError)
+    assert next(asked) == 4

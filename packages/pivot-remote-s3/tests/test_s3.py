@@ -49,7 +49,7 @@ async def at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-OPTIONS = Options(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
+OPTIONS = Options(retry=Retry(attempts=3, step=PART, sleep=at_once), jobs=4, part=PART)
 
 
 @pytest.fixture

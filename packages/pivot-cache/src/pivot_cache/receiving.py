@@ -27,6 +27,9 @@ PART: Final = 8 << 20
 _LARGEST: Final = 1 << 43
 """Above this, which no object has, a size is a lie, and room for its parts is not made."""
 
+LISTING: Final = 1 << 30
+"""No listing has more bytes; how many one has, only the remote tells."""
+
 _SMALL: Final = 1 << 20
 """What is not larger is verified without a thread, in less time than a thread would take to start."""
 
@@ -173,7 +176,7 @@ class Receiver(Value):
             temp.unlink(missing_ok=True)
 
     def _checked(self, digest: str, body: Body, size: int | None) -> int:
-        if size is not None and body.size != size:
+        if body.size > LISTING if size is None else body.size != size:
             raise RemoteCorruptError(self.remote.name, digest)
         return body.size
 

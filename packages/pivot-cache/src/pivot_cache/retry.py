@@ -30,6 +30,7 @@ class Retry(Value):
     Attributes:
         attempts: The most attempts in a row that got nowhere.
         timeouts: The most attempts that took too long, wherever they got.
+        step: So much further is somewhere; a server that sends a byte and closes leads nowhere.
         first: The longest first pause, in seconds; it doubles each time.
         longest: The longest pause, in seconds.
         sleep: Waits for that many seconds.
@@ -38,6 +39,7 @@ class Retry(Value):
 
     attempts: int = 6
     timeouts: int = 2
+    step: int = 1 << 16
     first: float = 0.5
     longest: float = 20.0
     sleep: Callable[[float], Awaitable[None]] = _sleep
@@ -46,18 +48,17 @@ class Retry(Value):
     async def __call__[T](self, work: Callable[[], Awaitable[T]], progress: Callable[[], int] = lambda: 0) -> T:
         """The result of ``work``, tried again while it is throttled or out of reach, and after no other error.
 
-        An attempt after which ``progress`` is higher than ever before got somewhere, and starts the count anew; not so
-        if it took too long, since a server that sends a byte now and then would go on for ever.
+        Once ``progress`` is a ``step`` higher than when the count began, it begins again; not so that of attempts that
+        took too long, since a server that sends a byte now and then would go on for ever.
         """
-        failures, timeouts, highest = 0, 0, progress()
+        failures, timeouts, mark = 0, 0, progress()
         while True:
             try:
                 return await work()
             except PASSING as error:
                 timeouts += isinstance(error, RemoteTimeoutError)
                 reached = progress()
-                failures = 1 if reached > highest else failures + 1
-                highest = max(reached, highest)
+                failures, mark = (1, reached) if reached >= mark + self.step else (failures + 1, mark)
                 if failures >= self.attempts or timeouts >= self.timeouts:
                     raise
             await self.sleep(self.chance() * min(self.longest, self.first * 2 ** (failures - 1)))

@@ -1,6 +1,8 @@
 """What is said beside the answer of a command that only looks."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from pivot_cli import console, wording
 from pivot_core.paths import ArtifactPath
@@ -15,6 +17,15 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
             console.printed(trace)
         may_write = wording.listed(each.suspected)
         console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
+
+
+def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
+    """While the block lasts, it is said for which server a command waits long; not so if it asks none."""
+    if not wanted:
+        return contextlib.nullcontext()
+    from pivot_cache import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
+
+    return stalls.heard(lambda address, seconds: console.note(wording.stalled(address, seconds)))
 
 
 def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:

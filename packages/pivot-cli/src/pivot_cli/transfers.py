@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TextIO
 
+from pivot_cache import stalls
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
 from pivot_cli.oneline import OneLine
@@ -17,7 +19,7 @@ _CACHE = "the cache"
 
 
 class Gauge:
-    """One line on a terminal, once it takes longer than a second; nothing elsewhere."""
+    """One line on a terminal, once it takes longer than a second; and a note, also elsewhere, of whom it waits for."""
 
     def __init__(
         self, doing: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
@@ -25,14 +27,23 @@ class Gauge:
         """``doing``: as in "pushing"."""
         self._doing = doing
         self._line = OneLine(stream=stream, clock=clock)
+        self._heard: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> Self:
+        self._heard = stalls.heard(self._stalled)
+        self._heard.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._heard is not None:
+            self._heard.__exit__(kind, error, trace)
         self._line.clear()
+
+    def _stalled(self, address: str, seconds: float) -> None:
+        self._line.clear()
+        console.note(wording.stalled(address, seconds))
 
     def __call__(self, progress: Progress) -> None:
         """Show how far it is."""

@@ -155,6 +155,11 @@ def seconds(duration: float) -> str:
     return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
+def stalled(address: str, duration: float) -> str:
+    """Of a server that is silent: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
+    return f"waiting for {address} (no answer for {whole_seconds(duration) if duration >= 1 else seconds(duration)})"
+
+
 def whole_seconds(duration: float) -> str:
     """``60 s``, ``2m00s``, …: for what is about a length of time."""
     return f"{duration:.0f} s" if duration < 120 else seconds(duration)  # noqa: PLR2004

@@ -259,7 +259,7 @@ class Afar:
             return stores.store.tree(directory)
         except MissingObjectError:
             _, remote = sync.remote_of(stores, self._named)
-            transfer.fetch([directory], stores.store, remote, sync.options(stores, sync.Wishes(dry_run=True)))
+            sync.bring_from(remote, [directory], stores)
         return stores.store.tree(directory)
 
 

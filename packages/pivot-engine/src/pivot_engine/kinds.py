@@ -46,6 +46,17 @@ def at_least(least: int, what: str = "") -> Kind:
     return Kind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
 
 
+def seconds(least: float) -> Kind:
+    """A number of seconds, also in tenths."""
+
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) or float(text) < least:
+            raise ValueError(f"{text!r} is not a number of seconds from {least} on")
+        return float(text)
+
+    return Kind(f"a number of seconds from {least} on", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
+
+
 def switch(on: str, off: str) -> Kind:
     """Yes or no, however that is said."""
 

@@ -18,6 +18,7 @@ from pivot_engine.kinds import (
     one_of,
     patterns,
     remote,
+    seconds,
     switch,
     words_or_names,
     words_or_names_text,
@@ -83,7 +84,7 @@ class Settings(NamedTuple):
     default_remote: str | None = None
     packages: PackagePolicy = PackagePolicy.OFF
     remote_jobs: int = 20
-    remote_timeout: int = 30
+    remote_timeout: float = 30
     read_only: bool | tuple[str, ...] = False
     share_runs: bool = False
     remotes: Mapping[str, str] = MappingProxyType({})
@@ -253,7 +254,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "remote.timeout",
         "remote_timeout",
-        at_least(1),
+        seconds(0.1),
         "the seconds that a request to a remote may take in which nothing moves",
     ),
     Key(

@@ -136,9 +136,7 @@ def fetch(
             if record.artifact.sha256:
                 return None  # only the whole of it can be told from what somebody has forged
             if not stores.store.has(record.artifact.digest):
-                transfer.fetch(
-                    [record.artifact], stores.store, remote, options(stores, attrs.evolve(wishes, dry_run=True))
-                )
+                bring_from(remote, [record.artifact], stores, wishes)
             try:
                 return stores.store.tree(record.artifact)
             except (MissingObjectError, CorruptObjectError):
@@ -194,7 +192,17 @@ def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
     """
     with opened_stores(project) as stores:
         _, remote = remote_of(stores, None)
-        stopped = transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(dry_run=True))).stopped
+        bring_from(remote, artifacts, stores)
+
+
+def bring_from(remote: Remote, artifacts: Collection[Artifact], stores: Stores, wishes: Wishes | None = None) -> None:
+    """As `bring_listings`, from this remote.
+
+    Raises:
+        CacheError: The remote as a whole refuses or fails: what else it is asked for would wait as long.
+    """
+    looking = attrs.evolve(wishes or Wishes(), dry_run=True)
+    stopped = transfer.fetch(artifacts, stores.store, remote, options(stores, looking)).stopped
     if stopped is not None:
         raise stopped
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import attrs
 
@@ -11,6 +11,9 @@ from pivot_core.values import Value
 from pivot_remote_s3.deadlines import Limits
 from pivot_remote_s3.errors import S3Error
 from pivot_remote_s3.location import S3Location
+
+if TYPE_CHECKING:
+    from pivot_remote_s3.silence import Watch
 
 _OPTIONS: Final = frozenset({"profile", "region", "endpoint", "addressing"})
 _ADDRESSING: Final = ("auto", "path", "virtual")
@@ -98,7 +101,11 @@ def is_aws(endpoint: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def opened(
-    location: S3Location, settings: S3Settings, connections: int, limits: Limits | None = None
+    location: S3Location,
+    settings: S3Settings,
+    connections: int,
+    limits: Limits | None = None,
+    watch: "Watch | None" = None,
 ) -> AsyncIterator[S3Client]:
     """A client for the bucket of a location; it tries nothing again by itself."""
     import functools  # noqa: PLC0415 - start-up time
@@ -108,8 +115,10 @@ async def opened(
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
     from pivot_remote_s3.connections import Connections  # noqa: PLC0415
+    from pivot_remote_s3.silence import Watch  # noqa: PLC0415
 
     limits = limits or Limits()
+    watch = watch or Watch(limits.patience)
     # What goes wrong is raised, too, and told once.
     if not (logger := logging.getLogger("aiobotocore")).handlers:
         logger.addHandler(logging.NullHandler())
@@ -122,9 +131,9 @@ async def opened(
         style = "path"
     config = AioConfig(
         max_pool_connections=connections,
-        connect_timeout=_CONNECT_SECONDS,
+        connect_timeout=min(_CONNECT_SECONDS, limits.grace),
         read_timeout=limits.silent,
-        http_session_cls=functools.partial(Connections, limits),
+        http_session_cls=functools.partial(Connections, limits, watch),
         retries={"total_max_attempts": 1, "mode": "standard"},
         # The hash of each request's body is part of its signature. Checksums beside it are not known to all servers.
         request_checksum_calculation="when_required",

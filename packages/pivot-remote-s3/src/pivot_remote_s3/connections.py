@@ -17,10 +17,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreaming
 
 from pivot_core.values import Value
 from pivot_remote_s3.deadlines import Limits
+from pivot_remote_s3.failures import ForeignError
+from pivot_remote_s3.silence import Watch
 from pivot_remote_s3.spans import Span
 
 _PIECE: Final = 1 << 16
 _ERRORS: Final = 300
+_DECLARED: Final = b"<!DOCTYPE"
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -76,9 +79,10 @@ class _Straight:
 class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types
     """The SDK's connections with limits."""
 
-    def __init__(self, limits: Limits, **arguments: Any) -> None:
+    def __init__(self, limits: Limits, watch: Watch, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._limits = limits
+        self._watch = watch
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         return _Straight(await super()._get_session(proxy_url))
@@ -88,16 +92,19 @@ class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types
 
         Raises:
             ReadTimeoutError: It takes too long.
+            ForeignError: It is none of S3.
         """
         body = Payload(request.body) if type(request.body) is bytes and len(request.body) > _PIECE else request.body
         sent = _Request(request.method, request.url, request.headers, body)
         assembling = request.method == "POST" and "uploadId=" in request.url
         begun = asyncio.get_running_loop().time()
+        self._watch.begin(request.url)
         try:
             async with asyncio.timeout(self._limits.assembling if assembling else self._limits.grace) as deadline:
                 if isinstance(body, Payload):
-                    body.watch = lambda moved: deadline.reschedule(begun + self._limits.seconds(moved))
+                    body.watch = functools.partial(self._sent, deadline, begun)
                 answer = await super().send(sent)
+                self._watch.moved()
                 if not request.stream_output or answer.status_code >= _ERRORS:
                     await self._read(answer)
                     if answer.status_code in _REDIRECTS:
@@ -105,26 +112,43 @@ class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types
                 return answer
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
+        finally:
+            self._watch.end()
+
+    def _sent(self, deadline: asyncio.Timeout, begun: float, moved: int) -> None:
+        deadline.reschedule(begun + self._limits.seconds(moved))
+        self._watch.moved()
 
     async def _read(self, answer: Any) -> None:
-        """Read an answer, which then knows its content."""
+        """Read an answer, which then knows its content; of an error that does not end, its beginning."""
         pieces, size = [], 0
+        failed = answer.status_code >= _ERRORS
+        longest = self._limits.error if failed else self._limits.longest
         try:
             async for data in answer.raw.content.iter_any():
+                self._watch.moved()
                 size += len(data)
-                if size > self._limits.longest:
-                    raise ResponseStreamingError(error="it does not end")
+                if size > longest and not failed:
+                    raise ForeignError("an answer has more bytes than any of S3")
                 pieces.append(data)
+                if size > longest:
+                    break
         except aiohttp.ClientError as error:
             raise ResponseStreamingError(error=error) from None
         finally:
             if not answer.raw.content.at_eof():
                 answer.raw.close()
-        answer._content = b"".join(pieces)  # noqa: SLF001 - where the SDK keeps it
+        content = b"".join(pieces)
+        if _DECLARED in content:  # S3 declares nothing, and what is declared may be repeated for ever
+            if not failed:
+                raise ForeignError("what answers there does not speak S3")
+            content = b""
+        answer._content = content  # noqa: SLF001 - where the SDK keeps it
 
 
 async def _check(answer: Any, method: str) -> None:
     """Refuse a redirection that is not one of S3: the SDK would ask about the bucket for ever."""
     if "x-amz-bucket-region" not in answer.headers and b"</Code>" not in await answer.content:
         status = answer.status_code
-        raise ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, method)
+        said = {"HTTPStatusCode": status, "HTTPHeaders": {}}
+        raise ClientError({"Error": {"Code": str(status)}, "ResponseMetadata": said}, method)

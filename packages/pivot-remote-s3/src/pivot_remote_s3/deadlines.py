@@ -12,6 +12,9 @@ GRACE_S: Final = 30.0
 RATE: Final = 4 << 10
 """So many bytes a second are the least: what a line of 80 KiB/s leaves to each of twenty requests."""
 
+PATIENCE_S: Final = 10.0
+"""So long nothing is said of a server that is silent."""
+
 _SILENT: Final = 1.5
 _ASSEMBLING: Final = 10.0
 
@@ -23,12 +26,14 @@ class Limits(Value):
     Attributes:
         grace: The seconds for a request in which nothing moves.
         rate: The bytes a second that it must move on average, after that time.
-        longest: The bytes of an answer that is not an object.
+        longest: The bytes of an answer that is not an object; S3 has a thousand keys of 1 KiB at most in one.
+        error: The bytes that are read of an answer that is an error.
     """
 
     grace: float = GRACE_S
     rate: int = RATE
-    longest: int = 32 << 20
+    longest: int = 4 << 20
+    error: int = 1 << 16
 
     @classmethod
     def of(cls, grace: float | None) -> Self:
@@ -38,6 +43,11 @@ class Limits(Value):
     def seconds(self, moved: int) -> float:
         """How long a request may have taken once so many bytes have moved; grows to a bound for what is finite."""
         return self.grace + moved / self.rate
+
+    @property
+    def patience(self) -> float:
+        """How long it is not said that a server is silent."""
+        return min(PATIENCE_S, self.grace / 3)
 
     @property
     def silent(self) -> float:

@@ -62,7 +62,8 @@ _TOLD: Final = {
 
 _SERVER_ERRORS: Final = range(500, 600)
 _AS_THEY_ARE: Final = frozenset({"", "identity", "aws-chunked"})
-_REDIRECTS: Final = range(300, 400)
+_REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _CODE: Final = re.compile(r"\w{1,64}", re.ASCII)
 
 _CONFIGURATION: Final = (
@@ -104,6 +105,10 @@ _CREDENTIALS: Final = frozenset(
     }
 )
 """Errors of the SDK, by name: no request was made, since there is nothing to sign it with."""
+
+
+class ForeignError(Exception):
+    """An answer is none of S3; the text says why."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -153,8 +158,12 @@ class Place(Value):
             RemoteDeniedError: There is none of them.
         """
         if not any(field in answer for field in fields):
-            hint = "check AWS_ENDPOINT_URL, its port, and whether a proxy wants you to sign in"
-            raise RemoteDeniedError(self.remote, "what answers there does not speak S3", hint=hint)
+            raise self.foreign("what answers there does not speak S3")
+
+    def foreign(self, said: str) -> RemoteDeniedError:
+        """What to raise where a server says what S3 never does."""
+        hint = "check AWS_ENDPOINT_URL, its port, and whether a proxy wants you to sign in"
+        return RemoteDeniedError(self.remote, said, hint=hint)
 
     def readable(self, answer: Mapping[str, object]) -> None:
         """Refuse the bytes of an object that are encoded, or of which nobody knows how many there are.
@@ -166,8 +175,7 @@ class Place(Value):
         if str(answer.get("ContentEncoding") or "").strip().lower() not in _AS_THEY_ARE:
             said = "the server sends an object compressed (Content-Encoding), which was not asked for"
             raise RemoteDeniedError(self.remote, said, hint=hint)
-        length = str(answer.get("ContentLength"))
-        if not (length.isascii() and length.isdigit()):
+        if number(str(answer.get("ContentLength"))) is None:
             said = "the server does not say how long an object is (Content-Length)"
             raise RemoteDeniedError(self.remote, said, hint=hint)
 
@@ -178,16 +186,26 @@ class Place(Value):
         if isinstance(error, exceptions.ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             return self._answer(code(error), status, digest)
+        if isinstance(error, ForeignError):
+            return self.foreign(str(error))
+        if _misread(error):
+            return self.foreign("what answers there does not speak S3")
         if type(error).__name__ in _CREDENTIALS:
             return self._denied("no credentials were found that can be used", type(error).__name__)
         # A line break in a variable, say, or a file of certificates that is not there.
         inner = error.kwargs.get("error") if isinstance(error, exceptions.HTTPClientError) else None
         if type(error).__name__ in _UNUSABLE or type(inner) in _STUMBLED:
             return self._unusable(inner or error)
+        if isinstance(inner, (aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError)):
+            hint = "check AWS_ENDPOINT_URL: whether it begins with http:// or https://, and its port"
+            return RemoteUnreachableError(self.remote, "what answers there does not speak HTTP", hint=hint)
         if isinstance(error, exceptions.SSLError):
-            hint = "check its certificate, the clock, and AWS_CA_BUNDLE if the server has a certificate of its own"
+            hint = (
+                "check its certificate, the clock, AWS_CA_BUNDLE if the server has a certificate of its own, and "
+                "whether it speaks https at all"
+            )
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
-        if isinstance(error, (TimeoutError, exceptions.ReadTimeoutError)):
+        if isinstance(error, (TimeoutError, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)):
             return RemoteTimeoutError(self.remote, "the server does not answer, or too slowly")
         lost = (
             exceptions.HTTPClientError,
@@ -196,7 +214,8 @@ class Place(Value):
             aiohttp.ClientError,
         )
         if isinstance(error, (*lost, ConnectionError)):
-            return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})")
+            hint = "check the network, the remote's URL and AWS_ENDPOINT_URL (http or https?), and repeat the command"
+            return RemoteUnreachableError(self.remote, f"the connection failed ({type(error).__name__})", hint=hint)
         botocore = isinstance(error, exceptions.BotoCoreError)
         return self._denied("the request could not be made", type(error).__name__) if botocore else None
 
@@ -216,6 +235,9 @@ class Place(Value):
         if code in _TOLD:
             said, hint = _TOLD[code]
             return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
+        if code == str(status) and status not in (401, 403):  # not a word of S3
+            hint = "check AWS_ENDPOINT_URL (http or https?), its port, and whether a proxy is in the way"
+            return RemoteDeniedError(self.remote, f"the request was refused ({code})", hint=hint)
         return self._denied("access denied" if status in (401, 403) else "the request was refused", code)
 
     def _unusable(self, error: Exception) -> RemoteDeniedError:
@@ -228,8 +250,23 @@ class Place(Value):
         return RemoteDeniedError(self.remote, f"{said} ({why})", hint=hint)
 
 
+def number(text: str) -> int | None:
+    """The number of bytes that a header tells; None for what is none, also for more than there can be."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
 def code(error: Exception) -> str:
     """The code of an error that the server answered with; empty for other errors, and for what is no code."""
     response = getattr(error, "response", None) or {}
     found = str(response.get("Error", {}).get("Code", ""))
     return found if _CODE.fullmatch(found) else str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+
+
+def _misread(error: BaseException) -> bool:
+    """Whether the SDK stumbled over an answer: it believes that servers say what they should."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").endswith("botocore.parsers"):
+            return True
+        trace = trace.tb_next
+    return False

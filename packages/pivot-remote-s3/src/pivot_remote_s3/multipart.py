@@ -84,7 +84,7 @@ class Multipart(Value):
                 return await self._complete(digest, begun, upload)
             except Exception as error:
                 if code(error) not in NO_UPLOAD:
-                    with self.place.reporting(digest):
+                    with self.place.reporting():
                         raise
                 return await self._lost(digest, upload)
 

@@ -21,6 +21,9 @@ _FEW: Final = 8
 """So many objects are asked for one by one, whatever else is there."""
 
 _FEW_OF_A_SHARD: Final = 2
+_MOST_BARREN: Final = 1000
+"""So many pages in a row without an object are no listing that goes on for long, but one that never ends."""
+
 _REFUSED: Final = frozenset({"400", "403"})
 """The codes of refusals that do not say why."""
 
@@ -76,12 +79,21 @@ class Presence(Value):
         return found
 
     async def all(self) -> AsyncIterator[str]:
-        """All objects that are there."""
+        """All objects that are there.
+
+        Raises:
+            RemoteError: The server does not say, or its listing does not end.
+        """
         more: str | None = ""
+        seen, barren = {more}, 0
         while more is not None:
             digests, more = await self._page("", more=more)
             for digest in digests:
                 yield digest
+            barren = 0 if digests else barren + 1
+            if more in seen or barren >= _MOST_BARREN:
+                raise self.place.foreign("the server's listing does not end")
+            seen.add(more or "")
 
     async def has(self, digest: str) -> bool:
         """Whether an object is there."""
@@ -129,10 +141,13 @@ class Presence(Value):
         more: str | None = ""
         if len(wanted) > _FEW_OF_A_SHARD:
             for _ in range(len(wanted)):  # with more requests, one by one would have been less
+                before = more
                 digests, more = await self._page(shard, more=more or "")
                 found |= _some(digests, wanted)
                 if more is None or found.keys() == wanted:
                     return found
+                if more == before:
+                    raise self.place.foreign("the server's listing does not end")
         return found | await self._each(wanted - found.keys())
 
     async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[Lengths, str | None]:
@@ -141,7 +156,11 @@ class Presence(Value):
         with self.place.reporting():
             async with self.slots:
                 answer = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
-        return self._digests(answer), answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+        if not answer.get("IsTruncated"):
+            return self._digests(answer), None
+        if "NextContinuationToken" not in answer:
+            raise self.place.foreign("the server's listing breaks off")
+        return self._digests(answer), answer["NextContinuationToken"]
 
     async def _list(self, prefix: str, most: int, **arguments: str) -> Answer:
         bucket = self.location.bucket
@@ -150,7 +169,8 @@ class Presence(Value):
         return answer
 
     def _digests(self, answer: Answer) -> Lengths:
-        found = ((self.location.digest(entry["Key"]), entry.get("Size")) for entry in answer.get("Contents", ()))
+        entries = answer.get("Contents", ())
+        found = ((self.location.digest(entry.get("Key", "")), entry.get("Size")) for entry in entries)
         return {digest: length for digest, length in found if digest}
 
 

@@ -14,7 +14,7 @@ from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
 from pivot_remote_s3.deadlines import Limits
-from pivot_remote_s3.failures import Place, code
+from pivot_remote_s3.failures import Place, code, number
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pivot_remote_s3.conditions import Conditions
     from pivot_remote_s3.multipart import Multipart
     from pivot_remote_s3.presence import Presence
+    from pivot_remote_s3.silence import Watch
     from pivot_remote_s3.spans import Span
 
 PART: Final = 8 << 20
@@ -47,6 +48,7 @@ class _Open(Value):
     presence: "Presence"
     conditions: "Conditions"
     multipart: "Multipart"
+    watch: "Watch"
     closing: contextlib.AsyncExitStack
 
 
@@ -98,10 +100,13 @@ class S3Remote:
         from pivot_remote_s3.lean import LeanClient  # noqa: PLC0415
         from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
         from pivot_remote_s3.presence import Presence  # noqa: PLC0415
+        from pivot_remote_s3.silence import Watch  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
+            watch = Watch(self._limits.patience)
+            stack.callback(watch.close)
             with self._place.opening():
-                opening = opened(self.location, self._settings, self._jobs, self._limits)
+                opening = opened(self.location, self._settings, self._jobs, self._limits, watch)
                 client = LeanClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
             presence = Presence(client, self.location, slots, self._place)
@@ -110,7 +115,7 @@ class S3Remote:
                 client, self.location, presence, conditions, slots, self._place, self.identity, self._state, self._jobs
             )
             self._swept = False
-            self._opened = _Open(client, slots, presence, conditions, multipart, stack.pop_all())
+            self._opened = _Open(client, slots, presence, conditions, multipart, watch, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -142,7 +147,7 @@ class S3Remote:
             return await self._open.multipart.upload(digest, source, self._part, sent)
         with reporting("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - as little
             data = file.read() if size <= _SMALL else Span(file.fileno(), 0, size)
-            with self._place.reporting(digest):
+            with self._place.reporting():
                 new = await self._put(key, data)
         sent(size)
         return new
@@ -175,7 +180,10 @@ class S3Remote:
                     answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
                 await stack.enter_async_context(answer["Body"])
                 self._place.readable(answer)
-            yield _Body(answer, start, stop, self._place, digest, self._limits)
+            yield self._body(answer, digest, start, stop)
+
+    def _body(self, answer: Answer, digest: str | None, start: int, stop: int | None) -> "_Body":
+        return _Body(answer, (start, stop), self._place, digest, self._limits, self._open.watch)
 
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Keep a run record."""
@@ -188,13 +196,14 @@ class S3Remote:
         with self._place.reporting():
             async with self._open.slots:
                 listed = await self._open.client.list_objects_v2(Bucket=bucket, Prefix=self.location.runs(key))
-            newest = sorted(listed.get("Contents", ()), key=lambda entry: entry["LastModified"], reverse=True)
+            told = [entry for entry in listed.get("Contents", ()) if {"Key", "LastModified"} <= entry.keys()]
+            newest = sorted(told, key=lambda entry: entry["LastModified"], reverse=True)
             for entry in newest[:most]:
                 async with self._open.slots:
                     answer = await self._open.client.get_object(Bucket=bucket, Key=entry["Key"])
                     async with answer["Body"]:
                         self._place.readable(answer)
-                        body = _Body(answer, 0, RECORD, self._place, None, self._limits)
+                        body = self._body(answer, None, 0, RECORD)
                         found.append(b"".join([data async for data in body]))
         return found
 
@@ -220,15 +229,23 @@ class _Body:
     """
 
     def __init__(
-        self, answer: Answer, start: int, stop: int | None, place: Place, digest: str | None, limits: Limits
+        self,
+        answer: Answer,
+        part: tuple[int, int | None],
+        place: Place,
+        digest: str | None,
+        limits: Limits,
+        watch: "Watch",
     ) -> None:
         self._body = answer["Body"]
         self._place = place
         self._digest = digest
         self._limits = limits
-        total = str(answer.get("ContentRange", "")).rpartition("/")[2]
-        if total.isdigit():
-            self.size = int(total)
+        self._watch = watch
+        start, stop = part
+        total = number(str(answer.get("ContentRange", "")).rpartition("/")[2])
+        if total is not None:
+            self.size = total
             self._skip, self._most = 0, self.size
         else:  # the whole object, also where the server knows no ranges
             self.size = int(answer["ContentLength"])
@@ -242,8 +259,13 @@ class _Body:
         while most > 0:
             before = clock()
             with self._place.reporting(self._digest):
-                async with asyncio.timeout(self._limits.seconds(moved) - waited):
-                    data = await self._body.read(_CHUNK)
+                self._watch.begin()
+                try:
+                    async with asyncio.timeout(self._limits.seconds(moved) - waited):
+                        data = await self._body.read(_CHUNK)
+                    self._watch.moved()
+                finally:
+                    self._watch.end()
             waited += clock() - before
             moved += len(data)
             if not data:

@@ -3,6 +3,7 @@
 import click
 
 from pivot_cli import cacheview, console, place, signals
+from pivot_cli.cautions import telling_of_stalls
 from pivot_cli.progress import Lines
 from pivot_engine.dropping import drop
 from pivot_engine.sync import elsewhere
@@ -20,7 +21,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     consist of too stays. What is dropped waits in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
     project = place.project()
-    with signals.heeding():
+    with signals.heeding(), telling_of_stalls():
         done = drop(
             project,
             targets,

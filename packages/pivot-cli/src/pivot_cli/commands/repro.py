@@ -6,7 +6,7 @@ import attrs
 import click
 
 from pivot_cli import console, options, place, render, runwishes, signals, wording
-from pivot_cli.cautions import warn_of_broken
+from pivot_cli.cautions import telling_of_stalls, warn_of_broken
 from pivot_cli.keeping import keep
 from pivot_cli.telling import Telling, reporting
 from pivot_engine import locks
@@ -50,15 +50,16 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        planned = status(
-            project,
-            targets,
-            everything=everything,
-            closure=True,
-            force=force,
-            facts=told["explain"] or told["verbose"],
-            remote=pull,
-        )
+        with telling_of_stalls(wanted=pull):
+            planned = status(
+                project,
+                targets,
+                everything=everything,
+                closure=True,
+                force=force,
+                facts=told["explain"] or told["verbose"],
+                remote=pull,
+            )
         warn_of_broken(planned.broken)
         in_full = told["explain"] or told["verbose"]
         console.data(render.explanations(planned) if in_full else render.dry_run(planned))
@@ -68,7 +69,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         from pivot_cli import watching  # noqa: PLC0415  # start-up time
 
         command = called("pivot repro --watch", targets)
-        watching.watch(project, targets, wanted, command=command, telling=Telling(**told))
+        with telling_of_stalls(wanted=pull and not told["quiet"]):
+            watching.watch(project, targets, wanted, command=command, telling=Telling(**told))
     return work(project, targets, wanted, command="pivot repro", telling=Telling(**told))
 
 
@@ -84,7 +86,8 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
     """Run, print what happens and a summary; returns the exit code."""
     command = called(command, targets)
     shown = reporting(telling, command, project, output=wanted.show_output, shared=wanted.in_process)
-    with signals.heeding(), locks.shared(project), shown as report:
+    stalls = telling_of_stalls(wanted=wanted.pull and not telling.quiet)
+    with signals.heeding(), locks.shared(project), shown as report, stalls:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))

@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     project = place.project(overrides, quiet=quiet)
-    with Reading():
+    with Reading(), cautions.telling_of_stalls(wanted=remote and not quiet):
         found = status(
             project,
             stages,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from pivot_cli import console, options, place, signals, verdicts, wording
-from pivot_cli.cautions import warn_of_broken
+from pivot_cli.cautions import telling_of_stalls, warn_of_broken
 from pivot_cli.reading import Reading
 from pivot_engine.project import Project
 from pivot_engine.verify import Verification, verify
@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     form = form or ("json" if as_json else "text")
     project = place.project(overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
-    with Reading():
+    with Reading(), telling_of_stalls(wanted=allow_missing and not quiet):
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
     if not quiet:
         warn_of_broken(found.broken)

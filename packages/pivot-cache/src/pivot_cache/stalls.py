@@ -1,0 +1,22 @@
+"""Remotes that have been silent for long: they tell, and whoever shows what a command does listens."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+_listeners: list[Callable[[str, float], object]] = []
+
+
+@contextlib.contextmanager
+def heard(listener: Callable[[str, float], object]) -> Iterator[None]:
+    """While the block lasts, ``listener`` is given the address of a server and how many seconds it has been silent."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def tell(address: str, seconds: float) -> None:
+    """A server, by an address without secrets, has been silent for so long; told once, until it is heard of again."""
+    for listener in _listeners:
+        listener(address, seconds)
