@@ -107,6 +107,48 @@ def test_what_was_kept_comes_back(make: Callable[[str], Project]) -> None:
     assert "hint: 'pivot checkout --kept' lists" in project.pivot("checkout", "--kept", "nothing", code=2).stderr
 
 
+def test_what_is_only_kept_is_still_nowhere_else(make: Callable[[str], Project]) -> None:
+    """Also as one of the files of a directory, under another name, and as tracked data."""
+    project = make(HEAD + FILE.format("out.txt", "x") + DIRECTORY.format("d", "y").replace("make", "fill"))
+    for path, text in (("out.txt", "mine"), ("t", "t"), ("data/1", "1"), ("data/2", "2")):
+        project.write(path, text)
+    project.pivot("track", "t", "data")
+    project.pivot("repro")
+    project.write("data/1", "edited")
+    project.write("t", "edited too")
+    project.pivot("checkout", "--force")
+    project.pivot("checkout", "--kept", "t", "--force")
+    project.write("data/1", "edited")
+    project.write("data/3", "3")
+    states = {each["path"]: each["status"] for each in project.json("status", "--json")["tracked_files"]}
+    assert states == {"data": "modified", "t": "modified"}
+    assert "data: not restored, since data/1, data/3 is nowhere else" in project.pivot("checkout", code=1).stderr
+    (project.root / "data/3").unlink()
+    assert "data: not restored" in project.pivot("checkout", code=1).stderr
+
+    shutil.rmtree(project.root / "d")
+    (project.root / ".pivot/stages/p.fill.lock").unlink()
+    project.write("d/mine", "mine")
+    assert "d (it is a directory that no run has written)" in project.pivot("status").stdout
+    project.pivot("repro", code=1)
+    assert project.read("d/mine") == "mine"
+
+
+def test_what_a_run_wrote_is_not_only_kept(make: Callable[[str], Project]) -> None:
+    """Outs that were made by hand, before there was a stage that makes the same, are those of a run from then on."""
+    project = make(HEAD + FILE.format("out.txt", "x"))
+    project.write("out.txt", "x")
+    project.pivot("repro")
+    first = project.read(".pivot/stages/p.make.lock")
+    project.write("pipeline.py", HEAD + FILE.format("out.txt", "y"))
+    project.pivot("repro")
+    second = project.read(".pivot/stages/p.make.lock")
+    for lock, text in ((first, "x"), (second, "y"), (first, "x")):
+        project.write(".pivot/stages/p.make.lock", lock)
+        project.pivot("checkout")
+        assert project.read("out.txt") == text
+
+
 def test_a_modified_directory_is_kept_whole(make: Callable[[str], Project]) -> None:
     project = make(HEAD + DIRECTORY.format("d", "x"))
     project.pivot("repro")

@@ -488,3 +488,57 @@ def test_names_mean_the_same_whatever_the_locale(project: Project) -> None:
     shutil.rmtree(project.root / "dätä")
     project.pivot("checkout", "dätä", env={"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
     assert project.read("dätä/ö") == "x"
+
+
+FETCHED = """\
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def fill() -> Annotated[dict[str, str], pivot.DirectoryOut("d", Text())]:
+    return {"a": "a", "b": "b"}
+
+
+@pipeline.register
+def count(
+    data: Annotated[pathlib.Path, pivot.Dep("data", PathOnly())],
+) -> Annotated[str, pivot.Out("count.txt", Text())]:
+    return str(len(list(data.iterdir())))
+"""
+
+
+def test_a_directory_that_was_fetched_in_part_is_not_here_for_all_commands(make: Callable[[str], Project]) -> None:
+    """Neither is it modified, nor does a stage read the part as if it were all."""
+    project = make(FETCHED)
+    for name in "ab":
+        project.write(f"data/{name}", name * 3)
+    project.pivot("track", "data")
+    project.pivot("repro")
+    objects = [file for file in (project.root / ".pivot/cache/files").glob("*/*") if file.read_text() in ("b", "bbb")]
+    for file in objects:
+        file.rename(project.root / file.name)
+    (project.root / "d/b").unlink()
+    (project.root / "data/b").unlink()
+
+    why = {"fill": "Output missing: d (1 of 2 files not here: d/b)", "count": "Input missing: data"}
+    told = project.pivot("status").stdout
+    assert all(each in told for each in why.values())
+    planned = project.pivot("repro", "-n").stdout
+    assert f"would run      fill   {why['fill']}" in planned
+    assert f"blocked        count  {why['count']}" in planned
+    assert "Missing files: d\n" in project.pivot("verify", code=1).stdout
+    done = project.pivot("repro", code=1)
+    assert "data is tracked, and not here as a whole\nhint: 'pivot checkout' restores it" in done.stderr
+    assert "was not what a recorded run wrote" not in done.stderr
+    assert project.read("d/b") == "b"
+    for file in objects:
+        (project.root / file.name).replace(file)
+    project.pivot("checkout")
+    assert project.read("data/b") == "bbb"
+    assert "all cached" in project.pivot("status").stdout

@@ -54,6 +54,13 @@ def mapping(value: object, field: str) -> dict[str, Any]:
     return value
 
 
+def sequence(value: object, field: str) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise FieldError(field, f"must be a list, not {_named(value)}")
+    return value
+
+
 def text(value: object, field: str) -> str:
     """A text."""
     if not isinstance(value, str):

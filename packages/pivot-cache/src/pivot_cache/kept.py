@@ -19,7 +19,8 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 
-_FIELDS = frozenset({"alone", "artifact", "at", "by", "path", "root"})
+_FIELDS = frozenset({"alone", "artifact", "at", "by", "files", "path", "root"})
+_OPTIONAL = frozenset({"files"})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -32,7 +33,8 @@ class Kept(Value):
         artifact: What it was.
         at_ns: When it was replaced, in ns since the epoch.
         by: The command that replaced it.
-        alone: Its bytes were nowhere else.
+        alone: Nothing but this names it as a whole.
+        files: Of a directory, the digests of the files whose bytes nothing but this names.
     """
 
     root: str
@@ -41,6 +43,7 @@ class Kept(Value):
     at_ns: int
     by: str
     alone: bool = True
+    files: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -56,12 +59,12 @@ class KeptFiles:
         self._directory = directory
 
     def add(self, kept: Kept) -> None:
-        """Write one down, on the disk itself.
+        """Write one down, on the disk itself; one of the same name is replaced.
 
         Raises:
             CacheError: It cannot be written.
         """
-        facts = {
+        facts: dict[str, object] = {
             "alone": kept.alone,
             "artifact": _artifacts.encode(kept.artifact),
             "at": kept.at_ns,
@@ -69,6 +72,8 @@ class KeptFiles:
             "path": kept.path,
             "root": kept.root,
         }
+        if kept.files:
+            facts["files"] = sorted(kept.files)
         atomic.write_bytes(self._directory / kept.name, f"{canonical_json(facts)}\n".encode(), durable=True)
 
     def forget(self, kept: Kept) -> None:
@@ -123,7 +128,9 @@ def loads(data: bytes, name: str) -> Kept:
     """
     hint = "delete the file: what it names stays in the cache until the next collection"
     try:
-        record = _artifacts.fields(json.loads(data.decode(), object_pairs_hook=_artifacts.unique_pairs), "", _FIELDS)
+        record = json.loads(data.decode(), object_pairs_hook=_artifacts.unique_pairs)
+        record = _artifacts.fields(record, "", _FIELDS, _OPTIONAL)
+        files = _artifacts.sequence(record.get("files", []), "files")
         return Kept(
             _artifacts.text(record["root"], "root"),
             _artifacts.path(_artifacts.text(record["path"], "path"), "path"),
@@ -131,6 +138,7 @@ def loads(data: bytes, name: str) -> Kept:
             _artifacts.number(record["at"], "at"),
             _artifacts.text(record["by"], "by"),
             _artifacts.boolean(record["alone"], "alone"),
+            frozenset(_artifacts.digest(each, "files") for each in files),
         )
     except FieldError as error:
         raise LockFileError(name, error.problem, field=error.field or None, hint=hint) from None

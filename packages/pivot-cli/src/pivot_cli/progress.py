@@ -149,8 +149,14 @@ class Lines:
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.missing:
             self._line("BLOCKED", event.address, None, f"missing {wording.listed(event.missing)}")
-            console.error(f"stage {self._name(event.address)!r} cannot run: {event.missing[0]} does not exist")
-            console.hint("put the file there, or register a stage that writes it")
+            path = event.missing[0]
+            how = "is tracked, and not here as a whole" if path in event.tracked else "does not exist"
+            console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
+            console.hint(
+                "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
+                if path in event.tracked
+                else "put the file there, or register a stage that writes it"
+            )
         elif event.taken:
             path, told = min(event.taken.items())
             self._line("BLOCKED", event.address, None, f"output path is taken: {wording.listed(sorted(event.taken))}")

@@ -77,9 +77,7 @@ def why(stage: StageVerdict, found: Verification) -> str:
     """Why a stage has not passed; empty if it has."""
     if not stage.current:
         told = wording.because(stage.decision, found.names, stage.upstream)
-        if not stage.differences or stage.decision.reasons[0] is not Reason.OUT_MODIFIED:
+        if not stage.differences or stage.decision.reasons[0] not in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
             return told
-        if all(each.partial for each in stage.differences.values()):
-            told = told.replace(Reason.OUT_MODIFIED.value, Reason.OUT_MISSING.value, 1)
         return f"{told} ({'; '.join(wording.difference(each, path) for path, each in stage.differences.items())})"
     return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown

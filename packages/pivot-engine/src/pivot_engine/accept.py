@@ -68,7 +68,7 @@ def accept(
     with (
         guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
         loading(project, slow=lambda seconds: report(events.Importing(seconds))) as assembly,
-        opened(project, assembly) as session,
+        opened(project, assembly, literal=True) as session,
     ):
         assembly.close()
         names = short_names(session.graph)

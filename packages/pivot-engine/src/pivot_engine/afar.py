@@ -132,7 +132,7 @@ class Afar:
             for path, problem in self.fetch(wanted, progress).items():
                 hint = "'pivot repro --pull' once more computes it again"
                 raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
-            plan = checkout.compare(wanted, {})
+            plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
             checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
         return tuple(sorted(wanted))
 

@@ -230,6 +230,8 @@ class StageBlocked(Value):
     because: str
     missing: tuple[ArtifactPath, ...] = ()
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    tracked: tuple[ArtifactPath, ...] = ()
+    """Of what is missing, what is recorded as tracked data, so that the cache or a remote may have it."""
 
 
 @attrs.frozen(eq=False, repr=False)

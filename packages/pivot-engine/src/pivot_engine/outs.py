@@ -108,7 +108,10 @@ class Outs:
 
     def _take_in(self, out: OutSpec) -> Artifact:
         if out.cache:
-            return self._session.ingest(out.path)
+            artifact = self._session.ingest(out.path)
+            if self._layout.kept_dir.exists():
+                kept_before.named(self._session.stores, artifact)
+            return artifact
         found = self._session.look(out.path)
         if found is None:
             raise ArtifactError(self._layout.artifact(out.path), "was removed while it was read")

@@ -264,7 +264,7 @@ class Run:
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
                 self._outcome.blocked.add(address)
-                self._report(events.StageBlocked(address, "", tuple(observation.missing), observation.taken))
+                self._report(self._session.blocked(address, observation))
                 self._failed(address)
 
     def _observe(self, address: str) -> Observation:
@@ -332,7 +332,7 @@ class Run:
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
-        plan = checkout.compare(record.outs, observation.outs)
+        plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
         self._supply.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(replaced, self._session.lock(address))

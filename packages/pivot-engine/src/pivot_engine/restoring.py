@@ -219,23 +219,10 @@ class _Checkout:
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
     def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
-        """What would be lost of what lies at a path: the files in a directory, or "" for the file itself.
-
-        Nothing is lost that the cache has, or would have by then.
-        """
-        store = self._stores.store
-        if kept.is_kept(self._stores, found):
-            return ("",)
-        if not found.tree:
-            return () if store.has(found.digest, found.size) else ("",)
-        listed = self._stores.files.tree(self._stores.layout.artifact(path))
+        """What would be lost of what lies at a path: nothing that the cache has, or would have by then."""
         certain = artifact.tree and path in self._wishes.coming
-        coming = store.tree(artifact).digests() if certain else frozenset[str]()
-        return tuple(
-            name
-            for name, file in listed.files.items()
-            if not (file.digest in coming or store.has(file.digest, file.size))
-        )
+        coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
+        return kept.only_here(self._stores, path, found, coming)
 
     def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
         """How many files would be written; ``certain``: with what the cache does not have yet."""

@@ -12,11 +12,11 @@ from pivot_cache.memory import CacheMemory
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
-from pivot_engine import locks, targets
+from pivot_engine import events, locks, targets
 from pivot_engine.assembly import Assembly, assemble
 from pivot_engine.forms import FormStore
 from pivot_engine.loaded import LoadedStage
@@ -26,6 +26,7 @@ from pivot_engine.obstacles import Obstacles
 from pivot_engine.project import Project
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
+from pivot_engine.unfetched import is_unfetched
 
 if TYPE_CHECKING:
     from pivot_engine.aside import Aside
@@ -46,6 +47,7 @@ class Session(Value):
         forms: The source texts that earlier runs rested on.
         left: What a killed run has set aside counts as put back, for a command that only looks.
         to_come: What of that has been looked for, and found.
+        literal: A directory of which something is not here is another directory, and not missing.
         obstacles: Looks for what is in the way of outs.
     """
 
@@ -59,6 +61,7 @@ class Session(Value):
     forms: FormStore
     left: "Aside | None" = None
     to_come: set[ArtifactPath] = attrs.field(factory=set)
+    literal: bool = False
     obstacles: Obstacles = attrs.field(init=False, eq=False, repr=False)
 
     @obstacles.default
@@ -76,7 +79,7 @@ class Session(Value):
         return self.stores.runs
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at ``path`` now, or None."""
+        """What lies at ``path`` now, or None, also for a directory of which only a part was fetched."""
         file = self.stores.layout.artifact(path)
         self.project.notes.look(file)
         found = self.stores.look(path)
@@ -84,6 +87,9 @@ class Session(Value):
             return self._left(path, self.left)
         if found is not None and found.tree:
             self.project.notes.tree(file, *self.stores.files.walked[file])
+            if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
+                self.project.notes.partial = True  # it depends on what the cache has
+                return None
         return found
 
     def _left(self, path: ArtifactPath, left: "Aside") -> Artifact | None:
@@ -130,6 +136,12 @@ class Session(Value):
         """Those outs of a stage in whose place lies what no run may replace, and what that is."""
         return self.obstacles.of(spec, lock, outs)
 
+    def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
+        """What is told of a stage that cannot run."""
+        missing = observation.missing
+        tracked = tuple(path for path in missing if self.obstacles.tracked(path, within=False))
+        return events.StageBlocked(address, "", tuple(missing), observation.taken, tracked)
+
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
         lock = locks.read(self.project, address)
@@ -167,10 +179,12 @@ class Session(Value):
 
 
 @contextmanager
-def opened(project: Project, assembly: Assembly, *, foreseeing: bool = False) -> Iterator[Session]:
+def opened(
+    project: Project, assembly: Assembly, *, foreseeing: bool = False, literal: bool = False
+) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end.
 
-    With ``foreseeing`` things are seen as a run would find them that began now.
+    With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they lie there.
     """
     rechecker = Rechecker(project.root, project.layout.database_dir / "observed.json")
     with closing(rechecker), opened_stores(project) as stores:
@@ -184,6 +198,7 @@ def opened(project: Project, assembly: Assembly, *, foreseeing: bool = False) ->
             rechecker=rechecker,
             forms=FormStore(project.layout.database_dir / "forms.sqlite"),
             left=_left(project) if foreseeing else None,
+            literal=literal,
         )
 
 

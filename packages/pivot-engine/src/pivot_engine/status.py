@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from pivot_engine.afar import Afar, Place, Whereabouts
 
 
-_OF_OUTS = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
-
-
 @attrs.frozen(eq=False, repr=False)
 class StageStatus(Value):
     """One stage.
@@ -161,21 +158,7 @@ def _stage_status(
     facts: Mapping[str, Any],
     absent: "Mapping[ArtifactPath, Place]",
 ) -> StageStatus:
-    """A directory of which only something is not here counts as missing, not as modified."""
     found = out_differences(session.stores, evaluation)
-    partial = {path for path, each in found.items() if each.partial}
-    if partial:
-        changes = tuple(
-            attrs.evolve(each, reason=Reason.OUT_MISSING)
-            if each.reason is Reason.OUT_MODIFIED and each.key in partial
-            else each
-            for each in evaluation.decision.changes
-        )
-        kept = {*evaluation.decision.reasons} - _OF_OUTS | {each.reason for each in changes}
-        reasons = tuple(reason for reason in Reason if reason in kept)  # the weightiest first
-        evaluation = attrs.evolve(
-            evaluation, decision=attrs.evolve(evaluation.decision, changes=changes, reasons=reasons)
-        )
     return StageStatus(name, evaluation, edited, facts, absent, found)
 
 

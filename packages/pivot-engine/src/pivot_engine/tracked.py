@@ -5,9 +5,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from pivot_cache import difference
 from pivot_cache.difference import Difference
-from pivot_cache.errors import CacheError
 from pivot_core.decide import Reason
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -16,6 +14,9 @@ from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.records import Record
 from pivot_engine.stores import Stores
+from pivot_engine.unfetched import differing
+
+_OF_OUTS = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
 class State(enum.Enum):
@@ -56,23 +57,17 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
     return done
 
 
-def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> Difference | None:
-    """How the directory at a path differs from a recorded one; None where the cache does not know what that lists."""
-    try:
-        return difference.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
-    except CacheError:
-        return None
-
-
 def out_differences(stores: Stores, evaluation: Evaluation) -> dict[str, Difference]:
     """Of the outs of a stage that are directories and not as its last run left them, which files differ."""
     found = {}
-    for change in evaluation.decision.changes if evaluation.lock is not None else ():
+    lock, decision = evaluation.lock, evaluation.decision
+    for change in decision.changes if lock is not None else ():
         path = ArtifactPath(change.key)
-        if evaluation.lock is None or change.reason is not Reason.OUT_MODIFIED or not evaluation.lock.outs[path].tree:
+        recorded = lock.outs.get(path) if lock is not None else None
+        if recorded is None or change.reason not in _OF_OUTS or not recorded.tree:
             continue
-        now = evaluation.observation.outs.get(path)
-        differs = differing(stores, path, evaluation.lock.outs[path]) if now is not None and now.tree else None
+        now = stores.look(path)
+        differs = differing(stores, path, recorded) if now is not None and now.tree else None
         if differs is not None:
             found[change.key] = differs
     return found
@@ -95,10 +90,17 @@ def _state(stores: Stores, record: Record, now: Artifact | None) -> TrackedFile:
     if now is None:
         return TrackedFile(path, State.MISSING, recorded.size, in_cache=in_cache)
     differs = differing(stores, path, recorded) if now.tree and recorded.tree else None
-    if now.digest != recorded.digest and stores.store.holds(now):
+    if now.digest != recorded.digest and stores.store.holds(now) and not _kept(stores, path, now):
         state = State.OTHER
     elif differs is not None and differs.partial:
         state = State.PARTIAL
     else:
         state = State.MODIFIED
     return TrackedFile(path, state, now.size, differs or Difference(), in_cache)
+
+
+def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
+    """Whether the cache has it only since it was in the way: no branch has recorded that."""
+    from pivot_engine import kept  # noqa: PLC0415  # start-up time: seldom is anything modified
+
+    return not kept.elsewhere(stores, path, now)
