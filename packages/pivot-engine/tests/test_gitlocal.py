@@ -126,3 +126,11 @@ def test_what_git_ignores_is_told_with_a_way_out_that_works(
     ignore.write_text(f"{pattern}\n")
     git(tmp_path, *shlex.split(way.split("'git ", 1)[1].split("', or write")[0]))
     assert gitlocal.ignored(tmp_path, [path]) == []
+
+
+def test_git_that_does_not_answer_is_given_up(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens each .gitignore, also a pipe that nobody writes to."""
+    monkeypatch.setattr(gitlocal, "_PATIENCE_S", 0.1)
+    os.mkfifo(root / ".gitignore")
+    with pytest.raises(gitlocal.GitSilentError, match="what it ignores"):
+        gitlocal.ignored(root, ["data.pvt"])

@@ -19,7 +19,7 @@ import pivot_core
 import pivot_engine
 import pivot_fingerprint
 from pivot_core import digest
-from pivot_engine._sources import Changes, user_code_predicate
+from pivot_engine._sources import ABSENT, Changes, user_code_predicate
 
 STAGE = """
 import {module}
@@ -210,6 +210,20 @@ def test_an_edit_that_keeps_size_and_time_is_found(module: pathlib.Path) -> None
     os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     assert changes.find() == [str(module)]
+
+
+def test_what_was_no_file_is_found_when_it_is_one(tmp_path: pathlib.Path) -> None:
+    """A link that leads nowhere, or a directory, is still none, however often one looks."""
+    for name in ("nothing", "link", "directory"):
+        file = tmp_path / name
+        if name == "link":
+            file.symlink_to("nowhere")
+        elif name == "directory":
+            file.mkdir()
+        changes = Changes({str(file): ABSENT})
+        assert changes.find() == []
+    (tmp_path / "nowhere").write_text("")
+    assert Changes({str(tmp_path / "link"): ABSENT}).find() == [str(tmp_path / "link")]
 
 
 def test_only_what_changed_is_found(module: pathlib.Path) -> None:

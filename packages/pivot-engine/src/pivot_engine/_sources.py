@@ -117,7 +117,7 @@ class Changes:
 
     def _changed(self, file: str, known: str) -> bool:
         if known == ABSENT:
-            return os.path.lexists(file)
+            return os.path.isfile(file) and os.access(file, os.R_OK)  # a link that leads nowhere is still no file
         try:
             status = os.stat(file)
             signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

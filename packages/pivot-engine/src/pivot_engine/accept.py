@@ -9,7 +9,7 @@ from pivot_core.decide import Reason
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events
+from pivot_engine import events, locks
 from pivot_engine.errors import EngineError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -87,9 +87,10 @@ def accept(
                 stale[address] = evaluation
         for address, evaluation in stale.items():
             _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
-        for address, evaluation in stale.items():
-            _record(session, evaluation, reason or "accepted without a run")
-            done.append(names[address])
+        with locks.shared(project):
+            for address, evaluation in stale.items():
+                _record(session, evaluation, reason or "accepted without a run")
+                done.append(names[address])
         return Accepted(tuple(done), tuple(unchanged))
 
 

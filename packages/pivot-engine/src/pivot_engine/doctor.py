@@ -145,7 +145,10 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
             "'pivot init' makes it again",
         )
     else:
-        wrong = list(_git_wrong(project, settings))
+        try:
+            wrong = list(_git_wrong(project, settings))
+        except gitlocal.GitSilentError as error:
+            wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
         yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
 
 

@@ -17,11 +17,16 @@ from pivot_engine.errors import EngineError
 
 _DRIVER: Final = "pivot-lock"
 _ATTRIBUTES: Final = ".gitattributes"
+_PATIENCE_S: Final = 10
 _LINES: Final = (f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
 
 
 class GitSetupError(EngineError):
     """Git cannot be set up for a project."""
+
+
+class GitSilentError(EngineError):
+    """Git does not answer."""
 
 
 def may_track(root: pathlib.Path, path: str) -> bool:
@@ -78,7 +83,11 @@ class Ignored(Value):
 
 
 def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
-    """Those of some paths of a project that git leaves out, if it is not told otherwise; what it tracks is not."""
+    """Those of some paths of a project that git leaves out, if it is not told otherwise; what it tracks is not.
+
+    Raises:
+        GitSilentError: Git does not answer.
+    """
     if not paths or not _within(root):
         return []
     around = [f"{'/'.join(path.split('/')[:end])}/" for path in paths for end in range(1, path.count("/") + 1)]
@@ -95,7 +104,14 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
     try:
         with gitcalls.start(root, "check-ignore", "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
-            told, _ = asking.communicate(asked)
+            try:
+                told, _ = asking.communicate(asked, timeout=_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                asking.kill()
+                raise GitSilentError(
+                    f"git does not say within {_PATIENCE_S} s what it ignores",
+                    hint="look for a .gitignore that is no file, or a file system that does not answer",
+                ) from None
     except OSError:
         return {}
     fields = [os.fsdecode(field) for field in told.split(b"\0")]

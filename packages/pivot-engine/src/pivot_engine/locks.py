@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pivot_cache import lockfiles
 from pivot_cache.errors import LockFileError, NewerFormatError
@@ -37,12 +37,19 @@ def shared(project: Project) -> Iterator[None]:
     before = _names(project)
     yield
     new = sorted(_names(project) - before)
-    if not new:
-        return
+    if new:
+        tell_ignored(project, [f"{STATE_DIR}/stages/{name}" for name in new[:1]])
+
+
+def tell_ignored(project: Project, paths: Sequence[str]) -> None:
+    """Tell which of some files that are for git, by their paths in the project, git ignores."""
     from pivot_engine import gitlocal  # noqa: PLC0415  # start-up time: few runs are the first of a stage
 
-    for each in gitlocal.ignored(project.root, [f"{STATE_DIR}/stages/{name}" for name in new[:1]]):
-        project.doubts.add(Doubt(str(each), gitlocal.way_out(each), grave=False))
+    try:
+        for each in gitlocal.ignored(project.root, paths):
+            project.doubts.add(Doubt(str(each), gitlocal.way_out(each), grave=False))
+    except gitlocal.GitSilentError as error:
+        project.doubts.add(Doubt(str(error), error.hint, grave=False))
 
 
 def _names(project: Project) -> set[str]:

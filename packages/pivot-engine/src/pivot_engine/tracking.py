@@ -15,8 +15,7 @@ from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_engine import events, gitignore, gitlocal, kept, leaving, records
-from pivot_engine.doubts import Doubt
+from pivot_engine import events, gitignore, kept, leaving, locks, records
 from pivot_engine.errors import TargetError
 from pivot_engine.events import Reporter, silent
 from pivot_engine.guard import guarded
@@ -69,8 +68,7 @@ def track(project: Project, names: Iterable[str], *, force: bool = False, report
             leaving.refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
         done = [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
-        for each in gitlocal.ignored(project.root, [f"{path}{pvt.SUFFIX}" for path in wanted]):
-            project.doubts.add(Doubt(str(each), gitlocal.way_out(each), grave=False))
+        locks.tell_ignored(project, [f"{path}{pvt.SUFFIX}" for path in wanted])
         return done
 
 
