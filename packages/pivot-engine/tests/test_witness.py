@@ -82,6 +82,7 @@ def pools() -> None:
 def hands() -> None:
     subprocess.run(["sh", "-c", "exit 0 # $NAMED"])
     subprocess.run(["true"])
+    subprocess.run(["/bin/sh", "-c", ""])
     subprocess.run(["true"], env={"PATH": os.environ["PATH"]})
     os.system("true secret")
     os.path.expandvars("$EXPANDED")
@@ -208,7 +209,7 @@ def test_variables_that_the_import_has_set_are_read_in_more_ways(bench: Bench) -
     hands = bench.seen("hands")
     assert hands.variables == ("EXPANDED", "NAMED", "PATH")
     assert [reason.partition(", set")[0] for reason in hands.unseen] == [
-        f"`{program}` was given `BYTES`, `PUT`" for program in ("sh", "true")
+        f"`{program}` was given `BYTES`, `PUT`" for program in ("/bin/sh", "sh", "true")
     ]
     copies = bench.seen("copies")
     assert copies.variables == ("BYTES", "EXPANDED", "NAMED")

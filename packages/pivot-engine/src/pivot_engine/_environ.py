@@ -14,7 +14,7 @@ _OS: Final = os.__file__
 _ENVIRONMENTS: Final[tuple[Any, ...]] = (os.environ, os.environb)  # the user's code may put something in their place
 _MAPPING: Final = ("<frozen _collections_abc>", "_collections_abc.py")
 _FROZEN: Final = "<frozen "
-_STARTERS: Final = ("/loky/backend/popen_loky_posix.py", "/multiprocessing/util.py", "/asyncio/base_events.py")
+_STARTERS: Final = ("/subprocess.py", "/loky/backend/fork_exec.py")
 """Code that copies the environment for a process that it starts, which is observed itself."""
 
 
