@@ -253,13 +253,16 @@ def test_programs_that_a_stage_starts_are_observed(make: Callable[[str], Project
 
 def test_a_value_that_differs_at_each_import_is_told_and_does_not_count(make: Callable[[str], Project]) -> None:
     project = make(NAMED)
-    project.write("nodes.py", "import uuid\n" + NODES.replace("id(self)", "uuid.uuid4().hex"))
+    nodes = NODES.replace("id(self)", "uuid.uuid4().hex").replace("hash((name, len(kids)))", "os.getpid()")
+    project.write("nodes.py", "import os, uuid\nimport other\n" + nodes)
+    project.write("other.py", "def unrelated():\n    return 1\n")
     project.pivot("repro")
+    project.replace("other.py", "return 1", "return 2")  # nobody has looked since the first import
 
     explained = project.pivot("status", "--explain").stdout
     assert "Status: CACHED" in explained
-    assert "`nodes.ROOT` is another value at each import" in explained
+    assert "`nodes.ROOT.by`, `nodes.ROOT.key`, `nodes.ROOT.known` are other values at each import: " in explained
     assert "1 stage cached" in project.pivot("repro").stdout + project.pivot("repro").stderr
     project.replace("nodes.py", '"root"', '"top"')
-    project.pivot("repro")
+    assert "Code dependency changed: const:ROOT\n" in project.pivot("repro").stderr
     assert project.read("out.txt") == "top"

@@ -27,6 +27,22 @@ _UNAUDITED: Final = frozenset(
 """Libraries that read files without Python's `open`."""
 
 
+_OF_PROCESS: Final = frozenset(
+    {
+        *("getpid", "getppid", "get_ident", "get_native_id", "monotonic", "monotonic_ns", "perf_counter"),
+        *(
+            "perf_counter_ns",
+            "process_time",
+            "mkdtemp",
+            "mkstemp",
+            "mktemp",
+            "NamedTemporaryFile",
+            "TemporaryDirectory",
+        ),
+    }
+)
+"""What gives something of this process alone, by which programs seldom decide anything: functions of these modules."""
+_HOMES: Final = frozenset({"posix", "time", "tempfile", "_thread", "threading"})
 _HASHED: Final = (str, bytes, tuple, frozenset)
 """Types whose hash is another one in each process, or may be."""
 _SMALLEST: Final = 1 << 24
@@ -39,13 +55,20 @@ class Chance:
 
     Attributes:
         numbers: What `id` and `hash` gave: numbers of this process alone, each with what it stands for.
+        possible: Whether something was asked for that is another one in each process, and not told.
     """
 
     def __init__(self, told: dict[str, None]) -> None:
         self.numbers: dict[int, tuple[str, object]] = {}
+        self.possible = False
         self._told = told
         self._tool: int | None = None
         self._watched: list[CodeType] = []
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether chance can have made values other ones than at another import, and nothing else that is not known."""
+        return bool(self._told or self.possible) and {RANDOM, TIME}.issuperset(self._told)
 
     def watch(self, code: CodeType) -> None:
         monitoring = sys.monitoring
@@ -79,6 +102,8 @@ class Chance:
             reason = _unrecordable(function)
             if reason is not None:
                 self._told[reason] = None
+            elif getattr(function, "__name__", "") in _OF_PROCESS and getattr(function, "__module__", "") in _HOMES:
+                self.possible = True
 
     def _note(self, number: int, stands_for: tuple[str, object]) -> None:
         if abs(number) >= _SMALLEST and len(self.numbers) < _MOST:

@@ -15,11 +15,9 @@ from typing import Any
 import attrs
 
 from pivot_cache.layout import Layout
-from pivot_core.annotations import Dep, Out
 from pivot_core.command import KEY
 from pivot_core.errors import PivotError
 from pivot_core.overrides import Override
-from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageSpec, base_of
 from pivot_core.stage import Stage
@@ -45,6 +43,7 @@ from pivot_engine._pristine import Pristine, Replaced
 from pivot_engine._randomness import Randomness
 from pivot_engine._recorder import Recorder
 from pivot_engine.describing import describe
+from pivot_engine.fingerprinting import fingerprint
 from pivot_engine.loaded import Loaded, LoadedStage, to_plain
 from pivot_engine.manifests import stage_of
 from pivot_engine.outlines import Outlines
@@ -214,33 +213,29 @@ class Host:
     def _stage(
         self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path, command: Rested | None
     ) -> LoadedStage:
+        steady = None
         if command is not None:
             self._sources |= command.sources
             manifest = command.manifest
             spec = attrs.evolve(spec, named=command.named)
         else:
-            manifest = self._fingerprint(stage, spec.base, root)
+            with self._recorder.unheard():
+                manifest, steady = fingerprint(
+                    self._fingerprinter,
+                    stage,
+                    spec.base,
+                    root,
+                    is_user_code=self._is_user_code,
+                    chance=self._recorder.chance,
+                )
         self._manifests[spec.address] = manifest
         env: dict[str, str] = {}
         if stage.env:
             env = settling.variables(stage, spec.address)
         if command is not None:
             env = assigned.named(command.texts[KEY], self._assigned) | env
-        loaded = attrs.evolve(stage_of(spec, manifest, params, env), assigned=self._assigned)
+        loaded = attrs.evolve(stage_of(spec, manifest, params, env), assigned=self._assigned, steady=steady)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
-
-    def _fingerprint(self, stage: Stage, base: str, root: pathlib.Path) -> Manifest:
-        def resolved(declared: Dep | Out) -> str | list[str]:
-            paths = [str(ArtifactPath.resolve(path, base=base, root=str(root))) for path in declared.paths]
-            return paths[0] if isinstance(declared.path, str) else paths
-
-        # Which file goes to which parameter is as much a part of the stage as how it is loaded.
-        values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
-        values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
-        values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
-        values |= settling.behaviour(stage, self._is_user_code)
-        with self._recorder.unheard():
-            return self._fingerprinter.fingerprint(stage.func, values)
 
     def _start(  # as the message has it
         self, number: int, address: str, log: str, watching: Watching, *, stream: bool, fresh: bool

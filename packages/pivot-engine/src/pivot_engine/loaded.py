@@ -13,6 +13,23 @@ from pivot_engine.grounds import Grounds
 
 
 @attrs.frozen(eq=False, repr=False)
+class Steady(Value):
+    """What values of a stage count by where they may be other ones at each import.
+
+    Attributes:
+        digests: By the key of an entry that holds one, over the code that makes it what it is.
+        parts: By the same key, by the path into the value, what the part counts by.
+    """
+
+    digests: Mapping[str, str]
+    parts: Mapping[str, Mapping[str, str]]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return {"digests": dict(self.digests), "parts": dict(self.parts)}
+
+
+@attrs.frozen(eq=False, repr=False)
 class LoadedStage(Value):
     """One stage: what it declares, and the fingerprint of its code.
 
@@ -26,6 +43,7 @@ class LoadedStage(Value):
         params: Its parameters by name, as plain data.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
         texts: The text of each entry that stands in no lines of its own: a command.
+        steady: What its values count by if they may be other ones by chance; None where none can.
         assigned: As ``env``, of each variable that the import of its pipeline set: those that it reads count.
     """
 
@@ -39,6 +57,7 @@ class LoadedStage(Value):
     env: Mapping[str, str] = attrs.field(factory=dict)
     texts: Mapping[str, str] = attrs.field(factory=dict)
     assigned: Mapping[str, str] = attrs.field(factory=dict)
+    steady: Steady | None = None
 
     @property
     def undeclared(self) -> tuple[str, ...]:
@@ -100,6 +119,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
                 "params": dict(stage.params),
                 "env": dict(stage.env),
                 "texts": dict(stage.texts),
+                "steady": stage.steady and stage.steady.to_plain(),
             }
             for stage in loaded.stages
         ],
@@ -139,6 +159,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["env"],
                 stage["texts"],
                 data["assigned"],
+                stage["steady"] and Steady(**stage["steady"]),
             )
             for stage in data["stages"]
         ),

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import xxhash
@@ -18,7 +18,10 @@ from pivot_engine import grounds, loaded
 from pivot_engine.grounds import Check, Fact
 from pivot_engine.loaded import Loaded
 
-_FORMAT: Final = 4
+if TYPE_CHECKING:
+    from pivot_engine.unsteady import Known
+
+_FORMAT: Final = 5
 _MOST: Final = 500
 """Snapshots; beyond that the older half goes."""
 
@@ -76,39 +79,33 @@ class Snapshots:
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
         """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""
-        from pivot_engine import unsteady  # noqa: PLC0415  # start-up time: most commands import nothing
-
         if found.grounds is None:
             return found
         place = self._place(file, overrides)
-        found, chances = self._settled(_read(place), file, found)
+        found, known = self._settled(_read(place), file, found)
         content = {
             "of": os.fspath(file),
             "unrecorded": list(found.unrecorded),
             "stamps": {},
             "loaded": None if found.unrecorded else loaded.to_plain(found),
             "grounds": found.grounds.to_plain() if found.grounds is not None and found.unrecorded else None,
-            "codes": unsteady.codes(found),
-            "unsteady": chances,
-            "day": unsteady.day(),
+            "known": attrs.asdict(known),
         }
         self._write(place, content)
         return found
 
-    def _settled(
-        self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded
-    ) -> tuple[Loaded, tuple[str, ...]]:
-        from pivot_engine import unsteady  # noqa: PLC0415  # as above
+    def _settled(self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded) -> tuple[Loaded, "Known"]:
+        from pivot_engine import unsteady  # noqa: PLC0415  # start-up time: most commands import nothing
 
-        if kept is None or kept["of"] != os.fspath(file) or "codes" not in kept:
-            return found, ()
+        if kept is None or kept["of"] != os.fspath(file):
+            return unsteady.settle(found, unsteady.Known(), holds=lambda: False, inputs_hold=lambda: False)
         rested = grounds.Grounds.from_plain(kept["grounds"] or kept["loaded"]["grounds"])
+        inputs = rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact)))
         return unsteady.settle(
             found,
-            kept["codes"],
-            kept["unsteady"],
-            day=kept["day"],
+            unsteady.Known(**kept["known"]),
             holds=lambda: grounds.check(rested, os.environ, {}).broken is None,
+            inputs_hold=lambda: grounds.check(inputs, os.environ, {}).broken is None,
         )
 
     def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
@@ -135,6 +132,10 @@ class Snapshots:
         if len(found) > _MOST:
             for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
                 os.unlink(entry.path)
+
+
+def _is_source(fact: Fact) -> bool:
+    return fact.kind == grounds.FILE and fact.subject.endswith(".py")
 
 
 def _sealed(overrides: Sequence[str], salt: bytes) -> str:

@@ -8,6 +8,7 @@ from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Library, Manifest
 from pivot_fingerprint._memo import Memo
 from pivot_fingerprint._optout import no_fingerprint
 from pivot_fingerprint._plain import register_encoder
+from pivot_fingerprint._steady import Steady
 from pivot_fingerprint._walk import Fingerprinter, fingerprint, unresolved
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "ObservedEntry",
     "Observer",
     "Ran",
+    "Steady",
     "Unresolved",
     "diff",
     "fingerprint",

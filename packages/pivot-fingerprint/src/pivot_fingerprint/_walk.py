@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Self
 
+from xxhash import xxh3_128_hexdigest
+
 from pivot_fingerprint._disk import Disk, Listener
 from pivot_fingerprint._drafts import CodeTask, Draft, Drafts, Findings, Look, NamesTask, Span, ValueTask
 from pivot_fingerprint._errors import NotCallableError
@@ -20,10 +22,13 @@ from pivot_fingerprint._modules import Modules, Places
 from pivot_fingerprint._plain import familiar, take_apart
 from pivot_fingerprint._resolve import Resolver
 from pivot_fingerprint._source import Sources
+from pivot_fingerprint._steady import Steady, parts_of
 from pivot_fingerprint._usercode import default_is_user_code, remembered
 from pivot_fingerprint._values import Encoded, Encoder, Parts, UnencodableError
 
 _WRAPPERS = 1000
+_PARTS = 5000
+"""Of all values that are left out."""
 
 
 class Fingerprinter:
@@ -64,6 +69,7 @@ class Fingerprinter:
         self._libraries = Libraries(self._modules)
         self._chance = chance if chance is not None else {}
         self._walks: dict[str | None, _Walk] = {}
+        self._steady: _Walk | None = None
         self._paused = ExitStack()
 
     def __enter__(self) -> Self:
@@ -88,9 +94,9 @@ class Fingerprinter:
         if not callable(func):
             raise NotCallableError(func)
         with _uncollected():
-            return self._fingerprint(func, values or {})
+            return self._gathered(self._walk_of(func), func, values or {})
 
-    def _fingerprint(self, func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
+    def _walk_of(self, func: Callable[..., object]) -> "_Walk":
         inner = _innermost(func)
         base = self._root
         if base is None and isinstance(inner, types.FunctionType):
@@ -98,9 +104,40 @@ class Fingerprinter:
         walk = self._walks.get(base)
         if walk is None:
             walk = self._walks[base] = _Walk(self._modules, Places(base), self._chance)
-        roots = [walk.root(func, inner)]
+        return walk
+
+    def _gathered(self, walk: "_Walk", func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
+        roots = [walk.root(func, _innermost(func))]
         roots += [walk.given(key, values[key]) for key in sorted(values)]
         return gather(roots, walk, self._libraries.of)
+
+    def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Steady:
+        """What the values that a function rests on count by where they may be other ones at each import.
+
+        The same as at another import means: if the value differs all the same, then by chance.
+
+        Args:
+            func: as for `fingerprint`, which has been asked for it.
+            values: the same.
+
+        Raises:
+            NotCallableError: `func` cannot be called.
+        """
+        if not callable(func):
+            raise NotCallableError(func)
+        with _uncollected():
+            plain = self._walk_of(func)
+            if self._steady is None or self._steady.of is not plain:
+                self._steady = _Walk(self._modules, plain.places, self._chance, of=plain)
+            manifest = self._gathered(self._steady, func, values or {})
+            keys = sorted(manifest.keys() & self._steady.loose.keys())
+            digests: dict[str, str] = {}
+            for key, entry in sorted(manifest.items()):  # several entries of one key are numbered
+                base = key.partition("#")[0]
+                digests[base] = f"{digests.get(base, '')} {entry.digest}"
+            return Steady(
+                {key: self._steady.rests(key, digests) for key in keys}, {key: self._steady.parts(key) for key in keys}
+            )
 
 
 @contextmanager
@@ -153,9 +190,18 @@ def unresolved(
 
 
 class _Walk:
-    """Looks at drafts; what it finds does not depend on the order in which it is asked."""
+    """Looks at drafts; what it finds does not depend on the order in which it is asked.
 
-    def __init__(self, modules: Modules, places: Places, chance: Mapping[int, object]) -> None:
+    With another walk ``of``, it leaves values out that have statements to count by.
+    """
+
+    def __init__(
+        self, modules: Modules, places: Places, chance: Mapping[int, object], of: "_Walk | None" = None
+    ) -> None:
+        self.places = places
+        self.of = of
+        self.loose: dict[str, tuple[Draft, object]] = {}
+        self._parts: dict[str, dict[str, str]] = {}
         self._modules = modules
         self._drafts = Drafts()
         self._resolver = Resolver(self._drafts, modules)
@@ -179,6 +225,30 @@ class _Walk:
         draft = Draft(f"call:{home}:{name}", span)
         draft.tasks.append(ValueTask("value", func))
         return draft
+
+    def rests(self, key: str, digests: Mapping[str, str]) -> str:
+        """A digest of all that a value which was left out rests on, of which ``digests`` has what each entry says."""
+        reached = {self.loose[key][0]}
+        waiting = list(reached)
+        while waiting:
+            found = self.look(waiting.pop()).found.drafts
+            fresh = {each for draft in found for each in (draft, draft.owner or draft)} - reached
+            reached |= fresh
+            waiting += fresh
+        keys = {(draft.owner or draft).key for draft in reached}
+        lines = "".join(f"{each} {digests.get(each)}\n" for each in sorted(keys))
+        return xxh3_128_hexdigest(lines.encode("utf-8", "surrogatepass"))
+
+    def encoded(self, value: object) -> str:
+        """What a value counts by."""
+        return self._encoder.encode(value).token if self.of is None else self.of.encoded(value)
+
+    def parts(self, key: str) -> dict[str, str]:
+        """What the parts of a value that was left out count by."""
+        if key not in self._parts:
+            room = sum(map(len, self._parts.values())) < _PARTS
+            self._parts[key] = parts_of(self.loose[key][1], self.encoded) if room else {}
+        return self._parts[key]
 
     def given(self, key: str, value: object) -> Draft:
         """A further value under its own key."""
@@ -218,6 +288,9 @@ class _Walk:
                 forms.append(task.form)
             elif isinstance(task, NamesTask):
                 lines += self._resolver.names(task.module, found)
+            elif self.of is not None and (made := self._resolver.made(draft, found)):
+                lines += made
+                self.loose.setdefault((draft.owner or draft).key, (draft, task.value))
             else:
                 encoded = self._encoder.encode(task.value, afresh=self._afresh)
                 lines.append(f"{task.label} {encoded.token}")
