@@ -334,6 +334,30 @@ def shout(text):
 HELPER = "def shout(text):\n    return text + '!'\n"
 
 
+FORKED = """
+import os
+
+import pivot
+
+pid = os.fork()
+if pid:
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def runs() -> None:
+    print("once")
+"""
+
+
+def test_a_fork_that_an_import_makes_ends_with_it(make: Make) -> None:
+    project = make(FORKED)
+    for start in ("fork", "spawn"):
+        project.pivot("config", "set", "worker.start", start)
+        assert project.pivot("repro", "--force", "--show-output").stderr.count("| once") == 1
+
+
 def test_stages_are_alone_also_in_interpreters_of_their_own(make: Make) -> None:
     """Both ways to start their processes give the same locks, and nothing of one stage reaches the other."""
     project = make(STATEFUL)

@@ -1,5 +1,6 @@
 """No command waits without a word: for a stage that prints nothing, nor for an import that does not end."""
 
+import signal
 from collections.abc import Callable
 
 from harness import Project, environment
@@ -53,3 +54,16 @@ def test_an_import_that_takes_long(make: Callable[[str], Project]) -> None:
     for command in ("list", "repro"):
         options = {"PIVOT_RUN_SILENCE": "2", "PIVOT_SNAPSHOT": "off"}
         told_until(project, "note: still importing your pipeline, for ", 1, command, **options)
+
+
+def test_an_import_that_never_ends_says_where_it_is(make: Callable[[str], Project]) -> None:
+    project = make("import lib.helper\n" + STAGE)
+    project.write("lib/helper.py", "import threading\n\nlock = threading.Lock()\nwith lock:\n    lock.acquire()\n")
+    running = project.start("repro", env=environment() | {"PIVOT_RUN_SILENCE": "2"})
+    assert running.stderr is not None
+    line = running.stderr.readline()
+    assert "note: still importing your pipeline, for 2 s now: lib/helper.py:5, in <module>\n" in line
+    running.send_signal(signal.SIGINT)
+    told = running.communicate(timeout=60)[1]
+    assert "s now: lib/helper.py:5, in <module>\nerror: interrupted\n" in told
+    assert running.returncode == 130

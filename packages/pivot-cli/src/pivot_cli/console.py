@@ -123,10 +123,10 @@ def note(message: str) -> None:
     _marked("note", message)
 
 
-def importing(seconds: float) -> None:
-    """Importing a pipeline has taken so long already."""
+def importing(seconds: float, where: str = "") -> None:
+    """Importing a pipeline has taken so long already, and is at this line."""
     if seconds > _FIRST_SECONDS:
-        note(f"still importing your pipeline, for {seconds:.0f} s now")
+        note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")
     elif sys.stderr.isatty():  # in a log it would only say that the machine is busy
         note("importing your pipeline takes its time")
 

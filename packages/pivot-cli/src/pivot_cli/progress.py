@@ -73,8 +73,8 @@ class Lines:
             case events.Waiting(pid=pid, command=command, age=age):
                 since = "is working" if age is None else f"has been working for {wording.seconds(age)}"
                 console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
-            case events.Importing(seconds=seconds):
-                console.importing(seconds)
+            case events.Importing(seconds=seconds, where=where):
+                console.importing(seconds, where)
             case events.PipelinesBroken(broken=broken):
                 warn_of_broken(broken)
             case events.RunStarted(names=names, addresses=addresses):

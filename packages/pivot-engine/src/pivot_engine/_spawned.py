@@ -58,12 +58,16 @@ def main(host: int) -> None:
         job = _wire.loads(told.read().decode())
     heed()
     is_user_code = _sources.user_code_predicate()
-    pristine = Pristine()
+    pristine, process = Pristine(), os.getpid()
     try:
         stage = _stage(job, is_user_code, pristine)
+        if os.getpid() != process:
+            _worker.leave()  # a fork of the user's ends where its import ends
         replaced = pristine.restore()
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
         pristine.restore()
+        if os.getpid() != process:
+            _worker.leave(error)
         _wire.send(_RESULT_FD, {"ok": False, "failure": _failing.failure(error)})
         _worker.flush()
         os._exit(1)

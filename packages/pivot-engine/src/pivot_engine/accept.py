@@ -67,7 +67,7 @@ def accept(
     """
     with (
         guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
-        loading(project, slow=lambda seconds: report(events.Importing(seconds))) as assembly,
+        loading(project, slow=lambda seconds, where: report(events.Importing(seconds, where))) as assembly,
         opened(project, assembly, literal=True) as session,
     ):
         assembly.close()

@@ -94,7 +94,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     everything: bool = False,
     quiet: bool = False,
     fresh: bool = False,
-    slow: Callable[[float], None] | None = None,
+    slow: Callable[[float, str], None] | None = None,
     guard: int | None = None,
     instead: Callable[[pathlib.Path], Loaded] | None = None,
     without: Callable[[], object] = lambda: False,
@@ -198,7 +198,7 @@ class _Loader:
         *,
         starter: Starter,
         kept: bool,
-        slow: tuple[Callable[[float], None], float],
+        slow: tuple[Callable[[float, str], None], float],
         instead: Callable[[pathlib.Path], Loaded] | None,
     ) -> None:
         self.files: list[LoadedFile] = []

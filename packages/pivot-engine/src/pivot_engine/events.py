@@ -23,9 +23,15 @@ class Waiting(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Importing(Value):
-    """Importing the user's pipeline takes its time: so many seconds already; told after one, and then now and again."""
+    """Importing the user's pipeline takes its time: so many seconds already; told after one, and then now and again.
+
+    Attributes:
+        seconds: How many.
+        where: The line of the user's code that it is at, if that is known.
+    """
 
     seconds: float
+    where: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -30,6 +30,7 @@ from pivot_engine import (
     _spawned,
     _terminal,
     _threads,
+    _whereabouts,
     _wire,
     _worker,
     assigned,
@@ -135,7 +136,8 @@ class Host:
     def _obey(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
             case "load":
-                with _death.dying_with(self._coordinator):  # this end of the pipe is not looked at meanwhile
+                asked = _whereabouts.answering(message["root"], self._is_user_code, EVENTS_FD)
+                with _death.dying_with(self._coordinator), asked:  # this end of the pipe is not looked at meanwhile
                     overrides = [Override.parse(text) for text in message["overrides"]]
                     answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]), overrides)
                 _wire.send(EVENTS_FD, answer)

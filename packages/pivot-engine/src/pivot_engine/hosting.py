@@ -4,11 +4,13 @@ import collections
 import contextlib
 import fcntl
 import importlib
+import math
 import os
 import pathlib
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -21,17 +23,20 @@ from pivot_engine.origin import Origin, alone
 _COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
 _SLOW_SECONDS = 1.0
+_WHERE_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
-def _nothing(_: float) -> None:
+def _nothing(_: float, __: str) -> None:
     """Who does not care."""
 
 
-type Slowness = tuple[Callable[[float], None], float]
-"""What is called when an import has taken a second, with how many seconds it has taken, and after how many it is called
-again; then after twice as many, and so on. 0 is never."""
+type Slow = Callable[[float, str], None]
+"""What is called when an import takes long: with how many seconds it has taken, and the line that it is at, or none."""
+type Slowness = tuple[Slow, float]
+"""What is called when an import has taken a second, and after how many it is called again; then after twice as many,
+and so on. 0 is never."""
 
 _UNHEEDED: Slowness = (_nothing, 0.0)
 
@@ -63,6 +68,7 @@ class HostProcess:
             os.close(theirs_in)
             os.close(theirs_out)
         self._lines = _wire.Lines(self.events)
+        self._pending: list[dict[str, Any]] = []
         self._open = True
         self._child = child
 
@@ -134,13 +140,16 @@ class HostProcess:
         """
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
-    def loaded(self, slow: Callable[[float], None] = _nothing, again: float = 0.0) -> Loaded | None:
-        """Wait for the answer to `ask_to_load`: as `load`."""
-        self._await(slow, again)
-        answer: dict[str, Any] = {}
-        while not answer:
-            for message in self.receive():
-                answer = message
+    def loaded(self, slow: Slow = _nothing, again: float = 0.0) -> Loaded | None:
+        """Wait for the answer to `ask_to_load`: as `load`; who is interrupted while waiting is told where it was."""
+        began = time.monotonic()
+        try:
+            answer = self._answer(slow, again)
+        except KeyboardInterrupt:
+            passed = time.monotonic() - began
+            if passed > _SLOW_SECONDS and (where := self._where()):
+                slow(passed, where)
+            raise
         match answer["event"]:
             case "loaded":
                 return from_plain(answer)
@@ -151,15 +160,37 @@ class HostProcess:
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
-    def _await(self, slow: Callable[[float], None], again: float) -> None:
-        waiting = select.poll()
+    def _answer(self, slow: Slow, again: float) -> dict[str, Any]:
+        began, until = time.monotonic(), _SLOW_SECONDS
+        while (answer := self._heard(max(0.0, began + until - time.monotonic()))) is None:
+            slow(until, self._where() if until > _SLOW_SECONDS else "")
+            until = math.inf if not again else 2 * until if until >= again else max(again, until + _SLOW_SECONDS)
+        return answer
+
+    def _heard(self, patience: float, *, place: bool = False) -> dict[str, Any] | None:
+        """The next answer to `ask_to_load`, or to who asked for a place; None if none comes within so many seconds."""
+        waiting, until = select.poll(), time.monotonic() + patience
         waiting.register(self.events, select.POLLIN)
-        passed, until = 0.0, _SLOW_SECONDS
-        while not waiting.poll((until - passed) * 1000):
-            slow(until)
-            if not again:
-                return
-            passed, until = until, 2 * until if until >= again else max(again, until + _SLOW_SECONDS)
+        while True:
+            for message in self._pending:
+                if (message["event"] == "at") == place:
+                    self._pending.remove(message)
+                    return message
+            left = until - time.monotonic()
+            if left <= 0 or not waiting.poll(None if left == math.inf else left * 1000):
+                return None
+            self._pending += self.receive()
+
+    def _where(self) -> str:
+        """The line of the user's code that the host is at; empty if that cannot be known."""
+        from pivot_engine._whereabouts import ASKED  # noqa: PLC0415  # start-up time: few imports take so long
+
+        self._pending[:] = [message for message in self._pending if message["event"] != "at"]
+        with contextlib.suppress(ProcessLookupError, HostError):
+            os.kill(self.pid, ASKED)
+            found = self._heard(_WHERE_SECONDS, place=True)
+            return "" if found is None else str(found["place"])
+        return ""
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone.

@@ -51,7 +51,7 @@ _MOST_LOOKED_INTO = 20_000
 """So many directories `init` looks into for projects below."""
 
 
-def _nothing(_: float) -> None:
+def _nothing(_: float, __: str) -> None:
     """Who does not care."""
 
 
@@ -67,7 +67,7 @@ class Project(Value):
         notes: What the command has looked at.
         origin: What the process was when it began, if hosts may be forked from it.
         doubts: What the command has passed over.
-        slow: Called if importing a pipeline takes long, with how many seconds it has taken.
+        slow: Called if importing a pipeline takes long, with how many seconds it has taken, and the line that it is at.
     """
 
     root: pathlib.Path
@@ -77,7 +77,7 @@ class Project(Value):
     notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
-    slow: Callable[[float], None] = attrs.field(default=_nothing, eq=False, repr=False)
+    slow: Callable[[float, str], None] = attrs.field(default=_nothing, eq=False, repr=False)
 
     @classmethod
     def find(
@@ -87,7 +87,7 @@ class Project(Value):
         *,
         origin: Origin | None = None,
         doubts: Doubts | None = None,
-        slow: Callable[[float], None] | None = None,
+        slow: Callable[[float, str], None] | None = None,
     ) -> "Project":
         """The project around ``cwd``.
 

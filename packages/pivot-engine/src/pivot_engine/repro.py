@@ -112,7 +112,7 @@ def _repro(  # as `repro`
             project,
             everything=options.everything,
             fresh=fresh,
-            slow=lambda seconds: report(events.Importing(seconds)),
+            slow=lambda seconds, where: report(events.Importing(seconds, where)),
             guard=guard,
         ) as assembly,
         opened(project, assembly) as session,

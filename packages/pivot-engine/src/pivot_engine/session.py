@@ -224,7 +224,7 @@ def loading(  # noqa: PLR0913  # each is a wish of the command
     everything: bool = False,
     quiet: bool = False,
     fresh: bool = False,
-    slow: Callable[[float], None] | None = None,
+    slow: Callable[[float, str], None] | None = None,
     guard: int | None = None,
     without: Callable[[], object] = lambda: False,
 ) -> Iterator[Assembly]:
