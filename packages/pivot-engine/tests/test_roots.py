@@ -217,6 +217,18 @@ def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Pat
         roots.gather([root])
 
 
+def test_empty_locks_that_git_has_are_those_of_a_merge(repository: pathlib.Path) -> None:
+    """Any other has lost what it said."""
+    good = track(repository, "good", "good")
+    for name in ("one", "two"):
+        (repository / ".pivot" / "stages" / f"p.{name}.lock").write_bytes(b"")
+    commit(repository)
+    assert roots.gather([repository]) == {good}
+    (repository / ".pivot" / "stages" / "p.cut.lock").write_bytes(b"")
+    with pytest.raises(LockFileError, match=r"p\.cut\.lock"):
+        roots.gather([repository])
+
+
 def test_a_missing_commit_is_an_error(repository: pathlib.Path) -> None:
     track(repository, "data", "data")
     commit(repository)

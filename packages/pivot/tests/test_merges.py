@@ -57,6 +57,7 @@ def test_branches_that_ran_differently(quick: Project) -> None:
     assert f"{LOCK.format('summarize')}: neither side has run what the merge has" in told
     assert quick.read(LOCK.format("summarize")) == ""
     assert git(quick, "status", "--porcelain") == ""
+    quick.pivot("cache", "gc")
     failed = {stage["name"]: stage["reason"] for stage in quick.json("verify", "--json", code=1)["stages"]}
     assert failed["summarize"] == "No previous run"
     repro = quick.pivot("repro")

@@ -376,3 +376,28 @@ pipeline.register(stage)
     project.write("pipeline.py", swapped.replace("zzz.json", "two.json"))
     project.pivot("repro")
     assert (project.read("one.json"), project.read("two.json")) == ("0\n", "1\n")
+
+
+def test_a_stage_that_got_another_name_leaves_no_lock_behind(quick: Project) -> None:
+    quick.pivot("repro")
+    old = quick.root / ".pivot/stages/my_pipeline.preprocess.lock"
+    kept = old.read_bytes()
+    quick.write("pipeline.py", quick.read("pipeline.py").replace("preprocess", "clean_up"))
+    note = "note: removed the lock file of my_pipeline.preprocess, which is no stage any more"
+    assert note in quick.pivot("repro").stderr
+    assert not old.exists()
+    quick.pivot("checkout")
+
+    old.write_bytes(kept)  # as it comes with a merge; both say the same
+    quick.pivot("checkout")
+    quick.replace("data.json", "200", "300")
+    quick.pivot("repro")
+    old.write_bytes(kept)
+    (quick.root / "summary.json").unlink()
+    done = quick.pivot("checkout", code=3)
+    assert "clean.json is recorded twice" in done.stderr
+    assert "which 'pivot repro' does" in done.stderr
+    assert "Restored 1 file(s)" in done.stdout
+    assert "recorded twice" in quick.pivot("track", "clean.json", code=3).stderr
+    assert note in quick.pivot("repro").stderr
+    quick.pivot("checkout")

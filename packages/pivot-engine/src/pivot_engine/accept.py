@@ -91,6 +91,7 @@ def accept(
             for address, evaluation in stale.items():
                 _record(session, evaluation, reason or "accepted without a run")
                 done.append(names[address])
+            session.retire()
         return Accepted(tuple(done), tuple(unchanged))
 
 

@@ -2,14 +2,16 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pivot_cache import lockfiles
-from pivot_cache.errors import LockFileError, NewerFormatError
+from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
 from pivot_core.lock import StageLock
-from pivot_core.paths import STATE_DIR
+from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_engine.doubts import Doubt
 from pivot_engine.project import Project
+
+_SUFFIX = ".lock"
 
 
 def read(project: Project, address: str) -> StageLock | None:
@@ -29,6 +31,31 @@ def read(project: Project, address: str) -> StageLock | None:
         where = f" ({error.field})" if error.field else ""
         project.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
         return None
+
+
+def retire(project: Project, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
+    """Remove the lock files of stages that are gone, such as renamed ones, where others have written their outs.
+
+    Args:
+        project: Where.
+        addresses: All stages of some pipelines.
+        writers: Which of them writes what.
+    """
+    project.notes.look(project.layout.stages_dir)
+    pipelines = {address.partition(".")[0] for address in addresses}
+    for name in sorted(_names(project)):
+        address = name.removesuffix(_SUFFIX)
+        if address == name or address in addresses or address.partition(".")[0] not in pipelines:
+            continue
+        file = project.layout.lock_file(address)
+        with contextlib.suppress(CacheError):
+            lock = lockfiles.read(file, str(file))
+            heir = next((writers[path] for path in lock.outs if path in writers), None) if lock is not None else None
+            if heir is not None and lockfiles.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
+                with reporting("remove", file):
+                    file.unlink()
+                text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
+                project.doubts.add(Doubt(text, grave=False))
 
 
 @contextlib.contextmanager

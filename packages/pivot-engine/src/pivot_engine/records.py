@@ -18,7 +18,7 @@ from pivot_core.values import Value
 from pivot_engine import locks as stagelocks
 from pivot_engine import pvtfiles, targets
 from pivot_engine.doubts import Doubt
-from pivot_engine.errors import EngineError, TargetError
+from pivot_engine.errors import TargetError
 from pivot_engine.project import Project
 
 _LOCK = ".lock"
@@ -46,6 +46,10 @@ class Record(Value):
         return self.address is None
 
 
+class ContradictionError(CacheError):
+    """Two files say different things of one path."""
+
+
 type Opened = Callable[[Record], Tree | None]
 """What is in a recorded directory; None where that is not known."""
 
@@ -57,7 +61,8 @@ class Records(Value):
     Attributes:
         by_path: By where it belongs.
         specs: The stages, as far as their lock files know them.
-        damaged: Data of which the `.pvt` file does not say what they hold, and why.
+        damaged: What is recorded, and nobody can tell how: the `.pvt` file is damaged, or two files contradict each
+            other; and why.
     """
 
     by_path: Mapping[ArtifactPath, Record]
@@ -170,24 +175,27 @@ def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
     A `.pvt` file that is damaged or not ours, or a damaged lock file, is told as a doubt of the project, and passed
-    over; it is not told of data that the command is ``mending``.
+    over; it is not told of data that the command is ``mending``. So is a path of which two files say different things.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.
-        EngineError: One path is recorded twice.
     """
     damaged: dict[ArtifactPath, CacheError] = {}
     found: dict[ArtifactPath, Record] = {}
     sources: dict[ArtifactPath, str] = {}
     locks = dict(_locks(project))
     for record, source in (*_locked(locks), *_tracked(project, damaged, mending)):
-        if record.path in found:
-            raise EngineError(
+        other = found.setdefault(record.path, record)
+        sources.setdefault(record.path, source)
+        if other.artifact != record.artifact:
+            damaged[record.path] = ContradictionError(
                 f"{record.path} is recorded twice: in {sources[record.path]} and in {source}",
-                hint="delete the one that is out of date: the lock file of a stage that is gone, or the .pvt file",
+                hint="delete what is out of date: the .pvt file, or the lock file of a stage that is gone, "
+                "which 'pivot repro' does",
             )
-        found[record.path] = record
-        sources[record.path] = source
+    for path, error in damaged.items():
+        if found.pop(path, None) is not None:
+            project.doubts.pass_over(error)
     specs = tuple(_spec(address, lock) for address, lock in locks.items())
     return Records(dict(sorted(found.items())), specs, damaged)
 

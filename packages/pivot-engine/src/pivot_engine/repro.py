@@ -13,7 +13,6 @@ from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectE
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan
 from pivot_engine import events, logs, sharing
 from pivot_engine.accounting import Accounting
@@ -181,6 +180,7 @@ class Run:
         self._flushing.now()
         logs.prune(self._layout.logs_dir)
         self._outs.tell()
+        self._session.retire()
         self._outcome.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
         return self._outcome
@@ -205,7 +205,7 @@ class Run:
         finally:
             with uninterrupted():
                 for address in self._running:
-                    self._put_back(address)
+                    self._outs.put_back(self._graph.stages[address])
                 self._record()
                 self._flushing.now()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
@@ -230,7 +230,7 @@ class Run:
             self._act_again(address)
         except ArtifactError as error:
             if address in self._running:
-                self._put_back(address)
+                self._outs.put_back(self._graph.stages[address])
                 del self._running[address]
             self._outcome.failed.add(address)
             self._report(events.StageFailed(address, 0.0, str(error), hint=error.hint))
@@ -349,7 +349,7 @@ class Run:
 
     def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address
-        lost = self._put_back(address)
+        lost = self._outs.put_back(self._graph.stages[address])
         if self._retries[address] and not lost and self._start_again(address):
             self._retries[address] -= 1
             self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
@@ -378,7 +378,7 @@ class Run:
         try:
             self._outs.set_aside(self._graph.stages[address], self._session.lock(address))
         except ArtifactError:
-            self._put_back(address)
+            self._outs.put_back(self._graph.stages[address])
             return False
         self._deps.begin(address, self._running[address][0].inputs.deps)
         self._executor.start(address, self._log(address))
@@ -391,9 +391,6 @@ class Run:
         keep_going = self._options.keep_going
         if not (self._session.stores.settings.keep_going if keep_going is None else keep_going):
             self._outcome.unstarted.update(self._plan.stop())
-
-    def _put_back(self, address: str) -> list[ArtifactPath]:
-        return self._outs.put_back(self._graph.stages[address])
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.logs_dir / f"{address}.log"

@@ -10,13 +10,19 @@ from pivot_cache.errors import CacheError, LockFileError, cannot
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR
-from pivot_engine import submodules
+from pivot_engine import gitcalls, submodules
 from pivot_engine.gitfiles import Repository
 
 type Doubt = Callable[[CacheError], object]
 """Called with the error of each file that cannot be understood."""
 
 _LOCK = ".lock"
+_EMPTY = (
+    [b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"],
+    [b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"],
+)
+"""How git names an empty file, in repositories of either format."""
+
 _APART = frozenset({".git", STATE_DIR})
 
 
@@ -85,7 +91,7 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
     stages = Layout(root).stages_dir
     for name in sorted(_names(stages)):
         if name.endswith(_LOCK):
-            yield from _read(stages / name, doubt)
+            yield from (each for each in _read(stages / name, doubt) if each[1] or not _is_merged(stages / name))
     for directory, inner, names in os.walk(root, onerror=unreadable):
         tracked: set[str] = set()
         if directory != os.fspath(root) and (".git" in inner or ".git" in names):
@@ -96,6 +102,15 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
                 tracked.update(name.removesuffix(pvt.SUFFIX) for _ in ours)
                 yield from ours
         inner[:] = [name for name in inner if name not in _APART and name not in tracked]
+
+
+def _is_merged(file: pathlib.Path) -> bool:
+    """Whether git has an empty file there, too: a merge leaves empty lock files, and a power cut."""
+    try:
+        done = gitcalls.run(file.parent, "--literal-pathspecs", "ls-files", "-s", "-z", "--", file.name)
+    except OSError:
+        return False
+    return done.stdout.split(b" ")[1:2] in _EMPTY
 
 
 def _names(directory: pathlib.Path) -> list[str]:

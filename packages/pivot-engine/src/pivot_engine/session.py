@@ -149,6 +149,11 @@ class Session(Value):
             return lock
         return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.counted(lock.libraries)))
 
+    def retire(self) -> None:
+        """Remove the lock files of stages that are gone, and whose outs others write now, and tell it."""
+        writers = {out.path: address for address, stage in self.stages.items() for out in stage.spec.outs}
+        locks.retire(self.project, self.stages.keys(), writers)
+
     def memory(self) -> CacheMemory:
         """What earlier runs left in the cache."""
         return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)

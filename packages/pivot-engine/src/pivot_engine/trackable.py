@@ -14,7 +14,7 @@ from pivot_engine.errors import TargetError
 from pivot_engine.ignore import ignored
 from pivot_engine.paramfiles import NAME as PARAMS_FILE
 from pivot_engine.project import Project
-from pivot_engine.records import Records
+from pivot_engine.records import ContradictionError, Records
 
 _STATE = frozenset({".git", STATE_DIR})
 _WORKED_FROM = frozenset(
@@ -38,6 +38,7 @@ def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
 
     Raises:
         TargetError: It cannot be tracked; it says why.
+        ContradictionError: What is recorded of it already must be settled first.
     """
     path = _path(name, project)
     _refuse_name(path, project)
@@ -118,6 +119,9 @@ def _refuse_place(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
+    contradiction = known.damaged.get(path)
+    if isinstance(contradiction, ContradictionError):
+        raise contradiction
     for other in known.by_path.values():
         if other.path == path and other.tracked:
             continue
