@@ -1,5 +1,6 @@
 """What the cache has lost or holds damaged while the outs lie in place: all commands agree, and one run mends it."""
 
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -58,3 +59,56 @@ def test_all_commands_agree_on_what_the_cache_has_lost_and_one_run_mends_it(
     for name in ("clean.json", "summary.json"):
         (project.root / name).unlink()
     project.pivot("checkout")
+
+
+UNREADABLE = """\
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def fill() -> Annotated[dict[str, str], pivot.DirectoryOut("d", Text())]:
+    return {"a": "a"}
+
+
+@pipeline.register
+def count(
+    data: Annotated[pathlib.Path, pivot.Dep("data", PathOnly())],
+) -> Annotated[str, pivot.Out("count.txt", Text())]:
+    return str(len(list(data.iterdir())))
+"""
+
+
+def test_what_cannot_be_read_stops_nothing_else(make: Callable[[str], Project]) -> None:
+    """And all commands say the same of it."""
+    project = make(UNREADABLE)
+    project.write("data/1", "one")
+    project.pivot("track", "data")
+    project.pivot("repro")
+    pipes = [project.root / "d/pipe", project.root / "data/pipe"]
+
+    os.mkfifo(pipes[0])
+    taken = "Output path is taken: d (pipe in it is a named pipe, not a file)"
+    assert taken in project.pivot("status").stdout
+    assert f"blocked        fill   {taken}" in project.pivot("repro", "-n").stdout
+    assert f"FAILED  fill   {taken}" in project.pivot("verify", code=1).stdout
+    done = project.pivot("repro", "-k", code=1)
+    assert "1 blocked, 1 cached" in done.stdout
+    assert "hint: remove it" in done.stderr
+    pipes[0].unlink()
+    assert "all cached" in project.pivot("status").stdout
+
+    os.mkfifo(pipes[1])
+    told = project.pivot("status")
+    assert "count  stale   Input missing: data" in told.stdout
+    assert "data  modified" in told.stdout
+    assert "data/pipe: is a named pipe, not a file\nhint: remove it" in told.stderr
+    assert "FAILED  count  Input missing: data" in project.pivot("verify", code=1).stdout
+    assert "data cannot be read: pipe in it is a named pipe" in project.pivot("repro", code=1).stderr
+    pipes[1].unlink()
+    assert "Everything is up to date" in project.pivot("repro").stdout

@@ -150,13 +150,14 @@ class Lines:
         if event.missing:
             self._line("BLOCKED", event.address, None, f"missing {wording.listed(event.missing)}")
             path = event.missing[0]
-            how = "is tracked, and not here as a whole" if path in event.tracked else "does not exist"
+            how, way = "does not exist", "put the file there, or register a stage that writes it"
+            if path in event.tracked:
+                how = "is tracked, and not here as a whole"
+                way = "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
+            elif path in event.unreadable:
+                how, way = f"cannot be read: {event.unreadable[path]}", "mend that, or declare another path"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
-            console.hint(
-                "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
-                if path in event.tracked
-                else "put the file there, or register a stage that writes it"
-            )
+            console.hint(way)
         elif event.taken:
             path, told = min(event.taken.items())
             self._line("BLOCKED", event.address, None, f"output path is taken: {wording.listed(sorted(event.taken))}")

@@ -238,6 +238,8 @@ class StageBlocked(Value):
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
     tracked: tuple[ArtifactPath, ...] = ()
     """Of what is missing, what is recorded as tracked data, so that the cache or a remote may have it."""
+    unreadable: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    """Of what is missing, what lies there and cannot be read, and why."""
 
 
 @attrs.frozen(eq=False, repr=False)

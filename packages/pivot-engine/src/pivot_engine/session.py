@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache.errors import CacheError
+from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.memory import CacheMemory
 from pivot_cache.runcache import RunCache
 from pivot_cache.store import ObjectStore
@@ -18,6 +18,7 @@ from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_engine import events, locks, targets
 from pivot_engine.assembly import Assembly, assemble
+from pivot_engine.doubts import Doubt
 from pivot_engine.forms import FormStore
 from pivot_engine.loaded import LoadedStage
 from pivot_engine.observe import Evaluation, World, evaluate
@@ -48,6 +49,7 @@ class Session(Value):
         left: What a killed run has set aside counts as put back, for a command that only looks.
         to_come: What of that has been looked for, and found.
         literal: A directory of which something is not here is another directory, and not missing.
+        unreadable: What was looked for and cannot be read, and why.
         obstacles: Looks for what is in the way of outs.
     """
 
@@ -62,6 +64,7 @@ class Session(Value):
     left: "Aside | None" = None
     to_come: set[ArtifactPath] = attrs.field(factory=set)
     literal: bool = False
+    unreadable: dict[ArtifactPath, str] = attrs.field(factory=dict)
     obstacles: Obstacles = attrs.field(init=False, eq=False, repr=False)
 
     @obstacles.default
@@ -79,10 +82,17 @@ class Session(Value):
         return self.stores.runs
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at ``path`` now, or None, also for a directory of which only a part was fetched."""
+        """What lies at ``path`` now, or None, also for a directory of which only a part was fetched.
+
+        And for what cannot be read, which is told.
+        """
         file = self.stores.layout.artifact(path)
         self.project.notes.look(file)
-        found = self.stores.look(path)
+        try:
+            found = self.stores.look(path)
+        except ArtifactError as error:
+            self._pass_over(path, error)
+            return None
         if found is None and self.left is not None:
             return self._left(path, self.left)
         if found is not None and found.tree:
@@ -91,6 +101,14 @@ class Session(Value):
                 self.project.notes.partial = True  # it depends on what the cache has
                 return None
         return found
+
+    def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
+        """What cannot be read is in the way of the stage that writes there, and missing for one that reads it."""
+        self.project.notes.partial = True
+        self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
+        at = os.path.relpath(error.path, self.project.layout.artifact(path))
+        told = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
+        self.unreadable[path] = error.problem if error.problem.startswith("the name of") else told
 
     def _left(self, path: ArtifactPath, left: "Aside") -> Artifact | None:
         waiting = left.left(path)
@@ -134,13 +152,15 @@ class Session(Value):
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
         """Those outs of a stage in whose place lies what no run may replace, and what that is."""
-        return self.obstacles.of(spec, lock, outs)
+        unreadable = {out.path: self.unreadable[out.path] for out in spec.outs if out.path in self.unreadable}
+        return self.obstacles.of(spec, lock, outs) | unreadable
 
     def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
         """What is told of a stage that cannot run."""
         missing = observation.missing
-        tracked = tuple(path for path in missing if self.obstacles.tracked(path, within=False))
-        return events.StageBlocked(address, "", tuple(missing), observation.taken, tracked)
+        unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
+        tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))
+        return events.StageBlocked(address, "", tuple(missing), observation.taken, tuple(tracked), unreadable)
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""

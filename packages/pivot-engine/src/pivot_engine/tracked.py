@@ -1,21 +1,25 @@
 """Data that no stage writes, and that are under Pivot all the same: how they are now."""
 
+import contextlib
 import enum
 from collections.abc import Iterable
 
 import attrs
 
 from pivot_cache.difference import Difference
+from pivot_cache.errors import ArtifactError
 from pivot_core.decide import Reason
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+from pivot_engine.doubts import Doubt
 from pivot_engine.observe import Evaluation
 from pivot_engine.project import Project
 from pivot_engine.records import Record
 from pivot_engine.stores import Stores
 from pivot_engine.unfetched import differing
 
+_UNREADABLE = Artifact("", 0)
 _OF_OUTS = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
@@ -66,17 +70,23 @@ def out_differences(stores: Stores, evaluation: Evaluation) -> dict[str, Differe
         recorded = lock.outs.get(path) if lock is not None else None
         if recorded is None or change.reason not in _OF_OUTS or not recorded.tree:
             continue
-        now = stores.look(path)
-        differs = differing(stores, path, recorded) if now is not None and now.tree else None
-        if differs is not None:
-            found[change.key] = differs
+        with contextlib.suppress(ArtifactError):  # what cannot be read has been told
+            now = stores.look(path)
+            differs = differing(stores, path, recorded) if now is not None and now.tree else None
+            if differs is not None:
+                found[change.key] = differs
     return found
 
 
 def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
+    """What lies there; of what cannot be read it is told, and it is like nothing that was ever recorded."""
     file = project.layout.artifact(path)
     project.notes.look(file)
-    found = stores.files.artifact(file)
+    try:
+        found = stores.files.artifact(file)
+    except ArtifactError as error:
+        project.doubts.add(Doubt(str(error), error.hint, grave=False))
+        return _UNREADABLE
     if found is not None and found.tree:
         project.notes.tree(file, *stores.files.walked[file])
     return found
@@ -89,6 +99,8 @@ def _state(stores: Stores, record: Record, now: Artifact | None) -> TrackedFile:
     in_cache = stores.store.holds(recorded)
     if now is None:
         return TrackedFile(path, State.MISSING, recorded.size, in_cache=in_cache)
+    if now is _UNREADABLE:
+        return TrackedFile(path, State.MODIFIED, 0, in_cache=in_cache)
     differs = differing(stores, path, recorded) if now.tree and recorded.tree else None
     if now.digest != recorded.digest and stores.store.holds(now) and not _kept(stores, path, now):
         state = State.OTHER

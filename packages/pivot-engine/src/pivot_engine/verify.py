@@ -252,6 +252,8 @@ class _Recorded:
                     self._recorded.setdefault(path, artifact)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
+        if self._on_disk(path) is None and path in self._session.unreadable:
+            return None
         try:
             found = self._laid.look(path)
         except (MissingObjectError, CorruptObjectError):
