@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pivot_cache import stalls
 from pivot_cache.moving import Options
 from pivot_cache.remote import (
     RemoteCorruptError,
@@ -112,6 +115,40 @@ def test_what_nobody_asked_for_is_refused(answer: bytes, said: str, tmp_path: Pa
         error = failure(remote, tmp_path)
     assert isinstance(error, RemoteDeniedError)
     assert said in str(error)
+
+
+def test_who_has_credentials_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that a profile names; it is said what is waited for, and the program does not stay."""
+    number = tmp_path / "number"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $$ > {number}.new; mv {number}.new {number}; exec sleep 600\n")
+    program.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    told: list[str] = []
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=Limits(grace=0.1))
+    store = ObjectStore(tmp_path / "cache" / "files")
+
+    with (
+        stalls.heard(lambda address, _: told.append(address)),
+        pytest.raises(RemoteDeniedError, match="no credentials"),
+    ):
+        fetch([Artifact(DIGEST, 1000)], store, remote, Options())
+
+    assert told == ["the credentials of AWS"]
+    with contextlib.suppress(FileNotFoundError, ChildProcessError):  # it had not begun, or its end is known already
+        assert os.WTERMSIG(os.waitpid(int(number.read_text()), 0)[1]) == signal.SIGKILL
+
+
+def test_who_lends_a_role_has_the_same_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with answering(grace=0.1) as remote:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", str(remote._settings.endpoint))
+        assert isinstance(failure(remote, tmp_path), RemoteTimeoutError)
 
 
 def listing(contents: str, token: str) -> bytes:

@@ -114,7 +114,8 @@ async def opened(
     import aioboto3  # noqa: PLC0415 - half a second
     from aiobotocore.config import AioConfig  # noqa: PLC0415
 
-    from pivot_remote_s3.connections import Connections  # noqa: PLC0415
+    from pivot_remote_s3 import credentials  # noqa: PLC0415
+    from pivot_remote_s3.connections import Connections, LimitedConfig  # noqa: PLC0415
     from pivot_remote_s3.silence import Watch  # noqa: PLC0415
 
     limits = limits or Limits()
@@ -129,21 +130,28 @@ async def opened(
     style = settings.addressing
     if style is None and endpoint and "addressing_style" not in (configured.get("s3") or {}):
         style = "path"
-    config = AioConfig(
-        max_pool_connections=connections,
+    limited = LimitedConfig(
         connect_timeout=min(_CONNECT_SECONDS, limits.grace),
         read_timeout=limits.silent,
         http_session_cls=functools.partial(Connections, limits, watch),
         retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    inner.set_default_client_config(limited)  # also those that are asked for credentials
+    config = AioConfig(
+        max_pool_connections=connections,
         # The hash of each request's body is part of its signature. Checksums beside it are not known to all servers.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"payload_signing_enabled": True} | ({"addressing_style": style} if style else {}),
     )
-    region = session.region_name
-    if region is None and endpoint is None:
-        region = await _region(session, config, location.bucket)
-    async with session.client("s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=config) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        credentials.end_with(stack, inner)
+        async with credentials.awaited(limits, watch):
+            region = session.region_name
+            if region is None and endpoint is None:
+                region = await _region(session, config, location.bucket)
+            making = session.client("s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=config)
+            client = await stack.enter_async_context(making)
         yield client
 
 

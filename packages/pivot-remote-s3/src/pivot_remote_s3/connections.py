@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 import attrs
+from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp.abc import AbstractStreamWriter
 from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
@@ -74,6 +75,16 @@ class _Straight:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.request = functools.partial(session.request, allow_redirects=False)
+
+
+class LimitedConfig(AioConfig):  # type: ignore[misc]  # it has no types
+    """A configuration that stays limited where the SDK adds to it."""
+
+    def merge(self, other_config: Any) -> Any:
+        """As the SDK's, with the same connections."""
+        merged = super().merge(other_config)
+        merged.http_session_cls = self.http_session_cls
+        return merged
 
 
 class Connections(AIOHTTPSession):  # type: ignore[misc]  # it has no types

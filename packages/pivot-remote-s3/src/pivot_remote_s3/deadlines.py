@@ -17,6 +17,7 @@ PATIENCE_S: Final = 10.0
 
 _SILENT: Final = 1.5
 _ASSEMBLING: Final = 10.0
+_SIGNING_IN: Final = 10.0
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,6 +54,11 @@ class Limits(Value):
     def silent(self) -> float:
         """How long a server may say nothing after all has been sent; what lies in buffers has to leave first."""
         return self.grace * _SILENT
+
+    @property
+    def signing_in(self) -> float:
+        """How long a program may take that has credentials; somebody may have to type a code for it."""
+        return self.grace * _SIGNING_IN
 
     @property
     def assembling(self) -> float:

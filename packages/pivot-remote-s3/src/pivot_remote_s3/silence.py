@@ -54,7 +54,7 @@ class Watch:
         self._address = ""
 
     def begin(self, url: str = "") -> None:
-        """A request to this URL begins; without one, what the last one was for is read."""
+        """A request to this URL, or for this, begins; without one, what the last one was for is read."""
         loop = asyncio.get_running_loop()
         self._silence.begin(loop.time())
         self._address = url or self._address
@@ -92,7 +92,9 @@ class Watch:
 
 
 def address(url: str) -> str:
-    """What a URL says of the server alone: not who asks, nor for what."""
+    """What a URL says of the server alone: not who asks, nor for what; and what is no URL as it is."""
     parts = urlsplit(url)
+    if not parts.netloc:
+        return url
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}"
