@@ -198,6 +198,10 @@ FORMS = {
     "a seed by a method of an object": "import random\nimport setup\ndef go():\n    return random.random()\n# file: setup.py\nfrom seeds import Seeds\ndef start(seed):\n    Seeds(seed).set()\nstart(seed=2)\n# file: seeds.py\nclass Seeds:\n    def __init__(self, seed):\n        self.seed = seed\n    def set(self):\n        import random\n        from random import seed as plant\n        plant(self.seed * 2)\n",
     "a context by a function": "import decimal\ndef setup(digits):\n    decimal.getcontext().prec = digits\nsetup(2)\ndef go():\n    return str(decimal.Decimal(1) / 7)\n",
     "a variable in another module": "import os\nimport conf\ndef go():\n    return os.environ['MADE_HERE']\n# file: conf.py\nimport os\ndef load(x):\n    os.environ['MADE_HERE'] = x\nload('2')\n",
+    "an object in the place of a module": "import magic\ndef go():\n    return magic.rate\n# file: magic.py\nimport sys\nclass M:\n    rate = 2\nsys.modules[__name__] = M()\n",
+    "a module that is imported for what it does": "def go():\n    import pkg.fill\n    from pkg.state import T\n    return T\n# file: pkg/__init__.py\n# file: pkg/state.py\nT = {}\n# file: pkg/fill.py\nfrom pkg import more\n# file: pkg/more.py\nfrom pkg.state import T\nT['a'] = 2\n",
+    "one whose package is used": "def go():\n    import pkg.fill\n    return pkg.T\n# file: pkg/__init__.py\nT = {}\n# file: pkg/fill.py\nimport pkg\npkg.T['a'] = 2\n",
+    "a universal function": "import numpy\nU = numpy.frompyfunc(lambda x: x + 2, 1, 1)\ndef go():\n    return U(1)\n",
     "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
 }  # fmt: skip
@@ -314,6 +318,33 @@ def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
             assert look(project(importing, edited))[0].digest == digest
         documented = form.replace("def go():\n", 'def go():\n    """Goes."""\n')
         assert look(project(importing, documented))[0].digest == digest
+
+
+WRAPPER = """
+import functools, pkgutil, pkg
+class Wrapper:
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+    def __call__(self, x):
+        return self.__wrapped__(x)
+@Wrapper
+def inner(x: int) -> int:
+    return x + 2
+INSIDE = list(pkgutil.iter_modules(pkg.__path__))
+def go():
+    return inner(1), [each.name for each in INSIDE]
+# file: pkg/__init__.py
+"""
+
+
+def test_what_wrappers_copy_and_finders_remember_does_not_count(look: Look) -> None:
+    documented = WRAPPER.replace("-> int:\n", '-> "int":\n    """Goes."""\n')
+    files = f"{documented}# file: pkg/notes.txt\n"
+    digest = look(project(EARLY, WRAPPER))[0].digest
+
+    assert [look(project(EARLY, each))[0].digest for each in (documented, files)] == [digest, digest]
+    for edit in (("x + 2", "x + 3"), ("# file: pkg/", "# file: pkg/one.py\n# file: pkg/")):
+        assert look(project(EARLY, WRAPPER.replace(*edit)))[0].digest != digest
 
 
 MADE = {

@@ -217,9 +217,9 @@ class Describer:
         for value in vars(cls).values():
             if isinstance(value, types.FunctionType) and value.__globals__.get("__name__") == cls.__module__:
                 return self._modules.of_namespace(value.__globals__)
-        home = sys.modules.get(cls.__module__)
-        if isinstance(home, types.ModuleType):
-            return self._modules.of(home)
+        found = self._modules.named(str(cls.__module__))  # which may have put something else in its own place
+        if found is not None:
+            return found
         return Module(str(cls.__module__), None, "", None, is_user=False, shown=None)
 
     def _at(self, module: Module, source: SourceFile) -> Module:

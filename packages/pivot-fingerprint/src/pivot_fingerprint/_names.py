@@ -68,3 +68,7 @@ class Names:
             if name not in scope.used:
                 for target in targets:
                     self.note(Ref(target, (), 0, weak=True))
+        for target, (top, *rest) in scope.dotted.items():
+            taken = [attrs[: len(rest)] for root, attrs in self._refs if root == Import(0, top, None)]
+            if tuple(rest) not in taken:
+                self.note(Ref(target, (), 0, weak=True))

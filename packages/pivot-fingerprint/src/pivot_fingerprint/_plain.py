@@ -15,6 +15,8 @@ from pivot_fingerprint._values import Parts, UnencodableError
 
 _OWN_FORM = "__pivot_fingerprint__"
 """The method by which a class says what its instances count by."""
+_COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`
+_IMPORTERS = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
 _ENCODERS: dict[type, Callable[[object], object]] = {}
 
 _CONTENT: tuple[tuple[type, Callable[[Any], object]], ...] = (
@@ -101,7 +103,17 @@ def attributes(value: object) -> dict[str, object]:
     for name, attribute in getattr(value, "__dict__", {}).items():
         if not isinstance(getattr(kind, name, None), functools.cached_property):
             state[str(name)] = attribute
-    return {name: state[name] for name in sorted(state)}
+    return _own({name: state[name] for name in sorted(state)})
+
+
+def _own(state: dict[str, object]) -> dict[str, object]:
+    """Without what `functools.update_wrapper` has copied from a function that the state holds as well."""
+    functions = [each for each in state.values() if isinstance(each, types.FunctionType)]
+    return {
+        name: value
+        for name, value in state.items()
+        if name not in _COPIED or all(getattr(function, name, None) is not value for function in functions)
+    }
 
 
 def _is_mangled(name: str) -> bool:
@@ -127,13 +139,20 @@ def _foreign(value: Any, kind: Any) -> Parts:
         reduced = value.__reduce_ex__(4) if reducer is None else reducer(value)
     except Exception as error:
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form") from error
-    if isinstance(reduced, str):
+    if isinstance(reduced, str) and _is_global(value, kind, reduced):
         return Parts("named", (kind, reduced))
     if not isinstance(reduced, tuple) or len(reduced) < 2:  # noqa: PLR2004 - pickle's protocol
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form")
     if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
         return Parts("instance", (kind, *reduced[1:2], *(_listed(each) for each in reduced[2:])), boundary="library")
     return Parts("rebuilt", (kind, *reduced[:2], *(_listed(each) for each in reduced[2:])), boundary="library")
+
+
+def _is_global(value: object, kind: type, name: str) -> bool:
+    """Whether some module has a value by the name that is to stand for it."""
+    if kind.__module__ == "typing" or "." in name:
+        return True
+    return any(getattr(module, "__dict__", {}).get(name) is value for module in list(sys.modules.values()))
 
 
 def _listed(part: object) -> object:
@@ -155,6 +174,8 @@ def _by_module(value: Any, kind: type) -> Parts | None:  # noqa: PLR0911 - a tab
         return Parts("zone", (value.key,))
     if module == "re" and kind.__qualname__ == "Pattern":
         return Parts("regex", (value.pattern, value.flags))
+    if module in _IMPORTERS:  # what they remember of directories changes with the files in them
+        return Parts("importer", (kind, *(getattr(value, name, None) for name in ("name", "path", "origin"))))
     if module in {"types", "typing"} and hasattr(value, "__origin__") and hasattr(value, "__args__"):
         metadata = getattr(value, "__metadata__", ())
         return Parts("alias", (value.__origin__, value.__args__, metadata))

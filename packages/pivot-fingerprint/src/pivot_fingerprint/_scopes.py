@@ -24,7 +24,7 @@ class Import(NamedTuple):
 class Scope:
     """One scope: the names bound in it; imports carry what they bind."""
 
-    __slots__ = ("declared", "is_class", "names", "parent", "used")
+    __slots__ = ("declared", "dotted", "is_class", "names", "parent", "used")
 
     def __init__(self, parent: "Scope | None", *, is_class: bool = False) -> None:
         self.parent = parent
@@ -32,6 +32,7 @@ class Scope:
         self.names: dict[str, list[Import]] = {}
         self.declared: set[str] = set()  # `global x`
         self.used: set[str] = set()
+        self.dotted: dict[Import, tuple[str, ...]] = {}  # `import a.b`, which binds `a`: and what is taken of that
 
     def bind(self, name: str, target: Import | None = None) -> None:
         """Note that `name` is bound here."""
@@ -131,6 +132,9 @@ def _name(scope: Scope, node: Any, _stack: list[ast.AST], _outer: set[str]) -> N
 def _import(scope: Scope, node: Any, _stack: list[ast.AST], _outer: set[str]) -> None:
     for name, target in imports(node):
         scope.bind(name, target)
+    for alias in node.names if isinstance(node, ast.Import) else ():
+        if not alias.asname and "." in alias.name:
+            scope.dotted[Import(0, alias.name, None)] = tuple(alias.name.split("."))
 
 
 def _assign(scope: Scope, node: Any, stack: list[ast.AST], _outer: set[str]) -> None:
