@@ -198,7 +198,7 @@ FORMS = {
     "a seed by a method of an object": "import random\nimport setup\ndef go():\n    return random.random()\n# file: setup.py\nfrom seeds import Seeds\ndef start(seed):\n    Seeds(seed).set()\nstart(seed=2)\n# file: seeds.py\nclass Seeds:\n    def __init__(self, seed):\n        self.seed = seed\n    def set(self):\n        import random\n        from random import seed as plant\n        plant(self.seed * 2)\n",
     "a context by a function": "import decimal\ndef setup(digits):\n    decimal.getcontext().prec = digits\nsetup(2)\ndef go():\n    return str(decimal.Decimal(1) / 7)\n",
     "a variable in another module": "import os\nimport conf\ndef go():\n    return os.environ['MADE_HERE']\n# file: conf.py\nimport os\ndef load(x):\n    os.environ['MADE_HERE'] = x\nload('2')\n",
-    "an object in the place of a module": "import magic\ndef go():\n    return magic.rate\n# file: magic.py\nimport sys\nclass M:\n    rate = 2\nsys.modules[__name__] = M()\n",
+    "an object in the place of a module": "import magic\ndef go():\n    return magic.rate\n# file: magic.py\nimport sys\nclass M:\n    rate = 2\nm = sys.modules[__name__] = M()\nm.file = __file__\n",
     "a module that is imported for what it does": "def go():\n    import pkg.fill\n    from pkg.state import T\n    return T\n# file: pkg/__init__.py\n# file: pkg/state.py\nT = {}\n# file: pkg/fill.py\nfrom pkg import more\n# file: pkg/more.py\nfrom pkg.state import T\nT['a'] = 2\n",
     "one whose package is used": "def go():\n    import pkg.fill\n    return pkg.T\n# file: pkg/__init__.py\nT = {}\n# file: pkg/fill.py\nimport pkg\npkg.T['a'] = 2\n",
     "a universal function": "import numpy\nU = numpy.frompyfunc(lambda x: x + 2, 1, 1)\ndef go():\n    return U(1)\n",

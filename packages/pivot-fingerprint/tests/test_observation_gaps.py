@@ -187,6 +187,8 @@ BODIES = {
     "try:\n        return IMPORT.gone\n    except AttributeError:\n        return IMPORT.run()": FULL,
     "return load().run()": FULL,
     "if K:\n        m = IMPORT\n    return m.run()": FEW,
+    "import pkgutil\n    list(pkgutil.iter_modules([]))\n    return IMPORT.run()": FEW,
+    "import pkgutil\n    pkgutil.get_loader\n    return IMPORT.run()": FULL,
 }  # fmt: skip
 
 

@@ -12,10 +12,12 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LOOKING = frozenset(
     {
         *("dir", "vars", "globals", "eval", "exec", "inspect", "pkgutil", "runpy", "pluggy", "entry_points"),
-        *("__dict__", "modules", "exec_module", "load_module", "spec_from_file_location", "iter_modules"),
+        *("__dict__", "modules", "exec_module", "load_module", "spec_from_file_location"),
     }
 )
 """Names by which code gets at modules, or at all that is in them."""
+_LISTING = frozenset({"extend_path", "iter_modules", "walk_packages"})
+"""What of `pkgutil` gives no more than the names of modules."""
 _HINTS = re.compile(rb"import_module|__import__|\b(?:%b)\b" % b"|".join(sorted(name.encode() for name in _LOOKING)))
 
 
@@ -43,12 +45,17 @@ def taken(nodes: Iterable[ast.AST]) -> Taken:
         above = {id(child): each for each in walk(node) for child in ast.iter_child_nodes(each)}
         for each in walk(node):
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
-            if name in _LOOKING:
+            if name in _LOOKING and not (name == "pkgutil" and _attribute(each, above) in _LISTING):
                 found = found.plus(Taken(bounded=False))
             elif isinstance(each, ast.Call) and is_import_call(each.func) and literal_import(each) is None:
                 names = _of_import(each, above)
                 found = found.plus(Taken(names or frozenset(), 1, names is not None))
     return found
+
+
+def _attribute(node: ast.AST, above: dict[int, ast.AST]) -> str:
+    holder = above.get(id(node))
+    return holder.attr if isinstance(holder, ast.Attribute) else ""
 
 
 def _of_import(call: ast.Call, above: dict[int, ast.AST]) -> frozenset[str] | None:
