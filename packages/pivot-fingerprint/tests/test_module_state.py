@@ -202,6 +202,7 @@ FORMS = {
     "a module that is imported for what it does": "def go():\n    import pkg.fill\n    from pkg.state import T\n    return T\n# file: pkg/__init__.py\n# file: pkg/state.py\nT = {}\n# file: pkg/fill.py\nfrom pkg import more\n# file: pkg/more.py\nfrom pkg.state import T\nT['a'] = 2\n",
     "one whose package is used": "def go():\n    import pkg.fill\n    return pkg.T\n# file: pkg/__init__.py\nT = {}\n# file: pkg/fill.py\nimport pkg\npkg.T['a'] = 2\n",
     "a universal function": "import numpy\nU = numpy.frompyfunc(lambda x: x + 2, 1, 1)\ndef go():\n    return U(1)\n",
+    "a package that changes its module": "from ns.part import go\n# file: ns/__init__.py\nfrom ns import part\npart.go = lambda: 2\n# file: ns/part.py\ndef go():\n    return 1\n",
     "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
 }  # fmt: skip
@@ -345,6 +346,29 @@ def test_what_wrappers_copy_and_finders_remember_does_not_count(look: Look) -> N
     assert [look(project(EARLY, each))[0].digest for each in (documented, files)] == [digest, digest]
     for edit in (("x + 2", "x + 3"), ("# file: pkg/", "# file: pkg/one.py\n# file: pkg/")):
         assert look(project(EARLY, WRAPPER.replace(*edit)))[0].digest != digest
+
+
+LISTING = """
+import pkgutil
+import plugs.inner
+def go():
+    return [each.name for each in pkgutil.walk_packages(plugs.__path__)], plugs.inner.x
+# file: plugs/__init__.py
+# file: plugs/one.py
+# file: plugs/inner/__init__.py
+x = 1
+# file: plugs/inner/two.py
+"""
+
+
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+def test_whoever_asks_where_a_package_lies_rests_on_the_modules_in_it(importing: str, look: Look) -> None:
+    old, _ = look(project(importing, LISTING))
+    again, _ = look(project(importing, LISTING + "# file: plugs/notes.txt\n# file: plugs/data/notes.txt\n"))
+    assert again.digest == old.digest
+    for added in ("plugs/four.py", "plugs/inner/four.py"):
+        new, _ = look(project(importing, f"{LISTING}# file: {added}\n"))
+        assert new.digest != old.digest
 
 
 MADE = {

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Protocol
 
@@ -88,6 +88,16 @@ class Disk:
         return next(
             (path for base in places for each in names if os.path.isfile(path := os.path.join(base, each))), None
         )
+
+    def modules_in(self, places: Sequence[str]) -> list[str]:
+        """The names of the modules and packages that stand in some directories."""
+        found = set()
+        for place in places:
+            with self.called(), suppress(OSError):
+                for name in os.listdir(place):
+                    if name.endswith(".py") or os.path.isfile(os.path.join(place, name, f"{INIT}.py")):
+                        found.add(name.removesuffix(".py"))
+        return sorted(found)
 
     def is_package(self, name: str, places: Sequence[str]) -> bool:
         """Whether there is a directory for a package of this full name below one of some directories."""

@@ -97,7 +97,8 @@ class Leads:
                 return
             name, source = rest[0], home.source
             bound = source.bindings.get(name, ()) if source is not None else ()
-            others = [each for each in bound if Import(1, "", name) not in each.imports]  # than `from . import name`
+            itself = {Import(1, "", name), Import(0, home.name, name)}  # `from . import name`
+            others = [each for each in bound if itself.isdisjoint(each.imports)]
             submodule = None if others else self._modules.named(f"{home.name}.{name}")
             if submodule is None:
                 yield Spot(home, name, rest[1:])

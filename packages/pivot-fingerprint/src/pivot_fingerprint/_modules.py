@@ -145,6 +145,27 @@ class Modules:
             self._static[name] = module
         return self._static[name]
 
+    def by_system(self, module: Module, name: str) -> list[str]:
+        """What a name counts by that every module has; whoever asks where a package lies looks for modules in it."""
+        inside = self._inside(module) if name == "__path__" and module.is_user else []
+        return [f"{name} {module.name}", *([f"inside {' '.join(inside)}"] if inside else [])]
+
+    def _inside(self, package: Module) -> list[str]:
+        """The names of the modules in a package, and in the packages in it."""
+        found, stack = [], [(place, "") for place in self._places(package)]
+        while stack:
+            place, prefix = stack.pop()
+            names = self.sources.disk.modules_in([place])
+            found += [prefix + name for name in names]
+            stack += [(os.path.join(place, name), f"{prefix}{name}.") for name in names if name != INIT]
+        return sorted(found)
+
+    @staticmethod
+    def _places(package: Module) -> list[str]:
+        if package.namespace is not None:
+            return [str(place) for place in package.namespace.get("__path__", ())]  # type: ignore[attr-defined]
+        return [os.path.dirname(package.file)] if package.file is not None and package.package == package.name else []
+
     def is_optional(self, module: Module, name: str) -> bool:
         """Whether a module that is not there is a package that need not be installed: what uses it does not run.
 

@@ -246,7 +246,7 @@ class Resolver:
     def _value(self, module: Module, name: str, value: object) -> list[Token]:
         """The entry that a global counts by."""
         if name in _DEFINED_BY_THE_SYSTEM:
-            return [f"{name} {module.name}"]
+            return list(self._modules.by_system(module, name))
         # A lambda stands in the entry of its name; to look into it here would nest as deep as lambdas do.
         is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
         parts = None if is_lambda else self.code.describe(value)
@@ -348,7 +348,7 @@ class Resolver:
                     tokens += self._tokens(home, Ref("__all__", (), 0, weak=True))
             return tokens
         if name in _DEFINED_BY_THE_SYSTEM:
-            return [f"{name} {module.name}"]
+            return list(self._modules.by_system(module, name))
         if hasattr(builtins, name):
             return []
         state = self._state(module, name) if source is not None else None
