@@ -16,7 +16,12 @@ from pivot_fingerprint._plain import _ENCODERS
 
 PACKAGE = Path(pivot_fingerprint.__file__).parent
 DOOR = "_disk.py"
-OF_A_RUN = ("_boot.py", "_recorder.py")  # in the processes of a stage: no fingerprint reads what they touch
+OF_A_RUN = (
+    "_boot.py",
+    "_programs.py",
+    "_recorder.py",
+    "commands.py",
+)  # in the processes of a stage: no fingerprint reads what they touch
 ON_DISK = {
     "os": {"access", "fwalk", "listdir", "lstat", "open", "readlink", "scandir", "stat", "walk"},
     "os.path": {
