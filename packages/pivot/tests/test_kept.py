@@ -223,3 +223,28 @@ def test_what_a_killed_run_left_is_no_directory_of_the_users(make: Callable[[str
     assert "No previous run" in project.pivot("status").stdout
     project.pivot("repro")
     assert project.read("d/a") == "x"
+
+
+def test_what_was_written_through_a_link_to_the_cache_stays(make: Callable[[str], Project]) -> None:
+    """Whatever command finds the object damaged, and puts it right or away."""
+    project = make(HEAD)
+    project.pivot("config", "set", "cache.checkout_mode", "symlink")
+    project.write("one", "first")
+    project.write("data/two", "second")
+    project.pivot("track", "one", "data")
+    (project.root / "one").unlink()
+    shutil.rmtree(project.root / "data")
+    project.pivot("checkout")
+    for name in ("one", "data/two"):
+        assert (project.root / name).is_symlink()
+        (project.root / name).resolve().chmod(0o644)
+        project.write(name, f"my {name}")
+
+    project.write("three", "first")
+    project.pivot("track", "three")  # stores the object of "one" again
+    project.pivot("cache", "verify", code=1)  # moves that of "data/two" away
+    for name in ("one", "data/two"):
+        assert project.read(name) == f"my {name}"
+        assert not (project.root / name).is_symlink()
+    states = {each["path"]: each["status"] for each in project.json("status", "--json")["tracked_files"]}
+    assert states == {"data": "modified", "one": "modified", "three": "clean"}

@@ -73,6 +73,7 @@ class Objects:
         self._files = files
         self._started_ns = started
         self._rescue = rescue
+        self.losing: Callable[[str], object] = lambda _: None
         self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
         self._verified: dict[str, tuple[int, int, int]] = {}
 
@@ -123,6 +124,8 @@ class Objects:
             if os.path.isdir(path) and not os.path.islink(path):  # nothing of ours
                 make_directory(self._quarantine)
                 _syscalls.rename(path, self._quarantine / f"{hashed.digest}.{time.time_ns()}")
+            elif os.path.lexists(path):
+                self.losing(path)
             _syscalls.rename(temp, path)
 
     @functools.cached_property
@@ -196,7 +199,10 @@ class Objects:
         try:
             if os.lstat(path).st_ino != seen.st_ino:
                 return None
+            self.losing(path)
             make_directory(self._quarantine)
+            if os.path.lexists(target):
+                target = self._quarantine / f"{digest}.{time.time_ns()}"
             _syscalls.rename(path, target)
         except OSError:
             return None

@@ -71,6 +71,13 @@ class ObjectStore:
         self._trash = directory.parent / "trash"
         self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files)
 
+    def before_losing(self, call: Callable[[str], object]) -> None:
+        """Call something with the path of an object that is damaged, before that is replaced or moved.
+
+        Whoever wrote through a link to it must not lose what was written.
+        """
+        self._objects.losing = call
+
     @functools.cached_property
     def trash(self) -> "Trash":
         """What was collected, in ``trash`` beside the directory; what is missed in the store comes back from there."""

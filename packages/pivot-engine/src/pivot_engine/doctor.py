@@ -156,9 +156,13 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
     """What git takes in and should not, and the other way round."""
     try:
         layout = Layout(project.root, settings.cache_home(project.root))
-        kept = records.read(project)
     except PivotError:
         return  # that has been told
+    try:
+        kept = records.read(project)
+    except PivotError as error:
+        yield Finding(Level.BAD, "lock files", str(error), error.hint)
+        return
     locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
     files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
     for each in gitlocal.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):

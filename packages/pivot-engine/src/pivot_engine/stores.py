@@ -1,8 +1,9 @@
 """What a project keeps: contents by digest, results by inputs key, what is known of files; and its configuration."""
 
+import functools
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from pivot_engine.settings import Settings
 
 if TYPE_CHECKING:
     from pivot_cache.strong import StrongDigests
+    from pivot_engine.objectlinks import ObjectLinks
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -83,7 +85,18 @@ def opened(project: Project) -> Iterator[Stores]:
     registry.register(layout)
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
+        store.before_losing(_parting(layout))
         yield Stores(layout, settings, files, store, RunCache(layout.runs_dir), _strong(layout, settings))
+
+
+def _parting(layout: Layout) -> Callable[[str], object]:
+    @functools.cache
+    def links() -> "ObjectLinks":
+        from pivot_engine.objectlinks import ObjectLinks  # noqa: PLC0415  # start-up time: seldom is one damaged
+
+        return ObjectLinks(layout)
+
+    return lambda path: links().part(path)
 
 
 def _strong(layout: Layout, settings: Settings) -> "StrongDigests | None":
