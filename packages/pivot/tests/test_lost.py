@@ -61,6 +61,22 @@ def test_all_commands_agree_on_what_the_cache_has_lost_and_one_run_mends_it(
     project.pivot("checkout")
 
 
+def test_tracked_data_that_the_cache_has_lost_are_not_clean(empty: Project) -> None:
+    empty.pivot("init")
+    empty.write("data/1", "one")
+    empty.pivot("track", "data")
+    empty.pivot("status", "--quiet")
+    _objects(empty)[0].unlink()
+    empty.pivot("status", "--quiet", code=1)
+    told = empty.pivot("status").stdout
+    assert "data  not in the cache  3 B" in told
+    assert "run 'pivot track' on what is not in the cache" in told
+    empty.pivot("verify", code=1)
+    empty.pivot("track", "data")
+    empty.pivot("status", "--quiet")
+    empty.pivot("verify")
+
+
 UNREADABLE = """\
 import pathlib
 from typing import Annotated

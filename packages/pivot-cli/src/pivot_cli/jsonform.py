@@ -48,14 +48,17 @@ def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
     return plain
 
 
+_OF_TRACKED = (
+    ((State.OTHER, State.PARTIAL), "Run 'pivot checkout' to restore tracked files as they are recorded"),
+    ((State.LOST,), "Run 'pivot track' on tracked files that the cache does not have"),
+    ((State.MODIFIED,), "Run 'pivot track' on modified tracked files to record them"),
+    ((State.MISSING,), "Run 'pivot checkout' to restore missing tracked files"),
+)
+
+
 def _suggestions(found: Status) -> Iterator[str]:
     states = {each.state for each in found.tracked}
-    if not states.isdisjoint((State.OTHER, State.PARTIAL)):
-        yield "Run 'pivot checkout' to restore tracked files as they are recorded"
-    if State.MODIFIED in states:
-        yield "Run 'pivot track' on modified tracked files to record them"
-    if State.MISSING in states:
-        yield "Run 'pivot checkout' to restore missing tracked files"
+    yield from (told for which, told in _OF_TRACKED if not states.isdisjoint(which))
     where = found.whereabouts
     if where is not None and where.to_push:
         yield f"Run 'pivot push' to share {wording.counted(where.to_push, 'file')} that only the cache has"

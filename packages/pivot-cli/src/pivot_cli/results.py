@@ -21,6 +21,7 @@ _STATES = {
     State.MODIFIED: "modified",
     State.MISSING: "missing",
     State.PARTIAL: "partly here",
+    State.LOST: "not in the cache",
     State.OTHER: "other version",
 }
 
@@ -123,8 +124,11 @@ def advice(found: "Iterable[TrackedFile]") -> Iterator[str]:
             way = "run 'pivot checkout' to" if states[state] else "run 'pivot pull' to fetch and"
             other = otherwise if states[state] else otherwise.replace("track'", "track --force'")
             yield f"{way} {what}{f'; {other}' if other else ''}"
+    if State.LOST in states:
+        yield "run 'pivot track' on what is not in the cache to store it there again"
     if State.MODIFIED in states:
-        yield "run 'pivot track' on what is modified to record it, or 'pivot checkout --force' to undo it"
+        undo = "checkout" if states[State.MODIFIED] else "pull"
+        yield f"run 'pivot track' on what is modified to record it, or 'pivot {undo} --force' to undo it"
 
 
 def listing(found: "Overview") -> str:

@@ -31,6 +31,8 @@ class State(enum.Enum):
     MISSING = "missing"
     PARTIAL = "partial"
     """A directory of which something is not here, and all else is as it is recorded."""
+    LOST = "lost"
+    """As it is recorded, and the cache does not have all of it: it is nowhere else."""
     OTHER = "other"
     """Something else that was recorded once, such as by another branch: the cache has it."""
 
@@ -44,7 +46,7 @@ class TrackedFile(Value):
         state: Compared with what is recorded.
         size: In bytes, now; of what is recorded if it is missing.
         difference: Of a directory, which files differ, where that is known.
-        in_cache: What is recorded is in the cache; only asked where it is not here.
+        in_cache: What is recorded is in the cache.
     """
 
     path: ArtifactPath
@@ -56,7 +58,12 @@ class TrackedFile(Value):
 
 def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[TrackedFile]:
     """How tracked data are now; nothing is changed."""
-    done = [_state(stores, record, _look(project, stores, record.path)) for record in found]
+    done = [
+        _state(
+            stores, record, _look(project, stores, record.path), stores.store.holds(record.artifact, project.notes.look)
+        )
+        for record in found
+    ]
     project.notes.partial |= any(each.state is not State.CLEAN for each in done)  # it depends on what the cache has
     return done
 
@@ -92,11 +99,10 @@ def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | No
     return found
 
 
-def _state(stores: Stores, record: Record, now: Artifact | None) -> TrackedFile:
+def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool) -> TrackedFile:  # noqa: FBT001
     path, recorded = record.path, record.artifact
     if now == recorded:
-        return TrackedFile(path, State.CLEAN, recorded.size)
-    in_cache = stores.store.holds(recorded)
+        return TrackedFile(path, State.CLEAN if in_cache else State.LOST, recorded.size, in_cache=in_cache)
     if now is None:
         return TrackedFile(path, State.MISSING, recorded.size, in_cache=in_cache)
     if now is _UNREADABLE:
