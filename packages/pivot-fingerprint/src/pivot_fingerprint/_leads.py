@@ -49,6 +49,13 @@ class Leads:
         """Where what a statement refers to leads."""
         return self.lead(module, ref.root, ref.attrs)
 
+    def is_defined(self, name: Name) -> bool:
+        """Whether a name stands for a function or class of the text."""
+        module = self._modules.named(name.module)
+        source = module.source if module is not None else None
+        bindings = source.bindings.get(name.name, ()) if source is not None else ()
+        return bool(bindings) and all(binding.top is not None for binding in bindings)
+
     def lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
         """Where a chain of names that stands in a module leads, through all imports."""
         key = (module, root, attrs)

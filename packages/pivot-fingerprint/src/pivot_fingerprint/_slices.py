@@ -3,60 +3,74 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint._changes import ANY, FAR, Change
+from pivot_fingerprint._bits import Bits, places
+from pivot_fingerprint._changes import ANY
 from pivot_fingerprint._leads import Leads, Name, Spot
 from pivot_fingerprint._modules import Module, Modules
-from pivot_fingerprint._scopes import Import
-from pivot_fingerprint._statements import HOLDS, PART, Body, Statement
+from pivot_fingerprint._runs import Done, Runs, touch
+from pivot_fingerprint._statements import HOLDS, PART, Statement
 
-_MOST = 2000  # names that the code which one statement runs may lead to: half a library
-
-
-class _Touch(NamedTuple):
-    """How a statement may change what a name stands for."""
-
-    binds: bool
-    depth: int  # 0: leaves the object as it is, 1: changes it, more: or what it holds
-    surely: bool  # else only if what it is given to sets attributes
-
-
-class _Code(NamedTuple):
-    """What running what a name stands for may do, and what more runs then."""
-
-    touched: dict[Name, int]
-    writes: bool
-    further: list[Spot]
-    values: frozenset[Name]  # that it mentions
-    imports: frozenset[str]
+_WIDE = 32  # names
 
 
 class _Facts(NamedTuple):
-    """One statement among the names of all modules."""
+    """One statement among the names of all modules; each field but the first is a set of bits."""
 
     statement: Statement
-    mentions: frozenset[Name]  # that what it binds may have in it
-    touches: dict[Name, _Touch]
-    imports: frozenset[str]  # by code that it runs
+    mentions: int  # that what it binds may have in it
+    binds: int
+    bound: int  # those of them that stand for more than a number or a text
+    changes: int  # the object that a name stands for, or what that holds
+    deep: int  # what the object holds
+    surely: int  # else only if what the name is given to sets attributes
+    imports: int  # modules, by code that it runs
+
+
+class _Index:
+    """The places of statements by the names that they have something to do with."""
+
+    def __init__(self, sets: list[int]) -> None:
+        self.all = 0
+        self._wide: list[tuple[int, int]] = []  # quicker to compare than to spread out
+        self._narrow = 0
+        self._places: dict[int, int] = {}
+        for place, bits in enumerate(sets):
+            self.all |= bits
+            if bits.bit_count() > _WIDE:
+                self._wide.append((1 << place, bits))
+                continue
+            self._narrow |= bits
+            for name in places(bits):
+                self._places[name] = self._places.get(name, 0) | 1 << place
+
+    def of(self, bits: int) -> int:
+        """All places where one of these names stands, as bits."""
+        found = 0
+        for place, wide in self._wide:
+            if wide & bits:
+                found |= place
+        for name in places(bits & self._narrow):
+            found |= self._places[name]
+        return found
 
 
 class _Known:
-    """The facts of a module's statements, with the places of those that touch or mention a name."""
+    """The facts of a module's statements."""
 
     def __init__(self, facts: list[_Facts]) -> None:
         self.facts = facts
-        self.touching: dict[Name, list[int]] = {}
-        self.mentioning: dict[Name, list[int]] = {}
-        self.several = [at for at, each in enumerate(facts) if sum(touch.binds for touch in each.touches.values()) > 1]
-        for at, each in enumerate(facts):
-            for name in each.touches:
-                self.touching.setdefault(name, []).append(at)
-            for name in each.mentions:
-                self.mentioning.setdefault(name, []).append(at)
+        self.touching = _Index([each.binds | each.changes for each in facts])
+        several = [each.bound if each.binds.bit_count() > 1 else 0 for each in facts]  # `t = u = {}`
+        self.mentioning = _Index([each.mentions | more for each, more in zip(facts, several, strict=True)])
+        self.names = self.touching.all | self.mentioning.all
+        self.binding: dict[str, int] = {}
+        for place, each in enumerate(facts):
+            for name in each.statement.binds:
+                self.binding[name] = self.binding.get(name, 0) | 1 << place
 
-    def that(self, index: dict[Name, list[int]], names: Iterable[Name], more: Iterable[int] = ()) -> list[_Facts]:
-        """The statements that an index has for some names, in their order."""
-        places = {*more, *(at for name in names for at in index.get(name, ()))}
-        return [self.facts[at] for at in sorted(places)]
+    def at(self, found: int) -> list[_Facts]:
+        """The statements at some places, in their order."""
+        return [self.facts[place] for place in places(found)]
 
 
 class Slices:
@@ -65,10 +79,12 @@ class Slices:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._leads = Leads(modules)
+        self._names = Bits[Name]()
+        self._runs = Runs(self._leads, self._names)
         self._facts: dict[Module, _Known] = {}
         self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
         self._imported: dict[Module, list[Module]] = {}
-        self._codes: dict[Name, _Code] = {}
+        self._others: dict[Module, list[Name]] = {}
         self._plain: dict[Name, bool] = {}
 
     def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
@@ -79,8 +95,9 @@ class Slices:
         found = self._slice(module, Name(module.name, name))
         if not defined:
             return found
+        chosen = {id(each) for each in found}
         every = [each.statement for each in self._facts_of(module).facts]
-        return [each for each in every if each in found or (each.defines and name in each.binds)]
+        return [each for each in every if id(each) in chosen or (each.defines and name in each.binds)]
 
     def conditional_stars(self, module: Module) -> list[Statement]:
         """The star imports of a module that are not always reached."""
@@ -94,9 +111,11 @@ class Slices:
 
     def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
         """What importing a module does to those names of other modules of the user's that are reached."""
-        known = self._facts_of(module)
-        touched = {name for name in (*known.touching, *known.mentioning) if name.module != module.name}
-        slices = {name: self._slice(module, name) for name in sorted(touched) if is_reached(name)}
+        others = self._others.get(module)
+        if others is None:
+            names = self._names.items(self._facts_of(module).names)
+            others = self._others[module] = sorted(name for name in names if name.module != module.name)
+        slices = {name: self._slice(module, name) for name in others if is_reached(name)}
         return {name: statements for name, statements in slices.items() if statements}
 
     def named_by(self, module: Module) -> Iterator[str]:
@@ -113,7 +132,10 @@ class Slices:
         known = self._imported.get(module)
         if known is None:
             names = [*self.named_by(module)]
-            names += sorted({name for each in self._facts_of(module).facts for name in each.imports})
+            by_code = 0
+            for each in self._facts_of(module).facts:
+                by_code |= each.imports
+            names += sorted(self._runs.imports.items(by_code))
             found = [each for name in dict.fromkeys(names) for each in self.packages(name)]
             known = self._imported[module] = list(dict.fromkeys(found))
         return known
@@ -139,12 +161,10 @@ class Slices:
         if module is None or not module.is_user:
             return set()
         known = self._facts_of(module)
-        return {mention for each in known.that(known.touching, [name]) for mention in each.mentions} | {
-            mention
-            for each in known.facts
-            if each.statement.defines and name.name in each.statement.binds
-            for mention in each.mentions
-        }
+        found = 0
+        for each in known.at(known.touching.of(self._names.of(name)) | known.binding.get(name.name, 0)):
+            found |= each.mentions
+        return set(self._names.items(found))
 
     def _slice(self, module: Module, name: Name) -> list[Statement]:
         found = self._sliced.get((module, name))
@@ -155,54 +175,44 @@ class Slices:
     def _sliced_by(self, module: Module, name: Name) -> list[Statement]:
         known = self._facts_of(module)
         own = name.module == module.name
-        defined = self._is_defined(name)
-        same, holders = self._aliases(known, name, own=own)
-        every = (name, Name(name.module, ANY))
-        binding = [at for at, each in enumerate(known.facts) if own and name.name in each.statement.binds]
-        several = len(binding) > 1
+        defined, plain = self._leads.is_defined(name), self._is_plain(name)
+        itself = self._names.of(name) | self._names.of(Name(name.module, ANY))
+        same, holders = (0, 0) if plain else self._aliases(known, name, own=own)
+        binding = known.binding.get(name.name, 0) if own else 0
         found = []
-        for each in known.that(known.touching, {*every, *same, *holders}, binding):
+        for each in known.at(known.touching.of(itself | same | holders) | binding):
             statement = each.statement
             binds = own and not statement.binds.isdisjoint((name.name, ANY))
             if statement.defines:  # one of several: the conditions decide
-                binds = binds and statement.guarded and several
-            if binds or any(self._changes(each, at, name, same, holders, defined=defined) for at in each.touches):
+                binds = binds and statement.guarded and binding.bit_count() > 1
+            changes = each.changes & (itself | same)
+            changes = changes & each.surely if defined else changes | each.deep & holders
+            if binds or each.binds & itself or (changes and not plain):
                 found.append(statement)
         return found
 
-    def _changes(
-        self, facts: _Facts, at: Name, name: Name, same: set[Name], holders: set[Name], *, defined: bool
-    ) -> bool:
-        """Whether what a statement does to one name may change the value of another."""
-        touch = facts.touches[at]
-        if touch.binds and at in (name, Name(name.module, ANY)):
-            return True
-        if not touch.depth or self._is_plain(name):
-            return False
-        if at in same or at == Name(name.module, ANY):
-            return touch.surely or not defined
-        return at in holders and touch.depth > 1 and not defined
-
-    def _aliases(self, known: _Known, name: Name, *, own: bool) -> tuple[set[Name], set[Name]]:
+    def _aliases(self, known: _Known, name: Name, *, own: bool) -> tuple[int, int]:
         """The names that may stand for the same object or for a part of it, and those that may hold it."""
-        same, holders = {name}, set[Name]()
-        count = 0
-        while count != len(same) + len(holders) and not (own and self._is_plain(name)):
-            count = len(same) + len(holders)
-            for each in known.that(known.mentioning, same | holders, known.several):
-                in_same, in_holders = not same.isdisjoint(each.mentions), not holders.isdisjoint(each.mentions)
-                gives = each.statement.gives
-                bound = {at for at in self._bound(each) if not self._is_plain(at)}
-                if len(bound) > 1 and not same.isdisjoint(bound):  # `t = u = {}`
+        same, holders = self._names.of(name), 0
+        new = same
+        while new:
+            was_same, was_holders = same, holders
+            for each in known.at(known.mentioning.of(new)):
+                gives, bound = each.statement.gives, each.bound
+                if each.binds.bit_count() > 1 and same & bound:
                     same |= bound
-                if not (in_same or in_holders):
+                in_same = bool(same & each.mentions)
+                if not in_same and not holders & each.mentions:
                     continue
                 if each.statement.defines and in_same:  # a subclass has what its bases have
                     module, names = name.module if own else "", each.statement.binds
-                    same |= {at for at in (Name(module, each) for each in names) if self._is_class(at)}
+                    same |= self._names.all(at for at in (Name(module, each) for each in names) if self._is_class(at))
+                elif gives != HOLDS if in_same else gives == PART:
+                    same |= bound
                 else:
-                    (same if (gives != HOLDS if in_same else gives == PART) else holders).update(bound)
-                holders |= {at for at, touch in each.touches.items() if touch.depth and at not in same}
+                    holders |= bound
+                holders |= each.changes
+            new = same & ~was_same | holders & ~was_holders
         return same, holders
 
     def _is_class(self, name: Name) -> bool:
@@ -212,27 +222,14 @@ class Slices:
         tops = [source.tops[each.top] for each in bindings if each.top is not None] if source is not None else []
         return any(top.site.kind == "class" for top in tops)
 
-    def _bound(self, facts: _Facts) -> set[Name]:
-        return {at for at, touch in facts.touches.items() if touch.binds}
-
-    def _is_defined(self, name: Name) -> bool:
-        """Whether a name stands for a function or class of the text."""
-        module = self._modules.named(name.module)
-        source = module.source if module is not None else None
-        bindings = source.bindings.get(name.name, ()) if source is not None else ()
-        return bool(bindings) and all(binding.top is not None for binding in bindings)
-
     def _is_plain(self, name: Name) -> bool:
         """Whether a name only ever stands for a number or a text, so that nothing but binding it changes it."""
         if name not in self._plain:
             self._plain[name] = True  # one that is asked for while it is found out
             module = self._modules.named(name.module)
             source = module.source if module is not None else None
-            binding = [
-                each
-                for each in (self._leads.statements(source).all if source is not None else ())
-                if not each.binds.isdisjoint((name.name, ANY))
-            ]
+            statements = self._leads.statements(source) if source is not None else None
+            binding = [*statements.binding(name.name), *statements.binding(ANY)] if statements is not None else []
             self._plain[name] = bool(binding) and all(
                 each.plain and all(self._is_plain(Name(name.module, read)) for read in each.reads - {name.name})
                 for each in binding
@@ -251,37 +248,31 @@ class Slices:
 
     def _facts_about(self, module: Module, statement: Statement) -> _Facts:
         mentioned = {ref: self._leads.refers(module, ref) for ref in statement.form.refs}
-        touches = (
-            {} if statement.defines else {Name(module.name, name): _Touch(True, 0, True) for name in statement.binds}
-        )
-        code = self._code(spot for spots in mentioned.values() for spot in spots) if statement.runs else None
-        for change in statement.changes:
-            for spot in self._leads.lead(module, change.chain[0], change.chain[1:]):
-                depth = len(spot.rest) + change.steps
-                surely = not change.passed or (code is not None and code.writes)
-                self._touch(touches, spot.key, _Touch(not depth, depth, surely))
-        for name, depth in code.touched.items() if code is not None else ():
-            self._touch(touches, name, _Touch(not depth, depth, True))
-        mentions = {
+        own = self._names.all(Name(module.name, name) for name in statement.binds) if not statement.defines else 0
+        code = self._runs.of(spot for spots in mentioned.values() for spot in spots) if statement.runs else Done()
+        done = Done(binds=own)
+        surely = own | code.binds | code.changes
+        for change, name, depth in self._runs.changed(module, statement.changes):
+            done |= touch(self._names.of(name), depth)
+            surely |= self._names.of(name) if not change.passed or code.writes else 0
+        given = code.values if statement.results else 0
+        mentions = self._names.all(
             spot.key
             for ref, spots in mentioned.items()
             for spot in spots
             if not (ref.root in statement.called and not ref.attrs and self._is_function(spot))
-        }
-        if code is not None and statement.gives == PART:
-            mentions |= code.values
-        if code is not None and statement.results:
-            for name in code.values:
-                self._touch(touches, name, _Touch(False, FAR, True))
-        return _Facts(statement, frozenset(mentions), touches, code.imports if code is not None else frozenset())
-
-    @staticmethod
-    def _touch(touches: dict[Name, _Touch], name: Name, touch: _Touch) -> None:
-        known = touches.get(name)
-        if known is not None:
-            binds, depth, surely = known
-            touch = _Touch(binds or touch.binds, max(depth, touch.depth), surely or touch.surely)
-        touches[name] = touch
+        )
+        binds = done.binds | code.binds
+        return _Facts(
+            statement,
+            mentions=mentions | (code.values if statement.gives == PART else 0),
+            binds=binds,
+            bound=self._names.all(name for name in self._names.items(binds) if not self._is_plain(name)),
+            changes=done.changes | code.changes | given,
+            deep=done.deep | code.deep | given,
+            surely=surely | given,
+            imports=code.imports,
+        )
 
     @staticmethod
     def _is_function(spot: Spot) -> bool:
@@ -291,72 +282,3 @@ class Slices:
             source is not None and binding.top is not None and source.tops[binding.top].site.kind == "func"
             for binding in bindings
         )
-
-    # What running code does
-
-    def _code(self, start: Iterable[Spot]) -> _Code:
-        """What running all that these names stand for may do in the end."""
-        touched: dict[Name, int] = {}
-        writes = False
-        values, imports = set[Name](), set[str]()
-        stack, seen = list(start), set[Name]()
-        while stack and len(seen) < _MOST:
-            spot = stack.pop()
-            key = spot.key
-            if key in seen:
-                continue
-            seen.add(key)
-            code = self._codes.get(key)
-            if code is None:
-                code = self._codes[key] = self._code_of(spot)
-            writes = writes or code.writes
-            for name, depth in code.touched.items():
-                touched[name] = max(depth, touched.get(name, 0))
-            stack += code.further
-            values |= code.values
-            imports |= code.imports
-        return _Code(touched, writes, [], frozenset(values), frozenset(imports))
-
-    def _code_of(self, spot: Spot) -> _Code:
-        module, source = spot.module, spot.module.source
-        touched: dict[Name, int] = {}
-        further: list[Spot] = []
-        imports = set[str]()
-        writes = False
-        for binding in source.bindings.get(spot.name, ()) if source is not None else ():
-            if source is None or binding.top is None:
-                continue
-            refs = source.form(source.tops[binding.top]).refs
-            names = frozenset(ref.root for ref in refs if isinstance(ref.root, str))
-            for ref in refs:
-                if isinstance(ref.root, Import):
-                    home = module.absolute(ref.root)
-                    imports |= {home, f"{home}.{ref.root.name}"}
-            body = self._leads.statements(source).body(binding.top, names)
-            mentioned = [each for ref in refs for each in self._leads.refers(module, ref)]
-            further += mentioned
-            writes = writes or body.writes
-            self._touched_by(module, body, mentioned, touched)
-        if source is not None and not further:
-            bound = [each for each in self._leads.statements(source).binding(spot.name) if not each.defines]
-            further += [each for one in bound for ref in one.form.refs for each in self._leads.refers(module, ref)]
-            self._changed_by(module, [change for one in bound for change in one.changes], touched)
-            methods = [ref for one in bound for ref in one.form.refs if ref.attrs]  # `add = table.append`
-            keys = {each.key for ref in methods for each in self._leads.refers(module, ref)}
-            touched |= {key: FAR for key in keys if not self._is_defined(key)}
-        values = frozenset(spot.key for spot in further if not self._is_defined(spot.key))
-        return _Code(touched, writes, further, values, frozenset(imports))
-
-    def _touched_by(self, module: Module, body: Body, mentioned: list[Spot], touched: dict[Name, int]) -> None:
-        for name in body.assigns:
-            touched[Name(module.name, name)] = 0
-        self._changed_by(module, body.changes, touched)
-        if body.aliases:
-            for spot in mentioned:
-                if not self._is_defined(spot.key):
-                    touched[spot.key] = FAR
-
-    def _changed_by(self, module: Module, changes: Iterable[Change], touched: dict[Name, int]) -> None:
-        for change in changes:
-            for spot in self._leads.lead(module, change.chain[0], change.chain[1:]):
-                touched[spot.key] = max(touched.get(spot.key, 0), len(spot.rest) + change.steps)
