@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_fingerprint import Fingerprinter, _source
+from pivot_fingerprint._kept import statements
 from pivot_fingerprint._memo import key_of, restored, written
 from pivot_fingerprint._outline import Outline
 from pivot_fingerprint._parsed import Parsed, TreeOutline
@@ -109,9 +110,9 @@ def test_with_an_empty_memo_a_full_one_and_none(stages: list[Callable[..., objec
     plain = taken(stages, None)
 
     assert taken(stages, memo) == plain
-    assert memo.puts == len(memo) == 4
+    assert memo.puts == len(memo) == 8
     assert taken(stages, memo) == plain
-    assert memo.puts == 4
+    assert memo.puts == 8
     assert json.loads(plain[0])["libraries"] == {}
     assert {"func:late:f", "effects:pipeline:*", "module:helpers:*"} <= json.loads(plain[0])["entries"].keys()
 
@@ -120,11 +121,22 @@ def test_a_file_that_is_known_is_not_parsed(
     stages: list[Callable[..., object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memo = Kept()
-    importlib.import_module("late")
     plain = taken(stages, memo)
-    monkeypatch.setattr(ast, "parse", None)
+    parse, parsed = ast.parse, list[bytes]()
+
+    def noting(text: bytes) -> ast.Module:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(ast, "parse", noting)
 
     assert taken(stages, memo) == plain
+    assert not [text for text in parsed if b"def g(x" not in text]  # of what is not imported yet, values are looked for
+    importlib.import_module("late")
+    plain = taken(stages, memo)
+    parsed.clear()
+    assert taken(stages, memo) == plain
+    assert not parsed
 
 
 def test_what_was_parsed_before_is_kept_too(stages: list[Callable[..., object]]) -> None:
@@ -226,3 +238,24 @@ def test_what_comes_back_is_what_was_kept(path: Path) -> None:
     assert kept is not None
     assert everything(kept) == expected
     assert written(TreeOutline(Parsed(content)), key) == written(outline, key)
+
+
+def all_statements(source: _source.SourceFile) -> object:
+    """All that the statements of a file can say."""
+    found = statements(source)
+    forms = [(each.form[:5], [(one.form, one.decorators) for one in each.form.signatures]) for each in found.all]
+    bodies = [found.body(number) for number in range(len(source.tops))]
+    return [found.imports, [each[:-1] for each in found.all], re.sub(r" at 0x\w+", "", repr(forms)), bodies]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_statements_that_come_back_are_those_that_were_kept(path: Path) -> None:
+    memo = Kept()
+    plain, first, second = (_source.SourceFile(str(path), path.read_bytes()) for _ in range(3))
+    first.kept_by = second.kept_by = memo
+    expected = all_statements(plain)
+
+    assert all_statements(first) == expected
+    puts = memo.puts
+    assert all_statements(second) == expected
+    assert memo.puts == puts == 2

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pivot_fingerprint import Fingerprinter, Manifest
+from pivot_fingerprint import Fingerprinter, Manifest, _effects
 
+MANY = [f"T_{one}{other}" for one in "abcdef" for other in "abcdef"]
 # The stage calls `tool.go()`; further files follow `# file: name`.
 FORMS = {
     "a literal": "RATE = 2\ndef go():\n    return RATE\n",
@@ -205,6 +206,13 @@ FORMS = {
     "a package that changes its module": "from ns.part import go\n# file: ns/__init__.py\nfrom ns import part\npart.go = lambda: 2\n# file: ns/part.py\ndef go():\n    return 1\n",
     "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
+    "more tables than are indexed": "".join(f"{name} = []\n" for name in MANY)
+    + f"def fill(x):\n    for t in ({', '.join(MANY)}):\n        t.append(x)\nfill(2)\ndef go():\n    return T_cc\n",
+    "a namespace package passed on": "import parts.one\ndef load(m, x):\n    m.one.RATE = x\nload(parts, 2)\ndef go():\n    return parts.one.RATE\n# file: parts/one.py\nRATE = 1\n",
+    "a table of a module in a package": "import parts.one\nT = []\nT.append(parts.one.RATE)\nparts.one.TABLE.append(2)\ndef go():\n    return parts.one.TABLE\n# file: parts/one.py\nRATE = 1\nTABLE = []\n",
+    "a chain of nodes": "class Node:\n    def __init__(self, on, x):\n        self.on, self.x = on, x\nend = Node(None, 1)\nnode = Node(Node(end, 5), 6)\nwhile node.on:\n    node = node.on\nnode.x = 2\nnode = node.on\ndef go():\n    return end.x\n",
+    "names for each other": "a = b = []\na = b\nb = a\na.append(2)\ndef go():\n    return b\n",
+    "a class of a namespace package": "import parts.one\nclass Box:\n    m = parts\nBox().m.one.RATE = 2\ndef go():\n    return parts.one.RATE\n# file: parts/one.py\nRATE = 1\n",
 }  # fmt: skip
 
 UNRELATED = """
@@ -371,12 +379,22 @@ def test_whoever_asks_where_a_package_lies_rests_on_the_modules_in_it(importing:
         assert new.digest != old.digest
 
 
+def test_more_modules_than_can_be_followed_are_said(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = "import state\nstate.T['a'] = 2\ndef go():\n    return state.T\n# file: state.py\nT = {}\n"
+    assert not look(project(LATE, form))[0].unresolved
+    monkeypatch.setattr(_effects, "_MOST", 1)
+
+    reasons = [edge.reason for edge in look(project(LATE, form))[0].unresolved]
+    assert reasons == ["2 modules are imported during the run; how they change others is not followed"]
+
+
 MADE = {
     "eval": "go = eval('lambda: 2')\n",
     "eval of a text": "TEXT = 'lambda: 2'\ngo = eval(TEXT)\n",
     "the order of operands": "go = eval('lambda x=5, y=2: x - y + 2')\n",
     "exec": "space = {}\nexec('def f():\\n    return 2', space)\ngo = space['f']\n",
     "a name of its own": "space = {'K': 2}\nexec('def f():\\n    return K', space)\ngo = space['f']\n",
+    "names beside a late import": "space = {'K': 2}\nexec('def f():\\n    return K', space)\nf = space['f']\ndef go():\n    import late\n    return f(), late.T\n# file: late.py\nT = []\n",
     "a function in it": "go = eval('lambda: [(lambda z: z + 2)(y) for y in (1, 2)]')\n",
     "what it calls": "def rate():\n    return 2\ngo = eval('lambda: rate()')\n",
     "what it takes of a module": "import state\ngo = eval('lambda: state.RATE')\n# file: state.py\nRATE = 2\n",

@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 
-_MOST = 8000
+_MOST = 24000
 _LARGEST = 1 << 26
 """Files; beyond that the older half goes."""
 

@@ -12,7 +12,7 @@ from pivot_fingerprint._statements import Statement
 
 _QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
 
-_MOST = 150  # modules of the user's
+_MOST = 1000  # modules of the user's
 
 type Tokens = Callable[[Module, Ref], list[str]]
 
@@ -63,8 +63,11 @@ class Effects:
         reached = self._reached(looks)
         kin: dict[str, Draft] = {}
         for name, draft in reached.items():
-            if name.module not in kin or draft.key < kin[name.module].key:
-                kin[name.module] = draft
+            home = name.module
+            while home:  # a module can be reached through the packages that it lies in
+                if home not in kin or draft.key < kin[home].key:
+                    kin[home] = draft
+                home = home.rpartition(".")[0]
 
         def through(name: Name) -> Draft | None:
             via = reached.get(name) or reached.get(Name(name.module, ANY))

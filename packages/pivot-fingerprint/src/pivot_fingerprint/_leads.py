@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pivot_fingerprint._changes import ANY, FAR
 from pivot_fingerprint._form import Ref
+from pivot_fingerprint._kept import statements
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile
@@ -42,7 +43,7 @@ class Leads:
         """What stands at the top of a file."""
         known = self._known.get(source)
         if known is None:
-            known = self._known[source] = Statements(source.parsed)
+            known = self._known[source] = statements(source)
         return known
 
     def refers(self, module: Module, ref: Ref) -> list[Spot]:

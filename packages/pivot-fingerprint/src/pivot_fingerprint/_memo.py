@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,9 +23,9 @@ _CHECK = 16
 class Memo(Protocol):
     """Somewhere to keep bytes by key: a table, a directory, a dict. It may forget whatever it likes.
 
-    A key is 16 bytes and stands for the content of one file, the `SCHEMA` and the minor version of Python, so that
-    nothing kept ever becomes wrong. What comes back is checked: bytes that are damaged, or were kept under another
-    key, are made anew and put again. What `get` and `put` raise is not caught.
+    A key is 16 bytes and stands for the content of one file, the `SCHEMA`, the minor version of Python and one of the
+    few things that the text gives, so that nothing kept ever becomes wrong. What comes back is checked: bytes that are
+    damaged, or were kept under another key, are made again and put again. What `get` and `put` raise is not caught.
     """
 
     def get(self, key: bytes, /) -> bytes | None:
@@ -33,33 +33,44 @@ class Memo(Protocol):
         ...
 
     def put(self, key: bytes, content: bytes, /) -> object:
-        """Keep these bytes under this key; called once per file that is not there yet."""
+        """Keep these bytes under this key; called for what is not there yet."""
         ...
 
 
-def key_of(content: bytes) -> bytes:
-    """The key of a file with this content."""
-    return xxh3_128_digest(_MARK + content)
+def key_of(content: bytes, kind: str = "") -> bytes:
+    """The key of one of the things that a file with this content gives."""
+    return xxh3_128_digest(kind.encode() + _MARK + content)
 
 
 def written(outline: TreeOutline, key: bytes) -> bytes:
     """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
     whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
     head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
-    lines: list[object] = [head, _plain(whole)]
+    lines: list[object] = [head, plain(whole)]
     lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
-    lines += [_plain(outline.lambda_form(number)) for number in range(len(lambdas))]
-    lines += [_plain(outline.top_form(number)) for number in tops]
+    lines += [plain(outline.lambda_form(number)) for number in range(len(lambdas))]
+    lines += [plain(outline.top_form(number)) for number in tops]
     lines += [outline.sites(number) for number in tops]
+    return packed(lines, key)
+
+
+def packed(lines: Iterable[object], key: bytes) -> bytes:
+    """Plain data as bytes, each on a line, with what tells whether they are whole and were put under this key."""
     payload = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
     return xxh3_128_digest(key + payload) + payload
 
 
-def restored(content: bytes | None, key: bytes) -> Outline | None:
-    """The outline that was written under this key; None if these bytes are not what was written."""
+def unpacked(content: bytes | None, key: bytes) -> list[bytes] | None:
+    """The lines that were packed for this key; None if these bytes are not what was packed."""
     if content is None or content[:_CHECK] != xxh3_128_digest(key + content[_CHECK:]):
         return None
-    return KeptOutline(content[_CHECK:].split(b"\n"))
+    return content[_CHECK:].split(b"\n")
+
+
+def restored(content: bytes | None, key: bytes) -> Outline | None:
+    """The outline that was written under this key; None if these bytes are not what was written."""
+    lines = unpacked(content, key)
+    return KeptOutline(lines) if lines is not None else None
 
 
 class KeptOutline:
@@ -83,7 +94,7 @@ class KeptOutline:
 
     def top_form(self, number: int) -> Form:
         """The form of a definition at the top."""
-        return _form(self._line(self._after_lambdas + number))
+        return form_of(self._line(self._after_lambdas + number))
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first."""
@@ -95,7 +106,7 @@ class KeptOutline:
 
     def lambda_form(self, number: int) -> Form:
         """The form of one of these."""
-        return _form(self._line(self._after_effects + number))
+        return form_of(self._line(self._after_effects + number))
 
     def effects_form(self, numbers: list[int]) -> Form:
         """The form of some of the effects together."""
@@ -103,15 +114,17 @@ class KeptOutline:
 
     def whole_form(self) -> Form:
         """The form of the module's whole text."""
-        return _form(self._line(1))
+        return form_of(self._line(1))
 
 
-def _plain(form: Form) -> object:
-    signatures = [[_plain(signature.form), signature.decorators] for signature in form.signatures]
+def plain(form: Form) -> object:
+    """A form as plain data."""
+    signatures = [[plain(signature.form), signature.decorators] for signature in form.signatures]
     return [form.digest.hex(), form.docs.hex(), form.refs, form.issues, sorted(form.reads), signatures]
 
 
-def _form(raw: Any) -> Form:
+def form_of(raw: Any) -> Form:
+    """The form that `plain` gave."""
     digest, docs, refs, issues, reads, signatures = raw
     return Form(
         bytes.fromhex(digest),
@@ -119,7 +132,7 @@ def _form(raw: Any) -> Form:
         _refs(refs),
         tuple(Issue(*issue) for issue in issues),
         frozenset(reads),
-        tuple(Signature(partial(_form, form), _refs(decorators)) for form, decorators in signatures),
+        tuple(Signature(partial(form_of, form), _refs(decorators)) for form, decorators in signatures),
     )
 
 

@@ -88,9 +88,8 @@ class Runs:
             refs = source.form(source.tops[binding.top]).refs
             homes = [(module.absolute(ref.root), ref.root.name) for ref in refs if isinstance(ref.root, Import)]
             imports = self.imports.all(each for home, name in homes for each in (home, f"{home}.{name}"))
-            names = frozenset(ref.root for ref in refs if isinstance(ref.root, str))
             mentioned = [each for ref in refs for each in self._leads.refers(module, ref)]
-            body = self._leads.statements(source).body(binding.top, names)
+            body = self._leads.statements(source).body(binding.top)
             further += mentioned
             done |= self._done_by(module, body, mentioned) | Done(writes=body.writes, imports=imports)
         if not further:

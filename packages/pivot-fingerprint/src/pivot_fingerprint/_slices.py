@@ -158,7 +158,7 @@ class Slices:
                 for ref in self._leads.statements(module.source).put_into(name.name)
                 for spot in self._leads.refers(module, ref)
             }
-        if module is None or not module.is_user:
+        if module is None:  # names of code that was made from a text
             return set()
         known = self._facts_of(module)
         found = 0

@@ -2,7 +2,7 @@
 
 import ast
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pivot_fingerprint._acts import is_main, is_type_checking
@@ -10,7 +10,7 @@ from pivot_fingerprint._canonical import canonical, is_silent
 from pivot_fingerprint._changes import MAKERS, Change, Changes
 from pivot_fingerprint._fields import children
 from pivot_fingerprint._form import Form, Ref
-from pivot_fingerprint._parsed import Parsed, walk
+from pivot_fingerprint._parsed import Definition, Parsed, walk
 from pivot_fingerprint._scopes import Import, Scope, parameters
 
 HOLDS, SAME, PART = range(3)  # how a value may have another in it: as one of its parts, as itself, or it is a part
@@ -29,8 +29,7 @@ class Statement(NamedTuple):
     end: int | None
     binds: frozenset[str]  # `*`: any name
     changes: tuple[Change, ...]
-    reads: frozenset[str]
-    called: frozenset[str]  # those of `reads` that are called and nothing else
+    called: frozenset[str]  # those of the names that it reads that are called and nothing else
     gives: int  # HOLDS, SAME, PART
     runs: bool  # whether it runs code of which the statement itself does not tell
     results: bool  # whether it changes what such code gives
@@ -40,6 +39,11 @@ class Statement(NamedTuple):
     guarded: bool
     tried: tuple[Import, ...]  # the imports that decide whether it is reached
     form: Form
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of its module."""
+        return frozenset(ref.root for ref in self.form.refs if isinstance(ref.root, str))
 
 
 class Body(NamedTuple):
@@ -52,14 +56,18 @@ class Body(NamedTuple):
 
 
 class Statements:
-    """All of a file's, in their order, and what its definitions do."""
+    """All of a file's, in their order, and what its definitions do.
 
-    def __init__(self, parsed: Parsed) -> None:
-        self._parsed = parsed
-        flat = list(_flat(parsed.tree.body))
-        self.all = [self._statement(node, guards) for node, guards in flat]
-        self.imports = tuple(dict.fromkeys(target for node, _ in flat for target in _imported(node)))
-        self._bodies: dict[int, Body] = {}
+    Args:
+        every: as `look` finds them.
+        imports: all that they import.
+        body: what the definition of a number does.
+    """
+
+    def __init__(self, every: list[Statement], imports: tuple[Import, ...], body: Callable[[int], Body]) -> None:
+        self.all = every
+        self.imports = imports
+        self.body = body
         self._binding: dict[str, list[Statement]] = {}
         self._changing: dict[str, list[Statement]] = {}
         for each in self.all:
@@ -76,36 +84,35 @@ class Statements:
         """What the statements mention that bind a name or change its value."""
         return [ref for each in (*self.binding(name), *self._changing.get(name, ())) for ref in each.form.refs]
 
-    def body(self, number: int, names: frozenset[str]) -> Body:
-        """What the definition of this number does; `names` are the module's names that it mentions."""
-        known = self._bodies.get(number)
-        if known is None:
-            known = self._bodies[number] = _body(self._parsed.tops[number], names)
-        return known
 
-    def _statement(self, node: ast.stmt, guards: "_Guards") -> Statement:
-        seen = Changes(self._parsed.bindings.keys())
-        seen.look([node])
-        scope = Scope(None)
-        scope.collect([node], walrus=self._parsed.walrus)
-        form = canonical([*guards.nodes, *_said(node)], walrus=self._parsed.walrus)
-        return Statement(
-            line=node.lineno,
-            end=node.end_lineno,
-            binds=frozenset(seen.binds | scope.names.keys() - {"*"}),
-            changes=tuple(seen.all),
-            reads=frozenset(ref.root for ref in form.refs if isinstance(ref.root, str)),
-            called=frozenset(seen.called - seen.other),
-            gives=_gives(node),
-            runs=seen.runs,
-            results=seen.results,
-            alias=_alias(node),
-            plain=_is_plain(node),
-            defines=isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)),
-            guarded=bool(guards.nodes or guards.tried),
-            tried=guards.tried,
-            form=form,
-        )
+def look(parsed: Parsed) -> tuple[list[Statement], tuple[Import, ...]]:
+    """The statements at the top of a file, and all that they import."""
+    flat = list(_flat(parsed.tree.body))
+    imports = dict.fromkeys(target for node, _ in flat for target in _imported(node))
+    return [_statement(parsed, node, guards) for node, guards in flat], tuple(imports)
+
+
+def _statement(parsed: Parsed, node: ast.stmt, guards: "_Guards") -> Statement:
+    seen = Changes(parsed.bindings.keys())
+    seen.look([node])
+    scope = Scope(None)
+    scope.collect([node], walrus=parsed.walrus)
+    return Statement(
+        line=node.lineno,
+        end=node.end_lineno,
+        binds=frozenset(seen.binds | scope.names.keys() - {"*"}),
+        changes=tuple(seen.all),
+        called=frozenset(seen.called - seen.other),
+        gives=_gives(node),
+        runs=seen.runs,
+        results=seen.results,
+        alias=_alias(node),
+        plain=_is_plain(node),
+        defines=isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)),
+        guarded=bool(guards.nodes or guards.tried),
+        tried=guards.tried,
+        form=canonical([*guards.nodes, *_said(node)], walrus=parsed.walrus),
+    )
 
 
 class _Guards(NamedTuple):
@@ -240,7 +247,8 @@ def _is_plain(node: ast.stmt) -> bool:
     return True
 
 
-def _body(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, names: frozenset[str]) -> Body:
+def body(node: Definition, names: frozenset[str]) -> Body:
+    """What the code of a definition does; `names` are the module's names that it mentions."""
     inside = list(walk(node))
     given = {arg.arg for each in inside if isinstance(each, (*_FUNCTIONS, ast.Lambda)) for arg in parameters(each.args)}
     seen = Changes(names | given, inside=True)
