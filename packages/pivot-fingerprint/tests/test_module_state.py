@@ -208,11 +208,11 @@ FORMS = {
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
     "more tables than are indexed": "".join(f"{name} = []\n" for name in MANY)
     + f"def fill(x):\n    for t in ({', '.join(MANY)}):\n        t.append(x)\nfill(2)\ndef go():\n    return T_cc\n",
-    "a namespace package passed on": "import parts.one\ndef load(m, x):\n    m.one.RATE = x\nload(parts, 2)\ndef go():\n    return parts.one.RATE\n# file: parts/one.py\nRATE = 1\n",
-    "a table of a module in a package": "import parts.one\nT = []\nT.append(parts.one.RATE)\nparts.one.TABLE.append(2)\ndef go():\n    return parts.one.TABLE\n# file: parts/one.py\nRATE = 1\nTABLE = []\n",
+    "a namespace package passed on": "import spaced.one\ndef load(m, x):\n    m.one.RATE = x\nload(spaced, 2)\ndef go():\n    return spaced.one.RATE\n# file: spaced/one.py\nRATE = 1\n",
+    "a table of a module in a package": "import spaced.one\nT = []\nT.append(spaced.one.RATE)\nspaced.one.TABLE.append(2)\ndef go():\n    return spaced.one.TABLE\n# file: spaced/one.py\nRATE = 1\nTABLE = []\n",
     "a chain of nodes": "class Node:\n    def __init__(self, on, x):\n        self.on, self.x = on, x\nend = Node(None, 1)\nnode = Node(Node(end, 5), 6)\nwhile node.on:\n    node = node.on\nnode.x = 2\nnode = node.on\ndef go():\n    return end.x\n",
     "names for each other": "a = b = []\na = b\nb = a\na.append(2)\ndef go():\n    return b\n",
-    "a class of a namespace package": "import parts.one\nclass Box:\n    m = parts\nBox().m.one.RATE = 2\ndef go():\n    return parts.one.RATE\n# file: parts/one.py\nRATE = 1\n",
+    "a class of a namespace package": "import spaced.one\nclass Box:\n    m = spaced\nBox().m.one.RATE = 2\ndef go():\n    return spaced.one.RATE\n# file: spaced/one.py\nRATE = 1\n",
 }  # fmt: skip
 
 UNRELATED = """
