@@ -132,7 +132,26 @@ def test_a_pool_that_was_used_at_import(make: Make) -> None:
     assert "leaves threads" in project.pivot("repro", "--force").stderr, "it was forgotten meanwhile"
 
 
-@pytest.mark.parametrize(("start", "cause"), [(LASTING, "lasting, started at"), (NATIVE, "a thread of a library in C")])
+# As gevent does: what it has for threads is none of the system's.
+REPLACING = (
+    """
+import _thread
+
+start = _thread.start_new_thread
+_thread.start_new_thread = lambda *args: start(*args)
+"""
+    + QUIET
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "cause"),
+    [
+        (LASTING, "lasting, started at"),
+        (NATIVE, "a thread of a library in C"),
+        (REPLACING, "threads of a library that replaces _thread"),
+    ],
+)
 def test_threads_that_never_end(make: Make, start: str, cause: str) -> None:
     """Neither the stages nor the command wait for them."""
     project = make(STAGES + start)

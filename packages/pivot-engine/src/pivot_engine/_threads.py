@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from pivot_engine import _kin
@@ -22,6 +22,7 @@ _ENDING_SECONDS: Final = (0.001, 0.004, 0.02)
 """How long a thread that has been joined may be seen yet, look by look."""
 _REHEARSAL_SECONDS: Final = 2.0
 _MOST_NAMES: Final = 3
+_START: Final = "_thread.start_new_thread"
 _POOLS: Final = re.compile(r"/lib((?:gomp|iomp|omp|tbb|mkl|grpc|cuda|torch)\w*)[^/\s]*\.(?:so|dylib)")
 """Libraries in C whose threads have no names of their own."""
 
@@ -62,12 +63,17 @@ def count() -> int:
         return max(counted, threading.active_count())
 
 
-def others(starts: Starts, root: str) -> tuple[str, ...]:
+def others(starts: Starts, root: str, replaced: Collection[str] = ()) -> tuple[str, ...]:
     """The threads besides the calling one that a forked process would be without, in words; none if it can be forked.
+
+    Where Python's own way to start threads is among the names that were ``replaced``, as gevent does, there may be any:
+    what stands for threads then cannot be counted, and libraries that do so mend a fork imperfectly.
 
     Libraries that prepare for a fork end their threads for it and start them again when they need them. So where only
     libraries have threads, a fork is rehearsed: the child ends at once, and what is left here counts.
     """
+    if _START in replaced:
+        return (f"threads of a library that replaces {_START}",)
     if count() == 1:
         return ()
     if len(_of_python()) == 0:

@@ -19,14 +19,13 @@ def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.Comp
     Raises:
         OSError: Git cannot be started.
     """
-    return subprocess.run(  # noqa: S603  # the caller says what git is asked
-        ["git", *arguments],  # noqa: S607  # the user's git is the one on the path
-        cwd=directory,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    with _begin(directory, arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def start(
@@ -37,11 +36,17 @@ def start(
     Raises:
         OSError: Git cannot be started.
     """
+    return _begin(directory, arguments, stdin=subprocess.PIPE, stderr=stderr)
+
+
+def _begin(
+    directory: "str | os.PathLike[str]", arguments: tuple[str, ...], *, stdin: int, stderr: IO[bytes] | int | None
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # the caller says what git is asked
         ["git", *arguments],  # noqa: S607  # the user's git is the one on the path
         cwd=directory,
         env=_environment(),
-        stdin=subprocess.PIPE,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
     )

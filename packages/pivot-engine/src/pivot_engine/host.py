@@ -277,7 +277,7 @@ class Host:
     def _threaded(self) -> bool:
         """Whether this process has threads now that a forked one would be without, but might wait for."""
         waiting = self._forker.pids if self._forker is not None else ()  # forked when there were none
-        self._threads = () if waiting else _threads.others(self._recorder.threads, self._root)
+        self._threads = () if waiting else _threads.others(self._recorder.threads, self._root, self._replaced.names)
         return bool(self._threads)
 
     def _held(self) -> list[int]:
