@@ -248,3 +248,15 @@ def test_what_was_written_through_a_link_to_the_cache_stays(make: Callable[[str]
         assert not (project.root / name).is_symlink()
     states = {each["path"]: each["status"] for each in project.json("status", "--json")["tracked_files"]}
     assert states == {"data": "modified", "one": "modified", "three": "clean"}
+
+
+def test_what_cannot_be_restored_is_not_said_to_be_overwritten(make: Callable[[str], Project]) -> None:
+    project = make(HEAD)
+    project.write("t", "first")
+    project.pivot("track", "t")
+    project.pivot("cache", "drop", "t")
+    project.write("t", "mine")
+    done = project.pivot("checkout", "--force", code=1)
+    assert "overwritten" not in done.stderr
+    assert "hint: 'pivot pull' fetches what a remote has\n" in done.stderr
+    assert project.read("t") == "mine"

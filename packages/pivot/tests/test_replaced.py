@@ -92,6 +92,15 @@ def test_what_a_module_replaces_is_only_its_own(make: Make, start: str) -> None:
     assert "stage 'third' failed: it ran longer than its timeout" in done.stderr, "the clock is Pivot's own"
 
 
+def test_what_a_module_replaces_may_raise(make: Make) -> None:
+    """Nothing of Pivot's calls it, and what is remembered of the sources is right."""
+    plain = STAGES % "pass" + "\n\ndef found():\n    return ''\n"
+    raising = "\nimport json\njson.dumps = json.loads = json.JSONEncoder.encode = lambda *_, **__: 1 / 0\n"
+    project = make(plain + raising)
+    assert project.pivot("repro").stdout.startswith("Done: 3 ran")
+    assert "3 stages cached" in project.pivot("repro", "--no-snapshot").stdout
+
+
 def test_what_a_stage_replaces_is_only_its_own(make: Make) -> None:
     project = make(STAGES % "exec(MANY, globals())" + f"MANY = {MANY!r}\n\n\ndef found():\n    return ''\n")
     assert project.pivot("repro").stdout.startswith("Done: 3 ran")

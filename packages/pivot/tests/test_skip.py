@@ -401,3 +401,5 @@ def test_a_stage_that_got_another_name_leaves_no_lock_behind(quick: Project) -> 
     assert "recorded twice" in quick.pivot("track", "clean.json", code=3).stderr
     assert note in quick.pivot("repro").stderr
     quick.pivot("checkout")
+    hint = "hint: if there is no such stage any more, delete .pivot/stages/my_pipeline.clean_up.lock"
+    assert hint in quick.pivot("track", "clean.json", code=2).stderr

@@ -1,7 +1,7 @@
 """Digests: 128 bits of xxh3 as 32 lowercase hex digits, over bytes or over canonical JSON."""
 
-import json
 from collections.abc import Iterable
+from json import JSONEncoder
 from typing import Final
 
 import xxhash
@@ -32,10 +32,19 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and len(text) == 32 and _HEX.issuperset(text)  # noqa: PLR2004
 
 
+class _Encoder(JSONEncoder):
+    """As it is now, whatever the user's code replaces while it is imported."""
+
+    default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
+
+
+_encode = _Encoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def canonical_json(value: object) -> str:
     """The one JSON text of a plain value: sorted keys, ASCII, no spaces; NaN is written ``NaN``.
 
     Raises:
         TypeError: The value holds something that JSON has no form for.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _encode(value)

@@ -4,11 +4,11 @@ import collections.abc
 import contextlib
 import datetime as dt
 import enum
-import json
 import numbers
 import sys
 import typing
 from collections.abc import Callable, Mapping
+from json import loads
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -101,7 +101,7 @@ def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
 def _literal(text: str) -> Any:
     if text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]
-    for parse in (json.loads, float):
+    for parse in (loads, float):
         with contextlib.suppress(ValueError, RecursionError):
             return parse(text)
     return text

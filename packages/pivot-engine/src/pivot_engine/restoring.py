@@ -50,6 +50,8 @@ class Restored:
         modified: What was left alone because it, or of a directory these files in it, is nowhere else.
         missing: What the cache does not have.
         failed: What could not be written, and why.
+        ways: What to do about that.
+        computed: Of what the cache does not have, something is no tracked data, so that a run makes it again.
         kept: What was overwritten although it was nowhere else, and where it is now.
     """
 
@@ -58,6 +60,8 @@ class Restored:
     modified: dict[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
     missing: list[ArtifactPath] = attrs.field(factory=list)
     failed: dict[ArtifactPath, str] = attrs.field(factory=dict)
+    ways: dict[str, None] = attrs.field(factory=dict)
+    computed: bool = False
     kept: dict[ArtifactPath, str] = attrs.field(factory=dict)
 
     @property
@@ -129,8 +133,11 @@ class _Checkout:
                 self._one(path, artifact)
             except (MissingObjectError, CorruptObjectError):
                 self._done.missing.append(path)
+                self._done.computed |= path not in self._tracked
             except CacheError as error:
                 self._done.failed[path] = str(error)
+                if error.hint:
+                    self._done.ways[error.hint] = None
         return self._done
 
     def _same_names(self, wanted: Mapping[ArtifactPath, Artifact]) -> Mapping[ArtifactPath, ArtifactPath]:
@@ -148,14 +155,14 @@ class _Checkout:
                 return
         checkout.check_place(self._stores.layout, path)
         self._check_links(path, artifact, found)
-        if found is None and not self._make_way(path):
+        if found is None and not self._make_way(path, artifact):
             return
         alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
         if alone:
             if not self._wishes.force:
                 self._done.modified[path] = tuple(name for name in alone if name)
                 return
-            self._keep(path)
+            self._keep(path, artifact)
         self._apply(path, plan)
 
     def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
@@ -176,11 +183,12 @@ class _Checkout:
                 f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
             )
 
-    def _keep(self, path: ArtifactPath) -> None:
-        if not self._wishes.dry_run:
+    def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
+        """Before it is overwritten, if that will come to pass."""
+        if not self._wishes.dry_run and self._stores.store.holds(artifact):
             self._done.kept[path] = kept.keep(self._stores, path, "pivot checkout --force").digest
 
-    def _make_way(self, path: ArtifactPath) -> bool:
+    def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether nothing of the user's lies where a directory around a path belongs; it may be kept first."""
         file = checkout.blocking(self._stores.layout, path)
         if file is None:
@@ -191,7 +199,7 @@ class _Checkout:
             if there is None or not self._wishes.force:
                 self._done.modified[around] = ()
                 return False
-            self._keep(around)
+            self._keep(around, artifact)
         return True
 
     def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:

@@ -129,7 +129,9 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
             what = "is tracked" if other.tracked else f"is an out of {other.address}"
             raise TargetError(
                 f"{path} cannot be tracked: {other.path} {what}",
-                hint="nothing may be recorded twice: leave one of them out",
+                hint="nothing may be recorded twice: leave one of them out"
+                if other.tracked
+                else f"if there is no such stage any more, delete {STATE_DIR}/stages/{other.address}.lock",
             )
 
 

@@ -1,13 +1,12 @@
 """What stands at the top of a file and what its definitions do: with a memo, found out once for each content."""
 
-import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from pivot_fingerprint import _statements
 from pivot_fingerprint._changes import Change
-from pivot_fingerprint._memo import Memo, form_of, key_of, packed, plain, unpacked
+from pivot_fingerprint._memo import Memo, decoded, form_of, key_of, packed, plain, unpacked
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._source import SourceFile
 from pivot_fingerprint._statements import Body, Statement, Statements
@@ -56,7 +55,7 @@ def _kept(source: SourceFile, memo: Memo, kind: str, make: Callable[[], Iterable
         made = packed(make(), key)
         memo.put(key, made)
         lines = unpacked(made, key) or []
-    return [json.loads(line) for line in lines if line]
+    return [decoded(line) for line in lines if line]
 
 
 def _lines(source: SourceFile) -> Iterable[object]:

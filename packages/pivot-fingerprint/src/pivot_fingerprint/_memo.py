@@ -1,9 +1,9 @@
 """What one file's text gives, kept as bytes: whoever can store bytes under a key spares the next process the parse."""
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
+from json import JSONDecoder, JSONEncoder
 from typing import Any, Protocol
 
 from xxhash import xxh3_128_digest
@@ -18,6 +18,21 @@ from pivot_fingerprint._scopes import Import
 _FORMAT = 3  # of the bytes: raise it with every change of what they hold or how
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
+
+
+class _Encoder(JSONEncoder):
+    """With methods of its own: the user's code may have replaced those that all share."""
+
+    default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
+
+
+class _Decoder(JSONDecoder):
+    """The same for decoders."""
+
+    decode, raw_decode = JSONDecoder.decode, JSONDecoder.raw_decode
+
+
+_encode, _decode = _Encoder(separators=(",", ":")).encode, _Decoder().decode
 
 
 class Memo(Protocol):
@@ -56,8 +71,13 @@ def written(outline: TreeOutline, key: bytes) -> bytes:
 
 def packed(lines: Iterable[object], key: bytes) -> bytes:
     """Plain data as bytes, each on a line, with what tells whether they are whole and were put under this key."""
-    payload = "\n".join(json.dumps(line, separators=(",", ":")) for line in lines).encode()
+    payload = "\n".join(_encode(line) for line in lines).encode()
     return xxh3_128_digest(key + payload) + payload
+
+
+def decoded(line: bytes) -> Any:
+    """The plain data of one line."""
+    return _decode(line.decode())
 
 
 def unpacked(content: bytes | None, key: bytes) -> list[bytes] | None:
@@ -77,7 +97,7 @@ class KeptOutline:
     """The outline that is read off a memo's bytes, each line when it is first asked for."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        tops, bindings, stars, effects, lambdas, imports, acts = json.loads(lines[0])
+        tops, bindings, stars, effects, lambdas, imports, acts = decoded(lines[0])
         self.tops = [_site(raw) for raw in tops]
         self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
         self.stars = [Import(*raw) for raw in stars]
@@ -90,7 +110,7 @@ class KeptOutline:
         self._after_lambdas = self._after_effects + len(lambdas)
 
     def _line(self, number: int) -> Any:
-        return json.loads(self._lines[number])
+        return decoded(self._lines[number])
 
     def top_form(self, number: int) -> Form:
         """The form of a definition at the top."""

@@ -80,7 +80,10 @@ def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: 
         console.error(line)
     if done.modified:
         console.hint("--force overwrites them, and puts what is there now into the cache")
+    again = ", 'pivot repro' computes it again" if done.computed else ""
     if set(done.missing) - set(told):
-        console.hint("'pivot pull' fetches what a remote has, 'pivot repro' computes it again")
+        console.hint(f"'pivot pull' fetches what a remote has{again}")
+    for way in done.ways:
+        console.hint(way)
     console.data(results.restored(done, project, dry_run=wishes.dry_run))
     return max(0 if done.complete else 1, place.left_out(project, targets))
