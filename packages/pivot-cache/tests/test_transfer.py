@@ -436,7 +436,7 @@ def test_parts_that_have_arrived_are_not_fetched_again(
     assert list((other.directory.parent / "partial").iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["bytes", "journal", "size"])
+@pytest.mark.parametrize("damage", ["bytes", "journal", "size", "pipe"])
 def test_damaged_leftovers_cost_time_only(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, damage: str
 ) -> None:
@@ -448,7 +448,10 @@ def test_damaged_leftovers_cost_time_only(
         case "bytes":
             path.write_bytes(bytes(9500))
         case "journal":
-            path.with_name(f"{path.name}.parts").write_bytes(b"9500 1000\nx\n77\n\xff\n1\n2")
+            path.with_name(f"{path.name}.parts").write_bytes(b"9500 1000\nx\n77\n\xff\n%s\n1\n2" % (b"9" * 5000))
+        case "pipe":
+            path.with_name(f"{path.name}.parts").unlink()
+            os.mkfifo(path.with_name(f"{path.name}.parts"))
         case _:
             path.write_bytes(b"")
 

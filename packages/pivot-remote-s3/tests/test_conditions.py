@@ -67,6 +67,13 @@ def test_of_aws_is_asked_only_what_it_does_not_understand(understands: bool) -> 
         assert not server.replaced
 
 
+def test_a_server_that_no_longer_understands_is_asked_again() -> None:
+    """As one of several behind one address does, or one whose version went back."""
+    server = Server(understands=False, keeps=False, there=False)
+    assert asyncio.run(Conditions(kept=True).create(server.taken, server.put)) is True
+    assert server.asked == 1
+
+
 def test_other_errors_are_passed_on() -> None:
     async def put(**_: str) -> None:
         raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")

@@ -10,6 +10,8 @@ The second file is locked by the process that fetches the object. What nobody ha
 import contextlib
 import fcntl
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from pivot_core import digest as digests
 STALE_S: Final = 7 * 24 * 3600
 
 _JOURNAL: Final = ".parts"
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -68,7 +71,7 @@ class Partial:
         head, *lines = _read(self._journal).decode("ascii", "replace").split("\n")
         fits = head == self._head() and os.fstat(self.data).st_size == self.size
         # The last line is empty, or was cut off.
-        numbers = {int(line) for line in lines[:-1] if line.isascii() and line.isdigit()}
+        numbers = {int(line) for line in lines[:-1] if _NUMBER.fullmatch(line)}
         if fits:
             self.done = numbers & set(range(-(-self.size // self._part)))
         else:
@@ -144,10 +147,11 @@ def _remove(name: Path, path: Path) -> None:
 
 
 def _locked(journal: int, name: Path) -> bool:
-    """Lock the journal; False if another process has, or has removed it."""
+    """Lock the journal; False if another process has, or has removed it, or if it is no file and has no end."""
     try:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(journal), name.stat())
+        status = os.fstat(journal)
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, name.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
 

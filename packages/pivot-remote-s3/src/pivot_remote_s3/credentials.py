@@ -28,11 +28,12 @@ def end_with(stack: contextlib.AsyncExitStack, session: Any) -> None:
 async def _started(stack: contextlib.AsyncExitStack, *command: str, **options: Any) -> asyncio.subprocess.Process:
     program = await asyncio.create_subprocess_exec(*command, **options)
 
-    def end() -> None:
+    async def end() -> None:
         if program.returncode is None:
-            program.kill()
+            program._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - kills it, and closes its pipes
+            await program.wait()
 
-    stack.callback(end)
+    stack.push_async_callback(end)
     return program
 
 

@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import json
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ STALE_S: Final = 2 * 24 * 3600
 """An upload that nobody has gone on with for so long is given up."""
 
 _SUFFIX: Final = ".upload"
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -99,7 +102,7 @@ class Upload:
             return
         for line in lines[:-1]:  # the last one is empty, or was cut off
             number, _, etag = line.partition(" ")
-            if number.isascii() and number.isdigit() and etag:
+            if _NUMBER.fullmatch(number) and etag:
                 self.parts[int(number)] = etag
 
 
@@ -156,10 +159,11 @@ def given_up(directory: Path | None, remote: str) -> Iterator[Begun]:
 
 
 def _locked(journal: int, file: Path) -> bool:
-    """Lock the file; False if another process has, or has removed it."""
+    """Lock the file; False if another process has, or has removed it, or if it is no file and has no end."""
     try:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(journal), file.stat())
+        status = os.fstat(journal)
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, file.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
 

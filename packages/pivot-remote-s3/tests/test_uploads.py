@@ -1,0 +1,92 @@
+"""What is kept of uploads under way is read like a stranger's, and belongs to one process at a time."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_remote_s3 import uploads
+from pivot_remote_s3.uploads import Begun, Upload
+
+REMOTE, KEY = "s3://bucket here", "files/00/1"
+BEGUN = Begun(REMOTE, KEY, "upload", 100, 10)
+
+
+def begun(directory: Path) -> Path:
+    """An upload that a process has left behind."""
+    with contextlib.suppress(InterruptedError), uploads.opened(directory, REMOTE, KEY) as upload:
+        upload.begin(BEGUN)
+        upload.add(1, "etag")
+        raise InterruptedError
+    (file,) = directory.iterdir()
+    return file
+
+
+def found(directory: Path) -> tuple[Begun | None, dict[int, str]]:
+    """What the next process finds."""
+    state: tuple[Begun | None, dict[int, str]] = (None, {})
+    with contextlib.suppress(InterruptedError), uploads.opened(directory, REMOTE, KEY) as upload:
+        state = upload.begun, dict(upload.parts)
+        raise InterruptedError
+    return state
+
+
+def test_an_upload_goes_on(tmp_path: Path) -> None:
+    begun(tmp_path)
+    assert found(tmp_path) == (BEGUN, {1: "etag"})
+
+
+def test_what_another_process_uploads_is_left_to_it(tmp_path: Path) -> None:
+    file = begun(tmp_path)
+    old = time.time() - uploads.STALE_S - 60
+    with contextlib.suppress(InterruptedError), uploads.opened(tmp_path, REMOTE, KEY):
+        os.utime(file, (old, old))
+        assert found(tmp_path) == (None, {})
+        assert list(uploads.given_up(tmp_path, REMOTE)) == []
+        raise InterruptedError
+    assert list(uploads.given_up(tmp_path, "another")) == []
+    assert found(tmp_path) == (BEGUN, {1: "etag"})
+    os.utime(file, (old, old))
+    assert list(uploads.given_up(tmp_path, REMOTE)) == [BEGUN]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ["9" * 5000 + " etag", "-1 etag", "2", "\u00b2 etag", "x etag", "etag", ""])
+def test_a_line_that_is_none_is_passed_over(tmp_path: Path, line: str) -> None:
+    file = begun(tmp_path)
+    with file.open("a") as journal:
+        journal.write(f"{line}\n3 last\n4 cut o")
+    assert found(tmp_path) == (BEGUN, {1: "etag", 3: "last"})
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
+def test_values_of_other_kinds_are_none(value: object) -> None:
+    with pytest.raises(TypeError):
+        uploads._begun(value)
+    with pytest.raises(TypeError):
+        uploads._begun({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, directory, link])
+def test_what_is_no_file_is_no_upload(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    file = begun(tmp_path)
+    file.unlink()
+    make(file)
+    with uploads.opened(tmp_path, REMOTE, KEY) as upload:
+        assert (upload.begun, upload.parts) == (None, {})
+        upload.begin(BEGUN)
+    assert list(uploads.given_up(tmp_path, REMOTE)) == []
+    assert Upload().begun is None
