@@ -1,16 +1,20 @@
 """Servers that say nothing, too little, too much or something else: each command ends soon, with a way out."""
 
+import io
 import os
 import pathlib
 import random
 import shutil
 import ssl
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 from harness import Project
 from unruly import OK, Script, Unruly, answer, listing
+
+from pivot_cli import group, oneline
 
 SOON = "0.3"
 SIZE = 129  # of clean.json
@@ -107,6 +111,31 @@ def test_what_is_advised_helps(clones: Clones, tmp_path: pathlib.Path) -> None:
         assert failed.stderr.count("note: waiting for ") == 1
         answering.append(True)
         assert "Restored 11 file(s)" in mate.pivot("pull", env=environment(server, "")).stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
+    clones: Clones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oneline, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(oneline, "_STEP_S", 0.0)
+    with Unruly(Unruly.silent) as server, monkeypatch.context() as context:
+        for name, value in {**environment(server, SOON), "NO_COLOR": "1"}.items():
+            context.setenv(name, value)
+        context.chdir(clones.bare.root)
+        context.setattr(sys, "stderr", terminal := Terminal())
+        assert group.run(["pull", "clean.json"]) == 3
+    shown = terminal.getvalue()
+    for said in ("note: waiting for", "error: s3://"):
+        before, found, _ = shown.partition(said)
+        assert found
+        before = before.rpartition("\n")[2]
+        assert not before.rpartition("\r")[2].strip(), before
+    assert "fetching " in shown
 
 
 class Case(NamedTuple):

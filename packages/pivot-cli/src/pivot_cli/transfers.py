@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TextIO
 
+import attrs
+
 from pivot_cache import stalls
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
@@ -57,12 +59,14 @@ class Gauge:
 
 
 def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
-    """Fetch; and say so where nobody could be asked for results of others."""
-    if not sync.shares_runs(project):
-        return sync.fetch(project, targets, wishes)
-    from pivot_engine import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
+    """Fetch, and show how far it is; and say so where nobody could be asked for results of others."""
+    with Gauge("fetching") as gauge:
+        wishes = attrs.evolve(wishes, progress=gauge)
+        if not sync.shares_runs(project):
+            return sync.fetch(project, targets, wishes)
+        from pivot_engine import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
 
-    found = matching.fetch(project, targets, wishes)
+        found = matching.fetch(project, targets, wishes)
     if found.unasked is not None:
         console.warning(f"nothing of others was looked for: {found.unasked}")
     return found.moved

@@ -18,7 +18,7 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     checkout' restores from the cache, and 'pivot pull' does both.
     """
     project = place.project()
-    with signals.heeding(), transfers.Gauge("fetching") as gauge:
-        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+    with signals.heeding():
+        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
     code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
     return max(code, place.left_out(project, targets))

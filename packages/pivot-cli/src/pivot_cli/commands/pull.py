@@ -32,8 +32,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     something else could not.
     """
     project = place.project()
-    with signals.heeding(), transfers.Gauge("fetching") as gauge:
-        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run, progress=gauge))
+    with signals.heeding():
+        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
         wishes = restoring.Wishes(
             force=force,
