@@ -204,6 +204,9 @@ FORMS = {
     "one whose package is used": "def go():\n    import pkg.fill\n    return pkg.T\n# file: pkg/__init__.py\nT = {}\n# file: pkg/fill.py\nimport pkg\npkg.T['a'] = 2\n",
     "a universal function": "import numpy\nU = numpy.frompyfunc(lambda x: x + 2, 1, 1)\ndef go():\n    return U(1)\n",
     "a package that changes its module": "from ns.part import go\n# file: ns/__init__.py\nfrom ns import part\npart.go = lambda: 2\n# file: ns/part.py\ndef go():\n    return 1\n",
+    "a module's docstring": 'import state\ndef go():\n    return state.__doc__\n# file: state.py\n"""Has 2."""\n',
+    "its own docstring": "'Has 2.'\ndef go():\n    return __doc__\n",
+    "import_module relative to the package": "from pkg.loader import go\n# file: pkg/__init__.py\n# file: pkg/loader.py\nfrom importlib import import_module\ndef go():\n    return import_module('.impl', __package__).RATE, import_module('.impl', package='pkg').RATE\n# file: pkg/impl.py\nRATE = 2\n",
     "a table by globals": "T = {}\nglobals()['T']['a'] = 2\ndef go():\n    return T\n",
     "another module's name by a computed setattr": "import state\nfor name in ('RATE', 'X'):\n    setattr(state, name, 2)\ndef go():\n    return state.RATE\n# file: state.py\nRATE = 1\n",
     "more tables than are indexed": "".join(f"{name} = []\n" for name in MANY)
@@ -255,8 +258,8 @@ def remembered(x):
 
 
 """
-# Where all names are used or any may be bound, nothing is unrelated.
-ALL_NAMES = {"exec", "globals updated", "globals by a computed name"}
+# Where all names are used or any may be bound, nothing is unrelated; a docstring comes first.
+ALL_NAMES = {"exec", "globals updated", "globals by a computed name", "its own docstring"}
 
 LATE = "def stage():\n    from tool import go\n    return go()\n"
 EARLY = "from tool import go\ndef stage():\n    return go()\n"
@@ -330,7 +333,7 @@ def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
 
 
 WRAPPER = """
-import functools, pkgutil, pkg
+import functools, pkgutil, numpy, pkg
 class Wrapper:
     def __init__(self, function):
         functools.update_wrapper(self, function)
@@ -339,21 +342,41 @@ class Wrapper:
 @Wrapper
 def inner(x: int) -> int:
     return x + 2
+@numpy.vectorize
+def several(x):
+    return x + 5
 INSIDE = list(pkgutil.iter_modules(pkg.__path__))
 def go():
-    return inner(1), [each.name for each in INSIDE]
+    return inner(1), several(1), [each.name for each in INSIDE]
 # file: pkg/__init__.py
 """
 
 
 def test_what_wrappers_copy_and_finders_remember_does_not_count(look: Look) -> None:
     documented = WRAPPER.replace("-> int:\n", '-> "int":\n    """Goes."""\n')
+    documented = documented.replace("several(x):\n", 'several(x):\n    """Goes."""\n')
     files = f"{documented}# file: pkg/notes.txt\n"
     digest = look(project(EARLY, WRAPPER))[0].digest
 
     assert [look(project(EARLY, each))[0].digest for each in (documented, files)] == [digest, digest]
     for edit in (("x + 2", "x + 3"), ("# file: pkg/", "# file: pkg/one.py\n# file: pkg/")):
         assert look(project(EARLY, WRAPPER.replace(*edit)))[0].digest != digest
+
+
+def test_the_docstring_of_a_module_counts_only_where_it_is_read(look: Look) -> None:
+    form = "import state\ndef go():\n    return [getattr(state, name) for name in ('RATE',)], len(USED or '')\n"
+    state = "# file: state.py\n{}RATE = 2\n"
+    read = form.replace("USED", "state.__doc__")
+    docs = '"""Has a rate."""\n'
+    digests = [
+        look(project(EARLY, (use + state).format(doc)))[0].digest
+        for use in (form.replace("USED", "''"), read)
+        for doc in ("", docs)
+    ]
+    assert [digests[0] == digests[1], digests[2] == digests[3]] == [True, False]
+    other = read.replace("def go():", "def unread():\n    return 1\ndef go():\n    unread()")
+    documented = other.replace("unread():\n    return", 'unread():\n    """Gives."""\n    return')
+    assert len({look(project(EARLY, (each + state).format(docs)))[0].digest for each in (other, documented)}) == 1
 
 
 LISTING = """

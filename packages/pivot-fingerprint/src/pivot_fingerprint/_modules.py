@@ -1,5 +1,6 @@
 """The modules that code stands in: imported ones as they are now, others found on disk without importing them."""
 
+import ast
 import os
 import re
 import sys
@@ -46,6 +47,11 @@ class Module:
             python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
             self._source.append(self._sources.read(self.file) if python else None)  # type: ignore[union-attr,arg-type]
         return self._source[0]
+
+    @property
+    def docs(self) -> str | None:
+        """The docstring of the module's text."""
+        return None if self.source is None else ast.get_docstring(self.source.parsed.tree, clean=False)
 
     def at(self, source: SourceFile, shown: str | None) -> "Module":
         """Code of another file whose globals belong to this module."""

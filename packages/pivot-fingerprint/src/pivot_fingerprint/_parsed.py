@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from pivot_fingerprint._acts import Act, acts, imported, is_main, root_of, touched
-from pivot_fingerprint._canonical import canonical, piece
+from pivot_fingerprint._canonical import canonical, is_silent, piece
 from pivot_fingerprint._fields import children
 from pivot_fingerprint._form import Form, Piece, joined
 from pivot_fingerprint._outline import Binding, Effect, Site
@@ -106,11 +106,13 @@ class TreeOutline:
 
     def whole_form(self) -> Form:
         """The form of the module's whole text, and so those of the definitions in it."""
-        pieces = [piece([statement], walrus=self._parsed.walrus) for statement in self._parsed.tree.body]
-        for statement, each in zip(self._parsed.tree.body, pieces, strict=True):
+        body = [statement for statement in self._parsed.tree.body if not is_silent(statement)]
+        pieces = [piece([statement], walrus=self._parsed.walrus) for statement in body]
+        for statement, each in zip(body, pieces, strict=True):
             if isinstance(statement, _DEFINITIONS):
                 self._forms[statement] = joined([each])
-        return joined(pieces)
+        docs = ast.get_docstring(self._parsed.tree, clean=False)
+        return joined([*pieces, Piece("", (docs,) if docs else (), (), (), frozenset(), ())])
 
     def lambdas(self) -> list[Site]:
         """The lambdas outside any definition."""

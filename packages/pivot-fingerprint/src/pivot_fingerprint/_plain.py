@@ -144,7 +144,8 @@ def _foreign(value: Any, kind: Any) -> Parts:
     if not isinstance(reduced, tuple) or len(reduced) < 2:  # noqa: PLR2004 - pickle's protocol
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form")
     if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
-        return Parts("instance", (kind, *reduced[1:2], *(_listed(each) for each in reduced[2:])), boundary="library")
+        state = [_own(each) if isinstance(each, dict) else _listed(each) for each in reduced[2:]]
+        return Parts("instance", (kind, *reduced[1:2], *state), boundary="library")
     return Parts("rebuilt", (kind, *reduced[:2], *(_listed(each) for each in reduced[2:])), boundary="library")
 
 

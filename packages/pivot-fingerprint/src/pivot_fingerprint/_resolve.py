@@ -79,6 +79,7 @@ class Resolver:
     def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
         """What else counts because it is read: of that definition alone, where it is one by this very name."""
         drafts = [token.entry.owner or token.entry for token in tokens if not isinstance(token, str)]
+        drafts = [draft for draft in drafts if not draft.key.endswith(":__doc__")]  # a module's, which is a value
         for at, name in enumerate(ref.attrs):
             if name in READING:
                 of = f":{ref.attrs[at - 1] if at else ref.root}"
@@ -350,7 +351,7 @@ class Resolver:
         if name in _DEFINED_BY_THE_SYSTEM:
             return list(self._modules.by_system(module, name))
         if hasattr(builtins, name):
-            return []
+            return self._value(module, name, module.docs) if name == "__doc__" else []
         state = self._state(module, name) if source is not None else None
         if state is not None:
             return [state.parts]

@@ -82,13 +82,19 @@ def literal_import(node: ast.AST) -> Import | None:
     """The module named by `importlib.import_module("literal")` or `__import__("literal")`."""
     if not isinstance(node, ast.Call) or not is_import_call(node.func) or not node.args:
         return None
-    first = node.args[0]
-    if len(node.args) > 1 or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+    first, *more = [*node.args, *(keyword.value for keyword in node.keywords)]
+    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
         return None
     name = first.value.lstrip(".")
+    level = len(first.value) - len(name)
     if isinstance(node.func, ast.Name) and node.func.id == "__import__":
-        name = name.partition(".")[0]
-    return Import(len(first.value) - len(first.value.lstrip(".")), name, None)
+        return None if more else Import(level, name.partition(".")[0], None)
+    package = more[0] if more else None
+    if isinstance(package, ast.Constant) and isinstance(package.value, str) and level:
+        parts = package.value.split(".")
+        return Import(0, ".".join([*parts[: len(parts) - level + 1], name]), None)
+    is_own = isinstance(package, ast.Name) and package.id in {"__name__", "__package__"}
+    return Import(level, name, None) if is_own or package is None or not level else None
 
 
 def is_import_call(func: ast.expr) -> bool:
