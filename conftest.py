@@ -48,11 +48,27 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+_collected: list[str] = []
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown() -> None:
+def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Collect after some of the tests, others each time: who left something open without a word is not missed."""
     if random.random() < SHARE_COLLECTED:
         gc.collect()
+        _collected.append(item.nodeid)
+
+
+def pytest_runtest_logfinish() -> None:
+    """What lives on when nothing of the test does is not looked through again either."""
+    if _collected:
+        _collected.clear()
+        gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """The last collection, which is pytest's, looks through all."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

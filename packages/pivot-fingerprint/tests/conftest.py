@@ -4,7 +4,8 @@ import importlib
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,24 +49,38 @@ def through_a_memo(stage: Callable[..., object], values: Any = None, **options: 
 
 
 @pytest.fixture
-def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Take:
-    """The manifest of `pipeline.stage` in a project that is written, imported afresh and forgotten again."""
+def importable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], AbstractContextManager[None]]:
+    """In the block, the modules below a directory can be imported; after it they are forgotten."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)
 
-    def take(project: str, **options: object) -> Manifest:
-        root = write(project)
-        sys.path.insert(0, os.fspath(root))
-        importlib.invalidate_caches()
+    @contextmanager
+    def importable(root: Path) -> Iterator[None]:
+        place = os.fspath(root)
+        sys.path.insert(0, place)
         try:
+            yield
+        finally:
+            sys.path.remove(place)
+            for name in set(sys.modules) - before:
+                known = vars(sys.modules[name])
+                if place in f"{known.get('__file__')} {known.get('__path__')}":
+                    del sys.modules[name]
+            for each in [each for each in sys.path_importer_cache if each.startswith(place)]:
+                del sys.path_importer_cache[each]
+
+    return importable
+
+
+@pytest.fixture
+def take(write: Callable[[str], Path], importable: Callable[[Path], AbstractContextManager[None]]) -> Take:
+    """The manifest of `pipeline.stage` in a project that is written, imported afresh and forgotten again."""
+
+    def take(project: str, **options: object) -> Manifest:
+        with importable(write(project)):
             stage = importlib.import_module("pipeline").stage
             manifest = fingerprint(stage, **options)  # type: ignore[arg-type]
             assert through_a_memo(stage, **options) == [manifest, manifest]
             return manifest
-        finally:
-            sys.path.remove(os.fspath(root))
-            for name in set(sys.modules) - before:
-                if os.fspath(root) in str(vars(sys.modules[name])):
-                    del sys.modules[name]
 
     return take

@@ -75,6 +75,19 @@ def test_a_distribution_of_another_name(take: Take, install: Callable[..., Path]
     assert manifest.libraries == {"Fake-Dist": Library("1.5", ("fakemod.f",))}
 
 
+def test_a_distribution_without_a_record(take: Take, install: Callable[..., Path]) -> None:
+    """As older tools installed them."""
+    site = install(None, {"fakemod.py": "def f(): pass\n"})
+    info = site / "Fake_Egg-1.5.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: Fake-Egg\nVersion: 1.5\n")
+    (info / "SOURCES.txt").write_text("fakemod.py\n")
+
+    assert take("import fakemod\ndef stage(x):\n    return fakemod.f()\n").libraries == {
+        "Fake-Egg": Library("1.5", ("fakemod.f",))
+    }
+
+
 def test_a_distribution_that_is_named_like_another_ones_module(take: Take, install: Callable[..., Path]) -> None:
     install("fakemod", {"fakemod_other.py": ""})
     install("real-dist", {"fakemod.py": "def f(): pass\n"}, "fakemod")

@@ -9,9 +9,8 @@ its own kind: what the stage gives says whether the fingerprint must change.
 import decimal
 import importlib
 import itertools
-import os
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -268,11 +267,12 @@ type Look = Callable[[str], tuple[Manifest, str]]
 
 
 @pytest.fixture
-def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
+def look(
+    tmp_path: Path, importable: Callable[[Path], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+) -> Look:
     """The manifest of the stage of a project, and then what the stage gives."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("MADE_HERE", "")
-    numbers, before = itertools.count(), set(sys.modules)
+    numbers = itertools.count()
 
     def look(project: str) -> tuple[Manifest, str]:
         root = tmp_path / str(next(numbers))
@@ -281,21 +281,13 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
             path = root / name.strip()
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        monkeypatch.syspath_prepend(os.fspath(root))
-        context = decimal.getcontext().copy()
-        try:
+        with importable(root), decimal.localcontext():
             stage = importlib.import_module("pipeline").stage
             manifest = Fingerprinter(root=root).fingerprint(stage)
             try:
                 return manifest, repr(stage())
             except (AttributeError, LookupError, NameError, TypeError) as error:
                 return manifest, repr(error)
-        finally:
-            decimal.setcontext(context)
-            sys.path.remove(os.fspath(root))
-            for name in set(sys.modules) - before:
-                if os.fspath(root) in str(vars(sys.modules[name])):
-                    del sys.modules[name]
 
     return look
 
@@ -326,10 +318,8 @@ def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
     tool, mark, others = form.partition("# file: ")
     for importing in (EARLY, LATE):
         digest = look(project(importing, form))[0].digest
-        for edited in (f"{tool}{UNRELATED}{mark}{others}", f"{UNRELATED}{form}"):
-            assert look(project(importing, edited))[0].digest == digest
-        documented = form.replace("def go():\n", 'def go():\n    """Goes."""\n')
-        assert look(project(importing, documented))[0].digest == digest
+        edited = f"{UNRELATED}{tool}{UNRELATED}{mark}{others}".replace("def go():\n", 'def go():\n    """Goes."""\n')
+        assert look(project(importing, edited))[0].digest == digest
 
 
 WRAPPER = """

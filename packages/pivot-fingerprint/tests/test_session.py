@@ -1,5 +1,6 @@
 """A session gives for each function what a walk of its own gives, whatever it has seen before, and looks only once."""
 
+import functools
 import gc
 import importlib
 import json
@@ -142,17 +143,27 @@ def text(manifest: Manifest) -> str:
     return json.dumps(manifest.to_json()) + manifest.digest
 
 
+def root_of(project: ModuleType, *, rooted: bool) -> Path | None:
+    return Path(str(project.__file__)).parent if rooted else None
+
+
+@functools.cache
+def alone(project: ModuleType, name: str, *, rooted: bool, given: bool) -> str:
+    """What a walk of its own gives."""
+    values = {"given": project.SHARED} if given else None
+    return text(fingerprint(getattr(project, name), root=root_of(project, rooted=rooted), values=values))
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(STAGES), st.booleans())
 def test_a_session_equals_walks_of_their_own(project: ModuleType, names: list[str], rooted: bool) -> None:
-    root = Path(str(project.__file__)).parent if rooted else None
-    session = Fingerprinter(root=root)
+    session = Fingerprinter(root=root_of(project, rooted=rooted))
     values = {"given": project.SHARED}
 
     for name in names:
         stage = getattr(project, name)
-        assert text(session.fingerprint(stage, values)) == text(fingerprint(stage, root=root, values=values))
-        assert text(session.fingerprint(stage)) == text(fingerprint(stage, root=root))
+        assert text(session.fingerprint(stage, values)) == alone(project, name, rooted=rooted, given=True)
+        assert text(session.fingerprint(stage)) == alone(project, name, rooted=rooted, given=False)
 
 
 def test_swapping_what_shares_a_key_is_seen(project: ModuleType) -> None:

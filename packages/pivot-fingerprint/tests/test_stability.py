@@ -70,7 +70,7 @@ def test_golden_fingerprints() -> None:
 
 
 def test_a_long_chain_of_helpers(write: Callable[[str], Path], tmp_path: Path) -> None:
-    count = 10_000
+    count = 3000
     lines = [f"def f{n}(x):\n    return f{n + 1}(x)\n" for n in range(count)]
     root = write(f"{''.join(lines)}def f{count}(x):\n    return x\nstage = f0\n")
     spec = importlib.util.spec_from_file_location("long_chain", root / "pipeline.py")
@@ -86,9 +86,9 @@ def test_a_long_chain_of_helpers(write: Callable[[str], Path], tmp_path: Path) -
 
 
 def test_a_long_chain_of_lambdas(take: Callable[..., Manifest]) -> None:
-    lines = [f"f{n} = lambda x: f{n + 1}(x)\n" for n in range(3000)]
+    lines = [f"f{n} = lambda x: f{n + 1}(x)\n" for n in range(1500)]
 
-    assert len(take(f"{''.join(lines)}f3000 = 1\ndef stage(x):\n    return f0(x)\n")) == 3002
+    assert len(take(f"{''.join(lines)}f1500 = 1\ndef stage(x):\n    return f0(x)\n")) == 1502
 
 
 def test_a_long_expression(take: Callable[..., Manifest]) -> None:

@@ -109,11 +109,25 @@ def real(path: str) -> str:
     return os.path.realpath(path)
 
 
-def distributions() -> "Mapping[str, list[str]]":
-    """The names of the installed distributions that have modules of each top-level name."""
-    from importlib.metadata import packages_distributions  # noqa: PLC0415 - slow to import, and seldom needed
+def distributions() -> "Mapping[str, list[Distribution]]":
+    """The installed distributions that have modules of each top-level name."""
+    from importlib.metadata import distributions  # noqa: PLC0415 - slow to import, and seldom needed
 
-    return packages_distributions()
+    found: dict[str, list[Distribution]] = {}
+    for each in distributions():
+        for top in tops(each):
+            found.setdefault(top, []).append(each)
+    return found
+
+
+def tops(distribution: "Distribution") -> set[str]:
+    """The top-level names that a distribution installs; none of its files is looked at, of which there may be many."""
+    text = distribution.read_text("top_level.txt")
+    if text:
+        return set(text.split())
+    record = distribution.read_text("RECORD")
+    paths = record.splitlines() if record is not None else map(str, distribution.files or ())
+    return {path.partition("/")[0].partition(",")[0].partition(".")[0] for path in paths}
 
 
 def distribution(name: str) -> "Distribution | None":

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_fingerprint._disk import INIT, distribution, distributions, real
+from pivot_fingerprint._disk import INIT, distribution, distributions, real, tops
 from pivot_fingerprint._manifest import Library
 from pivot_fingerprint._modules import Modules
 
@@ -46,7 +46,7 @@ class Libraries:
         self._modules = modules
         self._known: dict[str, tuple[str, str]] = {}
         self._by_top: dict[str, list[Distribution]] = {}
-        self._index: Mapping[str, list[str]] | None = None
+        self._index: Mapping[str, list[Distribution]] | None = None
 
     def of(self, names: Iterable[str]) -> dict[str, Library]:
         """The libraries that have these names, by distribution."""
@@ -77,12 +77,13 @@ class Libraries:
         known = self._by_top.get(top)
         if known is None:
             named = distribution(top)
-            if named is not None and top in _tops(named) and not self._is_namespace(top):
+            if named is not None and top in tops(named) and not self._is_namespace(top):
                 known = [named]
             else:
                 if self._index is None:
                     self._index = distributions()
-                found = [distribution(name) for name in sorted(set(self._index.get(top, ())))]
+                names = {each.metadata["Name"] for each in self._index.get(top, ())}
+                found = [distribution(name) for name in sorted(names)]
                 known = [each for each in found if each is not None]
             self._by_top[top] = known
         return known
@@ -113,11 +114,3 @@ class Libraries:
             for path in distribution.files or ()
             if path.stem.startswith(stem) or path.stem == INIT
         )
-
-
-def _tops(distribution: "Distribution") -> set[str]:
-    """The top-level names that a distribution installs."""
-    text = distribution.read_text("top_level.txt")
-    if text:
-        return set(text.split())
-    return {path.parts[0].partition(".")[0] for path in distribution.files or ()}

@@ -37,10 +37,13 @@ def undo() -> None:
         _set(before)
 
 
-def _heard(event: str, args: tuple[object, ...]) -> None:
-    if _before:
+def _heard(
+    event: str, args: tuple[object, ...], before: dict[int, str] = _before, events: frozenset[str] = _EVENTS
+) -> None:
+    """Names of this module are gone when the interpreter ends, hence the defaults."""
+    if before:
         undo()  # whatever a thread does next, it does after the start of the program
-    if event in _EVENTS:
+    if event in events:
         with suppress(Exception):  # it must not reach the code that is observed
             _starting(event, *args)
 
