@@ -13,6 +13,12 @@ from harness import DATA, QUICK_START, Project
 
 # What shows that the installed packages work together; the other modules' subject is not how they were installed.
 SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "test_remote", "test_sharing")
+# Where the executable or its process is the subject, each command is one.
+PROCESSES = (
+    *("test_chaos", "test_ci", "test_cli", "test_descriptors", "test_hosts", "test_interrupted", "test_logs"),
+    *("test_matrix", "test_parallel", "test_quick_start", "test_remote", "test_replaced", "test_running"),
+    *("test_sharing", "test_signals", "test_silence", "test_snapshot", "test_terminal", "test_threads", "test_watch"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,11 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def empty(tmp_path: pathlib.Path) -> Project:
+def empty(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Project:
     """A directory with nothing in it."""
     root = tmp_path / "project"
     root.mkdir()
-    return Project(root)
+    return Project(root, executable=request.path.stem in PROCESSES)
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,20 @@
 """A project in a directory, driven through the real executable."""
 
 import contextlib
-import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 from pivot_cli import group
+from pivot_engine import answers
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
 
@@ -75,11 +79,28 @@ DATA = """\
 """
 
 
+# Commands whose process is nothing special: what is the user's runs in others in any case.
+INSIDE = frozenset(
+    {
+        *("cache", "checkout", "commit", "config", "dag", "doctor", "fetch", "fingerprint", "history", "init", "list"),
+        *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
+        "verify",
+    }
+)
+
+
+DEADLINE = 120
+KEPT = ("repro", "status")
+"""Commands whose answers are kept."""
+
+
 class Project:
     """A directory with a project in it."""
 
-    def __init__(self, root: pathlib.Path) -> None:
+    def __init__(self, root: pathlib.Path, *, executable: bool = False) -> None:
+        """With ``executable``, each command is a process of its own."""
         self.root = root
+        self.executable = executable
 
     def write(self, name: str, text: str) -> pathlib.Path:
         """Write a file below the root."""
@@ -111,17 +132,17 @@ class Project:
     def pivot(
         self, *arguments: str, cwd: str = ".", code: int | None = 0, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``pivot`` to its end and check its exit code; None takes any."""
-        done = subprocess.run(
-            [PIVOT, *arguments],
-            cwd=self.root / cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env={**environment(), **(env or {})},
-        )
+        """Run ``pivot`` to its end and check its exit code; None takes any.
+
+        That is a process of its own only where the executable is the subject: importing Pivot takes longer than most
+        of what is done then.
+        """
+        where, environ = self.root / cwd, environment() | (env or {})
+        begins = any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())  # counts when a process begins
+        if self.executable or begins or arguments[0] not in INSIDE or "--in-process" in arguments:
+            done = _run(arguments, where, environ)
+        else:
+            done = _run_inside(arguments, where, environ)
         told = f"pivot {' '.join(arguments)} exited {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, told
         assert "ResourceWarning" not in done.stderr, told
@@ -129,21 +150,10 @@ class Project:
         return done
 
     def inside(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
-        """What ``pivot`` prints on stdout, and then on stderr, without a process of its own.
-
-        For commands that run nothing of the user's: the SDK for S3, which takes longer than all else, is imported
-        once by all tests.
-        """
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.chdir(self.root),
-            mock.patch.dict(os.environ, {**environment(), **(env or {})}, clear=True),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            found = group.run([*arguments])
-        told = out.getvalue() + err.getvalue()
-        assert found == code, f"pivot {' '.join(arguments)} ended with {found}\n{told}"
+        """What ``pivot`` prints on stdout, and then on stderr, without a process of its own."""
+        done = _run_inside(arguments, self.root, environment() | (env or {}))
+        told = done.stdout + done.stderr
+        assert done.returncode == code, f"pivot {' '.join(arguments)} ended with {done.returncode}\n{told}"
         assert "bug in Pivot" not in told, told
         return told
 
@@ -172,3 +182,67 @@ class Project:
 def environment() -> dict[str, str]:
     """Ours, without settings of Pivot."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("PIVOT_", "COV_"))}
+
+
+def _run(arguments: tuple[str, ...], where: pathlib.Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PIVOT, *arguments],
+        cwd=where,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+        env=environ,
+    )
+
+
+def _run_inside(
+    arguments: tuple[str, ...], where: pathlib.Path, environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """As the executable would: an answer that is kept, or that of the command."""
+    with (
+        _deadline(),
+        contextlib.chdir(where),
+        mock.patch.dict(os.environ, environ, clear=True),
+        _taken(1) as out,
+        _taken(2) as err,
+    ):
+        known = answers.find(arguments, os.environ, time.perf_counter_ns()) if arguments[0] in KEPT else None
+        if known is None:
+            code = group.run([*arguments])
+        else:
+            code = known.code
+            sys.stdout.write(known.out)
+            sys.stderr.write(known.err)
+    return subprocess.CompletedProcess([PIVOT, *arguments], code, out[0], err[0])
+
+
+@contextlib.contextmanager
+def _deadline() -> Iterator[None]:
+    """What never ends takes these tests along."""
+    signal.alarm(DEADLINE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+@contextlib.contextmanager
+def _taken(number: int) -> Iterator[list[str]]:
+    """What this process and those that it starts print on a standard stream meanwhile; known at the end."""
+    said: list[str] = []
+    redirect = {1: contextlib.redirect_stdout, 2: contextlib.redirect_stderr}[number]
+    before = os.dup(number)
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), number)
+            with open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as stream:
+                stream.reconfigure(line_buffering=True)
+                with redirect(stream):
+                    yield said
+            file.seek(0)
+            said.append(file.read().decode())
+    finally:
+        os.dup2(before, number)
+        os.close(before)

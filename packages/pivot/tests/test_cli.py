@@ -1,5 +1,6 @@
 """The command line itself: help, version, targets, directories, exit codes, shell habits."""
 
+import ctypes
 import importlib.metadata
 import json
 import os
@@ -253,3 +254,14 @@ def test_json_is_one_object_on_stdout(quick: Project) -> None:
 
     assert isinstance(json.loads(done.stdout), dict)
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process adopts others")
+def test_a_command_in_somebody_elses_process_adopts_nothing(quick: Project) -> None:
+    """What that process has started otherwise is none of ours."""
+    quick.inside("repro")
+    adopts = ctypes.c_int()
+    get = 37
+    ctypes.CDLL(None).prctl(get, ctypes.byref(adopts), 0, 0, 0)
+
+    assert not adopts.value

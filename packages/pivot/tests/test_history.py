@@ -39,7 +39,8 @@ def test_what_runs_did(make: Callable[[str], Project]) -> None:
     project.write("in.txt", "good")
     streamed = project.pivot("repro", "--jsonl", "--quiet")
     assert streamed.stderr == ""
-    lines = [json.loads(line) for line in streamed.stdout.splitlines()]
+    every = [json.loads(line) for line in streamed.stdout.splitlines()]
+    lines = [line for line in every if line["event"] != "importing"]  # only where that takes long
     assert [line["event"] for line in lines] == [
         "began",
         "run_started",

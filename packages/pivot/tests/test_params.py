@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -48,11 +49,20 @@ def plain() -> Annotated[str, pivot.Out("plain.txt", pivot.loaders.Text())]:
 CACHED = {"train": "cached", "score": "cached", "plain": "cached"}
 
 
+@pytest.fixture(scope="module")
+def done(initialized: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The project, run, to be copied."""
+    project = Project(tmp_path_factory.mktemp("done"))
+    shutil.copytree(initialized, project.root, dirs_exist_ok=True)
+    project.write("pipeline.py", PIPELINE)
+    project.pivot("repro")
+    return project.root
+
+
 @pytest.fixture
-def project(make: Callable[[str], Project]) -> Project:
-    done = make(PIPELINE)
-    done.pivot("repro")
-    return done
+def project(empty: Project, done: pathlib.Path) -> Project:
+    shutil.copytree(done, empty.root, dirs_exist_ok=True)
+    return empty
 
 
 def model(project: Project) -> dict[str, object]:

@@ -61,7 +61,7 @@ class Team:
         shutil.copytree(
             self.first.root, root, ignore=shutil.ignore_patterns("cache", "state.db", "clean.json", "summary.json")
         )
-        return Project(root)
+        return Project(root, executable=True)
 
     def objects(self) -> int:
         return len(self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", ()))

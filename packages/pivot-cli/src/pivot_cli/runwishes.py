@@ -57,7 +57,7 @@ def wishes(command: Callable[..., int]) -> Callable[..., int]:
             keep_going=keep_going,
             wait=not no_wait,
             show_output=show_output,
-            sole=True,
+            sole=click.get_current_context().obj is not None,  # else it is somebody else's process
             in_process=in_process or pdb,
             debugger=_post_mortem if pdb else None,
         )
