@@ -64,7 +64,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], AbstractCont
             sys.path.remove(place)
             for name in set(sys.modules) - before:
                 known = vars(sys.modules[name])
-                if place in f"{known.get('__file__')} {known.get('__path__')}":
+                if known.get("__spec__") is None or place in f"{known.get('__file__')} {known.get('__path__')}":
                     del sys.modules[name]
             for each in [each for each in sys.path_importer_cache if each.startswith(place)]:
                 del sys.path_importer_cache[each]
