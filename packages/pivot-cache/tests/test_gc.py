@@ -285,7 +285,7 @@ def test_what_is_named_while_it_is_moved_comes_back(cache: Cache) -> None:
 
 
 def test_an_object_that_changes_between_plan_and_move_stays(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linked, verified or published anew by another process in that moment."""
+    """Linked, verified or published again by another process in that moment."""
     both = {put(cache, "one").digest, put(cache, "two").digest}
     since = max(found.changed_ns for found in inventory(cache.store).values()) + 1
 

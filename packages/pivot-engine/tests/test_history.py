@@ -92,7 +92,7 @@ def test_what_went_wrong(tmp_path: pathlib.Path) -> None:
     assert (run.state, run.counts()) == ("not done", {"failed": 1, "blocked": 1})
     failed, blocked = run.stages
     assert (failed.problem, failed.seconds, failed.usage) == ("ValueError: x", 1.5, Usage(0.5, 1 << 20))
-    assert blocked.problem == "rests on a"
+    assert blocked.problem == "depends on a"
 
 
 @pytest.mark.parametrize(

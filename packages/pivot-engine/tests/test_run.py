@@ -750,7 +750,7 @@ def test_damaged_object_when_the_run_breaks_off(done: Workshop) -> None:
 @settings(max_examples=60)
 @given(st.data())
 def test_every_stage_ends_in_one_set(data: st.DataObject) -> None:
-    """Whatever fails: with keep_going exactly what rests on a failure is blocked."""
+    """Whatever fails: with keep_going exactly what depends on a failure is blocked."""
     size = data.draw(st.integers(1, 6))
     reads = {
         number: data.draw(st.sets(st.integers(0, number - 1), max_size=2)) if number else set()

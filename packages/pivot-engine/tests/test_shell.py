@@ -1,4 +1,4 @@
-"""Shell stages: what a command rests on, and how it ends."""
+"""Shell stages: what a command depends on, and how it ends."""
 
 import pathlib
 from typing import Any

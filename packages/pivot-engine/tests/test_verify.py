@@ -81,7 +81,7 @@ def test_nothing_is_fetched_but_listings_and_all_at_once(split: Workshop, remote
     assert sum(kind == "read" for kind, _ in remote.calls) == 2, "the listings of raw and parts"
     remote.calls.clear()
     assert verdicts(split) == GOOD
-    assert [kind for kind, _ in remote.calls] == ["exists"], "listings are kept; what the remote has is asked anew"
+    assert [kind for kind, _ in remote.calls] == ["exists"], "listings are kept; what the remote has is asked again"
 
 
 def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop, remote: MemoryRemote) -> None:

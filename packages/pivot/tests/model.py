@@ -76,7 +76,7 @@ def result(sources: Sources, index: int, deps: Mapping[str, int]) -> str:
 
 
 def code(sources: Sources, stage: Stage) -> object:
-    """Equal if and only if all code that the stage rests on is."""
+    """Equal if and only if all code that the stage depends on is."""
     helpers = []
     index = stage.helper
     constants = {stage.constant}

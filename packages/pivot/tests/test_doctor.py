@@ -7,7 +7,7 @@ from harness import Project
 
 def test_what_is_good_what_is_slow_and_what_is_wrong(quick: Project) -> None:
     done = quick.pivot("doctor")
-    assert "ok       pipeline.py: 2 stages; imported again only when something it rests on has changed" in done.stdout
+    assert "ok       pipeline.py: 2 stages; imported again only when something it depends on has changed" in done.stdout
     assert "problem" not in done.stdout
 
     quick.write("pipeline.py", "import time\nAT = time.time()\n" + quick.read("pipeline.py"))

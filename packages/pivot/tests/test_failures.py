@@ -78,7 +78,7 @@ def test_a_failed_stage_is_told_and_nothing_else_is_harmed(chain: Project) -> No
     assert "BLOCKED   after" in told
     assert "Not done: 1 failed, 1 blocked" in done.stdout
     assert chain.snapshot() == before | {"pipeline.py": chain.snapshot()["pipeline.py"]} | {
-        # put back: the same bytes, written anew
+        # put back: the same bytes, written again
         "middle.txt": chain.snapshot()["middle.txt"],
     }
     assert chain.read("middle.txt") == "before!"

@@ -115,7 +115,7 @@ MISDEEDS = {
 
 @pytest.mark.parametrize("name", MISDEEDS)
 def test_a_failed_stage_changes_nothing(make: Make, name: str) -> None:
-    """Exit 1 and a reason; outs and locks are as they were, and what rests on the stage does not run."""
+    """Exit 1 and a reason; outs and locks are as they were, and what depends on the stage does not run."""
     misdeed, told = MISDEEDS[name]
     project = working(make, misdeed)
     before = content(project)
@@ -123,7 +123,7 @@ def test_a_failed_stage_changes_nothing(make: Make, name: str) -> None:
     done = project.pivot("repro", "--keep-going", code=1)
 
     assert [part for part in told if part not in done.stderr] == []
-    assert "rests on work" in done.stderr
+    assert "depends on work" in done.stderr
     assert "Not done: 1 failed, 1 blocked, 1 ran" in done.stdout
     after = content(project)
     assert after.pop("aside.txt") == b"bad"

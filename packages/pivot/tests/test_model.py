@@ -65,7 +65,7 @@ def perhaps(name):
 """
 FAILING = ("raise", "once", "exit", "kill")
 WISHES = (*FAILING, "dep", "code", "read", "forbidden", "host", "command")
-"""What a stage can be made to do while it runs: fail, change what it rests on, read what it does not declare, kill."""
+"""What a stage may do while it runs: fail, change what it depends on, read what it does not declare, kill."""
 
 CONFIG = "strict_io_ignore: wishes/, runs/\n"
 

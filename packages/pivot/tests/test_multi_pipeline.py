@@ -343,7 +343,7 @@ def test_an_inner_init_does_not_move_the_root(family: Project) -> None:
 
 
 def test_an_edit_of_another_pipeline_during_a_run(make: Callable[[str], Project]) -> None:
-    """Whatever a stage rests on is watched, whosever file it is in."""
+    """Whatever a stage depends on is watched, whosever file it is in."""
     project = make(
         HEAD
         + 'pipeline = pivot.Pipeline("up")\n\n\n@pipeline.register\n'

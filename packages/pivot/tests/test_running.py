@@ -129,7 +129,7 @@ pipeline.register(dawdle, timeout=1.5, retries=2)
 
     project.write("pids", "")
     project.replace("pipeline.py", "retries=2", "retries=0")
-    assert "up to date" in project.pivot("repro").stdout, "neither is part of what a result rests on"
+    assert "up to date" in project.pivot("repro").stdout, "neither is part of what a result depends on"
     pausing = "import signal; signal.signal(signal.SIGTERM, lambda *_: None); signal.pause()"
     project.replace("pipeline.py", "time.sleep(300)", pausing)
     done = project.pivot("repro", code=1)  # also where it is asked to end, and then returns as if nothing had been

@@ -122,9 +122,9 @@ def test_shell_commands_that_rest_on_what_only_an_import_can_tell(empty: Project
     found = verify(empty, "--all", code=3)
     assert found["other"] == ("passed", "")
     assert found["make"][0] == "unknown"
-    assert found["upper"] == ("unknown", "It rests on made.make, which only an import can tell")
+    assert found["upper"] == ("unknown", "It depends on made.make, which only an import can tell")
 
-    may = ("unknown", "It may rest on made/pipeline.py, which only an import can tell")
+    may = ("unknown", "It may depend on made/pipeline.py, which only an import can tell")
     assert verify(empty, code=3)["upper"] == may
     (empty.root / ".pivot/stages/made.make.lock").unlink()
     assert verify(empty, "--all", code=3)["upper"] == may

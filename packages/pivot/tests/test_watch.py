@@ -278,7 +278,7 @@ def test_what_cannot_be_watched(quick: Project) -> None:
 
 
 def test_the_quick_start_under_watch(watch: Callable[..., Watching], make: Callable[[str], Project]) -> None:
-    """Hosts stay warm while only data change: what a module holds at import is not made anew."""
+    """Hosts stay warm while only data change: what a module holds at import is not made again."""
     project = make("import os\nimport sys\nprint('IMPORTED', file=sys.stderr)\n" + QUICK_START)
     project.write("data.json", DATA)
     watching = watch(project)

@@ -91,7 +91,7 @@ def _sha256() -> "hashlib._Hash":
 
 @contextlib.contextmanager
 def watched(watcher: Callable[[int, int], None]) -> Iterator[None]:
-    """While the block lasts, ``watcher(read, more)`` is told how many bytes were read, and how many are to be read.
+    """While the block lasts, ``watcher(read, more)`` gets how many bytes were read, and how many are left.
 
     It is called by the threads that read. In the end both sums are equal, whatever became of the files.
     """

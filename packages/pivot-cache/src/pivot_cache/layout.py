@@ -21,7 +21,7 @@ uploads/                          -     uploads in parts that are under way
 run.guard                         -     held while a command changes the project
 logs/                             -     what stages printed
 history/<number>.jsonl            -     what a run did, a line per event; the last 100
-project                           -     its name, by which it is told from others that share a cache
+project                           -     its name, which distinguishes it from others that share a cache
 unfinished/                       -     the stages that run, or were running when their run was killed
 facts.sqlite                      -     what runs have taught of each stage
 rerun/<pid>/                      -     the copy of the project in which a command runs stages once more

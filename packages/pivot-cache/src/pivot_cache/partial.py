@@ -66,7 +66,7 @@ class Partial:
         write_all(self._journal, b"%d\n" % number)
 
     def resume(self) -> Self:
-        """Find out what an earlier process has left; begin anew where it makes no sense."""
+        """Find out what an earlier process has left; begin again where it makes no sense."""
         os.lseek(self._journal, 0, os.SEEK_SET)
         head, *lines = _read(self._journal).decode("ascii", "replace").split("\n")
         fits = head == self._head() and os.fstat(self.data).st_size == self.size
@@ -79,7 +79,7 @@ class Partial:
         return self
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.done = set()
         for descriptor in (self._journal, self.data):
             os.ftruncate(descriptor, 0)

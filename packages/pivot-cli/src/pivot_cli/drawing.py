@@ -31,13 +31,13 @@ class Node(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Drawing(Value):
-    """Nodes in an order in which each follows what it rests on, and the edges from what is used to what uses it."""
+    """Nodes in an order in which each follows what it depends on, and the edges from what is used to what uses it."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
 
     def before(self) -> Mapping[str, Sequence[str]]:
-        """By node, what it rests on."""
+        """By node, what it depends on."""
         found: dict[str, list[str]] = {node.key: [] for node in self.nodes}
         for start, end in self.edges:
             found[end].append(start)
@@ -96,9 +96,9 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
 
 
 def text(found: Drawing) -> str:
-    """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a rests on b.
+    """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a depends on b.
 
-    What rests on several things has them as branches below it. What stood before is not repeated.
+    What depends on several things has them as branches below it. What stood before is not repeated.
     """
     before = found.before()
     labels = {node.key: node.label for node in found.nodes}
@@ -124,7 +124,7 @@ def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, s
 def _chain(
     key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
 ) -> tuple[list[str], str | None]:
-    """From a node along what it rests on, for as long as that is one thing; and the node that branches, if one does."""
+    """From a node along what it depends on, while that is one thing; and the node that branches, if one does."""
     chain: list[str] = []
     while True:
         if key in shown and before[key]:

@@ -136,7 +136,7 @@ def _places(found: Drawing) -> tuple[dict[str, _Place], float, float]:
 def _ordered(found: Drawing) -> list[list[str]]:
     before = found.before()
     depth: dict[str, int] = {}
-    for node in found.nodes:  # each follows what it rests on, but for artifacts that are listed with their reader
+    for node in found.nodes:  # each follows what it depends on, but for artifacts that are listed with their reader
         depth[node.key] = 1 + max((depth.get(key, 0) for key in before[node.key]), default=-1)
     after: dict[str, list[str]] = {node.key: [] for node in found.nodes}
     for start, end in found.edges:

@@ -41,7 +41,7 @@ class Display:
         self._console.print(Text.from_ansi(message.removesuffix("\n")), soft_wrap=True)
 
     def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "") -> None:
-        """Draw the area anew."""
+        """Draw the area again."""
         most = max(1, self._console.height // 2)
         self._live.update(drawn(rows, footer, hashing, transfer, most=most), refresh=True)
 

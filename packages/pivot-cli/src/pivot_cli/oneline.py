@@ -22,7 +22,7 @@ class OneLine:
         self._width = 0
 
     def due(self) -> float | None:
-        """For how long it has been going on, if the line is to be written anew at this moment."""
+        """For how long it has been going on, if the line is to be written again at this moment."""
         now = self._clock()
         if now - self._began < _PATIENCE_S or now - self._shown < _STEP_S or not self._stream.isatty():
             return None

@@ -32,7 +32,7 @@ def everything[F: Callable[..., object]](command: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_import_anew,
-        help="Import the pipelines anew, also if nothing has changed since they were last imported.",
+        help="Import the pipelines again, also if nothing has changed since they were last imported.",
     )
     every = click.option(
         "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
@@ -90,7 +90,7 @@ _TELLING: Final = (
 
 
 def telling[F: Callable[..., Any]](command: F) -> F:
-    """How much of a run is told, and in which form: the fields of `Telling`."""
+    """How much a run reports, and in which form: the fields of `Telling`."""
     for option in reversed(_TELLING):
         command = option(command)
     return command

@@ -33,7 +33,7 @@ def working_directory() -> pathlib.Path:
 def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
     """The project that the command was given in, with values of parameters that it was given.
 
-    What the command passes over is told, unless it is to be ``quiet``.
+    The command says what it passes over, unless it is to be ``quiet``.
 
     Raises:
         PivotError: There is none, or too few files may be open.

@@ -164,7 +164,7 @@ class Lines:
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {told}")
             console.hint(ways_out(path, told))
         else:
-            self._line("BLOCKED", event.address, None, f"rests on {self._name(event.because)}")
+            self._line("BLOCKED", event.address, None, f"depends on {self._name(event.because)}")
 
     def _explanation(self, address: str, decision: Decision) -> None:
         console.text(f"{self._name(address)}: {wording.reasons(decision)}")

@@ -123,7 +123,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
 
 
 def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
-    """What the stage rests on and Pivot does not track."""
+    """What the stage depends on and Pivot does not track."""
     variables = stage.facts.get("variables", ())
     if variables:
         yield ""

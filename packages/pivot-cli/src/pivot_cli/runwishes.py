@@ -21,7 +21,7 @@ _WISHES: Final = (
         "-k",
         "--keep-going/--no-keep-going",
         default=None,
-        help="After a failure, run what does not rest on it.  [default: run.keep_going, else no]",
+        help="After a failure, run what does not depend on it.  [default: run.keep_going, else no]",
     ),
     click.option(
         "--show-output", is_flag=True, help="Show what stages print as it comes, each line after the stage's name."

@@ -1,4 +1,4 @@
-"""How a run is told: which lines on stderr, and whether as events on stdout."""
+"""How a run reports: which lines on stderr, and whether as events on stdout."""
 
 import contextlib
 import os

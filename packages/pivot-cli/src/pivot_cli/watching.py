@@ -62,7 +62,7 @@ class Held:
     """A reporter that says nothing of a round in which nothing has to be done."""
 
     def __init__(self, report: Reporter, because: Sequence[str]) -> None:
-        """Hold back what is told until it is worth it; ``because`` of these paths the round began."""
+        """Hold lines back until they are worth it; ``because`` of these paths the round began."""
         self._report = report
         self._because = because
         self._held: list[events.Event] | None = []

@@ -61,7 +61,7 @@ def _asked(say: Callable[[], str]) -> str:
     """What a user's object says; nothing if it fails to."""
     try:
         return say()
-    except BaseException:  # noqa: BLE001  # whatever it raises, it is not the error that is told of
+    except BaseException:  # noqa: BLE001  # whatever it raises, it is not the error that is reported
         return ""
 
 

@@ -22,7 +22,7 @@ class Randomness:
         self._chosen = None if state == self._before else state
 
     def settle(self) -> None:
-        """In the child: what was seeded goes on from there, as Python does not let it; all else is seeded anew."""
+        """In the child: what was seeded goes on from there, as Python does not let it; all else is seeded again."""
         if self._chosen is not None:
             random.setstate(self._chosen)
         numpy: Any = sys.modules.get("numpy.random")

@@ -192,7 +192,7 @@ class Recorder:
         return self._environment, now | put
 
     def read(self, path: str, content: bytes | None) -> None:
-        """A fingerprint was taken of a file with this content, or there was none to be had."""
+        """A fingerprint was taken of a file with this content, or there was none available."""
         self.sources.setdefault(os.path.abspath(path), "" if content is None else digest.of_bytes(content))
 
     def sought(self, name: str, places: Sequence[str]) -> None:

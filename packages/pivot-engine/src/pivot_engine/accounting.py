@@ -1,4 +1,4 @@
-"""What becomes of what was seen of a stage: files that it does not declare are told, or make it fail."""
+"""What becomes of what was seen of a stage: undeclared files are reported, or make it fail."""
 
 from collections.abc import Callable
 

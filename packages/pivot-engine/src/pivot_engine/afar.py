@@ -27,7 +27,7 @@ from pivot_engine.session import Session
 
 
 class Place(enum.Enum):
-    """Where something is to be had that is not in the workspace."""
+    """Where something is available that is not in the workspace."""
 
     CACHE = "cache"
     REMOTE = "remote"
@@ -40,7 +40,7 @@ class Whereabouts(Value):
 
     Attributes:
         remote: The remote's name.
-        absent: What is not in the workspace, and where it is to be had.
+        absent: What is not in the workspace, and where it is available.
         synced: How many outs and tracked paths both the cache and the remote have.
         to_push: How many only the cache has.
         to_fetch: How many only the remote has.
@@ -101,7 +101,7 @@ class Afar:
             self._foresee(graph)
 
     def whereabouts(self) -> Whereabouts:
-        """Where all is; what the cache has is told only if everything was asked for."""
+        """Where all is; what the cache has only if everything was asked for."""
         both = only_here = only_there = neither = 0
         absent = {}
         for path, artifact in self._recorded.items():

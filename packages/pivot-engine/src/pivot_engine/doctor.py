@@ -208,11 +208,11 @@ def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
             yield Finding(
                 Level.SLOW,
                 name,
-                f"{stages}; imported anew by every command, since while it is imported {reason}",
+                f"{stages}; imported again by every command, since while it is imported {reason}",
                 "do that inside a stage, so that commands with nothing to do need not import anything",
             )
         if not each.loaded.unrecorded:
-            yield Finding(Level.GOOD, name, f"{stages}; imported again only when something it rests on has changed")
+            yield Finding(Level.GOOD, name, f"{stages}; imported again only when something it depends on has changed")
         if name in threaded:
             yield Finding(
                 Level.SLOW,

@@ -1,4 +1,4 @@
-"""Files of a project that a command cannot make use of: each is told once, and the command goes on without it."""
+"""Files of a project that a command cannot make use of: each is reported once, and the command goes on without it."""
 
 from collections.abc import Callable
 

@@ -21,7 +21,7 @@ SECONDS: Final = "seconds"
 VARIABLES: Final = "variables"
 """The names of the environment variables that it read undeclared."""
 UNSEEN: Final = "unseen"
-"""Why its last run may rest on more than what was seen."""
+"""Why its last run may depend on more than what was seen."""
 RERUN: Final = "rerun"
 """What came of running it once more."""
 

@@ -244,7 +244,7 @@ class _Replay:
             case "stage_blocked" if line["missing"]:
                 return f"missing {', '.join(line['missing'])}"
             case "stage_blocked":
-                return f"rests on {self._names.get(line['because'], line['because'])}"
+                return f"depends on {self._names.get(line['because'], line['because'])}"
         return ""
 
     def run(self, number: int, *, alive: bool) -> PastRun | None:

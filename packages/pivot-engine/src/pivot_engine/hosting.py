@@ -122,7 +122,7 @@ class HostProcess:
     ) -> Loaded | None:
         """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
 
-        ``slow`` is told of it if that takes long. Of ``overrides``, those of parameters of its stages count.
+        ``slow`` is called if that takes long. Of ``overrides``, those of parameters of its stages count.
 
         Raises:
             LoadError: The user's module raised something.
@@ -141,7 +141,7 @@ class HostProcess:
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
     def loaded(self, slow: Slow = _nothing, again: float = 0.0) -> Loaded | None:
-        """Wait for the answer to `ask_to_load`: as `load`; who is interrupted while waiting is told where it was."""
+        """Wait for the answer to `ask_to_load`: as `load`; an interruption while waiting says where it was."""
         began = time.monotonic()
         try:
             answer = self._answer(slow, again)

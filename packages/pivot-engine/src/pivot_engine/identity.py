@@ -59,7 +59,7 @@ def marks(layout: Layout) -> Marks:
 
 
 def place(directory: pathlib.Path) -> str:
-    """Which directory it is, on this machine and until its file system is mounted anew; "" if it is not there."""
+    """Which directory it is, on this machine and until its file system is mounted again; "" if it is not there."""
     try:
         found = os.stat(directory)
     except OSError:

@@ -19,7 +19,7 @@ class Laid:
         elsewhere: Mapping[ArtifactPath, Artifact],
         listing: Callable[[Artifact], Tree],
     ) -> None:
-        """Know what is to be had.
+        """Know what is available.
 
         Args:
             stores: Of the project.

@@ -1,4 +1,4 @@
-"""Lock files as commands read and leave them: one that is damaged, or that git ignores, is told."""
+"""Lock files as commands read and leave them: one that is damaged, or that git ignores, is reported."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ _SUFFIX = ".lock"
 
 
 def read(project: Project, address: str) -> StageLock | None:
-    """What the last run of a stage rested on and left; None if there was none, or nobody can tell any more.
+    """What the last run of a stage depended on and left; None if there was none, or nobody can tell any more.
 
     Raises:
         NewerFormatError: Only a newer Pivot can tell.

@@ -135,7 +135,7 @@ def _lost(
 def having_read(
     observation: Observation, stage: LoadedStage, variables: Iterable[str]
 ) -> tuple[Observation, tuple[str, ...]]:
-    """What a stage that has run rests on, now that it is known which variables it read; and those that do not count."""
+    """What a stage that has run depends on, with the variables that it read; and those of them that do not count."""
     variables = tuple(variables)
     env = _reading(stage, variables)
     known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))

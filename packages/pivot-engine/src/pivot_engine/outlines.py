@@ -12,7 +12,7 @@ _LARGEST = 1 << 26
 class Outlines:
     """A `pivot_fingerprint.Memo` in a directory; where that cannot be written, nothing is kept.
 
-    Files are written in place: who reads them checks them, and makes anew what is damaged or half there.
+    Files are written in place: who reads them checks them, and makes again what is damaged or half there.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:

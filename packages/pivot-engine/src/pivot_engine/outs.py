@@ -61,7 +61,7 @@ class Outs:
             return
         waiting = self._aside.waiting(address, path)
         if self._session.stores.files.artifact(waiting) != before:
-            return  # then the stage starts anew, as on its first run
+            return  # then the stage starts again, as on its first run
         try:
             shutil.copy2(waiting, target)
         except OSError as error:

@@ -174,7 +174,7 @@ class Records(Value):
 def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
-    A `.pvt` file that is damaged or not ours, or a damaged lock file, is told as a doubt of the project, and passed
+    A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
     over; it is not told of data that the command is ``mending``. So is a path of which two files say different things.
 
     Raises:
@@ -206,7 +206,7 @@ def read_tracked(project: Project) -> list[Record]:
 
 
 def code_files(project: Project) -> dict[str, str]:
-    """The files of the code that lock files name, and for each the address of a stage that rests on it.
+    """The files of the code that lock files name, and for each the address of a stage that depends on it.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.

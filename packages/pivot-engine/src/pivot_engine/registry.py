@@ -31,7 +31,7 @@ class User(Value):
         root: Where it lies, or lay.
         host: The machine that said so; "" where the place of the cache says so.
         file: The file that names it; None where the place of the cache does.
-        name: By which it is told from others; "" where only its root does that.
+        name: What distinguishes it from others; "" where only its root does that.
         around: Which directory it lay in, as `identity.place` says.
         marks: By what it is known.
     """
@@ -61,7 +61,7 @@ class User(Value):
         return bool(now) and (not self.name or now == self.around) and not os.path.lexists(self.root)
 
     def _is(self, found: Marks) -> bool:
-        """Whether these are its marks; the file's name and its directory may each have been made anew."""
+        """Whether these are its marks; the file's name and its directory may each have been made again."""
         if self.marks.file and found.file == self.marks.file:
             return True
         return bool(found.directory) and found.directory == self.marks.directory and self.host == identity.host()

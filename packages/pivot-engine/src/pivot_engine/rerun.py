@@ -172,7 +172,7 @@ class _Once:
             difference = self._difference(lock)
             return Rerun(address, DIFFERS if difference else SAME, difference, finished.seconds)
         except InputGoneError as error:
-            return Rerun(address, SKIPPED, f"{error} is not to be had as it was")
+            return Rerun(address, SKIPPED, f"{error} is not available as it was")
         except PivotError as error:
             return Rerun(address, FAILED, str(error))
         finally:
@@ -225,7 +225,7 @@ class _Once:
             self._session.store.restore(recorded, old)
         except CacheError:
             if self._session.look(path) != recorded:
-                return "(what it held is no longer to be had)"
+                return "(what it held is no longer available)"
             old = self._session.project.root / path
         try:
             return first_difference(old, self._copy.root / path)

@@ -18,7 +18,7 @@ _LEFT_OUT = frozenset({STATE_DIR, ".git", "__pycache__", "node_modules", "site-p
 
 
 class InputGoneError(Exception):
-    """An input is not to be had as it was."""
+    """An input is not available as it was."""
 
 
 class Scratch:

@@ -84,7 +84,7 @@ class Session(Value):
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What lies at ``path`` now, or None, also for a directory of which only a part was fetched.
 
-        And for what cannot be read, which is told.
+        And for what cannot be read, which is reported.
         """
         file = self.stores.layout.artifact(path)
         self.project.notes.look(file)
@@ -156,7 +156,7 @@ class Session(Value):
         return self.obstacles.of(spec, lock, outs) | unreadable
 
     def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
-        """What is told of a stage that cannot run."""
+        """What to say of a stage that cannot run."""
         missing = observation.missing
         unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
         tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))

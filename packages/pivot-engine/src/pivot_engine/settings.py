@@ -255,7 +255,7 @@ KEYS: tuple[Key, ...] = (
         "remote.timeout",
         "remote_timeout",
         seconds(0.1),
-        "the seconds that a request to a remote may take in which nothing moves",
+        "for how many seconds a request to a remote may stand still",
     ),
     Key(
         "remotes.<name>",
@@ -280,20 +280,20 @@ KEYS: tuple[Key, ...] = (
         "run.keep_going",
         "keep_going",
         switch("true", "false"),
-        "whether, after a failure, what does not rest on it is run; `--keep-going` and `--no-keep-going` win over it",
+        "whether, after a failure, what does not depend on it is run; `--keep-going` and `--no-keep-going` win over it",
     ),
     Key(
         "run.silence",
         "silence_seconds",
         at_least(0, "seconds"),
-        "after how long without output it is said that a stage still runs, or that a pipeline is still being imported; "
-        "then after twice as long, and so on; 0 is never",
+        "after how many seconds without output Pivot says that a stage still runs, or that a pipeline is still being "
+        "imported; then after twice as long, and so on; 0 is never",
     ),
     Key(
         "snapshot",
         "snapshot",
         switch("on", "off"),
-        "whether a pipeline is imported again only when something that its last import rested on has changed",
+        "whether a pipeline is imported again only when something that its last import depended on has changed",
     ),
     Key(
         "strict_io",

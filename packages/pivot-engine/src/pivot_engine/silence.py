@@ -25,7 +25,7 @@ class _State(NamedTuple):
 
 
 class Silence:
-    """Stages at work; each is told of when it has been silent for ``first`` seconds, twice as long, and so on."""
+    """Stages at work; each is due when it has been silent for ``first`` seconds, twice as long, and so on."""
 
     def __init__(self, first: float) -> None:
         """With 0, none is ever told of."""

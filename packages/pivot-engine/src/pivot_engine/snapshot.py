@@ -53,7 +53,7 @@ class Unusable(Value):
 
 
 class Snapshots:
-    """The snapshots of a project; where they cannot be written, each load is made anew."""
+    """The snapshots of a project; where they cannot be written, each load starts from scratch."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         """Describe them; the directory is made when the first is kept."""
@@ -109,7 +109,7 @@ class Snapshots:
         )
 
     def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
-        """Load this file anew the next time."""
+        """Load this file again the next time."""
         with contextlib.suppress(OSError):
             self._place(file, overrides).unlink()
 

@@ -73,17 +73,17 @@ def _read(project: Project, file: pathlib.Path) -> Loaded:
 
 
 def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:
-    """Stages that may read what a pipeline writes that is not known, and all that rest on them."""
+    """Stages that may read what a pipeline writes that is not known, and all that depend on them."""
     for path, file in unknown.items():
         readers = {address for address, spec in graph.stages.items() if path in spec.deps}
         for address in graph.descendants(readers) | readers:
-            yield address, f"It may rest on {file}, which only an import can tell"
+            yield address, f"It may depend on {file}, which only an import can tell"
 
 
 def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
     """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
 
-    That is what these stages rest on, or with ``everything`` all of it.
+    That is what these stages depend on, or with ``everything`` all of it.
     """
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
@@ -98,7 +98,7 @@ def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
     known_by_lock = [stage.spec.address for stage in recorded.stages]
     for address in known_by_lock:
         for below in assembly.graph.descendants([address]):
-            unknown[below] = f"It rests on {address}, which only an import can tell"
+            unknown[below] = f"It depends on {address}, which only an import can tell"
     graph = assembly.graph
     shown = graph if everything else graph.select(graph.ancestors(known_by_lock))
     return Static(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pivot_engine.afar import Afar
 
 _STEP_S: Final = 0.5
-"""So often, at most, it is told how far a transfer is."""
+"""So often, at most, a transfer says how far it is."""
 
 
 class Supply:

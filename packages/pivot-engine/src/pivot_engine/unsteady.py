@@ -1,4 +1,4 @@
-"""Values that are another one at each import, though nothing that they rest on has changed: told, and not counted."""
+"""Values that are another one at each import, though nothing that they depend on has changed: told, and not counted."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def settle(
     Args:
         loaded: What a load gave now.
         known: What was known before.
-        holds: Whether all that the last load rested on is as it was.
+        holds: Whether all that the last load depended on is as it was.
         inputs_hold: The same of all but the sources of code.
     """
     chance = _is_chance(loaded.unrecorded, known.day)

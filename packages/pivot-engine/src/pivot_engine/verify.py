@@ -1,4 +1,4 @@
-"""`pivot verify`: is every stage as its code and inputs want it, and is what it left to be had? Nothing is run."""
+"""`pivot verify`: is every stage as its code and inputs want it, and is what it left available? Nothing is run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -31,7 +31,7 @@ class StageVerdict(Value):
 
     Attributes:
         name: As it is shown.
-        address: As all stages of the project are told apart.
+        address: What distinguishes all stages of the project.
         location: Where it is defined, or what changed; None where that is not known.
         decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
         upstream: The stages that would run first.
@@ -66,7 +66,7 @@ class StageVerdict(Value):
 
     @property
     def status(self) -> Literal["passed", "failed", "unknown"]:
-        """Passed is what is current, and has all its files to be had; what fails does so whatever else is not known."""
+        """Passed is what is current, and has all its files available; what fails does so whatever else is not known."""
         if self.missing or not self.current:
             return "failed"
         return "unknown" if self.unknown else "passed"
@@ -81,7 +81,7 @@ class Verification(Value):
         names: By address.
         broken: Pipelines that could not be loaded, and that may write what is read here.
         unread: Pipeline files of which nothing can be told.
-        absent: In a project without pipelines, the tracked data that are to be had nowhere.
+        absent: In a project without pipelines, the tracked data that are available nowhere.
     """
 
     stages: tuple[StageVerdict, ...]
@@ -224,7 +224,7 @@ def _unasked(stage: StageVerdict) -> StageVerdict:
 
 
 def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
-    """What is to be had neither here nor, if it may be there, on the remote; that is asked once for everything."""
+    """What is available neither here nor, if it may be there, on the remote; that is asked once for everything."""
     absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
     if not (absent and allow_missing):
         return absent

@@ -29,7 +29,7 @@ class Waiter:
     ) -> None:
         """Return when ``changed`` says so, after edits in the directories have ended for ``settle_ms``.
 
-        ``polling`` is told once why they are polled, if they are.
+        ``polling`` gets once why they are polled, if they are.
 
         Raises:
             KeyboardInterrupt: A signal asked to end.

@@ -2,7 +2,7 @@
 
 Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and dates are texts, ``1e-3`` is a
 number. ``<<`` gives way to what stands beside it, the first of several mappings wins, and what is merged has been
-merged itself before. All that is decided here: nothing rests on the version of PyYAML.
+merged itself before. All that is decided here: nothing depends on the version of PyYAML.
 """
 
 import re

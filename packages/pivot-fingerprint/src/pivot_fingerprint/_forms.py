@@ -115,7 +115,7 @@ def loose(source: Parsed) -> list[ast.stmt]:
 
 
 def effects(source: Parsed) -> list[ast.stmt]:
-    """The statements of the module's body that do more than to bind names: whoever uses a name rests on the others."""
+    """The statements of the module's body that do more than bind names: whoever uses a name depends on the others."""
     return [_bare(node) for node in source.tree.body if not _only_binds(node)]
 
 

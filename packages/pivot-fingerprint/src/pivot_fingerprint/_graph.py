@@ -132,7 +132,7 @@ def _names(
 def _names_of_lives(
     entry: Draft, name: str, lives: Sequence[Draft], looks: Mapping[Draft, Look], reads: frozenset[str]
 ) -> dict[Draft, str]:
-    """Live objects of one definition are told apart where they differ."""
+    """Live objects of one definition get different names where they differ."""
     names = {}
     digests: dict[str, dict[str, int]] = {}
     for live in sorted(lives, key=lambda live: (live.base, looks[live].digest(reads))):

@@ -119,7 +119,7 @@ class Sources:
         self._known: dict[str, SourceFile | None] = {}
 
     def read(self, path: str) -> SourceFile | None:
-        """The file as it lay on disk when it was first asked for, or None if there is no Python source to be had."""
+        """The file as it lay on disk when it was first asked for, or None if there is no Python source."""
         if path not in self._known:
             self._known[path] = self._read(path)
         return self._known[path]

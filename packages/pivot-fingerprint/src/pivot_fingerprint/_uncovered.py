@@ -25,7 +25,7 @@ _KINDS = frozenset({"func", "class", "const", "module"})
 
 
 class ObservedEntry(NamedTuple):
-    """One piece of code that ran: its key, where it stands, and its digest (None: its source is not to be had)."""
+    """One piece of code that ran: its key, where it stands, and its digest (None: its source is not available)."""
 
     key: str
     file: str

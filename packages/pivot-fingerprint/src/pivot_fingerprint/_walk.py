@@ -112,7 +112,7 @@ class Fingerprinter:
         return gather(roots, walk, self._libraries.of)
 
     def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Steady:
-        """What the values that a function rests on count by where they may be other ones at each import.
+        """What the values that a function depends on count by where they may be other ones at each import.
 
         The same as at another import means: if the value differs all the same, then by chance.
 
@@ -227,7 +227,7 @@ class _Walk:
         return draft
 
     def rests(self, key: str, digests: Mapping[str, str]) -> str:
-        """A digest of all that a value which was left out rests on, of which ``digests`` has what each entry says."""
+        """A digest of all that a value which was left out depends on, of which ``digests`` has what each entry says."""
         reached = {self.loose[key][0]}
         waiting = list(reached)
         while waiting:

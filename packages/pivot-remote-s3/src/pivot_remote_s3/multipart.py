@@ -163,7 +163,7 @@ class Multipart(Value):
         return new
 
     async def _lost(self, digest: str, upload: Upload) -> bool:
-        """What an upload that the server does not know has come to: it was completed, or has to begin anew."""
+        """What an upload that the server does not know has come to: it was completed, or has to begin again."""
         if await self.presence.has(digest):
             return True
         upload.forget()

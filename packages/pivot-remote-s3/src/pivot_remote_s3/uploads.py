@@ -82,7 +82,7 @@ class Upload:
         self._write(f"{number} {etag}")
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.begun, self.parts = None, {}
         if self._journal is not None:
             os.ftruncate(self._journal, 0)

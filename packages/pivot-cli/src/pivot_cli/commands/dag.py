@@ -29,8 +29,8 @@ def command(
 ) -> int:
     """Show how stages hang together.
 
-    Without TARGETS, the stages of the pipeline here; in any case all that they rest on. In
-    the text, a ← b says that a rests on b.
+    Without TARGETS, the stages of the pipeline here; in any case all that they depend on. In
+    the text, a ← b says that a depends on b.
     """
     project = place.project(overrides)
     found = overview(project, targets, everything=everything, upstream=True)

@@ -16,7 +16,7 @@ def command(*, as_json: bool) -> int:
     """Look for what stands in the way, or costs time.
 
     Checks the configuration, the cache, git, and every pipeline: whether it can be imported, whether commands
-    with nothing to do must import it anew and why, and what of its code cannot be followed. Exits with 1 if
+    with nothing to do must import it again and why, and what of its code cannot be followed. Exits with 1 if
     there is a problem.
     """
     found = list(examine(place.project()))

@@ -18,9 +18,9 @@ from pivot_engine.status import status
 def command(
     stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], verbose: bool, as_json: bool
 ) -> int:
-    """Show what code each stage rests on, and what is not tracked.
+    """Show what code each stage depends on, and what is not tracked.
 
-    Without STAGES, those of the pipeline here and all that they rest on. Listed are the functions, classes,
+    Without STAGES, those of the pipeline here and all that they depend on. Listed are the functions, classes,
     constants and loaders that a stage reaches, what its last run was seen to run beyond that, the libraries it
     names, and what could not be followed.
     """

@@ -17,7 +17,7 @@ from pivot_engine.overview import overview
 def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
     """List stages with what they read and write, and where they are defined.
 
-    Without TARGETS, those of the pipeline here and all that they rest on. Paths are relative to the root.
+    Without TARGETS, those of the pipeline here and all that they depend on. Paths are relative to the root.
     """
     found = overview(place.project(overrides), targets, everything=everything)
     warn_of_broken(found.broken)

@@ -15,7 +15,7 @@ from pivot_engine.repro import Options, repro
 from pivot_engine.status import status
 
 _LONGEST = 100
-"""So many characters of a command are told."""
+"""So many characters of a command are shown."""
 
 
 @click.command("repro")
@@ -43,7 +43,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """Run the stages whose code or inputs changed.
 
     Without TARGETS, the stages of the pipeline here; else the stages named, or those that write the
-    files named. In any case also everything that they rest on, in whatever pipeline it is. Stages that are
+    files named. In any case also everything that they depend on, in whatever pipeline it is. Stages that are
     up to date are skipped; results that the cache already has are restored from it.
     """
     project = place.project(overrides)
@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def called(command: str, targets: Sequence[str]) -> str:
-    """What others are told of this command, as one would type it; values of parameters may be secrets."""
+    """What others see of this command, as one would type it; values of parameters may be secrets."""
     import shlex  # noqa: PLC0415  # start-up time
 
     whole = f"{command} {shlex.join(targets)}".rstrip()

@@ -32,7 +32,7 @@ def command(  # one parameter per option
 ) -> int:
     """Run exactly these stages, on the files that are there.
 
-    Unlike 'pivot repro', what they rest on is not brought up to date first.
+    Unlike 'pivot repro', what they depend on is not brought up to date first.
     """
     wanted = attrs.evolve(wanted, force=force, everything=everything, alone=True, trace_io=trace_io)
     project = place.project(overrides)

@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
-    Without STAGES, those of the pipeline here and all that they rest on. Nothing is run or changed.
+    Without STAGES, those of the pipeline here and all that they depend on. Nothing is run or changed.
     """
     explain = explain or diff or why_not or verbose
     project = place.project(overrides, quiet=quiet)

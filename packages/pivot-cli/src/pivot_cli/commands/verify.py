@@ -49,9 +49,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Check that all stages are cached and what they left is to be had.
+    """Check that all stages are cached and what they left is available.
 
-    Without STAGES, those of the pipeline here and all that they rest on. Passed is a stage whose code, parameters and
+    Without STAGES, those of the pipeline here and all that they depend on. Passed is a stage whose code, parameters and
     deps are those of its lock file, and whose outs are in the cache. Nothing is run or changed. The exit code
     is 0 if all stages pass, else 1.
 
@@ -59,7 +59,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     afterwards, and the first difference is named. What came of it is kept, and shown from then on.
 
     With --static no code of the project is imported, so that a change of a stranger can be looked at: what the last
-    import gave counts as long as nothing has changed that it rested on; a pivot.yaml with nothing but shell commands
+    import gave counts as long as nothing has changed that it depended on; a pivot.yaml with nothing but shell commands
     is read; else files are compared with what the lock files say of them. What differs has failed, and of all else it
     is said that it cannot be told.
     """
