@@ -203,8 +203,8 @@ KEYS: tuple[Key, ...] = (
         "cache.fsync",
         "fsync",
         one_of(Fsync),
-        "what a power cut must not take: only what exists nowhere else, such as a file of yours that a stage replaces; "
-        "or also what stages leave in the cache, for which runs then wait",
+        "the bytes that must survive a power cut: only those that exist nowhere else, such as a file of yours that a "
+        "stage replaces; or also the results of stages, for which runs then wait",
     ),
     Key(
         "cache.grace",
