@@ -352,9 +352,10 @@ class _Loader:
 
     def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
         outs = [out.path for each in self.files for stage in each.loaded.stages for out in stage.spec.outs]
+        around = frozenset(parent for out in outs for parent in (out, *_parents(out)))
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
-        return [path for path in deps if path not in written and not any(_touch(path, out) for out in outs)]
+        return [path for path in deps if path not in around and written.isdisjoint(_parents(path))]
 
 
 def _noting(project: Project) -> Callable[[str], bool]:

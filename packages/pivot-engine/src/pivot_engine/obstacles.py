@@ -30,6 +30,7 @@ class Obstacles:
         self._notes = notes
         self._root = stores.layout.root
         self._unfinished = Unfinished(stores.layout.database_dir)
+        self._prefix = os.path.join(self._root, "")
         self._tracked: dict[str, bool] = {}
 
     def of(
@@ -68,9 +69,9 @@ class Obstacles:
     def _is_tracked(self, path: str) -> bool:
         known = self._tracked.get(path)
         if known is None:
-            file = self._root / f"{path}{pvt.SUFFIX}"
-            self._notes.look(file.parent)
-            known = self._tracked[path] = _stands_for_data(file)
+            file = f"{self._prefix}{path}{pvt.SUFFIX}"  # a path object for each of many would cost more than the look
+            self._notes.look(os.path.dirname(file))
+            known = self._tracked[path] = os.path.lexists(file) and _stands_for_data(pathlib.Path(file))
         return known
 
     def _foreign(self, out: OutSpec, there: Artifact | None, before: Artifact | None, address: str) -> str:
@@ -117,7 +118,7 @@ def ways_out(path: str, told: str) -> str:
 
 def _stands_for_data(file: pathlib.Path) -> bool:
     """Whether it is a `.pvt` file of Pivot's, damaged or not."""
-    if not os.path.lexists(file) or file.is_dir():
+    if file.is_dir():
         return False
     try:
         pvt.read(file)

@@ -246,8 +246,8 @@ class Run:
 
     def _act(self, address: str) -> None:
         began = time.monotonic()
-        observation = self._observe(address)
         lock = self._session.lock(address)
+        observation = self._observe(address, lock)
         decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
@@ -267,9 +267,9 @@ class Run:
                 self._report(self._session.blocked(address, observation))
                 self._failed(address)
 
-    def _observe(self, address: str) -> Observation:
+    def _observe(self, address: str, lock: StageLock | None) -> Observation:
         session, world = self._session, self._supply.world
-        return observe(session.stages[address], self._graph, world, lock=session.lock(address), schema=session.schema)
+        return observe(session.stages[address], self._graph, world, lock=lock, schema=session.schema)
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
