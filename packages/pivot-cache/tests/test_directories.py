@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, hash_path, scan
+from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, _syscalls, hash_path, scan
 from pivot_cache._rows import Rows
 from pivot_cache._threads import LARGE, each
 from pivot_cache.ingest import ingest
@@ -501,3 +501,29 @@ def test_an_error_in_a_thread_is_raised_where_it_was_asked_for() -> None:
     with pytest.raises(ValueError, match="3"):
         each(work, range(9), lambda n: LARGE * (n % 2 == 0), jobs=2)
     assert each(work, [], lambda _: 1) == []
+
+
+def test_a_mount_point_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be renamed into the volume of a container from beside it."""
+    store = ObjectStore(tmp_path / "store")
+    wanted = tmp_path / "wanted"
+    (wanted / "in").mkdir(parents=True)
+    (wanted / "one").write_bytes(b"one")
+    (wanted / "in/two").write_bytes(b"two")
+    (wanted / "in/two").chmod(0o755)
+    with StatCache(tmp_path / "stat") as files:
+        artifact = ingest(wanted, store, files)
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "other").write_bytes(b"")
+    rename = _syscalls.rename
+
+    def across(source: str | Path, target: str | Path) -> None:
+        if (volume in Path(target).parents) != (volume in Path(source).parents):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(source, target)
+
+    monkeypatch.setattr(_syscalls, "rename", across)
+    assert store.restore(artifact, volume) == len(["one", "in/two"])
+    assert hash_path(volume) == artifact
+    assert sorted(path.name for path in volume.rglob("*")) == ["in", "one", "two"]

@@ -134,6 +134,26 @@ def test_what_is_only_kept_is_still_nowhere_else(make: Callable[[str], Project])
     assert project.read("d/mine") == "mine"
 
 
+def test_the_order_of_files_is_kept(make: Callable[[str], Project]) -> None:
+    """The cache has the bytes of all of them, and nothing has the names that somebody gave them."""
+    project = make(HEAD)
+    for name in "abc":
+        project.write(f"data/{name}", name)
+    project.pivot("track", "data")
+    for name, kind in (("a", "cat"), ("b", "cat"), ("c", "dog")):
+        (project.root / f"data/{kind}").mkdir(exist_ok=True)
+        (project.root / f"data/{name}").rename(project.root / f"data/{kind}/{name}")
+    assert "'pivot checkout --kept data' brings it back" in project.pivot("checkout").stderr
+    assert project.read("data/c") == "c"
+    project.pivot("checkout", "--kept", "data", "--force")
+    assert project.read("data/dog/c") == "c"
+    assert "brings it back" in project.pivot("checkout").stderr
+    project.pivot("checkout", "--kept", "data", "--force")
+    project.pivot("track", "data")
+    (project.root / "data/dog/c").unlink()
+    assert "kept" not in project.pivot("checkout").stderr
+
+
 def test_what_a_run_wrote_is_not_only_kept(make: Callable[[str], Project]) -> None:
     """Outs that were made by hand, before there was a stage that makes the same, are those of a run from then on."""
     project = make(HEAD + FILE.format("out.txt", "x"))

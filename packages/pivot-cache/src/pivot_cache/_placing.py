@@ -1,10 +1,13 @@
 """Directories in the workspace: built beside and renamed, or brought to what they should hold file by file."""
 
+import errno
 import os
+import shutil
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pivot_cache import _syscalls
+from pivot_cache import _syscalls, atomic
 from pivot_cache.errors import CacheError
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
@@ -69,8 +72,23 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
     for path, made in new.items():
         if path not in files and os.path.lexists(target / path):
             raise _clash(target / path)
-        _syscalls.rename(made, target / path)
+        _swap_in(made, target / path)
     return len(new)
+
+
+def _swap_in(made: str, target: Path) -> None:
+    """Rename it, or, where the directory is a mount point, such as the volume of a container, a copy of it."""
+    try:
+        _syscalls.rename(made, target)
+    except OSError as error:
+        status = os.lstat(made)
+        if error.errno != errno.EXDEV or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise
+        with open(made, "rb") as source, atomic.temporary(target.parent) as (descriptor, temp):
+            with open(descriptor, "wb", closefd=False) as copy:
+                shutil.copyfileobj(source, copy)
+            _syscalls.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+            _syscalls.rename(temp, target)
 
 
 def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str]) -> None:

@@ -15,6 +15,8 @@ from pivot_cache.errors import ArtifactError, belonging
 from pivot_core.paths import ArtifactPath
 from pivot_engine.unfinished import Unfinished
 
+_MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
+
 
 class Aside:
     """Where outs of running stages wait."""
@@ -66,7 +68,7 @@ class Aside:
     def _take(self, address: str, path: ArtifactPath) -> None:
         waiting = self.waiting(address, path)
         waiting.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self._root / path, waiting)
+        _move(self._root / path, waiting)
 
     def _above(self, path: ArtifactPath) -> ArtifactPath | None:
         """The file that lies where a directory around the path is to be."""
@@ -95,7 +97,7 @@ class Aside:
             try:
                 _remove(file)
                 if os.path.lexists(waiting):
-                    shutil.move(waiting, file)
+                    _move(waiting, file)
                 elif displaced := self._displaced(address, path):
                     _remove(self._root / displaced)
                     shutil.move(self._directory / address / displaced, self._root / displaced)
@@ -132,9 +134,36 @@ def _way(error: OSError) -> str:
     return found or "move away what is in its way"
 
 
+def _move(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Move a file or directory; of a directory that is a mount point, such as a volume, what it holds.
+
+    Raises:
+        OSError: It cannot be moved, and stays.
+    """
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if not source.is_dir() or source.is_symlink():
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(source, target)
+            return
+        if error.errno not in _MOUNTED and not target.is_dir():
+            raise
+        target.mkdir(exist_ok=True)
+        for name in os.listdir(source):
+            shutil.move(source / name, target / name)
+        shutil.copystat(source, target)
+        _remove(source)
+
+
 def _remove(file: pathlib.Path) -> None:
-    """Remove what a run left; before it, there was something else or nothing."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file)
-    else:
+    """Remove what a run left; before it, there was something else or nothing. A mount point stays, but empty."""
+    if not file.is_dir() or file.is_symlink():
         file.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(file)
+    except OSError as error:
+        if error.errno != errno.EBUSY or os.listdir(file):
+            raise

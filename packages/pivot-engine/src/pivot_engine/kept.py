@@ -136,6 +136,15 @@ def _listed(stores: Stores, path: ArtifactPath) -> Mapping[str, Artifact]:
     return stores.files.tree(stores.layout.artifact(path)).files
 
 
+def is_arranged(stores: Stores, found: Artifact) -> bool:
+    """Whether nothing else names a directory as a whole: which file has which name in it may be somebody's work."""
+    if not (found.tree and found.size):
+        return False
+    return not stores.store.lies(found.digest) or any(
+        each.artifact.digest == found.digest for each in readable(stores.layout)
+    )
+
+
 def is_kept(stores: Stores, artifact: Artifact) -> bool:
     """Whether the cache has something, as a whole, only since it was in the way."""
     return bool(artifact.size) and any(

@@ -19,6 +19,7 @@ from pivot_engine.project import Project
 from pivot_engine.records import Record
 from pivot_engine.stores import Stores
 from pivot_engine.stores import opened as opened_stores
+from pivot_engine.unfetched import differing
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -163,7 +164,16 @@ class _Checkout:
                 self._done.modified[path] = tuple(name for name in alone if name)
                 return
             self._keep(path, artifact)
+        elif found is not None and self._is_arranged(path, artifact, found):
+            self._keep(path, artifact)
         self._apply(path, plan)
+
+    def _is_arranged(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
+        """Whether files have names that nobody recorded: somebody may have sorted them."""
+        if self._wishes.only_missing or not kept.is_arranged(self._stores, found):
+            return False
+        differs = differing(self._stores, path, artifact) if artifact.tree else None
+        return differs is None or not differs.partial
 
     def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
         """Links of the user's stay, or are said to be in the way."""
