@@ -36,8 +36,13 @@ def user_code_predicate() -> Callable[[str], bool]:
     installed |= {*site.getsitepackages(), site.getusersitepackages()}
     prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *own_directories()) if path)
     known: dict[str, bool] = {}
+    # Each process of a stage meets the same few files of these: to resolve their links takes longer than a tiny stage.
+    own = tuple(os.path.join(path, "") for path in own_directories())
+    library = os.path.join(sysconfig.get_path("stdlib"), "")
 
     def is_user_code(file: str) -> bool:
+        if file.startswith(own) or (file.startswith(library) and not any(part in file for part in _INSTALLED)):
+            return False
         verdict = known.get(file)
         if verdict is None:
             real = os.path.realpath(file)

@@ -21,6 +21,7 @@ class Spool:
         """Nothing is made before there is something to write."""
         self.directory = directory
         self._file = ""
+        self._told: list[tuple[str, str]] | None = None
 
     def begin(self) -> None:
         """Write in each process that this one forks."""
@@ -42,8 +43,13 @@ class Spool:
         finally:
             os.close(fd)
 
-    def told(self) -> Iterator[tuple[str, str]]:
-        """All that was written: of what kind, and what."""
+    def told(self) -> list[tuple[str, str]]:
+        """All that was written until this was first asked: of what kind, and what."""
+        if self._told is None:
+            self._told = list(self._read())
+        return self._told
+
+    def _read(self) -> Iterator[tuple[str, str]]:
         with contextlib.suppress(OSError, ValueError):
             for name in os.listdir(self.directory):
                 if name.endswith(_SUFFIX):
