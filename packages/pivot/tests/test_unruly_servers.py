@@ -113,6 +113,13 @@ def test_what_is_advised_helps(clones: Clones, tmp_path: pathlib.Path) -> None:
         assert "Restored 11 file(s)" in mate.pivot("pull", env=environment(server, "")).stdout
 
 
+def test_a_repair_says_that_the_remote_could_not_be_asked(clones: Clones) -> None:
+    with Unruly(lambda *_: answer(b"", "302 Found", "Location: http://127.0.0.2:1/")) as server:
+        said = clones.bare.inside("cache", "verify", "--repair", env=environment(server, "60"), code=1)
+    assert "warning: not all could be asked for: s3://bucket/x: the server points to another address (302)\n" in said
+    assert "clean.json (stage my_pipeline.preprocess): not all of it is in the cache" in said
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

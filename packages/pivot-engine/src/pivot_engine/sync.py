@@ -209,13 +209,16 @@ def bring_from(remote: Remote, artifacts: Collection[Artifact], stores: Stores, 
 
 def fetching(
     project: Project, progress: Callable[[Progress], object] = _unseen
-) -> Callable[[Collection[Artifact]], object] | None:
-    """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none."""
+) -> Callable[[Collection[Artifact]], CacheError | None] | None:
+    """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none.
 
-    def bring(artifacts: Collection[Artifact]) -> None:
+    It returns why the remote as a whole refuses or fails, if it does.
+    """
+
+    def bring(artifacts: Collection[Artifact]) -> CacheError | None:
         with opened_stores(project) as stores:
             _, remote = remote_of(stores, None)
-            transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(progress=progress)))
+            return transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(progress=progress))).stopped
 
     return bring if _has_usual(project) else None
 

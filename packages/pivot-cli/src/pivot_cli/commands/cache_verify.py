@@ -23,7 +23,9 @@ def _fetch(project: Project) -> Fetch | None:
 
     def fetch(artifacts: Collection[Artifact]) -> None:
         with gauge:
-            bring(artifacts)
+            stopped = bring(artifacts)
+        if stopped is not None:
+            console.warning(f"not all could be asked for: {stopped}")
 
     return fetch
 
