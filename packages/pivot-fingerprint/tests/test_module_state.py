@@ -369,6 +369,19 @@ def test_the_docstring_of_a_module_counts_only_where_it_is_read(look: Look) -> N
     assert len({look(project(EARLY, (each + state).format(docs)))[0].digest for each in (other, documented)}) == 1
 
 
+@pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
+def test_of_variables_that_a_loop_sets_its_last_turn_does_not_count(importing: str, look: Look) -> None:
+    form = "import os, conf\ndef go():\n    return os.environ['MADE_HERE']\n# file: conf.py\nimport os\nfrom pathlib import Path\n"
+    form += (
+        "for line in Path(__file__).with_name('env.txt').read_text().splitlines():\n    key, value = line.split('=')\n"
+    )
+    form += "    os.environ[key] = value\n# file: env.txt\nMADE_HERE=2\n"
+    manifest, _ = look(project(importing, form))
+    assert "effects:conf:os" in manifest
+    assert look(project(importing, f"{form}MADE_HERE=2\n"))[0].digest == manifest.digest
+    assert look(project(importing, form.replace("] = value", "] = value[0]")))[0].digest != manifest.digest
+
+
 LISTING = """
 import pkgutil
 import plugs.inner

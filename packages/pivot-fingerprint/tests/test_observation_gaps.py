@@ -89,7 +89,7 @@ TABLE = {
     "a lambda handed to a function": (
         ("from registry import R, register\nregister(lambda x: x)\ndef stage():\n    return R[0](1)\n# file: registry.py\n"
         "R = []\ndef register(f):\n    R.append(f)\n"),
-        "module:pipeline",
+        "effects:pipeline",
     ),
     "a lambda as a default": (
         DISPATCH + "def run(f=lambda: 1):\n    return f()\n",
@@ -268,3 +268,16 @@ def test_keys_that_name_no_code_are_passed_over(tmp_path: Path) -> None:
     observed = Observed.of([gone, Ran("m.py", "m", "f", 1), Ran("raw.py", "raw", "<module>", 1)], [])
 
     assert [entry.key for entry in uncovered(observed, manifest, root=tmp_path)] == ["module:raw"]
+
+
+def test_a_lambda_that_is_put_elsewhere_counts_by_what_the_module_does(gaps: Gaps) -> None:
+    project = (
+        f"import importlib, reg\ndef stage():\n    {IMPORT}\n    return reg.R['one']()\n# file: reg.py\nR = {{}}\n"
+    )
+    plugin = "# file: plugin.py\nimport reg\nK = 1\nreg.R['one'] = lambda: K\n"
+    entries = gaps(project + plugin)
+    more = gaps(project + plugin + "def idle():\n    return 1\n")
+
+    assert [entry.key for entry in entries] == ["const:plugin:K", "effects:plugin"]
+    assert [entry.digest for entry in more] == [entry.digest for entry in entries]
+    assert gaps(project + plugin.replace("lambda: K", "lambda: K + 1"))[1].digest != entries[1].digest

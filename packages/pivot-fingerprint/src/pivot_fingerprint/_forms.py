@@ -116,10 +116,11 @@ def loose(source: Parsed) -> list[ast.stmt]:
 
 def effects(source: Parsed) -> list[ast.stmt]:
     """The statements of the module's body that do more than bind names: whoever uses a name depends on the others."""
-    return [_bare(node) for node in source.tree.body if not _only_binds(node)]
+    return [_bare(node) for node in source.tree.body if not only_binds(node)]
 
 
-def _only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
+def only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
+    """Whether a statement does nothing but to bind names."""
     if isinstance(node, ast.Import):
         return all(_is_standard(alias.name) for alias in node.names)
     if isinstance(node, ast.ImportFrom):
@@ -128,7 +129,7 @@ def _only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
         return not node.decorator_list and _is_inert(node.args)
     if isinstance(node, ast.ClassDef):
         plain = all(isinstance(base, ast.Name) and hasattr(builtins, base.id) for base in node.bases)
-        return plain and not node.decorator_list and not node.keywords and all(map(_only_binds, node.body))
+        return plain and not node.decorator_list and not node.keywords and all(map(only_binds, node.body))
     if isinstance(node, ast.Assign):
         return all(isinstance(target, ast.Name) for target in node.targets) and _is_inert(node.value)
     if isinstance(node, ast.AnnAssign):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pivot_fingerprint._acts import Act
 from pivot_fingerprint._drafts import Draft, Drafts, Look, Span
 from pivot_fingerprint._effects import add_statements
-from pivot_fingerprint._form import Ref
+from pivot_fingerprint._form import Form, Ref
 from pivot_fingerprint._modules import Module, Modules
 from pivot_fingerprint._scopes import Import
 from pivot_fingerprint._slices import Slices
@@ -77,6 +77,8 @@ class LibraryState:
         span = Span(module.shown, lines[0], lines[0], statements[-1].end)
         draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
         if new:
+            if library in _PARTS:  # the variables that are set count by themselves, wherever they come from
+                statements = [each._replace(form=_without(each.form, each.binds)) for each in statements]
             add_statements(draft, module, statements, self._modules)
         return draft
 
@@ -164,3 +166,8 @@ class LibraryState:
                     found.update(self._libraries(module, act) or () if act.top in numbers else ())
             known = self._led[draft] = frozenset(found)
         return known
+
+
+def _without(form: Form, names: frozenset[str]) -> Form:
+    """A form without what such names hold in the end: of a loop, its last turn."""
+    return form._replace(refs=tuple(ref for ref in form.refs if ref.root not in names))

@@ -152,11 +152,14 @@ class Gap:
         if source is None or not known or self._known[place.module].whole:
             self._body(place)
         else:
-            self._add("effects", place, EFFECTS, 1, deep=False)
-            self._todo.append((place, canonical(_forms.effects(source.parsed)), False))
+            self._effects(place, source)
             for name in sorted(taken.names):
                 self._link(place, source, name)
                 self._name(place, name, (), _Step(deep=True))
+
+    def _effects(self, place: _Place, source: SourceFile) -> None:
+        self._add("effects", place, EFFECTS, 1, deep=False)
+        self._todo.append((place, canonical(_forms.effects(source.parsed)), False))
 
     def _taken(self) -> Taken:
         """What all code that is known or has run takes from modules that it imports by computed names."""
@@ -226,6 +229,9 @@ class Gap:
                 return
             for name in sorted(made & source.bindings.keys()):
                 self._constant(place, source, name)
+                return
+            if not _forms.only_binds(statement):
+                self._effects(place, source)
                 return
         self._body(place)
 
