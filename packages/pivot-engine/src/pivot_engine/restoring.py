@@ -196,7 +196,8 @@ class _Checkout:
     def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
         """Before it is overwritten, if that will come to pass."""
         if not self._wishes.dry_run and self._stores.store.holds(artifact):
-            self._done.kept[path] = kept.keep(self._stores, path, "pivot checkout --force").digest
+            by = "pivot checkout --force" if self._wishes.force else "pivot checkout"
+            self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
     def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether nothing of the user's lies where a directory around a path belongs; it may be kept first."""
