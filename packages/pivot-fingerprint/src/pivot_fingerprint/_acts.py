@@ -30,10 +30,9 @@ def acts(tree: ast.Module, tops: Sequence[Definition]) -> list[Act]:
         for target in touched(statement):
             root, attrs = root_of(target)
             found += [Act(statement.lineno, None, root, attrs, changes=True, guarded=guarded)] if root else []
-        called = statement.value if isinstance(statement, ast.Assign | ast.AnnAssign) else None
-        if isinstance(called, ast.Call):
+        for called, changes in _further(statement):
             root, attrs = root_of(called)
-            found += [Act(statement.lineno, None, root, attrs, changes=False, guarded=guarded)] if root else []
+            found += [Act(statement.lineno, None, root, attrs, changes=changes, guarded=True)] if root else []
     for number, top in enumerate(tops):
         found += dict.fromkeys(_inside(number, top))
     return found
@@ -69,6 +68,25 @@ def _running(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
                     stack.append((child, True))
                 elif isinstance(child, ast.ExceptHandler | ast.match_case):
                     blocks.append(child)
+
+
+def _further(statement: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
+    """What else a statement calls, and whether it does so for no more than what that does."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield from ((each, False) for each in statement.decorator_list)
+    elif isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Call):
+        yield statement.value, False
+    elif isinstance(statement, ast.Expr):
+        call = statement.value
+        if not isinstance(call, ast.Call):
+            stack: list[ast.AST] = [call]
+            while stack:
+                each = stack.pop()
+                stack += children(each)
+                if isinstance(each, ast.Call):
+                    yield each, True
+        elif isinstance(call.func, ast.Name) and call.func.id in {"setattr", "delattr"} and call.args:
+            yield call.args[0], True
 
 
 def _inside(number: int, top: Definition) -> Iterator[Act]:
