@@ -350,3 +350,25 @@ def test_main_without_a_file() -> None:
     exec("def stage(): pass", namespace)
 
     assert fingerprint(namespace["stage"], is_user_code=lambda _file: True).unresolved == ()
+
+
+MADE_OF_TEXT = """
+from types import FunctionType
+space = {"K": 2}
+exec("def f():\\n    return K\\ndef g():\\n    return K", space)
+f, g = space["f"], space["g"]
+def stage(x):
+    return f(), g()
+"""
+
+
+def test_functions_that_were_made_in_one_place_have_its_names(take: Callable[..., Manifest]) -> None:
+    digests = {take(MADE_OF_TEXT.replace("2", number)).digest for number in "234"}
+    assert len(digests) == 3
+
+
+def test_a_function_that_was_made_in_a_library_is_the_librarys(take: Callable[..., Manifest]) -> None:
+    project = 'import json\nexec("def f():\\n    return 2", vars(json))\nf = vars(json).pop("f")\n'
+    manifest = take(f"{project}def stage(x):\n    return f()\n")
+
+    assert manifest.digest == take(f"{project.replace('2', '3')}def stage(x):\n    return f()\n").digest

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pivot_fingerprint import _programs, _recorder, environment
+from pivot_fingerprint import Observer, _boot, _programs, _recorder, _tool, environment
 from pivot_fingerprint._observed import Ran
 from pivot_fingerprint._recorder import Recorder, start_in_child
 from pivot_fingerprint._usercode import default_is_user_code
@@ -251,6 +251,52 @@ def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytes
     assert not starts_python([])
 
 
+def test_what_stands_by_disables_what_is_of_no_interest() -> None:
+    started = _tool.interest(lambda file: file == __file__)
+
+    assert started(recorder_of.__code__, 0) is None
+    assert started(recorder_of.__code__.replace(co_filename="<string>"), 0) is DISABLE
+    assert started(os.path.join.__code__, 0) is DISABLE
+    assert started(os.path.join.__code__.replace(co_qualname="Popen._launch"), 0) is None
+
+
+def test_who_asks_twice_to_stand_by_stands_by_once(tmp_path: Path) -> None:
+    observer = Observer(root=tmp_path)
+    tools = []
+    for _ in range(2):
+        observer.prepare()
+        tools.append([*_tool._ready])
+    with observer:
+        assert _tool._ready == []
+
+    assert tools[0] == tools[1] != []
+
+
+def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path) -> None:
+    recorder = recorder_of(tmp_path, spool="spool")
+    assert recorder.observed().ran == ()
+    (tmp_path / "spool").touch()
+    assert _boot.arrange(["python"], {}, _boot.Start("", f"{tmp_path}/spool", None)) is None
+
+
+def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_programs, "_hooks", [_recorder._asked])
+    _programs.watch(_recorder._asked)
+
+    assert _programs._hooks == [_recorder._asked]
+    assert _recorder._asked([sys.executable], None) is None
+
+
+def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
+    observer = Observer(root=tmp_path, spool=tmp_path / "spool")
+    observer.take_along(_boot.Also("tool", "begin", (), "/place"))
+    path = observer._recorder.starting([sys.executable, "x.py"], None)
+
+    assert path is not None
+    text = (Path(path.partition(os.pathsep)[0]) / "sitecustomize.py").read_text()
+    assert "ALSO = ('tool', 'begin', (), '/place')\n" in text
+
+
 def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     environment.heed()
     monkeypatch.setenv("BOTH", "python")
@@ -260,7 +306,10 @@ def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.
     os.unsetenv("GONE")
     found = environment.of_programs()
     os.unsetenv("ONLY")
+    for change in (("os.putenv", (b"BOTH", b"c")), ("os.unsetenv", (b"GONE",)), ("open", ())):
+        environment._heard(*change)  # as the interpreter does, where no coverage tool sees it
 
+    assert environment.of_programs()["BOTH"] == "c"
     assert (found["BOTH"], found["ONLY"], "GONE" in found) == ("c", "c", False)
 
 

@@ -303,8 +303,7 @@ class _Writer:
         self.out.append("(Assign targets=[")
         yield node.target
         self.out.append("] value=")
-        if node.value is not None:
-            yield node.value
+        yield from [node.value] if node.value else []
         self.out.append(")")
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:

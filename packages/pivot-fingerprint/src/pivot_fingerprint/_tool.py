@@ -32,8 +32,14 @@ def stand_by(is_user_code: Predicate) -> None:
     It disables meanwhile what will be of no interest to any of them. A second call does nothing.
     """
     tool = None if _ready else _take()
-    if tool is None:
-        return
+    if tool is not None:
+        _ready.append(tool)
+        _call_back(tool, interest(is_user_code), None)
+        sys.monitoring.set_events(tool, _ALL)
+
+
+def interest(is_user_code: Predicate) -> Started:
+    """Disables what will be of no interest."""
 
     def started(code: CodeType, _offset: int) -> object:
         file = code.co_filename
@@ -41,9 +47,7 @@ def stand_by(is_user_code: Predicate) -> None:
             return None
         return _DISABLE
 
-    _ready.append(tool)
-    _call_back(tool, started, None)
-    sys.monitoring.set_events(tool, _ALL)
+    return started
 
 
 def begin(started: Started, thrown: Thrown) -> int | None:
