@@ -281,3 +281,5 @@ def test_a_lambda_that_is_put_elsewhere_counts_by_what_the_module_does(gaps: Gap
     assert [entry.key for entry in entries] == ["const:plugin:K", "effects:plugin"]
     assert [entry.digest for entry in more] == [entry.digest for entry in entries]
     assert gaps(project + plugin.replace("lambda: K", "lambda: K + 1"))[1].digest != entries[1].digest
+    after_another = gaps(project + plugin.replace("reg.R['one'] =", "pass; reg.R['one'] ="))
+    assert [entry.key for entry in after_another] == ["const:plugin:K", "effects:plugin"]
