@@ -12,7 +12,7 @@ from pivot_fingerprint._statements import Statement
 
 _QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
 
-_MOST = 1000  # modules of the user's
+_MOST = 150  # modules of the user's
 
 type Tokens = Callable[[Module, Ref], list[str]]
 

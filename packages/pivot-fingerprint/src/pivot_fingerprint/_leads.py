@@ -37,7 +37,7 @@ class Leads:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._known: dict[SourceFile, Statements] = {}
-        self._spots: dict[tuple[Module, str | Import, tuple[str, ...]], list[Spot]] = {}
+        self._known_chains: dict[tuple[Module, str | Import, tuple[str, ...]], tuple[list[Spot], list[str]]] = {}
 
     def statements(self, source: SourceFile) -> Statements:
         """What stands at the top of a file."""
@@ -59,14 +59,25 @@ class Leads:
 
     def lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
         """Where a chain of names that stands in a module leads, through all imports."""
+        return self._followed(module, root, attrs)[0]
+
+    def libraries(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[str]:
+        """What of libraries a chain of names leads to, by full names."""
+        return self._followed(module, root, attrs)[1]
+
+    def _followed(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> tuple[list[Spot], list[str]]:
         key = (module, root, attrs)
-        known = self._spots.get(key)
+        known = self._known_chains.get(key)
         if known is None:
             found: dict[tuple[Name, tuple[str, ...]], Spot] = {}
+            outside: dict[str, None] = {}
             seen: set[tuple[Name, tuple[str, ...]]] = set()
             stack = [Spot(module, root, attrs)] if isinstance(root, str) else list(self._out_of(module, root, attrs))
             while stack:
                 spot = stack.pop()
+                if isinstance(spot, str):
+                    outside[spot] = None
+                    continue
                 if (spot.key, spot.rest) in seen:
                     continue
                 seen.add((spot.key, spot.rest))
@@ -74,32 +85,33 @@ class Leads:
                 if ends:
                     found[spot.key, spot.rest] = spot
                 stack += on
-            known = self._spots[key] = list(found.values())
+            known = self._known_chains[key] = (list(found.values()), list(outside))
         return known
 
-    def _step(self, spot: Spot) -> tuple[bool, list[Spot]]:
+    def _step(self, spot: Spot) -> tuple[bool, list[Spot | str]]:
         """Whether a name is bound here by more than imports, and where its imports lead."""
         source = spot.module.source
         if source is None or spot.name == ANY:
             return spot.name == ANY, []
         bindings = source.bindings.get(spot.name, ())
-        if bindings:
-            targets = [target for binding in bindings for target in binding.imports]
-            ends = any(not binding.imports for binding in bindings)
-            aliases = [each.alias for each in self.statements(source).binding(spot.name) if each.alias]
-            # `node = node.next` leads on and on: no deeper than any object is looked into
-            more = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases]
-        else:
+        if not bindings:
             stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
-            homes = [home for home in stars if home is not None and home.is_user]
-            return True, [Spot(home, spot.name, spot.rest) for home in homes]
-        return ends, [*more, *(each for target in targets for each in self._out_of(spot.module, target, spot.rest))]
+            return True, [Spot(home, spot.name, spot.rest) for home in stars if home is not None and home.is_user]
+        targets = [target for binding in bindings for target in binding.imports]
+        aliases = [each.alias for each in self.statements(source).binding(spot.name) if each.alias]
+        # `node = node.next` leads on and on: no deeper than any object is looked into
+        on: list[Spot | str] = [Spot(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases]
+        on += [each for target in targets for each in self._out_of(spot.module, target, spot.rest)]
+        return any(not binding.imports for binding in bindings), on
 
-    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot]:
-        """What an import gives, and of it what the attributes lead to."""
+    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[Spot | str]:
+        """What an import gives, and of it what the attributes lead to; of libraries, the full name."""
         home = self._modules.named(module.absolute(target))
         rest = rest if target.name is None else (target.name, *rest)
-        while home is not None and home.is_user:
+        if home is None or not home.is_user:
+            yield ".".join((module.absolute(target), *rest))
+            return
+        while home.is_user:
             if not rest:
                 yield Spot(home, ANY, ())
                 return

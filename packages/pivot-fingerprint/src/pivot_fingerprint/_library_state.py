@@ -16,10 +16,8 @@ from pivot_fingerprint._values import Parts
 # What is done to these at import changes no result.
 _QUIET = frozenset({"atexit", "faulthandler", "gc", "json", "logging", "shutil", "subprocess", "threading", "time"})
 _PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # of these, nothing else
-_MOST = 300  # entries that one call may lead to
 
 type Tokens = Callable[[Module, Ref], list[str | Parts]]
-type Looking = Callable[[Draft], Look]
 
 
 class _Done(NamedTuple):
@@ -38,11 +36,11 @@ class LibraryState:
         self._modules = modules
         self._slices = slices
         self._tokens = tokens
-        self._acting: dict[Module, list[Module]] = {}
+        self._acting = slices.acting
+        self._imports: dict[Module, list[Module]] = {}
         self._done: dict[Module, list[_Done]] = {}
-        self._led: dict[Draft, frozenset[str]] = {}
 
-    def entries(self, looks: Mapping[Draft, Look], look: Looking) -> list[tuple[Draft, Draft]]:
+    def entries(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
         """Each with an entry whose module imports, in the end, the one that acts."""
         used = {
             name.partition(".")[0]
@@ -58,14 +56,10 @@ class LibraryState:
                     begun.setdefault(module, draft)
             if draft.module is not None and draft.module.is_user:
                 begun.setdefault(draft.module, draft)
-        acting: dict[Module, Draft] = {}
-        for start, draft in begun.items():
-            for module in self._reachable(start):
-                acting.setdefault(module, draft)
         found = []
-        for module, draft in acting.items():
+        for module, draft in self._imported_by(begun).items():
             lines: dict[str, list[int]] = {}
-            for done in self._doings(module, look):
+            for done in self._doings(module):
                 if done.library in used and not (done.is_known and module in own):
                     lines.setdefault(done.library, []).append(done.line)
             found += [(draft, self._entry(module, library, lines[library])) for library in lines]
@@ -82,24 +76,25 @@ class LibraryState:
             add_statements(draft, module, statements, self._modules)
         return draft
 
-    def _reachable(self, start: Module) -> list[Module]:
-        """The modules that are imported along with one, itself among them, that act on anything."""
-        known = self._acting.get(start)
-        if known is None:
-            seen, stack, known = {start: None}, [start], []
+    def _imported_by(self, begun: Mapping[Module, Draft]) -> dict[Module, Draft]:
+        """The modules that are imported along with some, these among them; each with the entry of the first."""
+        found: dict[Module, Draft] = {}
+        for start, draft in begun.items():
+            stack = [start]
             while stack:
                 module = stack.pop()
-                source = module.source
-                if source is not None and any(act.top is None for act in source.outline.acts):
-                    known.append(module)
-                for each in self._imported(module):
-                    if each not in seen:
-                        seen[each] = None
-                        stack.append(each)
-            self._acting[start] = known
+                if module not in found:
+                    found[module] = draft
+                    stack += self._imported(module)
+        return found
+
+    def _imported(self, module: Module) -> list[Module]:
+        known = self._imports.get(module)
+        if known is None:
+            known = self._imports[module] = list(dict.fromkeys(self._imported_at(module)))
         return known
 
-    def _imported(self, module: Module) -> Iterator[Module]:
+    def _imported_at(self, module: Module) -> Iterator[Module]:
         for target in module.source.outline.imports if module.source is not None else ():
             name = module.absolute(target)
             yield from self._slices.packages(name)
@@ -114,7 +109,7 @@ class LibraryState:
             return isinstance(home.namespace.get(target.name or ""), ModuleType)
         return home.source is None or target.name not in home.source.bindings
 
-    def _doings(self, module: Module, look: Looking) -> list[_Done]:
+    def _doings(self, module: Module) -> list[_Done]:
         known = self._done.get(module)
         if known is None:
             known = self._done[module] = []
@@ -124,9 +119,8 @@ class LibraryState:
                 if act.changes and names is not None:
                     known += [_Done(act.line, name, is_known=not act.guarded) for name in names]
                 elif names is None:
-                    tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
-                    drafts = [token.entry for token in tokens if not isinstance(token, str)]
-                    known += [_Done(act.line, name, is_known=False) for name in self._led_to(drafts, look)]
+                    led = self._acting.by(module, act.root, act.attrs)
+                    known += [_Done(act.line, name, is_known=False) for name in _counting(led)]
         return known
 
     def _libraries(self, module: Module, act: Act) -> list[str] | None:
@@ -135,37 +129,17 @@ class LibraryState:
         names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
         if len(names) < len(tokens):
             return None
-        tops = {name.partition(".")[0]: name.split(".")[1:2] for name in names}
-        return sorted(
-            top for top, part in tops.items() if top not in _QUIET and _PARTS.get(top, {*part}).issuperset(part)
-        )
+        return _counting(names)
 
-    def _led_to(self, drafts: Iterable[Draft], look: Looking) -> list[str]:
-        """The libraries that code acts on, wherever it leads."""
-        stack, seen, found = list(drafts), set[Draft](), set[str]()
-        while stack and len(seen) < _MOST:
-            draft = stack.pop()
-            if draft in seen:
-                continue
-            seen.add(draft)
-            found |= self._acted_on(draft)
-            stack += look(draft).found.drafts
-            if draft.owner is not None:
-                stack.append(draft.owner)
-        return sorted(found)
 
-    def _acted_on(self, draft: Draft) -> frozenset[str]:
-        """The libraries that the code of one definition acts on."""
-        known = self._led.get(draft)
-        if known is None:
-            module, found = draft.module, set[str]()
-            source = module.source if module is not None and draft.home is not None else None
-            if module is not None and draft.home is not None and source is not None:
-                numbers = {binding.top for binding in source.bindings.get(draft.home[1], ())} - {None}
-                for act in source.outline.acts:
-                    found.update(self._libraries(module, act) or () if act.top in numbers else ())
-            known = self._led[draft] = frozenset(found)
-        return known
+def _counting(names: Iterable[str]) -> list[str]:
+    """The libraries among some full names in which a change counts."""
+    found = set()
+    for name in names:
+        top, *part = name.split(".")[:2]
+        if top not in _QUIET and _PARTS.get(top, {*part}).issuperset(part):
+            found.add(top)
+    return sorted(found)
 
 
 def _without(form: Form, names: frozenset[str]) -> Form:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from pivot_fingerprint._acting import Acting
 from pivot_fingerprint._bits import Bits, places
 from pivot_fingerprint._changes import ANY
 from pivot_fingerprint._leads import Leads, Name, Spot
@@ -81,6 +82,7 @@ class Slices:
         self._leads = Leads(modules)
         self._names = Bits[Name]()
         self._runs = Runs(self._leads, self._names)
+        self.acting = Acting(self._leads)
         self._facts: dict[Module, _Known] = {}
         self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
         self._imported: dict[Module, list[Module]] = {}

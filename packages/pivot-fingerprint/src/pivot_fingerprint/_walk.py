@@ -264,7 +264,7 @@ class _Walk:
 
     def further(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
         """What imports do to what is reached: each entry with the one that brings it along."""
-        return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks, self.look)
+        return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks)
 
     def look_again(self, draft: Draft) -> Look:
         """The same with the names that drafts have now."""
