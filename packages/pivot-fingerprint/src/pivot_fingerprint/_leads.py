@@ -108,7 +108,7 @@ class Leads:
         """What an import gives, and of it what the attributes lead to; of libraries, the full name."""
         home = self._modules.named(module.absolute(target))
         rest = rest if target.name is None else (target.name, *rest)
-        if home is None or not home.is_user:
+        if home is None:
             yield ".".join((module.absolute(target), *rest))
             return
         while home.is_user:
@@ -124,3 +124,4 @@ class Leads:
                 yield Spot(home, name, rest[1:])
                 return
             home, rest = submodule, rest[1:]
+        yield ".".join((home.name, *rest))
