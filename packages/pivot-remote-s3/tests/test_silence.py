@@ -1,4 +1,4 @@
-"""A silent server is told of once, until it is heard of again; who watches does not make requests wait."""
+"""Notes of silent servers: one per silence. Watching never delays a request."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ def test_silence_is_told_once_for_each_time_that_it_lasts(steps: list[tuple[str,
 
 
 def heard(work: Callable[[Watch], None], *, patience: float = 0.0) -> list[str]:
-    """What is told of while something is done and then the loop has nothing else to do."""
+    """The notes that are given while something is done and then the loop has nothing else to do."""
     found: list[str] = []
 
     async def main() -> None:

@@ -166,7 +166,7 @@ EDITS: dict[str, tuple[Callable[[Project], object], str | None]] = {
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_edits_while_a_stage_runs(held: Project, edit: str) -> None:
-    """What it depends on moved: its out stays, nothing is recorded, the user is told, the next run repeats it."""
+    """A dep changed during the run: its out stays, nothing is recorded, a note says so, the next run repeats it."""
     change, moved = EDITS[edit]
     running = held.start("repro")
     wait_until(lambda: begun(held), "the stage has begun")

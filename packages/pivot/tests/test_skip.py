@@ -388,7 +388,7 @@ def test_a_stage_that_got_another_name_leaves_no_lock_behind(quick: Project) -> 
     assert not old.exists()
     quick.pivot("checkout")
 
-    old.write_bytes(kept)  # as it comes with a merge; both say the same
+    old.write_bytes(kept)  # a merge leaves both locks, with equal records
     quick.pivot("checkout")
     quick.replace("data.json", "200", "300")
     quick.pivot("repro")

@@ -146,7 +146,7 @@ def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
 
 
 class Case(NamedTuple):
-    """What a server says to whoever pulls something, and what the user is told."""
+    """The answer of a server to a pull, and the error that the user sees."""
 
     script: Script
     said: str

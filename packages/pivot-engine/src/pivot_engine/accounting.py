@@ -1,4 +1,4 @@
-"""What becomes of what was seen of a stage: undeclared files are reported, or make it fail."""
+"""Reports of files that a stage used without declaring them; they may make it fail."""
 
 from collections.abc import Callable
 

@@ -14,7 +14,7 @@ from pivot_engine.grounds import Grounds
 
 @attrs.frozen(eq=False, repr=False)
 class Steady(Value):
-    """What values of a stage count by where they may be other ones at each import.
+    """Digests of a stage's values that may differ at each import.
 
     Attributes:
         digests: By the key of an entry that holds one, over the code that makes it what it is.

@@ -20,7 +20,7 @@ class Options(Value):
         keep_going: After a failure, run what does not rest on it; None for what is configured.
         everything: Load every pipeline of the project.
         alone: Work on the targets only, with what they rest on as it is on disk.
-        pull: What the usual remote has counts as here, and is fetched where a stage that runs reads it.
+        pull: Artifacts of the usual remote count as here, and are fetched where a stage that runs reads them.
         wait: Wait for another command that works on the project.
         show_output: Report what stages print as it comes.
         trace_io: Watch with strace what stages open.

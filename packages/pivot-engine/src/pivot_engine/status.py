@@ -106,7 +106,7 @@ def status(  # noqa: PLR0913  # one parameter per question
         diff: Find out what was edited.
         tracked: Look also at data that are tracked without a stage.
         facts: Add what earlier runs have taught of each stage.
-        remote: What the usual remote has counts as here, as in a run that pulls; the status says where all is.
+        remote: Artifacts of the usual remote count as here, as in a run that pulls; the status says where each lies.
         pull: As such a run sees it, and no more: of what the cache has the remote is not asked.
 
     Raises:

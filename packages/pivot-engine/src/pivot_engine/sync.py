@@ -210,7 +210,7 @@ def bring_from(remote: Remote, artifacts: Collection[Artifact], stores: Stores, 
 def fetching(
     project: Project, progress: Callable[[Progress], object] = _unseen
 ) -> Callable[[Collection[Artifact]], CacheError | None] | None:
-    """What brings artifacts from the usual remote into the cache, as far as that has them; None if there is none.
+    """The function that fetches artifacts which the usual remote has into the cache; None without a remote.
 
     It returns why the remote as a whole refuses or fails, if it does.
     """
