@@ -36,7 +36,7 @@ COVERAGE = {
     "pivot-core": 100,
     "pivot-fingerprint": 100,
     "pivot-cache": 95,
-    "pivot-engine": 60,
+    "pivot-runtime": 60,
     "pivot-cli": 60,
 }
 
@@ -294,7 +294,7 @@ def build(session: nox.Session) -> None:
 def bump(session: nox.Session) -> None:
     """`nox -s bump -- 0.2.0`: one version for all packages, and the pins of their siblings."""
     match session.posargs:
-        case [version] if re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
+        case [version] if re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?(\.dev\d+)?", version):
             pass
         case _:
             session.error("say one version, as in: nox -s bump -- 0.2.0")
@@ -308,7 +308,7 @@ def bump(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def reference(session: nox.Session) -> None:
     """Write the table of settings into its page, and the schema of pivot.yaml, as the code has them."""
-    session.run(*tool("pivot_engine.reference", "docs/reference/configuration.md"), external=True)
+    session.run(*tool("pivot_runtime.reference", "docs/reference/configuration.md"), external=True)
     with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
 

@@ -55,7 +55,7 @@ for number in range(int(count)):
 # The process that forks the stages, as far as its memory is concerned.
 FORKS = """
 import os, pathlib, sys, time
-from pivot_engine import host
+from pivot_runtime import host
 
 root = pathlib.Path.cwd()
 serving = host.Host(0, ())

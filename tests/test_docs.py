@@ -27,8 +27,8 @@ import attrs
 import pytest
 
 from pivot_core import schema
-from pivot_engine import reference
-from pivot_engine.settings import KEYS
+from pivot_runtime import reference
+from pivot_runtime.settings import KEYS
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted(

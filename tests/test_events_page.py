@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 
 from pivot_core.decide import Decision
-from pivot_engine import eventforms, events
-from pivot_engine.seen import Usage
+from pivot_runtime import eventforms, events
+from pivot_runtime.seen import Usage
 
 PAGE = (pathlib.Path(__file__).parent.parent / "docs/reference/events.md").read_text()
 ROWS = {row[0]: row[-1] for row in re.findall(r"^\| `(\w+)` \|(.*?)\|(.*)\|$", PAGE, re.MULTILINE)}

@@ -13,12 +13,12 @@ from pivot_cache.trash import Batch
 from pivot_cli import cacheview, options
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_engine.checking import Verification
-from pivot_engine.collecting import Collection
-from pivot_engine.dropping import Dropped, Target
-from pivot_engine.project import Project
-from pivot_engine.records import Record
-from pivot_engine.registry import User
+from pivot_runtime.checking import Verification
+from pivot_runtime.collecting import Collection
+from pivot_runtime.dropping import Dropped, Target
+from pivot_runtime.project import Project
+from pivot_runtime.records import Record
+from pivot_runtime.registry import User
 
 ROOT = pathlib.Path("/project")
 PROJECT = Project(ROOT, ROOT / "sub")

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pivot_cli.progress import Lines
-from pivot_engine import events
+from pivot_runtime import events
 
 
 @pytest.mark.parametrize("terminal", [True, False])

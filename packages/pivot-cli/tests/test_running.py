@@ -13,7 +13,7 @@ from pivot_cli.livedraw import Display, drawn
 from pivot_cli.reading import Hashing
 from pivot_cli.running import Row, Running, last_words
 from pivot_core.decide import Decision, Verdict
-from pivot_engine import events
+from pivot_runtime import events
 
 RUN = Decision(Verdict.RUN)
 STARTED = events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b", "p.c"))

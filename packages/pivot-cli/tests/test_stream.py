@@ -4,7 +4,7 @@ import io
 import json
 
 from pivot_cli.stream import Stream
-from pivot_engine import events
+from pivot_runtime import events
 
 
 class Reader(io.StringIO):

@@ -9,9 +9,9 @@ from pivot_cli.progress import Lines
 from pivot_cli.telling import Telling, draws
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
-from pivot_engine import events
-from pivot_engine.seen import Usage
-from pivot_engine.undeclared import Undeclared
+from pivot_runtime import events
+from pivot_runtime.seen import Usage
+from pivot_runtime.undeclared import Undeclared
 
 FORCED = Decision(Verdict.RUN, (Reason.FORCED,))
 

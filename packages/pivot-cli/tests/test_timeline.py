@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cli import historytext, timeline
-from pivot_engine.history import STATES, PastRun, PastStage
-from pivot_engine.seen import Usage
+from pivot_runtime.history import STATES, PastRun, PastStage
+from pivot_runtime.seen import Usage
 
 TRAIN = PastStage(
     "p.train",

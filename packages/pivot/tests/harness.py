@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from pivot_cli import group
-from pivot_engine import answers
+from pivot_runtime import answers
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
 

@@ -107,7 +107,7 @@ def test_a_pipeline_that_cannot_be_imported_shows_the_users_traceback(make: Call
     done = project.pivot("repro", code=2)
 
     assert 'helpers.py", line 2, in f' in done.stderr
-    assert "pivot_engine" not in done.stderr
+    assert "pivot_runtime" not in done.stderr
     assert "error: pipeline.py cannot be imported: ZeroDivisionError: division by zero" in done.stderr
 
 

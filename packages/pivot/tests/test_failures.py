@@ -74,7 +74,7 @@ def test_a_failed_stage_is_told_and_nothing_else_is_harmed(chain: Project) -> No
     assert "ValueError: no before\n" in told
     assert "some output" in told
     assert "error: stage 'middle' failed: ValueError: no before" in told
-    assert "pivot_engine" not in told
+    assert "pivot_runtime" not in told
     assert "BLOCKED   after" in told
     assert "Not done: 1 failed, 1 blocked" in done.stdout
     assert chain.snapshot() == before | {"pipeline.py": chain.snapshot()["pipeline.py"]} | {

@@ -20,12 +20,12 @@ from model import MODULES, Edit, Expected, Sources, code, edits, named, projects
 from pivot_cache import atomic, powercut
 from pivot_core import digest
 from pivot_core.decide import Verdict
-from pivot_engine import events
-from pivot_engine.errors import HostError
-from pivot_engine.project import Project, init
-from pivot_engine.repro import Options, Outcome, repro
-from pivot_engine.status import status
-from pivot_engine.verify import verify
+from pivot_runtime import events
+from pivot_runtime.errors import HostError
+from pivot_runtime.project import Project, init
+from pivot_runtime.repro import Options, Outcome, repro
+from pivot_runtime.status import status
+from pivot_runtime.verify import verify
 
 MISCHIEF = """\
 import os

@@ -114,7 +114,7 @@ pipeline.register(dawdle, timeout=1.5, retries=2)
 
     told = "it ran longer than its timeout of 1.5 s"
     assert "dawdle |   File " in done.stderr
-    assert "pivot_engine" not in done.stderr
+    assert "pivot_runtime" not in done.stderr
     assert [line.partition("it ran")[2] for line in done.stderr.splitlines() if line.startswith("again")] == [
         f"{told.removeprefix('it ran')} (it is run once more, 1 more if that fails)",
         f"{told.removeprefix('it ran')} (it is run once more)",
@@ -377,13 +377,13 @@ def test_stages_are_alone_also_in_interpreters_of_their_own(make: Make) -> None:
     done = project.pivot("repro", code=1)
     assert 'helper.py", line 2, in shout' in done.stderr
     assert "stage 'first' failed: ZeroDivisionError" in done.stderr
-    assert "pivot_engine" not in done.stderr
+    assert "pivot_runtime" not in done.stderr
 
     project.replace("helper.py", "1 / 0", "__import__('ctypes').string_at(0)")
     done = project.pivot("repro", code=1)
     assert "stage 'first' failed: it was killed by SIGSEGV" in done.stderr
     assert 'helper.py", line 2 in shout' in done.stderr
-    assert "pivot_engine" not in done.stderr
+    assert "pivot_runtime" not in done.stderr
 
 
 def test_debugging(make: Make) -> None:

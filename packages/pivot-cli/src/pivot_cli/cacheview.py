@@ -6,12 +6,12 @@ from typing import Any
 
 from pivot_cache.gc import Collected
 from pivot_cli import control, wording
-from pivot_engine.cachestatus import CacheStatus, Heap
-from pivot_engine.checking import Verification
-from pivot_engine.collecting import Collection
-from pivot_engine.dropping import Dropped, Target
-from pivot_engine.project import Project
-from pivot_engine.records import Record
+from pivot_runtime.cachestatus import CacheStatus, Heap
+from pivot_runtime.checking import Verification
+from pivot_runtime.collecting import Collection
+from pivot_runtime.dropping import Dropped, Target
+from pivot_runtime.project import Project
+from pivot_runtime.records import Record
 
 _MOST = 10
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 from pivot_cli import console, wording
 from pivot_core.paths import ArtifactPath
-from pivot_engine.broken import Broken
+from pivot_runtime.broken import Broken
 
 
 def warn_of_broken(found: Iterable[Broken]) -> None:

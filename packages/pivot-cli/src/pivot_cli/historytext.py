@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pivot_cli import control, wording
-from pivot_engine.history import PastRun, PastStage
+from pivot_runtime.history import PastRun, PastStage
 
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "torn": "edited"}
 

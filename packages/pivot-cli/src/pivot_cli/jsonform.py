@@ -7,9 +7,9 @@ from pivot_cli import untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location
-from pivot_engine.obstacles import ways_out
-from pivot_engine.status import StageStatus, Status
-from pivot_engine.tracked import State, TrackedFile
+from pivot_runtime.obstacles import ways_out
+from pivot_runtime.status import StageStatus, Status
+from pivot_runtime.tracked import State, TrackedFile
 
 _OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
 

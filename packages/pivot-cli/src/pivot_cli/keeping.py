@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from pivot_cli import console
-from pivot_engine import answers
-from pivot_engine.answers import Answer
-from pivot_engine.grounds import Grounds
-from pivot_engine.project import Project
+from pivot_runtime import answers
+from pivot_runtime.answers import Answer
+from pivot_runtime.grounds import Grounds
+from pivot_runtime.project import Project
 
 
 def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> None:

@@ -13,9 +13,9 @@ from pivot_cache import hashing, plainfile
 from pivot_cli import console
 from pivot_cli.reading import Hashing
 from pivot_cli.running import Running
-from pivot_engine import events
-from pivot_engine.facts import seconds
-from pivot_engine.project import Project
+from pivot_runtime import events
+from pivot_runtime.facts import seconds
+from pivot_runtime.project import Project
 
 if TYPE_CHECKING:
     from pivot_cli.livedraw import Display

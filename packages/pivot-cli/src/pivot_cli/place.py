@@ -10,9 +10,9 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli import console
 from pivot_core.errors import PivotError
-from pivot_engine.doubts import Doubt, Doubts
-from pivot_engine.origin import Origin
-from pivot_engine.project import Project
+from pivot_runtime.doubts import Doubt, Doubts
+from pivot_runtime.origin import Origin
+from pivot_runtime.project import Project
 
 _DESCRIPTORS: Final = 28
 """With fewer, not even two stages can run at a time."""

@@ -6,9 +6,9 @@ from typing import Final
 from pivot_cli import console, wording
 from pivot_cli.cautions import warn_of_broken
 from pivot_core.decide import Decision
-from pivot_engine import events
-from pivot_engine.obstacles import ways_out
-from pivot_engine.seen import Usage
+from pivot_runtime import events
+from pivot_runtime.obstacles import ways_out
+from pivot_runtime.seen import Usage
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",

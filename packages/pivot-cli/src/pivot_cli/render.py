@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from pivot_cli import control, untracked, wording
 from pivot_core.decide import Change, Reason, Verdict
-from pivot_engine.obstacles import ways_out
-from pivot_engine.status import StageStatus, Status
+from pivot_runtime.obstacles import ways_out
+from pivot_runtime.status import StageStatus, Status
 
 if TYPE_CHECKING:
-    from pivot_engine.afar import Whereabouts
-    from pivot_engine.repro import Outcome  # start-up time: only a run has one
+    from pivot_runtime.afar import Whereabouts
+    from pivot_runtime.repro import Outcome  # start-up time: only a run has one
 
 _DIRECT = 2
 """The length of the path from a stage to what it names itself."""

@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from pivot_cli import control, verdicts
-from pivot_engine.verify import StageVerdict, Verification
+from pivot_runtime.verify import StageVerdict, Verification
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@:-])")

@@ -5,15 +5,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pivot_cli import control, wording
-from pivot_engine.tracked import State
+from pivot_runtime.tracked import State
 
 if TYPE_CHECKING:
     from pivot_cache.kept import Kept
-    from pivot_engine.overview import Overview
-    from pivot_engine.project import Project
-    from pivot_engine.restoring import Restored
-    from pivot_engine.tracked import TrackedFile
-    from pivot_engine.tracking import Tracked
+    from pivot_runtime.overview import Overview
+    from pivot_runtime.project import Project
+    from pivot_runtime.restoring import Restored
+    from pivot_runtime.tracked import TrackedFile
+    from pivot_runtime.tracking import Tracked
 
 _MOST = 10
 _STATES = {

@@ -7,7 +7,7 @@ import time
 from typing import Any, ClassVar, TextIO
 
 from pivot_core.errors import PivotError
-from pivot_engine import eventforms, events
+from pivot_runtime import eventforms, events
 
 
 class StreamError(PivotError):

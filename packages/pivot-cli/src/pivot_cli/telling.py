@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pivot_cli.progress import Lines
 from pivot_cli.stream import Stream
-from pivot_engine import events
-from pivot_engine.events import Reporter
-from pivot_engine.project import Project
+from pivot_runtime import events
+from pivot_runtime.events import Reporter
+from pivot_runtime.project import Project
 
 
 class Telling(NamedTuple):

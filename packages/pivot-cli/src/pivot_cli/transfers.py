@@ -12,9 +12,9 @@ from pivot_cache import stalls
 from pivot_cache.moving import Progress
 from pivot_cli import console, wording
 from pivot_cli.oneline import OneLine
-from pivot_engine import sync
-from pivot_engine.project import Project
-from pivot_engine.sync import Moved, Wishes
+from pivot_runtime import sync
+from pivot_runtime.project import Project
+from pivot_runtime.sync import Moved, Wishes
 
 _MOST = 10
 _CACHE = "the cache"
@@ -64,7 +64,7 @@ def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
         wishes = attrs.evolve(wishes, progress=gauge)
         if not sync.shares_runs(project):
             return sync.fetch(project, targets, wishes)
-        from pivot_engine import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
+        from pivot_runtime import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
 
         found = matching.fetch(project, targets, wishes)
     if found.unasked is not None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pivot_cli import console, render, signals, wording
 from pivot_cli.telling import Telling, reporting
 from pivot_core.errors import PivotError
-from pivot_engine import events
-from pivot_engine.events import Reporter
-from pivot_engine.project import Project
-from pivot_engine.repro import Options
-from pivot_engine.watch import Round, Watch
+from pivot_runtime import events
+from pivot_runtime.events import Reporter
+from pivot_runtime.project import Project
+from pivot_runtime.repro import Options
+from pivot_runtime.watch import Round, Watch
 
 _WORTH_TELLING = (
     events.Waiting,

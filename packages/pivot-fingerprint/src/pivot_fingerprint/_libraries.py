@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The tool that asks is no library of the code.
 _OWN = frozenset(
-    {"pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_engine", "pivot_fingerprint", "pivot_remote_s3"}
+    {"pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3"}
 )
 _UNKNOWN = "unknown"
 READERS = {

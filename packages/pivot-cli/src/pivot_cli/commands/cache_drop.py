@@ -5,8 +5,8 @@ import click
 from pivot_cli import cacheview, console, place, signals
 from pivot_cli.cautions import telling_of_stalls
 from pivot_cli.progress import Lines
-from pivot_engine.dropping import drop
-from pivot_engine.sync import elsewhere
+from pivot_runtime.dropping import drop
+from pivot_runtime.sync import elsewhere
 
 
 @click.command("drop")

@@ -7,9 +7,9 @@ import click
 from pivot_cli import cacheview, console, options, place, signals
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
-from pivot_engine import collecting
-from pivot_engine.collecting import Wishes
-from pivot_engine.project import Project
+from pivot_runtime import collecting
+from pivot_runtime.collecting import Wishes
+from pivot_runtime.project import Project
 
 
 @click.command("gc")

@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import cacheview, console, place
-from pivot_engine.cachestatus import cache_status
+from pivot_runtime.cachestatus import cache_status
 
 
 @click.command("status")

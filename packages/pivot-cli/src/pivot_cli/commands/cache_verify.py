@@ -9,13 +9,13 @@ from pivot_cli import cacheview, console, place, signals
 from pivot_cli.meter import Meter
 from pivot_cli.progress import Lines
 from pivot_core.lock import Artifact
-from pivot_engine.checking import Fetch, verify
-from pivot_engine.project import Project
+from pivot_runtime.checking import Fetch, verify
+from pivot_runtime.project import Project
 
 
 def _fetch(project: Project) -> Fetch | None:
     from pivot_cli.transfers import Gauge  # noqa: PLC0415  # start-up time: only a repair needs a remote
-    from pivot_engine.sync import fetching  # noqa: PLC0415
+    from pivot_runtime.sync import fetching  # noqa: PLC0415
 
     bring = fetching(project, gauge := Gauge("fetching"))
     if bring is None:

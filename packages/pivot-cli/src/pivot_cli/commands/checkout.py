@@ -6,8 +6,8 @@ import click
 
 from pivot_cli import console, options, place, results, signals
 from pivot_cli.progress import Lines
-from pivot_engine.project import Project
-from pivot_engine.restoring import Wishes, restore
+from pivot_runtime.project import Project
+from pivot_runtime.restoring import Wishes, restore
 
 
 @click.command("checkout")
@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
-    from pivot_engine import bringing  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_runtime import bringing  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     if not targets:
         console.data(results.kept(bringing.listed(project), project))

@@ -5,7 +5,7 @@ import click
 from pivot_cli import console, options, place
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
-from pivot_engine.accept import accept
+from pivot_runtime.accept import accept
 
 
 @click.command("commit")

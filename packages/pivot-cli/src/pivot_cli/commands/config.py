@@ -9,9 +9,9 @@ from pivot_cli import console, options, settingstext
 from pivot_cli.completion import ConfigKey
 from pivot_cli.group import SuggestingGroup
 from pivot_cli.place import working_directory
-from pivot_engine import settings
-from pivot_engine.config import Found
-from pivot_engine.configuring import Configuration, concerns
+from pivot_runtime import settings
+from pivot_runtime.config import Found
+from pivot_runtime.configuring import Configuration, concerns
 
 
 @click.group("config", cls=SuggestingGroup)

@@ -6,8 +6,8 @@ import click
 
 from pivot_cli import console, drawing, options, place
 from pivot_cli.cautions import warn_of_broken
-from pivot_engine.overview import overview
-from pivot_engine.project import Project
+from pivot_runtime.overview import overview
+from pivot_runtime.project import Project
 
 
 @click.command("dag")
@@ -54,7 +54,7 @@ def _page(project: Project, targets: tuple[str, ...], drawn: drawing.Drawing, *,
     """With the state of each stage, which the other forms do not need."""
     from pivot_cli.graphpage import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
-    from pivot_engine.status import status  # noqa: PLC0415
+    from pivot_runtime.status import status  # noqa: PLC0415
 
     states = {}
     for stage in status(project, targets, everything=everything, closure=True).stages:

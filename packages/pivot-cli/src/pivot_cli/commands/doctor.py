@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import console, control, options, place
-from pivot_engine.doctor import Level, examine
+from pivot_runtime.doctor import Level, examine
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options, place, signals, transfers
-from pivot_engine.sync import Wishes
+from pivot_runtime.sync import Wishes
 
 
 @click.command("fetch")

@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import console, jsonform, options, place, render
 from pivot_cli.cautions import warn_of_broken
-from pivot_engine.status import status
+from pivot_runtime.status import status
 
 
 @click.command("fingerprint")

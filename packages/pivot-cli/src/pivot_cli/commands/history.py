@@ -6,7 +6,7 @@ import json
 import click
 
 from pivot_cli import console, historytext, options, place
-from pivot_engine import history
+from pivot_runtime import history
 
 
 @click.command("history")

@@ -6,8 +6,8 @@ import click
 
 from pivot_cli import console
 from pivot_cli.place import working_directory
-from pivot_engine import gitlocal
-from pivot_engine.project import init
+from pivot_runtime import gitlocal
+from pivot_runtime.project import init
 
 _MOST = 3
 

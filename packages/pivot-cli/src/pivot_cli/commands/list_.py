@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import console, options, place, results
 from pivot_cli.cautions import warn_of_broken
-from pivot_engine.overview import overview
+from pivot_runtime.overview import overview
 
 
 @click.command("list")

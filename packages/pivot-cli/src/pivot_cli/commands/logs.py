@@ -11,9 +11,9 @@ import click
 from pivot_cache import plainfile
 from pivot_cli import console, place, wording
 from pivot_cli.completion import Target
-from pivot_engine import following, logs
-from pivot_engine.following import Follower, Running
-from pivot_engine.project import Project
+from pivot_runtime import following, logs
+from pivot_runtime.following import Follower, Running
+from pivot_runtime.project import Project
 
 _STEP_SECONDS = 0.1
 _GOOD = ("ran", "restored", "cached")

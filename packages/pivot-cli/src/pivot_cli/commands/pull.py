@@ -4,8 +4,8 @@ import click
 
 from pivot_cli import options, place, signals, transfers
 from pivot_cli.commands.checkout import restored
-from pivot_engine import restoring
-from pivot_engine.sync import Wishes
+from pivot_runtime import restoring
+from pivot_runtime.sync import Wishes
 
 
 @click.command("pull")

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import options, place, signals, transfers
-from pivot_engine.sync import Wishes, push
+from pivot_runtime.sync import Wishes, push
 
 
 @click.command("push")

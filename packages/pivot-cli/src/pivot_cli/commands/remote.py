@@ -8,8 +8,8 @@ import click
 from pivot_cli import console, options, settingstext
 from pivot_cli.group import SuggestingGroup
 from pivot_cli.place import working_directory
-from pivot_engine import remotes
-from pivot_engine.configuring import Configuration, concerns
+from pivot_runtime import remotes
+from pivot_runtime.configuring import Configuration, concerns
 
 
 @click.group("remote", cls=SuggestingGroup)

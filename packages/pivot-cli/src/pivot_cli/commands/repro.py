@@ -9,10 +9,10 @@ from pivot_cli import console, options, place, render, runwishes, signals, wordi
 from pivot_cli.cautions import telling_of_stalls, warn_of_broken
 from pivot_cli.keeping import keep
 from pivot_cli.telling import Telling, reporting
-from pivot_engine import locks
-from pivot_engine.project import Project
-from pivot_engine.repro import Options, repro
-from pivot_engine.status import status
+from pivot_runtime import locks
+from pivot_runtime.project import Project
+from pivot_runtime.repro import Options, repro
+from pivot_runtime.status import status
 
 _LONGEST = 100
 """So many characters of a command are shown."""

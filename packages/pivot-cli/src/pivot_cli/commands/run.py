@@ -7,7 +7,7 @@ from pivot_cli import options, place, runwishes
 from pivot_cli.commands.repro import work
 from pivot_cli.completion import Target
 from pivot_cli.telling import Telling
-from pivot_engine.repro import Options
+from pivot_runtime.repro import Options
 
 
 @click.command("run")

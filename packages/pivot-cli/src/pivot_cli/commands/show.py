@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import console, historytext, place, timeline
-from pivot_engine import history
+from pivot_runtime import history
 
 
 @click.command("show")

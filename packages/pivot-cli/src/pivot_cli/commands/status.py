@@ -7,7 +7,7 @@ import click
 from pivot_cli import cautions, console, jsonform, options, place, render, results
 from pivot_cli.keeping import keep
 from pivot_cli.reading import Reading
-from pivot_engine.status import status
+from pivot_runtime.status import status
 
 
 @click.command("status")

@@ -5,7 +5,7 @@ import click
 from pivot_cli import console, place, results
 from pivot_cli.progress import Lines
 from pivot_cli.reading import Reading
-from pivot_engine.tracking import track
+from pivot_runtime.tracking import track
 
 
 @click.command("track")

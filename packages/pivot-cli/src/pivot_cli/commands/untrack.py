@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import console, place
 from pivot_cli.progress import Lines
-from pivot_engine.tracking import untrack
+from pivot_runtime.tracking import untrack
 
 
 @click.command("untrack")

@@ -10,8 +10,8 @@ import click
 from pivot_cli import console, options, place, signals, verdicts, wording
 from pivot_cli.cautions import telling_of_stalls, warn_of_broken
 from pivot_cli.reading import Reading
-from pivot_engine.project import Project
-from pivot_engine.verify import Verification, verify
+from pivot_runtime.project import Project
+from pivot_runtime.verify import Verification, verify
 
 _WHOLE = 100
 
@@ -125,7 +125,7 @@ def _run_once_more(
     project: Project, found: Verification, *, everything: bool, percent: int
 ) -> tuple[str, dict[str, str]]:
     """What is to be said of it, and by address what is not the same."""
-    from pivot_engine.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
+    from pivot_runtime.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]
     with signals.heeding():

@@ -1,0 +1,138 @@
+"""Importing the user's modules from their source, never from a stale ``.pyc``, and recording which."""
+
+import functools
+import importlib.machinery
+import importlib.util
+import marshal
+import os
+import site
+import struct
+import sysconfig
+import time
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+from pivot_core import digest
+
+ABSENT = ""
+"""In place of the digest of a file that was looked for, and was not there."""
+
+_OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3")
+_WORD = 0xFFFFFFFF
+_SETTLED_NS = 2_000_000_000
+"""After this time an edit must give a file another signature, on the coarsest of file systems too."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+@functools.cache
+def user_code_predicate() -> Callable[[str], bool]:
+    """Decides whether a file is the user's code: not installed, not the standard library, not Pivot itself.
+
+    What a developer put on the path by hand (the project, an editable install, ``PYTHONPATH``)
+    is theirs to edit, so it counts; what an installer put there changes with its version.
+    """
+    installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    installed |= {*site.getsitepackages(), site.getusersitepackages()}
+    prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *own_directories()) if path)
+    known: dict[str, bool] = {}
+    # Each process of a stage meets the same few files of these: to resolve their links takes longer than a tiny stage.
+    own = tuple(os.path.join(path, "") for path in own_directories())
+    library = os.path.join(sysconfig.get_path("stdlib"), "")
+
+    def is_user_code(file: str) -> bool:
+        if file.startswith(own) or (file.startswith(library) and not any(part in file for part in _INSTALLED)):
+            return False
+        verdict = known.get(file)
+        if verdict is None:
+            real = os.path.realpath(file)
+            verdict = (
+                not file.startswith("<") and not real.startswith(prefixes) and _INSTALLED.isdisjoint(real.split(os.sep))
+            )
+            known[file] = verdict
+        return verdict
+
+    return is_user_code
+
+
+@functools.cache
+def own_directories() -> tuple[str, ...]:
+    """Where Pivot's packages lie, which in its own checkout is no installed place."""
+    specs = (importlib.machinery.PathFinder.find_spec(name) for name in _OWN)
+    return tuple(place for spec in specs if spec is not None for place in spec.submodule_search_locations or ())
+
+
+def import_from_source(
+    is_user_code: Callable[[str], bool], seen: dict[str, str], compiled: Callable[[CodeType], None] = lambda _: None
+) -> None:
+    """From now on compile the user's modules from their source, and note each file's digest in ``seen``.
+
+    ``compiled`` is given the code of each.
+
+    A ``.pyc`` is validated by size and whole seconds, so an edit of the same size within the
+    same second would run the old code under the new fingerprint. Every loader of source
+    files is a `SourceFileLoader`, also those of editable installs, so it is changed there.
+    """
+    loader: Any = importlib.machinery.SourceFileLoader
+    path_stats, source_to_code = loader.path_stats, loader.source_to_code
+
+    def no_cache_for_user_code(self: Any, path: str) -> Any:
+        if is_user_code(path):
+            raise OSError  # what the import system takes for "do not look for a .pyc, and write none"
+        return path_stats(self, path)
+
+    def noting(self: Any, data: Any, path: Any, **options: Any) -> CodeType:
+        name = os.fspath(path)
+        if isinstance(data, bytes) and is_user_code(name):
+            seen[os.path.abspath(name)] = digest.of_bytes(data)
+        code: CodeType = source_to_code(self, data, path, **options)
+        if isinstance(data, bytes) and is_user_code(name):
+            _remove_misleading(name, code)
+            compiled(code)
+        return code
+
+    loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting
+
+
+def _remove_misleading(source: str, code: CodeType) -> None:
+    """Remove a ``.pyc`` that Python would believe though it holds other code: processes that a stage starts read it."""
+    try:
+        cached = importlib.util.cache_from_source(source)
+        with open(cached, "rb") as file:
+            header, body = file.read(16), file.read()
+        status = os.stat(source)
+        stamp = (importlib.util.MAGIC_NUMBER, 0, int(status.st_mtime) & _WORD, status.st_size & _WORD)
+        if header == struct.pack("<4sIII", *stamp) and marshal.loads(body) != code:  # noqa: S302  # as Python would
+            os.unlink(cached)
+    except (OSError, ValueError, EOFError, TypeError, NotImplementedError):
+        return
+
+
+class Changes:
+    """Tells which of the noted files no longer have the bytes that were imported; reads only what may have changed."""
+
+    def __init__(self, seen: Mapping[str, str]) -> None:
+        """Watch the files of ``seen``, whose values are the digests of what was imported, or `ABSENT`."""
+        self._seen = seen
+        self._verified: dict[str, tuple[int, ...]] = {}
+
+    def find(self) -> list[str]:
+        """The files that are now different, or gone, or there where there was none."""
+        return [file for file, known in self._seen.items() if self._changed(file, known)]
+
+    def _changed(self, file: str, known: str) -> bool:
+        if known == ABSENT:
+            return os.path.isfile(file) and os.access(file, os.R_OK)  # a link that leads nowhere is still no file
+        try:
+            status = os.stat(file)
+            signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            if self._verified.get(file) == signature:
+                return False
+            now = time.time_ns()
+            with open(file, "rb") as source:
+                same = digest.of_bytes(source.read()) == known
+        except OSError:
+            return True
+        if same and status.st_ctime_ns + _SETTLED_NS < now:
+            self._verified[file] = signature
+        return not same

@@ -1,0 +1,311 @@
+"""What only a remote has counts as here; no more is fetched than what a stage that runs reads."""
+
+import pathlib
+import shutil
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import pytest
+from workshop import Workshop, parts_of
+
+from pivot_cache import pvt, sharedruns
+from pivot_cache.moving import Progress
+from pivot_cache.remote import RemoteUnreachableError
+from pivot_cache.testing import Fault, MemoryRemote
+from pivot_core.annotations import Dep, DirectoryOut, Out
+from pivot_core.loaders import PathOnly, Text
+from pivot_core.paths import ArtifactPath
+from pivot_runtime import events, supply, sync
+from pivot_runtime.afar import Afar, Place
+from pivot_runtime.project import Project
+from pivot_runtime.session import opened
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
+    """The usual remote of every project."""
+    memory = MemoryRemote()
+
+    def remote_of(*_: object) -> tuple[str, MemoryRemote]:
+        return "origin", memory
+
+    monkeypatch.setattr(sync, "remote_of", remote_of)
+    return memory
+
+
+@pytest.fixture
+def chain(shop: Workshop) -> Workshop:
+    """Three stages in a row."""
+    shop.write("a", "text")
+    for name, source, target in [("first", "a", "b"), ("second", "b", "c"), ("third", "c", "d")]:
+        shop.copying(name, source, target, lambda text: f"{text}.")
+    return shop
+
+
+def pushed(shop: Workshop, *gone: str) -> None:
+    """As in a fresh clone: the remote has everything, the cache nothing, and some paths are not there."""
+    assert sync.push(Project(shop.root, shop.root)).complete
+    for file in shop.layout.objects_dir.glob("*/*"):
+        file.unlink()
+    for name in gone:
+        path = shop.root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shop.calls.clear()
+
+
+def looked[T](shop: Workshop, work: Callable[[Afar], T]) -> T:
+    with opened(Project(shop.root, shop.root), shop.assembly()) as session:
+        return work(Afar(session, session.graph, everything=True))
+
+
+def test_nothing_is_fetched_for_stages_that_are_up_to_date(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    remote.calls.clear()
+
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second", "third"}}
+    assert not (chain.root / "b").exists()
+    assert not any(chain.layout.objects_dir.glob("*/*"))
+    assert remote.calls == []  # this machine has pushed it: it need not even ask
+
+    shutil.rmtree(chain.layout.database_dir)
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second", "third"}}
+    assert remote.calls == [("exists", None)]
+
+
+def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "d")
+    lock = chain.lock("third")
+    assert lock is not None
+    del remote.objects[lock.outs[ArtifactPath("d")].digest]
+    assert looked(chain, Afar.whereabouts).absent == {"d": Place.NOWHERE}
+
+
+def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    chain.versions["third"] = 1
+
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second"}, "ran": {"third"}}
+    assert chain.calls == ["third"]
+    assert (chain.read("c"), chain.read("d")) == ("text..", "text...")
+    assert not (chain.root / "b").exists()
+    assert [(each.address, each.remote, each.paths) for each in chain.told(events.InputsFetched)] == [
+        ("p.third", "origin", ("c",))
+    ]
+    assert chain.told(events.Fetching)[0] == events.Fetching("p.third", "origin", 0, 1, 0, 6)
+
+
+def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
+    heard: list[events.Event] = []
+    times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
+    tell = supply.told("p.a", "origin", heard.append, clock=lambda: next(times))
+    for done in range(5):
+        tell(Progress(done, 5, 10 * done, 50))
+    supply.told("p.a", "origin", heard.append)(Progress(0, 0, 0, 0))
+
+    assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
+
+
+def test_what_a_run_writes_anew_counts_and_not_what_the_remote_has(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    chain.write("a", "other")
+
+    assert parts_of(chain.run(pull=True)) == {"ran": {"first", "second", "third"}}
+    assert chain.read("d") == "other..."
+    assert not chain.told(events.InputsFetched)
+
+
+def test_an_edited_out_is_restored_from_the_remote(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c")
+    chain.write("d", "edited")
+
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second"}, "restored": {"third"}}
+    assert chain.read("d") == "text..."
+    assert chain.calls == []
+
+
+def test_what_the_remote_does_not_have_is_computed(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    shutil.rmtree(chain.layout.database_dir)
+    remote.objects.clear()
+
+    assert parts_of(chain.run(pull=True)) == {"ran": {"first", "second", "third"}}
+
+
+def test_what_the_remote_has_lost_since_fails_a_stage_and_is_computed_the_next_time(
+    chain: Workshop, remote: MemoryRemote
+) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    remote.objects.clear()  # and this machine believes that all is there
+    chain.versions["third"] = 1
+
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second"}, "failed": {"third"}}
+    failed = chain.told(events.StageFailed)[0]
+    assert "'origin' does not have it any more" in failed.summary
+    assert parts_of(chain.run(pull=True))["ran"] >= {"second", "third"}
+    assert chain.read("d") == "text..."
+
+
+def test_a_remote_that_does_not_answer_fails_the_stage_with_the_way_out(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    chain.versions["third"] = 1
+    remote.faults.append(Fault("read", RemoteUnreachableError("memory://remote", "no answer"), times=99))
+
+    outcome = chain.run(pull=True)
+    assert parts_of(outcome)["failed"] == {"third"}
+    assert "no answer" in chain.told(events.StageFailed)[0].summary
+    assert "check the network" in str(chain.told(events.StageFailed)[0].hint)
+
+
+def test_wrong_bytes_fail_the_stage_that_reads_them(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    chain.versions["third"] = 1
+    lock = chain.lock("second")
+    assert lock is not None
+    remote.objects[lock.outs[ArtifactPath("c")].digest] = b"poison"
+
+    assert parts_of(chain.run(pull=True))["failed"] == {"third"}
+    assert chain.calls == []
+    assert not (chain.root / "c").exists()
+
+
+def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
+    """A file in a directory that is an out, a directory that holds outs of several stages, and tracked data."""
+    shop.write("raw/x", "x")
+    shop.write("raw/deep/y", "y")
+
+    def split(
+        raw: Annotated[pathlib.Path, Dep("raw", PathOnly())],
+    ) -> Annotated[pathlib.Path, DirectoryOut("parts", PathOnly())]:
+        shop.calls.append("split")
+        for name in ("one", "two"):
+            shop.write(f"parts/{name}", name)
+        return shop.root / "parts"
+
+    def joined(
+        parts: Annotated[pathlib.Path, Dep("all", PathOnly())],
+    ) -> Annotated[str, Out("sum", Text())]:
+        shop.calls.append("join")
+        return ",".join(sorted(file.read_text() for file in (shop.root / "all").iterdir()))
+
+    shop.add("split", split)
+    shop.copying("left", "parts/one", "all/left", str.upper)
+    shop.copying("right", "parts/two", "all/right", str.upper)
+    shop.add("join", joined)
+    project = Project(shop.root, shop.root)
+    with opened(project, shop.assembly()) as session:
+        pvt.write(shop.root / "raw.pvt", session.ingest(ArtifactPath("raw")))
+    shop.run()
+    assert shop.read("sum") == "ONE,TWO"
+    pushed(shop, "raw", "parts", "all", "sum")
+
+    absent: dict[Any, Any] = dict.fromkeys(["raw", "parts", "all/left", "all/right", "sum"], Place.REMOTE)
+    assert looked(shop, Afar.whereabouts).absent == absent
+    assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "right", "join"}}
+    shop.versions["right"] = 1
+    assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "join"}, "ran": {"right"}}
+    assert {file.name for file in (shop.root / "parts").iterdir()} == {"one", "two"}
+    shop.versions["join"] = 1
+    assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "right"}, "ran": {"join"}}
+    assert shop.read("sum") == "ONE,TWO"
+    assert not (shop.root / "raw").exists()
+    shop.versions["split"] = 1
+    assert "split" in parts_of(shop.run(pull=True))["ran"]
+    assert shop.read("raw/deep/y") == "y"
+
+
+def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: MemoryRemote) -> None:
+    """Somebody has pushed it, and nobody here has a lock file that says so."""
+    project = Project(chain.root, chain.root)
+    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    chain.run()
+    assert sync.push(project).runs == 3
+    assert sync.push(project).runs == 0
+    calls = len(remote.calls)
+    assert sync.push(project).runs == 0
+    assert len(remote.calls) == calls  # what was shared is known
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+    pushed_paths = ("b", "c", "d")
+    for path in pushed_paths:
+        (chain.root / path).unlink()
+    chain.calls.clear()
+
+    assert parts_of(chain.run(pull=True)) == {"restored": {"first", "second", "third"}}
+    assert chain.read("d") == "text..."
+    chain.versions["second"] = 1
+    assert parts_of(chain.run(pull=True))["ran"] == {"second"}
+    (chain.layout.state_dir / "config.yaml").write_text("")
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+    assert "ran" in parts_of(chain.run(pull=True))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('"b":{', '"../b":{'),
+        ('"b":{', '"other":{'),
+        ('"executable":false', '"executable":false,"tree":true'),
+        ('"size":5', '"size":-5'),
+        ('"observed":{}', '"observed":{"func:x:f":{"digest":"' + "0" * 32 + '","file":"../../etc/passwd","line":1}}'),
+        ('"observed":{}', '"observed":{"func:x:f":{"digest":"' + "0" * 32 + '","file":"a","line":1}}'),
+        ('"format":1', '"format":2'),
+        ("{", "["),
+    ],
+)
+def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRemote, good: str, bad: str) -> None:
+    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    chain.run("first")
+    sync.push(Project(chain.root, chain.root))
+    for records in remote.run_records.values():
+        assert good in records[0].decode()
+        records[0] = records[0].replace(good.encode(), bad.encode(), 1)
+    shutil.rmtree(chain.layout.cache_dir)
+    shutil.rmtree(chain.layout.stages_dir)
+
+    assert parts_of(chain.run("first", pull=True)) == {"ran": {"first"}}
+
+
+def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
+    chain.run()
+    assert sync.push(Project(chain.root, chain.root), ["first", "second"]).complete
+    for stage, path in [("second", "c"), ("third", "d")]:
+        chain.object_of(stage, path).unlink()
+    (chain.root / "c").unlink()
+    (chain.root / "b").unlink()
+
+    found = looked(chain, Afar.whereabouts)
+    assert (found.synced, found.to_push, found.to_fetch, found.missing) == (1, 0, 1, 1)
+    assert found.absent == {"b": Place.CACHE, "c": Place.REMOTE}
+
+
+def test_results_of_stages_side_by_side_are_asked_for_together(
+    shop: Workshop, remote: MemoryRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    shop.write("a", "text")
+    for number in range(5):
+        shop.copying(f"copy{number}", "a", f"out{number}")
+    shop.run()
+    sync.push(Project(shop.root, shop.root))
+    for place in (shop.layout.cache_dir, shop.layout.stages_dir):
+        shutil.rmtree(place)
+    asked: list[int] = []
+    find = sharedruns.find
+
+    def counted(keys: Iterable[str], *rest: Any) -> Any:
+        asked.append(len(list(keys)))
+        return find(keys, *rest)
+
+    monkeypatch.setattr(sharedruns, "find", counted)
+    assert len(parts_of(shop.run(pull=True))["restored"]) == 5
+    assert asked == [5]

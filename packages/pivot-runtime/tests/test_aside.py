@@ -1,0 +1,57 @@
+"""Previous outs that wait while their stage runs."""
+
+import errno
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.aside import Aside
+
+OUT = ArtifactPath("d")
+
+
+@pytest.fixture
+def root(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / "d/in").mkdir(parents=True)
+    (tmp_path / "d/in/old").write_text("old")
+    return tmp_path
+
+
+def mounted(directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory can be neither moved nor removed, as if it were the volume of a container."""
+    rename, rmdir = os.rename, os.rmdir
+
+    def moving(source: str, target: str) -> None:
+        if directory in (pathlib.Path(source), pathlib.Path(target)):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        rename(source, target)
+
+    def removing(path: str, **options: int) -> None:
+        if not options.get("dir_fd") and pathlib.Path(path) == directory:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        rmdir(path, **options)
+
+    monkeypatch.setattr(os, "rename", moving)
+    monkeypatch.setattr(os, "rmdir", removing)
+
+
+@pytest.mark.parametrize("volume", [False, True])
+def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the directory is a mount point, which itself stays."""
+    if volume:
+        mounted(root / "d", monkeypatch)
+    aside = Aside(root / "state/aside", root)
+    aside.take("p.s", [OUT])
+    assert (root / "d").exists() is volume
+    assert aside.left(OUT) is not None
+    (root / "d/new").mkdir(parents=True)
+    assert aside.give_back("p.s", [OUT]) == []
+    assert [path.name for path in sorted((root / "d").rglob("*"))] == ["in", "old"]
+
+    aside.take("p.s", [OUT])
+    shutil.copytree(root / "state/aside/p.s/d", root / "d", dirs_exist_ok=True)
+    aside.drop("p.s")
+    assert (root / "d/in/old").read_text() == "old"

@@ -1,0 +1,46 @@
+"""What an import does to the environment."""
+
+import pathlib
+
+import pytest
+
+from pivot_runtime.assigned import assigned, named
+from pivot_runtime.settling import seal
+
+
+def test_only_what_is_not_as_it_was(tmp_path: pathlib.Path) -> None:
+    before = {"SAME": "1", "OTHER": "1", "GONE": "1"}
+    found = assigned(before, {"SAME": "1", "OTHER": "2", "NEW": "3"}, tmp_path / "memory")
+
+    assert found == {"GONE": "", "NEW": seal("", "env:NEW", "3"), "OTHER": seal("", "env:OTHER", "2")}
+    assert assigned(before, before, tmp_path / "none") == {}
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_known_value_is_not_hashed_again(tmp_path: pathlib.Path) -> None:
+    memory = tmp_path / "state" / "memory"
+    first = assigned({}, {"A": "secret", "B": "2"}, memory)
+    assert "secret" not in memory.read_text()
+    memory.write_text(memory.read_text().replace(first["A"], "as it was kept"))
+
+    assert assigned({}, {"A": "secret", "B": "3"}, memory) == {"A": "as it was kept", "B": seal("", "env:B", "3")}
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", '{"": 1}', '{"a": "b"', "\0"])
+def test_a_damaged_memory_is_none(tmp_path: pathlib.Path, damaged: str) -> None:
+    memory = tmp_path / "memory"
+    memory.write_text(damaged)
+
+    assert assigned({}, {"A": "1"}, memory) == {"A": seal("", "env:A", "1")}
+
+
+def test_a_memory_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert assigned({}, {"A": "\udcff"}, tmp_path / "file" / "memory").keys() == {"A"}
+
+
+def test_the_variables_that_a_command_names() -> None:
+    known = dict.fromkeys(("RATE", "NAME", "OTHER"), "digest")
+
+    assert named("run $RATE --name=${NAME:-x} OTHER $OTHERS", known).keys() == {"RATE", "NAME"}

@@ -1,0 +1,62 @@
+"""Where a cache is that `cache.dir` names."""
+
+import os
+import pathlib
+
+import pytest
+
+from pivot_cache.layout import Layout
+from pivot_runtime import cacheplace
+from pivot_runtime.errors import ConfigError
+
+HOME = {"HOME": "/home/me", "DATA": "/data"}
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("~/cache", "/home/me/cache"),
+        ("~", "/home/me"),
+        ("$HOME/cache", "/home/me/cache"),
+        ("${DATA}/a/$DATA", "/data/a//data"),
+        ("a/b~", "a/b~"),
+        ("~root/c", f"{os.path.expanduser('~root')}/c"),
+    ],
+)
+def test_words_that_are_replaced(text: str, path: str) -> None:
+    assert cacheplace.meant(text, HOME) == pathlib.Path(path)
+
+
+@pytest.mark.parametrize("text", ["$NOTHING/x", "${NOTHING}", "a$", "${}", "${a b}", "~nobody-of-that-name/x"])
+def test_what_cannot_be_replaced_is_refused_and_never_a_directory_of_that_name(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cacheplace.meant(text, HOME)
+    assert caught.value.hint
+
+
+def test_what_can_be_no_directory_is_named(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "loop").symlink_to("loop")
+    places = [tmp_path / "file", tmp_path / "file/below", tmp_path / "nowhere", tmp_path / "loop", tmp_path / "loop/x"]
+    for place in [
+        *places,
+        *(pathlib.Path(name) for name in ("/proc/nowhere", "/proc/no/where") if os.path.isdir("/proc")),
+    ]:
+        with pytest.raises(ConfigError, match=r"cache\.dir: "):
+            cacheplace.prepare(Layout(tmp_path, place))
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_cache_in_the_project_is_kept_out_of_git_and_the_user_s_own_lines_stay(tmp_path: pathlib.Path) -> None:
+    place = tmp_path / "data"
+    place.mkdir()
+    (place / ".gitignore").write_text("*.csv\n")
+    for _ in range(2):
+        cacheplace.prepare(Layout(tmp_path, place))
+    lines = (place / ".gitignore").read_text().splitlines()
+    assert lines[0] == "*.csv"
+    assert lines.count("/files") == 1
+    elsewhere = tmp_path / "elsewhere"
+    cacheplace.prepare(Layout(tmp_path / "project", elsewhere))
+    assert not list(elsewhere.iterdir())

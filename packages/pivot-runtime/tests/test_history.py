@@ -1,0 +1,242 @@
+"""What a run leaves behind of itself, and what is read from it again, also when it was cut off anywhere."""
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workshop import Workshop
+
+from pivot_core.errors import PivotError
+from pivot_runtime import eventforms, events, facts, history, journal
+from pivot_runtime.events import Event
+from pivot_runtime.history import HistoryError, PastRun
+from pivot_runtime.journal import Journal
+from pivot_runtime.project import Project
+from pivot_runtime.seen import Usage
+
+
+def told(root: pathlib.Path, *given: Event) -> None:
+    """Record events as one run."""
+    record = Journal(Workshop(root).layout, "pivot repro", events.silent)
+    for event in given:
+        record(event)
+
+
+def started(*addresses: str) -> events.RunStarted:
+    return events.RunStarted({address: address.partition(".")[2] for address in addresses}, addresses)
+
+
+def project(root: pathlib.Path) -> Project:
+    return Project(root, root)
+
+
+@pytest.fixture
+def shop(tmp_path: pathlib.Path) -> Workshop:
+    shop = Workshop(tmp_path)
+    shop.write("in.txt", "1")
+    shop.copying("one", "in.txt", "one.txt")
+    shop.copying("two", "one.txt", "two.txt")
+    return shop
+
+
+def recorded_run(shop: Workshop, **options: Any) -> None:
+    record = Journal(shop.layout, "pivot repro", events.silent)
+    shop.run(**options)
+    for event in shop.events:
+        record(event)
+
+
+def test_a_run_is_shown_as_it_was(shop: Workshop) -> None:
+    recorded_run(shop)
+    shop.write("in.txt", "2")
+    shop.versions["two"] = 1
+    recorded_run(shop)
+
+    newest, oldest = history.runs(project(shop.root))
+    assert (oldest.number, newest.number, newest.state) == (1, 2, "done")
+    assert newest.counts() == {"ran": 2}
+    one, two = newest.stages
+    assert (one.name, one.state, one.reasons, one.changes) == (
+        "one",
+        "ran",
+        ("Input data changed",),
+        (("Input data changed", "in.txt"),),
+    )
+    assert [reason for reason, _ in two.changes] == ["Code dependency changed", "Input data changed"]
+    assert one.seconds is not None
+    assert one.began >= 0
+    assert history.run(project(shop.root)) == newest
+    assert history.run(project(shop.root), 1) == oldest
+
+
+def test_a_run_that_found_nothing_to_do_is_not_kept(shop: Workshop) -> None:
+    recorded_run(shop)
+    recorded_run(shop)
+
+    assert [run.number for run in history.runs(project(shop.root))] == [1]
+
+
+def test_what_went_wrong(tmp_path: pathlib.Path) -> None:
+    told(
+        tmp_path,
+        started("p.a", "p.b"),
+        events.StageFailed("p.a", 1.5, "ValueError: x", usage=Usage(0.5, 1 << 20)),
+        events.StageBlocked("p.b", "p.a"),
+        events.RunEnded(2.0, complete=False),
+    )
+    run = history.run(project(tmp_path))
+
+    assert (run.state, run.counts()) == ("not done", {"failed": 1, "blocked": 1})
+    failed, blocked = run.stages
+    assert (failed.problem, failed.seconds, failed.usage) == ("ValueError: x", 1.5, Usage(0.5, 1 << 20))
+    assert blocked.problem == "depends on a"
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "problem"),
+    [("interrupted", "interrupted", ""), ("the disk is full", "stopped", "the disk is full")],
+)
+def test_a_run_that_was_stopped(shop: Workshop, reason: str, state: str, problem: str) -> None:
+    shop.run()
+    start = [event for event in shop.events if isinstance(event, events.StageStarted)][:1]
+    told(shop.root, started("p.one"), *start, events.RunStopped(reason))
+    run = history.run(project(shop.root))
+
+    assert (run.state, run.problem) == (state, problem)
+    assert [(stage.name, stage.state) for stage in run.stages] == [("one", "interrupted")]
+
+
+def test_only_the_last_runs_are_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "KEPT", 3)
+    for _ in range(5):
+        told(tmp_path, started(), events.StageBlocked("p.a", ""), events.RunEnded(0.0))
+
+    assert [run.number for run in history.runs(project(tmp_path))] == [5, 4, 3]
+
+
+def test_a_run_whose_process_is_there_is_running_and_else_it_died(tmp_path: pathlib.Path) -> None:
+    layout = Workshop(tmp_path).layout
+    record = Journal(layout, "pivot repro", events.silent)
+    record(events.StageBlocked("p.a", ""))
+    assert history.run(project(tmp_path)).state == "running"
+
+    del record  # its descriptor stays open, as that of a process does; a copy of the file has no writer
+    place = journal.directory(layout)
+    (place / "2.jsonl").write_bytes((place / "1.jsonl").read_bytes())
+    assert history.run(project(tmp_path), 2).state == "died"
+
+
+def test_a_reader_is_no_writer(tmp_path: pathlib.Path) -> None:
+    told(tmp_path, events.StageBlocked("p.a", ""))
+    first = history.run(project(tmp_path))
+
+    assert history.run(project(tmp_path)).state == first.state
+
+
+@pytest.mark.parametrize("number", [None, 7])
+def test_a_run_that_is_not_there(tmp_path: pathlib.Path, number: int | None) -> None:
+    Workshop(tmp_path)
+    with pytest.raises(HistoryError):
+        history.run(project(tmp_path), number)
+
+
+def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
+    shop.layout.database_dir.mkdir(parents=True, exist_ok=True)
+    journal.directory(shop.layout).write_text("in the way")
+    recorded_run(shop)
+
+    assert list(history.runs(project(shop.root))) == []
+
+
+def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) -> None:
+    recorded_run(shop)
+    known = facts.stage_facts(shop.layout)
+    assert known.recall()["p.one"][facts.VARIABLES] == []
+
+    known.remember({"p.one": {facts.VARIABLES: ["HOME"]}})
+    assert known.recall()["p.one"][facts.VARIABLES] == ["HOME"]
+    (shop.layout.database_dir / "facts.sqlite").write_bytes(b"damaged" * 1000)
+    assert known.recall() == {}
+
+
+LINES: list[dict[str, Any]] = [
+    {"event": "began", "at": 0, "format": eventforms.FORMAT, "time": 1.0, "command": "pivot repro", "pid": 1, "run": 1},
+    {"event": "run_started", "at": 0.0, "names": {"p.a": "a"}, "addresses": ["p.a"]},
+    {"event": "stage_started", "at": 0.1, "address": "p.a", "reasons": ["Forced"], "changes": []},
+    {"event": "stage_undeclared", "at": 0.2, "address": "p.a", "found": [{"path": "x"}], "fatal": False},
+    {"event": "a_later_invention", "at": 0.2},
+    {"event": "stage_ran", "at": 0.3, "address": "p.a", "seconds": 0.2, "cpu": 0.1, "memory": 5},
+    {"event": "run_ended", "at": 0.4, "complete": True, "seconds": 0.4},
+]
+
+
+def replayed(lines: list[dict[str, Any]]) -> PastRun | None:
+    return history.replay(1, lines, alive=False)
+
+
+def test_lines_of_events_that_are_not_known_are_passed_over() -> None:
+    run = replayed(LINES)
+
+    assert run is not None
+    assert run.state == "done"
+    assert run.stages[0].undeclared == ("x",)
+
+
+@given(st.integers(1, len(LINES)), st.sets(st.integers(1, len(LINES) - 1)))
+def test_a_run_that_was_cut_off_anywhere_and_has_lost_any_line_can_be_read(end: int, lost: set[int]) -> None:
+    run = replayed([line for index, line in enumerate(LINES[:end]) if index not in lost])
+
+    assert run is not None
+    assert {stage.state for stage in run.stages} <= {"ran", "interrupted"}
+    assert (run.state == "done") == (end == len(LINES) and len(LINES) - 1 not in lost)
+
+
+junk = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["event", "at", "address", "reasons", "names"]), junk, max_size=4)))
+def test_damaged_lines_are_no_crash(lines: list[dict[str, Any]]) -> None:
+    replayed([LINES[0], *lines])
+
+
+BEGAN = {"event": "began", "at": 0.0, "format": 1, "time": 1.0, "command": "pivot repro"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *({**BEGAN, "time": time} for time in (1e300, float("nan"), -1, "x", 10**400)),
+        {"event": "began", "at": 0.0, "format": 1},
+        {"event": "stage_started", "address": "p.a", "at": float("inf"), "reasons": []},
+        {"event": "stage_ran", "address": "p.a", "at": 1.0, "seconds": float("nan")},
+    ],
+)
+def test_numbers_that_mean_nothing_are_damage(line: dict[str, Any]) -> None:
+    assert history.replay(1, [BEGAN], alive=False) is not None
+    assert history.replay(1, [BEGAN, line], alive=False) is None
+
+
+def test_a_format_of_another_version_is_not_misread() -> None:
+    assert replayed([{**LINES[0], "format": eventforms.FORMAT + 1}]) is None
+
+
+def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
+    shop.run()
+    lines = [json.loads(json.dumps(eventforms.form(event, 1.23456789))) for event in shop.events]
+
+    stage = ["stage_started", "stage_ran"]
+    assert [line["event"] for line in lines] == ["run_started", *stage, *stage, "run_ended"]
+    assert {line["at"] for line in lines} == {1.234568}
+    ran = lines[2]
+    assert ran["reasons"] == ["No previous run"]
+    assert ran["cpu"] is None
+
+
+def test_an_error_is_said_in_words() -> None:
+    from pivot_runtime.broken import Broken  # noqa: PLC0415  # one test needs it
+
+    line = eventforms.form(events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), ()),)), 0)
+    assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "suspected": []}]

@@ -1,0 +1,214 @@
+"""Loading through a host: what comes back, and every way in which the user's module may end it."""
+
+import os
+import pathlib
+
+import pytest
+from source_projects import Sources
+
+from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.spec import OutSpec
+from pivot_runtime import hosting
+from pivot_runtime.errors import HostError, LoadError
+from pivot_runtime.hosting import HostProcess
+
+STAGE = """
+def stage(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
+    return x
+
+pipeline.register(stage)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Sources:
+    return Sources((tmp_path / "project").resolve(), {"pipeline.py": STAGE})
+
+
+def test_what_is_loaded(project: Sources) -> None:
+    (stage,) = project.load().stages
+
+    assert stage.spec.address == "p.stage"
+    assert (stage.spec.base, stage.spec.deps, stage.spec.outs) == ("", ("in.txt",), (OutSpec(stage.spec.outs[0].path),))
+    assert stage.spec.location.file == "pipeline.py"
+    assert any(key.endswith("stage") for key in stage.code)
+
+
+def test_paths_are_relative_to_the_pipeline(project: Sources) -> None:
+    (project.root / "sub").mkdir()
+    (project.root / "pipeline.py").rename(project.root / "sub/pipeline.py")
+    loaded, host = hosting.load(project.root, project.root / "sub/pipeline.py")
+    host.close()
+
+    (stage,) = loaded.stages
+    assert (stage.spec.base, stage.spec.deps, stage.spec.outs[0].path) == ("sub", ("sub/in.txt",), "sub/out.txt")
+
+
+def test_two_loads_are_equal(project: Sources) -> None:
+    assert project.load() == project.load()
+
+
+def test_loader_and_its_options_are_part_of_the_code(project: Sources) -> None:
+    before = project.stages()["stage"].code
+    project.replace("pipeline.py", 'Dep("in.txt", Text())', 'Dep("in.txt", Text("latin-1"))')
+
+    assert project.stages()["stage"].code != before
+
+
+def test_module_that_raises(project: Sources) -> None:
+    project.write("pipeline.py", "import broken\n")
+    project.write("broken.py", "def f():\n    raise ValueError('first\\nlast')\nf()\n")
+    with pytest.raises(LoadError) as caught:
+        project.load()
+
+    assert str(caught.value) == "pipeline.py cannot be imported: ValueError: last"
+    told = caught.value.traceback
+    assert told.startswith('Traceback (most recent call last):\n  File "' + str(project.root / "pipeline.py"))
+    assert told.endswith("ValueError: first\nlast\n")
+    assert "pivot_core" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("x = (", "SyntaxError: '(' was never closed"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("import helper_with_error", "SyntaxError"),
+    ],
+)
+def test_ways_not_to_be_imported(project: Sources, line: str, told: str) -> None:
+    project.write("pipeline.py", f"{line}\n")
+    project.write("helper_with_error.py", "def f(:\n")
+    with pytest.raises(LoadError) as caught:
+        project.load()
+
+    assert str(caught.value).startswith("pipeline.py cannot be imported: ")
+    assert told in str(caught.value)
+    assert caught.value.traceback.endswith("\n")
+    assert "pivot_runtime" not in caught.value.traceback
+
+
+def test_definition_that_is_wrong(project: Sources) -> None:
+    project.replace("pipeline.py", '"out.txt"', '"../out.txt"')
+    with pytest.raises(PivotError) as caught:
+        project.load()
+
+    assert not isinstance(caught.value, LoadError)
+    assert str(caught.value).startswith("pipeline.py:10: stage 'stage': Out of the returned value: '../out.txt'")
+    assert caught.value.hint
+
+
+def test_no_pipeline_in_it(project: Sources) -> None:
+    (project.root / "pipeline.py").write_text("x = 1\n")
+    with pytest.raises(PivotError, match="defines no pipeline"):
+        project.load()
+
+
+def test_no_such_file(project: Sources) -> None:
+    (project.root / "pipeline.py").unlink()
+    with pytest.raises((DiscoveryError, LoadError)):
+        project.load()
+
+
+@pytest.mark.parametrize("line", ["import os; os._exit(3)", "import os; os.kill(os.getpid(), 9)"])
+def test_module_that_ends_the_host(project: Sources, line: str) -> None:
+    project.write("pipeline.py", f"{line}\n")
+    with pytest.raises(HostError) as caught:
+        project.load()
+
+    assert caught.value.hint
+
+
+def test_module_that_edits_itself(project: Sources) -> None:
+    """A load of files that keep changing is no load."""
+    project.write(
+        "pipeline.py",
+        STAGE + "\nimport beside\nwith open('beside.py', 'a') as file:\n    file.write('# again\\n')\n",
+    )
+    project.write("beside.py", "")
+    with pytest.raises(HostError, match="keeps changing"):
+        project.load()
+
+
+def test_module_that_is_edited_once_while_it_is_imported(project: Sources) -> None:
+    """It is loaded again."""
+    project.write(
+        "pipeline.py",
+        STAGE
+        + "\nimport beside, pathlib\nif not beside.DONE:\n    pathlib.Path('beside.py').write_text('DONE = True\\n')\n",
+    )
+    project.write("beside.py", "DONE = False\n")
+
+    assert project.load().stages
+    assert (project.root / "beside.py").read_text() == "DONE = True\n"
+
+
+def test_what_a_module_prints_is_no_answer(project: Sources, capfd: pytest.CaptureFixture[str]) -> None:
+    project.write("pipeline.py", STAGE + "\nimport os\nprint('hello')\nos.write(1, b'low\\n')\n")
+    loaded, host = hosting.load(project.root, project.root / "pipeline.py")
+    host.close()
+    told = capfd.readouterr()
+
+    assert len(loaded.stages) == 1
+    assert (told.out, sorted(told.err.split())) == ("", ["hello", "low"])
+
+
+def test_quiet(project: Sources, capfd: pytest.CaptureFixture[str]) -> None:
+    project.write("pipeline.py", STAGE + "\nimport sys\nprint('hello')\nprint('hello', file=sys.stderr)\n")
+    project.load()
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_module_has_no_way_to_the_line_of_the_host(project: Sources) -> None:
+    """Processes that the module starts do not inherit it."""
+    project.write(
+        "pipeline.py",
+        STAGE + "\nimport subprocess\nsubprocess.run('echo garbage >&4', shell=True, close_fds=False)\n",
+    )
+
+    assert len(project.load().stages) == 1
+
+
+def test_a_closed_host_is_gone(project: Sources) -> None:
+    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    host.close()
+    host.close()
+    host.kill()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(host.pid, 0)
+
+
+def test_a_host_is_not_waited_for_as_long_as_its_threads_like(
+    project: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting, "_PATIENCE_SECONDS", 0.1)
+    project.write("pipeline.py", "import threading\nthreading.Thread(target=threading.Event().wait).start()\n" + STAGE)
+    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    host.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(host.pid, 0)
+
+
+def test_a_busy_host_can_be_killed(project: Sources) -> None:
+    project.write("pipeline.py", "open('busy', 'w').close()\nwhile True: pass\n")
+    host = HostProcess.begin(quiet=True)
+    host.ask_to_load(project.root, project.root / "pipeline.py")
+    while not (project.root / "busy").exists():
+        assert os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "the host has died"
+    host.kill()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(host.pid, 0)
+
+
+def test_nothing_is_left_open(project: Sources) -> None:
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    project.load()
+    after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    assert after == before

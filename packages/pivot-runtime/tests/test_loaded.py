@@ -1,0 +1,53 @@
+"""What a load yields survives the way from the host to the coordinator."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_runtime.loaded import Loaded, LoadedStage, from_plain, to_plain
+
+TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)
+PATHS = st.lists(st.sampled_from("abé "), min_size=1, max_size=3).map("/".join).map(ArtifactPath)
+LOCATIONS = st.builds(Location, TEXT, st.integers(0, 10**6))
+ENTRIES = st.builds(CodeEntry, TEXT, st.none() | LOCATIONS)
+SPECS = st.builds(
+    StageSpec,
+    name=TEXT,
+    pipeline=TEXT,
+    base=TEXT,
+    location=LOCATIONS,
+    deps=st.lists(PATHS, max_size=3).map(tuple),
+    outs=st.lists(st.builds(OutSpec, PATHS, st.booleans()), max_size=3).map(tuple),
+    mutex=st.lists(TEXT, max_size=2).map(tuple),
+    resources=st.dictionaries(TEXT, st.integers(1, 9), max_size=2),
+    named=st.lists(PATHS, max_size=2).map(tuple),
+)
+STAGES = st.builds(
+    LoadedStage,
+    SPECS,
+    st.dictionaries(TEXT, ENTRIES, max_size=3),
+    st.lists(st.builds(Unresolved, TEXT, st.none() | LOCATIONS), max_size=2).map(tuple),
+    params=st.dictionaries(TEXT, st.none() | TEXT | st.integers(), max_size=2),
+    env=st.dictionaries(TEXT, TEXT, max_size=2),
+    texts=st.dictionaries(TEXT, TEXT, max_size=2),
+)
+LOADED = st.builds(
+    Loaded, st.integers(0, 9), st.lists(STAGES, max_size=3).map(tuple), st.dictionaries(TEXT, TEXT, max_size=3)
+)
+
+
+@given(LOADED)
+def test_round_trip_through_json(loaded: Loaded) -> None:
+    assert from_plain(json.loads(json.dumps(to_plain(loaded)))) == loaded
+
+
+@given(LOADED)
+def test_paths_come_back_as_paths(loaded: Loaded) -> None:
+    stages = from_plain(to_plain(loaded)).stages
+
+    assert {type(path) for stage in stages for path in stage.spec.deps} <= {ArtifactPath}
+    assert {type(out.path) for stage in stages for out in stage.spec.outs} <= {ArtifactPath}

@@ -1,0 +1,58 @@
+"""The random state of forked stages: their own, but what the user's module has seeded is theirs to rely on."""
+
+import json
+import pathlib
+import random
+
+import pytest
+from source_projects import Sources
+
+from pivot_runtime import hosting
+from pivot_runtime.executor import HostExecutor
+
+np = pytest.importorskip("numpy")
+
+PIPELINE = """
+import json
+import random
+import numpy
+
+SEED
+
+def draw(name):
+    pathlib.Path(name).write_text(json.dumps([random.random(), numpy.random.rand()]))
+
+def one() -> None:
+    draw("one")
+
+def two() -> None:
+    draw("two")
+
+pipeline.register(one)
+pipeline.register(two)
+"""
+
+
+def drawn(root: pathlib.Path, seed: str) -> list[list[float]]:
+    project = Sources(root, {"pipeline.py": PIPELINE.replace("SEED", seed)})
+    _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
+    with host:
+        executor = HostExecutor(lambda _: host)
+        for name in ("one", "two"):
+            executor.start(f"p.{name}", root / f"{name}.log")
+            assert executor.wait().failure is None
+    return [json.loads((root / name).read_text()) for name in ("one", "two")]
+
+
+def test_nobody_has_the_random_numbers_of_another(tmp_path: pathlib.Path) -> None:
+    one, two = drawn(tmp_path / "project", "")
+
+    assert one[0] != two[0]
+    assert one[1] != two[1]
+
+
+def test_what_is_seeded_while_importing_counts(tmp_path: pathlib.Path) -> None:
+    """As if the stage were called right after the import."""
+    one, two = drawn(tmp_path / "project", "random.seed(1); numpy.random.seed(2)")
+
+    assert one == two == [random.Random(1).random(), np.random.RandomState(2).rand()]

@@ -1,0 +1,27 @@
+"""What a checkout refuses."""
+
+import pathlib
+
+import pytest
+
+from pivot_core.paths import ArtifactPath
+from pivot_runtime import restoring, stores
+from pivot_runtime.project import Project, init
+
+
+@pytest.mark.parametrize("folding", [False, True])
+def test_two_paths_that_are_one_on_this_file_system_are_not_restored(tmp_path: pathlib.Path, *, folding: bool) -> None:
+    init(tmp_path)
+    with stores.opened(Project.find(tmp_path)) as opened:
+        wanted = {}
+        for name in ("Data.csv", "data.csv", "other"):
+            (tmp_path / "source").write_text(name)
+            wanted[ArtifactPath(name)] = opened.ingest(tmp_path / "source")
+        checkout = restoring._Checkout(opened, restoring.Wishes(), (), lambda _: folding)  # the probe
+        done = checkout.run(wanted)
+
+    assert (tmp_path / "other").read_text() == "other"
+    assert set(done.failed) == ({"Data.csv", "data.csv"} if folding else set())
+    if folding:
+        assert "the same name as data.csv" in done.failed[ArtifactPath("Data.csv")]
+        assert not (tmp_path / "Data.csv").exists()

@@ -1,0 +1,55 @@
+"""Which threads keep a process from being forked, and that it is said once of each pipeline."""
+
+import pathlib
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cache.layout import Layout
+from pivot_runtime import _threads
+from pivot_runtime.spawning import Spawning
+
+
+def test_what_is_running_is_named_with_where_it_was_started(tmp_path: pathlib.Path) -> None:
+    before = _threads.count()
+    over = threading.Event()
+    starts = _threads.Starts(lambda file: file == __file__)
+    thread = threading.Thread(target=over.wait, name="mine")
+    starts.note(thread.run, depth=1)
+    thread.start()
+    try:
+        assert _threads.count() == before + 1
+        told = _threads.others(starts, str(pathlib.Path(__file__).parent))
+        (mine,) = (each for each in told if each.startswith("mine"))
+        assert mine.startswith(f"mine, started at {pathlib.Path(__file__).name}:")
+    finally:
+        over.set()
+        thread.join()
+    strange = _threads.Starts(lambda _: False)
+    strange.note(print, depth=1)
+    strange.note(thread.run, depth=1)
+    assert strange.told(thread, str(tmp_path)) == "mine"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.py", "b/pipeline.yaml"]), st.lists(st.text(max_size=3), max_size=2))))
+def test_each_pipeline_is_news_once_until_it_has_no_threads(
+    tmp_path_factory: pytest.TempPathFactory, looks: list[tuple[str, list[str]]]
+) -> None:
+    layout = Layout(tmp_path_factory.mktemp("project"))
+    told: set[str] = set()
+    for file, threads in looks:
+        assert Spawning(layout).found(file, threads) == (bool(threads) and file not in told)
+        told = told | {file} if threads else told - {file}
+        assert Spawning(layout).known().keys() == told
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a.py": 3}', "\0"])
+def test_what_is_damaged_is_said_again(tmp_path: pathlib.Path, damage: str) -> None:
+    layout = Layout(tmp_path)
+    layout.database_dir.mkdir(parents=True)
+    (layout.database_dir / "threads.json").write_text(damage)
+    assert Spawning(layout).known() == {}
+    assert Spawning(layout).found("a.py", ["mine"])
+    assert not Spawning(layout).found("a.py", ["mine", "other"])

@@ -1,0 +1,315 @@
+"""Data that are tracked are seen by every command from then on, or `track` says why not."""
+
+import os
+import pathlib
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cache.errors import ArtifactError
+from pivot_core.paths import ArtifactPath
+from pivot_runtime import gitignore, pvtfiles, records, tracking
+from pivot_runtime.errors import TargetError
+from pivot_runtime.project import Project, init
+from pivot_runtime.restoring import restore
+from pivot_runtime.stores import Stores, opened
+from pivot_runtime.tracked import State, states
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Project:
+    root = tmp_path / "project"
+    root.mkdir()
+    init(root)
+    return Project(root, root)
+
+
+def git(root: pathlib.Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True).stdout
+
+
+def write(project: Project, path: str, text: str = "") -> pathlib.Path:
+    file = project.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def state(project: Project) -> dict[str, State]:
+    with opened(project) as stores:
+        return {each.path: each.state for each in states(project, stores, records.read_tracked(project))}
+
+
+NAMES = [
+    "plain",
+    " before",
+    "after ",
+    "two after  ",
+    "#hash",
+    "!bang",
+    "st*r",
+    "wh?t",
+    "[abc]",
+    "[",
+    "]",
+    "back\\slash",
+    "\\*",
+    "end\\",
+    "-x",
+    "--force",
+    ".hidden",
+    "q'uo\"te",
+    "tail.",
+    "ünï",
+    "line\u2028separator",
+    "next\x85line",
+    "$HOME",
+    "~",
+    "a.pvt.csv",
+    "n" * 251,
+]
+
+
+def test_names_are_ignored_by_git_and_nothing_else_is(project: Project) -> None:
+    git(project.root, "init", "-q")
+    for name in NAMES:
+        write(project, name)
+        write(project, f"other/{name}")
+    before = set(os.listdir(project.root))
+    paths = [f"./{name}" for name in NAMES]
+    tracking.track(project, paths)
+
+    ignored = git(project.root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").decode().split("\0")
+    assert {each for each in ignored if not each.startswith(".pivot/")} == {*NAMES, ""}
+    assert state(project) == dict.fromkeys(NAMES, State.CLEAN)
+    for name in NAMES:
+        (project.root / name).unlink()
+    assert set(restore(project).paths) == set(NAMES)
+    assert set(tracking.untrack(project, paths)) == set(NAMES)
+    assert set(os.listdir(project.root)) == before
+
+
+@given(name=st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
+def test_a_line_is_found_again_whatever_is_around_it(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    directory = tmp_path_factory.mktemp("ignoring")
+    file = directory / ".gitignore"
+    file.write_bytes("*.o\r\n\x0c\n/ä\u2028b\nlast".encode())
+
+    assert gitignore.add(directory, name)
+    assert not gitignore.add(directory, name)
+    assert gitignore.remove(directory, name)
+    assert file.read_bytes() == "*.o\r\n\x0c\n/ä\u2028b\nlast\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("new\nline", "control character"),
+        ("carriage\r", "control character"),
+        ("\x1b[31m", "control character"),
+        ("dir\nectory/x", "control character"),
+        ("n" * 252, "too long"),
+        ("ü" * 126, "too long"),
+        (".data/x", ".data is left out of searches"),
+        ("a/.b/c/x", "a/.b is left out of searches"),
+        ("node_modules/x", "node_modules is left out of searches"),
+        ("a/__pycache__/x", "a/__pycache__ is left out of searches"),
+        ("env/lib/x", "env is a virtual environment"),
+        (".pvt", "stands for data"),
+        ("pivot.yaml", "Pivot works from"),
+        ("sub/pipeline.py", "Pivot works from"),
+        ("params.yaml", "Pivot works from"),
+        (".pivotignore", "Pivot works from"),
+        (".gitignore", "git works from"),
+        ("sub/.gitattributes", "git works from"),
+        (".gitmodules", "git works from"),
+        (".git", "git works from"),
+        (".GIT/x", "lies in .GIT/"),
+        ("sub/.git/x", "lies in .git/"),
+        ("sub/.pivot/x", "lies in .pivot/"),
+        (".pivot/config.yaml", "belongs to Pivot"),
+    ],
+)
+def test_what_would_not_be_seen_or_is_no_data_is_refused(project: Project, path: str, told: str) -> None:
+    write(project, "env/pyvenv.cfg")
+    write(project, path)
+    before = sorted(project.root.rglob("*"))
+
+    with pytest.raises(TargetError, match=r".") as caught:
+        tracking.track(project, [path])
+
+    assert told in str(caught.value)
+    assert caught.value.hint
+    assert sorted(project.root.rglob("*")) == before or set(project.root.rglob("*")) - set(before) <= {
+        project.root / ".pivot/state.db",
+        project.root / ".pivot/state.db/run.guard",
+    }
+
+
+@pytest.mark.parametrize("directory", [".data", "node_modules", "__pycache__", "env"])
+def test_the_way_out_is_to_track_the_directory(project: Project, directory: str) -> None:
+    write(project, f"{directory}/x")
+    tracking.track(project, [directory])
+
+    assert state(project) == {directory: State.CLEAN}
+
+
+@pytest.mark.parametrize("inner", [".git/HEAD", "a/.git", "a/.pivot/x", "a/pipeline.py", "pivot.yaml"])
+def test_a_directory_that_holds_what_is_no_data_is_refused(project: Project, inner: str) -> None:
+    write(project, f"d/{inner}")
+    with pytest.raises(TargetError, match="in it is not data"):
+        tracking.track(project, ["d"])
+
+
+def test_a_pipeline_that_is_no_pipeline_here_is_data(project: Project) -> None:
+    write(project, "d/a/pipeline.py")
+    write(project, ".pivotignore", "/d/a/\n")
+    write(project, "d/.b/pipeline.py")
+    write(project, "d/names with\nnewlines \\*")
+    tracking.track(project, ["d"])
+
+    assert state(project) == {"d": State.CLEAN}
+
+
+def test_data_in_ignored_directories_are_found(project: Project) -> None:
+    """`.pivotignore` says what is not watched; it does not say what is not tracked."""
+    write(project, ".pivotignore", "ignored/\n")
+    write(project, "ignored/x")
+    tracking.track(project, ["ignored/x"])
+
+    assert state(project) == {"ignored/x": State.CLEAN}
+
+
+# links
+
+
+@pytest.fixture
+def outside(project: Project, tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / "outside/d").mkdir(parents=True)
+    (tmp_path / "outside/d/x").write_text("x")
+    write(project, "inside/x")
+    return tmp_path / "outside"
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "told", "hint"),
+    [
+        ("../outside", "l/d", "l is a symbolic link", "track l as a whole"),
+        ("inside", "l/x", "l is a symbolic link", "name it where it lies: inside/x"),
+        ("inside", "l", "another place in the project", "inside"),
+        ("inside/x", "l", "another place in the project", "inside/x"),
+        ("nowhere", "l", "leads nowhere", "put there"),
+        (".", "l", "in which the project lies", "the data themselves"),
+        ("/", "l", "in which the project lies", "the data themselves"),
+        (".pivot", "l", "another place in the project", ""),
+        ("l", "l", "leads nowhere", ""),
+    ],
+)
+def test_links_that_lead_astray_are_refused(
+    project: Project, outside: pathlib.Path, to: str, name: str, told: str, hint: str
+) -> None:
+    (project.root / "l").symlink_to(to)
+    with pytest.raises(TargetError) as caught:
+        tracking.track(project, [name])
+
+    assert told in str(caught.value)
+    assert hint in (caught.value.hint or "")
+    assert not list(project.root.rglob("*.pvt"))
+    assert outside.is_dir()
+
+
+def test_a_link_out_of_the_project_is_followed(project: Project, outside: pathlib.Path) -> None:
+    (project.root / "l").symlink_to(outside / "d")
+    tracking.track(project, ["l"])
+    assert state(project) == {"l": State.CLEAN}
+    (outside / "d/x").write_text("y!")
+    assert state(project) == {"l": State.MODIFIED}
+
+
+# what changes meanwhile
+
+
+class Writer:
+    """Lets somebody write at the moment when data are stored."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, write: object) -> None:
+        real = Stores.ingest
+
+        def ingest(stores: Stores, file: pathlib.Path) -> object:
+            found = real(stores, file)
+            write()  # type: ignore[operator]
+            return found
+
+        monkeypatch.setattr(Stores, "ingest", ingest)
+
+
+@pytest.fixture
+def _unchanged(project: Project) -> Iterator[None]:
+    yield
+    assert not list(project.root.rglob("*.pvt"))
+    assert not (project.root / ".gitignore").exists()
+
+
+@pytest.mark.usefixtures("_unchanged")
+@pytest.mark.parametrize(
+    "change", ["append", "same size", "replace", "add", "remove"], ids=lambda each: each.replace(" ", "-")
+)
+@pytest.mark.parametrize("path", ["d", "d/x"])
+def test_what_changes_while_it_is_taken_in_is_not_recorded(
+    project: Project, path: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(project, "d/x", "abc")
+    write(project, "e", "other")
+
+    def meddle() -> None:
+        match change:
+            case "append":
+                with file.open("a") as opened_file:
+                    opened_file.write("d")
+            case "same size":
+                status = file.stat()
+                file.write_text("xyz")
+                os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+            case "replace":
+                write(project, "new", "abc").rename(file)
+            case "add" if path == "d":
+                write(project, "d/y")
+            case _:
+                file.unlink(missing_ok=True)
+
+    Writer(monkeypatch, meddle)
+    with pytest.raises(ArtifactError, match=r"while it was taken in|cannot be read"):
+        tracking.track(project, [path, "e"])
+
+
+def test_code_of_a_stage_is_not_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project, "lib/helper.py")
+    monkeypatch.setattr(records, "code_files", lambda _: {"lib/helper.py": "p.stage"})
+    for path in ("lib", "lib/helper.py"):
+        with pytest.raises(TargetError, match=r"code.* of p\.stage"):
+            tracking.track(project, [path])
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(["a", "b.pvt", ".h", "node_modules", "v", "__pycache__", "l"]), min_size=1, max_size=4
+    )
+)
+def test_what_is_not_refused_is_found(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+    """The walk and the check agree on every path."""
+    root = tmp_path_factory.mktemp("walk")
+    directory = root.joinpath(*parts)
+    directory.mkdir(parents=True)
+    for at in (directory, *directory.parents):
+        if at == root:
+            break
+        if at.name == "v":
+            (at / "pyvenv.cfg").touch()
+    (directory / "x.pvt").touch()
+    path = ArtifactPath("/".join([*parts, "x"]))
+
+    found = directory / "x.pvt" in set(pvtfiles.find(root, lambda _: None))
+    assert found == (pvtfiles.unsearched(root, path) is None)

@@ -1,0 +1,152 @@
+"""What verification knows of what is not on disk: paths inside directories, and directories with parts elsewhere."""
+
+import pathlib
+import shutil
+from typing import Annotated
+
+import pytest
+from workshop import Workshop
+
+from pivot_cache import pvt
+from pivot_cache.testing import MemoryRemote
+from pivot_core.annotations import Dep, DirectoryOut, Out
+from pivot_core.decide import Verdict
+from pivot_core.loaders import PathOnly, Text
+from pivot_core.paths import ArtifactPath
+from pivot_runtime import sync, verify
+from pivot_runtime.project import Project
+from pivot_runtime.session import opened
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
+    """The usual remote of every project."""
+    memory = MemoryRemote()
+    monkeypatch.setattr(sync, "remote_of", lambda *_: ("origin", memory))
+    return memory
+
+
+def track(shop: Workshop, name: str) -> None:
+    with opened(Project(shop.root, shop.root), shop.assembly()) as session:
+        pvt.write(shop.root / f"{name}.pvt", session.ingest(ArtifactPath(name)))
+
+
+def verdicts(shop: Workshop) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Status, and what is missing, by stage, as in a job that may ask the remote."""
+    project = Project(shop.root, shop.root)
+    found = verify.examine(project, shop.assembly(), allow_missing=True)
+    return {stage.name: (stage.status, stage.missing) for stage in found.stages}
+
+
+@pytest.fixture
+def split(shop: Workshop, remote: MemoryRemote) -> Workshop:
+    """Tracked data of which a file is read, a directory as an out, and outs in a directory that is read as a whole."""
+    shop.write("raw/deep/x", "x")
+    shop.write("raw/y", "y")
+    shop.write("all/note", "here")
+    track(shop, "raw")
+
+    def parts(
+        text: Annotated[str, Dep("raw/deep/x", Text())],
+    ) -> Annotated[dict[str, str], DirectoryOut("parts", Text())]:
+        return {"one": text, "two": text}
+
+    def joined(_: Annotated[pathlib.Path, Dep("all", PathOnly())]) -> Annotated[str, Out("sum", Text())]:
+        return ",".join(sorted(file.read_text() for file in (shop.root / "all").iterdir()))
+
+    shop.add("parts", parts)
+    shop.copying("left", "parts/one", "all/left", str.upper)
+    shop.add("join", joined)
+    shop.run()
+    assert sync.push(Project(shop.root, shop.root)).complete
+    shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
+    return shop
+
+
+def clone(shop: Workshop) -> None:
+    """Leave what git has."""
+    for path in ("raw", "parts", "all/left", "sum", ".pivot/state.db", ".pivot/cache"):
+        shutil.rmtree(shop.root / path) if (shop.root / path).is_dir() else (shop.root / path).unlink()
+
+
+GOOD = dict.fromkeys(("parts", "left", "join"), ("passed", ()))
+
+
+def test_nothing_is_fetched_but_listings_and_all_at_once(split: Workshop, remote: MemoryRemote) -> None:
+    clone(split)
+    remote.calls.clear()
+
+    assert verdicts(split) == GOOD
+    assert sum(kind == "exists" for kind, _ in remote.calls) == 2, "what is listed, and all else"
+    assert sum(kind == "read" for kind, _ in remote.calls) == 2, "the listings of raw and parts"
+    remote.calls.clear()
+    assert verdicts(split) == GOOD
+    assert [kind for kind, _ in remote.calls] == ["exists"], "listings are kept; what the remote has is asked again"
+
+
+def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop, remote: MemoryRemote) -> None:
+    clone(split)
+    assert verdicts(split) == GOOD
+    lock = split.lock("join")
+    assert lock is not None
+    del remote.objects[lock.outs[ArtifactPath("sum")].digest]
+    assert verdicts(split) == {**GOOD, "join": ("failed", ("sum",))}
+
+
+def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(split: Workshop) -> None:
+    split.write("raw/y", "other")
+    track(split, "raw")
+    assert sync.push(Project(split.root, split.root)).complete
+    clone(split)
+    assert verdicts(split) == GOOD
+
+
+def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) -> None:
+    split.write("raw/deep/x", "other")
+    track(split, "raw")
+    assert sync.push(Project(split.root, split.root)).complete
+    clone(split)
+    assert {name: status for name, (status, _) in verdicts(split).items()} == dict.fromkeys(GOOD, "failed")
+
+
+def test_a_file_that_is_no_longer_in_a_directory_that_is_not_here(split: Workshop) -> None:
+    (split.root / "raw/deep/x").unlink()
+    track(split, "raw")
+    assert sync.push(Project(split.root, split.root)).complete
+    clone(split)
+    assert verdicts(split)["parts"][0] == "failed"
+
+
+def test_a_listing_that_is_nowhere(split: Workshop, remote: MemoryRemote) -> None:
+    listing = pvt.read(split.root / "raw.pvt")
+    clone(split)
+    del remote.objects[listing.digest]
+    assert verdicts(split) == {**GOOD, "parts": ("failed", ("raw",))}
+
+
+def test_a_part_of_a_directory_that_is_here(split: Workshop) -> None:
+    clone(split)
+    split.write("all/note", "edited")
+    assert verdicts(split)["join"][0] == "failed"
+    split.write("all/note", "here")
+    assert verdicts(split) == GOOD
+
+
+def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cache_has(
+    shop: Workshop, remote: MemoryRemote
+) -> None:
+    """As everywhere else: a file of the same bytes in the cache is not this one."""
+    del remote
+    shop.write("in", "same")
+    shop.copying("copy", "in", "out")
+    shop.copying("after", "out", "last", str.upper)
+    shop.run()
+    assert sync.push(Project(shop.root, shop.root)).complete
+    shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
+    assert verdicts(shop) == {"copy": ("passed", ()), "after": ("passed", ())}
+
+    (shop.root / "in").unlink()
+
+    assert shop.evaluate()["p.copy"].decision.verdict is Verdict.BLOCKED
+    assert verdicts(shop)["copy"] == ("failed", ())
+    assert not verify.examine(Project(shop.root, shop.root), shop.assembly()).passed

@@ -1,0 +1,241 @@
+"""What begins a round under watch: only what was edited, whatever the round before has come to."""
+
+import contextlib
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from pivot_cache.testing import MemoryRemote
+from pivot_runtime import sync, watch
+from pivot_runtime.events import Reporter, silent
+from pivot_runtime.guard import guarded
+from pivot_runtime.project import Project, init
+from pivot_runtime.repro import Options, Outcome, repro
+
+PIPELINE = """
+import pathlib
+from typing import Annotated
+from pivot_core.annotations import Dep, Out
+from pivot_core.loaders import Text
+from pivot_core.pipeline import Pipeline
+import helper
+
+pipeline = Pipeline("p")
+
+
+def copy(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
+    with pathlib.Path("tries").open("a") as file:
+        file.write(f"{text} ")
+    return helper.change(text)
+
+
+pipeline.register(copy)
+"""
+FORGETFUL = """
+import pathlib
+from typing import Annotated
+from pivot_core.annotations import Dep, Out
+from pivot_core.loaders import Text
+from pivot_core.pipeline import Pipeline
+
+pipeline = Pipeline("p")
+
+
+@pipeline.register
+def first(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("middle.txt", Text())]:
+    return text
+
+
+@pipeline.register
+def second(
+    text: Annotated[str, Dep("middle.txt", Text())], more: Annotated[str, Dep("more.txt", Text())]
+) -> Annotated[str, Out("out.txt", Text())]:
+    return text + more
+"""
+GOOD = "def change(text):\n    if text == 'bad':\n        raise ValueError(text)\n    return text\n"
+
+
+MOST = 20
+"""Rounds, whatever is tested."""
+
+
+def prepared(root: pathlib.Path, **texts: str) -> None:
+    """Make a project of files, given with ``_`` for the dot in their names."""
+    init(root)
+    for name, text in texts.items():
+        (root / name.replace("_", ".")).write_text(text)
+    (root / ".pivot/config.yaml").write_text("strict_io: off\nwatch.debounce: 1\n")
+
+
+def watched(
+    root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[], object], *, options: Options | None = None
+) -> None:
+    """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
+
+    class Waiter:
+        """Edits something instead of waiting for that."""
+
+        def wait(self, _: Iterable[str], changed: Callable[[], bool], *__: object) -> None:
+            assert not changed()
+            while not changed():
+                edit()
+
+    @contextlib.contextmanager
+    def reporting(_: Sequence[str]) -> Iterator[Reporter]:
+        yield silent
+
+    monkeypatch.setattr(watch, "Waiter", Waiter)
+    watching = watch.Watch(
+        Project.find(root),
+        (),
+        options or Options(),
+        command="pivot repro",
+        reporting=reporting,
+        waiting=lambda: None,
+        polling=lambda _: None,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        list(itertools.islice(watching.rounds(), MOST))
+
+
+def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    edits = [
+        ("in.txt", "bad"),
+        ("in.txt", "two"),
+        ("helper.py", "def change(:\n"),
+        ("in.txt", "three"),
+        ("helper.py", GOOD),
+    ]
+    pending = iter(edits)
+
+    def edit() -> None:
+        name, text = next(pending, ("", ""))
+        if not name:
+            raise KeyboardInterrupt
+        (tmp_path / name).write_text(text)
+
+    watched(tmp_path, monkeypatch, edit)
+    assert (tmp_path / "tries").read_text() == "one bad two three "
+    assert (tmp_path / "out.txt").read_text() == "three"
+
+
+def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path, pipeline_py=FORGETFUL, in_txt="a", more_txt="b")
+    remote = MemoryRemote()
+    monkeypatch.setattr(sync, "remote_of", lambda *_: ("origin", remote))
+    assert repro(Project.find(tmp_path)).complete
+    assert sync.push(Project.find(tmp_path)).complete
+    for file in (*(tmp_path / ".pivot/cache/files").glob("*/*"), tmp_path / "middle.txt", tmp_path / "out.txt"):
+        file.unlink()
+    waits: list[bool] = []
+
+    def edit() -> None:
+        waits.append((tmp_path / "middle.txt").exists())
+        if len(waits) > 1:
+            raise KeyboardInterrupt
+        (tmp_path / "more.txt").write_text("c")
+
+    watched(tmp_path, monkeypatch, edit, options=Options(pull=True))
+    assert waits == [False, True]
+    assert (tmp_path / "out.txt").read_text() == "ac"
+
+
+def test_what_another_command_does_in_vain_begins_no_round(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two watches of one project would wake each other for ever by what a failing stage does to its outs."""
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    told: list[str] = []
+
+    def edit() -> None:
+        told.append((tmp_path / "tries").read_text().split()[-1])
+        match len(told):
+            case 1:
+                (tmp_path / "in.txt").write_text("bad")
+            case 2:  # as the other one does
+                assert repro(Project.find(tmp_path)).failed == {"p.copy"}
+            case 3:  # as somebody does who has mended what cannot be seen
+                os.utime(tmp_path / "in.txt")
+            case 4:
+                (tmp_path / "out.txt").write_text("by hand")
+            case _:
+                raise KeyboardInterrupt
+
+    watched(tmp_path, monkeypatch, edit)
+    # the first run, the edit, the other command, the touch, the out
+    assert (tmp_path / "tries").read_text() == "one bad bad bad bad "
+    assert told == ["one", *["bad"] * 4]
+
+
+def test_edits_are_noticed_while_another_command_is_at_work(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that one has done is looked at when it has ended, which may take hours."""
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    project = Project.find(tmp_path)
+    told: list[str] = []
+
+    with contextlib.ExitStack() as other:
+
+        def edit() -> None:
+            told.append((tmp_path / "tries").read_text())
+            match len(told):
+                case 1:
+                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    (tmp_path / "out.txt").write_text("half")
+                case 2:
+                    (tmp_path / "out.txt").write_text("one")
+                    other.close()
+                case 3:
+                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    (tmp_path / "out.txt").write_text("half")
+                case 4:  # an edit: the round that begins for it waits for the other one
+                    (tmp_path / "in.txt").write_text("two")
+                    other.close()
+                case _:
+                    raise KeyboardInterrupt
+
+        watched(tmp_path, monkeypatch, edit)
+    assert told == ["one "] * 4 + ["one two "]
+
+
+def test_an_object_that_is_lost_begins_a_round_and_one_that_is_touched_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    rounds: list[str] = []
+
+    def counted(*arguments: Any, **options: Any) -> Outcome:
+        rounds.append("")
+        return repro(*arguments, **options)
+
+    monkeypatch.setattr(watch, "repro", counted)
+    told: list[int] = []
+
+    def edit() -> None:
+        (stored,) = (tmp_path / ".pivot/cache/files").glob("*/*")
+        told.append(len(rounds))
+        match len(told):
+            case 1:
+                os.utime(stored, ns=(0, stored.stat().st_mtime_ns))  # as a hard link to it does
+            case 2:
+                stored.unlink()
+            case 3:
+                stored.chmod(0o644)
+                stored.write_bytes(b"")
+            case _:
+                assert stored.read_text() == "one"
+                raise KeyboardInterrupt
+
+    watched(tmp_path, monkeypatch, edit)
+    assert told == [1, 1, 2, 3]
+    assert (tmp_path / "tries").read_text() == "one "
