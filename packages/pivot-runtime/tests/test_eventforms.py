@@ -1,0 +1,71 @@
+"""The lines of events are a format: what classes and attributes are called in here does not change them."""
+
+import json
+import pathlib
+
+from pivot_core.decide import Change, Decision, Reason, Verdict
+from pivot_core.errors import PivotError
+from pivot_core.paths import ArtifactPath
+from pivot_runtime import eventforms, events
+from pivot_runtime.broken import Broken
+from pivot_runtime.seen import Usage
+from pivot_runtime.undeclared import Undeclared
+
+# One line per event, which the page on events is held against as well.
+LINES = pathlib.Path(__file__).parent / "events.jsonl"
+
+A, B = ArtifactPath("data/a.csv"), ArtifactPath("data/b.csv")
+DECISION = Decision(Verdict.RUN, (Reason.CODE,), (Change(Reason.CODE, "train.py:train", old="one", new="two"),))
+USAGE = Usage(1.23456789, 4096)
+UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
+EVENTS: list[events.Event] = [
+    events.Waiting(7, "pivot repro", 1.23456789),
+    events.Importing(2.0, "pipeline.py:3, in <module>"),
+    events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), (A,)),)),
+    events.AskingRemote(),
+    events.RunStarted({"shop.train": "train"}, ("shop.train",)),
+    events.Fetching("shop.train", "origin", 1, 2, 10, 20),
+    events.InputsFetched("shop.train", "origin", (A, B), 1.23456789),
+    events.StageStarted("shop.train", DECISION),
+    events.StagesSpawned("pipeline.py", ("a thread of torch",)),
+    events.StageCached("shop.train"),
+    events.StageRestored("shop.train", DECISION, 1.23456789),
+    events.StageRan("shop.train", DECISION, 1.23456789, ("a module has no source",), USAGE, ("HOME",)),
+    events.StageUndeclared(
+        "shop.train", (Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2),), fatal=True
+    ),
+    events.StageOutput("shop.train", ("one", "two")),
+    events.StageSilent("shop.train", 61.23456789, 60.0),
+    events.StageRetried("shop.train", 1.23456789, "ValueError: no", 2),
+    events.ProcessesEnded("shop.train", ("sleep 60",)),
+    events.StageTorn("shop.train", 1.23456789, ("train.py",), USAGE),
+    events.StageFailed("shop.train", 1.5, "ValueError: no", "Traceback", "printed", "logs/train", "a way out", USAGE),
+    events.StageBlocked("shop.train", "shop.a", (A,), {B: "a directory"}, (A,), {A: "no right to read it"}),
+    events.FileKept(A, "ab/cdef"),
+    events.OutsStored((A, B)),
+    events.Interrupted(("shop.train",)),
+    events.RunEnded(1.23456789, complete=False),
+    events.RunStopped("interrupted"),
+]
+
+
+def test_each_line_is_as_it_is_documented_with_its_names_and_their_order() -> None:
+    lines = [eventforms.head("pivot repro", time=1.23456789, pid=7)]
+    lines += [eventforms.form(event, 1.23456789) for event in EVENTS]
+
+    assert [json.dumps(line) for line in lines] == LINES.read_text().splitlines()
+
+
+def test_each_event_is_pinned() -> None:
+    assert {type(event) for event in EVENTS} == set(events.Event.__value__.__args__)
+
+
+def test_what_is_not_known_is_null() -> None:
+    unknown: list[events.Event] = [
+        events.Waiting(7, "pivot repro"),
+        events.StageRan("shop.train", DECISION, 1.0),
+        events.StageFailed("shop.train", 1.0, "no"),
+    ]
+    found = [{key for key, value in eventforms.form(event, 0).items() if value is None} for event in unknown]
+
+    assert found == [{"age"}, {"cpu", "memory"}, {"log", "hint", "cpu", "memory"}]
