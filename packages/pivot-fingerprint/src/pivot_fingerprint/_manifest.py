@@ -134,7 +134,10 @@ class Manifest(Mapping[str, Entry]):
         return {
             "schema": SCHEMA,
             "entries": {key: _written(entry) for key, entry in self._entries.items()},
-            "unresolved": [edge._asdict() for edge in self._unresolved],
+            "unresolved": [
+                {"file": edge.file, "line": edge.line, "reason": edge.reason, "key": edge.key}
+                for edge in self._unresolved
+            ],
             "libraries": {
                 name: {"version": library.version, "names": list(library.names)}
                 for name, library in self._libraries.items()
@@ -180,8 +183,9 @@ def _order(edge: Unresolved) -> tuple[str, str, int, str]:
 
 def _written(entry: Entry) -> dict[str, object]:
     """An entry as plain data; what is not known of the later fields is left out."""
-    plain: dict[str, object] = entry._asdict()
-    return {name: value for name, value in plain.items() if value is not None or name not in _OPTIONAL}
+    plain: dict[str, object] = {"digest": entry.digest, "file": entry.file, "line": entry.line}
+    later = {"end": entry.end, "start": entry.start, "via": entry.via}
+    return plain | {name: value for name, value in later.items() if value is not None}
 
 
 def _entry(raw: object, where: str) -> Entry:

@@ -74,7 +74,7 @@ class Upload:
         """Remember an upload before its first part."""
         self.forget()
         self.begun = begun
-        self._write(json.dumps(attrs.asdict(begun)))
+        self._write(json.dumps(_plain(begun)))
 
     def add(self, number: int, etag: str) -> None:
         """Remember a part that the server has."""
@@ -168,10 +168,23 @@ def _locked(journal: int, file: Path) -> bool:
         return False
 
 
+def _plain(begun: Begun) -> dict[str, object]:
+    """The same as a line of the file has it."""
+    return {
+        "remote": begun.remote,
+        "key": begun.key,
+        "upload": begun.upload,
+        "size": begun.size,
+        "part": begun.part,
+    }
+
+
 def _begun(value: object) -> Begun:
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.keys() != {"remote", "key", "upload", "size", "part"}:
         raise TypeError
-    begun = Begun(**value)
+    begun = Begun(
+        remote=value["remote"], key=value["key"], upload=value["upload"], size=value["size"], part=value["part"]
+    )
     texts, numbers = (begun.remote, begun.key, begun.upload), (begun.size, begun.part)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError

@@ -1,7 +1,7 @@
 """What a load yields: the stages of a project and the code they rest on, as plain data."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -27,6 +27,11 @@ class Steady(Value):
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
         return {"digests": dict(self.digests), "parts": dict(self.parts)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        return cls(digests=plain["digests"], parts=plain["parts"])
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -143,7 +148,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     base=stage["base"],
                     location=Location(*stage["location"]),
                     deps=tuple(ArtifactPath(path) for path in stage["deps"]),
-                    outs=tuple(OutSpec(ArtifactPath(path), **facts) for path, facts in stage["outs"]),
+                    outs=tuple(_out(path, facts) for path, facts in stage["outs"]),
                     mutex=tuple(stage["mutex"]),
                     resources=stage["resources"],
                     named=tuple(ArtifactPath(path) for path in stage["named"]),
@@ -159,7 +164,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["env"],
                 stage["texts"],
                 data["assigned"],
-                stage["steady"] and Steady(**stage["steady"]),
+                stage["steady"] and Steady.from_plain(stage["steady"]),
             )
             for stage in data["stages"]
         ),
@@ -167,6 +172,15 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
         grounds=None if data["grounds"] is None else Grounds.from_plain(data["grounds"]),
         unrecorded=tuple(data["unrecorded"]),
         read=data["read"],
+    )
+
+
+def _out(path: str, facts: Mapping[str, bool]) -> OutSpec:
+    return OutSpec(
+        ArtifactPath(path),
+        cache=facts["cache"],
+        directory=facts.get("directory", False),
+        incremental=facts.get("incremental", False),
     )
 
 

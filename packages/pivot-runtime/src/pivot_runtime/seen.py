@@ -26,12 +26,22 @@ class Seen(Value):
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
-        return {name: list(value) for name, value in attrs.asdict(self, recurse=False).items()}
+        return {
+            "read": list(self.read),
+            "wrote": list(self.wrote),
+            "variables": list(self.variables),
+            "unseen": list(self.unseen),
+        }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`; the data come from a process of our own."""
-        return cls(**{name: tuple(value) for name, value in plain.items()})
+        return cls(
+            read=tuple(plain["read"]),
+            wrote=tuple(plain["wrote"]),
+            variables=tuple(plain["variables"]),
+            unseen=tuple(plain["unseen"]),
+        )
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -61,9 +71,9 @@ class Watching(Value):
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
-        return attrs.asdict(self)
+        return {"files": self.files, "trace": self.trace}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`."""
-        return cls(**plain)
+        return cls(files=plain["files"], trace=plain["trace"])

@@ -89,7 +89,7 @@ class Snapshots:
             "stamps": {},
             "loaded": None if found.unrecorded else loaded.to_plain(found),
             "grounds": found.grounds.to_plain() if found.grounds is not None and found.unrecorded else None,
-            "known": attrs.asdict(known),
+            "known": known.to_plain(),
         }
         self._write(place, content)
         return found
@@ -103,7 +103,7 @@ class Snapshots:
         inputs = rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact)))
         return unsteady.settle(
             found,
-            unsteady.Known(**kept["known"]),
+            unsteady.Known.from_plain(kept["known"]),
             holds=lambda: grounds.check(rested, os.environ, {}).broken is None,
             inputs_hold=lambda: grounds.check(inputs, os.environ, {}).broken is None,
         )

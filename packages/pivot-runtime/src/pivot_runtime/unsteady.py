@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attrs
 
@@ -39,6 +39,27 @@ class Known(Value):
     parts: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     values: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     day: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return {
+            "codes": self.codes,
+            "states": self.states,
+            "parts": self.parts,
+            "values": self.values,
+            "day": self.day,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        return cls(
+            codes=plain["codes"],
+            states=plain["states"],
+            parts=plain["parts"],
+            values=plain["values"],
+            day=plain["day"],
+        )
 
 
 def day() -> str:
