@@ -1,5 +1,6 @@
 """The graph that emerges from the files: who writes what others read."""
 
+import contextlib
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
@@ -149,25 +150,33 @@ def _parents(path: ArtifactPath) -> Iterable[ArtifactPath]:
 
 
 def _order(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:
-    rank = {address: index for index, address in enumerate(stages)}
-    addresses = list(stages)
-    waiting = {address: len(writers) for address, writers in upstream.items()}
-    downstream: dict[str, list[str]] = {address: [] for address in stages}
+    """Every stage after its upstream; of those that could come next, the one that was given first."""
+    before: set[str] = set()
     for address, writers in upstream.items():
-        for writer in writers:
-            downstream[writer].append(address)
-    ready = [rank[address] for address, count in waiting.items() if count == 0]
-    heapq.heapify(ready)
+        if not writers <= before:
+            return _sorted(stages, upstream)
+        before.add(address)
+    return list(stages)
+
+
+def _sorted(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:
+    import graphlib  # noqa: PLC0415  # start-up time: most pipelines are declared in order
+
+    addresses = list(stages)
+    rank = {address: index for index, address in enumerate(addresses)}
+    sorter = graphlib.TopologicalSorter(upstream)
+    with contextlib.suppress(graphlib.CycleError):  # it names any cycle; we name the same one each time
+        sorter.prepare()
+    ready: list[int] = []
     order: list[str] = []
-    while ready:
+    while sorter.is_active():
+        for address in sorter.get_ready():
+            heapq.heappush(ready, rank[address])
         address = addresses[heapq.heappop(ready)]
         order.append(address)
-        for follower in downstream[address]:
-            waiting[follower] -= 1
-            if waiting[follower] == 0:
-                heapq.heappush(ready, rank[follower])
+        sorter.done(address)
     if len(order) < len(stages):
-        raise _cycle_error(stages, upstream, {address for address, count in waiting.items() if count})
+        raise _cycle_error(stages, upstream, stages.keys() - order)
     return order
 
 
