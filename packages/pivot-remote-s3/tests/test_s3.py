@@ -36,11 +36,11 @@ from pivot_cache.store import ObjectStore
 from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, uploads
-from pivot_remote_s3.deadlines import Limits
-from pivot_remote_s3.failures import Place
+from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
+from pivot_remote_s3.error_mapping import Place
+from pivot_remote_s3.limits import Limits
 from pivot_remote_s3.multipart import MOST_PARTS, part_size
-from pivot_remote_s3.uploads import STALE_S
+from pivot_remote_s3.upload_state import STALE_S
 
 PART = 10_000
 
@@ -566,7 +566,7 @@ def test_where_nothing_can_be_kept_everything_is_pushed_all_the_same(
     first, second = large(store), file(store, b"x" * 3 * PART)
     remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "file/uploads", part=PART)
     assert push([first], store, remote, OPTIONS) == moved(first)
-    monkeypatch.setattr(uploads, "write_all", full)
+    monkeypatch.setattr(upload_state, "write_all", full)
     remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "uploads", part=PART)
     assert push([second], store, remote, OPTIONS) == moved(second)
 

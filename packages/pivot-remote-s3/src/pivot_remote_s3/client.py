@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 import attrs
 
 from pivot_core.values import Value
-from pivot_remote_s3.deadlines import Limits
 from pivot_remote_s3.errors import S3Error
+from pivot_remote_s3.limits import Limits
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:

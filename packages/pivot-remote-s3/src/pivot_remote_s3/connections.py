@@ -17,10 +17,10 @@ from aiohttp.abc import AbstractStreamWriter
 from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 
 from pivot_core.values import Value
-from pivot_remote_s3.deadlines import Limits
-from pivot_remote_s3.failures import ForeignError
+from pivot_remote_s3.error_mapping import ForeignError
+from pivot_remote_s3.file_part import Span
+from pivot_remote_s3.limits import Limits
 from pivot_remote_s3.silence import Watch
-from pivot_remote_s3.spans import Span
 
 _PIECE: Final = 1 << 16
 _ERRORS: Final = 300

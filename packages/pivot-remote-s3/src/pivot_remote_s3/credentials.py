@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import CredentialRetrievalError, UnknownCredentialError
 
-from pivot_remote_s3.deadlines import Limits
+from pivot_remote_s3.limits import Limits
 from pivot_remote_s3.silence import Watch
 
 _PROGRAM: Final = "custom-process"

@@ -11,14 +11,14 @@ import attrs
 from pivot_cache.errors import reporting
 from pivot_cache.remote import RemoteUnreachableError
 from pivot_core.values import Value
-from pivot_remote_s3 import uploads
+from pivot_remote_s3 import upload_state
 from pivot_remote_s3.client import Answer, S3Client
-from pivot_remote_s3.conditions import Conditions
-from pivot_remote_s3.failures import CONFLICT, NO_UPLOAD, Place, code
+from pivot_remote_s3.conditional_put import Conditions
+from pivot_remote_s3.error_mapping import CONFLICT, NO_UPLOAD, Place, code
+from pivot_remote_s3.existence import Presence
+from pivot_remote_s3.file_part import Span
 from pivot_remote_s3.location import S3Location
-from pivot_remote_s3.presence import Presence
-from pivot_remote_s3.spans import Span
-from pivot_remote_s3.uploads import Begun, Upload
+from pivot_remote_s3.upload_state import Begun, Upload
 
 MOST_PARTS: Final = 10_000
 """What S3 allows."""
@@ -72,7 +72,7 @@ class Multipart(Value):
         with (
             reporting("read", source),
             open(source, "rb", buffering=0) as file,  # noqa: ASYNC230 - takes no time
-            uploads.opened(self.state, self.identity, key) as upload,
+            upload_state.opened(self.state, self.identity, key) as upload,
         ):
             size = os.fstat(file.fileno()).st_size
             begun = upload.begun
@@ -90,7 +90,7 @@ class Multipart(Value):
 
     async def give_up(self) -> None:
         """Let the server forget uploads that nobody goes on with; never fails."""
-        for begun in uploads.given_up(self.state, self.identity):
+        for begun in upload_state.given_up(self.state, self.identity):
             await self._abort(begun)
 
     async def _begin(self, key: str, size: int, part: int) -> Begun:

@@ -13,18 +13,18 @@ from pivot_cache.remote import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
-from pivot_remote_s3.deadlines import Limits
-from pivot_remote_s3.failures import Place, code, number
+from pivot_remote_s3.error_mapping import Place, code, number
+from pivot_remote_s3.limits import Limits
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
     import asyncio
 
-    from pivot_remote_s3.conditions import Conditions
+    from pivot_remote_s3.conditional_put import Conditions
+    from pivot_remote_s3.existence import Presence
+    from pivot_remote_s3.file_part import Span
     from pivot_remote_s3.multipart import Multipart
-    from pivot_remote_s3.presence import Presence
     from pivot_remote_s3.silence import Watch
-    from pivot_remote_s3.spans import Span
 
 PART: Final = 8 << 20
 """The least size of a part, in bytes; what is not larger is sent in one request."""
@@ -96,10 +96,10 @@ class S3Remote:
     async def __aenter__(self) -> Self:
         import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
 
-        from pivot_remote_s3.conditions import Conditions  # noqa: PLC0415
-        from pivot_remote_s3.lean import LeanClient  # noqa: PLC0415
+        from pivot_remote_s3.conditional_put import Conditions  # noqa: PLC0415
+        from pivot_remote_s3.direct_client import LeanClient  # noqa: PLC0415
+        from pivot_remote_s3.existence import Presence  # noqa: PLC0415
         from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
-        from pivot_remote_s3.presence import Presence  # noqa: PLC0415
         from pivot_remote_s3.silence import Watch  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
@@ -135,7 +135,7 @@ class S3Remote:
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Make the bytes of a file an object; a large one goes on where an earlier attempt stopped."""
-        from pivot_remote_s3.spans import Span  # noqa: PLC0415 - naming a remote needs no hashes
+        from pivot_remote_s3.file_part import Span  # noqa: PLC0415 - naming a remote needs no hashes
 
         key = self.location.key(digest)
         with reporting("read", source):

@@ -11,7 +11,7 @@ import attrs
 
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, S3Client
-from pivot_remote_s3.failures import NO_OBJECT, Place, code
+from pivot_remote_s3.error_mapping import NO_OBJECT, Place, code
 from pivot_remote_s3.location import S3Location
 
 type Lengths = dict[str, int | None]

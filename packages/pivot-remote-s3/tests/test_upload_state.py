@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_remote_s3 import uploads
-from pivot_remote_s3.uploads import Begun, Upload
+from pivot_remote_s3 import upload_state
+from pivot_remote_s3.upload_state import Begun, Upload
 
 REMOTE, KEY = "s3://bucket here", "files/00/1"
 BEGUN = Begun(REMOTE, KEY, "upload", 100, 10)
@@ -19,7 +19,7 @@ BEGUN = Begun(REMOTE, KEY, "upload", 100, 10)
 
 def begun(directory: Path) -> Path:
     """An upload that a process has left behind."""
-    with contextlib.suppress(InterruptedError), uploads.opened(directory, REMOTE, KEY) as upload:
+    with contextlib.suppress(InterruptedError), upload_state.opened(directory, REMOTE, KEY) as upload:
         upload.begin(BEGUN)
         upload.add(1, "etag")
         raise InterruptedError
@@ -30,7 +30,7 @@ def begun(directory: Path) -> Path:
 def found(directory: Path) -> tuple[Begun | None, dict[int, str]]:
     """What the next process finds."""
     state: tuple[Begun | None, dict[int, str]] = (None, {})
-    with contextlib.suppress(InterruptedError), uploads.opened(directory, REMOTE, KEY) as upload:
+    with contextlib.suppress(InterruptedError), upload_state.opened(directory, REMOTE, KEY) as upload:
         state = upload.begun, dict(upload.parts)
         raise InterruptedError
     return state
@@ -43,16 +43,16 @@ def test_an_upload_goes_on(tmp_path: Path) -> None:
 
 def test_what_another_process_uploads_is_left_to_it(tmp_path: Path) -> None:
     file = begun(tmp_path)
-    old = time.time() - uploads.STALE_S - 60
-    with contextlib.suppress(InterruptedError), uploads.opened(tmp_path, REMOTE, KEY):
+    old = time.time() - upload_state.STALE_S - 60
+    with contextlib.suppress(InterruptedError), upload_state.opened(tmp_path, REMOTE, KEY):
         os.utime(file, (old, old))
         assert found(tmp_path) == (None, {})
-        assert list(uploads.given_up(tmp_path, REMOTE)) == []
+        assert list(upload_state.given_up(tmp_path, REMOTE)) == []
         raise InterruptedError
-    assert list(uploads.given_up(tmp_path, "another")) == []
+    assert list(upload_state.given_up(tmp_path, "another")) == []
     assert found(tmp_path) == (BEGUN, {1: "etag"})
     os.utime(file, (old, old))
-    assert list(uploads.given_up(tmp_path, REMOTE)) == [BEGUN]
+    assert list(upload_state.given_up(tmp_path, REMOTE)) == [BEGUN]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,9 +67,9 @@ def test_a_line_that_is_none_is_passed_over(tmp_path: Path, line: str) -> None:
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
 def test_values_of_other_kinds_are_none(value: object) -> None:
     with pytest.raises(TypeError):
-        uploads._begun(value)
+        upload_state._begun(value)
     with pytest.raises(TypeError):
-        uploads._begun({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
+        upload_state._begun({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
 
 
 def directory(path: Path) -> None:
@@ -85,8 +85,8 @@ def test_what_is_no_file_is_no_upload(tmp_path: Path, make: Callable[[Path], obj
     file = begun(tmp_path)
     file.unlink()
     make(file)
-    with uploads.opened(tmp_path, REMOTE, KEY) as upload:
+    with upload_state.opened(tmp_path, REMOTE, KEY) as upload:
         assert (upload.begun, upload.parts) == (None, {})
         upload.begin(BEGUN)
-    assert list(uploads.given_up(tmp_path, REMOTE)) == []
+    assert list(upload_state.given_up(tmp_path, REMOTE)) == []
     assert Upload().begun is None

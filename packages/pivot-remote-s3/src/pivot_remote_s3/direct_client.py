@@ -22,8 +22,8 @@ from botocore.exceptions import ClientError
 from pivot_core.values import Value
 from pivot_remote_s3.client import Answer, Call, is_aws
 from pivot_remote_s3.connections import Payload
+from pivot_remote_s3.file_part import Span, sums
 from pivot_remote_s3.signing import Credentials, Signer
-from pivot_remote_s3.spans import Span, sums
 
 _SCOPE: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(?P<region>[^/]+)/s3/aws4_request,")
 _CODE: Final = re.compile(rb"<Code>\s*(\w+)\s*</Code>")

@@ -25,8 +25,8 @@ from pivot_cache.retry import Retry
 from pivot_cache.store import ObjectStore
 from pivot_cache.transfer import fetch
 from pivot_core.lock import Artifact
-from pivot_remote_s3 import S3Location, S3Remote, S3Settings, presence
-from pivot_remote_s3.deadlines import Limits
+from pivot_remote_s3 import S3Location, S3Remote, S3Settings, existence
+from pivot_remote_s3.limits import Limits
 
 DIGEST = "0" * 32
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -211,7 +211,7 @@ def test_a_listing_that_goes_in_a_circle_ends(contents: str) -> None:
 
 
 def test_a_listing_without_an_object_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "_MOST_BARREN", 5)
+    monkeypatch.setattr(existence, "_MOST_BARREN", 5)
     numbers = itertools.count()
     with (
         answering(lambda: listing("", f"{next(numbers)}")) as remote,

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pivot_remote_s3.failures import EXISTS, UNSUPPORTED, code
+from pivot_remote_s3.error_mapping import EXISTS, UNSUPPORTED, code
 
 type Put = Callable[..., Awaitable[Any]]
 """A request that creates an object, with the condition as an argument or without."""
