@@ -24,6 +24,8 @@ PACKAGES = {
     for project in [tomllib.loads(path.read_text())["project"]]
 }
 TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
+FIRST = (0, 6)
+"""Our first version: `pivot` 0.1 to 0.5 on the public index is somebody else's, and must satisfy no pin of ours."""
 LOWEST = str(ROOT / "lowest.txt")
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
@@ -277,7 +279,7 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def build(session: nox.Session) -> None:
-    """Source distributions and wheels of all packages in dist/, with what each must hold."""
+    """Source distributions and wheels of all packages in dist/, and the packages of others that they need, by hash."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "--all-packages", "--quiet", "--out-dir", str(dist), external=True)
@@ -287,17 +289,24 @@ def build(session: nox.Session) -> None:
         for wanted in (rf"{MODULES[name]}/py\.typed", r".*\.dist-info/licenses/LICENSE"):
             if not any(re.fullmatch(wanted, entry) for entry in held):
                 session.error(f"{wheel.name} lacks {wanted}")
-    session.log(f"{len(list(dist.glob('*.whl')))} wheels in {dist}")
+    others = dist / "requirements.txt"
+    what = ["--all-packages", "--no-dev", "--no-emit-workspace", "--no-annotate", "--no-header"]
+    session.run("uv", "export", "--frozen", *what, "--quiet", "--output-file", str(others), external=True)
+    if taken := PACKAGES.keys() & set(re.findall(r"(?m)^([\w.-]+)", others.read_text())):
+        session.error(f"{others.name} would let an index supply {', '.join(sorted(taken))}")
+    session.log(f"{len(list(dist.glob('*.whl')))} wheels, and what they need of others, in {dist}")
 
 
 @nox.session(venv_backend="none", default=False)
 def bump(session: nox.Session) -> None:
-    """`nox -s bump -- 0.2.0`: one version for all packages, and the pins of their siblings."""
+    """`nox -s bump -- 0.6.0`: one version for all packages, and the pins of their siblings."""
     match session.posargs:
         case [version] if re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?(\.dev\d+)?", version):
             pass
         case _:
-            session.error("say one version, as in: nox -s bump -- 0.2.0")
+            session.error("say one version, as in: nox -s bump -- 0.6.0")
+    if tuple(map(int, version.split(".")[:2])) < FIRST:
+        session.error(f"versions below {'.'.join(map(str, FIRST))} of `pivot` belong to somebody else on the index")
     for package in PACKAGES.values():
         path = package / "pyproject.toml"
         text = re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', path.read_text())

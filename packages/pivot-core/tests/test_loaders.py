@@ -405,23 +405,23 @@ def test_importing_the_loaders_imports_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "call", "said", "extra"),
+    ("library", "call", "said", "hint"),
     [
-        ("yaml", "YAML().load(path)", "loaders.YAML needs PyYAML, which is not installed", "yaml"),
-        ("yaml", "YAML().save({}, path)", "loaders.YAML needs PyYAML, which is not installed", "yaml"),
-        ("pandas", "CSV().load(path)", "loaders.CSV needs pandas, which is not installed", "pandas"),
-        ("pandas", "CSV().save({}, path)", "loaders.CSV needs pandas, which is not installed", "pandas"),
+        ("yaml", "YAML().load(path)", "loaders.YAML needs PyYAML, which is not installed", "install PyYAML"),
+        ("yaml", "YAML().save({}, path)", "loaders.YAML needs PyYAML, which is not installed", "install PyYAML"),
+        ("pandas", "CSV().load(path)", "loaders.CSV needs pandas, which is not installed", "install pandas"),
+        ("pandas", "CSV().save({}, path)", "loaders.CSV needs pandas, which is not installed", "install pandas"),
     ],
 )
-def test_missing_library_is_told_with_the_extra_that_brings_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, library: str, call: str, said: str, extra: str
+def test_a_missing_library_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, library: str, call: str, said: str, hint: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
 
     with pytest.raises(LoaderError) as caught:
         eval(call, {"YAML": YAML, "CSV": CSV, "path": tmp_path / "x"})
     assert str(caught.value) == said
-    assert f"[{extra}]" in str(caught.value.hint)
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize(("library", "loader"), [("yaml", YAML()), ("pandas", CSV())])

@@ -239,7 +239,8 @@ def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
 def _unknown(scheme: str | None) -> RemoteSchemeError:
     if scheme in _KNOWN:
         return RemoteSchemeError(
-            f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}", hint=f"install {_KNOWN[scheme]}"
+            f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}",
+            hint=f"install {_KNOWN[scheme]} from where you got Pivot",
         )
     schemes = sorted({*_KNOWN, *(entry.name for entry in _providers.registered(GROUP))})
     said = "the URL of a remote has no scheme" if scheme is None else f"no remote has a URL with {scheme!r}://"

@@ -266,7 +266,7 @@ def _yaml() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise
-        raise _missing("YAML", "PyYAML", "yaml") from None
+        raise _missing("YAML", "PyYAML") from None
     return yaml
 
 
@@ -276,12 +276,12 @@ def _pandas() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "pandas":
             raise
-        raise _missing("CSV", "pandas", "pandas") from None
+        raise _missing("CSV", "pandas") from None
     return pd
 
 
-def _missing(loader: str, library: str, extra: str) -> LoaderError:
-    return LoaderError(f"loaders.{loader} needs {library}, which is not installed", hint=f'uv add "pivot[{extra}]"')
+def _missing(loader: str, library: str) -> LoaderError:
+    return LoaderError(f"loaders.{loader} needs {library}, which is not installed", hint=f"install {library}")
 
 
 def _misfit(loader: str, wanted: str, value: object) -> LoaderError:

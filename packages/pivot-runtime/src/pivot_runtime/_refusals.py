@@ -65,5 +65,5 @@ def _way_out(error: BaseException, is_user_code: Callable[[str], bool]) -> str |
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     if error.name == _FACADE:
-        return f"install {_FACADE}, which pipelines import: {_LIGHT}"
+        return f"install {_FACADE}, which pipelines import, from where you got pivot-cli: {_LIGHT}"
     return f"install what the pipeline imports in this environment: {_LIGHT}" if "." not in error.name else None
