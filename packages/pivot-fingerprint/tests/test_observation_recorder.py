@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+import pivot_fingerprint
 from pivot_fingerprint import Observer, _boot, _programs, _recorder, _tool, environment
+from pivot_fingerprint._boot import Start, arrange
 from pivot_fingerprint._observed import Ran
 from pivot_fingerprint._recorder import Recorder, start_in_child
-from pivot_fingerprint._usercode import default_is_user_code
+from pivot_fingerprint._usercode import default_is_user_code, remembered
 from pivot_fingerprint.commands import starts_python
 
 DISABLE = sys.monitoring.DISABLE
@@ -437,3 +439,20 @@ def test_a_code_that_is_gone_needs_no_restoring(tmp_path: Path) -> None:
     recorder.stop()
 
     assert recorder._met == []
+
+
+def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
+    (place,) = pivot_fingerprint.__path__
+    is_user = remembered(lambda _: True)
+
+    assert not is_user(os.path.join(place, "module.py"))
+    assert not is_user(os.path.join(place, "room", "module.py"))
+    assert is_user(f"{place}_plugin/module.py")
+
+
+def test_a_program_finds_the_package_from_its_top(tmp_path: Path) -> None:
+    place = arrange(["python"], {}, Start(str(tmp_path), str(tmp_path), None))
+    text = Path(str(place), "sitecustomize.py").read_text()
+    packages = {"pivot_fingerprint": pivot_fingerprint.__path__[0]}
+
+    assert f"PACKAGES = {packages!r}\n" in text

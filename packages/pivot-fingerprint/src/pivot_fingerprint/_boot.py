@@ -3,8 +3,9 @@
 import itertools
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 _DEAF = re.compile(r"-[A-Za-z]*[EIS][A-Za-z]*")
 """Options with which Python heeds no environment, or runs no start file."""
@@ -12,6 +13,9 @@ _PREFIX = "boot-"
 _BEGUN = "begun"
 PATH = "PYTHONPATH"
 """The variable by which a program finds its start file."""
+_PACKAGE: Final = __name__.partition(".")[0]
+_PLACE: Final = os.path.abspath(sys.modules[_PACKAGE].__path__[0])
+"""Where the package lies: found now, since in a program that is observed the package does not stay imported."""
 _numbers = itertools.count()
 
 
@@ -92,7 +96,7 @@ def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], 
         return None
     before = value(env)
     place = os.path.join(start.spool, f"{_PREFIX}{os.getpid()}-{next(_numbers)}")
-    packages = {__name__.partition(".")[0]: os.path.dirname(os.path.abspath(__file__))}
+    packages = {_PACKAGE: _PLACE}
     if start.also is not None:
         packages[start.also.package] = start.also.place
     names = {

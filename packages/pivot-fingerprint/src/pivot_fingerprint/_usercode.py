@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from pivot_fingerprint._disk import real
 
+_OWN = tuple(os.path.join(place, "") for place in sys.modules[__name__.partition(".")[0]].__path__)
+
 type Predicate = Callable[[str], bool]
 
 
@@ -29,12 +31,11 @@ def default_is_user_code(filename: str) -> bool:
 def remembered(predicate: Predicate) -> Predicate:
     """The same predicate, asked once per file; this package itself never counts as user code."""
     known: dict[str, bool] = {}
-    own = os.path.join(os.path.dirname(__file__), "")
 
     def ask(filename: str) -> bool:
         answer = known.get(filename)
         if answer is None:
-            answer = known[filename] = not filename.startswith(own) and bool(predicate(filename))
+            answer = known[filename] = not filename.startswith(_OWN) and bool(predicate(filename))
         return answer
 
     return ask

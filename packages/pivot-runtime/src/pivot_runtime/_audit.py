@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
+from pivot_fingerprint.commands import starts_python
 from pivot_runtime._spool import READ, WROTE, Spool
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -25,7 +26,7 @@ _READERS_OF_SOURCE: Final = frozenset(
         "zipimport",
     }
 )
-_OUR_READER: Final = "pivot_fingerprint.commands"
+_OUR_READER: Final = starts_python.__module__
 SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
 """How the names of files end that are opened in order to be run."""
 

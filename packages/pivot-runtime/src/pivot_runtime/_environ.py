@@ -12,6 +12,7 @@ from pivot_runtime._spool import VARIABLE, Spool
 
 _OS: Final = os.__file__
 _ENVIRONMENTS: Final[tuple[Any, ...]] = (os.environ, os.environb)  # the user's code may put something in their place
+_PACKAGES: Final = ("pivot_runtime", "pivot_core", "pivot_fingerprint")
 _MAPPING: Final = ("<frozen _collections_abc>", "_collections_abc.py")
 _FROZEN: Final = "<frozen "
 _STARTERS: Final = ("/subprocess.py", "/loky/backend/fork_exec.py")
@@ -45,10 +46,8 @@ def places() -> tuple[str, str, tuple[str, ...]]:
 
     Asked once before processes are forked, it costs none of them anything.
     """
-    own = [os.path.dirname(__file__)]
-    for name in ("pivot_core", "pivot_fingerprint"):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        own += [os.path.dirname(file)] if file else []
+    packages = (sys.modules.get(name) for name in _PACKAGES)
+    own = (place for package in packages for place in getattr(package, "__path__", ()))
     library = os.path.join(sysconfig.get_path("stdlib"), "")
     return library, os.path.join(library, "site-packages", ""), tuple(os.path.join(each, "") for each in own)
 

@@ -1,15 +1,17 @@
 """What an error in a stage amounts to: one line, its traceback, a hint; whatever the error itself says or does."""
 
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
+import pivot_core
+import pivot_runtime
 from pivot_core.errors import PivotError
 from pivot_core.spec import StageError
 
+_OWN: Final = tuple(os.path.join(place, "") for package in (pivot_runtime, pivot_core) for place in package.__path__)
 _NO_INPUT = ("", "EOF when reading a line")
 """What `getpass` and `input` say."""
 _INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
@@ -91,9 +93,7 @@ def _frames(place: TracebackType | None) -> str:
 
 def user_place(error: BaseException) -> TracebackType | None:
     """Where an error came from, less the frames of Pivot through which the stage was called."""
-    own = os.path.dirname(__file__)
-    core = os.path.dirname(sys.modules["pivot_core"].__file__ or "")
     place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename.startswith((own, core)):
+    while place is not None and place.tb_frame.f_code.co_filename.startswith(_OWN):
         place = place.tb_next
     return place

@@ -14,7 +14,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
-_SPAWNED = "from pivot_runtime._spawned import main"
+SPAWNED = "from pivot_runtime._spawned import main"
+"""How a new interpreter becomes the process of a stage."""
 _HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
 
 
@@ -119,7 +120,7 @@ def told(strays: Mapping[int, str]) -> list[str]:
     own = command_of(os.getpid())
     known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
     return [
-        "a process that it had forked" if command == own or _SPAWNED in command else _on_one_line(command)
+        "a process that it had forked" if command == own or SPAWNED in command else _on_one_line(command)
         for command in known
     ]
 

@@ -11,7 +11,7 @@ from pivot_core.overrides import Override
 from pivot_core.stage import Stage
 from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer
-from pivot_runtime import _death, _failing, _sources, _wire, _worker
+from pivot_runtime import _death, _failing, _kin, _sources, _wire, _worker
 from pivot_runtime._live import Live, declared
 from pivot_runtime._pristine import Pristine
 from pivot_runtime.seen import Watching
@@ -33,7 +33,7 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
     with tempfile.TemporaryFile() as told:
         told.write(_wire.dumps(job).encode())
         told.seek(0)
-        command = f"from pivot_runtime._spawned import main; main({os.getpid()})"
+        command = f"{_kin.SPAWNED}; main({os.getpid()})"
         return os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-c", command],

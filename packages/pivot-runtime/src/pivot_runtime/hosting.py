@@ -82,7 +82,7 @@ class HostProcess:
 
         def start(theirs_in: int, theirs_out: int) -> int:
             given = ((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), *_held(guard))
-            return _begin("host", given, quiet=quiet, origin=origin)
+            return _begin("pivot_runtime.host", given, quiet=quiet, origin=origin)
 
         return cls(start, child=True)
 
@@ -244,7 +244,7 @@ class Seed:
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
         try:
-            self._pid = _begin("seed", ((moved, _COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin)
+            self._pid = _begin("pivot_runtime.seed", ((moved, _COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin)
         except BaseException:
             ours.close()
             raise
@@ -279,12 +279,16 @@ class Seed:
 
 
 def _begin(
-    main: Literal["host", "seed"], given: Sequence[tuple[int, int]], *, quiet: bool, origin: Origin | None
+    module: Literal["pivot_runtime.host", "pivot_runtime.seed"],
+    given: Sequence[tuple[int, int]],
+    *,
+    quiet: bool,
+    origin: Origin | None,
 ) -> int:
-    """Start a process with the descriptors ``given``, each with the number that it has there."""
+    """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
     guard = _GUARD_FD in [number for _, number in given]
     if origin is None or not alone():
-        command = f"from pivot_runtime.{main} import main; main({os.getpid()}, guard={guard})"
+        command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
         return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
     from pivot_runtime import _renewed  # noqa: PLC0415  # start-up time: most commands start nothing
@@ -292,7 +296,7 @@ def _begin(
     coordinator = os.getpid()
 
     def serve() -> None:
-        importlib.import_module(f"pivot_runtime.{main}").main(coordinator, guard=guard)
+        importlib.import_module(module).main(coordinator, guard=guard)
 
     return _renewed.fork(serve, given, quiet=quiet, origin=origin)
 

@@ -14,7 +14,7 @@ _SUFFIX = ".log"
 _TAIL_BYTES = 1 << 14
 _MOST_BYTES = 1 << 28
 _FRAME = re.compile(r'  File ".*", line \d+ in ')
-_OWN = re.compile(r'  File ".*[/\\](pivot_runtime[/\\][^/\\]*|pivot_core[/\\]pipeline\.py)", line \d+ in ')
+_OWN = re.compile(r'  File ".*[/\\](pivot_runtime[/\\].*|pivot_core[/\\](.*[/\\])?pipeline\.py)", line \d+ in ')
 """Lines of what a crash leaves, the innermost call first: each call, and where Pivot has called the stage."""
 
 

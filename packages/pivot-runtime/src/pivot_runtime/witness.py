@@ -4,8 +4,9 @@ import contextlib
 import os
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+import pivot_runtime
 from pivot_fingerprint.observation import Also
 from pivot_runtime import straced
 from pivot_runtime._audit import SOURCES, Audit
@@ -14,6 +15,8 @@ from pivot_runtime._handed import Handed
 from pivot_runtime._spool import Spool
 from pivot_runtime._strace import Strace
 from pivot_runtime.seen import Seen, Watching
+
+_ELSEWHERE: Final = "pivot_runtime._elsewhere"
 
 
 class Witness:
@@ -40,8 +43,7 @@ class Witness:
         self._handed = Handed(assigned, self._spool, self._variables.note)
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, places()[2])
-        package = __name__.rpartition(".")[0]
-        self.also = Also(f"{package}._elsewhere", "begin", arguments, os.path.dirname(os.path.abspath(__file__)))
+        self.also = Also(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
         """What begins in the interpreters that the stage starts."""
 
     def __enter__(self) -> Self:
