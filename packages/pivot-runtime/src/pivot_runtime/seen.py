@@ -37,10 +37,10 @@ class Seen(Value):
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`; the data come from a process of our own."""
         return cls(
-            read=tuple(plain["read"]),
-            wrote=tuple(plain["wrote"]),
-            variables=tuple(plain["variables"]),
-            unseen=tuple(plain["unseen"]),
+            read=tuple(plain.get("read", ())),
+            wrote=tuple(plain.get("wrote", ())),
+            variables=tuple(plain.get("variables", ())),
+            unseen=tuple(plain.get("unseen", ())),
         )
 
 
