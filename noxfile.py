@@ -285,10 +285,14 @@ def build(session: nox.Session) -> None:
     session.run("uv", "build", "--all-packages", "--quiet", "--out-dir", str(dist), external=True)
     for name in wheelhouse(dist):
         (wheel,) = dist.glob(f"{MODULES[name]}-*.whl")
-        held = zipfile.ZipFile(wheel).namelist()
-        for wanted in (rf"{MODULES[name]}/py\.typed", r".*\.dist-info/licenses/LICENSE"):
-            if not any(re.fullmatch(wanted, entry) for entry in held):
-                session.error(f"{wheel.name} lacks {wanted}")
+        held = set(zipfile.ZipFile(wheel).namelist())
+        source = PACKAGES[name] / "src"
+        files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+        lacking = sorted(entry for entry in files - held if "__pycache__" not in entry)
+        if not any(entry.endswith(".dist-info/licenses/LICENSE") for entry in held):
+            lacking.append("LICENSE")
+        if lacking:
+            session.error(f"{wheel.name} lacks {', '.join(lacking)}")
     others = dist / "requirements.txt"
     what = ["--all-packages", "--no-dev", "--no-emit-workspace", "--no-annotate", "--no-header"]
     session.run("uv", "export", "--frozen", *what, "--quiet", "--output-file", str(others), external=True)

@@ -122,6 +122,13 @@ def test_a_page_has_everything_and_fetches_nothing() -> None:
     assert "join: stale" in written
 
 
+def test_a_page_shows_dollar_signs_as_they_are() -> None:
+    written = page(drawing(overview(spec("$edges", "", "1"))), {}, "$legend and $$")
+
+    assert "<title>$legend and $$</title>" in written
+    assert ">$edges</text>" in written
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> Overview:
     count = draw(st.integers(0, 12))

@@ -1,9 +1,10 @@
-"""A graph as one HTML page that needs nothing else: laid out here, drawn as SVG, to be moved and zoomed; pure."""
+"""A graph as one HTML page that needs nothing else: laid out here, drawn as SVG, to be moved and zoomed."""
 
 import html
 import json
 from collections.abc import Mapping, Sequence
 
+from pivot_cli import pages
 from pivot_cli.drawing import Drawing, Node
 
 _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 34, 28, 56, 40
@@ -17,77 +18,6 @@ _COLOURS: Mapping[str, str] = {
     "artifact": "#eef1f5",
     "stage": "#e3ecff",
 }
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-html, body { margin: 0; height: 100%; font: 14px system-ui, sans-serif; color: #1f2733; background: #fff; }
-svg { width: 100%; height: 100%; cursor: grab; touch-action: none; }
-svg.moving { cursor: grabbing; }
-rect { stroke: #6b7787; stroke-width: 1; }
-path { fill: none; stroke: #98a3b3; stroke-width: 1.4; }
-.dim { opacity: .15; }
-#legend { position: fixed; left: 12px; bottom: 12px; background: #ffffffdd; padding: 6px 10px; border-radius: 6px; }
-#legend span { display: inline-block; width: 12px; height: 12px; border: 1px solid #6b7787; margin: 0 4px 0 10px; }
-@media (prefers-color-scheme: dark) {
-  html, body { background: #14181f; } path { stroke: #5d6a7c; } #legend { background: #222b; color: #eee; }
-}
-</style>
-</head>
-<body>
-<svg id="graph" viewBox="$box" role="img" aria-label="$title">
-<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-<polygon points="0,0 8,4 0,8" fill="#98a3b3"/></marker></defs>
-$drawn
-</svg>
-<div id="legend">$legend</div>
-<script>
-const svg = document.getElementById("graph");
-let [x, y, w, h] = svg.getAttribute("viewBox").split(" ").map(Number);
-const edges = $edges;
-const show = () => svg.setAttribute("viewBox", [x, y, w, h].join(" "));
-const scale = () => Math.max(w / svg.clientWidth, h / svg.clientHeight);
-svg.addEventListener("wheel", event => {
-  event.preventDefault();
-  const factor = event.deltaY > 0 ? 1.15 : 1 / 1.15, box = svg.getBoundingClientRect();
-  const px = (event.clientX - box.left) / box.width, py = (event.clientY - box.top) / box.height;
-  x += w * px * (1 - factor); y += h * py * (1 - factor); w *= factor; h *= factor; show();
-}, {passive: false});
-let held = null;
-svg.addEventListener("pointerdown", event => { held = [event.clientX, event.clientY]; svg.classList.add("moving"); });
-window.addEventListener("pointerup", () => { held = null; svg.classList.remove("moving"); });
-window.addEventListener("pointermove", event => {
-  if (!held) return;
-  x -= (event.clientX - held[0]) * scale(); y -= (event.clientY - held[1]) * scale();
-  held = [event.clientX, event.clientY]; show();
-});
-const near = (start, from, to) => {
-  const found = new Set([start]), todo = [start];
-  while (todo.length) { const at = todo.pop();
-    for (const edge of edges)
-      if (edge[from] === at && !found.has(edge[to])) { found.add(edge[to]); todo.push(edge[to]); } }
-  return found;
-};
-for (const node of document.querySelectorAll("g[data-n]")) {
-  const number = Number(node.dataset.n);
-  node.addEventListener("mouseenter", () => {
-    const kin = new Set([...near(number, 0, 1), ...near(number, 1, 0)]);
-    for (const other of document.querySelectorAll("g[data-n]"))
-      other.classList.toggle("dim", !kin.has(Number(other.dataset.n)));
-    for (const line of document.querySelectorAll("path[data-a]"))
-      line.classList.toggle("dim", !(kin.has(Number(line.dataset.a)) && kin.has(Number(line.dataset.b))));
-  });
-  node.addEventListener("mouseleave", () => {
-    for (const dimmed of document.querySelectorAll(".dim")) dimmed.classList.remove("dim"); });
-}
-</script>
-</body>
-</html>
-"""
 
 
 def page(found: Drawing, states: Mapping[str, str], title: str) -> str:
@@ -110,10 +40,7 @@ def page(found: Drawing, states: Mapping[str, str], title: str) -> str:
         "legend": "".join(f'<span style="background:{_COLOURS[each]}"></span>{each}' for each in used),
         "edges": json.dumps([[numbers[start], numbers[end]] for start, end in found.edges]),
     }
-    text = _PAGE
-    for name, value in values.items():
-        text = text.replace(f"${name}", value)
-    return text
+    return pages.fill("graph.html", values)
 
 
 type _Place = tuple[float, float, float]  # the middle of a node, and its width

@@ -1,50 +1,16 @@
-"""A past run over time: as a page without scripts or network, and as Trace Event JSON; pure."""
+"""A past run over time: as a page without scripts or network, and as Trace Event JSON."""
 
 import html
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pivot_cli import historytext, wording
+from pivot_cli import historytext, pages, wording
 from pivot_runtime.history import PastRun, PastStage
 
 _COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "torn": "#c08a2d"}
 _OTHER = "#888888"
 _NARROWEST = 0.15
 """Percent: what took no time can still be pointed at."""
-
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff; }}
-h1 {{ font-size: 1.3em; margin: 0; }}
-.lanes {{ position: relative; height: {height}px; border-left: 1px solid #bbb; border-bottom: 1px solid #bbb; }}
-.bar {{ position: absolute; height: 22px; border-radius: 3px; color: #fff; overflow: hidden; white-space: nowrap;
-  font-size: 12px; line-height: 22px; text-indent: 4px; box-sizing: border-box; }}
-.axis {{ display: flex; justify-content: space-between; color: #666; font-size: 12px; margin-bottom: 1.5em; }}
-table {{ border-collapse: collapse; }}
-td, th {{ text-align: left; padding: .15em 1em .15em 0; vertical-align: top; }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{result}</p>
-<div class="lanes">
-{bars}
-</div>
-<div class="axis">{axis}</div>
-<table>
-<tr><th>stage</th><th>state</th><th>began</th><th>took</th><th>cpu</th><th>memory</th><th>why</th></tr>
-{rows}
-</table>
-</body>
-</html>
-"""
 
 
 class Bar(NamedTuple):
@@ -85,14 +51,15 @@ def page(run: PastRun) -> str:
     lanes = max((bar.lane for bar in bars), default=-1) + 1
     title = f"Run {run.number}: {run.command}, {historytext.began(run)}"
     steps = [wording.seconds(whole * step / 4) if step else "0" for step in range(5)]
-    return _PAGE.format(
-        title=html.escape(title),
-        result=html.escape(f"{run.state}: {run.problem or historytext.counts(run)}, {wording.seconds(run.seconds)}"),
-        height=max(1, lanes) * 26,
-        bars="\n".join(_bar(bar, whole) for bar in bars),
-        axis="".join(f"<span>{step}</span>" for step in steps),
-        rows="\n".join(_row(stage) for stage in _in_order(run.stages)),
-    )
+    values = {
+        "title": html.escape(title),
+        "result": html.escape(f"{run.state}: {run.problem or historytext.counts(run)}, {wording.seconds(run.seconds)}"),
+        "height": str(max(1, lanes) * 26),
+        "bars": "\n".join(_bar(bar, whole) for bar in bars),
+        "axis": "".join(f"<span>{step}</span>" for step in steps),
+        "rows": "\n".join(_row(stage) for stage in _in_order(run.stages)),
+    }
+    return pages.fill("timeline.html", values)
 
 
 def _bar(bar: Bar, whole: float) -> str:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import console, historytext, place, timeline
+from pivot_cli import console, historytext, place
 from pivot_runtime import history
 
 
@@ -29,8 +29,12 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
         case "json":
             text = json.dumps(historytext.plain(found), indent=2)
         case "html":
+            from pivot_cli import timeline  # noqa: PLC0415  # start-up time
+
             text = timeline.page(found)
         case "chrome-trace":
+            from pivot_cli import timeline  # noqa: PLC0415  # start-up time
+
             text = json.dumps(timeline.chrome_trace(found))
         case _:
             text = historytext.run(found)
