@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import pivot_fingerprint
 from pivot_fingerprint import Entry, Manifest, fingerprint, no_fingerprint
 from pivot_fingerprint._usercode import default_is_user_code
 
@@ -242,3 +243,11 @@ def test_two_modules_of_one_name_are_told_apart(write: Callable[[str], Path]) ->
         ("func:same_name:f#2", "b/same_name.py"),
         ("v", None),
     ]
+
+
+@pytest.mark.parametrize("name", [name for name in pivot_fingerprint.__all__ if name != "SCHEMA"])
+def test_what_is_public_counts_by_the_name_of_the_package(name: str) -> None:
+    value = getattr(pivot_fingerprint, name)
+
+    assert vars(importlib.import_module(value.__module__))["__pivot_module__"] == "pivot_fingerprint"
+    assert value.__qualname__ == name

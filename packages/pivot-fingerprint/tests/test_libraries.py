@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - projects as texts
 
+import importlib
 import json
 import subprocess
 import sys
@@ -152,3 +153,44 @@ def test_metadata_is_read_only_where_a_library_is_used() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"
+
+
+MOVING = """\
+__pivot_module__ = "fakelib"
+
+class Base:
+    pass
+
+class Kind(Base):
+    def __init__(self):
+        self.at = Base()
+
+def make(x):
+    return x
+"""
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "from fakelib import Kind, make\ndef stage(x):\n    return Kind, make(x)\n",
+        "import fakelib as lib\ndef stage(x):\n    return lib.Kind, lib, lib.make(x)\n",
+        "from fakelib import Kind\nkind = Kind()\nclass Own(Kind):\n    pass\ndef stage(x):\n    return kind, Own\n",
+        "import fakelib\nmade = {'make': fakelib.make, 'in': fakelib}\ndef stage(x):\n    return made, x\n",
+        "from functools import partial\nimport fakelib as lib\nboth = partial(lib.make, lib.Kind)\ndef stage(x):\n    return both\n",
+        "import sys\nimport fakelib\nhome = sys.modules[fakelib.Kind.__module__]\ndef stage(x):\n    return home, home.Kind\n",
+    ],
+    ids=["names", "attributes", "instances", "values", "partial", "module"],
+)
+def test_what_has_a_public_name_may_move(take: Take, install: Callable[..., Path], project: str) -> None:
+    """A library says by `__pivot_module__` where its users find what a module of its own has made."""
+
+    def taken(home: str) -> dict[str, str]:
+        for module in [name for name in sys.modules if name.startswith("fakelib")]:
+            del sys.modules[module]
+        importlib.invalidate_caches()
+        file = home.replace(".", "/")
+        install(None, {"fakelib/__init__.py": f"from {home} import Kind, make\n", f"{file}.py": MOVING})
+        return {key: entry.digest for key, entry in take(project).items()}
+
+    assert taken("fakelib._old") == taken("fakelib.room.new")

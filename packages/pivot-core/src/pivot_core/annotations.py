@@ -10,6 +10,8 @@ from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
 from pivot_core.values import Value
 
+__pivot_module__ = "pivot"
+
 type PathLike = str | os.PathLike[str]
 
 

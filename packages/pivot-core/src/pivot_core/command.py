@@ -18,6 +18,8 @@ from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stage import Taken
 
+__pivot_module__ = "pivot"
+
 PARAMS = "params"
 """The name by which a command takes its parameters."""
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+__pivot_module__ = "pivot"
+
 
 class PivotError(Exception):
     """Something the user can act on; ``str()`` is one sentence without a final full stop.

@@ -16,6 +16,8 @@ from pivot_core.values import Value
 if TYPE_CHECKING:
     import pandas as pd
 
+__pivot_module__ = "pivot.loaders"
+
 
 @runtime_checkable
 class Reader[T](Protocol):

@@ -15,6 +15,8 @@ from pivot_core.errors import DefinitionError
 from pivot_core.fitting import MisfitError
 from pivot_core.values import Value
 
+__pivot_module__ = "pivot"
+
 _LOOKED_UP = (staticmethod, classmethod, property, functools.cached_property)
 
 

@@ -21,6 +21,8 @@ from pivot_core.spec import Location, StageError, StageSpec
 from pivot_core.stage import Stage, Taken
 from pivot_core.values import Value
 
+__pivot_module__ = "pivot"
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
 _VARIABLE = re.compile(r"[^=\0]+")
 _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"

@@ -60,7 +60,7 @@ class Describer:
             return self._class(value)
         if isinstance(value, types.ModuleType):
             module = self._modules.of(value)
-            return self.whole(module).parts if module.is_user else Parts(f"lib {value.__name__}")
+            return self.whole(module).parts if module.is_user else Parts(f"lib {module.public or value.__name__}")
         if isinstance(value, types.BuiltinFunctionType):
             return self._builtin(value)
         if isinstance(value, _DESCRIPTORS):
@@ -146,7 +146,8 @@ class Describer:
         registry = function.__dict__.get("registry")
         if isinstance(registry, types.MappingProxyType) and "dispatch" in function.__dict__:
             return Parts("by type", (getattr(function, "__wrapped__", None), frozenset(registry.items())))
-        name = f"lib {function.__globals__.get('__name__')}.{function.__code__.co_qualname}"
+        home = self._modules.of_namespace(function.__globals__).public or function.__globals__.get("__name__")
+        name = f"lib {home}.{function.__code__.co_qualname}"
         cells = _cells(function)
         return Parts(name, cells, boundary="library" if cells else "")
 
@@ -201,7 +202,7 @@ class Describer:
     def _class(self, cls: type) -> Parts:
         module = self._module_of(cls)
         if not module.is_user:
-            return Parts(f"lib {cls.__module__}.{cls.__qualname__}")
+            return Parts(f"lib {module.public or cls.__module__}.{cls.__qualname__}")
         source = module.source
         place = source.locate_class(cls) if source is not None else None
         if source is None or place is None or place.top is None:

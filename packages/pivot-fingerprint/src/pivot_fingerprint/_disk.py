@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import Distribution
 
+__pivot_module__ = "pivot_fingerprint"
+
 INIT = "__init__"
 
 

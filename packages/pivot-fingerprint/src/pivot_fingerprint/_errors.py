@@ -1,5 +1,7 @@
 """What can go wrong in this package: one family of errors."""
 
+__pivot_module__ = "pivot_fingerprint"
+
 
 class FingerprintError(Exception):
     """Any error of this package; its text is one sentence for the reader."""

@@ -8,6 +8,8 @@ from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint._errors import ManifestError
 
+__pivot_module__ = "pivot_fingerprint"
+
 SCHEMA: int = 1
 """The version of the canonical form; digests of different versions are not comparable."""
 

@@ -15,6 +15,8 @@ from pivot_fingerprint._outline import Binding, Effect, Outline, Site
 from pivot_fingerprint._parsed import TreeOutline
 from pivot_fingerprint._scopes import Import
 
+__pivot_module__ = "pivot_fingerprint"
+
 _FORMAT = 4  # of the bytes: raise it with every change of what they hold or how
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16

@@ -49,6 +49,15 @@ class Module:
         return self._source[0]
 
     @property
+    def public(self) -> str | None:
+        """The name by which a library's module counts if not by its own: its `__pivot_module__`.
+
+        So what is in it may move to another module, and counts as before.
+        """
+        said = self.namespace.get("__pivot_module__") if self.namespace is not None else None
+        return said if isinstance(said, str) else None
+
+    @property
     def docs(self) -> str | None:
         """The docstring of the module's text."""
         return None if self.source is None else ast.get_docstring(self.source.parsed.tree, clean=False)

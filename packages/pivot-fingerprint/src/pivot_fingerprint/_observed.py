@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from pivot_fingerprint._errors import ManifestError
 
+__pivot_module__ = "pivot_fingerprint"
+
 _SCHEMA = 1
 _FIELDS = 5
 MODULE = "<module>"

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+__pivot_module__ = "pivot_fingerprint"
+
 _ATTRIBUTE = "__pivot_no_fingerprint__"
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from pivot_fingerprint import _arrays
 from pivot_fingerprint._values import Parts, UnencodableError
 
+__pivot_module__ = "pivot_fingerprint"
+
 _OWN_FORM = "__pivot_fingerprint__"
 """The method by which a class says what its instances count by."""
 _COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`

@@ -209,7 +209,7 @@ class Resolver:
             rest = attrs[at:]
             found = self._modules.of(value)
             if not rest or (found.is_user and rest[0] == "__dict__"):
-                return [self.code.whole(found).parts] if found.is_user else [f"lib {value.__name__}"]
+                return [self.code.whole(found).parts] if found.is_user else [f"lib {found.public or value.__name__}"]
             name, at = rest[0], at + 1
             child = vars(value).get(name, _MISSING)
             if child is _MISSING:
@@ -218,7 +218,7 @@ class Resolver:
                 if isinstance(child, ModuleType) or self._is_user_code(child):
                     module, value = found, child
                     continue
-                return [f"lib {value.__name__}.{'.'.join(rest)}"]
+                return [f"lib {found.public or value.__name__}.{'.'.join(rest)}"]
             if child is _MISSING:
                 return self._absent(found, value, name, attrs[at:], trail)
             module, value = found, child
@@ -257,7 +257,7 @@ class Resolver:
         if parts is not None and parts.issue:
             self._say(parts.issue)
         if not module.is_user:
-            return [f"lib {module.name}.{name}"]
+            return [f"lib {module.public or module.name}.{name}"]
         if parts is not None and not parts.children and parts.tag.startswith("lib "):
             return [parts.tag]
         draft, new = self._constant(module, name)

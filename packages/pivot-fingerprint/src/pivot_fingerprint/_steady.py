@@ -6,6 +6,8 @@ from typing import NamedTuple, cast
 
 from pivot_fingerprint._plain import attributes
 
+__pivot_module__ = "pivot_fingerprint"
+
 _DEEPEST = 4
 _MOST = 200
 """Parts of one value."""

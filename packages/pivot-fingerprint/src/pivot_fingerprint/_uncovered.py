@@ -20,6 +20,8 @@ from pivot_fingerprint._scopes import Import, literal_import
 from pivot_fingerprint._source import SourceFile, Sources
 from pivot_fingerprint._taken import Taken, concerns, taken
 
+__pivot_module__ = "pivot_fingerprint"
+
 EFFECTS = "<effects>"
 _KINDS = frozenset({"func", "class", "const", "module"})
 

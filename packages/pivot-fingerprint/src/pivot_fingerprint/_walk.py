@@ -26,6 +26,8 @@ from pivot_fingerprint._steady import Steady, parts_of
 from pivot_fingerprint._usercode import default_is_user_code, remembered
 from pivot_fingerprint._values import Encoded, Encoder, Parts, UnencodableError
 
+__pivot_module__ = "pivot_fingerprint"
+
 _WRAPPERS = 1000
 _PARTS = 5000
 """Of all values that are left out."""

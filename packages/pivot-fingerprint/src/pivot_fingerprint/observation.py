@@ -13,6 +13,8 @@ from pivot_fingerprint._recorder import Recorder
 from pivot_fingerprint._uncovered import Gap, ObservedEntry
 from pivot_fingerprint._usercode import default_is_user_code
 
+__pivot_module__ = "pivot_fingerprint"
+
 __all__ = ["Also", "Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
 
 type Path = str | os.PathLike[str]
