@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 
 from pivot_cache.store import ObjectStore
 from pivot_remote_s3 import S3Location, S3Settings
-from pivot_remote_s3.client import opened
+from pivot_remote_s3.client import open_client
 
 PREFIX = "team/cache"
 KEY, SECRET = "testing", "hunter2"  # as `rclone_url` has them
@@ -85,7 +85,7 @@ def new_bucket(settings: S3Settings) -> S3Location:
     location = S3Location(f"bucket-{next(_numbers)}", PREFIX)
 
     async def create() -> None:
-        async with opened(location, settings, 1) as client:
+        async with open_client(location, settings, 1) as client:
             create_bucket: Callable[..., object] = client.create_bucket  # type: ignore[attr-defined]
             await create_bucket(Bucket=location.bucket)  # type: ignore[misc]
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_remote_s3.conditional_put import Conditions
+from pivot_remote_s3.conditional_put import ConditionalPut
 
 
 class Server:
@@ -38,7 +38,7 @@ class Server:
 
 @given(st.booleans(), st.booleans(), st.lists(st.booleans(), max_size=4))
 def test_nothing_is_replaced(understands: bool, keeps: bool, there: list[bool]) -> None:
-    conditions = Conditions()
+    conditions = ConditionalPut()
     for each in there:
         server = Server(understands=understands, keeps=keeps, there=each)
         assert asyncio.run(conditions.create(server.taken, server.put)) is not each
@@ -46,7 +46,7 @@ def test_nothing_is_replaced(understands: bool, keeps: bool, there: list[bool]) 
 
 
 def test_what_others_create_meanwhile_shows_that_a_server_keeps_to_conditions() -> None:
-    conditions = Conditions()
+    conditions = ConditionalPut()
 
     async def not_yet() -> bool:
         return False
@@ -59,7 +59,7 @@ def test_what_others_create_meanwhile_shows_that_a_server_keeps_to_conditions() 
 
 @pytest.mark.parametrize("understands", [True, False])
 def test_of_aws_is_asked_only_what_it_does_not_understand(understands: bool) -> None:
-    conditions = Conditions(kept=True)
+    conditions = ConditionalPut(enforced=True)
     for there, new in ((False, True), (True, False)):
         server = Server(understands=understands, keeps=True, there=there)
         assert asyncio.run(conditions.create(server.taken, server.put)) is new
@@ -70,7 +70,7 @@ def test_of_aws_is_asked_only_what_it_does_not_understand(understands: bool) -> 
 def test_a_server_that_no_longer_understands_is_asked_again() -> None:
     """As one of several behind one address does, or one whose version went back."""
     server = Server(understands=False, keeps=False, there=False)
-    assert asyncio.run(Conditions(kept=True).create(server.taken, server.put)) is True
+    assert asyncio.run(ConditionalPut(enforced=True).create(server.taken, server.put)) is True
     assert server.asked == 1
 
 
@@ -81,7 +81,7 @@ def test_other_errors_are_passed_on() -> None:
     async def taken() -> bool:
         return False
 
-    conditions = Conditions()
+    conditions = ConditionalPut()
     with pytest.raises(ClientError):
         asyncio.run(conditions.create(taken, put))
-    assert conditions == Conditions()
+    assert conditions == ConditionalPut()

@@ -91,7 +91,7 @@ def test_the_sdk_makes_the_first_request_only(
     async def work(upload: Callable[[bytes], Awaitable[bool]]) -> None:
         assert await upload(b"first") is True
         client = remote._open.client
-        remote._open.conditions.kept = True
+        remote._open.creation.enforced = True
 
         def never(**_: object) -> None:
             raise AssertionError("the SDK was asked")
@@ -142,7 +142,7 @@ def test_every_prefix_is_quoted_as_the_sdk_does(location: S3Location, proxy: Any
         for data in contents:
             await upload(data)
             assert await read(remote, data) == data
-        assert remote._open.client._way is not None  # type: ignore[attr-defined]
+        assert remote._open.client._route is not None  # type: ignore[attr-defined]
 
     use(remote, work, tmp_path)
     keys = s3_backends["123456789012"]["aws"].buckets[location.bucket].keys

@@ -26,7 +26,7 @@ from pivot_cache.store import ObjectStore
 from pivot_cache.transfer import fetch
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings, existence
-from pivot_remote_s3.limits import Limits
+from pivot_remote_s3.limits import RequestLimits
 
 DIGEST = "0" * 32
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -64,7 +64,7 @@ def answering(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=accept, daemon=True).start()
         settings = S3Settings(endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}", region="us-east-1")
-        yield S3Remote(S3Location("bucket"), settings, limits=Limits(grace=grace, longest=1 << 16))
+        yield S3Remote(S3Location("bucket"), settings, limits=RequestLimits(grace=grace, longest=1 << 16))
         ended.set()
         listening.shutdown(socket.SHUT_RDWR)
 
@@ -155,7 +155,7 @@ def test_who_has_credentials_is_not_waited_for_without_end(tmp_path: Path, monke
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     told: list[str] = []
-    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=Limits(grace=0.1))
+    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=RequestLimits(grace=0.1))
     store = ObjectStore(tmp_path / "cache" / "files")
 
     with (
@@ -211,7 +211,7 @@ def test_a_listing_that_goes_in_a_circle_ends(contents: str) -> None:
 
 
 def test_a_listing_without_an_object_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(existence, "_MOST_BARREN", 5)
+    monkeypatch.setattr(existence, "_MOST_EMPTY_PAGES", 5)
     numbers = itertools.count()
     with (
         answering(lambda: listing("", f"{next(numbers)}")) as remote,

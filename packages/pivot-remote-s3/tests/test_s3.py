@@ -37,8 +37,8 @@ from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
-from pivot_remote_s3.error_mapping import Place
-from pivot_remote_s3.limits import Limits
+from pivot_remote_s3.errors import ErrorMapper
+from pivot_remote_s3.limits import RequestLimits
 from pivot_remote_s3.multipart import MOST_PARTS, part_size
 from pivot_remote_s3.upload_state import STALE_S
 
@@ -237,7 +237,7 @@ def test_a_bucket_in_another_region() -> None:
 
     with (
         pytest.raises(RemoteDeniedError, match="the bucket is in another region") as caught,
-        Place("x", "x").reporting(),
+        ErrorMapper("x", "x").reporting(),
     ):
         raise redirect
     assert "AWS_REGION" in str(caught.value.hint)
@@ -454,7 +454,7 @@ def test_a_killed_download_asks_again_for_no_more_than_the_part_that_was_under_w
 def test_a_server_that_does_not_answer_is_tried_again(
     store: ObjectStore, other: ObjectStore, proxy: Any, location: S3Location, tmp_path: Path
 ) -> None:
-    limits = Limits(grace=0.5)
+    limits = RequestLimits(grace=0.5)
     remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "state", part=PART, limits=limits)
     artifact = large(store)
     for pattern in ("partNumber=3&", "^POST .*uploadId", r"^GET .*/files/\w"):

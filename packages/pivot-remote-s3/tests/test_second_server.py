@@ -15,7 +15,7 @@ from pivot_cache.transfer import Options, Outcome, fetch, push
 from pivot_cache.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
-from pivot_remote_s3.client import opened
+from pivot_remote_s3.client import open_client
 
 PART = 10_000
 
@@ -93,7 +93,7 @@ def test_an_upload_that_the_server_has_given_up_begins_anew(
 
     async def give_up() -> None:
         bucket = make().location.bucket
-        async with opened(make().location, rclone, 1) as client:
+        async with open_client(make().location, rclone, 1) as client:
             (upload,) = (await client.list_multipart_uploads(Bucket=bucket))["Uploads"]  # type: ignore[attr-defined]
             await client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
@@ -122,7 +122,7 @@ def test_an_object_that_is_corrupt_there_never_enters(
 
     async def corrupt() -> None:
         location = make().location
-        async with opened(location, rclone, 1) as client:
+        async with open_client(location, rclone, 1) as client:
             for artifact in artifacts:
                 wrong = os.urandom(artifact.size)
                 await client.put_object(Bucket=location.bucket, Key=location.key(artifact.digest), Body=wrong)

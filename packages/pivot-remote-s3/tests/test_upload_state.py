@@ -11,48 +11,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_remote_s3 import upload_state
-from pivot_remote_s3.upload_state import Begun, Upload
+from pivot_remote_s3.upload_state import StartedUpload, UploadState
 
 REMOTE, KEY = "s3://bucket here", "files/00/1"
-BEGUN = Begun(REMOTE, KEY, "upload", 100, 10)
+STARTED = StartedUpload(REMOTE, KEY, "upload", 100, 10)
 
 
 def begun(directory: Path) -> Path:
     """An upload that a process has left behind."""
-    with contextlib.suppress(InterruptedError), upload_state.opened(directory, REMOTE, KEY) as upload:
-        upload.begin(BEGUN)
+    with contextlib.suppress(InterruptedError), upload_state.open_upload(directory, REMOTE, KEY) as upload:
+        upload.start(STARTED)
         upload.add(1, "etag")
         raise InterruptedError
     (file,) = directory.iterdir()
     return file
 
 
-def found(directory: Path) -> tuple[Begun | None, dict[int, str]]:
+def found(directory: Path) -> tuple[StartedUpload | None, dict[int, str]]:
     """What the next process finds."""
-    state: tuple[Begun | None, dict[int, str]] = (None, {})
-    with contextlib.suppress(InterruptedError), upload_state.opened(directory, REMOTE, KEY) as upload:
-        state = upload.begun, dict(upload.parts)
+    state: tuple[StartedUpload | None, dict[int, str]] = (None, {})
+    with contextlib.suppress(InterruptedError), upload_state.open_upload(directory, REMOTE, KEY) as upload:
+        state = upload.started, dict(upload.parts)
         raise InterruptedError
     return state
 
 
 def test_an_upload_goes_on(tmp_path: Path) -> None:
     begun(tmp_path)
-    assert found(tmp_path) == (BEGUN, {1: "etag"})
+    assert found(tmp_path) == (STARTED, {1: "etag"})
 
 
 def test_what_another_process_uploads_is_left_to_it(tmp_path: Path) -> None:
     file = begun(tmp_path)
     old = time.time() - upload_state.STALE_S - 60
-    with contextlib.suppress(InterruptedError), upload_state.opened(tmp_path, REMOTE, KEY):
+    with contextlib.suppress(InterruptedError), upload_state.open_upload(tmp_path, REMOTE, KEY):
         os.utime(file, (old, old))
         assert found(tmp_path) == (None, {})
-        assert list(upload_state.given_up(tmp_path, REMOTE)) == []
+        assert list(upload_state.abandoned_uploads(tmp_path, REMOTE)) == []
         raise InterruptedError
-    assert list(upload_state.given_up(tmp_path, "another")) == []
-    assert found(tmp_path) == (BEGUN, {1: "etag"})
+    assert list(upload_state.abandoned_uploads(tmp_path, "another")) == []
+    assert found(tmp_path) == (STARTED, {1: "etag"})
     os.utime(file, (old, old))
-    assert list(upload_state.given_up(tmp_path, REMOTE)) == [BEGUN]
+    assert list(upload_state.abandoned_uploads(tmp_path, REMOTE)) == [STARTED]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,15 +61,15 @@ def test_a_line_that_is_none_is_passed_over(tmp_path: Path, line: str) -> None:
     file = begun(tmp_path)
     with file.open("a") as journal:
         journal.write(f"{line}\n3 last\n4 cut o")
-    assert found(tmp_path) == (BEGUN, {1: "etag", 3: "last"})
+    assert found(tmp_path) == (STARTED, {1: "etag", 3: "last"})
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
 def test_values_of_other_kinds_are_none(value: object) -> None:
     with pytest.raises(TypeError):
-        upload_state._begun(value)
+        upload_state._started(value)
     with pytest.raises(TypeError):
-        upload_state._begun({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
+        upload_state._started({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
 
 
 def directory(path: Path) -> None:
@@ -85,8 +85,8 @@ def test_what_is_no_file_is_no_upload(tmp_path: Path, make: Callable[[Path], obj
     file = begun(tmp_path)
     file.unlink()
     make(file)
-    with upload_state.opened(tmp_path, REMOTE, KEY) as upload:
-        assert (upload.begun, upload.parts) == (None, {})
-        upload.begin(BEGUN)
-    assert list(upload_state.given_up(tmp_path, REMOTE)) == []
-    assert Upload().begun is None
+    with upload_state.open_upload(tmp_path, REMOTE, KEY) as upload:
+        assert (upload.started, upload.parts) == (None, {})
+        upload.start(STARTED)
+    assert list(upload_state.abandoned_uploads(tmp_path, REMOTE)) == []
+    assert UploadState().started is None

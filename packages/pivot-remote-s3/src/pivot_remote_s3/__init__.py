@@ -22,7 +22,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """The public names, each imported when first used: checking a URL needs no event loop."""
+    """Import a public name when it is first used: checking a URL needs no event loop."""
     if name in _MODULES:
         return getattr(import_module(f"pivot_remote_s3.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'pivot_remote_s3' has no attribute {name!r}")

@@ -1,6 +1,7 @@
-"""The S3 client of one remote: credentials, region, endpoint and limits; the SDK is imported when it is opened."""
+"""The SDK's S3 client of one remote, and its settings; the SDK is imported when the client is opened."""
 
 import contextlib
+import functools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -9,49 +10,50 @@ import attrs
 
 from pivot_core.values import Value
 from pivot_remote_s3.errors import S3Error
-from pivot_remote_s3.limits import Limits
+from pivot_remote_s3.limits import RequestLimits, StallWatch
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
-    from pivot_remote_s3.silence import Watch
+    from asyncio.subprocess import Process
 
 _OPTIONS: Final = frozenset({"profile", "region", "endpoint", "addressing"})
 _ADDRESSING: Final = ("auto", "path", "virtual")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _CONNECT_SECONDS: Final = 10
+_CREDENTIALS: Final = "the credentials of AWS"
 
-type Answer = Mapping[str, Any]
-"""What a call of the SDK gives: it has no types of its own."""
+type S3Response = Mapping[str, Any]
+"""The result of an SDK call, which is untyped."""
 
-
-type Call = Callable[..., Awaitable[Answer]]
+type S3Call = Callable[..., Awaitable[S3Response]]
+"""A method of the SDK's client, which takes the parameters of S3's API by name."""
 
 
 class S3Client(Protocol):
-    """What is used of the SDK's client."""
+    """The methods in use of the SDK's client."""
 
-    put_object: Call
-    get_object: Call
-    head_object: Call
-    delete_object: Call
-    list_objects_v2: Call
-    create_multipart_upload: Call
-    upload_part: Call
-    complete_multipart_upload: Call
-    abort_multipart_upload: Call
+    put_object: S3Call
+    get_object: S3Call
+    head_object: S3Call
+    delete_object: S3Call
+    list_objects_v2: S3Call
+    create_multipart_upload: S3Call
+    upload_part: S3Call
+    complete_multipart_upload: S3Call
+    abort_multipart_upload: S3Call
 
 
 @attrs.frozen(eq=False, repr=False)
 class S3Settings(Value):
-    """How to reach S3, where the usual variables and files of AWS are to be overruled.
+    """How to reach S3, where that differs from the usual variables and files of AWS.
 
     Attributes:
         profile: The profile to use.
         region: The bucket's region.
         endpoint: The URL of a server that speaks S3.
-        addressing: Where the bucket stands in URLs: ``auto``, ``path`` or ``virtual``; by default ``path`` for an
-            endpoint of one's own, and ``auto`` otherwise.
+        addressing: The bucket's position in URLs: ``auto``, ``path`` or ``virtual``; by default ``path`` for a custom
+            endpoint, and ``auto`` otherwise.
     """
 
     profile: str | None = None
@@ -76,106 +78,141 @@ class S3Settings(Value):
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> Self:
-        """The settings that a remote's options say.
+        """Return the settings that a remote's options describe.
 
         Raises:
-            S3Error: There is no such option, or it cannot have this value.
+            S3Error: An option does not exist, or cannot have its value.
         """
         unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
             raise S3Error(f"{unknown[0]!r} is no option of S3 remotes", hint=f"there are {', '.join(sorted(_OPTIONS))}")
         return cls(**options)
 
-    def place(self) -> str:
-        """What leads the same URL to other objects; it may hold what is not to be shown."""
+    def identity(self) -> str:
+        """Return what makes the same URL lead to other objects; it may contain secrets."""
         endpoint = self.endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), "")
         return f"{endpoint} {self.profile or os.environ.get('AWS_PROFILE', '')}"
 
 
 def is_aws(endpoint: str) -> bool:
-    """Whether the server at a URL is AWS, and not another that speaks S3."""
+    """Return whether the server at a URL is AWS, and not another that speaks S3."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
 
     return (urlsplit(endpoint).hostname or "").endswith(_AWS)
 
 
 @contextlib.asynccontextmanager
-async def opened(
+async def open_client(
     location: S3Location,
     settings: S3Settings,
     connections: int,
-    limits: Limits | None = None,
-    watch: "Watch | None" = None,
+    limits: RequestLimits | None = None,
+    watch: StallWatch | None = None,
 ) -> AsyncIterator[S3Client]:
-    """A client for the bucket of a location; it tries nothing again by itself."""
-    import functools  # noqa: PLC0415 - start-up time
+    """Open a client for the bucket of a location; it repeats no request by itself."""
     import logging  # noqa: PLC0415 - the SDK needs it, too
 
     import aioboto3  # noqa: PLC0415 - half a second
     from aiobotocore.config import AioConfig  # noqa: PLC0415
+    from aiobotocore.session import get_session  # noqa: PLC0415
 
-    from pivot_remote_s3 import credentials  # noqa: PLC0415
-    from pivot_remote_s3.connections import Connections, LimitedConfig  # noqa: PLC0415
-    from pivot_remote_s3.silence import Watch  # noqa: PLC0415
+    from pivot_remote_s3.connections import LimitedConnections  # noqa: PLC0415
+    from pivot_remote_s3.sdk_adapter import SessionConfig  # noqa: PLC0415
 
-    limits = limits or Limits()
-    watch = watch or Watch(limits.patience)
-    # What goes wrong is raised, too, and told once.
+    limits = limits or RequestLimits()
+    watch = watch or StallWatch(limits.patience)
+    # The SDK logs errors that it raises as well, and they are reported once.
     if not (logger := logging.getLogger("aiobotocore")).handlers:
         logger.addHandler(logging.NullHandler())
-    session = aioboto3.Session(profile_name=settings.profile, region_name=settings.region)
-    inner = session._session  # noqa: SLF001 - the only way to the profile's own settings
-    configured = inner.get_scoped_config()
-    endpoint = settings.endpoint or _endpoint(inner, configured)
+    core = get_session()
+    session = aioboto3.Session(botocore_session=core, profile_name=settings.profile, region_name=settings.region)
+    profile = core.get_scoped_config()
+    endpoint = settings.endpoint or _endpoint(core, profile)
     style = settings.addressing
-    if style is None and endpoint and "addressing_style" not in (configured.get("s3") or {}):
+    if style is None and endpoint and "addressing_style" not in (profile.get("s3") or {}):
         style = "path"
-    limited = LimitedConfig(
+    limited = SessionConfig(
         connect_timeout=min(_CONNECT_SECONDS, limits.grace),
-        read_timeout=limits.silent,
-        http_session_cls=functools.partial(Connections, limits, watch),
+        read_timeout=limits.read_timeout,
+        http_session_cls=functools.partial(LimitedConnections, limits, watch),
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
-    inner.set_default_client_config(limited)  # also those that are asked for credentials
+    core.set_default_client_config(limited)  # also for the clients that fetch credentials
     config = AioConfig(
         max_pool_connections=connections,
-        # The hash of each request's body is part of its signature. Checksums beside it are not known to all servers.
+        # The signature covers the hash of each request's body. Not all servers know checksums beside it.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"payload_signing_enabled": True} | ({"addressing_style": style} if style else {}),
     )
     async with contextlib.AsyncExitStack() as stack:
-        credentials.end_with(stack, inner)
-        async with credentials.awaited(limits, watch):
+        async with _credentials(core, stack, limits, watch):
             region = session.region_name
             if region is None and endpoint is None:
                 region = await _region(session, config, location.bucket)
-            making = session.client("s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=config)
-            client = await stack.enter_async_context(making)
+            opening = session.client("s3", region_name=region or "us-east-1", endpoint_url=endpoint, config=config)
+            client = await stack.enter_async_context(opening)
         yield client
 
 
-def _endpoint(session: Any, configured: Mapping[str, Any]) -> str | None:
-    """The URL that variables or the profile name, in the order of precedence that all tools for AWS have."""
+@contextlib.asynccontextmanager
+async def _credentials(
+    session: Any, stack: contextlib.AsyncExitStack, limits: RequestLimits, watch: StallWatch
+) -> AsyncIterator[None]:
+    """Limit how long the block waits for credentials, which the SDK gets from a program or another server.
+
+    Args:
+        session: Of aiobotocore.
+        stack: The program that a profile names ends with it, whatever it waits for.
+        limits: The SDK's own are minutes for a server, and none for a program.
+        watch: Reports that the credentials are missing.
+
+    Raises:
+        CredentialRetrievalError: They take too long.
+    """
+    import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
+
+    from botocore.exceptions import CredentialRetrievalError  # noqa: PLC0415
+
+    from pivot_remote_s3 import sdk_adapter  # noqa: PLC0415
+
+    async def start(*command: str, **options: Any) -> "Process":
+        program = await asyncio.create_subprocess_exec(*command, **options)
+        stack.push_async_callback(sdk_adapter.kill, program)
+        return program
+
+    sdk_adapter.run_credential_program_with(session, start)
+    watch.begin(_CREDENTIALS)
+    try:
+        async with asyncio.timeout(limits.credentials):
+            yield
+    except TimeoutError:
+        raise CredentialRetrievalError(provider=sdk_adapter.CREDENTIAL_PROGRAM, error_msg="it does not end") from None
+    finally:
+        watch.end()
+
+
+def _endpoint(session: Any, profile: Mapping[str, Any]) -> str | None:
+    """Return the URL that variables or the profile name, in the order of precedence that all AWS tools share."""
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return None
-    services = session.full_config.get("services", {}).get(configured.get("services"), {})
-    found = (
+    services = session.full_config.get("services", {}).get(profile.get("services"), {})
+    candidates = (
         *map(os.environ.get, _ENDPOINTS),
         services.get("s3", {}).get("endpoint_url"),
-        configured.get("endpoint_url"),
+        profile.get("endpoint_url"),
     )
-    return next(filter(None, found), None)
+    return next(filter(None, candidates), None)
 
 
 async def _region(session: Any, config: Any, bucket: str) -> str | None:
-    """The region of a bucket, which S3 tells everybody who asks."""
+    """Return the region of a bucket, which S3 reports to everybody who asks."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     async with session.client("s3", region_name="us-east-1", config=config) as client:
         try:
-            answer = await client.head_bucket(Bucket=bucket)
+            response = await client.head_bucket(Bucket=bucket)
         except ClientError as error:
-            answer = error.response
-    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+            response = error.response
+    region = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
     return region if isinstance(region, str) else None

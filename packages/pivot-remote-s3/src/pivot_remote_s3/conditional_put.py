@@ -1,52 +1,52 @@
-"""Whether a server can be relied on to create objects on condition that nothing is replaced."""
+"""Creation of objects that never replaces one, on servers that support conditional requests and on others."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 
-from pivot_remote_s3.error_mapping import EXISTS, UNSUPPORTED, code
+from pivot_remote_s3.errors import EXISTS, UNSUPPORTED, code
 
 type Put = Callable[..., Awaitable[Any]]
-"""A request that creates an object, with the condition as an argument or without."""
+"""A request that creates an object; it takes the condition as an argument, or none."""
 
 
 @attrs.define
-class Conditions:
-    """What a server makes of ``If-None-Match: *``.
+class ConditionalPut:
+    """Creates objects with ``If-None-Match: *``, and learns how the server treats it.
 
     Attributes:
-        understood: It is asked for; a server may answer that it cannot do that.
-        kept: The server keeps to it, and does not only ignore it: AWS does, others show it by refusing something.
+        supported: The server has not refused the condition as unknown.
+        enforced: The server does not merely ignore it: AWS enforces it, others show that when they refuse a request.
     """
 
-    understood: bool = True
-    kept: bool = False
+    supported: bool = True
+    enforced: bool = False
 
-    async def create(self, taken: Callable[[], Awaitable[bool]], put: Put) -> bool:
-        """Create an object with ``put`` unless it is there; False if it is.
+    async def create(self, exists: Callable[[], Awaitable[bool]], put: Put) -> bool:
+        """Create an object with ``put`` unless it exists; return whether it did not.
 
         Args:
-            taken: Whether it is there, which is asked first of a server that might replace it.
+            exists: Asks whether it exists, first of all if the server might replace it.
             put: Creates it.
         """
-        if not self.kept and await taken():
+        if not self.enforced and await exists():
             return False
-        if self.understood:
+        if self.supported:
             try:
                 await put(IfNoneMatch="*")
             except Exception as error:
                 if code(error) in EXISTS:
-                    self.kept = True
+                    self.enforced = True
                     return False
                 if code(error) not in UNSUPPORTED:
                     raise
-                self.understood = False
+                self.supported = False
             else:
                 return True
-        if self.kept:
-            self.kept = False
-            if await taken():
+        if self.enforced:
+            self.enforced = False
+            if await exists():
                 return False
         await put()
         return True

@@ -1,10 +1,9 @@
-"""Requests for single objects, and parts of large ones, without most of what the SDK does for each of them.
+"""Requests for single objects, and for parts of large ones, that bypass most of the SDK.
 
-For an object of 16 KiB, the SDK spends several times more on preparing and reading a request than everything else
-takes together; parts it copies whole. So it makes the first request, and shows with it where the bucket is reached, how
-keys are quoted and for which region and service requests are signed. Later ones are made here, on the SDK's
-connections, with its credentials; where anything is unusual, the SDK is asked again. What the server answers with is
-given, or raised, in the form in which the SDK does.
+For an object of 16 KiB, the SDK spends several times more on preparing and parsing a request than everything else takes
+together; it copies parts whole. So the SDK makes the first request, which shows the URL of the bucket, how keys are
+quoted, and the region that requests are signed for. This client makes later ones, on the SDK's connections and with
+its credentials; in any unusual case, it leaves the request to the SDK. It returns and raises what the SDK would.
 """
 
 import asyncio
@@ -16,13 +15,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import attrs
-from aiobotocore.response import StreamingBody
 from botocore.exceptions import ClientError
 
 from pivot_core.values import Value
-from pivot_remote_s3.client import Answer, Call, is_aws
-from pivot_remote_s3.connections import Payload
-from pivot_remote_s3.file_part import Span, sums
+from pivot_remote_s3 import sdk_adapter
+from pivot_remote_s3.client import S3Call, S3Response, is_aws
+from pivot_remote_s3.file_part import FilePart, checksums
+from pivot_remote_s3.sdk_adapter import SdkRequest, SdkResponse, UploadPayload
 from pivot_remote_s3.signing import Credentials, Signer
 
 _SCOPE: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(?P<region>[^/]+)/s3/aws4_request,")
@@ -30,40 +29,29 @@ _CODE: Final = re.compile(rb"<Code>\s*(\w+)\s*</Code>")
 _ELSEWHERE: Final = frozenset(
     {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "TemporaryRedirect"}
 )
-"""The SDK knows what to do about these."""
+"""Codes that lead to another region or URL, which the SDK handles."""
 
 _HEADERS: Final = {"IfNoneMatch": "If-None-Match", "ContentMD5": "Content-MD5", "Range": "Range"}
-_NOTHING: Final = hashlib.sha256().hexdigest()
+_NO_BODY: Final = hashlib.sha256().hexdigest()
 _ERRORS: Final = 400
 _REDIRECTS: Final = 300
 
 
 @attrs.frozen(eq=False, repr=False)
-class _Request(Value):
-    """What the SDK's connections send."""
+class _RequestBody(Value):
+    """A request body, with its length and digest."""
 
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes | Payload | None
-    stream_output: bool
-
-
-@attrs.frozen(eq=False, repr=False)
-class _Body(Value):
-    """What is to be sent: how many bytes, with which digest."""
-
-    data: bytes | Payload
+    data: bytes | UploadPayload
     length: int
     sha256: str
 
 
 @attrs.frozen(eq=False, repr=False)
-class _Way(Value):
-    """How objects are reached.
+class _Route(Value):
+    """How to reach objects.
 
     Attributes:
-        url: What the URLs of all objects begin with.
+        url: The beginning of the URLs of all objects.
         signer: Signs for the bucket's region.
     """
 
@@ -71,7 +59,7 @@ class _Way(Value):
     signer: Signer
 
 
-class LeanClient:
+class DirectClient:
     """An `S3Client` that makes most requests for single objects itself.
 
     Attributes:
@@ -79,120 +67,122 @@ class LeanClient:
     """
 
     def __init__(self, client: Any, root: str) -> None:
-        """Stand in front of the SDK's client.
+        """Wrap a client of the SDK.
 
         Args:
             client: It is open.
-            root: What the keys of all objects begin with.
+            root: The beginning of the keys of all objects.
         """
         self.aws = is_aws(client.meta.endpoint_url)
         # Servers should check the SHA-256 that is part of the signature, as AWS does. Some check only the MD5; it takes
-        # longer than all the rest, and is spared where nothing can change on the way.
+        # longer than all the rest, and is omitted where TLS protects the bytes.
         self._md5 = not self.aws and client.meta.endpoint_url.startswith("http:")
         self._client = client
         self._root = root
         self._quoted = quote(root, safe="/~")
-        self._way: _Way | None = None
-        self.put_object: Call = self._put
-        self.get_object: Call = self._get
-        self.head_object: Call = client.head_object
-        self.delete_object: Call = client.delete_object
-        self.list_objects_v2: Call = client.list_objects_v2
-        self.create_multipart_upload: Call = client.create_multipart_upload
-        self.upload_part: Call = self._part
-        self.complete_multipart_upload: Call = client.complete_multipart_upload
-        self.abort_multipart_upload: Call = client.abort_multipart_upload
-        client.meta.events.register("before-send.s3", self._learn)
+        self._route: _Route | None = None
+        self.put_object: S3Call = self._put
+        self.get_object: S3Call = self._get
+        self.head_object: S3Call = client.head_object
+        self.delete_object: S3Call = client.delete_object
+        self.list_objects_v2: S3Call = client.list_objects_v2
+        self.create_multipart_upload: S3Call = client.create_multipart_upload
+        self.upload_part: S3Call = self._upload_part
+        self.complete_multipart_upload: S3Call = client.complete_multipart_upload
+        self.abort_multipart_upload: S3Call = client.abort_multipart_upload
+        sdk_adapter.on_request(client, self._learn)
 
-    async def _put(self, **arguments: Any) -> Answer:
-        """As the SDK's, with a checksum; the body may be a `Span`."""
+    async def _put(self, **arguments: Any) -> S3Response:
+        """Like the SDK's, with a checksum; the body may be a `FilePart`."""
         body = await self._body(arguments)
-        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body)
-        if answer is not None:
-            return {"ETag": answer.headers["etag"]} if "etag" in answer.headers else {}
-        given: Answer = await self._client.put_object(**_plain(arguments))
-        return given
+        response = await self._send("PUT", arguments["Key"], _headers(arguments), body)
+        if response is not None:
+            return {"ETag": response.headers["etag"]} if "etag" in response.headers else {}
+        by_sdk: S3Response = await self._client.put_object(**_for_sdk(arguments))
+        return by_sdk
 
-    async def _part(self, **arguments: Any) -> Answer:
-        """As the SDK's, with a checksum; the body may be a `Span`."""
+    async def _upload_part(self, **arguments: Any) -> S3Response:
+        """Like the SDK's, with a checksum; the body may be a `FilePart`."""
         body = await self._body(arguments)
         query = f"?partNumber={arguments['PartNumber']}&uploadId={quote(arguments['UploadId'], safe='-_.~')}"
-        answer = await self._send("PUT", arguments["Key"], _headers(arguments), body, query)
-        if answer is not None and "etag" in answer.headers:
-            return {"ETag": answer.headers["etag"]}
-        given: Answer = await self._client.upload_part(**_plain(arguments))
-        return given
+        response = await self._send("PUT", arguments["Key"], _headers(arguments), body, query)
+        if response is not None and "etag" in response.headers:
+            return {"ETag": response.headers["etag"]}
+        by_sdk: S3Response = await self._client.upload_part(**_for_sdk(arguments))
+        return by_sdk
 
-    async def _body(self, arguments: dict[str, Any]) -> _Body:
-        """What is to be sent; its checksum is added to the arguments."""
-        data: bytes | Span = arguments["Body"]
-        if isinstance(data, Span):
-            found = await asyncio.to_thread(data.sums, md5=self._md5)
-            body = _Body(Payload(data), data.length, found.sha256)
+    async def _body(self, arguments: dict[str, Any]) -> _RequestBody:
+        """Return the body to send, and add its checksum to the arguments."""
+        data: bytes | FilePart = arguments["Body"]
+        if isinstance(data, FilePart):
+            sums = await asyncio.to_thread(data.checksums, md5=self._md5)
+            body = _RequestBody(UploadPayload(data.length, data.pieces), data.length, sums.sha256)
         else:
-            found = sums([data], md5=self._md5)
-            body = _Body(data, len(data), found.sha256)
-        if found.md5 is not None:
-            arguments["ContentMD5"] = found.md5
+            sums = checksums([data], md5=self._md5)
+            body = _RequestBody(data, len(data), sums.sha256)
+        if sums.md5 is not None:
+            arguments["ContentMD5"] = sums.md5
         return body
 
-    async def _get(self, **arguments: Any) -> Answer:
-        """As the SDK's; of the answer, only the body and its sizes."""
-        answer = await self._send("GET", arguments["Key"], _headers(arguments), None)
-        if answer is None:
-            found: Answer = await self._client.get_object(**arguments)
-            return found
-        length = answer.headers.get("content-length")
+    async def _get(self, **arguments: Any) -> S3Response:
+        """Like the SDK's; the response has only the body, its sizes and its encoding."""
+        response = await self._send("GET", arguments["Key"], _headers(arguments), None)
+        if response is None:
+            by_sdk: S3Response = await self._client.get_object(**arguments)
+            return by_sdk
         return {
-            "Body": StreamingBody(answer.raw, length),
-            "ContentLength": length,
-            "ContentRange": answer.headers.get("content-range", ""),
-            "ContentEncoding": answer.headers.get("content-encoding", ""),
+            "Body": sdk_adapter.object_body(response),
+            "ContentLength": response.headers.get("content-length"),
+            "ContentRange": response.headers.get("content-range", ""),
+            "ContentEncoding": response.headers.get("content-encoding", ""),
         }
 
-    def _learn(self, request: Any, **_: Any) -> None:
-        """Keep how a request of the SDK reaches an object; nothing is learned from other requests."""
-        scope = _SCOPE.match(_text(request.headers.get("Authorization", "")))
-        before, found, _name = request.url.partition("?")[0].rpartition(self._quoted)
-        if scope is not None and found and before:
-            url = before + found
-            if self._way is None or self._way.url != url:
-                self._way = _Way(url, Signer(scope["region"]))
+    def _learn(self, url: str, headers: Mapping[str, str | bytes]) -> None:
+        """Keep how a request of the SDK reaches an object; other requests say nothing of it."""
+        scope = _SCOPE.match(_text(headers.get("Authorization", "")))
+        before, root, _name = url.partition("?")[0].rpartition(self._quoted)
+        if scope is not None and root and before:
+            base = before + root
+            if self._route is None or self._route.url != base:
+                self._route = _Route(base, Signer(scope["region"]))
 
-    async def _send(self, method: str, key: str, headers: dict[str, str], body: _Body | None, query: str = "") -> Any:
-        """The answer of the server; None where the SDK has to ask."""
-        way, credentials = self._way, getattr(getattr(self._client, "_request_signer", None), "_credentials", None)
-        session = getattr(getattr(self._client, "_endpoint", None), "http_session", None)
-        if way is None or credentials is None or session is None or not key.startswith(self._root):
+    async def _send(
+        self, method: str, key: str, headers: dict[str, str], body: _RequestBody | None, query: str = ""
+    ) -> SdkResponse | None:
+        """Return the server's response; None if the SDK has to make the request."""
+        route, session = self._route, sdk_adapter.http_session(self._client)
+        if route is None or session is None or not key.startswith(self._root):
             return None
-        frozen = await credentials.get_frozen_credentials()
-        url = way.url + key.removeprefix(self._root) + query
+        found = await sdk_adapter.credentials(self._client)
+        if found is None:
+            return None
+        url = route.url + key.removeprefix(self._root) + query
         moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-        who = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-        signed = way.signer.headers(method, url, _NOTHING if body is None else body.sha256, who, moment)
+        who = Credentials(found.access_key, found.secret_key, found.token)
+        signed = route.signer.headers(method, url, _NO_BODY if body is None else body.sha256, who, moment)
         length = {} if body is None else {"Content-Length": str(body.length)}
         data = None if body is None else body.data
-        answer = await session.send(_Request(method, url, {**headers, **length, **signed}, data, body is None))
-        if answer.status_code < _REDIRECTS:
-            return answer
-        found = _CODE.search(await answer.content)
-        code = found[1].decode() if found else str(answer.status_code)
-        if answer.status_code < _ERRORS or code in _ELSEWHERE:
-            self._way = None
+        response = await session.send(SdkRequest(method, url, {**headers, **length, **signed}, data, body is None))
+        if response.status_code < _REDIRECTS:
+            return response
+        match = _CODE.search(await response.content)
+        code = match[1].decode() if match else str(response.status_code)
+        if response.status_code < _ERRORS or code in _ELSEWHERE:
+            self._route = None
             return None
-        response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status_code}}
-        raise ClientError(response, method)
+        error = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": response.status_code}}
+        raise ClientError(error, method)
 
 
 def _headers(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """The headers that arguments of the SDK stand for."""
+    """Return the headers that arguments of the SDK stand for."""
     return {header: arguments[name] for name, header in _HEADERS.items() if name in arguments}
 
 
-def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments, with a body that the SDK can send."""
+def _for_sdk(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments, with a body that the SDK can send."""
     data = arguments["Body"]
-    return {**arguments, "Body": data.read() if isinstance(data, Span) else data}
+    return {**arguments, "Body": data.read() if isinstance(data, FilePart) else data}
 
 
 def _text(value: str | bytes) -> str:

@@ -1,4 +1,4 @@
-"""Which of many objects are there, in few requests: asked for one by one, or listed, whichever is less."""
+"""Existence of many objects in few requests: asked for one by one or listed, whichever takes fewer."""
 
 import asyncio
 from collections import defaultdict
@@ -10,63 +10,63 @@ from typing import Final
 import attrs
 
 from pivot_core.values import Value
-from pivot_remote_s3.client import Answer, S3Client
-from pivot_remote_s3.error_mapping import NO_OBJECT, Place, code
+from pivot_remote_s3.client import S3Client, S3Response
+from pivot_remote_s3.errors import NO_OBJECT, ErrorMapper, code
 from pivot_remote_s3.location import S3Location
 
 type Lengths = dict[str, int | None]
-"""By digest; None where the server does not say."""
+"""Lengths of objects by digest; None if the server does not report one."""
 
 _FEW: Final = 8
-"""So many objects are asked for one by one, whatever else is there."""
+"""Up to this number of objects are asked for one by one, whatever else the remote has."""
 
 _FEW_OF_A_SHARD: Final = 2
-_MOST_BARREN: Final = 1000
-"""So many pages in a row without an object are no listing that goes on for long, but one that never ends."""
+_MOST_EMPTY_PAGES: Final = 1000
+"""A listing with more pages in a row without an object is taken for one that never ends."""
 
 _REFUSED: Final = frozenset({"400", "403"})
-"""The codes of refusals that do not say why."""
+"""Codes of refusals that give no reason."""
 
 _SHARD: Final = 2
-"""So many hex digits name the directory of an object."""
+"""The number of hex digits that name the directory of an object."""
 
 
 @attrs.frozen(eq=False, repr=False)
-class Presence(Value):
-    """Asks one remote.
+class Existence(Value):
+    """Finds out which objects one remote has.
 
     Attributes:
         client: The open client.
         location: Where the objects are.
-        slots: Bounds the requests at once.
-        place: What errors speak of.
+        slots: Limits the concurrent requests.
+        errors: Maps those of the SDK.
     """
 
     client: S3Client
     location: S3Location
     slots: asyncio.Semaphore
-    place: Place
-    _lacking: set[str] = attrs.field(init=False, factory=set)
+    errors: ErrorMapper
+    _known_missing: set[str] = attrs.field(init=False, factory=set)
 
-    async def among(self, digests: Collection[str]) -> Lengths:
-        """Those of the objects that are there, with their lengths.
+    async def lengths(self, digests: Collection[str]) -> Lengths:
+        """Return the lengths of those objects that exist.
 
         Raises:
-            RemoteError: The server does not say.
+            RemoteError: The server does not answer.
             CacheError: One is not a digest.
         """
         keys = {digest: self.location.key(digest) for digest in digests}
         if not keys:
             return {}
-        found = await self._among(keys.keys())
-        self._lacking.update(key for digest, key in keys.items() if digest not in found)
+        found = await self._lengths(keys.keys())
+        self._known_missing.update(key for digest, key in keys.items() if digest not in found)
         return found
 
-    async def _among(self, wanted: AbstractSet[str]) -> Lengths:
+    async def _lengths(self, wanted: AbstractSet[str]) -> Lengths:
         if len(wanted) <= _FEW:
             found = await self._each(wanted)
             if not found:
-                await self._page("", 1)  # says so if there is no such bucket, which asking for an object does not
+                await self._page("", 1)  # fails if the bucket does not exist; a request for an object does not
             return found
         first, more = await self._page("")
         found = _some(first, wanted)
@@ -75,55 +75,54 @@ class Presence(Value):
         shards = defaultdict(set)
         for digest in wanted - found.keys():
             shards[digest[:_SHARD]].add(digest)
-        await _all(found.update, [partial(self._shard, shard, digests) for shard, digests in shards.items()])
+        await _run_all(found.update, [partial(self._shard, shard, digests) for shard, digests in shards.items()])
         return found
 
     async def all(self) -> AsyncIterator[str]:
-        """All objects that are there.
+        """List all objects.
 
         Raises:
-            RemoteError: The server does not say, or its listing does not end.
+            RemoteError: The server does not answer, or its listing does not end.
         """
         more: str | None = ""
-        seen, barren = {more}, 0
+        seen, empty = {more}, 0
         while more is not None:
             digests, more = await self._page("", more=more)
             for digest in digests:
                 yield digest
-            barren = 0 if digests else barren + 1
-            if more in seen or barren >= _MOST_BARREN:
-                raise self.place.foreign("the server's listing does not end")
+            empty = 0 if digests else empty + 1
+            if more in seen or empty >= _MOST_EMPTY_PAGES:
+                raise self.errors.not_s3("the server's listing does not end")
             seen.add(more or "")
 
     async def has(self, digest: str) -> bool:
-        """Whether an object is there."""
-        return await self.stands(self.location.key(digest))
+        """Return whether an object exists."""
+        return await self._has_key(self.location.key(digest))
 
-    async def taken(self, key: str) -> bool:
-        """Whether something has this key; of what `among` did not find, that is not asked the first time."""
-        if key in self._lacking:
-            self._lacking.discard(key)
+    async def is_taken(self, key: str) -> bool:
+        """Return whether a key exists; the first time, the server is not asked about one that `lengths` missed."""
+        if key in self._known_missing:
+            self._known_missing.discard(key)
             return False
-        return await self.stands(key)
+        return await self._has_key(key)
 
-    async def stands(self, key: str) -> bool:
-        """Whether something has this key."""
+    async def _has_key(self, key: str) -> bool:
         return (await self._head(key))[0]
 
     async def _head(self, key: str) -> tuple[bool, int | None]:
-        """Whether something has this key, and its length."""
-        with self.place.reporting():
+        """Return whether a key exists, and the length of its object."""
+        with self.errors.reporting():
             async with self.slots:
                 try:
-                    answer = await self.client.head_object(Bucket=self.location.bucket, Key=key)
+                    response = await self.client.head_object(Bucket=self.location.bucket, Key=key)
                 except Exception as error:
                     if code(error) in NO_OBJECT:
                         return False, None
                     if code(error) in _REFUSED:
-                        await self._list(key, 1)  # its answer has a body, which says why
+                        await self._list(key, 1)  # unlike this response, that one has a body with the reason
                     raise
-                self.place.recognise(answer, "ETag")
-                return True, answer.get("ContentLength")
+                self.errors.require_any(response, "ETag")
+                return True, response.get("ContentLength")
 
     async def _each(self, digests: Collection[str]) -> Lengths:
         found: Lengths = {}
@@ -132,44 +131,44 @@ class Presence(Value):
             there, length = await self._head(self.location.key(digest))
             return {digest: length} if there else {}
 
-        await _all(found.update, [partial(ask, digest) for digest in digests])
+        await _run_all(found.update, [partial(ask, digest) for digest in digests])
         return found
 
     async def _shard(self, shard: str, wanted: set[str]) -> Lengths:
-        """Those that are there of the objects that begin with the same digits."""
+        """Return the lengths of those objects that exist; all begin with the same digits."""
         found: Lengths = {}
         more: str | None = ""
         if len(wanted) > _FEW_OF_A_SHARD:
-            for _ in range(len(wanted)):  # with more requests, one by one would have been less
+            for _ in range(len(wanted)):  # more pages would be more requests than one by one
                 before = more
                 digests, more = await self._page(shard, more=more or "")
                 found |= _some(digests, wanted)
                 if more is None or found.keys() == wanted:
                     return found
                 if more == before:
-                    raise self.place.foreign("the server's listing does not end")
+                    raise self.errors.not_s3("the server's listing does not end")
         return found | await self._each(wanted - found.keys())
 
     async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[Lengths, str | None]:
-        """Some of the objects, and what to ask for the next ones with."""
+        """Return one page of the listing, and the token of the next one."""
         prefix = f"{self.location.root}{shard}/" if shard else self.location.root
-        with self.place.reporting():
+        with self.errors.reporting():
             async with self.slots:
-                answer = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
-        if not answer.get("IsTruncated"):
-            return self._digests(answer), None
-        if "NextContinuationToken" not in answer:
-            raise self.place.foreign("the server's listing breaks off")
-        return self._digests(answer), answer["NextContinuationToken"]
+                response = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
+        if not response.get("IsTruncated"):
+            return self._digests(response), None
+        if "NextContinuationToken" not in response:
+            raise self.errors.not_s3("the server's listing breaks off")
+        return self._digests(response), response["NextContinuationToken"]
 
-    async def _list(self, prefix: str, most: int, **arguments: str) -> Answer:
+    async def _list(self, prefix: str, most: int, **arguments: str) -> S3Response:
         bucket = self.location.bucket
-        answer = await self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most, **arguments)
-        self.place.recognise(answer, "Name", "IsTruncated", "Contents")
-        return answer
+        response = await self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most, **arguments)
+        self.errors.require_any(response, "Name", "IsTruncated", "Contents")
+        return response
 
-    def _digests(self, answer: Answer) -> Lengths:
-        entries = answer.get("Contents", ())
+    def _digests(self, response: S3Response) -> Lengths:
+        entries = response.get("Contents", ())
         found = ((self.location.digest(entry.get("Key", "")), entry.get("Size")) for entry in entries)
         return {digest: length for digest, length in found if digest}
 
@@ -178,8 +177,8 @@ def _some(found: Lengths, wanted: AbstractSet[str]) -> Lengths:
     return {digest: found[digest] for digest in found.keys() & wanted}
 
 
-async def _all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:
-    """Do all, and none any longer once one of them has failed."""
+async def _run_all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:
+    """Run all concurrently; if one fails, cancel the others."""
 
     async def one(task: Callable[[], Awaitable[T]]) -> None:
         add(await task())

@@ -1,10 +1,10 @@
-"""A part of a file, hashed and sent piece by piece: what is in memory does not depend on how large it is."""
+"""Part of a file, which is hashed and sent in pieces: its size does not add to the memory in use."""
 
 import base64
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -15,12 +15,12 @@ _PIECE: Final = 1 << 20
 
 
 @attrs.frozen(eq=False, repr=False)
-class Sums(Value):
-    """The checksums of what is to be sent.
+class Checksums(Value):
+    """Checksums of a request body.
 
     Attributes:
         sha256: In hex.
-        md5: In base64; None where the other one will do.
+        md5: In base64; None if it is not wanted.
     """
 
     sha256: str
@@ -28,13 +28,13 @@ class Sums(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Span(Value):
-    """Some bytes of a file, in their order.
+class FilePart(Value):
+    """Consecutive bytes of an open file.
 
     Attributes:
-        file: The open descriptor.
-        start: Where they begin.
-        length: How many there are.
+        file: The descriptor.
+        start: The offset of the first byte.
+        length: The number of bytes.
     """
 
     file: int
@@ -42,15 +42,15 @@ class Span(Value):
     length: int
 
     def read(self) -> bytes:
-        """All of them."""
+        """Return all bytes."""
         return b"".join(self.pieces())
 
-    def sums(self, *, md5: bool) -> Sums:
-        """The checksums."""
-        return sums(self.pieces(), md5=md5)
+    def checksums(self, *, md5: bool) -> Checksums:
+        """Return the checksums of the bytes."""
+        return checksums(self.pieces(), md5=md5)
 
     def pieces(self) -> Iterator[bytes]:
-        """One after the other."""
+        """Read the bytes piece by piece."""
         done = 0
         while done < self.length:
             piece = os.pread(self.file, min(_PIECE, self.length - done), self.start + done)
@@ -60,12 +60,12 @@ class Span(Value):
             yield piece
 
 
-def sums(pieces: Iterator[bytes] | list[bytes], *, md5: bool) -> Sums:
-    """The checksums of bytes."""
-    strong = hashlib.sha256()
+def checksums(pieces: Iterable[bytes], *, md5: bool) -> Checksums:
+    """Return the checksums of the pieces together, of MD5 only if it is wanted."""
+    sha256 = hashlib.sha256()
     weak = hashlib.md5(usedforsecurity=False) if md5 else None
     for piece in pieces:
-        strong.update(piece)
+        sha256.update(piece)
         if weak is not None:
             weak.update(piece)
-    return Sums(strong.hexdigest(), None if weak is None else base64.b64encode(weak.digest()).decode())
+    return Checksums(sha256.hexdigest(), None if weak is None else base64.b64encode(weak.digest()).decode())

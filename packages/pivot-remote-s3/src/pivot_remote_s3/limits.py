@@ -1,34 +1,38 @@
-"""How long a request may take: it has some time to begin with, and more with each byte that moves."""
+"""Time and size limits of requests to one server, and a watch that reports a server that is silent for long."""
 
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
+from pivot_cache import stalls
 from pivot_core.values import Value
 
+if TYPE_CHECKING:
+    import asyncio
+
 GRACE_S: Final = 30.0
-"""So long a request may take in which nothing moves."""
+"""The seconds that a request may take in which no byte moves."""
 
 RATE: Final = 4 << 10
-"""So many bytes a second are the least: what a line of 80 KiB/s leaves to each of twenty requests."""
+"""The lowest rate in bytes per second: what a line of 80 KiB/s leaves to each of twenty requests."""
 
 PATIENCE_S: Final = 10.0
-"""So long nothing is said of a server that is silent."""
+"""The seconds after which a silent server is reported."""
 
-_SILENT: Final = 1.5
-_ASSEMBLING: Final = 10.0
-_SIGNING_IN: Final = 10.0
+_READ_TIMEOUT: Final = 1.5
+_COMPLETION: Final = 10.0
+_CREDENTIALS: Final = 10.0
 
 
 @attrs.frozen(eq=False, repr=False)
-class Limits(Value):
-    """What requests to one server may take.
+class RequestLimits(Value):
+    """Limits of the requests to one server: each has a deadline, which every byte that moves extends.
 
     Attributes:
-        grace: The seconds for a request in which nothing moves.
-        rate: The bytes a second that it must move on average, after that time.
-        longest: The bytes of an answer that is not an object; S3 has a thousand keys of 1 KiB at most in one.
-        error: The bytes that are read of an answer that is an error.
+        grace: The seconds for a request in which no byte moves.
+        rate: The bytes per second that it must move on average after that.
+        longest: The most bytes of a response that is not an object; S3 lists at most a thousand keys of 1 KiB in one.
+        error: The bytes that are read of an error.
     """
 
     grace: float = GRACE_S
@@ -38,29 +42,126 @@ class Limits(Value):
 
     @classmethod
     def of(cls, grace: float | None) -> Self:
-        """The usual limits, with another time to begin with."""
+        """Return the default limits, with another grace if there is one."""
         return cls() if grace is None else cls(grace)
 
     def seconds(self, moved: int) -> float:
-        """How long a request may have taken once so many bytes have moved; grows to a bound for what is finite."""
+        """Return how long a request may have taken once this number of bytes has moved."""
         return self.grace + moved / self.rate
 
     @property
     def patience(self) -> float:
-        """How long it is not said that a server is silent."""
+        """The seconds after which a silent server is reported."""
         return min(PATIENCE_S, self.grace / 3)
 
     @property
-    def silent(self) -> float:
-        """How long a server may say nothing after all has been sent; what lies in buffers has to leave first."""
-        return self.grace * _SILENT
+    def read_timeout(self) -> float:
+        """The seconds of silence after a request was written, part of which may still be in a buffer."""
+        return self.grace * _READ_TIMEOUT
 
     @property
-    def signing_in(self) -> float:
-        """How long a program may take that has credentials; somebody may have to type a code for it."""
-        return self.grace * _SIGNING_IN
+    def credentials(self) -> float:
+        """The seconds for a program that provides credentials: the user may have to type a code for it."""
+        return self.grace * _CREDENTIALS
 
     @property
-    def assembling(self) -> float:
-        """How long a server may put an object together; it sends spaces meanwhile."""
-        return self.grace * _ASSEMBLING
+    def completion(self) -> float:
+        """The seconds for the server to join the parts of an upload; it sends spaces meanwhile."""
+        return self.grace * _COMPLETION
+
+
+class StallTimer:
+    """Decides when a silent server is reported: once, until a byte moves again; pure."""
+
+    def __init__(self, patience: float) -> None:
+        """Begin without a request; silence of ``patience`` seconds is reported."""
+        self._patience = patience
+        self._requests = 0
+        self._since = 0.0
+        self._reported = False
+
+    def begin(self, now: float) -> None:
+        """Note that a request begins."""
+        if not (self._requests or self._reported):
+            self._since = now
+        self._requests += 1
+
+    def end(self) -> None:
+        """Note that a request has ended, whether or not it succeeded."""
+        self._requests -= 1
+
+    def moved(self, now: float) -> None:
+        """Note that a byte was sent or has arrived."""
+        self._since, self._reported = now, False
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds until the next look; None if there is nothing to report until a request begins."""
+        if not self._requests or self._reported:
+            return None
+        return max(0.0, self._since + self._patience - now)
+
+    def due(self, now: float) -> float | None:
+        """Return for how many seconds the server has been silent, if that is to be reported now."""
+        if not self._requests or self._reported or now < self._since + self._patience:
+            return None
+        self._reported = True
+        return now - self._since
+
+
+class StallWatch:
+    """Follows the requests to one server on the running event loop, and reports silence to `pivot_cache.stalls`."""
+
+    def __init__(self, patience: float) -> None:
+        """As `StallTimer`."""
+        from asyncio import get_running_loop  # noqa: PLC0415 - naming a remote needs no event loop
+
+        self._loop = get_running_loop()
+        self._stall = StallTimer(patience)
+        self._timer: asyncio.TimerHandle | None = None
+        self._address = ""
+
+    def begin(self, url: str = "") -> None:
+        """Note that a request begins: to this URL, or for this; by default to read the last response."""
+        self._stall.begin(self._loop.time())
+        self._address = url or self._address
+        if self._timer is None:
+            self._arm()
+
+    def end(self) -> None:
+        """Note that a request has ended, or that nobody reads its response at present."""
+        self._stall.end()
+
+    def moved(self) -> None:
+        """Note that a byte was sent or has arrived."""
+        self._stall.moved(self._loop.time())
+        if self._timer is None:
+            self._arm()
+
+    def close(self) -> None:
+        """Report nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        wait = self._stall.wait(self._loop.time())
+        if wait is not None:
+            self._timer = self._loop.call_later(wait, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        seconds = self._stall.due(self._loop.time())
+        if seconds is None:
+            self._arm()
+        else:
+            stalls.tell(server_address(self._address), seconds)
+
+
+def server_address(url: str) -> str:
+    """Return the scheme, host and port of a URL, without credentials and path; any other text as it is."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+
+    parts = urlsplit(url)
+    if not parts.netloc:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}"

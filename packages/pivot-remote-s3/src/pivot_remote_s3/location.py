@@ -1,4 +1,4 @@
-"""Where on S3 a remote lies: a bucket and a prefix, and below it the layout of the local object store.
+"""Location of a remote on S3: a bucket and a prefix, and below it the layout of the local object store.
 
 s3://<bucket>/<prefix>/
   files/ab/cdef...        objects, named by the digest of their bytes; locally .pivot/cache/files/ab/cdef...
@@ -26,7 +26,7 @@ _KEY_HINT: Final = "write s3://bucket or s3://bucket/prefix"
 _BUCKET_LENGTHS: Final = range(3, 64)
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _RESERVED_PREFIXES: Final = ("xn--", "sthree-", "amzn-s3-demo-")
-# Not among them: `-s3alias` (an access point) and `--x-s3` (a directory bucket), which objects can be put under.
+# Not among them: `-s3alias` (an access point) and `--x-s3` (a directory bucket), which can hold objects.
 _RESERVED_SUFFIXES: Final = ("--ol-s3", ".mrap", "--table-s3")
 
 
@@ -40,7 +40,7 @@ def _check_bucket(_: object, __: object, bucket: str) -> None:
 
 
 def _bucket_problems(bucket: str) -> Iterator[str]:
-    """The rules of S3 for bucket names that a name breaks."""
+    """Yield the rules of S3 for bucket names that a name breaks."""
     wrong = re.search(r"[^a-z0-9.-]", bucket)
     if wrong is not None:
         yield f"it holds {wrong[0]!r}"
@@ -69,7 +69,7 @@ def _prefix_problem(prefix: str) -> str | None:
         return "its parts must not be empty, '.' or '..', which some clients change on the way"
     if not prefix.isprintable():
         return "it holds a character that cannot be printed"
-    longest = _KEY_BYTES - len(f"/{_run('0' * 32)}{'0' * 32}")  # the longest of all
+    longest = _KEY_BYTES - len(f"/{_run('0' * 32)}{'0' * 32}")  # that of a run record
     size = len(prefix.encode())
     return (
         f"it has {size} bytes, more than the {longest} that leave room for an object's key" if size > longest else None
@@ -90,7 +90,7 @@ class S3Location(Value):
 
     Attributes:
         bucket: A name that S3 allows, or an alias of an access point.
-        prefix: Without slashes at its ends; empty for the bucket itself.
+        prefix: Without a slash at either end; empty for the bucket itself.
     """
 
     bucket: str = attrs.field(validator=_check_bucket)
@@ -98,10 +98,10 @@ class S3Location(Value):
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """The location that ``s3://bucket/prefix`` names; the prefix is taken as it stands, nothing is decoded.
+        """Return the location that ``s3://bucket/prefix`` names; nothing in the prefix is decoded.
 
         Raises:
-            LocationError: It is no such URL, it holds credentials, or a rule of S3 forbids it.
+            LocationError: It is not such a URL, contains credentials, or breaks a rule of S3.
         """
         scheme, separator, rest = url.partition("://")
         if not separator:
@@ -119,30 +119,30 @@ class S3Location(Value):
         return cls(bucket, prefix.removesuffix("/"))
 
     def key(self, digest: str) -> str:
-        """The key of the object with this digest.
+        """Return the key of the object with this digest.
 
         Raises:
-            CacheError: It is not a digest; nothing else ever becomes part of a key.
+            CacheError: It is not a digest; no other text becomes part of a key.
         """
         key = _key(digest)
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def runs(self, key: str) -> str:
-        """What the keys of all run records of an inputs key begin with.
+        """Return the prefix of the keys of all run records of an inputs key.
 
         Raises:
-            CacheError: It is not a digest; nothing else ever becomes part of a key.
+            CacheError: It is not a digest; no other text becomes part of a key.
         """
-        place = _run(key)
-        return f"{self.prefix}/{place}" if self.prefix else place
+        runs = _run(key)
+        return f"{self.prefix}/{runs}" if self.prefix else runs
 
     @property
     def root(self) -> str:
-        """What the keys of all objects begin with."""
+        """The prefix of the keys of all objects."""
         return f"{self.prefix}/{_OBJECTS}/" if self.prefix else f"{_OBJECTS}/"
 
     def digest(self, key: str) -> str | None:
-        """The digest of the object with this key; None for the key of anything else."""
+        """Return the digest of the object with this key; None for any other key."""
         digest = key.removeprefix(self.root).replace("/", "", 1)
         return digest if is_digest(digest) and self.key(digest) == key else None
 

@@ -1,4 +1,4 @@
-"""The remote of an ``s3://`` URL: objects under their digests in a bucket, none of which is ever replaced."""
+"""Remote of an ``s3://`` URL: objects under their digests in a bucket, none of which is ever replaced."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -12,43 +12,42 @@ from pivot_cache.errors import reporting
 from pivot_cache.remote import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
-from pivot_remote_s3.client import Answer, S3Client, S3Settings, opened
-from pivot_remote_s3.error_mapping import Place, code, number
-from pivot_remote_s3.limits import Limits
+from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
+from pivot_remote_s3.errors import ErrorMapper, code, parse_number
+from pivot_remote_s3.limits import RequestLimits, StallWatch
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
     import asyncio
 
-    from pivot_remote_s3.conditional_put import Conditions
-    from pivot_remote_s3.existence import Presence
-    from pivot_remote_s3.file_part import Span
-    from pivot_remote_s3.multipart import Multipart
-    from pivot_remote_s3.silence import Watch
+    from pivot_remote_s3.conditional_put import ConditionalPut
+    from pivot_remote_s3.existence import Existence
+    from pivot_remote_s3.file_part import FilePart
+    from pivot_remote_s3.multipart import MultipartUploader
 
 PART: Final = 8 << 20
-"""The least size of a part, in bytes; what is not larger is sent in one request."""
+"""The smallest size of a part, in bytes; one request sends an object that is not larger."""
 
 RECORD: Final = (1 << 20) + 1
-"""So many bytes of a run record are read; no good one has as many."""
+"""The most bytes that are read of a run record; a valid one has fewer."""
 
 _SMALL: Final = 1 << 17
-"""What is not larger is read at once."""
+"""A file that is not larger is read into memory at once."""
 
 _CHUNK: Final = 1 << 18
 _NOT_SATISFIABLE: Final = frozenset({"InvalidRange", "416"})
 
 
 @attrs.frozen(eq=False, repr=False)
-class _Open(Value):
-    """What exists while the remote is open."""
+class _OpenRemote(Value):
+    """The parts of a remote that exist while it is open."""
 
     client: S3Client
     slots: "asyncio.Semaphore"
-    presence: "Presence"
-    conditions: "Conditions"
-    multipart: "Multipart"
-    watch: "Watch"
+    existence: "Existence"
+    creation: "ConditionalPut"
+    multipart: "MultipartUploader"
+    watch: StallWatch
     closing: contextlib.AsyncExitStack
 
 
@@ -56,9 +55,9 @@ class S3Remote:
     """A `pivot_cache.remote.Remote` on S3, or on any server that speaks it.
 
     Attributes:
-        location: Where the objects are.
+        location: The bucket and the prefix.
         name: The URL.
-        identity: The URL, and a digest of the endpoint and the profile, which lead elsewhere.
+        identity: The URL with a digest of the endpoint and the profile, which may lead to other objects.
     """
 
     def __init__(
@@ -69,53 +68,52 @@ class S3Remote:
         jobs: int = 20,
         state: Path | None = None,
         part: int = PART,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
     ) -> None:
-        """Describe a remote; nothing is imported, read or connected to.
+        """Describe a remote, without importing the SDK, reading files or connecting.
 
         Args:
-            location: Where the objects are.
-            settings: What overrules the usual variables and files of AWS.
-            jobs: The most requests at once.
-            state: A directory that lets uploads of large objects go on after the end of the process.
-            part: The least size of a part; S3 allows no less than 5 MiB.
-            limits: What a request may take; by default `Limits()`.
+            location: The bucket and the prefix.
+            settings: How to reach S3, where that differs from the usual variables and files of AWS.
+            jobs: The most concurrent requests.
+            state: A directory that lets a later process resume uploads of large objects.
+            part: The smallest size of a part; S3 requires 5 MiB.
+            limits: The limits of each request; by default `RequestLimits()`.
         """
         self.location = location
         self.name = str(location)
         self._settings = settings or S3Settings()
-        self.identity = f"{location} {of_lines([self._settings.place()])}"
+        self.identity = f"{location} {of_lines([self._settings.identity()])}"
         self._jobs = jobs
         self._state = state
         self._part = part
-        self._limits = limits or Limits()
-        self._place = Place(self.name, location.bucket)
+        self._limits = limits or RequestLimits()
+        self._errors = ErrorMapper(self.name, location.bucket)
         self._swept = False
-        self._opened: _Open | None = None
+        self._opened: _OpenRemote | None = None
 
     async def __aenter__(self) -> Self:
         import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
 
-        from pivot_remote_s3.conditional_put import Conditions  # noqa: PLC0415
-        from pivot_remote_s3.direct_client import LeanClient  # noqa: PLC0415
-        from pivot_remote_s3.existence import Presence  # noqa: PLC0415
-        from pivot_remote_s3.multipart import Multipart  # noqa: PLC0415
-        from pivot_remote_s3.silence import Watch  # noqa: PLC0415
+        from pivot_remote_s3.conditional_put import ConditionalPut  # noqa: PLC0415
+        from pivot_remote_s3.direct_client import DirectClient  # noqa: PLC0415
+        from pivot_remote_s3.existence import Existence  # noqa: PLC0415
+        from pivot_remote_s3.multipart import MultipartUploader  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
-            watch = Watch(self._limits.patience)
+            watch = StallWatch(self._limits.patience)
             stack.callback(watch.close)
-            with self._place.opening():
-                opening = opened(self.location, self._settings, self._jobs, self._limits, watch)
-                client = LeanClient(await stack.enter_async_context(opening), self.location.root)
+            with self._errors.opening():
+                opening = open_client(self.location, self._settings, self._jobs, self._limits, watch)
+                client = DirectClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
-            presence = Presence(client, self.location, slots, self._place)
-            conditions = Conditions(kept=client.aws)
-            multipart = Multipart(
-                client, self.location, presence, conditions, slots, self._place, self.identity, self._state, self._jobs
+            existence = Existence(client, self.location, slots, self._errors)
+            creation = ConditionalPut(enforced=client.aws)
+            multipart = MultipartUploader(
+                client, self.location, existence, creation, slots, self._errors, self.identity, self._state, self._jobs
             )
             self._swept = False
-            self._opened = _Open(client, slots, presence, conditions, multipart, watch, stack.pop_all())
+            self._opened = _OpenRemote(client, slots, existence, creation, multipart, watch, stack.pop_all())
         return self
 
     async def __aexit__(
@@ -125,104 +123,104 @@ class S3Remote:
         await open_.closing.aclose()
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
-        """Those of the objects that are there, with their lengths."""
-        return await self._open.presence.among(digests)
+        """Return the lengths of those objects that exist."""
+        return await self._open.existence.lengths(digests)
 
     async def digests(self) -> AsyncIterator[str]:
-        """All objects."""
-        async for digest in self._open.presence.all():
+        """List all objects."""
+        async for digest in self._open.existence.all():
             yield digest
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
-        """Make the bytes of a file an object; a large one goes on where an earlier attempt stopped."""
-        from pivot_remote_s3.file_part import Span  # noqa: PLC0415 - naming a remote needs no hashes
+        """Upload a file unless its object exists; a large one resumes where an earlier attempt stopped."""
+        from pivot_remote_s3.file_part import FilePart  # noqa: PLC0415 - naming a remote needs no hashes
 
         key = self.location.key(digest)
         with reporting("read", source):
             size = source.stat().st_size  # noqa: ASYNC240 - takes no time
         if not self._swept:
             self._swept = True
-            await self._open.multipart.give_up()
+            await self._open.multipart.abort_abandoned()
         if size > self._part:
             return await self._open.multipart.upload(digest, source, self._part, sent)
-        with reporting("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - as little
-            data = file.read() if size <= _SMALL else Span(file.fileno(), 0, size)
-            with self._place.reporting():
+        with reporting("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
+            data = file.read() if size <= _SMALL else FilePart(file.fileno(), 0, size)
+            with self._errors.reporting():
                 new = await self._put(key, data)
         sent(size)
         return new
 
-    async def _put(self, key: str, data: "bytes | Span") -> bool:
+    async def _put(self, key: str, data: "bytes | FilePart") -> bool:
         async def put(**condition: str) -> None:
             async with self._open.slots:
-                answer = await self._open.client.put_object(
+                response = await self._open.client.put_object(
                     Bucket=self.location.bucket, Key=key, Body=data, **condition
                 )
-            self._place.recognise(answer, "ETag")
+            self._errors.require_any(response, "ETag")
 
-        return await self._open.conditions.create(lambda: self._open.presence.taken(key), put)
+        return await self._open.creation.create(lambda: self._open.existence.is_taken(key), put)
 
     @contextlib.asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
-        """Some of the bytes of an object."""
+        """Read some of the bytes of an object."""
         key = self.location.key(digest)
         wanted = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         async with self._open.slots, contextlib.AsyncExitStack() as stack:
-            with self._place.reporting(digest):
+            with self._errors.reporting(digest):
                 try:
-                    answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key, **wanted)
+                    response = await self._open.client.get_object(Bucket=self.location.bucket, Key=key, **wanted)
                 except Exception as error:
                     if code(error) not in _NOT_SATISFIABLE:
                         raise
-                    if start:  # it ends before what is asked for
+                    if start:  # the object ends before the range
                         raise RemoteCorruptError(self.name, digest) from None
-                    # An empty object has no first byte to begin with.
-                    answer = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
-                await stack.enter_async_context(answer["Body"])
-                self._place.readable(answer)
-            yield self._body(answer, digest, start, stop)
+                    # An empty object has no range that begins at its first byte.
+                    response = await self._open.client.get_object(Bucket=self.location.bucket, Key=key)
+                await stack.enter_async_context(response["Body"])
+                self._errors.require_plain(response)
+            yield self._body(response, digest, start, stop)
 
-    def _body(self, answer: Answer, digest: str | None, start: int, stop: int | None) -> "_Body":
-        return _Body(answer, (start, stop), self._place, digest, self._limits, self._open.watch)
+    def _body(self, response: S3Response, digest: str | None, start: int, stop: int | None) -> "_ObjectBody":
+        return _ObjectBody(response, (start, stop), self._errors, digest, self._limits, self._open.watch)
 
     async def keep_run(self, key: str, data: bytes) -> bool:
-        """Keep a run record."""
-        with self._place.reporting():
+        """Store a run record."""
+        with self._errors.reporting():
             return await self._put(f"{self.location.runs(key)}{of_bytes(data)}", data)
 
     async def runs(self, key: str, most: int) -> list[bytes]:
-        """The run records of an inputs key."""
+        """Return the newest run records of an inputs key."""
         bucket, found = self.location.bucket, []
-        with self._place.reporting():
+        with self._errors.reporting():
             async with self._open.slots:
                 listed = await self._open.client.list_objects_v2(Bucket=bucket, Prefix=self.location.runs(key))
-            told = [entry for entry in listed.get("Contents", ()) if {"Key", "LastModified"} <= entry.keys()]
-            newest = sorted(told, key=lambda entry: entry["LastModified"], reverse=True)
+            entries = [entry for entry in listed.get("Contents", ()) if {"Key", "LastModified"} <= entry.keys()]
+            newest = sorted(entries, key=lambda entry: entry["LastModified"], reverse=True)
             for entry in newest[:most]:
                 async with self._open.slots:
-                    answer = await self._open.client.get_object(Bucket=bucket, Key=entry["Key"])
-                    async with answer["Body"]:
-                        self._place.readable(answer)
-                        body = self._body(answer, None, 0, RECORD)
+                    response = await self._open.client.get_object(Bucket=bucket, Key=entry["Key"])
+                    async with response["Body"]:
+                        self._errors.require_plain(response)
+                        body = self._body(response, None, 0, RECORD)
                         found.append(b"".join([data async for data in body]))
         return found
 
     async def delete(self, digest: str) -> None:
-        """Remove an object."""
+        """Delete an object."""
         key = self.location.key(digest)
-        with self._place.reporting():
+        with self._errors.reporting():
             async with self._open.slots:
                 await self._open.client.delete_object(Bucket=self.location.bucket, Key=key)
 
     @property
-    def _open(self) -> _Open:
+    def _open(self) -> _OpenRemote:
         if self._opened is None:
             raise RuntimeError("the remote is used inside `async with`")
         return self._opened
 
 
-class _Body:
-    """The bytes of one answer.
+class _ObjectBody:
+    """The bytes of one response.
 
     Attributes:
         size: The number of bytes of the whole object.
@@ -230,35 +228,35 @@ class _Body:
 
     def __init__(
         self,
-        answer: Answer,
+        response: S3Response,
         part: tuple[int, int | None],
-        place: Place,
+        errors: ErrorMapper,
         digest: str | None,
-        limits: Limits,
-        watch: "Watch",
+        limits: RequestLimits,
+        watch: StallWatch,
     ) -> None:
-        self._body = answer["Body"]
-        self._place = place
+        self._body = response["Body"]
+        self._errors = errors
         self._digest = digest
         self._limits = limits
         self._watch = watch
         start, stop = part
-        total = number(str(answer.get("ContentRange", "")).rpartition("/")[2])
+        total = parse_number(str(response.get("ContentRange", "")).rpartition("/")[2])
         if total is not None:
             self.size = total
             self._skip, self._most = 0, self.size
-        else:  # the whole object, also where the server knows no ranges
-            self.size = int(answer["ContentLength"])
+        else:  # the whole object: the server may not support ranges
+            self.size = int(response["ContentLength"])
             self._skip, self._most = start, (self.size if stop is None else min(stop, self.size)) - start
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        import asyncio  # noqa: PLC0415 - it is loaded by now
+        import asyncio  # noqa: PLC0415 - loaded by now
 
         skip, most, clock = self._skip, self._most, asyncio.get_running_loop().time
-        waited, moved = 0.0, 0  # what the caller does meanwhile is not the server's time
+        waited, moved = 0.0, 0  # the time of the server alone, not of the caller
         while most > 0:
             before = clock()
-            with self._place.reporting(self._digest):
+            with self._errors.reporting(self._digest):
                 self._watch.begin()
                 try:
                     async with asyncio.timeout(self._limits.seconds(moved) - waited):
@@ -278,14 +276,14 @@ class _Body:
 
 
 def connect(url: str, settings: RemoteSettings) -> S3Remote:
-    """The remote of a URL: the entry point ``s3`` of ``pivot.remotes``.
+    """Return the remote of a URL: the entry point ``s3`` of ``pivot.remotes``.
 
     Raises:
-        LocationError: The URL is none.
+        LocationError: The URL is not an S3 location.
         S3Error: An option is wrong.
     """
     location = S3Location.parse(url)
-    limits = Limits.of(settings.timeout)
+    limits = RequestLimits.of(settings.timeout)
     return S3Remote(
         location, S3Settings.from_options(settings.options), jobs=settings.jobs, state=settings.state, limits=limits
     )

@@ -1,4 +1,4 @@
-"""Signatures of requests: AWS Signature Version 4, as far as requests for single objects need it."""
+"""Signatures of requests for single objects: AWS Signature Version 4."""
 
 import hashlib
 import hmac
@@ -16,12 +16,12 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 @attrs.frozen(eq=False, repr=False)
 class Credentials(Value):
-    """Who signs; never shown.
+    """An access key of AWS; never shown.
 
     Attributes:
-        key: The public part.
-        secret: The secret part.
-        token: Of credentials that expire.
+        key: Its public part.
+        secret: Its secret part.
+        token: Of a temporary access key.
     """
 
     key: str = attrs.field(repr=False)
@@ -33,17 +33,17 @@ class Signer:
     """Signs requests to one service in one region."""
 
     def __init__(self, region: str, service: str = "s3") -> None:
-        self._place = f"{region}/{service}/aws4_request"
+        self._scope = f"{region}/{service}/aws4_request"
         self._keys: dict[tuple[str, Credentials], bytes] = {}
 
     def headers(self, method: str, url: str, digest: str, credentials: Credentials, moment: str) -> Mapping[str, str]:
-        """The headers that make a request one of whom the credentials belong to.
+        """Return the headers that sign a request.
 
         Args:
             method: ``GET``, ``PUT``, ...
-            url: Quoted as it will be sent, and what is asked for in alphabetical order.
+            url: Quoted as it will be sent, with its query in alphabetical order.
             digest: The SHA-256 of the body, in hex.
-            credentials: Who signs.
+            credentials: Those of the sender.
             moment: The present in UTC, as in ``20261231T235959Z``.
         """
         parts = urlsplit(url)
@@ -55,7 +55,7 @@ class Signer:
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
         request = f"{method}\n{parts.path}\n{parts.query}\n{lines}\n{names}\n{digest}"
-        scope = f"{moment[:8]}/{self._place}"
+        scope = f"{moment[:8]}/{self._scope}"
         text = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._key(moment[:8], credentials), text.encode(), "sha256").hex()
         headers["Authorization"] = (
@@ -64,11 +64,11 @@ class Signer:
         return headers
 
     def _key(self, day: str, credentials: Credentials) -> bytes:
-        """The key of one day."""
+        """Return the signing key of one day."""
         key = self._keys.get((day, credentials))
         if key is None:
             key = f"AWS4{credentials.secret}".encode()
-            for part in (day, *self._place.split("/")):
+            for part in (day, *self._scope.split("/")):
                 key = hmac.digest(key, part.encode(), "sha256")
             self._keys = {(day, credentials): key}
         return key

@@ -1,9 +1,9 @@
-"""Uploads in parts that are under way: what lets one go on after any end of the process.
+"""State of multipart uploads, from which a later process resumes them.
 
 <directory>/
-  <name>.upload     the JSON of `Begun` in one line, then "<number> <etag>" for each part that the server has
+  <name>.upload     a line with the JSON of a `StartedUpload`, then "<number> <etag>" for each part that the server has
 
-The name is the digest of what is uploaded where. The file is locked by the process that uploads.
+The name is the digest of the remote and the key. The process that uploads locks the file.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from pivot_core.digest import of_lines
 from pivot_core.values import Value
 
 STALE_S: Final = 2 * 24 * 3600
-"""An upload that nobody has gone on with for so long is given up."""
+"""The seconds without a new part after which an upload counts as abandoned."""
 
 _SUFFIX: Final = ".upload"
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -32,15 +32,15 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOL
 
 
 @attrs.frozen(eq=False, repr=False)
-class Begun(Value):
-    """An upload that the server knows of.
+class StartedUpload(Value):
+    """A multipart upload that the server knows.
 
     Attributes:
         remote: The identity of the remote.
         key: The key of the object.
-        upload: What the server calls the upload.
-        size: Of the object, in bytes.
-        part: Of a part, in bytes.
+        upload: The server's identifier of the upload.
+        size: The size of the object, in bytes.
+        part: The size of a part, in bytes.
     """
 
     remote: str
@@ -50,71 +50,71 @@ class Begun(Value):
     part: int
 
 
-class Upload:
-    """One upload in parts.
+class UploadState:
+    """State of one multipart upload.
 
     Attributes:
-        begun: What the server knows; None before it has been asked for an upload.
-        parts: The etag of each part that it has, by number from 1.
+        started: The upload; None before the server has started it.
+        parts: The etag of each part that the server has, by number from 1.
     """
 
     def __init__(self, journal: int | None = None) -> None:
-        """An upload, as far as it has come.
+        """Read the state.
 
         Args:
-            journal: The open descriptor of its file; None keeps nothing.
+            journal: The open descriptor of its file; None keeps the state in memory only.
         """
         self._journal = journal
-        self.begun: Begun | None = None
+        self.started: StartedUpload | None = None
         self.parts: dict[int, str] = {}
         if journal is not None:
             self._read(journal)
 
-    def begin(self, begun: Begun) -> None:
-        """Remember an upload before its first part."""
-        self.forget()
-        self.begun = begun
-        self._write(json.dumps(_plain(begun)))
+    def start(self, started: StartedUpload) -> None:
+        """Record an upload before its first part."""
+        self.reset()
+        self.started = started
+        self._write(json.dumps(attrs.asdict(started)))
 
     def add(self, number: int, etag: str) -> None:
-        """Remember a part that the server has."""
+        """Record a part that the server has."""
         self.parts[number] = etag
         self._write(f"{number} {etag}")
 
-    def forget(self) -> None:
-        """Begin again."""
-        self.begun, self.parts = None, {}
+    def reset(self) -> None:
+        """Forget the upload."""
+        self.started, self.parts = None, {}
         if self._journal is not None:
             os.ftruncate(self._journal, 0)
 
     def _write(self, line: str) -> None:
         if self._journal is not None:
-            with contextlib.suppress(OSError):  # on a full disk, less is known afterwards
+            with contextlib.suppress(OSError):  # on a full disk, a later process repeats more parts
                 write_all(self._journal, f"{line}\n".encode())
 
     def _read(self, journal: int) -> None:
         with open(journal, "rb", closefd=False) as file:
             head, *lines = file.read().decode("utf-8", "replace").split("\n")
         try:
-            self.begun = _begun(json.loads(head))
+            self.started = _started(json.loads(head))
         except (ValueError, TypeError, RecursionError):
-            self.forget()
+            self.reset()
             return
-        for line in lines[:-1]:  # the last one is empty, or was cut off
+        for line in lines[:-1]:  # the last one is empty, or incomplete
             number, _, etag = line.partition(" ")
             if _NUMBER.fullmatch(number) and etag:
                 self.parts[int(number)] = etag
 
 
 @contextlib.contextmanager
-def opened(directory: Path | None, remote: str, key: str) -> Iterator[Upload]:
-    """The upload of an object, as far as this or another process has come.
+def open_upload(directory: Path | None, remote: str, key: str) -> Iterator[UploadState]:
+    """Open the state of the upload of an object, as this or another process has left it.
 
-    It is kept if the block ends with an error, and forgotten otherwise. Where there is no directory, or nothing can be
-    written there, or another process is uploading the same object, nothing is kept.
+    It remains if the block ends with an error, and is removed otherwise. It is in memory only if there is no directory,
+    the directory is not writable, or another process uploads the same object.
     """
     if directory is None:
-        yield Upload()
+        yield UploadState()
         return
     file = directory / f"{of_lines([remote, key])}{_SUFFIX}"
     try:
@@ -123,21 +123,21 @@ def opened(directory: Path | None, remote: str, key: str) -> Iterator[Upload]:
     except OSError:
         journal = None
     if journal is None:
-        yield Upload()
+        yield UploadState()
         return
     try:
         if not _locked(journal, file):
-            yield Upload()
+            yield UploadState()
             return
-        yield Upload(journal)
+        yield UploadState(journal)
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
     finally:
         os.close(journal)
 
 
-def given_up(directory: Path | None, remote: str) -> Iterator[Begun]:
-    """The uploads to a remote that nobody goes on with; each is forgotten once the caller asks for the next one."""
+def abandoned_uploads(directory: Path | None, remote: str) -> Iterator[StartedUpload]:
+    """Yield the uploads to a remote that nobody resumes; the state of each is removed when the next is requested."""
     if directory is None or not directory.is_dir():
         return
     oldest = time.time() - STALE_S
@@ -149,17 +149,17 @@ def given_up(directory: Path | None, remote: str) -> Iterator[Begun]:
             try:
                 if not _locked(journal, file):
                     continue
-                begun = Upload(journal).begun
-                if begun is not None and begun.remote == remote:
-                    yield begun
-                if begun is None or begun.remote == remote:
+                started = UploadState(journal).started
+                if started is not None and started.remote == remote:
+                    yield started
+                if started is None or started.remote == remote:
                     file.unlink(missing_ok=True)
             finally:
                 os.close(journal)
 
 
 def _locked(journal: int, file: Path) -> bool:
-    """Lock the file; False if another process has, or has removed it, or if it is no file and has no end."""
+    """Lock the file; False if another process holds or has removed it, or if it is not a regular file."""
     try:
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = os.fstat(journal)
@@ -168,24 +168,11 @@ def _locked(journal: int, file: Path) -> bool:
         return False
 
 
-def _plain(begun: Begun) -> dict[str, object]:
-    """The same as a line of the file has it."""
-    return {
-        "remote": begun.remote,
-        "key": begun.key,
-        "upload": begun.upload,
-        "size": begun.size,
-        "part": begun.part,
-    }
-
-
-def _begun(value: object) -> Begun:
-    if not isinstance(value, dict) or value.keys() != {"remote", "key", "upload", "size", "part"}:
+def _started(value: object) -> StartedUpload:
+    if not isinstance(value, dict):
         raise TypeError
-    begun = Begun(
-        remote=value["remote"], key=value["key"], upload=value["upload"], size=value["size"], part=value["part"]
-    )
-    texts, numbers = (begun.remote, begun.key, begun.upload), (begun.size, begun.part)
+    started = StartedUpload(**value)
+    texts, numbers = (started.remote, started.key, started.upload), (started.size, started.part)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError
-    return begun
+    return started

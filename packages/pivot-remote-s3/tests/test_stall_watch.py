@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache import stalls
-from pivot_remote_s3.silence import Silence, Watch, address
+from pivot_remote_s3.limits import StallTimer, StallWatch, server_address
 
 PATIENCE = 10.0
 
@@ -18,7 +18,7 @@ steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "moved", "look"]), s
 @given(steps)
 def test_silence_is_told_once_for_each_time_that_it_lasts(steps: list[tuple[str, float]]) -> None:
     """Against the plain definition: a request is under way, and since it began nothing has moved for so long."""
-    silence, now, under_way, since, told = Silence(PATIENCE), 0.0, 0, 0.0, False
+    silence, now, under_way, since, told = StallTimer(PATIENCE), 0.0, 0, 0.0, False
     for step, after in steps:
         now += after
         match step:
@@ -41,12 +41,12 @@ def test_silence_is_told_once_for_each_time_that_it_lasts(steps: list[tuple[str,
                 told = told or silent
 
 
-def heard(work: Callable[[Watch], None], *, patience: float = 0.0) -> list[str]:
+def heard(work: Callable[[StallWatch], None], *, patience: float = 0.0) -> list[str]:
     """The notes that are given while something is done and then the loop has nothing else to do."""
     found: list[str] = []
 
     async def main() -> None:
-        watch = Watch(patience)
+        watch = StallWatch(patience)
         work(watch)
         for _ in range(5):
             await asyncio.sleep(0.001)
@@ -62,11 +62,11 @@ URL = "http://me:hunter2@127.0.0.1:9000/bucket/files?X-Amz-Signature=hunter2"
 
 def test_a_server_is_named_without_who_asks_and_for_what() -> None:
     assert heard(lambda watch: watch.begin(URL)) == ["http://127.0.0.1:9000"]
-    assert address("https://[::1]:9000/x") == "https://[::1]:9000"
+    assert server_address("https://[::1]:9000/x") == "https://[::1]:9000"
 
 
 def test_nobody_is_told_of_what_has_ended_or_will_be_told_of_later() -> None:
-    def ended(watch: Watch) -> None:
+    def ended(watch: StallWatch) -> None:
         watch.begin(URL)
         watch.end()
         watch.begin()
@@ -81,7 +81,7 @@ def test_what_stops_again_is_told_of_again() -> None:
     async def main() -> None:
         told = asyncio.Event()
         with stalls.heard(lambda *_: told.set()):
-            watch = Watch(0.0)
+            watch = StallWatch(0.0)
             watch.begin(URL)
             for _ in range(2):
                 await told.wait()
