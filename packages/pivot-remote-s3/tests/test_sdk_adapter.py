@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -56,6 +57,14 @@ async def serving(response: bytes = OK) -> AsyncIterator[Server]:
 
 def get(url: str) -> SdkRequest:
     return SdkRequest("GET", url, {}, None)
+
+
+def test_private_attributes_of_others_are_used_in_the_adapter_only() -> None:
+    """Those that ruff allows by a comment, and those that are named in a string."""
+    private = re.compile(r"SLF001|[gs]etattr\([^\n]*\"_")
+    modules = Path(sdk_adapter.__file__).parent.glob("*.py")
+
+    assert [path.stem for path in modules if private.search(path.read_text())] == ["sdk_adapter"]
 
 
 def test_a_client_has_its_http_session_at_endpoint(settings: S3Settings) -> None:
