@@ -94,6 +94,19 @@ KEPT = ("repro", "status")
 """Commands whose answers are kept."""
 
 
+def s3_environment(endpoint: str) -> dict[str, str]:
+    """Return variables that lead to a server that speaks S3, and to no file of whoever runs the tests."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "hunter2",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 class Project:
     """A directory with a project in it."""
 

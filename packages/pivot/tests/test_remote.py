@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import random
 import shutil
@@ -11,7 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
-from harness import Project
+from harness import Project, s3_environment
 
 
 @pytest.fixture(scope="session")
@@ -34,15 +33,7 @@ class Team:
         self.endpoint: str = s3.meta.endpoint_url
         self.bucket = bucket
         self.first = first
-        self.env = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "hunter2",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        self.env = s3_environment(self.endpoint)
 
     def pivot(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
         """What is printed on stdout, and then on stderr; what runs nothing of the user's is no process."""

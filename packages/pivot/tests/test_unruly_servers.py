@@ -1,7 +1,6 @@
 """Servers that say nothing, too little, too much or something else: each command ends soon, with a way out."""
 
 import io
-import os
 import pathlib
 import random
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from harness import Project
+from harness import Project, s3_environment
 from unruly import OK, Script, Unruly, answer, listing
 
 from pivot_cli import group, oneline
@@ -51,16 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def environment(server: Unruly, timeout: str) -> dict[str, str]:
-    return {
-        "PIVOT_REMOTE_TIMEOUT": timeout,
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "hunter2",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    return {"PIVOT_REMOTE_TIMEOUT": timeout, **s3_environment(server.url)}
 
 
 def told(project: Project, server: Unruly, *arguments: str, code: int = 3, timeout: str = "60") -> str:
