@@ -1,7 +1,7 @@
-"""Servers that speak S3, a bucket of one's own for each test, and a proxy that spoils what passes it.
+"""Servers that speak S3, a new bucket for each test, and a proxy that injects faults.
 
-Moto's runs in a thread, and can be looked into. Rclone's shares no line of code with it or with the SDK: a process that
-knows no conditional creates and no checksums, takes the parts of an upload in their order, and checks signatures.
+Moto runs in a thread, and tests can read its memory. Rclone shares no line of code with it or with the SDK: its process
+supports neither conditional creation nor checksums, takes the parts of an upload in their order, and checks signatures.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def rclone(rclone_url: str) -> S3Settings:
 
 @pytest.fixture(autouse=True)
 def credentials(models_are_read_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of whoever runs the tests."""
+    """Hide the AWS configuration of the developer."""
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
@@ -94,10 +94,10 @@ def new_bucket(settings: S3Settings) -> S3Location:
 
 
 class Proxy(ThreadingHTTPServer):
-    """Stands in front of the server, keeps a list of requests, and lets some of them go wrong.
+    """Forwards requests to the server, lists them, and injects faults.
 
-    A fault is a kind, a pattern for "<method> <path?query>", and how many requests that match go wrong, after how many
-    that do not:
+    A fault has a kind, a pattern for "<method> <path?query>", and the number of matching requests that fail, after a
+    number that succeed:
 
         status:CODE     not forwarded; answered with this status and CODE, as in ``503:SlowDown``
         drop            not forwarded; the connection is closed
@@ -158,13 +158,13 @@ class Proxy(ThreadingHTTPServer):
             self._answered.notify_all()
 
     def let_pass(self) -> None:
-        """Wait until another request has been answered, if there is one: all the others may have been faster."""
+        """Wait until another request has been answered, unless all the others were faster."""
         with self._answered:
             before = self._answers
             self._answered.wait_for(lambda: self._answers > before, timeout=5)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is what the tests are about."""
+        """Print nothing: clients that disconnect are part of the tests."""
 
 
 class _Forward(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Where the bucket is, and what a client that cannot be made says."""
+"""The region of a bucket, and the errors of a client that cannot be opened."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,7 +23,9 @@ def ask(remote: S3Remote) -> Mapping[str, int | None]:
     return asyncio.run(work())
 
 
-def test_the_region_of_a_bucket_is_asked_for(location: S3Location, proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_of_a_bucket_comes_from_the_server(
+    location: S3Location, proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", str(proxy.settings.endpoint))
     config = AioConfig(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
 
@@ -35,7 +37,7 @@ def test_the_region_of_a_bucket_is_asked_for(location: S3Location, proxy: Any, m
     assert proxy.count(f"^HEAD /{location.bucket}") == 1
 
 
-def test_a_region_that_cannot_be(settings: S3Settings) -> None:
+def test_an_invalid_region(settings: S3Settings) -> None:
     remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=settings.endpoint, region="no region!"))
 
     with pytest.raises(RemoteDeniedError, match=r"there is no such region \(InvalidRegionError\)"):

@@ -1,4 +1,4 @@
-"""Nothing is replaced, whatever a server makes of conditions, and no more is asked than that needs."""
+"""No object is replaced, however a server treats conditions, and no needless request is made."""
 
 import asyncio
 
@@ -11,11 +11,11 @@ from pivot_remote_s3.conditional_put import ConditionalPut
 
 
 class Server:
-    """One object on a server that understands conditions, and keeps to them, or does not."""
+    """One object on a server that may support conditions, and may enforce them."""
 
-    def __init__(self, *, understands: bool, keeps: bool, there: bool) -> None:
-        self.understands = understands
-        self.keeps = keeps
+    def __init__(self, *, supports: bool, enforces: bool, there: bool) -> None:
+        self.supports = supports
+        self.enforces = enforces
         self.there = there
         self.replaced = False
         self.asked = 0
@@ -26,9 +26,9 @@ class Server:
 
     async def put(self, **condition: str) -> None:
         answer = {}
-        if condition and not self.understands:
+        if condition and not self.supports:
             answer = {"Code": "NotImplemented"}
-        elif condition and self.keeps and self.there:
+        elif condition and self.enforces and self.there:
             answer = {"Code": "PreconditionFailed"}
         if answer:
             raise ClientError({"Error": answer}, "PutObject")
@@ -37,39 +37,39 @@ class Server:
 
 
 @given(st.booleans(), st.booleans(), st.lists(st.booleans(), max_size=4))
-def test_nothing_is_replaced(understands: bool, keeps: bool, there: list[bool]) -> None:
-    conditions = ConditionalPut()
+def test_nothing_is_replaced(supports: bool, enforces: bool, there: list[bool]) -> None:
+    creation = ConditionalPut()
     for each in there:
-        server = Server(understands=understands, keeps=keeps, there=each)
-        assert asyncio.run(conditions.create(server.taken, server.put)) is not each
+        server = Server(supports=supports, enforces=enforces, there=each)
+        assert asyncio.run(creation.create(server.taken, server.put)) is not each
         assert not server.replaced
 
 
-def test_what_others_create_meanwhile_shows_that_a_server_keeps_to_conditions() -> None:
-    conditions = ConditionalPut()
+def test_a_refusal_shows_that_a_server_enforces_conditions() -> None:
+    creation = ConditionalPut()
 
     async def not_yet() -> bool:
         return False
 
-    server = Server(understands=True, keeps=True, there=True)
-    assert asyncio.run(conditions.create(not_yet, server.put)) is False
-    assert asyncio.run(conditions.create(server.taken, server.put)) is False
+    server = Server(supports=True, enforces=True, there=True)
+    assert asyncio.run(creation.create(not_yet, server.put)) is False
+    assert asyncio.run(creation.create(server.taken, server.put)) is False
     assert server.asked == 0
 
 
-@pytest.mark.parametrize("understands", [True, False])
-def test_of_aws_is_asked_only_what_it_does_not_understand(understands: bool) -> None:
-    conditions = ConditionalPut(enforced=True)
+@pytest.mark.parametrize("supports", [True, False])
+def test_aws_is_asked_for_existence_only_if_it_does_not_support_conditions(supports: bool) -> None:
+    creation = ConditionalPut(enforced=True)
     for there, new in ((False, True), (True, False)):
-        server = Server(understands=understands, keeps=True, there=there)
-        assert asyncio.run(conditions.create(server.taken, server.put)) is new
-        assert server.asked == (0 if understands else 1)
+        server = Server(supports=supports, enforces=True, there=there)
+        assert asyncio.run(creation.create(server.taken, server.put)) is new
+        assert server.asked == (0 if supports else 1)
         assert not server.replaced
 
 
-def test_a_server_that_no_longer_understands_is_asked_again() -> None:
-    """As one of several behind one address does, or one whose version went back."""
-    server = Server(understands=False, keeps=False, there=False)
+def test_a_server_that_no_longer_supports_conditions_is_asked_for_existence() -> None:
+    """Like one of several servers behind one address, or one that was downgraded."""
+    server = Server(supports=False, enforces=False, there=False)
     assert asyncio.run(ConditionalPut(enforced=True).create(server.taken, server.put)) is True
     assert server.asked == 1
 
@@ -81,7 +81,7 @@ def test_other_errors_are_passed_on() -> None:
     async def taken() -> bool:
         return False
 
-    conditions = ConditionalPut()
+    creation = ConditionalPut()
     with pytest.raises(ClientError):
-        asyncio.run(conditions.create(taken, put))
-    assert conditions == ConditionalPut()
+        asyncio.run(creation.create(taken, put))
+    assert creation == ConditionalPut()

@@ -1,4 +1,4 @@
-"""S3 is a remote like every other, whoever serves it."""
+"""S3 remotes keep the contract of every remote, on each server."""
 
 from collections.abc import Callable
 from pathlib import Path

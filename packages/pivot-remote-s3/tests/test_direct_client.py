@@ -1,4 +1,4 @@
-"""Requests that are made without the SDK are those that it would make, and it is asked wherever they will not do."""
+"""The direct client makes the requests that the SDK would make, and leaves unusual cases to the SDK."""
 
 import asyncio
 import datetime as dt
@@ -50,7 +50,7 @@ def test_signatures_are_those_of_the_sdk(
     assert moment[:8] == dt.datetime.now(dt.UTC).strftime("%Y%m%d") or moment.endswith("Z")
 
 
-def test_a_key_is_that_of_a_day_and_of_somebody() -> None:
+def test_a_signing_key_depends_on_the_day_and_the_credentials() -> None:
     signer = Signer("eu-west-1")
 
     def sign(secret: str, moment: str) -> str:
@@ -113,9 +113,7 @@ def test_the_sdk_makes_the_first_request_only(
 @pytest.mark.parametrize(
     "answer", ["301:PermanentRedirect", "400:AuthorizationHeaderMalformed", "307:TemporaryRedirect"]
 )
-def test_a_bucket_that_is_elsewhere_is_left_to_the_sdk(
-    remote: S3Remote, proxy: Any, tmp_path: Path, answer: str
-) -> None:
+def test_a_redirection_is_left_to_the_sdk(remote: S3Remote, proxy: Any, tmp_path: Path, answer: str) -> None:
     async def work(upload: Callable[[bytes], Awaitable[bool]]) -> None:
         await upload(b"first")
         proxy.clear()

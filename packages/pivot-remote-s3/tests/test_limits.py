@@ -1,4 +1,4 @@
-"""Servers that are silent, drip, send elsewhere or do not say how much is to come: each ends soon, and is named."""
+"""Servers that are silent or slow, redirect, or send no length: each request ends soon, with an error and a hint."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ async def at_once(_: float) -> None:
 def answering(
     *pieces: bytes | Callable[[], bytes], drip: bytes = b"", close: bool = False, grace: float = 60
 ) -> Iterator[S3Remote]:
-    """A remote whose server says this to everybody, then ``drip`` again and again, and closes only if it should."""
+    """Yield a remote whose server gives this response to all, then repeats ``drip``, and closes only with ``close``."""
     ended = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -110,7 +110,7 @@ def test_a_request_has_a_deadline(pieces: tuple[bytes, ...], drip: bytes, tmp_pa
         ),
     ],
 )
-def test_what_nobody_asked_for_is_refused(answer: bytes, said: str, tmp_path: Path) -> None:
+def test_an_unexpected_response_is_refused(answer: bytes, said: str, tmp_path: Path) -> None:
     with answering(answer) as remote:
         error = failure(remote, tmp_path)
     assert isinstance(error, RemoteDeniedError)
@@ -128,7 +128,7 @@ def test_what_nobody_asked_for_is_refused(answer: bytes, said: str, tmp_path: Pa
         (b"HTTP/1.1 500 No\r\nContent-Length: 99\r\nConnection: close\r\n\r\n<Error>", "the connection failed"),
     ],
 )
-def test_what_is_said_to_whoever_says_something_else(answer: bytes, said: str, tmp_path: Path) -> None:
+def test_responses_of_other_servers_have_an_error_and_a_hint(answer: bytes, said: str, tmp_path: Path) -> None:
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(answer, close=True) as remote:
         stopped = fetch([Artifact(DIGEST, 1000)], store, remote, Options(retry=Retry(sleep=at_once))).stopped
@@ -139,14 +139,14 @@ def test_what_is_said_to_whoever_says_something_else(answer: bytes, said: str, t
 
 
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html>", b"<ListBucketResult>" * 9999])
-def test_a_list_that_is_none(page: bytes) -> None:
+def test_an_invalid_listing(page: bytes) -> None:
     head = OK + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(page)
     with answering(head + page, close=True) as remote, pytest.raises(RemoteDeniedError, match=r"of S3|speak S3"):
         listed(remote)
 
 
-def test_who_has_credentials_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that a profile names; it is said what is waited for, and the program does not stay."""
+def test_a_program_for_credentials_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile names the program; the wait is reported, and the program is killed."""
     number = tmp_path / "number"
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\necho $$ > {number}.new; mv {number}.new {number}; exec sleep 600\n")
@@ -154,24 +154,24 @@ def test_who_has_credentials_is_not_waited_for_without_end(tmp_path: Path, monke
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    told: list[str] = []
+    reported: list[str] = []
     remote = S3Remote(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=RequestLimits(grace=0.1))
     store = ObjectStore(tmp_path / "cache" / "files")
 
     with (
-        stalls.heard(lambda address, _: told.append(address)),
+        stalls.heard(lambda address, _: reported.append(address)),
         pytest.raises(RemoteDeniedError, match="no credentials"),
     ):
         fetch([Artifact(DIGEST, 1000)], store, remote, Options())
 
-    assert told == ["the credentials of AWS"]
-    gc.collect()  # nothing of it is left to be closed
+    assert reported == ["the credentials of AWS"]
+    gc.collect()  # a transport that is left open would warn
     if number.exists():
         with pytest.raises(ProcessLookupError):
             os.kill(int(number.read_text()), 0)
 
 
-def test_who_lends_a_role_has_the_same_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_for_credentials_has_the_same_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("token")
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
@@ -201,7 +201,7 @@ def listed(remote: S3Remote) -> list[str]:
 
 
 @pytest.mark.parametrize("contents", ["", OBJECT])
-def test_a_listing_that_goes_in_a_circle_ends(contents: str) -> None:
+def test_a_listing_that_repeats_a_page_ends(contents: str) -> None:
     with (
         answering(listing(contents, "again")) as remote,
         pytest.raises(RemoteDeniedError, match="does not end") as caught,
@@ -221,7 +221,7 @@ def test_a_listing_without_an_object_ends(monkeypatch: pytest.MonkeyPatch) -> No
     assert next(numbers) == 5
 
 
-def test_a_shard_that_goes_in_a_circle_is_not_asked_for_as_often_as_there_are_objects() -> None:
+def test_a_shard_whose_listing_repeats_a_page_ends() -> None:
     numbers = itertools.count()
 
     async def main(remote: S3Remote) -> None:
@@ -238,7 +238,7 @@ def test_a_shard_that_goes_in_a_circle_is_not_asked_for_as_often_as_there_are_ob
 
 
 @pytest.mark.parametrize("total", ["\u00b2", "9" * 5000, "-1", "*"])
-def test_a_total_that_is_no_number_is_none(total: str, tmp_path: Path) -> None:
+def test_an_invalid_total_is_ignored(total: str, tmp_path: Path) -> None:
     head = f"Connection: close\r\nContent-Range: bytes 0-1/{total}\r\nContent-Length: 3\r\n\r\nxyz"
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(OK + head.encode()) as remote:
@@ -246,8 +246,8 @@ def test_a_total_that_is_no_number_is_none(total: str, tmp_path: Path) -> None:
     assert isinstance(error, RemoteCorruptError)
 
 
-def test_a_listing_of_more_bytes_than_any_is_refused_before_it_comes(tmp_path: Path) -> None:
-    """Of a directory, nothing says how long its listing is."""
+def test_a_tree_with_too_many_bytes_is_refused_before_it_arrives(tmp_path: Path) -> None:
+    """The size of a directory does not give that of its listing."""
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(OK + b"Content-Length: 99999999999\r\n\r\n", drip=b"x" * 1000) as remote:
         outcome = fetch([Artifact(DIGEST, 1000, tree=True)], store, remote, Options())

@@ -1,4 +1,4 @@
-"""A location says which bucket and which keys, or what is wrong with it, and never shows a secret."""
+"""A location gives a bucket and keys, or an error that never shows a secret."""
 
 import string
 from pathlib import Path
@@ -21,7 +21,7 @@ digests = st.text(alphabet="0123456789abcdef", min_size=32, max_size=32)
 
 
 @given(buckets, prefixes)
-def test_what_is_printed_can_be_parsed(bucket: str, prefix: str) -> None:
+def test_the_text_of_a_location_can_be_parsed(bucket: str, prefix: str) -> None:
     location = S3Location(bucket, prefix)
 
     assert S3Location.parse(str(location)) == location
@@ -37,7 +37,7 @@ def test_keys_are_one_for_each_digest_below_the_prefix(bucket: str, prefix: str,
 
 
 @given(digests)
-def test_layout_is_that_of_the_local_store(digest: str) -> None:
+def test_layout_equals_that_of_the_local_store(digest: str) -> None:
     layout = Layout(Path("/project"))
     local = sharded(layout.objects_dir, digest).relative_to(layout.cache_dir)
 
@@ -115,7 +115,7 @@ def test_bucket_that_s3_forbids(bucket: str, problem: str) -> None:
 
 
 @given(st.text(alphabet="aZ9.-_", max_size=66))
-def test_bucket_keeps_the_rules_of_s3_or_is_refused(bucket: str) -> None:
+def test_bucket_follows_the_rules_of_s3_or_is_rejected(bucket: str) -> None:
     allowed = (
         3 <= len(bucket) <= 63
         and set(bucket) <= set(string.ascii_lowercase + string.digits + ".-")
@@ -146,7 +146,7 @@ def test_bucket_keeps_the_rules_of_s3_or_is_refused(bucket: str) -> None:
         ("é" * 500, "it has 1000 bytes, more than the 952 "),
     ],
 )
-def test_prefix_that_cannot_be(prefix: str, problem: str) -> None:
+def test_invalid_prefix(prefix: str, problem: str) -> None:
     with pytest.raises(LocationError) as caught:
         S3Location("bucket", prefix)
 
@@ -171,7 +171,7 @@ def test_longest_prefix_leaves_room_for_a_key() -> None:
         ("s3://bucket/x//", "its parts must not be empty"),
     ],
 )
-def test_url_that_is_no_location(url: str, said: str) -> None:
+def test_invalid_url(url: str, said: str) -> None:
     with pytest.raises(LocationError) as caught:
         S3Location.parse(url)
 
@@ -190,7 +190,7 @@ def test_url_that_is_no_location(url: str, said: str) -> None:
         "s3://bucket.example:hunter2/x",
     ],
 )
-def test_credentials_are_refused_and_not_shown(url: str) -> None:
+def test_credentials_are_rejected_and_not_shown(url: str) -> None:
     with pytest.raises(LocationError) as caught:
         S3Location.parse(url)
 
@@ -205,7 +205,7 @@ def test_key_is_made_of_digests_only(digest: str) -> None:
         S3Location("bucket").key(digest)
 
 
-def test_location_cannot_become_wrong() -> None:
+def test_location_is_immutable() -> None:
     location = S3Location("bucket", "team")
 
     with pytest.raises(AttributeError):
@@ -213,7 +213,7 @@ def test_location_cannot_become_wrong() -> None:
     assert {location: 1}[S3Location("bucket", "team")] == 1
 
 
-def test_errors_are_of_the_family() -> None:
+def test_errors_are_errors_of_pivot() -> None:
     assert issubclass(LocationError, S3Error)
     assert issubclass(S3Error, PivotError)
     assert LocationError.exit_code == 2

@@ -1,4 +1,4 @@
-"""S3 under faults: nothing is lost, nothing wrong enters, what was sent is not sent again, and no secret is shown."""
+"""S3 under faults: no object is lost, corrupted, or sent twice, and no secret is shown."""
 
 import asyncio
 import errno
@@ -67,13 +67,13 @@ def large(store: ObjectStore) -> Artifact:
 
 
 def objects(location: S3Location) -> dict[str, bytes]:
-    """What the server holds, by key."""
+    """Return the server's objects by key."""
     keys = s3_backends["123456789012"]["aws"].buckets[location.bucket].keys
     return {name: key.value for name, key in keys.items()}
 
 
 def unfinished(location: S3Location) -> int:
-    """How many uploads in parts the server waits for."""
+    """Return the number of incomplete multipart uploads."""
     return len(s3_backends["123456789012"]["aws"].buckets[location.bucket].multiparts)
 
 
@@ -83,7 +83,7 @@ def moved(artifact: Artifact) -> Outcome:
 
 @pytest.mark.parametrize("fault", ["503:SlowDown", "500:InternalError", "429:Throttling", "drop", "unanswered"])
 @pytest.mark.parametrize("size", [100, 95_000])
-def test_a_server_that_fails_now_and_then_is_tried_again(
+def test_a_request_that_fails_is_repeated(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, fault: str, size: int
 ) -> None:
     location = remote.location
@@ -99,7 +99,7 @@ def test_a_server_that_fails_now_and_then_is_tried_again(
 
 
 @pytest.mark.parametrize("size", [300, 95_000])
-def test_a_download_that_breaks_off_goes_on_where_it_did(
+def test_an_interrupted_download_resumes(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, size: int
 ) -> None:
     artifact = file(store, bytes(range(100)) * (size // 100))
@@ -112,7 +112,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_did(
 
 
 @pytest.mark.parametrize("size", [300, 95_000])
-def test_wrong_bytes_never_enter(
+def test_corrupt_bytes_never_enter_the_store(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any, size: int
 ) -> None:
     artifact = file(store, bytes(range(100)) * (size // 100))
@@ -123,7 +123,7 @@ def test_wrong_bytes_never_enter(
     outcome = fetch([artifact], other, remote, OPTIONS)
 
     assert isinstance(outcome.failed[artifact.digest], RemoteCorruptError)
-    assert proxy.count("^GET .*files") == -(-size // PART)  # what is wrong is not asked for again
+    assert proxy.count("^GET .*files") == -(-size // PART)  # a corrupt object is not requested again
     assert list(other.digests()) == []
     assert fetch([artifact], other, remote, OPTIONS) == moved(artifact)
 
@@ -136,7 +136,7 @@ def test_wrong_bytes_never_enter(
         (403, None, "access denied (403)"),
     ],
 )
-def test_why_an_answer_without_a_body_refuses_is_asked_for(
+def test_the_reason_of_a_refusal_without_a_body_is_requested(
     store: ObjectStore, remote: S3Remote, proxy: Any, status: int, listed: str | None, expected: str
 ) -> None:
     artifact = file(store, b"data")
@@ -150,7 +150,7 @@ def test_why_an_answer_without_a_body_refuses_is_asked_for(
     assert expected in str(outcome.stopped)
 
 
-def test_an_object_that_was_cut_off_there_fails_alone(
+def test_an_object_that_is_truncated_on_the_server_fails_alone(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any
 ) -> None:
     artifact, good = large(store), [file(store, b"%d" % number) for number in range(9)]
@@ -190,7 +190,7 @@ FEW = ("403:AccessDenied", "404:NoSuchBucket", "503:SlowDown", "drop")
         if method == "PUT" or failure[0] in FEW
     ],
 )
-def test_failures_say_what_to_do_and_show_no_secret(
+def test_errors_have_a_hint_and_show_no_secret(
     store: ObjectStore, remote: S3Remote, proxy: Any, method: str, answer: str, expected: tuple[type, str, str]
 ) -> None:
     kind, said, hint = expected
@@ -218,10 +218,10 @@ def test_failures_say_what_to_do_and_show_no_secret(
 @pytest.mark.parametrize(
     "request_", ["^HEAD", "^PUT [^?]* ", "^POST .*uploads", "partNumber", "^POST .*uploadId", "list-type"]
 )
-def test_a_server_that_says_yes_to_everything_is_not_believed(
+def test_a_server_that_accepts_every_request_is_not_trusted(
     store: ObjectStore, remote: S3Remote, proxy: Any, request_: str
 ) -> None:
-    """As a page to sign in does, or the console of a storage server on the port beside."""
+    """Like a sign-in page, or the console of a storage server on another port."""
     artifacts = [large(store), *(file(store, b"%d" % number) for number in range(1 if request_ == "^HEAD" else 9))]
     proxy.fault("200:Welcome", request_, times=1000)
 
@@ -243,7 +243,7 @@ def test_a_bucket_in_another_region() -> None:
     assert "AWS_REGION" in str(caught.value.hint)
 
 
-def test_a_bucket_that_is_not_there(store: ObjectStore, proxy: Any) -> None:
+def test_a_missing_bucket(store: ObjectStore, proxy: Any) -> None:
     remote = S3Remote(S3Location("nobodys-bucket"), proxy.settings)
 
     for outcome in (
@@ -255,7 +255,7 @@ def test_a_bucket_that_is_not_there(store: ObjectStore, proxy: Any) -> None:
         assert "there is no bucket 'nobodys-bucket'" in str(outcome.stopped)
 
 
-def test_nobody_listens(store: ObjectStore) -> None:
+def test_no_server_listens(store: ObjectStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     remote = S3Remote(S3Location("bucket"), S3Settings(endpoint=f"http://127.0.0.1:{port}"))
@@ -300,7 +300,7 @@ SSO = "[default]\nsso_start_url=https://x.example\nsso_region=us-east-1\nsso_acc
         ({"AWS_PROFILE": "default"}, SSO, "no credentials were found", "aws sts"),
     ],
 )
-def test_a_configuration_that_cannot_be_used(  # noqa: PLR0913, PLR0917 - fixtures
+def test_an_invalid_configuration(  # noqa: PLR0913, PLR0917 - fixtures
     store: ObjectStore,
     settings: S3Settings,
     tmp_path: Path,
@@ -332,11 +332,11 @@ def test_a_configuration_that_cannot_be_used(  # noqa: PLR0913, PLR0917 - fixtur
     assert hint in str(error.hint)
     assert "hunter2" not in f"{error} {error.hint} {error.__cause__}"
     assert waited == [], "trying again does not help"
-    assert logging.getLogger("aiobotocore").handlers, "nothing is told twice"
+    assert logging.getLogger("aiobotocore").handlers, "the SDK's log would repeat errors"
 
 
 @pytest.mark.parametrize("place", ["[profile team]\n", "[profile team]\nservices = local\n[services local]\ns3 =\n  "])
-def test_a_profile_says_where_and_who(
+def test_a_profile_sets_endpoint_and_credentials(
     store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     config, credentials = tmp_path / "config", tmp_path / "credentials"
@@ -360,7 +360,7 @@ async def refuse() -> str:
     raise ConnectionError
 
 
-def test_the_usual_variables_say_where(
+def test_the_usual_variables_set_the_endpoint(
     store: ObjectStore, location: S3Location, proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", str(proxy.settings.endpoint))
@@ -390,7 +390,7 @@ def test_a_server_without_conditional_creates(
     assert unfinished(location) == 0
 
 
-def test_an_upload_goes_on_where_another_process_stopped(
+def test_an_upload_resumes_where_another_process_stopped(
     store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, tmp_path: Path
 ) -> None:
     artifact = large(store)
@@ -407,7 +407,7 @@ def test_an_upload_goes_on_where_another_process_stopped(
 
 
 def killed(work: str, remote: S3Remote, proxy: Any, skip: int, pattern: str) -> None:
-    """Do work in a process that is killed while the server does not answer a request."""
+    """Run work in a process that is killed while it waits for a response."""
     script = f"""
 from pathlib import Path
 from pivot_cache.store import ObjectStore
@@ -425,9 +425,7 @@ remote = S3Remote(location, settings, jobs=1, state=Path({str(remote._state)!r})
     proxy.ended.set()
 
 
-def test_a_killed_upload_sends_again_no_more_than_the_part_that_was_under_way(
-    store: ObjectStore, remote: S3Remote, proxy: Any
-) -> None:
+def test_after_a_kill_an_upload_repeats_only_the_current_part(store: ObjectStore, remote: S3Remote, proxy: Any) -> None:
     artifact = large(store)
     place = f"ObjectStore(Path({str(store.directory)!r}))"
     killed(f"push([Artifact{artifact.digest, artifact.size}], {place}", remote, proxy, 6, "partNumber")
@@ -437,7 +435,7 @@ def test_a_killed_upload_sends_again_no_more_than_the_part_that_was_under_way(
     assert artifact.size < proxy.sent < artifact.size + PART + 2000  # lists of parts are sent, too
 
 
-def test_a_killed_download_asks_again_for_no_more_than_the_part_that_was_under_way(
+def test_after_a_kill_a_download_repeats_only_the_current_part(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any
 ) -> None:
     artifact = large(store)
@@ -451,7 +449,7 @@ def test_a_killed_download_asks_again_for_no_more_than_the_part_that_was_under_w
     assert proxy.count("^GET .* bytes=") == 7 + 4
 
 
-def test_a_server_that_does_not_answer_is_tried_again(
+def test_a_request_without_a_response_is_repeated(
     store: ObjectStore, other: ObjectStore, proxy: Any, location: S3Location, tmp_path: Path
 ) -> None:
     limits = RequestLimits(grace=0.5)
@@ -465,7 +463,7 @@ def test_a_server_that_does_not_answer_is_tried_again(
     assert fetch([artifact], other, remote, patient) == moved(artifact)
 
 
-def test_answers_may_come_in_another_order(
+def test_responses_may_arrive_in_any_order(
     store: ObjectStore, other: ObjectStore, remote: S3Remote, proxy: Any
 ) -> None:
     artifact = large(store)
@@ -482,10 +480,10 @@ faults = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 25)), min_siz
 
 @given(faults)
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_goes_wrong_when_the_end_is_right(
+def test_any_faults_leave_the_same_objects(
     location: S3Location, proxy: Any, tmp_path: Path, faults: list[tuple[str, int]]
 ) -> None:
-    """Pushed, fetched, and repeated as the user would: what is wrong never enters, what was sent is not sent again."""
+    """Push and fetch, repeated as a user would: no corrupt object enters, and no part is sent twice."""
     place = Path(tempfile.mkdtemp(dir=tmp_path))
     here = S3Location(location.bucket, place.name)
     store, other = ObjectStore(place / "cache" / "files"), ObjectStore(place / "other" / "files")
@@ -510,9 +508,7 @@ def test_whatever_goes_wrong_when_the_end_is_right(
     assert set(other.digests()) == {each.digest for each in artifacts}
 
 
-@pytest.mark.parametrize(
-    "fault", ["unanswered", "200:InternalError"]
-)  # S3 may say that it has failed after it said 200
+@pytest.mark.parametrize("fault", ["unanswered", "200:InternalError"])  # S3 may report a failure after the status 200
 def test_a_completion_that_may_have_failed_sends_no_part_again(
     store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, fault: str
 ) -> None:
@@ -525,7 +521,7 @@ def test_a_completion_that_may_have_failed_sends_no_part_again(
 
 
 @pytest.mark.parametrize("code", ["404:NoSuchUpload", "400:InvalidPart", "409:ConditionalRequestConflict"])
-def test_an_upload_that_the_server_lost_begins_anew(
+def test_an_upload_that_the_server_lost_starts_again(
     store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, code: str
 ) -> None:
     artifact = large(store)
@@ -536,14 +532,14 @@ def test_an_upload_that_the_server_lost_begins_anew(
     assert objects(location).keys() == {location.key(artifact.digest)}
 
 
-def test_an_upload_that_begins_anew_each_time_ends(store: ObjectStore, remote: S3Remote, proxy: Any) -> None:
+def test_an_upload_that_the_server_loses_each_time_ends(store: ObjectStore, remote: S3Remote, proxy: Any) -> None:
     proxy.fault("404:NoSuchUpload", "^POST .*uploadId", times=1000)
 
     assert isinstance(push([large(store)], store, remote, OPTIONS).stopped, RemoteUnreachableError)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\n", b"[1]\n", b"not json", b'{"remote": 1}\n'])
-def test_damaged_state_costs_time_only(
+def test_damaged_state_only_costs_time(
     store: ObjectStore, remote: S3Remote, proxy: Any, tmp_path: Path, damage: bytes
 ) -> None:
     artifact = large(store)
@@ -556,7 +552,7 @@ def test_damaged_state_costs_time_only(
     assert push([artifact], store, remote, OPTIONS) == moved(artifact)
 
 
-def test_where_nothing_can_be_kept_everything_is_pushed_all_the_same(
+def test_a_push_succeeds_where_its_state_cannot_be_written(
     store: ObjectStore, location: S3Location, proxy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -571,7 +567,7 @@ def test_where_nothing_can_be_kept_everything_is_pushed_all_the_same(
     assert push([second], store, remote, OPTIONS) == moved(second)
 
 
-def test_uploads_that_nobody_goes_on_with_are_aborted(
+def test_abandoned_uploads_are_aborted(
     store: ObjectStore, remote: S3Remote, location: S3Location, proxy: Any, tmp_path: Path
 ) -> None:
     proxy.fault("403:AccessDenied", "partNumber", skip=6, times=4)
@@ -592,7 +588,7 @@ def test_state_is_not_needed(store: ObjectStore, location: S3Location, proxy: An
     assert push([artifact], store, S3Remote(location, proxy.settings, part=PART), OPTIONS) == moved(artifact)
 
 
-def test_many_objects_among_more_are_found_in_few_requests(location: S3Location, remote: S3Remote, proxy: Any) -> None:
+def test_many_objects_are_found_in_few_requests(location: S3Location, remote: S3Remote, proxy: Any) -> None:
     backend = s3_backends["123456789012"]["aws"]
     there = [digests.of_bytes(b"%d" % number) for number in range(1200)]  # more than one page
     for digest in there:
@@ -650,7 +646,7 @@ def test_the_entry_point_makes_the_remote(tmp_path: Path) -> None:
         ({"endpoint": "http://me:hunter2@localhost"}, "the URL of an endpoint holds no credentials"),
     ],
 )
-def test_options_that_are_wrong(options: dict[str, str], said: str) -> None:
+def test_invalid_options(options: dict[str, str], said: str) -> None:
     with pytest.raises(S3Error) as caught:
         connect("s3://bucket", RemoteSettings(options=options))
 
@@ -658,7 +654,7 @@ def test_options_that_are_wrong(options: dict[str, str], said: str) -> None:
     assert "hunter2" not in f"{caught.value!r} {caught.value.hint}"
 
 
-def test_the_same_url_elsewhere_is_another_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_url_with_another_endpoint_or_profile_is_another_remote(monkeypatch: pytest.MonkeyPatch) -> None:
     def identity(**settings: str) -> str:
         return S3Remote(S3Location("bucket"), S3Settings(**settings)).identity
 
@@ -670,7 +666,7 @@ def test_the_same_url_elsewhere_is_another_remote(monkeypatch: pytest.MonkeyPatc
     assert all(re.fullmatch(r"s3://bucket [0-9a-f]{32}", text) for text in found)
 
 
-def test_a_remote_that_is_not_open_is_a_mistake(location: S3Location) -> None:
+def test_a_remote_is_used_while_it_is_open(location: S3Location) -> None:
     with pytest.raises(RuntimeError, match="inside `async with`"):
         asyncio.run(S3Remote(location).exists(["0" * 32]))
 

@@ -1,4 +1,4 @@
-"""Whole stories on a server that shares nothing with the other one: what works there is no accident."""
+"""Whole transfers on a second server, which shares no code with the first one."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ def listed(remote: S3Remote) -> set[str]:
     return asyncio.run(work())
 
 
-def test_what_is_pushed_is_fetched(
+def test_pushed_objects_can_be_fetched(
     store: ObjectStore, other: ObjectStore, make: Callable[[], S3Remote], rclone_proxy: Any
 ) -> None:
     tree = Tree({f"é/{number}": Artifact(store.put_bytes(b"x" * number), number) for number in range(12)})
@@ -67,7 +67,7 @@ def test_what_is_pushed_is_fetched(
     assert set(other.digests()) == first.transferred
 
 
-def test_an_upload_goes_on_after_each_kind_of_end(
+def test_an_upload_resumes_after_each_kind_of_failure(
     store: ObjectStore, make: Callable[[], S3Remote], rclone_proxy: Any
 ) -> None:
     artifact = large(store)
@@ -83,7 +83,7 @@ def test_an_upload_goes_on_after_each_kind_of_end(
     assert listed(make()) == {artifact.digest}
 
 
-def test_an_upload_that_the_server_has_given_up_begins_anew(
+def test_an_upload_that_the_server_has_aborted_starts_again(
     store: ObjectStore, make: Callable[[], S3Remote], rclone: S3Settings, rclone_proxy: Any, tmp_path: Path
 ) -> None:
     artifact = large(store)
@@ -114,7 +114,7 @@ def test_bytes_that_change_on_their_way_to_the_server_are_sent_again(
     assert fetch(artifacts, other, make(), OPTIONS).failed == {}
 
 
-def test_an_object_that_is_corrupt_there_never_enters(
+def test_an_object_that_is_corrupt_on_the_server_never_enters_the_store(
     store: ObjectStore, other: ObjectStore, make: Callable[[], S3Remote], rclone: S3Settings
 ) -> None:
     artifacts = [large(store), Artifact(store.put_bytes(b"small"), 5)]

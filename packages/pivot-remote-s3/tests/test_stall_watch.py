@@ -1,4 +1,4 @@
-"""Notes of silent servers: one per silence. Watching never delays a request."""
+"""Reports of silent servers: one per timer. The watch never delays a request."""
 
 import asyncio
 import contextlib
@@ -16,33 +16,33 @@ steps = st.lists(st.tuples(st.sampled_from(["begin", "end", "moved", "look"]), s
 
 
 @given(steps)
-def test_silence_is_told_once_for_each_time_that_it_lasts(steps: list[tuple[str, float]]) -> None:
-    """Against the plain definition: a request is under way, and since it began nothing has moved for so long."""
-    silence, now, under_way, since, told = StallTimer(PATIENCE), 0.0, 0, 0.0, False
+def test_each_silence_is_reported_once(steps: list[tuple[str, float]]) -> None:
+    """Compare with the plain definition: a request is open, and no byte has moved for the patience."""
+    timer, now, under_way, since, reported = StallTimer(PATIENCE), 0.0, 0, 0.0, False
     for step, after in steps:
         now += after
         match step:
             case "begin":
-                silence.begin(now)
-                since = now if not (under_way or told) else since
+                timer.begin(now)
+                since = now if not (under_way or reported) else since
                 under_way += 1
             case "end" if under_way:
-                silence.end()
+                timer.end()
                 under_way -= 1
             case "moved":
-                silence.moved(now)
-                since, told = now, False
+                timer.moved(now)
+                since, reported = now, False
             case _:
-                wait, due = silence.wait(now), silence.due(now)
-                assert (wait is None) == (told or not under_way)
-                silent = bool(under_way and not told and now >= since + PATIENCE)
+                wait, due = timer.wait(now), timer.due(now)
+                assert (wait is None) == (reported or not under_way)
+                silent = bool(under_way and not reported and now >= since + PATIENCE)
                 assert due == (now - since if silent else None)
                 assert not silent or wait == 0
-                told = told or silent
+                reported = reported or silent
 
 
 def heard(work: Callable[[StallWatch], None], *, patience: float = 0.0) -> list[str]:
-    """The notes that are given while something is done and then the loop has nothing else to do."""
+    """Return the servers that are reported during the work and shortly after it."""
     found: list[str] = []
 
     async def main() -> None:
@@ -60,12 +60,12 @@ def heard(work: Callable[[StallWatch], None], *, patience: float = 0.0) -> list[
 URL = "http://me:hunter2@127.0.0.1:9000/bucket/files?X-Amz-Signature=hunter2"
 
 
-def test_a_server_is_named_without_who_asks_and_for_what() -> None:
+def test_a_server_is_named_without_credentials_and_path() -> None:
     assert heard(lambda watch: watch.begin(URL)) == ["http://127.0.0.1:9000"]
     assert server_address("https://[::1]:9000/x") == "https://[::1]:9000"
 
 
-def test_nobody_is_told_of_what_has_ended_or_will_be_told_of_later() -> None:
+def test_a_request_that_has_ended_or_is_recent_is_not_reported() -> None:
     def ended(watch: StallWatch) -> None:
         watch.begin(URL)
         watch.end()
@@ -77,15 +77,15 @@ def test_nobody_is_told_of_what_has_ended_or_will_be_told_of_later() -> None:
     assert heard(lambda watch: watch.begin(URL), patience=60) == []
 
 
-def test_what_stops_again_is_told_of_again() -> None:
+def test_a_second_silence_is_reported_as_well() -> None:
     async def main() -> None:
-        told = asyncio.Event()
-        with stalls.heard(lambda *_: told.set()):
+        reported = asyncio.Event()
+        with stalls.heard(lambda *_: reported.set()):
             watch = StallWatch(0.0)
             watch.begin(URL)
             for _ in range(2):
-                await told.wait()
-                told.clear()
+                await reported.wait()
+                reported.clear()
                 watch.moved()
             watch.end()
             watch.close()
@@ -93,7 +93,7 @@ def test_what_stops_again_is_told_of_again() -> None:
     asyncio.run(main())
 
 
-def test_who_has_listened_is_told_nothing_more() -> None:
+def test_a_listener_hears_nothing_after_its_block() -> None:
     found: list[str] = []
     with contextlib.suppress(KeyboardInterrupt), stalls.heard(lambda address, _: found.append(address)):
         stalls.tell("http://x", 1)

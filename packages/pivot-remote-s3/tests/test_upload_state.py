@@ -1,4 +1,4 @@
-"""What is kept of uploads under way is read like a stranger's, and belongs to one process at a time."""
+"""The state of uploads is untrusted input, and belongs to one process at a time."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ STARTED = StartedUpload(REMOTE, KEY, "upload", 100, 10)
 
 
 def begun(directory: Path) -> Path:
-    """An upload that a process has left behind."""
+    """Return the state of an upload that a process has left behind."""
     with contextlib.suppress(InterruptedError), upload_state.open_upload(directory, REMOTE, KEY) as upload:
         upload.start(STARTED)
         upload.add(1, "etag")
@@ -28,7 +28,7 @@ def begun(directory: Path) -> Path:
 
 
 def found(directory: Path) -> tuple[StartedUpload | None, dict[int, str]]:
-    """What the next process finds."""
+    """Return the state that the next process reads."""
     state: tuple[StartedUpload | None, dict[int, str]] = (None, {})
     with contextlib.suppress(InterruptedError), upload_state.open_upload(directory, REMOTE, KEY) as upload:
         state = upload.started, dict(upload.parts)
@@ -36,12 +36,12 @@ def found(directory: Path) -> tuple[StartedUpload | None, dict[int, str]]:
     return state
 
 
-def test_an_upload_goes_on(tmp_path: Path) -> None:
+def test_an_upload_resumes(tmp_path: Path) -> None:
     begun(tmp_path)
     assert found(tmp_path) == (STARTED, {1: "etag"})
 
 
-def test_what_another_process_uploads_is_left_to_it(tmp_path: Path) -> None:
+def test_an_upload_of_another_process_is_not_touched(tmp_path: Path) -> None:
     file = begun(tmp_path)
     old = time.time() - upload_state.STALE_S - 60
     with contextlib.suppress(InterruptedError), upload_state.open_upload(tmp_path, REMOTE, KEY):
@@ -57,7 +57,7 @@ def test_what_another_process_uploads_is_left_to_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["9" * 5000 + " etag", "-1 etag", "2", "\u00b2 etag", "x etag", "etag", ""])
-def test_a_line_that_is_none_is_passed_over(tmp_path: Path, line: str) -> None:
+def test_an_invalid_line_is_ignored(tmp_path: Path, line: str) -> None:
     file = begun(tmp_path)
     with file.open("a") as journal:
         journal.write(f"{line}\n3 last\n4 cut o")
@@ -65,7 +65,7 @@ def test_a_line_that_is_none_is_passed_over(tmp_path: Path, line: str) -> None:
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
-def test_values_of_other_kinds_are_none(value: object) -> None:
+def test_values_of_other_types_are_rejected(value: object) -> None:
     with pytest.raises(TypeError):
         upload_state._started(value)
     with pytest.raises(TypeError):
@@ -81,7 +81,7 @@ def link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, directory, link])
-def test_what_is_no_file_is_no_upload(tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_only_a_regular_file_is_the_state_of_an_upload(tmp_path: Path, make: Callable[[Path], object]) -> None:
     file = begun(tmp_path)
     file.unlink()
     make(file)

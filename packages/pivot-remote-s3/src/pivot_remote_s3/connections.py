@@ -74,7 +74,7 @@ class LimitedConnections(UnredirectedSession):
                 self._watch.moved()
                 size += len(data)
                 if size > most and not failed:
-                    raise NotS3Error("an answer has more bytes than any of S3")
+                    raise NotS3Error("a response has more bytes than any of S3")
                 pieces.append(data)
                 if size > most:
                     break
@@ -86,7 +86,7 @@ class LimitedConnections(UnredirectedSession):
         content = b"".join(pieces)
         if _DOCTYPE in content:  # S3 sends none, and entities may expand without end
             if not failed:
-                raise NotS3Error("what answers there does not speak S3")
+                raise NotS3Error("the server does not speak S3")
             content = b""
         sdk_adapter.set_content(response, content)
 

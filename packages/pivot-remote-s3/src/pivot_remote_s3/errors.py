@@ -45,7 +45,7 @@ _BUSY: Final = frozenset(
     }
 )
 _DAMAGED: Final = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
-_SIGN_IN: Final = "sign in again, with `aws sso login` or as you did before; `aws sts get-caller-identity` says whether"
+_SIGN_IN: Final = "sign in again, with `aws sso login` or as you did before; `aws sts get-caller-identity` checks it"
 _EXPLAINED: Final = {
     **dict.fromkeys(
         ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"),
@@ -69,7 +69,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _CODE: Final = re.compile(r"\w{1,64}", re.ASCII)
 
 _CONFIGURATION: Final = (
-    "look into the AWS_... variables, ~/.aws/config and ~/.aws/credentials; `aws configure list` shows what counts"
+    "check the AWS_... variables, ~/.aws/config and ~/.aws/credentials; `aws configure list` shows which apply"
 )
 _UNUSABLE: Final = {
     **dict.fromkeys(
@@ -168,7 +168,7 @@ class ErrorMapper(Value):
             RemoteDeniedError: It has none of them.
         """
         if not any(field in response for field in fields):
-            raise self.not_s3("what answers there does not speak S3")
+            raise self.not_s3("the server does not speak S3")
 
     def not_s3(self, said: str) -> RemoteDeniedError:
         """Return the error for a response that S3 never gives."""
@@ -183,7 +183,7 @@ class ErrorMapper(Value):
         """
         hint = "a proxy may be in the way: check AWS_ENDPOINT_URL, HTTP_PROXY and HTTPS_PROXY"
         if str(response.get("ContentEncoding") or "").strip().lower() not in _UNENCODED:
-            said = "the server sends an object compressed (Content-Encoding), which was not asked for"
+            said = "the server sends an object compressed (Content-Encoding), although the request does not accept that"
             raise RemoteDeniedError(self.remote, said, hint=hint)
         if parse_number(str(response.get("ContentLength"))) is None:
             said = "the server does not say how long an object is (Content-Length)"
@@ -201,7 +201,7 @@ class ErrorMapper(Value):
         if isinstance(error, NotS3Error):
             return self.not_s3(str(error))
         if sdk_adapter.failed_to_parse(error):
-            return self.not_s3("what answers there does not speak S3")
+            return self.not_s3("the server does not speak S3")
         if type(error).__name__ in _CREDENTIALS:
             return self._denied("no credentials were found that can be used", type(error).__name__)
         inner = sdk_adapter.wrapped_error(error)
@@ -209,7 +209,7 @@ class ErrorMapper(Value):
             return self._unusable(inner or error)
         if sdk_adapter.is_no_http(inner):
             hint = "check AWS_ENDPOINT_URL: whether it begins with http:// or https://, and its port"
-            return RemoteUnreachableError(self.remote, "what answers there does not speak HTTP", hint=hint)
+            return RemoteUnreachableError(self.remote, "the server does not speak HTTP", hint=hint)
         if isinstance(error, exceptions.SSLError):
             hint = (
                 "check its certificate, the clock, AWS_CA_BUNDLE if the server has a certificate of its own, and "
@@ -257,7 +257,7 @@ class ErrorMapper(Value):
         return RemoteDeniedError(self.remote, f"{said} ({name})", hint=hint)
 
     def _denied(self, said: str, why: str) -> RemoteDeniedError:
-        hint = f"`aws sts get-caller-identity` shows who you are, `aws s3 ls s3://{self.bucket}/` what you may see"
+        hint = f"`aws sts get-caller-identity` shows who you are, `aws s3 ls s3://{self.bucket}/` what you may read"
         return RemoteDeniedError(self.remote, f"{said} ({why})", hint=hint)
 
 
