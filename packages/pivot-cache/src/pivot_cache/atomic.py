@@ -200,6 +200,16 @@ def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
     return True
 
 
+def lock_regular_file(descriptor: int, path: Path) -> bool:
+    """Lock an open file; False if another process holds or has removed it, or if it is not a regular file."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.fstat(descriptor)
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
 def _flushed(path: Path) -> None:
     """A directory's names, or a file that was there already: somebody may have written it a moment ago."""
     from pivot_cache import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind

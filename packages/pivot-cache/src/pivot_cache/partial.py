@@ -8,16 +8,14 @@ The second file is locked by the process that fetches the object. What nobody ha
 """
 
 import contextlib
-import fcntl
 import os
 import re
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from pivot_cache.atomic import make_directory, write_all
+from pivot_cache.atomic import lock_regular_file, make_directory, write_all
 from pivot_core import digest as digests
 
 STALE_S: Final = 7 * 24 * 3600
@@ -111,7 +109,7 @@ def opened(directory: Path, digest: str, size: int, part: int) -> Iterator[Parti
             file.unlink(missing_ok=True)
         journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
     try:
-        if not _locked(journal, name):
+        if not lock_regular_file(journal, name):
             yield None
             return
         partial = Partial(path, size, part, journal)
@@ -139,21 +137,11 @@ def sweep(directory: Path) -> None:
 def _remove(name: Path, path: Path) -> None:
     journal = os.open(name, _FLAGS, 0o600)
     try:
-        if _locked(journal, name):
+        if lock_regular_file(journal, name):
             path.unlink(missing_ok=True)
             name.unlink(missing_ok=True)
     finally:
         os.close(journal)
-
-
-def _locked(journal: int, name: Path) -> bool:
-    """Lock the journal; False if another process has, or has removed it, or if it is no file and has no end."""
-    try:
-        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        status = os.fstat(journal)
-        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, name.stat())
-    except (BlockingIOError, FileNotFoundError):
-        return False
 
 
 def _read(descriptor: int) -> bytes:

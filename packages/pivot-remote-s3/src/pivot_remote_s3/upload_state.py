@@ -7,11 +7,9 @@ The name is the digest of the remote and the key. The process that uploads locks
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Final
 
 import attrs
 
-from pivot_cache.atomic import write_all
+from pivot_cache.atomic import lock_regular_file, write_all
 from pivot_core.digest import of_lines
 from pivot_core.values import Value
 
@@ -126,7 +124,7 @@ def open_upload(directory: Path | None, remote: str, key: str) -> Iterator[Uploa
         yield UploadState()
         return
     try:
-        if not _locked(journal, file):
+        if not lock_regular_file(journal, file):
             yield UploadState()
             return
         yield UploadState(journal)
@@ -147,7 +145,7 @@ def abandoned_uploads(directory: Path | None, remote: str) -> Iterator[StartedUp
                 continue
             journal = os.open(file, _FLAGS & ~os.O_CREAT)
             try:
-                if not _locked(journal, file):
+                if not lock_regular_file(journal, file):
                     continue
                 started = UploadState(journal).started
                 if started is not None and started.remote == remote:
@@ -156,16 +154,6 @@ def abandoned_uploads(directory: Path | None, remote: str) -> Iterator[StartedUp
                     file.unlink(missing_ok=True)
             finally:
                 os.close(journal)
-
-
-def _locked(journal: int, file: Path) -> bool:
-    """Lock the file; False if another process holds or has removed it, or if it is not a regular file."""
-    try:
-        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        status = os.fstat(journal)
-        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, file.stat())
-    except (BlockingIOError, FileNotFoundError):
-        return False
 
 
 def _started(value: object) -> StartedUpload:
