@@ -46,29 +46,36 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ArtifactError": "errors",
-    "CacheError": "errors",
-    "CacheMemory": "memory",
-    "CheckoutMode": "store",
-    "CorruptObjectError": "errors",
-    "Hashed": "hashing",
-    "Layout": "layout",
-    "LockFileError": "errors",
-    "MissingObjectError": "errors",
-    "ObjectStore": "store",
-    "RunCache": "runcache",
-    "StatCache": "statcache",
-    "Tree": "tree",
-    "TreeError": "errors",
-    "hash_file": "hashing",
-    "hash_path": "scan",
+    "ArtifactError": "pivot_cache.errors",
+    "CacheError": "pivot_cache.errors",
+    "CacheMemory": "pivot_cache.memory",
+    "CheckoutMode": "pivot_cache.store",
+    "CorruptObjectError": "pivot_cache.errors",
+    "Hashed": "pivot_cache.hashing",
+    "Layout": "pivot_cache.layout",
+    "LockFileError": "pivot_cache.errors",
+    "MissingObjectError": "pivot_cache.errors",
+    "ObjectStore": "pivot_cache.store",
+    "RunCache": "pivot_cache.runcache",
+    "StatCache": "pivot_cache.statcache",
+    "Tree": "pivot_cache.tree",
+    "TreeError": "pivot_cache.errors",
+    "hash_file": "pivot_cache.hashing",
+    "hash_path": "pivot_cache.scan",
 }
+_WHOLE = {
+    "atomic": "pivot_cache.atomic",
+    "checkout": "pivot_cache.checkout",
+    "ingest": "pivot_cache.ingest",
+    "lockfiles": "pivot_cache.lockfiles",
+}
+"""Modules that are public as they are."""
 
 
 def __getattr__(name: str) -> object:
     """The public names, each imported when first used: a command pays only for what it needs."""
     if name in _MODULES:
-        return getattr(import_module(f"pivot_cache.{_MODULES[name]}"), name)
-    if name in __all__:
-        return import_module(f"pivot_cache.{name}")
+        return getattr(import_module(_MODULES[name]), name)
+    if name in _WHOLE:
+        return import_module(_WHOLE[name])
     raise AttributeError(f"module 'pivot_cache' has no attribute {name!r}")

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Dep", "Out", "Pipeline", "PivotError"]
 
-_HOMES = {"Dep": "annotations", "Out": "annotations", "Pipeline": "pipeline", "PivotError": "errors"}
+_HOMES = {
+    "Dep": "pivot_core.annotations",
+    "Out": "pivot_core.annotations",
+    "Pipeline": "pivot_core.pipeline",
+    "PivotError": "pivot_core.errors",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +23,4 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    return getattr(importlib.import_module(home), name)

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 __all__ = ["LocationError", "S3Error", "S3Location", "S3Remote", "S3Settings", "connect"]
 
 _MODULES = {
-    "LocationError": "errors",
-    "S3Error": "errors",
-    "S3Location": "location",
-    "S3Remote": "remote",
-    "S3Settings": "client",
-    "connect": "remote",
+    "LocationError": "pivot_remote_s3.errors",
+    "S3Error": "pivot_remote_s3.errors",
+    "S3Location": "pivot_remote_s3.location",
+    "S3Remote": "pivot_remote_s3.remote",
+    "S3Settings": "pivot_remote_s3.client",
+    "connect": "pivot_remote_s3.remote",
 }
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used: checking a URL needs no event loop."""
     if name in _MODULES:
-        return getattr(import_module(f"pivot_remote_s3.{_MODULES[name]}"), name)
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'pivot_remote_s3' has no attribute {name!r}")
