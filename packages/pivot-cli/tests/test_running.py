@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pivot_cli import console
 from pivot_cli.livedraw import Display, drawn
-from pivot_cli.reading import Hashing
+from pivot_cli.meter import Hashing
 from pivot_cli.running import Row, Running, last_words
 from pivot_core.decide import Decision, Verdict
 from pivot_runtime import events

@@ -3,6 +3,7 @@
 import io
 import pathlib
 import random
+import re
 import shutil
 import ssl
 import sys
@@ -13,8 +14,9 @@ import pytest
 from harness import Project, s3_environment
 from unruly import OK, Script, Unruly, answer, listing
 
-from pivot_cli import group, oneline
+from pivot_cli import group, meter
 
+SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SOON = "0.3"
 SIZE = 129  # of clean.json
 FOUND = OK + b'ETag: "x"\r\n'
@@ -118,15 +120,15 @@ class Terminal(io.StringIO):
 def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
     clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oneline, "_PATIENCE_S", 0.0)
-    monkeypatch.setattr(oneline, "_STEP_S", 0.0)
+    monkeypatch.setattr(meter, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(meter, "_STEP_S", 0.0)
     with Unruly(Unruly.silent) as server, monkeypatch.context() as context:
-        for name, value in {**environment(server, SOON), "NO_COLOR": "1"}.items():
+        for name, value in {**environment(server, SOON), "NO_COLOR": "1", "TERM": "xterm"}.items():
             context.setenv(name, value)
         context.chdir(clones.bare.root)
         context.setattr(sys, "stderr", terminal := Terminal())
         assert group.run(["pull", "clean.json"]) == 3
-    shown = terminal.getvalue()
+    shown = SEQUENCES.sub("", terminal.getvalue())
     for said in ("note: waiting for", "error: s3://"):
         before, found, _ = shown.partition(said)
         assert found

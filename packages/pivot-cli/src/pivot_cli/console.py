@@ -73,12 +73,12 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
     """While the block lasts, ``say`` gets what would be printed; it may be another thread that prints."""
     global _diverted  # noqa: PLW0603  # there is one terminal
     with _guard:
-        _diverted = say
+        before, _diverted = _diverted, say
     try:
         yield
     finally:
         with _guard:
-            _diverted = None
+            _diverted = before
 
 
 def data(message: str) -> None:

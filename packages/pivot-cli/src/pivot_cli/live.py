@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from pivot_cache import hashing, plainfile
 from pivot_cli import console
-from pivot_cli.reading import Hashing
+from pivot_cli.meter import Hashing
 from pivot_cli.running import Running
 from pivot_runtime import events
 from pivot_runtime.facts import seconds

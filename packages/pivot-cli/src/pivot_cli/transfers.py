@@ -1,17 +1,11 @@
-"""Transfers: how far they are, and what came of them."""
+"""Transfers, and what came of them."""
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Sequence
 
 import attrs
 
-from pivot_cache import stalls
-from pivot_cache.moving import Progress
 from pivot_cli import console, wording
-from pivot_cli.oneline import OneLine
+from pivot_cli.meter import TransferProgress
 from pivot_runtime import sync
 from pivot_runtime.project import Project
 from pivot_runtime.sync import Moved, Wishes
@@ -20,48 +14,10 @@ _MOST = 10
 _CACHE = "the cache"
 
 
-class Gauge:
-    """One line on a terminal, once it takes longer than a second; and a note, also elsewhere, of whom it waits for."""
-
-    def __init__(
-        self, doing: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """``doing``: as in "pushing"."""
-        self._doing = doing
-        self._line = OneLine(stream=stream, clock=clock)
-        self._heard: AbstractContextManager[None] | None = None
-
-    def __enter__(self) -> Self:
-        self._heard = stalls.heard(self._stalled)
-        self._heard.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._heard is not None:
-            self._heard.__exit__(kind, error, trace)
-        self._line.clear()
-
-    def _stalled(self, address: str, seconds: float) -> None:
-        self._line.clear()
-        console.note(wording.stalled(address, seconds))
-
-    def __call__(self, progress: Progress) -> None:
-        """Show how far it is."""
-        seconds = self._line.due()
-        if seconds is not None:
-            self._line.show(self._text(progress, seconds))
-
-    def _text(self, progress: Progress, seconds: float) -> str:
-        objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
-        return wording.transfer(self._doing, objects, moved, seconds)
-
-
 def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
     """Fetch, and show how far it is; and say so where nobody could be asked for results of others."""
-    with Gauge("fetching") as gauge:
-        wishes = attrs.evolve(wishes, progress=gauge)
+    with TransferProgress("fetching") as progress:
+        wishes = attrs.evolve(wishes, progress=progress)
         if not sync.shares_runs(project):
             return sync.fetch(project, targets, wishes)
         from pivot_runtime import matching  # noqa: PLC0415  # start-up time: seldom is it wanted

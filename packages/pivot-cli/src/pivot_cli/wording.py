@@ -206,8 +206,14 @@ def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], durat
         moved: How many bytes have been moved, and how many there are as far as is known.
         duration: How long that took.
     """
+    shown = bar(*(moved if moved[1] else objects))
+    return f"{doing} {shown} {transferred(objects, moved, duration)}"
+
+
+def transferred(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
+    """``3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``: :func:`transfer` without its beginning."""
     done, whole = moved
-    parts = [f"{doing} {bar(*(moved if whole else objects))} {objects[0]} of {counted(objects[1], 'object')}"]
+    parts = [f"{objects[0]} of {counted(objects[1], 'object')}"]
     if done and duration:
         rate = done / duration
         left = max(0, whole - done) / rate

@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import cacheview, console, options, place, signals
-from pivot_cli.meter import Meter
+from pivot_cli.meter import ObjectProgress
 from pivot_cli.progress import Lines
 from pivot_runtime import collecting
 from pivot_runtime.collecting import Wishes
@@ -56,9 +56,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     if undo:
         return _undo(project, as_json=as_json)
     wishes = Wishes(keep_since, grace, all_projects, only_this_project, skip_damaged)
-    with signals.heeding(), Meter("collecting") as meter:
+    with signals.heeding(), ObjectProgress("collecting") as progress:
         done = collecting.gc(
-            project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: meter(0, count, 0)
+            project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0)
         )
     for line in cacheview.collection_notes(done):
         console.note(line)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import click
 
 from pivot_cli import cacheview, console, place, signals
-from pivot_cli.meter import Meter
+from pivot_cli.meter import ObjectProgress, TransferProgress
 from pivot_cli.progress import Lines
 from pivot_core.lock import Artifact
 from pivot_runtime.checking import Fetch, verify
@@ -14,15 +14,14 @@ from pivot_runtime.project import Project
 
 
 def _fetch(project: Project) -> Fetch | None:
-    from pivot_cli.transfers import Gauge  # noqa: PLC0415  # start-up time: only a repair needs a remote
-    from pivot_runtime.sync import fetching  # noqa: PLC0415
+    from pivot_runtime.sync import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
 
-    bring = fetching(project, gauge := Gauge("fetching"))
+    bring = fetching(project, progress := TransferProgress("fetching"))
     if bring is None:
         return None
 
     def fetch(artifacts: Collection[Artifact]) -> None:
-        with gauge:
+        with progress:
             stopped = bring(artifacts)
         if stopped is not None:
             console.warning(f"not all could be asked for: {stopped}")
@@ -43,9 +42,14 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
     bad or missing, with 3 if something could not be read.
     """
     project = place.project()
-    with signals.heeding(), Meter("checking") as meter:
+    with signals.heeding(), ObjectProgress("checking") as progress:
         found = verify(
-            project, full=full, repair=repair, fetch=_fetch(project) if repair else None, report=Lines(), progress=meter
+            project,
+            full=full,
+            repair=repair,
+            fetch=_fetch(project) if repair else None,
+            report=Lines(),
+            progress=progress,
         )
     if as_json:
         console.data(json.dumps(cacheview.verification_json(found), indent=2))

@@ -3,8 +3,8 @@
 import click
 
 from pivot_cli import console, options, place
+from pivot_cli.meter import HashProgress
 from pivot_cli.progress import Lines
-from pivot_cli.reading import Reading
 from pivot_runtime.accept import accept
 
 
@@ -22,7 +22,7 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     are stale. Nothing is run, and nothing is recorded unless all can be.
     """
     project = place.project(overrides)
-    with Reading():
+    with HashProgress():
         done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:
         console.line(f"Accepted {name}")

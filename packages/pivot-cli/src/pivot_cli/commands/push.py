@@ -3,6 +3,7 @@
 import click
 
 from pivot_cli import options, place, signals, transfers
+from pivot_cli.meter import TransferProgress
 from pivot_runtime.sync import Wishes, push
 
 
@@ -28,8 +29,8 @@ def command(  # one parameter per option
     skipped, and nothing there is ever replaced. No pipeline is imported.
     """
     project = place.project()
-    with signals.heeding(), transfers.Gauge("pushing") as gauge:
-        wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=gauge)
+    with signals.heeding(), TransferProgress("pushing") as progress:
+        wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress)
         moved = push(project, targets, wishes)
     code = transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
     return max(code, place.left_out(project, targets))

@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import cautions, console, jsonform, options, place, render, results
 from pivot_cli.keeping import keep
-from pivot_cli.reading import Reading
+from pivot_cli.meter import HashProgress
 from pivot_runtime.status import status
 
 
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     project = place.project(overrides, quiet=quiet)
-    with Reading(), cautions.telling_of_stalls(wanted=remote and not quiet):
+    with HashProgress(), cautions.telling_of_stalls(wanted=remote and not quiet):
         found = status(
             project,
             stages,

@@ -3,8 +3,8 @@
 import click
 
 from pivot_cli import console, place, results
+from pivot_cli.meter import HashProgress
 from pivot_cli.progress import Lines
-from pivot_cli.reading import Reading
 from pivot_runtime.tracking import track
 
 
@@ -18,7 +18,7 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     the data are added to the .gitignore there. Repeat it when the data have changed.
     """
     project = place.project()
-    with Reading():
+    with HashProgress():
         done = track(project, paths, force=force, report=Lines())
     console.data(results.tracked(done, project))
     return 0

@@ -9,7 +9,7 @@ import click
 
 from pivot_cli import console, options, place, signals, verdicts, wording
 from pivot_cli.cautions import telling_of_stalls, warn_of_broken
-from pivot_cli.reading import Reading
+from pivot_cli.meter import HashProgress
 from pivot_runtime.project import Project
 from pivot_runtime.verify import Verification, verify
 
@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     form = form or ("json" if as_json else "text")
     project = place.project(overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
-    with Reading(), telling_of_stalls(wanted=allow_missing and not quiet):
+    with HashProgress(), telling_of_stalls(wanted=allow_missing and not quiet):
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
     if not quiet:
         warn_of_broken(found.broken)
