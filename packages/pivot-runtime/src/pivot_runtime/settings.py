@@ -190,136 +190,135 @@ KEYS: tuple[Key, ...] = (
         "cache.checkout_mode",
         "checkout_mode",
         one_of(CheckoutMode),
-        "how files in the workspace are made from the cache; no other way is tried where this one does not work",
+        "how files in the workspace are created from the cache; if this does not work, no other way is tried",
     ),
     Key(
         "cache.dir",
         "cache_dir",
         Kind("a directory, relative to the root", directory),
-        "where the cache lies; several clones and users may share one; `~`, `~user`, `$NAME` and `${NAME}` in it are "
-        "replaced",
+        "the directory of the cache; several clones and users can share one; `~`, `~user`, `$NAME` and `${NAME}` are "
+        "expanded",
     ),
     Key(
         "cache.fsync",
         "fsync",
         one_of(Fsync),
-        "the bytes that must survive a power cut: only those that exist nowhere else, such as a file of yours that a "
-        "stage replaces; or also the results of stages, for which runs then wait",
+        "which bytes are flushed to the disk: only those that exist nowhere else, such as a file of yours that a "
+        "stage replaces; or also the results of stages, which makes runs wait",
     ),
     Key(
         "cache.grace",
         "grace_days",
         at_least(0, "days"),
-        "how long what `pivot cache gc` or `drop` removed waits in the trash; 0 deletes it with the next `gc`",
+        "how long objects that `pivot cache gc` or `drop` removed stay in the trash; 0: the next `gc` deletes them",
     ),
     Key(
         "cache.retention",
         "retention_days",
         at_least(0, "days"),
-        "how long `pivot cache gc` keeps what a run left, also if no branch needs it",
+        "how long `pivot cache gc` keeps the results of a run that no branch needs",
     ),
     Key(
         "cache.strong_digest",
         "strong_digest",
         switch("true", "false"),
-        "whether lock files and `.pvt` files also have the SHA-256 of outs and data, which is checked on fetch",
+        "whether lock files and `.pvt` files also contain the SHA-256 of outs and data, which is checked on fetch",
     ),
     Key(
         "default_remote",
         "default_remote",
         Kind("the name of a remote", member),
-        "the remote that is meant where a command names none",
-        unset="the only remote, if there is but one",
+        "the remote of commands that name none",
+        unset="the only remote, if there is just one",
     ),
     Key(
         "fingerprint.packages",
         "packages",
         one_of(PackagePolicy),
-        "how much of a library's version counts as a change of the stages whose code names the library",
+        "which part of a library's version counts for the stages whose code uses the library",
     ),
     Key("remote.jobs", "remote_jobs", at_least(1), "how many files are transferred at once"),
     Key(
         "remote.read_only",
         "read_only",
-        Kind("`true`, `false`, or names of remotes with commas between them", words_or_names, words_or_names_text),
-        "which remotes `pivot push` refuses to write to: all, none, or these",
+        Kind("`true`, `false`, or names of remotes, separated by commas", words_or_names, words_or_names_text),
+        "which remotes are read-only for `pivot push`: all, none, or these",
     ),
     Key(
         "remote.share_runs",
         "share_runs",
         switch("true", "false"),
-        "whether `pivot push` shares with what inputs outs were made, "
-        "and `repro --pull`, `pull` and `fetch` take such results of others",
+        "whether `pivot push` shares records of runs, and `repro --pull`, `pull` and `fetch` use those of others",
     ),
     Key(
         "remote.timeout",
         "remote_timeout",
         seconds(0.1),
-        "for how many seconds a request to a remote may stand still",
+        "after how many seconds without progress a request to a remote fails",
     ),
     Key(
         "remotes.<name>",
         "remotes",
         Kind("`s3://bucket/prefix`", remote),
-        "where the remote of that name lies; credentials stay where other S3 tools find them",
+        "the URL of the remote; credentials stay where other S3 tools find them",
     ),
     Key(
         "resources.<name>",
         "resources",
         at_least(1),
-        "how much there is of what stages share",
+        "how many units of a shared resource are available",
     ),
     Key(
         "run.jobs",
         "run_jobs",
         at_least(1),
-        "how many stages run at once; `--jobs` wins over it",
-        unset="as many as this machine grants processors",
+        "how many stages run at once; `--jobs` overrides it",
+        unset="the number of available processors",
     ),
     Key(
         "run.keep_going",
         "keep_going",
         switch("true", "false"),
-        "whether, after a failure, what does not depend on it is run; `--keep-going` and `--no-keep-going` win over it",
+        "whether, after a failure, independent stages still run; `--keep-going` and `--no-keep-going` override it",
     ),
     Key(
         "run.silence",
         "silence_seconds",
         at_least(0, "seconds"),
-        "after how many seconds without output Pivot says that a stage still runs, or that a pipeline is still being "
-        "imported; then after twice as long, and so on; 0 is never",
+        "after how many seconds without output Pivot reports that a stage still runs, or that a pipeline is still "
+        "being imported; then after twice as long, and so on; 0 means never",
     ),
     Key(
         "snapshot",
         "snapshot",
         switch("on", "off"),
-        "whether a pipeline is imported again only when something that its last import depended on has changed",
+        "whether a pipeline is imported again only if something that its last import depended on has changed",
     ),
     Key(
         "strict_io",
         "strict_io",
         one_of(Strictness),
-        "what becomes of a stage that reads or writes files of the project that it does not declare: nothing, "
-        "a warning that says what to declare, or a failure",
+        "what happens if a stage reads or writes files of the project without declaring them: nothing, "
+        "a warning with the lines to add, or a failure",
     ),
     Key(
         "strict_io_ignore",
         "strict_io_ignore",
-        Kind("patterns as in a `.gitignore`, with commas between them", patterns),
-        "files that stages may use undeclared, beside those that `.pivotignore` names",
+        Kind("patterns as in a `.gitignore`, separated by commas", patterns),
+        "files that stages may use without declaring them, besides those that `.pivotignore` names",
     ),
     Key(
         "watch.debounce",
         "debounce_ms",
         at_least(0, "milliseconds"),
-        "how long `repro --watch` lets edits settle before it runs",
+        "how long `repro --watch` waits after the last edit before it runs",
     ),
     Key(
         "worker.start",
         "worker_start",
         one_of(WorkerStart),
-        "how the process of a stage comes to be: forked from one that has imported the pipeline, or (slower) an "
-        "interpreter of its own, for libraries that do not survive a fork",
+        "how the process of a stage starts: forked from one that has imported the pipeline, or (slower) as a new "
+        "interpreter, for libraries that do not survive a fork",
     ),
 )
 """Every key, in the order of their names."""

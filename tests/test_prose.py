@@ -1,0 +1,252 @@
+"""Pages, messages, docstrings and comments are plain English: a list of phrases with a better word for each.
+
+The phrases are translated idioms or inverted sentences that make a reader stop. Code blocks and inline code of pages do
+not count, since they show exact output, and neither do the strings of tests; everything else that a person reads does.
+"""
+
+import ast
+import functools
+import io
+import pathlib
+import re
+import tokenize
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+WHERE = r"(?:in|into|at|on|below|beside|beneath|between|there|here|elsewhere|inside|outside|under|above|behind|nowhere)"
+PHRASES = {
+    r"\brest(?:s|ed|ing)? (?:up)?on\b": "depends on",
+    r"\b(?:to be|may be|can be|cannot be) had\b": "available",
+    r"\btold\b(?! apart)": "reported",
+    r"\bcannot be told\b": "is unknown",
+    r"\b(?:is|are|was|were) said\b": "is reported",
+    r"\b(?:is|are|was|were) seen to\b": "was observed to",
+    r"\bas it comes\b": "immediately",
+    r"\banew\b": "again",
+    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": "a noun: not 'What is kept', but 'The kept files'",
+    r"(?:^|[.:;] )Who (?:is|has|does|wants|would|can)\b[^.?!:;]*(?:[.;:!]|$)": "a noun: 'Anyone who', 'Users who'",
+    r"(?i)\bwhat (?:became|becomes|came|comes) of\b": "the result of",
+    r"\b(?:Said|Kept|Listed|Passed|Accepted|Checked|Shown|Counted)(?: first| also)? (?:is|are)\b": "subject first",
+    rf"\blies\b|\b(?:lie|lay|lying|lain) {WHERE}\b": "is",
+    rf"\b(?:stands?|stood) (?!in for\b){WHERE}\b": "is",
+    r"\bfor ever\b": "forever",
+    r"\bof one's own\b": "of your own, custom",
+    r"\bas ever\b": "as usual",
+    r"\bfor want of\b": "for lack of",
+    r"\b(?:mend|mends|mended|mending)\b": "repair",
+    r"\b(?:heed|heeds|heeded|heeding)\b": "respect",
+    r"\bwins? over\b": "overrides",
+    r"\busual remote\b": "default remote",
+    r"\bthe present (?:code|state|one|stage|content)\b": "current",
+    r"\bwithout a word\b": "silently",
+    r"\bhang together\b": "depend on each other",
+    r"\bcomes? to be\b": "is created",
+    r"\b(?:thereof|therein|wherein|whence|whither|hither|hereby|herein)\b": "a plain word",
+}
+"""Regular expressions over prose with single spaces, and what to write instead."""
+
+REMAINING: dict[str, int] = {
+    r"\brest(?:s|ed|ing)? (?:up)?on\b": 82,
+    r"\b(?:to be|may be|can be|cannot be) had\b": 8,
+    r"\btold\b(?! apart)": 65,
+    r"\bcannot be told\b": 9,
+    r"\b(?:is|are|was|were) said\b": 29,
+    r"\b(?:is|are|was|were) seen to\b": 13,
+    r"\bas it comes\b": 4,
+    r"\banew\b": 3,
+    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": 873,
+    r"(?:^|[.:;] )Who (?:is|has|does|wants|would|can)\b[^.?!:;]*(?:[.;:!]|$)": 3,
+    r"(?i)\bwhat (?:became|becomes|came|comes) of\b": 38,
+    r"\b(?:Said|Kept|Listed|Passed|Accepted|Checked|Shown|Counted)(?: first| also)? (?:is|are)\b": 6,
+    rf"\blies\b|\b(?:lie|lay|lying|lain) {WHERE}\b": 225,
+    rf"\b(?:stands?|stood) (?!in for\b){WHERE}\b": 54,
+    r"\bfor ever\b": 14,
+    r"\bof one's own\b": 2,
+    r"\bas ever\b": 1,
+    r"\bfor want of\b": 1,
+    r"\b(?:mend|mends|mended|mending)\b": 13,
+    r"\b(?:heed|heeds|heeded|heeding)\b": 11,
+    r"\bwins? over\b": 9,
+    r"\busual remote\b": 10,
+    r"\bthe present (?:code|state|one|stage|content)\b": 2,
+    r"\bwithout a word\b": 3,
+    r"\bhang together\b": 4,
+    r"\bcomes? to be\b": 2,
+}
+"""How often a phrase still occurs in the sources: each number may only shrink, and an absent phrase stays absent."""
+
+FIXED: set[str] = set()
+"""Exact texts with such a phrase that others fix, and that therefore stay."""
+
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "changes/*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.yml")
+    for path in ROOT.glob(pattern)
+    if path not in {ROOT / "CONTRIBUTING.md", ROOT / "docs/architecture.md"}
+)
+SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+TESTS = sorted(
+    path
+    for pattern in ("packages/*/tests/**/*.py", "tests/*.py", "benchmarks/*.py", "conftest.py", "noxfile.py")
+    for path in ROOT.glob(pattern)
+    if path != pathlib.Path(__file__) and "golden" not in path.parts
+)
+
+
+PARAGRAPH = re.compile(r"\S.*?(?=\n *(?:[-*]|\d+\.) |\n\||\n\s*\n|\Z)", re.DOTALL)
+"""A paragraph, an item of a list, or a row of a table."""
+
+
+def page_prose(text: str) -> Iterator[tuple[int, str]]:
+    """The paragraphs, list items and table cells of a page, without headings and code; each with its line."""
+    text = re.sub(r"(?ms)^( *)```.*?^\1```$", lambda match: "\n" * match[0].count("\n"), text)
+    text = re.sub(r"(?m)^#+ .*$", "", re.sub(r"`[^`\n]+`", "`code`", text))
+    for match in PARAGRAPH.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        for part in match[0].split("|"):
+            yield line, re.sub(r"^ *(?:[-*]|\d+\.) ", "", " ".join(part.split()))
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    """The comments of a module; those on lines that follow each other are one."""
+    block: list[str] = []
+    start = last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if token.start[0] != last + 1 and block:
+            yield start, " ".join(block)
+            block = []
+        if not block:
+            start = token.start[0]
+        block.append(token.string.lstrip("#: "))
+        last = token.start[0]
+    if block:
+        yield start, " ".join(block)
+
+
+def docstring_prose(text: str) -> Iterator[str]:
+    """The paragraphs of a docstring, and each of its `Args:` and the like."""
+    for paragraph in re.split(r"\n\s*\n|\n(?= +\w+: )", text):
+        yield " ".join(paragraph.split())
+
+
+def strings(source: str, *, only_docstrings: bool) -> Iterator[tuple[int, str]]:
+    """The docstrings of a module, of its attributes too, and all other strings of it if they are wanted."""
+    tree = ast.parse(source)
+    documents = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if node in documents and isinstance(node, ast.Constant):
+            for paragraph in docstring_prose(str(node.value)):
+                yield node.lineno, paragraph
+        elif only_docstrings:
+            continue
+        elif isinstance(node, ast.JoinedStr):
+            parts = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
+            yield node.lineno, " ".join("".join(parts).split())
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside:
+            yield node.lineno, " ".join(node.value.split())
+
+
+def prose(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """What a person reads in a file, with its line."""
+    text = path.read_text()
+    if path.suffix == ".py":
+        yield from comments(text)
+        yield from strings(text, only_docstrings=path in TESTS)
+    elif path.suffix == ".md":
+        yield from page_prose(text)
+    else:
+        yield 1, text
+
+
+def findings(text: str) -> Iterator[str]:
+    """The phrases in a text."""
+    for phrase in PHRASES:
+        for _ in re.finditer(phrase, text):
+            if text not in FIXED:
+                yield phrase
+
+
+@functools.cache
+def places(*paths: pathlib.Path) -> dict[str, list[str]]:
+    """Where each phrase occurs, with the better word."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        for line, text in prose(path):
+            for phrase in findings(text):
+                place = f"{path.relative_to(ROOT).as_posix()}:{line}: {text[:160]}"
+                found.setdefault(phrase, []).append(f"{place}\n    write: {PHRASES[phrase]}")
+    return found
+
+
+def test_pages_are_in_plain_english() -> None:
+    assert places(*PAGES) == {}
+
+
+def test_sources_are_in_plain_english() -> None:
+    found = places(*SOURCES, *TESTS)
+    more = {phrase: where for phrase, where in found.items() if len(where) > REMAINING.get(phrase, 0)}
+
+    assert more == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The result rests on its inputs.",
+        "What is kept stands in a list.",
+        "Files are loaded. What a run left is removed.",
+        "An error is told at the end.",
+        "The cache lies in the project.",
+        "Kept is what a run wrote.",
+        "It waits for ever.",
+    ],
+)
+def test_a_phrase_is_found(text: str) -> None:
+    assert list(findings(text)) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The result depends on its inputs.",
+        "What is a library?",
+        "Two runs can be told apart.",
+        "`MemoryRemote` stands in for it.",
+        "It is in the project.",
+    ],
+)
+def test_plain_english_passes(text: str) -> None:
+    assert list(findings(text)) == []
+
+
+def test_prose_is_read_from_comments_strings_and_pages() -> None:
+    source = """'''A module.
+
+    name: Its name.
+'''
+
+# One
+# comment.
+text = f"one {text} two" "three"
+
+# noqa
+"""
+    page = (
+        "# Title\n\nA line\nand one.\n\n```python\ncode\n```\n\n- one `x`\n- two\n\n| a | b |\n|---|---|\n| c | d |\n"
+    )
+
+    assert [text for _, text in comments(source)] == ["One comment.", "noqa"]
+    assert [text for _, text in strings(source, only_docstrings=True)] == ["A module.", "name: Its name."]
+    assert [text for _, text in strings(source, only_docstrings=False)][2:] == ["one … twothree"]
+    found = [text for _, text in page_prose(page) if text.strip("-")]
+    assert found == ["A line and one.", "one `code`", "two", "a", "b", "c", "d"]
