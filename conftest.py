@@ -19,7 +19,7 @@ import hypothesis
 import pytest
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot again
 # A shell's background jobs ignore the one, what runs under `nohup` the other; and so would all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -53,7 +53,7 @@ _collected: list[str] = []
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Collect after some of the tests, others each time: who left something open without a word is not missed."""
+    """Collect after some of the tests, others each time: who left something open silently is not missed."""
     if random.random() < SHARE_COLLECTED:
         gc.collect()
         _collected.append(item.nodeid)

@@ -144,7 +144,7 @@ def pinned(session: nox.Session) -> tuple[dict[str, str], str]:
 
 @functools.cache
 def locked(cache: pathlib.Path) -> str:
-    """A file of constraints: all that is not ours, in the version that stands in `uv.lock`."""
+    """A file of constraints: all that is not ours, in the version that is in `uv.lock`."""
     constraints = cache / "locked.txt"
     what = ["--all-packages", "--all-groups", "--all-extras", "--no-emit-workspace"]
     form = ["--no-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", str(constraints)]

@@ -2,7 +2,7 @@
 
 `python benchmarks/nothing.py [--rounds N] [--stages 2 10 100 500 2000] [--files 10000]`. The floor is a script that
 only reads one file and asks for the status of as many files as the command looks at. `repro` and `status` are repeated;
-`snapshot` decides anew, as after a file was touched; `import` imports everything anew.
+`snapshot` decides again, as after a file was touched; `import` imports everything again.
 """
 
 import argparse

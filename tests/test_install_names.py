@@ -59,7 +59,7 @@ WITH_VALUE = {
 
 
 def strings(source: str) -> Iterator[str]:
-    """The texts in a module; of an f-string, what stands between its values."""
+    """The texts in a module; of an f-string, what is between its values."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

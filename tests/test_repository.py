@@ -67,7 +67,7 @@ def test_all_packages_have_one_version() -> None:
 
 @each_package
 def test_siblings_are_pinned_to_the_version_of_the_package(package: pathlib.Path) -> None:
-    """The sources of the workspace win over the pins, so uv accepts a stale one."""
+    """The sources of the workspace override the pins, so uv accepts a stale one."""
     version = SPECS[package.name]["project"]["version"]
     pins = {str(wanted.specifier) for wanted in requirements(SPECS[package.name]) if wanted.name in SPECS}
 

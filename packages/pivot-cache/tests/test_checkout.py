@@ -1,4 +1,4 @@
-"""After compare and apply, what was wanted lies in the workspace, and nothing else has changed."""
+"""After compare and apply, what was wanted is in the workspace, and nothing else has changed."""
 
 import os
 import tempfile

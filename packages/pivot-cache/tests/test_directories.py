@@ -471,7 +471,7 @@ def test_an_edit_while_a_directory_is_stored_is_described_or_seen_later(
 
 
 def test_large_files_are_hashed_in_several_threads(database: Path, store: ObjectStore, data: Path) -> None:
-    """They wait for one another: one thread alone would wait for ever."""
+    """They wait for one another: one thread alone would wait forever."""
     for number in range(2):
         (data / f"large{number}").write_bytes(os.urandom(LARGE + number))
     meeting = threading.Barrier(2, timeout=30)

@@ -62,7 +62,7 @@ class Cache(RuleBasedStateMachine):
             self.place.cleanup()
 
     def read(self) -> Files:
-        """What really lies in the workspace, by the plainest means."""
+        """What really is in the workspace, by the plainest means."""
         return {
             path.relative_to(self.data).as_posix(): (path.read_bytes(), bool(path.stat().st_mode & 0o100))
             for path in self.data.rglob("*")
@@ -75,7 +75,7 @@ class Cache(RuleBasedStateMachine):
     @rule(target=stored)
     def put(self) -> object:
         links = [path for path in self.data.rglob("*") if path.is_symlink()]
-        # Where an object was edited through a link, storing the right bytes again mends it, and the link shows them.
+        # Where an object was edited through a link, storing the right bytes again repairs it, and the link shows them.
         if any(not path.exists() or path.readlink() in map(self.store.path_of, self.damaged) for path in links):
             return multiple()
         before = self.read()

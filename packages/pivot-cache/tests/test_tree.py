@@ -63,7 +63,7 @@ def test_what_lies_inside_is_found_by_its_path() -> None:
 
 
 def test_the_text_is_exactly_this() -> None:
-    """It is what digests in lock files rest on: it changes only with the format's number."""
+    """It is what digests in lock files depend on: it changes only with the format's number."""
     tree = Tree({"b/ü\n": Artifact(TWO, 20, executable=True), "a": Artifact(ONE, 1)}, ("d", "c/e"))
 
     assert tree.dumps() == (

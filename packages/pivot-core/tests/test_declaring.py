@@ -17,7 +17,7 @@ from pivot_core.shape import ShapeError, check
 
 @attrs.frozen
 class Text:
-    """Data as if each key stood on a line of its own: the line is the number of keys on the way to it."""
+    """Data as if each key was on a line of its own: the line is the number of keys on the way to it."""
 
     data: Any
     name: str = "pivot.yaml"
@@ -182,7 +182,7 @@ def test_whatever_is_said_is_declared_or_refused_with_a_line(stage: Any, variabl
 
 
 def test_the_schema_is_one_that_editors_know() -> None:
-    """Every object in it says what it is, and no word in it is one that `check` does not heed."""
+    """Every object in it says what it is, and no word in it is one that `check` does not respect."""
     heeded = {"type", "properties", "additionalProperties", "required", "items", "minItems", "minLength", "minimum"}
     heeded |= {"pattern", "anyOf", "oneOf"}
 

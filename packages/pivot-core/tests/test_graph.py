@@ -40,7 +40,7 @@ def stage_lists(draw: st.DrawFn) -> list[StageSpec]:
 
 
 def within(inner: str, outer: str) -> bool:
-    """The naive model: a path lies in another if it begins with the other's parts."""
+    """The naive model: a path is in another if it begins with the other's parts."""
     return inner.split("/")[: outer.count("/") + 1] == outer.split("/")
 
 

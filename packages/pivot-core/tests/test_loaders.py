@@ -43,7 +43,7 @@ def yaml() -> Any:
 
 
 def through[T](loader: Any, value: T, file: pathlib.Path) -> T:
-    """Save and load again; nothing lies at the path before, as a stage finds it."""
+    """Save and load again; nothing is at the path before, as a stage finds it."""
     file.unlink(missing_ok=True)
     loader.save(value, file)
     loaded: T = loader.load(file)
@@ -213,7 +213,7 @@ def test_yaml_builds_no_objects(yaml: Any, file: pathlib.Path) -> None:
 
 
 def test_merge_keys_mean_the_same_in_all_versions_of_pyyaml(tmp_path: pathlib.Path, yaml: Any) -> None:
-    """What is merged has been merged itself before; the first of several wins; all gives way to what stands there."""
+    """What is merged has been merged itself before; the first of several wins; all gives way to what is there."""
     file = tmp_path / "x.yaml"
     file.write_text(
         "o: &o {x: 1, y: 2}\nb: &b\n  <<: *o\n  x: 10\nl: &l {x: 5, z: 1}\n"

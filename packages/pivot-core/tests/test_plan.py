@@ -24,7 +24,7 @@ def graphs(draw: st.DrawFn) -> dict[str, frozenset[str]]:
 
 
 def descendants(upstream: dict[str, frozenset[str]], name: str) -> set[str]:
-    """All stages that rest on one, by brute force."""
+    """All stages that depend on one, by brute force."""
     found = {name}
     while more := {other for other, before in upstream.items() if before & found} - found:
         found |= more
@@ -88,7 +88,7 @@ def test_one_worker_takes_all_stages_in_the_given_order(upstream: dict[str, froz
 
 @given(graphs(), st.data())
 def test_failures_skip_exactly_what_rests_on_them(upstream: dict[str, frozenset[str]], data: st.DataObject) -> None:
-    """With `--keep-going`, what does not rest on a failed stage is done."""
+    """With `--keep-going`, what does not depend on a failed stage is done."""
     broken = data.draw(st.sets(st.sampled_from(sorted(upstream)))) if upstream else set()
     plan = Plan(upstream)
     failed = set()

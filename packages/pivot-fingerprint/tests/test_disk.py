@@ -178,7 +178,7 @@ def test_what_tells_of_its_own_value_is_heard_of(stage: Callable[[], object], tm
 
 
 def test_a_pipe_is_no_file(stage: Callable[[], object], tmp_path: Path) -> None:
-    """It may have no end: who opens it waits for ever."""
+    """It may have no end: who opens it waits forever."""
     (tmp_path / "rules.txt").unlink()
     os.mkfifo(tmp_path / "rules.txt")
     heard = Heard(tmp_path)

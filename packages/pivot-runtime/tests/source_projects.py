@@ -41,7 +41,7 @@ class Sources:
         return file
 
     def replace(self, name: str, old: str, new: str) -> None:
-        """Edit a file: ``old`` stands in it exactly once."""
+        """Edit a file: ``old`` is in it exactly once."""
         text = (self.root / name).read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
         (self.root / name).write_text(text.replace(old, new))

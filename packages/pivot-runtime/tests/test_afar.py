@@ -23,7 +23,7 @@ from pivot_runtime.session import opened
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
-    """The usual remote of every project."""
+    """The default remote of every project."""
     memory = MemoryRemote()
 
     def remote_of(*_: object) -> tuple[str, MemoryRemote]:

@@ -1,4 +1,4 @@
-"""Git is asked about the repository that a directory lies in, whatever the environment says."""
+"""Git is asked about the repository that a directory is in, whatever the environment says."""
 
 import pathlib
 import subprocess

@@ -123,7 +123,7 @@ def test_dep_inside_or_around_what_a_blocked_upstream_writes(out: str, dep: str)
     [({"x": artifact("7")}, "up_to_date"), ({"x": artifact("8")}, "run"), ({}, "blocked")],
 )
 def test_what_will_be_restored_around_a_dep_is_foreseen(restored: dict[str, Artifact], verdict: str) -> None:
-    """Whatever lies there now."""
+    """Whatever is there now."""
     model = Model([spec("first", [], ["data"]), spec("second", ["data/x"], ["end"])])
     model.pretend_run("first", data="2")
     model.world.write(**{"data/x": "7"})

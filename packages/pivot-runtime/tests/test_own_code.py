@@ -19,7 +19,7 @@ HERE = "/home/me/project/pipeline.py"
 
 
 def below(package: object, *parts: str) -> str:
-    """The file of a module that lies in a room of a package."""
+    """The file of a module that is in a room of a package."""
     (place,) = package.__path__  # type: ignore[attr-defined]
     return os.path.join(place, *parts)
 

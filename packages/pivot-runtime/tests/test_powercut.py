@@ -1,4 +1,4 @@
-"""A power cut at any change of a run: nothing of the user's is lost, commands agree, and the next run mends all."""
+"""A power cut at any change of a run: nothing of the user's is lost, commands agree, and the next run repairs all."""
 
 import os
 import pathlib

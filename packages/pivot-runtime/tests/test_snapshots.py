@@ -18,7 +18,7 @@ from pivot_runtime.snapshot import Found, Snapshots
 MODULES = ("a", "b", "c", "kit", "kit.x", "kit.y", "kit.in.x", "space.x", "space.y", "json5")
 FILES = ("rules.txt", "sub/rules.txt")
 PLACES = ("", "sub/")
-"""The pipeline lies in `sub`, whose modules come before those of the root."""
+"""The pipeline is in `sub`, whose modules come before those of the root."""
 
 IMPORTS = (
     "import {0}",
@@ -156,7 +156,7 @@ def stages(loaded: Loaded | None) -> tuple[LoadedStage, ...] | None:
 
 @settings(max_examples=int(os.environ.get("TEST_SNAPSHOT_EXAMPLES", "6")), suppress_health_check=list(HealthCheck))
 @given(st.booleans(), st.lists(edits, max_size=12), st.lists(edits, min_size=4, max_size=8))
-@example(  # a directory that lies before the module of its name, and becomes a package
+@example(  # a directory that is before the module of its name, and becomes a package
     False,
     [Edit("", "kit", False, ""), Edit("sub/", "kit.y", False, "def go(): return 1\n")],
     [Edit("sub/", "kit", True, "")],

@@ -50,13 +50,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 
 def begun(project: Sources) -> int:
-    """The process that waits for ever."""
+    """The process that waits forever."""
     wait_until((project.root / "pid").exists)
     return int((project.root / "pid").read_text())
 
 
 def test_stopping_although_a_message_was_lost(project: Sources) -> None:
-    """A signal may strike between reading a message and noting it; nobody then waits for ever."""
+    """A signal may strike between reading a message and noting it; nobody then waits forever."""
     _, host = hosting.load(project.root, project.root / "pipeline.py")
     with host:
         executor = HostExecutor(lambda _: host)

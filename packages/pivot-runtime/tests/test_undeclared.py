@@ -78,7 +78,7 @@ def test_many_files_of_a_directory_are_one_finding() -> None:
     ("directory", "stage"),
     [
         ("", STAGE),  # the root
-        ("models", spec("train", base="models/a")),  # the pipeline lies in it
+        ("models", spec("train", base="models/a")),  # the pipeline is in it
         ("models/a", spec("train", base="models/a")),
         ("results", spec("train", outs=["results/model.bin"])),  # it could not be read without its own out
     ],

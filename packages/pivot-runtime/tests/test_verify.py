@@ -20,7 +20,7 @@ from pivot_runtime.session import opened
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
-    """The usual remote of every project."""
+    """The default remote of every project."""
     memory = MemoryRemote()
     monkeypatch.setattr(sync, "remote_of", lambda *_: ("origin", memory))
     return memory

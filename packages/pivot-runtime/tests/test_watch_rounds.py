@@ -152,7 +152,7 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
 def test_what_another_command_does_in_vain_begins_no_round(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two watches of one project would wake each other for ever by what a failing stage does to its outs."""
+    """Two watches of one project would wake each other forever by what a failing stage does to its outs."""
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
     told: list[str] = []
 
@@ -163,7 +163,7 @@ def test_what_another_command_does_in_vain_begins_no_round(
                 (tmp_path / "in.txt").write_text("bad")
             case 2:  # as the other one does
                 assert repro(Project.find(tmp_path)).failed == {"p.copy"}
-            case 3:  # as somebody does who has mended what cannot be seen
+            case 3:  # as somebody does who has repaired what cannot be seen
                 os.utime(tmp_path / "in.txt")
             case 4:
                 (tmp_path / "out.txt").write_text("by hand")

@@ -116,7 +116,7 @@ class Workshop:
         return {file.name: file.read_bytes() for file in self.layout.stages_dir.iterdir()}
 
     def object_of(self, name: str, path: str) -> pathlib.Path:
-        """Where the content of a stage's out lies in the store."""
+        """Where the content of a stage's out is in the store."""
         lock = self.lock(name)
         assert lock is not None
         digest = next(artifact.digest for out, artifact in lock.outs.items() if out == path)

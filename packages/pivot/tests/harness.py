@@ -126,7 +126,7 @@ class Project:
         return (self.root / name).read_text()
 
     def replace(self, name: str, old: str, new: str) -> None:
-        """Edit a file: ``old`` stands in it exactly once."""
+        """Edit a file: ``old`` is in it exactly once."""
         text = self.read(name)
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))

@@ -68,7 +68,7 @@ def helped(sources: Sources, index: int | None, value: int) -> int:
 
 
 def result(sources: Sources, index: int, deps: Mapping[str, int]) -> str:
-    """What lies at the out; no two stages ever write the same."""
+    """What is at the out; no two stages ever write the same."""
     stage = sources.stages[index]
     constant = 0 if stage.constant is None else sources.constants[stage.constant]
     value = (helped(sources, stage.helper, sum(deps.values())) + constant + stage.number) % MODULUS
@@ -158,7 +158,7 @@ class Expected:
     """What Pivot must know and do, as far as a model of a few lines can tell.
 
     Attributes:
-        outs: What lies at each out.
+        outs: What is at each out.
         locks: The inputs and the result of each stage's last recorded run.
         runs: All results, by inputs.
         objects: What the object store has.

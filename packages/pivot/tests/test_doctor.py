@@ -1,4 +1,4 @@
-"""`pivot doctor` names what stands in the way, and what costs time."""
+"""`pivot doctor` names what is in the way, and what costs time."""
 
 from collections.abc import Callable
 

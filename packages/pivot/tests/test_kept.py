@@ -1,4 +1,4 @@
-"""What lies where a stage writes: refused, or kept and brought back; and what some run wrote, replaced."""
+"""What is where a stage writes: refused, or kept and brought back; and what some run wrote, replaced."""
 
 import shutil
 import signal

@@ -29,7 +29,7 @@ def project(empty: Project) -> Project:
 
 
 def moved(project: Project, name: str, outside: pathlib.Path) -> pathlib.Path:
-    """Move what lies at a path out of the project, with a link in its place; where it lies now."""
+    """Move what is at a path out of the project, with a link in its place; where it is now."""
     there = outside / name.replace("/", "_")
     shutil.move(project.root / name, there)
     (project.root / name).symlink_to(there)

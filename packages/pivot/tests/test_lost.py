@@ -1,4 +1,4 @@
-"""What the cache has lost or holds damaged while the outs lie in place: all commands agree, and one run mends it."""
+"""What the cache has lost or holds damaged while the outs are in place: all commands agree, and one run repairs it."""
 
 import os
 import pathlib

@@ -3385,7 +3385,7 @@ class B(A):
         return «1→2»
 '''
 
-# What cannot stand in a table: not seen either.
+# What cannot be in a table: not seen either.
 SPELLINGS = {
     "other line ends": "def work():«\n→\r\n»    x = 1«\n→\r\n»    return x«\n→\r\n»",
     "a tab": "def work():\n«    →\t»return 1\n",

@@ -339,7 +339,7 @@ DAMAGE: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_lock_file_among_good_ones(make: Make, name: str) -> None:
-    """It is named, and counts as none; what it says is not heeded."""
+    """It is named, and counts as none; what it says is not respected."""
     project = working(make, "pass")
     right = project.read(LOCK)
     project.write(LOCK, DAMAGE[name](right))

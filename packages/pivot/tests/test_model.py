@@ -270,7 +270,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         force=st.booleans(),
     )
     def power_cut(self, changes: list[Edit], seed: int, jobs: int, *, force: bool) -> None:
-        """The machine stops at some moment of a run: what was not flushed may be lost, and the next run mends all."""
+        """The machine stops at some moment of a run: what was not flushed may be lost, and the next run repairs all."""
         for what, index, new in changes:
             self.apply(what, index, new)
         self.write()

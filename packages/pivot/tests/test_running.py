@@ -203,7 +203,7 @@ def wait() -> Annotated[str, Out("out.txt", Text())]:
 
 
 def test_a_command_in_a_stage_does_not_wait_for_its_own_end(make: Make) -> None:
-    """Else both would wait for ever; who only looks is not in the way."""
+    """Else both would wait forever; who only looks is not in the way."""
     project = make(
         HEAD
         + """

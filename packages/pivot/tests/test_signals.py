@@ -92,7 +92,7 @@ class Running:
 
 @pytest.fixture
 def project(make: Callable[[str], Project]) -> Project:
-    """A project that has run once; its second stage is stale again, and would now take for ever."""
+    """A project that has run once; its second stage is stale again, and would now take forever."""
     made = make(PIPELINE)
     made.write("quick", "")
     made.pivot("repro")

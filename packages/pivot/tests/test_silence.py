@@ -1,4 +1,4 @@
-"""No command waits without a word: for a stage that prints nothing, nor for an import that does not end."""
+"""No command waits silently: for a stage that prints nothing, nor for an import that does not end."""
 
 import signal
 from collections.abc import Callable

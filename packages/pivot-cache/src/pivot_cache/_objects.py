@@ -78,7 +78,7 @@ class Objects:
         self._verified: dict[str, tuple[int, int, int]] = {}
 
     def path(self, digest: str) -> str:
-        """Where an object lies, if it does.
+        """The path of an object that exists.
 
         Raises:
             CacheError: It is not a digest.
@@ -292,4 +292,4 @@ def _discard(temp: str) -> None:
     try:
         _syscalls.unlink(temp)
     except OSError:
-        return  # it has been renamed, or is swept with the directory it lies in
+        return  # it has been renamed, or is swept with the directory it is in

@@ -17,7 +17,7 @@ type Fill = Callable[[Artifact, str, Path], None]
 
 
 def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
-    """Make ``target`` the directory, where no directory lies: all of it below ``place``, then swapped in.
+    """Make ``target`` the directory, where no directory is: all of it below ``place``, then swapped in.
 
     Returns:
         How many files were written.
@@ -49,8 +49,8 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
     what does not belong is removed, and each file swapped in.
 
     Args:
-        tree: What should lie there.
-        found: What lies there; what is not in it is taken for something else.
+        tree: What should be there.
+        found: What is there; what is not in it is taken for something else.
         place: An empty directory on the same file system.
         target: The directory.
         fill: Makes a file.
@@ -96,13 +96,13 @@ def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str]) -> No
     for path in files:
         if path not in tree.files:
             _syscalls.unlink(target / path)
-    for path in reversed(found):  # what lies in a directory before it
+    for path in reversed(found):  # what is in a directory before it
         if path not in directories:
             _syscalls.rmdir(target / path)
 
 
 def _listing(root: Path) -> tuple[list[str], list[str]]:
-    """All that lies in a directory, whatever it is: all but directories, and directories, parents first."""
+    """All that is in a directory, whatever it is: all but directories, and directories, parents first."""
     files: list[str] = []
     directories: list[str] = []
     todo = [""]

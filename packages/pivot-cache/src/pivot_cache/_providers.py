@@ -35,7 +35,7 @@ def registered(group: str) -> "EntryPoints":
 
 
 def _target(group: str, wanted: str, distribution: str) -> str | None:
-    """``module:attribute`` of an entry point, if the distribution lies on the path as installers put it there."""
+    """``module:attribute`` of an entry point, if the distribution is on the path as installers put it there."""
     begin = f"{distribution.replace('-', '_')}-"
     for directory in sys.path:
         try:

@@ -1,6 +1,6 @@
 """Every change that the cache makes to a file system, each a function: where tests stop a process or refuse a call.
 
-The database of the stat cache is not among them: SQLite writes it by itself, and nothing rests on it.
+The database of the stat cache is not among them: SQLite writes it by itself, and nothing depends on it.
 """
 
 import fcntl

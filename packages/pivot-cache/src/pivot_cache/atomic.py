@@ -3,7 +3,7 @@
 A rename is seen by every process at once and survives any kill. After a power cut the newest files may be missing,
 empty or short, unless they were written with ``durable=True``: then bytes and name are on the disk when the call
 returns, and the old content is there until then. So is written what exists nowhere else: ``.pvt`` files, configuration,
-what git or Pivot ignores. For what lies there already, such as a file that is about to lose its place, there are
+what git or Pivot ignores. For what is there already, such as a file that is about to lose its place, there are
 `pivot_cache.durable` and `ObjectStore.persist`. Of the rest, readers notice the loss: objects are verified before use
 (`pivot_cache.store`), a damaged lock file or run record means "no run". ``docs/decisions/durability.md`` says why.
 

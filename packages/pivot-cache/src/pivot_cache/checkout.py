@@ -1,4 +1,4 @@
-"""From the artifacts that lie in the workspace to those that should: compare, then apply."""
+"""From the artifacts that are in the workspace to those that should: compare, then apply."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -23,8 +23,8 @@ class CheckoutPlan(Value):
     """What a checkout will do; every wanted path is in exactly one of the three.
 
     Attributes:
-        create: Files to write where nothing lies, with their content.
-        replace: Files to write where other content lies, with the new content.
+        create: Files to write where nothing is, with their content.
+        replace: Files to write where other content is, with the new content.
         keep: Files that are already as wanted.
     """
 
@@ -34,11 +34,11 @@ class CheckoutPlan(Value):
 
 
 def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath, Artifact | None]) -> CheckoutPlan:
-    """What must be done so that every wanted artifact lies in the workspace; nothing else is touched.
+    """What must be done so that every wanted artifact is in the workspace; nothing else is touched.
 
     Args:
-        wanted: What should lie at each path.
-        found: What lies there; a path that is not in it, or is None, is free.
+        wanted: What should be at each path.
+        found: What is there; a path that is not in it, or is None, is free.
     """
     return CheckoutPlan(
         create={path: artifact for path, artifact in wanted.items() if found.get(path) is None},
@@ -53,7 +53,7 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
     A lock file and a link that leads to ``.git/hooks`` may both come with the branch of a stranger.
 
     Raises:
-        CacheError: The path lies there.
+        CacheError: The path is there.
     """
     file = layout.artifact(path)
     inside = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(layout.root))
@@ -66,7 +66,7 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
 
 
 def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
-    """The file, if there is one, that lies where a directory around a path belongs."""
+    """The file, if there is one, that is where a directory around a path belongs."""
     around = layout.artifact(path).parent
     while around != layout.root and not os.path.lexists(around):
         around = around.parent
@@ -85,7 +85,7 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
 ) -> int:
     """Write what a plan says, each file swapped in whole; can be repeated after any failure.
 
-    What lies where something else belongs is lost, also a file where a directory around it belongs: whoever calls this
+    What is where something else belongs is lost, also a file where a directory around it belongs: whoever calls this
     has made sure that it is elsewhere. A directory that is there is changed file by file: only what differs is written,
     what does not belong is removed. One that is not there appears at once. What a killed checkout left beside the
     artifacts is swept.

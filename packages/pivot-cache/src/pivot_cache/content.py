@@ -10,7 +10,7 @@ from pivot_cache.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
-_LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name stands behind a backslash
+_LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name is behind a backslash
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -46,7 +46,7 @@ class Content(Value):
 
 
 def listed(digest: str, store: ObjectStore) -> frozenset[str]:
-    """The digests that stand in a listing of the store, to be counted: nothing is verified, which would take long."""
+    """The digests that are in a listing of the store, to be counted: nothing is verified, which would take long."""
     try:
         text = store.path_of(digest).read_bytes()
     except OSError:

@@ -98,7 +98,7 @@ def _below(directory: str) -> Iterator[tuple[str, bool]]:
 
 
 def _at_once(names: list[str]) -> bool:
-    """Flush each file system that these files lie on; False if the system cannot."""
+    """Flush each file system that these files are on; False if the system cannot."""
     places = {os.path.realpath(os.path.dirname(name)) for name in names}
     for place in {os.stat(place).st_dev: place for place in places}.values():
         opened = os.open(place, _LOOK)

@@ -30,10 +30,10 @@ class CacheError(PivotError):
 
 
 class ArtifactError(CacheError):
-    """What lies at a path cannot be an artifact, or cannot be read.
+    """What is at a path cannot be an artifact, or cannot be read.
 
     Attributes:
-        path: Where it lies.
+        path: Where it is.
         problem: What is wrong with it.
     """
 
@@ -162,7 +162,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
 
 
 def in_the_way(path: Path, error: OSError) -> str | None:
-    """The way out where something of another kind lies in the place of a file or a directory; None where none does."""
+    """The way out where something of another kind is in the place of a file or a directory; None if nothing is."""
     if error.errno not in _OTHER_KIND:
         return None
     for place in (path, *path.parents):
@@ -190,7 +190,7 @@ def belonging(path: Path) -> str | None:
         if owner == os.geteuid() or os.geteuid() == 0:
             return None
         if not os.access(place, os.W_OK):
-            # What lies beside it was likely made in the same run.
+            # What is beside it was likely made in the same run.
             import shlex  # noqa: PLC0415 - as below
 
             top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)

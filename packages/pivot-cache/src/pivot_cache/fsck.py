@@ -36,7 +36,7 @@ class Bad(Value):
     Attributes:
         digest: Its name.
         problem: What is wrong with it.
-        quarantined: Where it lies now; None where it could not be moved.
+        quarantined: Where it is now; None where it could not be moved.
     """
 
     digest: str
@@ -238,7 +238,7 @@ def _tree(store: ObjectStore, digest: str) -> Tree | None:
 
 
 def _foreign(directory: Path) -> list[str]:
-    """What lies in the store's directories and is no object, nor what is being written."""
+    """What is in the store's directories and is no object, nor what is being written."""
     known = {f"{digest[:2]}/{digest[2:]}" for digest, _ in _shards.entries(directory)}
     found = []
     try:

@@ -37,7 +37,7 @@ class Collected(Value):
 
     Attributes:
         plan: What it was to do.
-        batch: Where what it moved lies; None if there was nothing.
+        batch: Where what it moved is; None if there was nothing.
         removed: Size by digest of the objects that were moved.
         runs: How many run records were moved.
         returned: Objects that came back from the trash, since something names them again.

@@ -129,7 +129,7 @@ def opened(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
 
     Raises:
         ArtifactError: It is no regular file, or cannot be opened.
-        FileNotFoundError: Nothing lies there.
+        FileNotFoundError: Nothing is there.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -33,7 +33,7 @@ def ingest(
     progress: Callable[[int], None] | None = None,
     strong: "StrongDigests | None" = None,
 ) -> Artifact:
-    """Store what lies at an absolute path, and remember it in the stat cache.
+    """Store what is at an absolute path, and remember it in the stat cache.
 
     Only files that the store lacks are copied; what the stat cache knows is not read. The listing of a
     directory is stored last, so that it never names what is not there.

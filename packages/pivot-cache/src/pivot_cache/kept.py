@@ -25,10 +25,10 @@ _OPTIONAL = frozenset({"files"})
 
 @attrs.frozen(eq=False, repr=False)
 class Kept(Value):
-    """A content that lay in the way.
+    """A content that was in the way.
 
     Attributes:
-        root: The root of the project that it lay in.
+        root: The root of the project that it was in.
         path: Where it lay.
         artifact: What it was.
         at_ns: When it was replaced, in ns since the epoch.

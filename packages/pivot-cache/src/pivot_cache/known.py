@@ -2,7 +2,7 @@
 
 One SQLite file for all remotes, kept apart by their identity: a remote whose URL changes is another remote. An
 entry says that an object was seen there, and for a listing also whether all its files were; it counts for
-`LIFETIME_S`. What a remote says wins over what is known: whoever hears otherwise calls `forget`. The file may be
+`LIFETIME_S`. What a remote says overrides what is known: whoever hears otherwise calls `forget`. The file may be
 lost at any time; where it is damaged, locked, read-only or newer, the remotes are asked.
 """
 

@@ -4,7 +4,7 @@
 .pivotignore                          git   what watching and scanning leave out
 .pivot/                               the directory that marks the root
 .gitignore                          git   anchored: /cache/ /state.db/
-stages/<pipeline>.<stage>.lock      git   what the last run of a stage rested on and left
+stages/<pipeline>.<stage>.lock      git   what the last run of a stage depended on and left
 cache/                              -     what can be fetched or computed again
 files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
 runs/ab/cdef...                   -     the run cache: one record per inputs key
@@ -158,7 +158,7 @@ class Layout(Value):
         return self.stages_dir / f"{address}.lock"
 
     def artifact(self, path: ArtifactPath) -> Path:
-        """Where an artifact lies on this machine."""
+        """Where an artifact is on this machine."""
         return self.root / path
 
 

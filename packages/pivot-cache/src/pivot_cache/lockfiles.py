@@ -1,4 +1,4 @@
-r"""Lock files: what the last run of a stage rested on and left, as JSON that people commit and merge.
+r"""Lock files: what the last run of a stage depended on and left, as JSON that people commit and merge.
 
 Each fact has its own line, in an order that depends on nothing but the facts::
 
@@ -19,7 +19,7 @@ Each fact has its own line, in an order that depends on nothing but the facts::
 is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``env`` stands
 where environment variables are declared, with a salted digest of each value, or with "" for one that is not set.
 ``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. ``sha256`` stands
-where it was computed. A dep's executable bit is not kept: no result rests on it. Everything read is untrusted.
+where it was computed. A dep's executable bit is not kept: no result depends on it. Everything read is untrusted.
 """
 
 import itertools
@@ -92,7 +92,7 @@ def parse(data: bytes, name: str) -> StageLock:
 def write(file: Path, lock: StageLock) -> bool:
     """Make ``lock`` the content of a lock file, whole or not at all; False if it already was.
 
-    A directory that lies in its place gets another name beside it.
+    A directory that is in its place gets another name beside it.
 
     Raises:
         CacheError: It cannot be written; the old content stays.

@@ -50,7 +50,7 @@ def _artifact(data: bytes) -> Artifact | None:
 
 
 def _facts(data: bytes) -> Mapping[Hashable, str] | None:
-    """All that a run rested on; None for what is no lock of a run."""
+    """All that a run depended on; None for what is no lock of a run."""
     lock = _lock(data)
     if lock is None:
         return None

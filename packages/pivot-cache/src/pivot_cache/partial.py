@@ -29,7 +29,7 @@ class Partial:
     """A file that arrives in parts; made by `opened`.
 
     Attributes:
-        path: Where it lies.
+        path: Where it is.
         digest: Of the object.
         size: In bytes.
         data: The open descriptor of the file.

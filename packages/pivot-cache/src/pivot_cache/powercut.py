@@ -39,7 +39,7 @@ class Node(Value):
 
 
 type Nodes = Mapping[int, Node]
-"""All that lies below a directory, and it, by inode."""
+"""All that is below a directory, and it, by inode."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -63,7 +63,7 @@ class Recorder:
     """Notes what is flushed below a directory while it is used as a context."""
 
     def __init__(self, root: Path, *, wanted: Callable[[str], bool] = lambda _: False) -> None:
-        """Take what lies below ``root`` as flushed, and keep how it looks before each change that is ``wanted``."""
+        """Take what is below ``root`` as flushed, and keep how it looks before each change that is ``wanted``."""
         self.root = root
         self.moments: list[Moment] = []
         self._wanted = wanted
@@ -218,7 +218,7 @@ def _below(top: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _node(file: str | int, status: os.stat_result) -> Node:
-    """What lies at a path, or is open."""
+    """What is at a path, or is open."""
     if stat.S_ISDIR(status.st_mode):
         with os.scandir(file) as entries:
             return Node(status.st_mode, status.st_mtime_ns, names={entry.name: entry.inode() for entry in entries})

@@ -43,7 +43,7 @@ class Receiver(Value):
     Attributes:
         remote: Where they come from; it is open.
         store: Where they go.
-        place: A directory of one's own in the store.
+        place: A directory of your own in the store.
         partials: A directory on the file system of the store, for large objects that have not yet arrived in full.
         jobs: The most requests at once.
         retry: How to try again.

@@ -49,7 +49,7 @@ class Retry(Value):
         """The result of ``work``, tried again while it is throttled or out of reach, and after no other error.
 
         Once ``progress`` is a ``step`` higher than when the count began, it begins again; not so that of attempts that
-        took too long, since a server that sends a byte now and then would go on for ever.
+        took too long, since a server that sends a byte now and then would go on forever.
         """
         failures, timeouts, mark = 0, 0, progress()
         while True:

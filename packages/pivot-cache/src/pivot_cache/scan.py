@@ -1,4 +1,4 @@
-"""What lies in a directory: every file with its status, every empty directory, and one digest over all of it."""
+"""What is in a directory: every file with its status, every empty directory, and one digest over all of it."""
 
 import os
 import stat
@@ -125,7 +125,7 @@ def settles_at(status: os.stat_result) -> int:
 
 
 def leads_to_object(path: str) -> bool:
-    """Whether a path is a symlink to where an object of a store lies, or would lie."""
+    """Whether a path is a symlink to the place of an object of a store."""
     try:
         shard, name = os.readlink(path).split("/")[-2:]
     except (OSError, ValueError):

@@ -38,7 +38,7 @@ _LARGE = 1 << 20
 
 
 class StatCache:
-    """The artifacts that lie at paths, hashed only where they may have changed.
+    """The artifacts that are at paths, hashed only where they may have changed.
 
     Attributes:
         walked: By path, of each directory that `artifact` was asked for: the signature that it had, and from when on
@@ -76,12 +76,12 @@ class StatCache:
         self.close()
 
     def artifact(self, path: Path) -> Artifact | None:
-        """What lies at an absolute path: a file or a directory; None if nothing does.
+        """The file or directory at an absolute path; None if nothing is there.
 
         A symlink means the content it leads to; one that leads nowhere is nothing.
 
         Raises:
-            ArtifactError: What lies there, or something in it, is no regular file, or cannot be read.
+            ArtifactError: What is there, or something in it, is no regular file, or cannot be read.
         """
         try:
             status = path.stat()

@@ -86,7 +86,7 @@ class ObjectStore:
         return Trash(self._trash, like=self.directory)
 
     def path_of(self, digest: str) -> Path:
-        """Where the object lies, if it does.
+        """The path of the object, if it exists.
 
         Raises:
             CacheError: It is not a digest.
@@ -104,7 +104,7 @@ class ObjectStore:
         return self._objects.intact(digest, size)
 
     def lies(self, digest: str) -> bool:
-        """Whether something lies where the object belongs, good or not; what was collected lies there again then.
+        """Whether something is where the object belongs, good or not; what was collected is there again then.
 
         Raises:
             CacheError: It is not a digest.
@@ -133,7 +133,7 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A directory of one's own in the store, for what is not yet an object; gone at the end, or once its owner is.
+        """A directory of your own in the store, for what is not yet an object; gone at the end, or once its owner is.
 
         What is written there can be given to `adopt`.
 
@@ -190,7 +190,7 @@ class ObjectStore:
         return digest
 
     def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
-        """Make a file that lies in a directory that `temporary` gave the object of this digest, if it has it.
+        """Make a file that is in a directory that `temporary` gave the object of this digest, if it has it.
 
         The file is gone afterwards.
 
@@ -271,10 +271,10 @@ class ObjectStore:
         copied is 0644 or 0755 under the usual umask.
 
         Args:
-            artifact: What should lie there.
+            artifact: What should be there.
             target: Where.
             mode: How files are made from objects.
-            known: What lies in a directory that is there; by default all files in it are hashed.
+            known: What is in a directory that is there; by default all files in it are hashed.
             over_directory: A directory at ``target`` may be replaced by a file: what it holds is elsewhere.
 
         Returns:
@@ -284,7 +284,7 @@ class ObjectStore:
             MissingObjectError: An object is not there.
             CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
             CacheError: The target is a directory where a file should be, or cannot be written. In every case
-                what lay there stays.
+                what was there stays.
         """
         there = target.is_dir() and not target.is_symlink()
         if there and not artifact.tree and not over_directory:
@@ -317,7 +317,7 @@ class ObjectStore:
         """Move an object that was found damaged to the quarantine, unless it is no longer the one that was ``seen``.
 
         Returns:
-            Where it lies now; None if it could not be moved.
+            Where it is now; None if it could not be moved.
         """
         return self._objects.condemn(digest, seen)
 
@@ -330,7 +330,7 @@ class ObjectStore:
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
-    """What lies in a directory; nothing that could be kept, if there is something that cannot be an artifact."""
+    """What is in a directory; nothing that could be kept, if there is something that cannot be an artifact."""
     try:
         return (hash_tree if known is None else known)(target).files
     except ArtifactError:

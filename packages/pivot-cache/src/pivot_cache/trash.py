@@ -4,7 +4,7 @@
     trash/<time>/runs/ab/cdef...     run records
 
 One directory per collection, named by its time, so that the newest can be undone and the oldest deleted. Everything
-gets here and back by renaming or linking within one file system: at any moment it lies in its place, here, or in both.
+gets here and back by renaming or linking within one file system: at any moment it is in its place, here, or in both.
 A time that ends in `-dropped` holds what somebody asked to drop; it is not brought back by being missed.
 """
 
@@ -42,7 +42,7 @@ class Batch(Value):
     """What one collection moved here; its directory is made when the first thing is.
 
     Attributes:
-        directory: Where it lies.
+        directory: Where it is.
         taken_ns: When it was taken, in ns since the epoch.
         dropped: Somebody asked to drop it.
         like: The directory whose group may do what it may do there.
@@ -111,7 +111,7 @@ class Batch(Value):
         remove_tree(self.directory)
 
     def remove_empty(self) -> None:
-        """Remove directories in which nothing lies."""
+        """Remove directories in which nothing is."""
         for directory, _, _ in os.walk(self.directory, topdown=False):
             with contextlib.suppress(OSError):
                 _syscalls.rmdir(directory)
@@ -128,7 +128,7 @@ class Trash:
         """Describe the trash; nothing is read or made.
 
         Args:
-            directory: Where it lies.
+            directory: Where it is.
             like: The directory of the objects; who may write there may write to the trash.
         """
         self.directory = directory
@@ -150,7 +150,7 @@ class Trash:
         return [batch for name in names if (batch := self._parse(name)) is not None]
 
     def find(self, digest: str) -> Path | None:
-        """Where an object lies that was collected, not dropped."""
+        """Where an object is that was collected, not dropped."""
         for batch in reversed(self._collected()):
             path = sharded(batch.directory / OBJECTS, digest)
             if path.exists():

@@ -69,7 +69,7 @@ class Tree(Value):
         return Artifact(digests.of_bytes(self.dumps()), size, tree=True)
 
     def at(self, path: str) -> Artifact | None:
-        """What lies at a relative path: a file, or a directory in it as one artifact; None if nothing does."""
+        """The file at a relative path, or a directory in it as one artifact; None if nothing is there."""
         file = self.files.get(path)
         if file is not None:
             return file
@@ -168,7 +168,7 @@ def path_problem(path: str) -> str | None:
 
 
 def _check_places(files: Mapping[str, Artifact], empty: list[str]) -> None:
-    """Refuse what cannot lie side by side: a file or an empty directory that something else lies in."""
+    """Refuse what cannot lie side by side: a file or an empty directory that something else is in."""
     directories: set[str] = set()
     for path in (*files, *empty):
         _add_parents(path, directories)

@@ -64,7 +64,7 @@ def status_json(found: CacheStatus) -> dict[str, Any]:
 
 
 def verification(found: Verification) -> str:
-    """One line, and one for what has been mended."""
+    """One line, and one for what has been repaired."""
     report = found.report
     state = "all good"
     if not found.report.good:
@@ -250,7 +250,7 @@ def _plain(heap: Heap) -> dict[str, Any]:
 
 
 def _path(path: str, project: Project) -> str:
-    """As a user who stands in the command's directory would write it, if it lies in the project."""
+    """As a user who is in the command's directory would write it, if it is in the project."""
     inside = os.path.commonpath([path, project.root]) == str(project.root)
     return os.path.relpath(path, project.cwd) if inside else path
 

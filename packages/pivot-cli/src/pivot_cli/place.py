@@ -70,7 +70,7 @@ def require_descriptors() -> None:
 
 
 def left_out(project: Project, targets: Sequence[str]) -> int:
-    """The least exit code of a command that was to heed all that is recorded: 3 if it could not."""
+    """The least exit code of a command that was to respect all that is recorded: 3 if it could not."""
     return 3 if project.doubts.grave and not targets else 0
 
 

@@ -47,7 +47,7 @@ class Lines:
             explain: Say in full why each stage runs.
             quiet: Say only what goes wrong.
             costs: Say what each stage cost.
-            output: What stages print is reported as it comes.
+            output: What stages print is reported immediately.
         """
         self._explain = explain
         self._quiet = quiet

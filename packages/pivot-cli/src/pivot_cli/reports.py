@@ -47,7 +47,7 @@ def annotations(found: Verification, differing: Mapping[str, str], inside: str =
     Args:
         found: What was found.
         differing: As for `junit`.
-        inside: Where the project lies in the repository; ``""`` is its root.
+        inside: Where the project is in the repository; ``""`` is its root.
     """
     lines = []
     for stage in found.stages:

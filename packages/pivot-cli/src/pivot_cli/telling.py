@@ -37,7 +37,7 @@ def reporting(
         telling: What the user asked for.
         command: What the user has called.
         project: Where.
-        output: What stages print is reported as it comes.
+        output: What stages print is reported immediately.
         shared: The stages write to the terminal themselves, so that nothing may be drawn there.
 
     Raises:

@@ -12,7 +12,7 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 def loader() -> Any:
     """The class of a safe loader of PyYAML, which is an extra.
 
-    What stands in a mapping wins over what is merged into it, the first of several merged mappings over the others;
+    The own keys of a mapping override merged ones, and the first of several merged mappings overrides the others;
     what is merged has been merged itself before.
     """
     import yaml  # noqa: PLC0415  # an extra: only who has it asks for this
@@ -21,7 +21,7 @@ def loader() -> Any:
 
     class Loading(fastest):  # type: ignore[misc]  # which one it is, is known only here
         def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            """Put what is merged into a mapping before what stands in it."""
+            """Put what is merged into a mapping before what is in it."""
             merges = [value for key, value in node.value if key.tag == _MERGE]
             own = [pair for pair in node.value if pair[0].tag != _MERGE]
             for key, _ in own:

@@ -141,7 +141,7 @@ class DirectoryOut(Out):
 
 @attrs.frozen(eq=False, repr=False)
 class IncrementalOut(Out):
-    """A file that a stage goes on writing: when it starts, what its last run left lies there as a copy.
+    """A file that a stage goes on writing: when it starts, what its last run left is there as a copy.
 
     A parameter may be annotated with it too, if its `loader` can also load: it gets the previous
     value, or None on the first run.

@@ -110,7 +110,7 @@ def command(
 
 
 def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
-    """As `command`, for one that stands at ``location``."""
+    """As `command`, for one that is at ``location``."""
     if not isinstance(text, str) or not text.strip():
         raise DefinitionError("a command must be a text that is not empty")
     return Command(
@@ -141,7 +141,7 @@ def filled(text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: 
 def words(text: str) -> Iterator[str]:
     """The words of a command that may be names of files that it reads, each once.
 
-    They are as the shell sees them, and what stands behind each ``=``; without options, and without what output is
+    They are as the shell sees them, and what is behind each ``=``; without options, and without what output is
     redirected to.
     """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)

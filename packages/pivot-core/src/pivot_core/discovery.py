@@ -76,7 +76,7 @@ def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
 
 
 def pipelines_above(path: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The files of pipelines that may write what lies at a project path, from the path itself up to the root.
+    """The files of pipelines that may write what is at a project path, from the path itself up to the root.
 
     Raises:
         DiscoveryError: A directory has two.

@@ -57,7 +57,7 @@ class Graph(Value):
         return self._tree.touching(path) & self.stages.keys()
 
     def ancestors(self, addresses: Iterable[str]) -> frozenset[str]:
-        """The given stages and all that they rest on."""
+        """The given stages and all that they depend on."""
         found: set[str] = set()
         pending = list(addresses)
         while pending:
@@ -68,9 +68,9 @@ class Graph(Value):
         return frozenset(found)
 
     def descendants(self, addresses: Iterable[str]) -> frozenset[str]:
-        """The given stages and all that rest on them."""
+        """The given stages and all that depend on them."""
         found = set(addresses)
-        for address in self.stages:  # each stands after what it rests on
+        for address in self.stages:  # each comes after all that it depends on
             if not found.isdisjoint(self.upstream[address]):
                 found.add(address)
         return frozenset(found)

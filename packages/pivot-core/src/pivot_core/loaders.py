@@ -33,7 +33,7 @@ class Writer[T](Protocol):
     """Knows how to save a value; what an `Out` needs."""
 
     def save(self, value: T, path: pathlib.Path) -> None:
-        """Write ``value`` to ``path``, whose parent directory exists; nothing lies there yet."""
+        """Write ``value`` to ``path``, whose parent directory exists; nothing is there yet."""
         ...
 
 
@@ -49,7 +49,7 @@ class PathOnly(Value):
         """Check that the stage returned the declared path and wrote a file there.
 
         Raises:
-            LoaderError: It returned something else, or nothing lies there: a link that leads nowhere is nothing.
+            LoaderError: It returned something else, or nothing is there: a link that leads nowhere is nothing.
         """
         try:
             returned = pathlib.Path(value)

@@ -1,4 +1,4 @@
-"""What is known of a stage: the inputs it rests on, what is on disk now, and what its last run left."""
+"""What is known of a stage: the inputs it depends on, what is on disk now, and what its last run left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class CodeEntry(Value):
-    """One thing that a stage's code rests on: the digest of its canonical form, and where it stands."""
+    """One thing that a stage's code depends on: the digest of its canonical form, and its place."""
 
     digest: str
     location: Location | None = None
@@ -48,7 +48,7 @@ class Unresolved(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InputLine(Value):
-    """One fact that a stage's result rests on.
+    """One fact that a stage's result depends on.
 
     Attributes:
         kind: ``code``, ``observed``, ``package``, ``param``, ``env``, ``dep`` or ``out``.
@@ -65,7 +65,7 @@ class InputLine(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Inputs(Value):
-    """Everything tracked that a stage's result rests on.
+    """Everything tracked that a stage's result depends on.
 
     Attributes:
         schema: The version of the fingerprints in ``code``.
@@ -73,7 +73,7 @@ class Inputs(Value):
         params: Plain values by name.
         deps: The content of each dep.
         outs: What is declared of each out.
-        observed: By key, code that a run was seen to rest on beyond ``code``.
+        observed: By key, code that a run was observed to depend on beyond ``code``.
         packages: By name, as much of the version of each library as counts.
         env: By name, a digest of the value of each environment variable; ``""`` if it is not set.
     """
@@ -128,10 +128,10 @@ class LibraryUse(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageLock(Value):
-    """What the last run of a stage rested on and left; what its lock file holds.
+    """What the last run of a stage depended on and left; what its lock file holds.
 
     Attributes:
-        inputs: What it rested on.
+        inputs: What it depended on.
         outs: What it left.
         libraries: By distribution, what its code named of libraries.
         accepted: Why somebody accepted these outs instead of running the stage; empty where it ran.
@@ -150,7 +150,7 @@ class RunRecord(Value):
     Attributes:
         key: The inputs key.
         outs: What it left.
-        observed: What it was seen to rest on beyond the code in its key.
+        observed: What it was observed to depend on beyond the code in its key.
     """
 
     key: str
@@ -166,12 +166,12 @@ class Observation(Value):
         inputs: Code, params, out specs, those deps whose content is known, and what became of the
             entries that the last run observed.
         outs: The content of each declared out, None where there is none.
-        lost: Outs that lie in place as the last run left them, and of which the cache lacks what it should keep.
+        lost: Outs that are in place as the last run left them, and of which the cache lacks what it should keep.
         missing: Deps that are not on disk, and that no stage that is about to run will write.
         upstream: Addresses of the stages that will run first and so may change a dep.
         blocked: Addresses of the upstream stages that cannot run.
         unresolved: What the fingerprint could not follow.
-        taken: Outs in whose place lies what no run may replace, and what that is.
+        taken: Outs in whose place is what no run may replace, and what that is.
     """
 
     inputs: Inputs

@@ -298,7 +298,7 @@ def _classes(hint: Any) -> list[type]:
 
 @functools.cache
 def _files(cls: type) -> frozenset[str]:
-    """The files of the functions in a class's body; what attrs, dataclasses and pydantic make stands in none."""
+    """The files of the functions in a class's body; what attrs, dataclasses and pydantic make is in none."""
     codes = (_code(value) for value in vars(cls).values())
     return frozenset(code.co_filename for code in codes if code is not None)
 

@@ -11,7 +11,7 @@ STATE_DIR = ".pivot"
 
 
 class ArtifactPath(str):
-    """Where an artifact lies: relative to the project's root, with ``/``, without ``.`` or ``..``.
+    """Where an artifact is: relative to the project's root, with ``/``, without ``.`` or ``..``.
 
     A text of its own type, so that the same file always has the same name: symlinks are
     not resolved, and no part of it depends on the current directory.
@@ -72,7 +72,7 @@ class ArtifactPath(str):
         return cls(normal)
 
     def relative_to(self, base: str) -> str:
-        """This path as a user who stands in the directory ``base`` would write it."""
+        """This path as a user who is in the directory ``base`` would write it."""
         return posixpath.relpath(self, base or ".")
 
 

@@ -244,7 +244,7 @@ class Pipeline:
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
-        """All stages as plain data, for a pipeline whose file lies in ``base`` below ``root``.
+        """All stages as plain data, for a pipeline whose file is in ``base`` below ``root``.
 
         Raises:
             StageError: A declared path cannot be an artifact.
@@ -253,10 +253,10 @@ class Pipeline:
         return tuple(stage.spec(self.name, base=own, root=root) for stage in self._stages.values())
 
     def base(self, base: str, root: str) -> str:
-        """The directory of its stages relative to ``root``, for a pipeline whose file lies in ``base``.
+        """The directory of its stages relative to ``root``, for a pipeline whose file is in ``base``.
 
         Raises:
-            DefinitionError: It lies outside the project.
+            DefinitionError: It is outside the project.
         """
         if posixpath.normpath(posixpath.join(root, base, self.root)) == posixpath.normpath(root):
             return ""

@@ -13,7 +13,7 @@ _CLEARLY: Final = 1.5
 
 
 class State(enum.Enum):
-    """Where a stage stands in a run."""
+    """Where a stage is in a run."""
 
     WAITING = "waiting"
     READY = "ready"
@@ -158,7 +158,7 @@ def _weight(way: float) -> int:
 
 
 def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """For each stage how long it takes, with the longest way of stages that rest on it one after the other."""
+    """For each stage how long it takes, with the longest way of stages that depend on it one after the other."""
     ways = {name: max(0.0, seconds.get(name, 0.0)) for name in upstream}
     if not any(ways.values()):
         return ways

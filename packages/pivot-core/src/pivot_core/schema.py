@@ -1,4 +1,4 @@
-"""What may stand in a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
+"""What may be in a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
 
 import json
 from typing import Any, Final

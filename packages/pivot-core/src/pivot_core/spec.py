@@ -22,7 +22,7 @@ class Location:
         return f"{self.file}:{self.line}"
 
     def below(self, root: str) -> "Location":
-        """The same place, its file relative to ``root`` where it lies below it."""
+        """The same place, its file relative to ``root`` where it is below it."""
         prefix = root.rstrip("/") + "/"
         return attrs.evolve(self, file=self.file.removeprefix(prefix))
 
@@ -32,7 +32,7 @@ class OutSpec(Value):
     """What is declared of an out; all of it is part of the inputs key.
 
     Attributes:
-        path: Where it lies.
+        path: Where it is.
         cache: Whether its content is kept in the object store.
         directory: Whether it is a directory.
         incremental: Whether a run starts from what the last one left.

@@ -44,7 +44,7 @@ class Stage:
         previous: By parameter, the outs of which it takes the previous value.
         params: The typed parameters that it takes, or None.
         values: By parameter, what it is called with besides what is loaded.
-        env: The environment variables that it rests on.
+        env: The environment variables that it depends on.
         mutex: The groups of stages of which only one runs at a time.
         resources: What it occupies while it runs, and how much.
         timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.

@@ -1,4 +1,4 @@
-"""What code does this function rest on? A transitive, stable fingerprint of Python functions."""
+"""What code does this function depend on? A transitive, stable fingerprint of Python functions."""
 
 from typing import TYPE_CHECKING
 

@@ -16,7 +16,7 @@ class Act(NamedTuple):
     """A statement that calls a thing or assigns to a part of it: the name at its root, and the attributes taken."""
 
     line: int
-    top: int | None  # the number of the definition that it stands in; None at the top of the module
+    top: int | None  # the number of the definition that it is in; None at the top of the module
     root: str | Import
     attrs: tuple[str, ...]
     changes: bool  # else it is called for what it gives
@@ -123,7 +123,7 @@ def is_main(statement: ast.stmt) -> bool:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Whether this is `TYPE_CHECKING`: what stands below it never runs."""
+    """Whether this is `TYPE_CHECKING`: what is below it never runs."""
     name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
     return name == "TYPE_CHECKING"
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 _DEAF = re.compile(r"-[A-Za-z]*[EIS][A-Za-z]*")
-"""Options with which Python heeds no environment, or runs no start file."""
+"""Options with which Python respects no environment, or runs no start file."""
 _PREFIX = "boot-"
 _BEGUN = "begun"
 PATH = "PYTHONPATH"
 """The variable by which a program finds its start file."""
 _PACKAGE: Final = __name__.partition(".")[0]
 _PLACE: Final = os.path.abspath(sys.modules[_PACKAGE].__path__[0])
-"""Where the package lies: found now, since in a program that is observed the package does not stay imported."""
+"""Where the package is: found now, since in a program that is observed the package does not stay imported."""
 _numbers = itertools.count()
 
 

@@ -1,4 +1,4 @@
-"""Syntax tree → canonical bytes and the names it rests on, in one walk; never positions, comments or spelling."""
+"""Syntax tree → canonical bytes and the names it depends on, in one walk; never positions, comments or spelling."""
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "
 
 
 def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
-    """The form of these statements or expressions, which stand at the top of a module.
+    """The form of these statements or expressions, which are at the top of a module.
 
     `walrus`: whether there may be a `:=` in them; without any it is faster.
     """
@@ -57,7 +57,7 @@ def is_silent(node: ast.AST) -> bool:
 class _Writer:
     """Writes text in order; a handler that is a generator yields each child where the child's text belongs.
 
-    The generators lie on an explicit stack instead of calling each other: code may nest deeper than the
+    The generators are on an explicit stack instead of calling each other: code may nest deeper than the
     interpreter's limit.
     """
 
@@ -200,7 +200,7 @@ class _Writer:
         return self.generic(node)
 
     def by_name(self, node: ast.Call, func: str) -> Iterator[ast.AST] | None:
-        """`getattr(x, "literal")` rests on `x.literal` alone."""
+        """`getattr(x, "literal")` depends on `x.literal` alone."""
         subject, name = node.args[0], node.args[1]
         root, attrs = _chain(subject)
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):

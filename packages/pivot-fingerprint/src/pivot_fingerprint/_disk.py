@@ -92,7 +92,7 @@ class Disk:
         )
 
     def modules_in(self, places: Sequence[str]) -> list[str]:
-        """The names of the modules and packages that stand in some directories."""
+        """The names of the modules and packages that are in some directories."""
         found = set()
         for place in places:
             with self.called(), suppress(OSError):

@@ -64,7 +64,7 @@ class Effects:
         kin: dict[str, Draft] = {}
         for name, draft in reached.items():
             home = name.module
-            while home:  # a module can be reached through the packages that it lies in
+            while home:  # a module can be reached through the packages that it is in
                 if home not in kin or draft.key < kin[home].key:
                     kin[home] = draft
                 home = home.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""What stands at the top of a file and what its definitions do: with a memo, found out once for each content."""
+"""What is at the top of a file and what its definitions do: with a memo, found out once for each content."""
 
 from collections.abc import Callable, Iterable
 from functools import partial

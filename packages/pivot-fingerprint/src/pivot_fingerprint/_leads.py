@@ -1,4 +1,4 @@
-"""Where the names that stand in a module lead, through all imports and aliases."""
+"""Where the names that are in a module lead, through all imports and aliases."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -40,7 +40,7 @@ class Leads:
         self._known_chains: dict[tuple[Module, str | Import, tuple[str, ...]], tuple[list[Spot], list[str]]] = {}
 
     def statements(self, source: SourceFile) -> Statements:
-        """What stands at the top of a file."""
+        """What is at the top of a file."""
         known = self._known.get(source)
         if known is None:
             known = self._known[source] = statements(source)
@@ -58,7 +58,7 @@ class Leads:
         return bool(bindings) and all(binding.top is not None for binding in bindings)
 
     def lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[Spot]:
-        """Where a chain of names that stands in a module leads, through all imports."""
+        """Where a chain of names that is in a module leads, through all imports."""
         return self._followed(module, root, attrs)[0]
 
     def libraries(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[str]:

@@ -59,7 +59,7 @@ class Change(NamedTuple):
 
 
 class Manifest(Mapping[str, Entry]):
-    """Everything a function rests on: an immutable mapping from key to entry, sorted by key."""
+    """Everything a function depends on: an immutable mapping from key to entry, sorted by key."""
 
     __slots__ = ("_digest", "_entries", "_libraries", "_unresolved")
 

@@ -159,7 +159,7 @@ def form_of(raw: Any) -> Form:
 
 
 def _piece(raw: Any) -> Piece:
-    """Of an effect: no definition stands in one, so it has neither docstrings nor signatures."""
+    """Of an effect: no definition is in one, so it has neither docstrings nor signatures."""
     text, refs, issues, reads = raw
     return Piece(text, (), _refs(refs), tuple(Issue(*issue) for issue in issues), frozenset(reads), ())
 

@@ -1,4 +1,4 @@
-"""The modules that code stands in: imported ones as they are now, others found on disk without importing them."""
+"""The modules that code is in: imported ones as they are now, others found on disk without importing them."""
 
 import ast
 import os
@@ -161,7 +161,7 @@ class Modules:
         return self._static[name]
 
     def by_system(self, module: Module, name: str) -> list[str]:
-        """What a name counts by that every module has; whoever asks where a package lies looks for modules in it."""
+        """What a name counts by that every module has; whoever asks where a package is looks for modules in it."""
         inside = self._inside(module) if name == "__path__" and module.is_user else []
         return [f"{name} {module.name}", *([f"inside {' '.join(inside)}"] if inside else [])]
 
@@ -231,7 +231,7 @@ class Modules:
         own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
         homes = self.starred(module)
         stars = {name for home in homes if home.source is not None for name in home.source.bindings}
-        if module.namespace is None:  # what its own statements make of a name stands in its text
+        if module.namespace is None:  # what its own statements make of a name is in its text
             own = {name for name in own if any(each.imports for each in bindings[name])}
             names = own | {name for name in stars if not name.startswith("_")} - {"*"}
         else:  # a package gets its submodules as they are imported, wherever that may be

@@ -1,4 +1,4 @@
-"""What the names of a piece of code mean where they stand, as the compiler would say, and all they rest on."""
+"""What the names of a piece of code mean where they stand, as the compiler would say, and all they depend on."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ class Names:
         return [name]
 
     def enter(self, scope: Scope) -> Scope | None:
-        """What follows stands in a new scope; gives the one to come back to."""
+        """What follows is in a new scope; gives the one to come back to."""
         outer, self.scope = self.scope, scope
         return outer
 

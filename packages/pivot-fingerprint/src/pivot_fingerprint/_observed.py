@@ -23,7 +23,7 @@ class Ran(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """Everything that was seen to run, sorted, and the reasons why more may have run."""
+    """Everything that was observed to run, sorted, and the reasons why more may have run."""
 
     ran: tuple[Ran, ...] = ()
     incomplete: tuple[str, ...] = ()

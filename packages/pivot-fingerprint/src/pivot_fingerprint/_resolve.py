@@ -248,7 +248,7 @@ class Resolver:
         """The entry that a global counts by."""
         if name in _DEFINED_BY_THE_SYSTEM:
             return list(self._modules.by_system(module, name))
-        # A lambda stands in the entry of its name; to look into it here would nest as deep as lambdas do.
+        # A lambda is in the entry of its name; to look into it here would nest as deep as lambdas do.
         is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
         parts = None if is_lambda else self.code.describe(value)
         if parts is not None and parts.entry is not None and not parts.children:

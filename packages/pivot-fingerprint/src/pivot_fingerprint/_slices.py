@@ -143,7 +143,7 @@ class Slices:
         return known
 
     def packages(self, name: str) -> Iterator[Module]:
-        """A module by its full name, and the packages that it lies in."""
+        """A module by its full name, and the packages that it is in."""
         while name:
             module = self._modules.named(name)
             if module is not None and module.is_user:
@@ -154,7 +154,7 @@ class Slices:
         """The names whose values may be a part of what a name stands for."""
         module = self._modules.named(name.module)
         if module is not None and module.namespace is not None and module.source is not None:
-            # Of what is imported, all is read off the values themselves: the text is only asked what stands in them.
+            # Of what is imported, all is read off the values themselves: the text is only asked what is in them.
             return {
                 spot.key
                 for ref in self._leads.statements(module.source).put_into(name.name)

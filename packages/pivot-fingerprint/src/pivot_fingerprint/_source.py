@@ -1,4 +1,4 @@
-"""A source file as it lies on disk: read once, parsed only if it must be, and where each function stands in it."""
+"""A source file as it is on disk: read once, parsed only if it must be, and where each function is in it."""
 
 from bisect import bisect_right
 from types import CodeType
@@ -119,7 +119,7 @@ class Sources:
         self._known: dict[str, SourceFile | None] = {}
 
     def read(self, path: str) -> SourceFile | None:
-        """The file as it lay on disk when it was first asked for, or None if there is no Python source."""
+        """The file as it was on disk when it was first asked for, or None if there is no Python source."""
         if path not in self._known:
             self._known[path] = self._read(path)
         return self._known[path]

@@ -81,7 +81,7 @@ def _of_import(call: ast.Call, above: dict[int, ast.AST]) -> frozenset[str] | No
 
 
 def _of_use(node: ast.expr, holder: ast.AST | None) -> str | None:
-    """The one name that is taken from a module where it stands here."""
+    """The one name that is taken from a module where it is here."""
     if isinstance(holder, ast.Attribute):
         return holder.attr
     if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Name) and holder.func.id == "getattr":

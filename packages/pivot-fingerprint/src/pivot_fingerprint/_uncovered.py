@@ -295,7 +295,7 @@ class Gap:
     # Files and entries
 
     def _find(self, module: str) -> _Place | None:
-        """A module of the project: one that is known or has run, or one that lies beside these."""
+        """A module of the project: one that is known or has run, or one that is beside these."""
         if module not in self._files:
             found = self._sources.disk.module_file(module, self._bases)
             self._files[module] = os.path.relpath(found, self._root).replace(os.sep, "/") if found else None

@@ -16,7 +16,7 @@ type Predicate = Callable[[str], bool]
 def default_is_user_code(filename: str) -> bool:
     """Whether a file is neither the standard library's nor an installed distribution's.
 
-    Editable installs lie elsewhere, and so count as user code. Both sides are resolved through symlinks.
+    Editable installs are elsewhere, and so count as user code. Both sides are resolved through symlinks.
     """
     if not filename or filename.startswith("<"):
         return False

@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     unordered: bool = False
     boundary: str = ""  # "library": given up as a whole; "user": its unencodable parts alone are
     entry: Any = None  # the entry that it counts by; its name stands before the tag
-    code: Any = None  # code without an entry of its own: its text stands behind the tag
+    code: Any = None  # code without an entry of its own: its text is behind the tag
     issue: str = ""  # what cannot be followed here
     heavy: bool = False  # large, however few its parts
     lost: bool = False  # what it is made of does not count
@@ -168,7 +168,7 @@ class _Run:
         return token or ""
 
     def _open(self, value: Any) -> str | None:  # noqa: PLR0911 - each return is a kind of value
-        """The token of a value, or None where a frame for it now lies on the stack."""
+        """The token of a value, or None where a frame for it now is on the stack."""
         kind = type(value)
         if kind is str or kind is bytes:
             return self.encoder.text(value)

@@ -1,4 +1,4 @@
-"""Fingerprints of functions: the walk from each to everything that it rests on, with what several share done once."""
+"""Fingerprints of functions: the walk from each to everything that it depends on, with what several share done once."""
 
 import gc
 import os
@@ -84,11 +84,11 @@ class Fingerprinter:
         self._paused.close()
 
     def fingerprint(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Manifest:
-        """Everything that a function rests on: code and values, each as an entry with a digest.
+        """Everything that a function depends on: code and values, each as an entry with a digest.
 
         Args:
             func: a function, method, class, partial or instance that can be called.
-            values: further values that the function rests on; each is an entry under its own key.
+            values: further values that the function depends on; each is an entry under its own key.
 
         Raises:
             NotCallableError: `func` cannot be called.
@@ -161,7 +161,7 @@ def fingerprint(
     root: str | os.PathLike[str] | None = None,
     values: Mapping[str, object] | None = None,
 ) -> Manifest:
-    """Everything that a function rests on: code and values, each as an entry with a digest.
+    """Everything that a function depends on: code and values, each as an entry with a digest.
 
     The same code and values give the same manifest in every process, on every machine and in every
     checkout. Nothing is imported and no user code is run, except what `pickle` would call to see the
@@ -172,7 +172,7 @@ def fingerprint(
         is_user_code: whether the file of this name is to be followed; others count by name.
             Default: every file outside the standard library and the installed packages.
         root: the directory to which `Entry.file` is relative; default: where the module came from.
-        values: further values that the function rests on; each is an entry under its own key.
+        values: further values that the function depends on; each is an entry under its own key.
 
     Raises:
         NotCallableError: `func` cannot be called.
@@ -324,7 +324,7 @@ class _Walk:
         return f"{parts.tag}{self._inline(parts)[0]}"
 
     def _inline(self, parts: Parts) -> tuple[str, Findings]:
-        """A lambda outside any definition has no entry: its form and names stand in what refers to it."""
+        """A lambda outside any definition has no entry: its form and names are in what refers to it."""
         known = self._inlined.get(id(parts)) if not self._afresh else None
         if known is None:
             found = Findings()

@@ -44,7 +44,7 @@ class Audit:
 
         Args:
             root: The absolute path of the project.
-            declared: Absolute paths that are of no interest, nor is what lies in them.
+            declared: Absolute paths that are of no interest, nor is what is in them.
             spool: Where other processes leave what they see.
         """
         self.read: set[str] = set()

@@ -42,7 +42,7 @@ class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no publi
 
 @functools.cache
 def places() -> tuple[str, str, tuple[str, ...]]:
-    """Where Python's own library lies, where in it others are installed, and whose questions do not matter.
+    """Where Python's own library is, where in it others are installed, and whose questions do not matter.
 
     Asked once before processes are forked, it costs none of them anything.
     """

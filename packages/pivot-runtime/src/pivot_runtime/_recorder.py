@@ -1,4 +1,4 @@
-"""Records what importing the user's modules rests on; in the host, where nothing else happens meanwhile."""
+"""Records what importing the user's modules depends on; in the host, where nothing else happens meanwhile."""
 
 import contextlib
 import os
@@ -45,7 +45,7 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 
 
 class Recorder:
-    """A context manager around each part of a load. Afterwards `grounds` has what it rested on.
+    """A context manager around each part of a load. Afterwards `grounds` has what it depended on.
 
     Attributes:
         chance: What the user's code has asked for that is another in each process.
@@ -114,7 +114,7 @@ class Recorder:
             self.chance.watch(code)
 
     def grounds(self, sources: Mapping[str, str]) -> Grounds:
-        """What the load rested on.
+        """What the load depended on.
 
         Args:
             sources: The digest of each file of code that was imported, by absolute path.

@@ -1,4 +1,4 @@
-"""The terminal is the command's: a stage that asked it for something would be stopped, and wait for ever."""
+"""The terminal is the command's: a stage that asked it for something would be stopped, and wait forever."""
 
 import contextlib
 import fcntl

@@ -1,7 +1,7 @@
 """The live threads of this process: while there are others than the one that asks, it must not be forked.
 
 A forked process has only the thread that forked it. What another thread held at that moment (a lock, a place in a
-queue) is held there for ever, and who waits for it waits for ever, without a word.
+queue) is held there forever, and who waits for it waits forever, silently.
 """
 
 import ctypes
@@ -67,7 +67,7 @@ def others(starts: Starts, root: str, replaced: Collection[str] = ()) -> tuple[s
     """The threads besides the calling one that a forked process would be without, in words; none if it can be forked.
 
     Where Python's own way to start threads is among the names that were ``replaced``, as gevent does, there may be any:
-    what stands for threads then cannot be counted, and libraries that do so mend a fork imperfectly.
+    what stands for threads then cannot be counted, and libraries that do so repair a fork imperfectly.
 
     Libraries that prepare for a fork end their threads for it and start them again when they need them. So where only
     libraries have threads, a fork is rehearsed: the child ends at once, and what is left here counts.

@@ -10,7 +10,7 @@ from typing import Final
 from pivot_runtime import _wire
 
 ASKED: Final = signal.SIGURG
-"""A signal without effect where nobody heeds it."""
+"""A signal without effect where nobody respects it."""
 
 
 @contextlib.contextmanager

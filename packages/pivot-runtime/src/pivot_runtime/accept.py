@@ -1,4 +1,4 @@
-"""`pivot commit`: accept what lies in the workspace as the result of the code as it is now, without running it."""
+"""`pivot commit`: accept what is in the workspace as the result of the code as it is now, without running it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,11 +22,11 @@ from pivot_runtime.targets import short_names
 _COSMETIC = frozenset(
     {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
 )
-"""What may stand behind a change that leaves the result as it is; other data or parameters do not."""
+"""What may be behind a change that leaves the result as it is; other data or parameters do not."""
 
 
 class NotAcceptedError(EngineError):
-    """What lies in the workspace cannot be the result of the stage as it is now."""
+    """What is in the workspace cannot be the result of the stage as it is now."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -50,7 +50,7 @@ def accept(
     force: bool = False,
     report: Reporter = silent,
 ) -> Accepted:
-    """Record the outs that lie in the workspace as the results of the targets; of all stages if there are none.
+    """Record the outs that are in the workspace as the results of the targets; of all stages if there are none.
 
     Nothing is recorded unless all can be.
 

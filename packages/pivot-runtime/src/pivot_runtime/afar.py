@@ -1,8 +1,8 @@
 """The world where what a remote has counts as here, so that no more is fetched than what a run of some stage reads.
 
-The remote is asked once, about all that is recorded and not here. An out that only the remote has is taken to lie
-where it belongs: its stage is up to date, and what rests on it is decided by its digest. What the cache has is restored
-by its stage, as ever. Tracked data that are not here count where either has them.
+The remote is asked once, about all that is recorded and not here. An out that only the remote has counts as being in
+its place: its stage is up to date, and decisions about downstream stages use its digest. Outs in the cache are restored
+by their stages, as usual. Tracked data that are not here count where either has them.
 """
 
 import enum
@@ -60,7 +60,7 @@ class Whereabouts(Value):
 
 
 class Afar:
-    """A `pivot_runtime.observe.World` of a session and the usual remote."""
+    """A `pivot_runtime.observe.World` of a session and the default remote."""
 
     def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
         """Ask the remote what it has of the stages of a graph and of tracked data.
@@ -205,15 +205,15 @@ class Afar:
         self._shared |= sharedruns.find(keys, remote, sync.options(stores, sync.Wishes()))
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at a path, or would if the remote's were here."""
+        """What is at a path, or would if the remote's were here."""
         return self._laid.look(path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this lies at a path, and not only would, and the cache does not hold all of it."""
+        """Whether this is at a path, and not only would, and the cache does not hold all of it."""
         return self._session.look(path) is not None and self._session.lost(path, artifact)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What lies at a relative path in a directory with this content, if anything does."""
+        """What is at a relative path in a directory with this content, if anything is."""
         try:
             return self._listing(directory).at(path)
         except MissingObjectError:
@@ -230,11 +230,11 @@ class Afar:
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        """Those outs of a stage in whose place is what no run may replace, and what that is."""
         return self._session.taken(spec, lock, {path: self._session.look(path) for path in outs})
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was seen to rest on; what is gone is left out."""
+        """What became of code that a run was observed to depend on; what is gone is left out."""
         return self._session.recheck(observed)
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:

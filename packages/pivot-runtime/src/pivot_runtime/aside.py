@@ -1,6 +1,6 @@
 """Previous outs, set aside while their stage runs, so that a run that fails or is killed changes nothing.
 
-They lie in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
+They are in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
 here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.
 """
 
@@ -33,7 +33,7 @@ class Aside:
         return self._directory / address / path
 
     def left(self, path: ArtifactPath) -> pathlib.Path | None:
-        """Where an out waits that `sweep` would put back, if nothing lies in its place."""
+        """Where an out waits that `sweep` would put back, if nothing is in its place."""
         with contextlib.suppress(OSError):
             for stage in self._directory.iterdir():
                 if os.path.lexists(stage / path):
@@ -43,7 +43,7 @@ class Aside:
     def take(self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False) -> None:
         """Make the places of a stage's outs free, each in a directory that exists.
 
-        With ``lasting``, a power cut does not take that a run has written what will lie there.
+        With ``lasting``, a power cut does not take that a run has written what will be there.
 
         Raises:
             ArtifactError: Something in the way cannot be moved.
@@ -71,7 +71,7 @@ class Aside:
         _move(self._root / path, waiting)
 
     def _above(self, path: ArtifactPath) -> ArtifactPath | None:
-        """The file that lies where a directory around the path is to be."""
+        """The file that is where a directory around the path is to be."""
         around = path.rpartition("/")[0]
         while around and not os.path.lexists(self._root / around):
             around = around.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""The pipelines that a command rests on: its own, and those that write what these read, each in a warm host."""
+"""The pipelines that a command depends on: its own, and those that write what these read, each in a warm host."""
 
 import collections
 import functools
@@ -45,7 +45,7 @@ class Assembly(Value):
     Attributes:
         files: Every pipeline file that was loaded, the command's own first.
         own: The addresses of the command's own stages.
-        graph: These, and all that they rest on.
+        graph: These, and all that they depend on.
         stages: Of every loaded file, by address.
         broken: What could not be loaded.
         starter: What starts further hosts.
@@ -60,7 +60,7 @@ class Assembly(Value):
 
     @property
     def grounds(self) -> tuple[Grounds, ...]:
-        """What the loads rested on."""
+        """What the loads depended on."""
         return tuple(each.loaded.grounds for each in self.files if each.loaded.grounds is not None)
 
     @property
@@ -99,7 +99,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     instead: Callable[[pathlib.Path], Loaded] | None = None,
     without: Callable[[], object] = lambda: False,
 ) -> Assembly:
-    """Load the pipeline of the command's directory, or every pipeline of the project, and what they rest on.
+    """Load the pipeline of the command's directory, or every pipeline of the project, and what they depend on.
 
     Args:
         project: Where.
@@ -390,7 +390,7 @@ def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:
 
 
 def _touch(one: str, other: str) -> bool:
-    """Whether they are the same path, or one lies inside the other."""
+    """Whether they are the same path, or one is inside the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 

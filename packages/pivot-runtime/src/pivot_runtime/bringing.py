@@ -20,7 +20,7 @@ DIGITS = 8
 
 
 class OccupiedError(EngineError):
-    """Something else lies where a kept content belongs."""
+    """Something else is where a kept content belongs."""
 
     exit_code = 1
 
@@ -59,12 +59,12 @@ def bring_back(
         project: Where.
         name: A path, of which the newest is meant, or the first digits of a digest.
         to: Where it is put instead.
-        force: What lies there is replaced; it is kept too, if it is nowhere else.
+        force: What is there is replaced; it is kept too, if it is nowhere else.
         report: Told what to wait for.
 
     Raises:
         TargetError: Nothing of that name was kept.
-        OccupiedError: Something else lies there.
+        OccupiedError: Something else is there.
         CacheError: The cache does not have all of it any more, or it cannot be written.
     """
     command = "pivot checkout --kept"

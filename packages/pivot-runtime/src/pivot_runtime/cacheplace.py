@@ -48,7 +48,7 @@ def meant(text: str, environment: Mapping[str, str]) -> pathlib.Path:
 
 
 def prepare(layout: Layout) -> None:
-    """Make the directory of a cache that is not in the usual place; one that lies in the project is kept out of git.
+    """Make the directory of a cache that is not in the usual place; one that is in the project is kept out of git.
 
     Raises:
         ConfigError: There can be no such directory.

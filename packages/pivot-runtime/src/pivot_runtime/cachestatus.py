@@ -46,7 +46,7 @@ class CacheStatus(Value):
     """What a cache holds.
 
     Attributes:
-        directory: Where it lies.
+        directory: Where it is.
         all: Everything.
         shares: What each stage and each tracked path needs.
         rest: What no file in the workspace names; branches or earlier runs may need it.

@@ -112,7 +112,7 @@ def _not_held(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 def _from_workspace(stores: Stores, record: Record) -> None:
-    """Store again what lies in the workspace as it should, file by file where the listing is there."""
+    """Store again what is in the workspace as it should, file by file where the listing is there."""
     file = stores.layout.artifact(record.path)
     try:
         if stores.look(record.path) == record.artifact:

@@ -40,7 +40,7 @@ class Wishes(Value):
         keep_since_ns: Run records younger than this keep what they name; None for what is configured.
         grace_ns: What has been in the trash for this long is deleted; None for what is configured.
         all_projects: Read also what the other projects need that use this cache.
-        only_this_project: Take no heed of what the other projects need.
+        only_this_project: Take no respect of what the other projects need.
         skip_damaged: Go on without files that cannot be understood.
     """
 
@@ -133,7 +133,7 @@ def _rules(stores: Stores, wishes: Wishes) -> Rules:
 
 
 def _users(layout: Layout, wishes: Wishes) -> tuple[list[pathlib.Path], list[User]]:
-    """The other projects to be heeded, and those that are gone."""
+    """The other projects to be respected, and those that are gone."""
     if wishes.only_this_project:
         return [], []
     others = registry.others(layout)

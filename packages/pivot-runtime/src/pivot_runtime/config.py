@@ -1,4 +1,4 @@
-"""Resolving what is configured: the environment wins over the project's file, that over the user's and the defaults."""
+"""Resolving what is configured: the environment, then the project's file, the user's file and the defaults."""
 
 import enum
 import os
@@ -213,7 +213,7 @@ def _located(error: ConfigError, source: str, line: int | None) -> ConfigError:
 def _variables(said: Mapping[str, Setting], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each key that a variable sets, with the variable; one that is empty sets nothing.
 
-    A variable names a member of a family by its upper case: it wins over the members that the files
+    A variable names a member of a family by its upper case: it overrides the members that the files
     name so, else it is a new one, in lower case.
     """
     for key in KEYS:

@@ -83,7 +83,7 @@ def _line_of(key: str) -> re.Pattern[str]:
 
 
 def _in_lines(text: str, key: str, line: str | None) -> str:
-    """A broken text, mended by replacing or leaving out the key's lines: what remains must be whole."""
+    """A broken text, repaired by replacing or leaving out the key's lines: what remains must be whole."""
     ending = _ending(text)
     changed = _line_of(key).sub(lambda _: "" if line is None else f"{line}{ending}", text)
     with contextlib.suppress(FormatError):

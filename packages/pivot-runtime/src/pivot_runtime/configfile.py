@@ -1,7 +1,7 @@
 """The text of a configuration file: what it holds, line by line; no key is known here.
 
 A file has flat keys, one ``key: value`` on each line. Everything else that is YAML is read too: a mapping inside
-``remotes`` gives ``remotes.<name>``. Every value is taken as the text that stands there, so ``off`` is never ``false``.
+``remotes`` gives ``remotes.<name>``. Every value is taken as the text that is there, so ``off`` is never ``false``.
 """
 
 import re
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     """A key and its value.
 
     Attributes:
-        key: With the sections that it stands in.
+        key: With the sections that it is in.
         value: The text; None if it is a list or the like.
         line: Where the key stands, from 1 on.
         span: Where exactly, if that was asked for.
@@ -74,7 +74,7 @@ def read_lines(text: str) -> tuple[Entry, ...] | None:
 
 
 def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
-    """The entries of any text; with ``spans``, where they stand in it.
+    """The entries of any text; with ``spans``, where they are in it.
 
     Raises:
         FormatError: It is not YAML, or no mapping.

@@ -1,4 +1,4 @@
-"""What the command of a shell stage was seen to create besides its outs: such a file is none of its code.
+"""What the command of a shell stage was observed to create besides its outs: such a file is none of its code.
 
 One JSON file for each stage, of derived data: where it is missing, such a file counts as code, and the stage runs
 once more.

@@ -1,4 +1,4 @@
-"""`pivot doctor`: what of a project, its machine and its configuration stands in the way, or costs time."""
+"""`pivot doctor`: what of a project, its machine and its configuration is in the way, or costs time."""
 
 import enum
 import os

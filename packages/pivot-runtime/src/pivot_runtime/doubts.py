@@ -37,11 +37,11 @@ class Doubts:
 
     @property
     def grave(self) -> bool:
-        """Something was passed over that the command should have heeded."""
+        """Something was passed over that the command should have respected."""
         return any(doubt.grave for doubt in self._told)
 
     def pass_over(self, error: PivotError) -> None:
-        """What this is about is not heeded."""
+        """What this is about is not respected."""
         self.add(Doubt(str(error), error.hint))
 
     def add(self, doubt: Doubt) -> None:

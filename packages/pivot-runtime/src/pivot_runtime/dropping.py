@@ -32,7 +32,7 @@ class Target(Value):
         path: Where it belongs.
         objects: How many objects of the cache only it, or another target, consists of.
         size: Their size.
-        workspace: All of them lie in the workspace too, and not as links into the cache.
+        workspace: All of them are in the workspace too, and not as links into the cache.
         remote: All of them are on a remote.
     """
 

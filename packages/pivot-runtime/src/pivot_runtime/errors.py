@@ -42,7 +42,7 @@ class BusyError(EngineError):
 
 
 class NestedError(EngineError):
-    """The command was started by a stage of another one, and each would wait for the other for ever."""
+    """The command was started by a stage of another one, and each would wait for the other forever."""
 
     exit_code: ClassVar[int] = 3
 
@@ -140,4 +140,4 @@ class OutdatedError(HostError):
 
 
 class LinkError(EngineError):
-    """A symbolic link lies where something of Pivot's own is to be."""
+    """A symbolic link is where something of Pivot's own is to be."""

@@ -130,7 +130,7 @@ class StageRan(Value):
         address: Which.
         decision: Why it ran.
         seconds: How long.
-        incomplete: Why what it rests on may be more than what was seen.
+        incomplete: Why what it depends on may be more than what was seen.
         usage: What it cost, where that is known.
         variables: The names of environment variables that it read and does not declare.
     """
@@ -195,7 +195,7 @@ class ProcessesEnded(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageTorn(Value):
-    """It ran, but what it rests on moved meanwhile: its outs stay, and no lock was written."""
+    """It ran, but what it depends on moved meanwhile: its outs stay, and no lock was written."""
 
     address: str
     seconds: float
@@ -230,7 +230,7 @@ class StageFailed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageBlocked(Value):
-    """It cannot run: an upstream stage failed, an input is missing, or where an out belongs lies what must stay."""
+    """It cannot run: an upstream stage failed, an input is missing, or where an out belongs is what must stay."""
 
     address: str
     because: str
@@ -239,7 +239,7 @@ class StageBlocked(Value):
     tracked: tuple[ArtifactPath, ...] = ()
     """Of what is missing, what is recorded as tracked data, so that the cache or a remote may have it."""
     unreadable: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
-    """Of what is missing, what lies there and cannot be read, and why."""
+    """Of what is missing, what is there and cannot be read, and why."""
 
 
 @attrs.frozen(eq=False, repr=False)

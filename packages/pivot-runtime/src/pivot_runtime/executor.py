@@ -41,8 +41,8 @@ class Finished(Value):
         address: Which.
         seconds: How long it took.
         failure: How it ended badly; None if it did not.
-        observed: By key, code that it was seen to rest on and that its fingerprint does not have.
-        incomplete: Why something that it rests on may not have been seen.
+        observed: By key, code that it was observed to depend on and that its fingerprint does not have.
+        incomplete: Why something that it depends on may not have been seen.
         seen: What else it used.
         usage: What it cost, where that is known.
         left: The command lines of processes that it left running and that had to be ended.

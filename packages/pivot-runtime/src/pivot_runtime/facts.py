@@ -65,7 +65,7 @@ def seconds(layout: Layout) -> dict[str, float]:
 
 
 def state_of(lock: StageLock) -> str:
-    """What a stage rested on and left, as one text."""
+    """What a stage depended on and left, as one text."""
     outs = " ".join(f"{path}={artifact.digest}" for path, artifact in sorted(lock.outs.items()))
     return f"{lock.inputs.key()} {outs}"
 

@@ -105,7 +105,7 @@ class Follower:
         return b"" if at >= 0 else b"\n"
 
     def _next(self) -> bool:
-        """Begin with the log that lies there now, if it is another one, as that of another try is."""
+        """Begin with the log that is there now, if it is another one, as that of another try is."""
         try:
             fd = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

@@ -1,4 +1,4 @@
-"""The only place that starts git: in a directory, and for nothing but what lies there.
+"""The only place that starts git: in a directory, and for nothing but what is there.
 
 What git sets for its hooks, and users for other repositories, would lead us to another repository, index or store.
 """

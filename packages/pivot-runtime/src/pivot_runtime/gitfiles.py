@@ -85,7 +85,7 @@ class Repository:
 
     @classmethod
     def around(cls, root: pathlib.Path) -> "Repository | None":
-        """The repository that a directory lies in; None if there is none.
+        """The repository that a directory is in; None if there is none.
 
         Raises:
             GitError: The environment says that there is one, and it is elsewhere.
@@ -135,7 +135,7 @@ class Repository:
         return Repository(pathlib.Path(said)) if said else None
 
     def roots(self) -> list[pathlib.Path]:
-        """Where the project lies in every worktree that is there, this one too.
+        """Where the project is in every worktree that is there, this one too.
 
         Raises:
             GitError: Git failed.

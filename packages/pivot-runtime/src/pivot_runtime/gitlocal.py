@@ -32,7 +32,7 @@ class GitSilentError(EngineError):
 def may_track(root: pathlib.Path, path: str) -> bool:
     """Whether something at or below a path of the project has come by git; true also where git cannot tell.
 
-    Links and submodules on the way to it have come by git too, and so has what lies behind them.
+    Links and submodules on the way to it have come by git too, and so has what is behind them.
     """
     if not _within(root):
         return False
@@ -49,7 +49,7 @@ def may_track(root: pathlib.Path, path: str) -> bool:
 
 
 def tracks(root: pathlib.Path, path: str) -> bool:
-    """Whether what lies at a path of the project, a link itself and not what it leads to, is in git's index."""
+    """Whether what is at a path of the project, a link itself and not what it leads to, is in git's index."""
     if not _within(root):
         return False
     try:

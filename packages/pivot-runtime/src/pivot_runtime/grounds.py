@@ -1,4 +1,4 @@
-"""What a load rested on: facts about files, directories and the environment, to be checked without loading again."""
+"""What a load depended on: facts about files, directories and the environment, to be checked without loading again."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from pivot_runtime.marks import ABSENT, DIRECTORY, mark, place, settled
 FILE: Final = "file"
 """The content of a file that was read."""
 PROBE: Final = "probe"
-"""What lies at a path that was looked at: of a file its size, time and mode, of a directory that it is one."""
+"""What is at a path that was looked at: of a file its size, time and mode, of a directory that it is one."""
 LINK: Final = "link"
 """Whether there is a symlink at a path, and where it leads."""
 TYPE: Final = "type"
@@ -44,7 +44,7 @@ class Fact(NamedTuple):
 
 
 class Grounds(NamedTuple):
-    """All that a load rested on.
+    """All that a load depended on.
 
     Attributes:
         facts: What was so.

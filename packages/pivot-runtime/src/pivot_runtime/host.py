@@ -65,7 +65,7 @@ def main(coordinator: int, *, guard: bool) -> None:
 
     ``guard``: this process was given the project's guard, which its end frees.
     """
-    # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them rests on the others.
+    # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them depends on the others.
     register_encoder(Pipeline, lambda pipeline: pipeline.name)
     own = (COMMANDS_FD, EVENTS_FD, *((GUARD_FD,) if guard else ()))
     for fd in own:

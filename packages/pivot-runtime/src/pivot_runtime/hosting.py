@@ -195,7 +195,7 @@ class HostProcess:
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone.
 
-        What the user's modules do at the end, and threads that they have started, may take a while, but not for ever.
+        What the user's modules do at the end, and threads that they have started, may take a while, but not forever.
         """
         if self._open:  # may be called again
             self._open = False

@@ -1,4 +1,4 @@
-"""Which project this is, wherever it lies and whatever its machine is called: two that lie at one path are two.
+"""Which project this is, wherever it is and whatever its machine is called: two that are at one path are two.
 
 ``.pivot/state.db/project`` holds its name, made at first use. A copy takes the file with it, and is another project: so
 who it was made for is known by *marks*, which no copy shares, of the file and of ``.pivot`` itself. Neither a move nor

@@ -83,19 +83,19 @@ def _forget(stores: Stores, path: ArtifactPath, artifact: Artifact, before_ns: i
 
 
 def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
-    """Whether some run wrote, or some file names, what lies at a path: the cache has all of it, and not as kept."""
+    """Whether some run wrote, or some file names, what is at a path: the cache has all of it, and not as kept."""
     return not is_kept(stores, found) and not _only_here(stores, path, found)
 
 
 def only_here(stores: Stores, path: ArtifactPath, found: Artifact, coming: Collection[str] = ()) -> tuple[str, ...]:
-    """What would be lost of what lies at a path, since the cache has it at most as kept.
+    """What would be lost of what is at a path, since the cache has it at most as kept.
 
     Of a directory these are files in it, or "" if nothing but its being kept names it as a whole; "" for a file.
 
     Args:
         stores: Where it may be.
-        path: Where it lies.
-        found: What lies there.
+        path: Where it is.
+        found: What is there.
         coming: Digests of what the cache counts as having.
     """
     if is_kept(stores, found):

@@ -1,4 +1,4 @@
-"""What would lie at a path if artifacts that are kept elsewhere lay where they belong."""
+"""Overlays absent artifacts on the workspace: what would be at each path if they were there."""
 
 import bisect
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ class Laid:
         Args:
             stores: Of the project.
             look: What is on disk.
-            elsewhere: What would lie at these paths, where nothing does.
+            elsewhere: What would be at these paths, if nothing is there.
             listing: What is in a directory; it may raise `MissingObjectError`.
         """
         self._stores = stores
@@ -34,7 +34,7 @@ class Laid:
         self._listing = listing
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at a path, or would.
+        """What is at a path, or would.
 
         Raises:
             MissingObjectError: What is in a directory that is not here cannot be known.
@@ -53,7 +53,7 @@ class Laid:
         return None
 
     def touching(self, path: ArtifactPath) -> Iterator[tuple[ArtifactPath, Artifact]]:
-        """What is not on disk and lies at a path, around it or below it."""
+        """What is not on disk and is at a path, around it or below it."""
         if path in self._elsewhere and self._look(path) is None:
             yield path, self._elsewhere[path]
         yield from self._around(path)

@@ -67,7 +67,7 @@ def meant(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
 
 
 def place(layout: Layout, address: str) -> pathlib.Path:
-    """Where the log of the last run of a stage lies, or will lie once it prints something."""
+    """Where the log of the last run of a stage is, or will be once it prints something."""
     return layout.logs_dir / f"{address}{_SUFFIX}"
 
 

@@ -1,4 +1,4 @@
-"""Marks of files and directories: short texts that change when what lies at a path does; imports next to nothing."""
+"""Marks of files and directories: short texts that change with what is at a path; imports next to nothing."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _COARSE_STEP_NS = 2 * _SECOND_NS
 
 
 def mark(path: str) -> str:
-    """The mark of what lies at a path, symlinks followed: `ABSENT` if nothing does or it cannot be looked at."""
+    """The mark of what is at a path, symlinks followed: `ABSENT` if nothing is there or it cannot be looked at."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

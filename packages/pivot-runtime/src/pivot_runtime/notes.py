@@ -25,7 +25,7 @@ class Notes:
         self.partial = False
 
     def look(self, path: str | os.PathLike[str]) -> None:
-        """What lies at a path is about to be looked at."""
+        """What is at a path is about to be looked at."""
         name = os.fspath(path)
         if name not in self.marks:
             self.marks[name] = mark(name)
@@ -45,7 +45,7 @@ class Notes:
             self.partial = True
 
     def probe(self, path: str | os.PathLike[str]) -> None:
-        """Whether something lies at a path, and what kind of thing, is about to be looked at."""
+        """Whether something is at a path, and what kind of thing, is about to be looked at."""
         name = os.fspath(path)
         if name not in self.marks:
             self.marks[name] = place(name)

@@ -22,17 +22,17 @@ class World(Protocol):
         ...
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this lies at a path, and the cache, which should keep it, does not hold all of it."""
+        """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
         ...
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What lies at a relative path in a directory with this content, if anything does."""
+        """What is at a relative path in a directory with this content, if anything is."""
         ...
 
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        """Those outs of a stage in whose place is what no run may replace, and what that is."""
         ...
 
     def lock(self, address: str) -> StageLock | None:
@@ -44,7 +44,7 @@ class World(Protocol):
         ...
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was seen to rest on; what is gone is left out."""
+        """What became of code that a run was observed to depend on; what is gone is left out."""
         ...
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
@@ -148,7 +148,7 @@ def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:
-    """What will lie at a path once everything is restored, which may be a directory around it."""
+    """What will be at a path once everything is restored, which may be a directory around it."""
     if path in restored:
         return restored[path]
     end = path.rfind("/") if restored else -1

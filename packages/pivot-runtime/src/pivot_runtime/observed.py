@@ -1,4 +1,4 @@
-"""Code that runs were seen to depend on, hashed again from source without importing anything.
+"""Code that runs were observed to depend on, hashed again from source without importing anything.
 
 What a file gives is kept with the file's mark and with its content's digest, so that files which are as they were
 are neither read nor parsed again: derived data in one file, which belongs to one state of our own code.

@@ -1,4 +1,4 @@
-"""What lies in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
+"""What is in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
 
 A file of the user's where a stage writes a file is no obstacle: it is kept before it is replaced. A directory is, but
 if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.
@@ -36,12 +36,12 @@ class Obstacles:
     def of(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> dict[ArtifactPath, str]:
-        """Those outs of a stage in whose place lies what no run may replace, and what that is.
+        """Those outs of a stage in whose place is what no run may replace, and what that is.
 
         Args:
             spec: The stage.
             lock: Its last run.
-            outs: What lies in the places of its outs.
+            outs: What is in the places of its outs.
         """
         recorded = {} if lock is None else lock.outs
         found = {}
@@ -55,7 +55,7 @@ class Obstacles:
         return found
 
     def tracked(self, path: ArtifactPath, *, within: bool) -> str:
-        """Which tracked data a path is, lies in or, if that is to be looked for, holds; empty if it does not."""
+        """Which tracked data a path is, is in or, if that is to be looked for, holds; empty if it does not."""
         for around in (path, *_around(path)):
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it lies in {around}, which is tracked"
@@ -89,7 +89,7 @@ class Obstacles:
         return f"it is a {kind} that no run has written, where a {declared} is declared"
 
     def _elsewhere(self, path: ArtifactPath, there: Artifact) -> bool:
-        from pivot_runtime import kept  # noqa: PLC0415  # start-up time: seldom does anything of another kind lie there
+        from pivot_runtime import kept  # noqa: PLC0415  # start-up time: seldom is anything of another kind there
 
         return kept.elsewhere(self._stores, path, there)
 

@@ -46,7 +46,7 @@ class Outs:
                 self._report(events.FileKept(path, str(shown)))
 
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
-        """Make room for a run; what it goes on from lies there as a copy of its own."""
+        """Make room for a run; what it goes on from is there as a copy of its own."""
         lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
         self._aside.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
         for out in spec.outs:
@@ -76,7 +76,7 @@ class Outs:
         self._aside.drop(address)
 
     def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
-        """Before a lock is written: what the cache has lost of these outs, and lies in place, is stored again.
+        """Before a lock is written: what the cache has lost of these outs, and is in place, is stored again.
 
         Raises:
             CacheError: It cannot be stored.

@@ -1,4 +1,4 @@
-"""The stages of a project and how they hang together, without a look at what is stale."""
+"""The stages of a project and how they depend on each other, without a look at what is stale."""
 
 from collections.abc import Iterable, Mapping
 
@@ -30,13 +30,13 @@ class Overview(Value):
 def overview(
     project: Project, targets: Iterable[str] = (), *, everything: bool = False, upstream: bool = False
 ) -> Overview:
-    """The targets; if there are none, the stages of the command's pipeline and all that they rest on.
+    """The targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
         project: Where.
         targets: As in `pivot_runtime.targets.resolve`.
         everything: Load every pipeline of the project.
-        upstream: List also what the targets rest on.
+        upstream: List also what the targets depend on.
 
     Raises:
         PivotError: A pipeline cannot be loaded, or a target is not known.

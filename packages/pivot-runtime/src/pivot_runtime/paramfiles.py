@@ -28,7 +28,7 @@ class ParamFiles(Value):
     Attributes:
         documents: What they say.
         sources: The digest of each, by absolute path; of one that is not there, that it is not.
-        complete: Whether the last of them lies beside the pipeline, so that all its keys must be stages there.
+        complete: Whether the last of them is beside the pipeline, so that all its keys must be stages there.
     """
 
     documents: "tuple[Document, ...]" = ()

@@ -1,4 +1,4 @@
-"""A project on disk: its root, where a command stands in it, and what `pivot init` makes."""
+"""A project on disk: its root, where a command is in it, and what `pivot init` makes."""
 
 import itertools
 import os
@@ -102,14 +102,14 @@ class Project(Value):
 
     @property
     def layout(self) -> Layout:
-        """Where everything of Pivot's lies in this project."""
+        """Where everything of Pivot's is in this project."""
         return Layout(self.root)
 
     def path(self, named: str) -> str:
         """The path in the project that a name given to the command means; ``""`` is the root itself.
 
         Raises:
-            PathError: It lies outside the project, or belongs to Pivot.
+            PathError: It is outside the project, or belongs to Pivot.
         """
         named = physical(named, self.root)
         if os.path.normpath(self.cwd / named) == str(self.root):
@@ -118,7 +118,7 @@ class Project(Value):
         return ArtifactPath.resolve(named, base=base, root=str(self.root))
 
     def shown(self, path: str) -> str:
-        """A path in the project as a user who stands in the command's directory would write it."""
+        """A path in the project as a user who is in the command's directory would write it."""
         return os.path.relpath(self.root / path, self.cwd)
 
     def pipeline_file(self) -> pathlib.Path:
@@ -169,7 +169,7 @@ def init(directory: pathlib.Path) -> Initialized:
     """Make ``directory`` the root of a project; what is there already stays as it is.
 
     Raises:
-        LinkError: A symbolic link lies where something of Pivot's own is to be.
+        LinkError: A symbolic link is where something of Pivot's own is to be.
         PivotError: A file is in the way, or the directory cannot be written.
     """
     links.refuse(directory, directory)

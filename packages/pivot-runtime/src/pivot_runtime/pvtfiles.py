@@ -13,7 +13,7 @@ _SKIPPED = frozenset({"node_modules", "__pycache__"})
 def find(root: pathlib.Path, look: Callable[[str], object], foreign: Collection[str] = ()) -> Iterator[pathlib.Path]:
     """All of them.
 
-    Hidden directories, environments and what lies behind symbolic links are not searched, nor are tracked directories
+    Hidden directories, environments and what is behind symbolic links are not searched, nor are tracked directories
     themselves: `track` refuses to put a file there.
 
     Args:

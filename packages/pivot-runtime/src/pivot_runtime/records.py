@@ -175,7 +175,7 @@ def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
     A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
-    over; it is not told of data that the command is ``mending``. So is a path of which two files say different things.
+    over; data that the command is ``mending`` cause no doubt. So is a path of which two files say different things.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.

@@ -28,11 +28,11 @@ class User(Value):
     """A project that uses a cache.
 
     Attributes:
-        root: Where it lies, or lay.
+        root: Where it is, or was.
         host: The machine that said so; "" where the place of the cache says so.
         file: The file that names it; None where the place of the cache does.
         name: What distinguishes it from others; "" where only its root does that.
-        around: Which directory it lay in, as `identity.place` says.
+        around: Which directory it was in, as `identity.place` says.
         marks: By what it is known.
     """
 
@@ -45,13 +45,13 @@ class User(Value):
 
     @property
     def present(self) -> bool:
-        """It can be read from here; what lies there is this project, and not another one at the same path."""
+        """It can be read from here; what is there is this project, and not another one at the same path."""
         there = Layout(self.root)
         return there.state_dir.is_dir() and (not self.name or self._is(identity.marks(there)))
 
     @property
     def gone(self) -> bool:
-        """It was on this machine, and is no more: the directory that it lay in is there, and nothing of its name in it.
+        """It was on this machine, and is no more: the directory that it was in is there, and nothing of its name in it.
 
         Else it may be that another disk, or what another container sees at this path, is not here.
         """

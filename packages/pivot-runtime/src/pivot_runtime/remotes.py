@@ -18,7 +18,7 @@ class Remote(Value):
 
     Attributes:
         name: What commands call it.
-        url: Where it lies.
+        url: Where it is.
         default: It is meant where a command names none.
         setting: What says so.
     """

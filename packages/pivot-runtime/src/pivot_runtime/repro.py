@@ -1,4 +1,4 @@
-"""`pivot repro`: skip, restore or run every stage that the targets rest on, and record it."""
+"""`pivot repro`: skip, restore or run every stage that the targets depend on, and record it."""
 
 import contextlib
 import pathlib
@@ -48,13 +48,13 @@ class Outcome:
         cached: Nothing had to be done.
         restored: Its outs came from the cache.
         ran: It ran, and was recorded.
-        torn: It ran, but something it rests on changed meanwhile, so it was not recorded.
+        torn: It ran, but something it depends on changed meanwhile, so it was not recorded.
         failed: It ended badly, or an input is missing.
         tried: The key of the inputs with which each that failed was run.
-        blocked: It rests on one that failed.
+        blocked: It depends on one that failed.
         unstarted: It could have run, but the run ended early.
         seconds: How long the whole run took.
-        grounds: What the loads rested on.
+        grounds: What the loads depended on.
     """
 
     cached: set[str] = attrs.field(factory=set)
@@ -87,7 +87,7 @@ def repro(
     command: str = "pivot repro",
     report: Reporter = silent,
 ) -> Outcome:
-    """Make the targets, and all that they rest on, true.
+    """Make the targets, and all that they depend on, true.
 
     Raises:
         PivotError: The pipeline cannot be loaded, a target is not known, or the cache cannot be written.
@@ -297,7 +297,7 @@ class Run:
             return
         unruly = self._accounting.unruly(spec, finished.seen)
         if unruly:
-            self._retries[address] = 0  # it is no accident that another try could mend
+            self._retries[address] = 0  # it is no accident that another try could repair
             self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
             return
         try:
@@ -322,7 +322,7 @@ class Run:
         self._plan.done(address)
 
     def _record(self) -> None:
-        """Record what has ended; what rests on it may have started already, but cannot have been recorded before."""
+        """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
         while self._unrecorded:
             address, observation, record = self._unrecorded.pop(0)
             if not any(out.incremental for out in self._graph.stages[address].outs):

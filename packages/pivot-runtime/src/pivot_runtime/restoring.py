@@ -200,7 +200,7 @@ class _Checkout:
             self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
     def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether nothing of the user's lies where a directory around a path belongs; it may be kept first."""
+        """Whether nothing of the user's is where a directory around a path belongs; it may be kept first."""
         file = checkout.blocking(self._stores.layout, path)
         if file is None:
             return True
@@ -238,7 +238,7 @@ class _Checkout:
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
     def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
-        """What would be lost of what lies at a path: nothing that the cache has, or would have by then."""
+        """What would be lost of what is at a path: nothing that the cache has, or would have by then."""
         certain = artifact.tree and path in self._wishes.coming
         coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
         return kept.only_here(self._stores, path, found, coming)

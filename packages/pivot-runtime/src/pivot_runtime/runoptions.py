@@ -17,12 +17,12 @@ class Options(Value):
     Attributes:
         jobs: Stages at once; None for what is configured, else for what the machine grants.
         force: Run every stage, whatever the decision would be.
-        keep_going: After a failure, run what does not rest on it; None for what is configured.
+        keep_going: After a failure, run what does not depend on it; None for what is configured.
         everything: Load every pipeline of the project.
-        alone: Work on the targets only, with what they rest on as it is on disk.
-        pull: Artifacts of the usual remote count as here, and are fetched where a stage that runs reads them.
+        alone: Work on the targets only, with what they depend on as it is on disk.
+        pull: Artifacts of the default remote count as here, and are fetched where a stage that runs reads them.
         wait: Wait for another command that works on the project.
-        show_output: Report what stages print as it comes.
+        show_output: Report what stages print immediately.
         trace_io: Watch with strace what stages open.
         sole: This process has no children but those of the run.
         in_process: Run the stages in this process, one after the other.

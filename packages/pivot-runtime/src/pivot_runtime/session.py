@@ -40,12 +40,12 @@ class Session(Value):
     Attributes:
         project: Where.
         schema: The version of all fingerprints.
-        graph: How the stages hang together.
-        own: The addresses of the command's own stages; the graph has also what they rest on.
+        graph: How the stages depend on each other.
+        own: The addresses of the command's own stages; the graph has also what they depend on.
         stages: By address.
         stores: Where contents and results are kept, and the configuration.
-        rechecker: What became of code that runs were seen to rest on.
-        forms: The source texts that earlier runs rested on.
+        rechecker: What became of code that runs were observed to depend on.
+        forms: The source texts that earlier runs depended on.
         left: What a killed run has set aside counts as put back, for a command that only looks.
         to_come: What of that has been looked for, and found.
         literal: A directory of which something is not here is another directory, and not missing.
@@ -82,7 +82,7 @@ class Session(Value):
         return self.stores.runs
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at ``path`` now, or None, also for a directory of which only a part was fetched.
+        """What is at ``path`` now, or None, also for a directory of which only a part was fetched.
 
         And for what cannot be read, which is reported.
         """
@@ -119,19 +119,19 @@ class Session(Value):
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether the cache does not hold all of what lies at a path, and it should keep."""
+        """Whether the cache does not hold all of what is at a path, and it should keep."""
         del path
         return not self.store.holds(artifact, self.project.notes.look)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What lies at a relative path in a directory with this content, if anything does and the cache knows it."""
+        """What is at a relative path in a directory with this content, if anything is and the cache knows it."""
         try:
             return self.store.tree(directory).at(path)
         except CacheError:
             return None
 
     def ingest(self, path: ArtifactPath) -> Artifact:
-        """Store what lies at ``path``, and remember what it is.
+        """Store what is at ``path``, and remember what it is.
 
         Raises:
             ArtifactError: There is nothing that can be read.
@@ -151,7 +151,7 @@ class Session(Value):
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place lies what no run may replace, and what that is."""
+        """Those outs of a stage in whose place is what no run may replace, and what that is."""
         unreadable = {out.path: self.unreadable[out.path] for out in spec.outs if out.path in self.unreadable}
         return self.obstacles.of(spec, lock, outs) | unreadable
 
@@ -179,7 +179,7 @@ class Session(Value):
         return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was seen to rest on; what is gone is left out."""
+        """What became of code that a run was observed to depend on; what is gone is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.project.notes.look(self.project.root / file)
         return self.rechecker.now(observed) if observed else {}
@@ -198,7 +198,7 @@ class Session(Value):
     def evaluate(
         self, addresses: Iterable[str], *, force: bool = False, world: World | None = None
     ) -> dict[str, Evaluation]:
-        """What would have to happen to these stages and all that they rest on; in another world, if one is given."""
+        """What would have to happen to these stages and all that they depend on; in another world, if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
         return evaluate(graph, self.stages, world or self, schema=self.schema, force=force)
 
@@ -209,7 +209,7 @@ def opened(
 ) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end.
 
-    With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they lie there.
+    With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they are there.
     """
     rechecker = Rechecker(project.root, project.layout.database_dir / "observed.json")
     with closing(rechecker), opened_stores(project) as stores:

@@ -381,7 +381,7 @@ def section(name: str) -> bool:
 
 
 def variable(name: str) -> str:
-    """The environment variable that wins over the files for a key."""
+    """The environment variable that overrides the files for a key."""
     return f"PIVOT_{re.sub(r'[.-]', '_', name).upper()}"
 
 

@@ -1,4 +1,4 @@
-"""What the command of a shell stage rests on: its text, and the files that it names."""
+"""What the command of a shell stage depends on: its text, and the files that it names."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _LARGEST: Final = 1 << 24
 
 
 class Rested(NamedTuple):
-    """What a command rests on.
+    """What a command depends on.
 
     Attributes:
         manifest: Its text, and the files that it names without declaring them.
@@ -41,7 +41,7 @@ class Rested(NamedTuple):
 
 
 def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, Rested]:
-    """What the command of each shell stage rests on, by the stage's address.
+    """What the command of each shell stage depends on, by the stage's address.
 
     Raises:
         PivotError: The paths of a stage cannot be artifacts.
@@ -60,7 +60,7 @@ def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[s
 
 
 def rested(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> Rested:
-    """What the command of a stage that runs in ``base`` rests on besides its deps and parameters.
+    """What the command of a stage that runs in ``base`` depends on besides its deps and parameters.
 
     What its runs created, as ``record`` remembers, is listed as not tracked.
     """

@@ -1,4 +1,4 @@
-"""Snapshots: what the last load of a pipeline file gave, for as long as everything that it rested on is unchanged."""
+"""Snapshots: what the last load of a pipeline file gave, for as long as everything that it depended on is unchanged."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ class Found(Value):
 
     Attributes:
         loaded: What a load would give.
-        check: How everything that it rests on was found.
+        check: How everything that it depends on was found.
     """
 
     loaded: Loaded
@@ -60,7 +60,7 @@ class Snapshots:
         self._directory = directory
 
     def find(self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Found | Unusable:
-        """What loading ``file`` with these parameters would give, if nothing that it rests on has changed."""
+        """What loading ``file`` with these parameters would give, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
         if kept is None or kept["of"] != os.fspath(file):

@@ -176,7 +176,7 @@ class _Sources:
         self._words: dict[str, frozenset[str] | None] = {}
 
     def may_have(self, key: str, entry: CodeEntry) -> bool:
-        """Whether a function or class may still be defined where it was: its name stands in the file."""
+        """Whether a function or class may still be defined where it was: its name is in the file."""
         defined = _DEFINED.match(key)
         if defined is None or entry.location is None:
             return True

@@ -59,7 +59,7 @@ class Status(Value):
 
     Attributes:
         broken: Pipelines that cannot be loaded and may write what is read here.
-        grounds: What the loads rested on.
+        grounds: What the loads depended on.
         whereabouts: Where all is that is recorded, if the remote was asked.
         to_come: What is not in its place, since a run was killed, and the next one puts there first.
     """
@@ -94,19 +94,19 @@ def status(  # noqa: PLR0913  # one parameter per question
     remote: bool = False,
     pull: bool = False,
 ) -> Status:
-    """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they rest on.
+    """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
         project: Where.
         targets: Stage names, addresses or out paths.
         everything: Load every pipeline of the project.
-        closure: List also the stages that the targets rest on.
+        closure: List also the stages that the targets depend on.
         force: Evaluate as a forced run would.
         quiet: Drop what the user's code prints while it is imported.
         diff: Find out what was edited.
         tracked: Look also at data that are tracked without a stage.
         facts: Add what earlier runs have taught of each stage.
-        remote: Artifacts of the usual remote count as here, as in a run that pulls; the status says where each lies.
+        remote: Artifacts of the default remote count as here, as in a run that pulls; the status says where each is.
         pull: As such a run sees it, and no more: of what the cache has the remote is not asked.
 
     Raises:

@@ -47,7 +47,7 @@ class Stores(Value):
     strong: "StrongDigests | None" = None
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What lies at ``path`` now, or None."""
+        """What is at ``path`` now, or None."""
         return self.files.artifact(self.layout.artifact(path))
 
     def ingest(self, file: pathlib.Path) -> Artifact:

@@ -1,4 +1,4 @@
-"""Repositories below a project's: submodules, wherever git keeps them, and repositories that lie in its directories."""
+"""Repositories below a project's: submodules, wherever git keeps them, and repositories that are in its directories."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def remembered(repository: Repository | None, within: Iterable[pathlib.Path]) ->
             yield from reading.files()
         for reading in outer:
             for _ in reading.files():
-                pass  # what lies around the project's repository only pins its commits
+                pass  # what is around the project's repository only pins its commits
         yield from _pinned(readings, outer)
 
 
@@ -85,7 +85,7 @@ def _lying(within: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
 
 
 def _git_dir(file: pathlib.Path) -> pathlib.Path | None:
-    """The directory that git keeps for what lies beside ``file``; None if there is none any more."""
+    """The directory that git keeps for what is beside ``file``; None if there is none any more."""
     try:
         if file.is_file():
             said = file.read_bytes()

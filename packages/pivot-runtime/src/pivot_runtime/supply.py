@@ -1,4 +1,4 @@
-"""What a run takes from elsewhere: nothing; or, if it pulls, what the usual remote has and a stage that runs reads."""
+"""Fetches the inputs of a run: none, or those that the default remote has if the run pulls."""
 
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Supply:
     """Where one run looks and what it brings.
 
     Attributes:
-        world: What decisions rest on.
+        world: What decisions depend on.
     """
 
     def __init__(self, session: Session, graph: Graph, report: Reporter, *, pull: bool) -> None:

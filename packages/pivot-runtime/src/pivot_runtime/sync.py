@@ -184,7 +184,7 @@ def absent_now(artifacts: Collection[Artifact], stores: Stores, remote: Remote) 
 
 
 def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
-    """Bring what is known of directories from the usual remote, and no file of them; what it lacks, it lacks.
+    """Bring what is known of directories from the default remote, and no file of them; what it lacks, it lacks.
 
     Raises:
         ConfigError: No remote is configured.
@@ -210,7 +210,7 @@ def bring_from(remote: Remote, artifacts: Collection[Artifact], stores: Stores, 
 def fetching(
     project: Project, progress: Callable[[Progress], object] = _unseen
 ) -> Callable[[Collection[Artifact]], CacheError | None] | None:
-    """The function that fetches artifacts which the usual remote has into the cache; None without a remote.
+    """The function that fetches artifacts which the default remote has into the cache; None without a remote.
 
     It returns why the remote as a whole refuses or fails, if it does.
     """
@@ -224,7 +224,7 @@ def fetching(
 
 
 def elsewhere(project: Project) -> Callable[[Collection[str]], set[str]] | None:
-    """What tells which of some objects the usual remote has now; None if there is none.
+    """What tells which of some objects the default remote has now; None if there is none.
 
     Raises:
         RemoteError: When called: the remote cannot tell.

@@ -26,8 +26,8 @@ def resolve(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pa
     """The addresses of the stages that the targets mean, in graph order; all stages if there are no targets.
 
     A target is a stage's name or address, a pattern of these (``train@*``), or, relative to ``cwd``, the path
-    of an out, of something in it, or of a directory that holds outs. ``+target`` adds all that it rests on,
-    ``target+`` all that rests on it. What is both means the stage; ``./x`` means the path.
+    of an out, of something in it, or of a directory that holds outs. ``+target`` adds all that it depends on,
+    ``target+`` all that depends on it. What is both means the stage; ``./x`` means the path.
 
     Raises:
         TargetError: A target means nothing, or one name several stages.
@@ -76,7 +76,7 @@ def _one(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> fr
 
 
 def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> frozenset[str]:
-    """The stages that write a path, what lies around it, or something in it."""
+    """The stages that write a path, what is around it, or something in it."""
     if not target:
         return frozenset()
     target = physical(target, root)

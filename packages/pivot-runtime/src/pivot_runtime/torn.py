@@ -19,13 +19,13 @@ type _Mark = tuple[object, ...]
 
 
 class DepWatch:
-    """Compares the deps that a stage was started on with those that lie there when it has ended.
+    """Compares the deps that a stage was started on with those that are there when it has ended.
 
     One that was written meanwhile counts as moved also if it is now as it was: nobody knows what the stage has read.
     """
 
     def __init__(self, look: Callable[[ArtifactPath], Artifact | None], layout: Layout) -> None:
-        """``look`` says what lies at a path now."""
+        """``look`` says what is at a path now."""
         self._look = look
         self._layout = layout
         self._marks: dict[str, dict[ArtifactPath, _Mark | None]] = {}
@@ -38,7 +38,7 @@ class DepWatch:
         """Those of the deps that are no longer what they were, or were written since the stage was started.
 
         Raises:
-            ArtifactError: What lies there can be no dep.
+            ArtifactError: What is there can be no dep.
         """
         before = self._marks.pop(address)
         return tuple(path for path, dep in deps.items() if self._look(path) != dep or self._written(path, before[path]))
@@ -65,7 +65,7 @@ def _file_mark(status: os.stat_result) -> _Mark:
 
 
 class CodeWatch:
-    """Compares the code that was loaded with the code that lies there now."""
+    """Compares the code that was loaded with the code that is there now."""
 
     def __init__(
         self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()

@@ -136,7 +136,7 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
 
 
 def _refuse_link(path: ArtifactPath, project: Project) -> None:
-    """A link may lead to where the data lie outside the project, or to their object in the cache; not back into it."""
+    """A link may lead to where the data are outside the project, or to their object in the cache; not back into it."""
     file = project.root / path
     if not file.is_symlink():
         return
@@ -159,7 +159,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_sources(path: ArtifactPath, project: Project) -> None:
-    """Nothing that git or Pivot works from may be, or lie in, what git is to ignore."""
+    """Nothing that git or Pivot works from may be, or be in, what git is to ignore."""
     inner = f"{path}/"
     sources = records.code_files(project)
     code = next((source for source in sorted(sources) if source == path or source.startswith(inner)), None)

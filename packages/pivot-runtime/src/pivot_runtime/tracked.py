@@ -86,7 +86,7 @@ def out_differences(stores: Stores, evaluation: Evaluation) -> dict[str, Differe
 
 
 def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
-    """What lies there; what cannot be read is reported, and is like nothing that was ever recorded."""
+    """What is there; what cannot be read is reported, and is like nothing that was ever recorded."""
     file = project.layout.artifact(path)
     project.notes.look(file)
     try:

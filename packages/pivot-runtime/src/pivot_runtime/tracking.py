@@ -127,7 +127,7 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
-    """What lies where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
+    """What is where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
     file = _pvt_file(project.layout.artifact(path))
     if file.is_symlink() or not file.exists():
         return
@@ -168,7 +168,7 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
 
 
 def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
-    """Store what lies there, if it stays as it is meanwhile.
+    """Store what is there, if it stays as it is meanwhile.
 
     Raises:
         ArtifactError: It did not.
@@ -184,7 +184,7 @@ def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
 
 
 def _marked(data: pathlib.Path) -> Scan:
-    """How all that lies there is marked."""
+    """How all that is there is marked."""
     try:
         return scan(data) if data.is_dir() else Scan([("", data.stat())], [])
     except OSError as error:

@@ -21,7 +21,7 @@ _MANY = 3
 
 @attrs.frozen(eq=False, repr=False)
 class Undeclared(Value):
-    """Something that a stage used and that stands nowhere in its signature.
+    """Something that a stage used and that is nowhere in its signature.
 
     Attributes:
         path: The file, or the directory that holds what was used.

@@ -8,10 +8,10 @@ from pivot_cache._boot import session
 
 
 class Unfinished:
-    """Which stages have begun to run and not ended: what lies in the places of their outs, a killed run has left.
+    """Which stages have begun to run and not ended: what is in the places of their outs, a killed run has left.
 
     ``.pivot/state.db/unfinished/<address>``: empty, or the session of the machine in which the last run ended. After
-    a power cut nothing else may tell that a run has written what lies there, so an end counts in its session only.
+    a power cut nothing else may tell that a run has written what is there, so an end counts in its session only.
     """
 
     def __init__(self, databases: pathlib.Path) -> None:
@@ -40,7 +40,7 @@ class Unfinished:
             atomic.write_bytes(file, b"", durable=True)
 
     def end(self, address: str, *, lasting: bool) -> None:
-        """It has ended; with ``lasting``, what lies in the places of its outs is what a run has written."""
+        """It has ended; with ``lasting``, what is in the places of its outs is what a run has written."""
         file = self._directory / address
         with contextlib.suppress(OSError):
             if lasting:

@@ -28,9 +28,9 @@ class Known(Value):
     Attributes:
         codes: What counted at the last one.
         states: By the address of a stage, by the key of each entry that holds a value which may differ by chance: for
-            each state of the code that makes it, the digest by which it counted; the last state stands last.
+            each state of the code that makes it, the digest by which it counted; the last comes last.
         parts: By the key of such an entry, by the path into its value, what the part counted by at the last load.
-        values: By the key of each entry that was seen to differ for no reason, the paths to what differs in its value.
+        values: By the key of each entry that differed for no known reason, the paths to what differs in its value.
         day: On which day the last load was.
     """
 

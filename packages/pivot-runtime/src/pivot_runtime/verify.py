@@ -36,7 +36,7 @@ class StageVerdict(Value):
         decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
         upstream: The stages that would run first.
         missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
-        lost: Those of them that lie in place: a run stores them again.
+        lost: Those of them that are in place: a run stores them again.
         unknown: Why it cannot be told whether its code is that of its last run; empty where it can.
         rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
             nobody has tried.
@@ -109,13 +109,13 @@ def verify(
     quiet: bool = False,
     static: bool = False,
 ) -> Verification:
-    """Verify the targets; if there are none, the stages of the command's pipeline and all that they rest on.
+    """Verify the targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
         project: Where.
         targets: Stage names, addresses or out paths.
         everything: Load every pipeline of the project.
-        allow_missing: What is missing here may be on the usual remote instead.
+        allow_missing: What is missing here may be on the default remote instead.
         quiet: Drop what the user's code prints while it is imported.
         static: Import nothing: what cannot be told then is said of each stage.
 
@@ -315,7 +315,7 @@ class _Recorded:
                 yield path, recorded
 
     def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this lies at a path that has been looked at."""
+        """Whether this is at a path that has been looked at."""
         return self._found.get(path) == artifact
 
 

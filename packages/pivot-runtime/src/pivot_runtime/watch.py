@@ -307,7 +307,7 @@ def directories(notes: Notes) -> set[str]:
 
 
 def note_code(project: Project) -> None:
-    """Look at every file in the project that may be code, since nobody knows which of them a load rests on."""
+    """Look at every file in the project that may be code, since nobody knows which of them a load depends on."""
     try:
         passed_over = ignored(project.layout.ignore_file)
     except PivotError:

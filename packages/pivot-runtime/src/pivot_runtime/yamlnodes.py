@@ -1,4 +1,4 @@
-"""YAML as nodes, within bounds: no text makes Pivot wait, run out of memory or recurse for ever.
+"""YAML as nodes, within bounds: no text makes Pivot wait, run out of memory or recurse forever.
 
 Bounded is also what aliases stand for: each counts as all that it repeats.
 """
@@ -39,7 +39,7 @@ class TextError(ValueError):
 
 @attrs.frozen(eq=False, repr=False)
 class _Extent(Value):
-    """How many nodes a node with an anchor stands for, and how many levels lie in it."""
+    """How many nodes a node with an anchor stands for, and how many levels are in it."""
 
     nodes: int
     levels: int

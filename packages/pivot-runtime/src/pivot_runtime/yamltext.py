@@ -1,7 +1,7 @@
 """YAML as data with lines: what a text says, and for each key the line on which it stands.
 
 Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and dates are texts, ``1e-3`` is a
-number. ``<<`` gives way to what stands beside it, the first of several mappings wins, and what is merged has been
+number. ``<<`` gives way to what is beside it, the first of several mappings wins, and what is merged has been
 merged itself before. All that is decided here: nothing depends on the version of PyYAML.
 """
 
@@ -125,7 +125,7 @@ def _read(node: Any, path: Path, lines: dict[Path, int]) -> Any:
 
 
 def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
-    """By key, the nodes of key and value; what is merged in comes first, and gives way to what stands here."""
+    """By key, the nodes of key and value; what is merged in comes first, and gives way to what is here."""
     _check_tag(node, f"{_TAG}map")
     own: dict[str, tuple[Any, Any]] = {}
     merged: list[Any] | None = None
