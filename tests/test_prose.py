@@ -49,25 +49,20 @@ PHRASES = {
 """Regular expressions over prose with single spaces, and what to write instead."""
 
 REMAINING: dict[str, int] = {
-    r"\b(?:to be|may be|can be|cannot be) had\b": 8,
-    r"\btold\b(?! apart)": 64,
-    r"\bcannot be told\b": 9,
-    r"\b(?:is|are|was|were) said\b": 29,
+    r"\btold\b(?! apart)": 2,
+    r"\bcannot be told\b": 1,
+    r"\b(?:is|are|was|were) said\b": 1,
     r"\b(?:is|are|was|were) seen to\b": 1,
     r"\bas it comes\b": 1,
-    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": 867,
-    r"(?:^|[.:;] )Who (?:is|has|does|wants|would|can)\b[^.?!:;]*(?:[.;:!]|$)": 3,
-    r"(?i)\bwhat (?:became|becomes|came|comes) of\b": 38,
-    r"\b(?:Said|Kept|Listed|Passed|Accepted|Checked|Shown|Counted)(?: first| also)? (?:is|are)\b": 6,
-    rf"\blies\b|\b(?:lie|lay|lying|lain) {WHERE}\b": 27,
-    rf"\b(?:stands?|stood) (?!in for\b){WHERE}\b": 5,
-    r"\bfor want of\b": 1,
-    r"\b(?:mend|mends|mended|mending)\b": 4,
-    r"\b(?:heed|heeds|heeded|heeding)\b": 2,
-    r"\bwins? over\b": 2,
+    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": 825,
+    r"(?i)\bwhat (?:became|becomes|came|comes) of\b": 1,
+    r"\b(?:Said|Kept|Listed|Passed|Accepted|Checked|Shown|Counted)(?: first| also)? (?:is|are)\b": 5,
+    rf"\blies\b|\b(?:lie|lay|lying|lain) {WHERE}\b": 2,
+    rf"\b(?:stands?|stood) (?!in for\b){WHERE}\b": 2,
+    r"\b(?:heed|heeds|heeded|heeding)\b": 1,
+    r"\bwins? over\b": 1,
     r"\bthe present (?:code|state|one|stage|content)\b": 2,
     r"\bhang together\b": 2,
-    r"\bcomes? to be\b": 2,
 }
 """How often a phrase still occurs in the sources: each number may only shrink, and an absent phrase stays absent."""
 
@@ -153,8 +148,9 @@ def prose(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     """What a person reads in a file, with its line."""
     text = path.read_text()
     if path.suffix == ".py":
-        yield from comments(text)
-        yield from strings(text, only_docstrings=path in TESTS)
+        for line, said in (*comments(text), *strings(text, only_docstrings=path in TESTS)):
+            if " " in said:
+                yield line, re.sub(r"`[^`]+`", "`code`", said)
     elif path.suffix == ".md":
         yield from page_prose(text)
     else:

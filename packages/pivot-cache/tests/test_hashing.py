@@ -1,4 +1,4 @@
-"""Whoever wants to know how far the reading of files has come is told."""
+"""Watchers receive the progress of reading files."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_what_is_read_is_told_block_by_block(tmp_path: Path) -> None:
     assert len(told) >= 4
     assert sum(read for read, _ in told) == sum(more for _, more in told) == 3 << 20
     assert hashing.hash_file(file).digest == digest
-    assert sum(read for read, _ in told) == 3 << 20  # nobody is told any more
+    assert sum(read for read, _ in told) == 3 << 20  # no more reports
 
 
 def test_the_sums_are_equal_whatever_becomes_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,7 @@ def test_an_edit_through_a_link_is_noticed_and_never_spreads(
 @pytest.mark.parametrize(
     ("mode", "number", "message"),
     [
-        (HARDLINK, errno.EXDEV, "as a hard link: the cache lies on another file system"),
+        (HARDLINK, errno.EXDEV, "as a hard link: the cache is on another file system"),
         (HARDLINK, errno.EMLINK, "as a hard link: the object has as many links as its file system allows"),
         (HARDLINK, errno.EPERM, "as a hard link: the system forbids it"),
         (SYMLINK, errno.EPERM, "as a symbolic link: the system forbids it"),

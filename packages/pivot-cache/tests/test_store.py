@@ -265,7 +265,7 @@ def test_restore_leaves_a_directory_alone(store: ObjectStore, source: Path, tmp_
     artifact = store.put(source)
     (tmp_path / "target").mkdir()
 
-    with pytest.raises(CacheError, match="a directory lies there"):
+    with pytest.raises(CacheError, match="a directory is there"):
         store.restore(artifact, tmp_path / "target")
     assert names(tmp_path) == {"source", f"cache/files/{DIGEST[:2]}/{DIGEST[2:]}"}
 

@@ -272,7 +272,7 @@ def test_an_interrupt_leaves_the_terminal_in_order() -> None:
     try:
         while data := os.read(ours, 65536):
             shown += data.decode()
-    except OSError:  # how the end of a terminal is told on Linux
+    except OSError:  # how Linux reports the end of a terminal
         pass
     os.close(ours)
 

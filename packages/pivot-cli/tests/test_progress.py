@@ -1,4 +1,4 @@
-"""What is said of a run while it goes on."""
+"""The output during a run."""
 
 import sys
 

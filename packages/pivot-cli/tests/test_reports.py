@@ -33,7 +33,7 @@ def test_text_and_json() -> None:
         "FAILED  train  Missing files: model.pkl\n"
         "FAILED  plot   Code dependency changed: func:clean\n"
         "unknown odd    pipeline.py must be imported\n"
-        "\n4 stages, 2 failed, 1 cannot be told\n"
+        "\n4 stages, 2 failed, 1 unknown\n"
     )
     assert verdicts.verification_plain(ALL)["stages"][1] == {
         "name": "train",
@@ -94,7 +94,7 @@ def test_the_step_summary() -> None:
     assert reports.summary(ALL, {"p.clean": "out.json"}).splitlines() == [
         "### pivot verify",
         "",
-        "4 stages, 2 failed, 1 cannot be told",
+        "4 stages, 2 failed, 1 unknown",
         "",
         "| stage | | why |",
         "|---|---|---|",

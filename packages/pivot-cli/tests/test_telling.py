@@ -1,4 +1,4 @@
-"""Whether and how a run is told."""
+"""Whether and how a run is reported."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""What can be said of a file, and what is refused where it is said."""
+"""What can be declared for a file, and which declarations are refused."""
 
 import pathlib
 from typing import Annotated, Any, TypedDict

@@ -521,7 +521,7 @@ def test_output_that_no_run_recorded_has_no_old_content() -> None:
 
 
 def test_what_could_not_be_followed_is_no_reason_to_run() -> None:
-    """It is told by `status --explain`, and covered by observing the run."""
+    """`status --explain` reports it, and observing the run covers it."""
     now = attrs.evolve(SAME, unresolved=(Unresolved("getattr with a computed name", Location("pipeline.py", 9)),))
 
     assert decide(LOCK, now, Unasked()).verdict is Verdict.UP_TO_DATE

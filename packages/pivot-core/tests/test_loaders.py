@@ -126,7 +126,7 @@ def test_csv_round_trip_with_index(pd: Any, file: pathlib.Path, data: st.DataObj
 
 
 def test_csv_types_of_columns(pd: Any, file: pathlib.Path) -> None:
-    """Types that text does not tell are told by the loader."""
+    """The loader supplies types that text does not have."""
     frame = pd.DataFrame({"code": ["007", "0"], "when": pd.to_datetime(["2024-01-02", "2024-02-03"]), "n": [1, 2]})
     loader = CSV(dtype={"code": "str", "n": "int8"}, parse_dates=("when",))
     loaded = through(loader, frame.astype({"n": "int8"}), file)
@@ -234,7 +234,7 @@ def test_merge_keys_mean_the_same_in_all_versions_of_pyyaml(tmp_path: pathlib.Pa
 
 
 def refused(loader: Any, value: object, file: pathlib.Path) -> str:
-    """What is said; and nothing was written."""
+    """The message; and nothing was written."""
     file.unlink(missing_ok=True)
     with pytest.raises(LoaderError) as caught:
         loader.save(value, file)

@@ -1,4 +1,4 @@
-"""What a signature declares, and what is said of every signature that leaves something open.
+"""Declarations in signatures, and the errors for every signature that leaves something open.
 
 Each case is the text of a module, so that it reads as a user would write it; each is tried
 with and without ``from __future__ import annotations``.

@@ -308,7 +308,7 @@ def test_the_hash_seed_changes_nothing(run: Run) -> None:
     assert one.uncovered == other.uncovered
 
 
-# What cannot be observed is said
+# What cannot be observed is reported
 
 FORKING = "import os\ndef stage():\n    pid = os.fork()\n    if not pid:\n        os._exit(0)\n    os.waitpid(pid, 0)\n"
 SPAWNING = "import multiprocessing as m\nfrom work import f\ndef stage():\n    p = m.get_context('spawn').Process(target=f)\n    p.start()\n    p.join()\n# file: work.py\ndef f():\n    pass\n"
@@ -342,7 +342,7 @@ def stage():
     for words in ([sys.executable, "script.py"], [sys.executable, "-c", "import tool; tool.f()"]):
         told = subprocess.run(words, cwd=here, capture_output=True, text=True)
         assert told.stdout in ("None False False mine\\n", ""), told
-        assert not told.returncode and not told.stderr, told
+        assert not told.returncode and not reported.stderr, told
 # file: script.py
 import json, os, subprocess, sys, tool
 tool.f()

@@ -1,4 +1,4 @@
-"""Pipelines as a ``pivot.yaml`` describes them, and what is said where it names something that is not there."""
+"""Pipelines as a ``pivot.yaml`` describes them, and the errors where it names something that is not there."""
 
 import pathlib
 import sys

@@ -417,7 +417,7 @@ def test_children_that_wait_for_a_stage_may_be_killed(hosted: Bench) -> None:
 
 
 def test_host_that_dies(project: Sources) -> None:
-    """What it ran is gone, and that is told as an error of ours."""
+    """Its program is gone, and that is reported as an error of ours."""
     _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
         bench = Bench(project, HostExecutor(lambda _: host))

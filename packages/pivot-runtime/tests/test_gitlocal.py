@@ -75,7 +75,7 @@ def test_the_driver_is_set_up_once_and_repaired(root: pathlib.Path) -> None:
 
 
 def test_why_it_cannot_be_set_up(root: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with pytest.raises(GitSetupError, match="does not lie in a git repository") as told:
+    with pytest.raises(GitSetupError, match="is not in a git repository") as told:
         gitlocal.install(tmp_path_factory.mktemp("outside"), MERGE)
     assert told.value.exit_code == 2
     (root.parent / ".git/config").write_text("[damaged")

@@ -1,4 +1,4 @@
-"""What became of observed code is the same with a memory and without, whatever has been edited."""
+"""Rechecked code is the same with a memory and without, whatever has been edited."""
 
 import os
 import pathlib

@@ -168,7 +168,7 @@ def test_without_a_cache_it_runs_again(done: Workshop) -> None:
 
 
 def test_what_the_cache_has_lost_and_is_in_place_is_stored_again(done: Workshop) -> None:
-    """A lock names only objects that are in the store, also after somebody has deleted that; and is told once."""
+    """A lock names only objects that are in the store, also after somebody has deleted one; reported once."""
     shutil.rmtree(done.layout.cache_dir)
 
     assert {address: found.decision.reasons for address, found in done.evaluate().items()} == dict.fromkeys(

@@ -1,4 +1,4 @@
-"""A stage that prints nothing is told of at growing intervals, and never while it prints."""
+"""A stage that prints nothing is reported at growing intervals, and never while it prints."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from pivot_runtime.silence import Silence
 
 
 def told(first: float, spoke: list[float], end: float) -> list[tuple[float, float]]:
-    """When it is said of a stage that prints at these moments, and for how long it was silent by then."""
+    """When a stage that prints at these moments is reported, and for how long it was silent by then."""
     silence = Silence(first)
     silence.begin(1, 0.0)
     found, now = [], 0.0

@@ -1,4 +1,4 @@
-"""Which threads keep a process from being forked, and that it is said once of each pipeline."""
+"""Which threads keep a process from being forked, and that this is reported once for each pipeline."""
 
 import pathlib
 import threading

@@ -127,9 +127,9 @@ def test_a_line_is_found_again_whatever_is_around_it(tmp_path_factory: pytest.Te
         ("sub/.gitattributes", "git works from"),
         (".gitmodules", "git works from"),
         (".git", "git works from"),
-        (".GIT/x", "lies in .GIT/"),
-        ("sub/.git/x", "lies in .git/"),
-        ("sub/.pivot/x", "lies in .pivot/"),
+        (".GIT/x", "is in .GIT/"),
+        ("sub/.git/x", "is in .git/"),
+        ("sub/.pivot/x", "is in .pivot/"),
         (".pivot/config.yaml", "belongs to Pivot"),
     ],
 )
@@ -198,7 +198,7 @@ def outside(project: Project, tmp_path: pathlib.Path) -> pathlib.Path:
     ("to", "name", "told", "hint"),
     [
         ("../outside", "l/d", "l is a symbolic link", "track l as a whole"),
-        ("inside", "l/x", "l is a symbolic link", "name it where it lies: inside/x"),
+        ("inside", "l/x", "l is a symbolic link", "name its real path: inside/x"),
         ("inside", "l", "another place in the project", "inside"),
         ("inside/x", "l", "another place in the project", "inside/x"),
         ("nowhere", "l", "leads nowhere", "put there"),

@@ -1,4 +1,4 @@
-"""Where the system does not tell of changes, directories are polled, and that is said once."""
+"""Where the system does not tell of changes, directories are polled, and that is reported once."""
 
 import pathlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page on CI, line by line, against a server in a thread; and what CI services are told."""
+"""The page on CI, line by line, against a server in a thread; and the output for CI services."""
 
 import json
 import shutil
@@ -117,6 +117,6 @@ def test_what_the_cache_has_lost_is_stored_again_by_what_verify_says(quick: Proj
     damaged.unlink()
     told = quick.pivot("verify", code=1)
     assert "  Missing files: " in told.stdout
-    assert "hint: the cache lacks what lies in place: 'pivot repro' stores it again: " in told.stderr
+    assert "hint: the cache lacks outs that are in the workspace: 'pivot repro' stores them again: " in told.stderr
     quick.pivot("repro")
     quick.pivot("verify")

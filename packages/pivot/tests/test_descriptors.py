@@ -23,7 +23,7 @@ def work() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_no_harm(make: Callable[[str], Project], closed: str) -> None:
-    """What would be told is lost; what is to be done is done, and the exit code says so."""
+    """The output is lost; the work is done, and the exit code says so."""
     project = make(PIPELINE)
     commands = [f"'{PIVOT}' --version", f"'{PIVOT}' repro", f"'{PIVOT}' status --quiet", f"'{PIVOT}' status"]
     for command in commands:
@@ -37,7 +37,7 @@ def test_closed_streams_do_no_harm(make: Callable[[str], Project], closed: str) 
 
 
 def test_what_is_opened_is_closed_and_not_left_to_the_collector(make: Callable[[str], Project]) -> None:
-    """Two pipelines, so that hosts come from a seed; each command once, with what it leaves open told."""
+    """Two pipelines, so that hosts come from a seed; each command once, which reports what it leaves open."""
     project = make(PIPELINE)
     project.write(
         "sub/pivot.yaml", "pipeline: q\nstages:\n  last: {cmd: cp ../out.txt end, deps: [../out.txt], outs: [end]}\n"

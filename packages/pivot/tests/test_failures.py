@@ -1,4 +1,4 @@
-"""Stages that fail: told by name, nothing else harmed, nothing lost."""
+"""Stages that fail: reported by name, nothing else harmed, nothing lost."""
 
 import os
 import pathlib
@@ -106,7 +106,7 @@ def test_keep_going_runs_what_does_not_rest_on_the_failure(chain: Project) -> No
     assert chain.read("aside.txt") == "other side"
 
 
-# What a stage does in its body, and what must be told.
+# The body of a stage, and what must be reported.
 ENDINGS = {
     "exits": ("sys.exit(3)", "it called sys.exit(3)"),
     "leaves": ("print('last words'); os._exit(0)", "its process ended early with exit code 0"),
@@ -185,7 +185,7 @@ def test_what_a_stage_may_do(make: Callable[[str], Project], deed: str) -> None:
 
 
 def test_no_more_processes_are_to_be_had(make: Callable[[str], Project]) -> None:
-    """What was started ends well, and the stage that cannot be started is told."""
+    """Stages that were started end well, and the stage that cannot be started is reported."""
     project = make(
         HEAD
         + """

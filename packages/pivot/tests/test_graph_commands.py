@@ -101,7 +101,7 @@ def test_run_runs_exactly_what_is_named(project: Project) -> None:
 
 
 def completions(project: Project, words: str) -> list[str]:
-    """What bash is told."""
+    """The answers that bash gets."""
     done = subprocess.run(
         [PIVOT],
         cwd=project.root,

@@ -61,7 +61,7 @@ def test_outs_do_not_overlap_tracked_data(make: Callable[[str], Project]) -> Non
     for out, told in (
         (FILE.format("f", "x"), "f (it is tracked data)"),
         (DIRECTORY.format("d", "x"), "d (d/sub/x in it is tracked)"),
-        (FILE.format("e/out", "x"), "e/out (it lies in e, which is tracked)"),
+        (FILE.format("e/out", "x"), "e/out (it is in e, which is tracked)"),
     ):
         project.write("pipeline.py", HEAD + out)
         assert f"Output path is taken: {told}" in project.pivot("status").stdout

@@ -45,7 +45,7 @@ def one(text: Annotated[str, pivot.Dep("parts/deep/er/a.txt", Text())]) -> Annot
 
 
 def words(output: str) -> dict[str, str]:
-    """By stage: what became of it."""
+    """By stage: its result."""
     states = {}
     for line in output.splitlines():
         word, _, rest = line.partition(" ")

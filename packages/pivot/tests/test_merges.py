@@ -33,7 +33,7 @@ def committed(project: Project, message: str) -> None:
 
 
 def test_branches_that_ran_differently(quick: Project) -> None:
-    assert "does not lie in a git repository" in quick.pivot("init", "--git", code=2).stderr
+    assert "is not in a git repository" in quick.pivot("init", "--git", code=2).stderr
     git(quick, "init", "-q", "-b", "main")
     quick.write(".gitattributes", "*.png binary")
     told = quick.pivot("init", "--git").stdout

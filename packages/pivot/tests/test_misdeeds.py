@@ -267,7 +267,7 @@ def test_what_a_stage_may_leave(make: Make, name: str) -> None:
 
 
 def test_a_pipeline_that_starts_threads_while_it_is_imported(make: Make) -> None:
-    """Its stages run nevertheless, and nobody is told of deprecated forks."""
+    """Its stages run nevertheless, without a warning about deprecated forks."""
     project = make(
         HEAD
         + """

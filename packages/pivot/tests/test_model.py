@@ -203,7 +203,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             assert self.visible() == seen
 
     def run(self, options: Options) -> tuple[dict[str, Verdict], set[str]]:
-        """What became of each stage, by name, and the contents that were told to be kept; each stage runs once."""
+        """The result of each stage, by name, and the contents that were reported as kept; each stage runs once."""
         heard: list[events.Event] = []
         outcome = repro(self.project, options=options, report=heard.append)
         assert not outcome.torn
@@ -294,7 +294,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         self.recover()
 
     def meddle(self, index: int, wish: str) -> tuple[Sources, str]:
-        """The sources as a stage leaves them, and how it is told to."""
+        """The sources as a stage leaves them, and how it learns that."""
         sources, stage = self.sources, self.sources.stages[index]
         there = [at for at in sorted(stage.data) if sources.data[at] is not None]
         if wish == "dep" and there:
@@ -328,7 +328,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             (self.root / ".pivot/config.yaml").write_text(CONFIG)
 
     def check_told(self, wish: str, index: int, meddled: Sources, done: Disturbed, outcome: Outcome) -> None:
-        """Of a stage that did mischief it is told what, and it is recorded only if it was none that counts."""
+        """The mischief of a stage is reported, and the stage is recorded only if it does not count."""
         address = f"p.s{index}"
         retried = [event.address for event in done.told(events.StageRetried)]
         undeclared = {

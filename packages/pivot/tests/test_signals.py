@@ -81,7 +81,7 @@ class Running:
         pids.unlink()
 
     def end(self) -> tuple[int, str]:
-        """Wait for the coordinator: its exit code and what it told."""
+        """Wait for the coordinator: its exit code and its output."""
         told = self.process.communicate(timeout=DEADLINE)[1]
         return self.process.returncode, told
 

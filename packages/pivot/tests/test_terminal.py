@@ -69,7 +69,7 @@ class Terminal:
     def _read(self) -> bool:
         try:
             data = os.read(self.fd, 65536)
-        except OSError:  # how the end of a terminal is told
+        except OSError:  # how the end of a terminal is reported
             return False
         self.shown += data.decode(errors="replace")
         return bool(data)
@@ -108,7 +108,7 @@ def test_an_interrupted_run_leaves_the_terminal_in_order(project: Project) -> No
 
 
 def test_a_stage_cannot_wait_for_the_terminal(make: Callable[[str], Project]) -> None:
-    """It would be stopped, and nobody would be told that it waits."""
+    """It would be stopped, and nothing would report that it waits."""
     project = make(
         """\
 import getpass

@@ -104,7 +104,7 @@ def how(project: Project) -> set[str]:
 
 
 def test_a_pool_that_was_used_at_import(make: Make) -> None:
-    """It is said once which thread is the cause and where it began; the results are those of forked stages."""
+    """The thread that is the cause, and where it began, are reported once; the results are those of forked stages."""
     project = make(STAGES + QUIET)
     project.pivot("repro")
     assert how(project) == {"forked"}

@@ -1,4 +1,4 @@
-"""A stage that uses what it does not declare: told with the line to add, refused where that is configured."""
+"""A stage that uses undeclared files: reported with the line to add, refused where that is configured."""
 
 from collections.abc import Callable
 

@@ -234,7 +234,7 @@ def test_whoever_pulls_from_a_server_that(clones: Clones, case: Case) -> None:
 
 
 def listed(body: Script) -> Script:
-    """Nothing is there; to who asks for a list, something else is said."""
+    """Nothing is there; a request for a list gets another answer."""
 
     def script(server: Unruly, line: str) -> Iterator[bytes]:
         return body(server, line) if "list-type" in line else answer(b"", "404 Not Found")

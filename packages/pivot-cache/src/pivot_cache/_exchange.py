@@ -68,7 +68,7 @@ async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Optio
 
 
 class _Exchange:
-    """One transfer: what became of which object so far."""
+    """One transfer, with the outcome of each object so far."""
 
     def __init__(self, store: ObjectStore, remote: Remote, options: Options) -> None:
         self._store = store
@@ -214,7 +214,7 @@ class _Exchange:
                 if parts.isdisjoint(self._transferred) or strong.is_genuine(tree, artifact.sha256, self._store):
                     continue
             except (MissingObjectError, CorruptObjectError, TreeError):
-                continue  # it is not here in full, and that has been told
+                continue  # it is not here in full, and that has been reported
             for digest in parts & self._transferred:
                 self._store.condemn(digest, self._store.path_of(digest).stat())
             self._transferred -= parts

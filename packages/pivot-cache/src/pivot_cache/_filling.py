@@ -12,7 +12,7 @@ from pivot_cache.hashing import opened
 from pivot_core.lock import Artifact
 
 _NOT_LINKABLE = {
-    errno.EXDEV: "the cache lies on another file system",
+    errno.EXDEV: "the cache is on another file system",
     errno.EMLINK: "the object has as many links as its file system allows",
     errno.EPERM: "the system forbids it: a file system without links, or an object of another user",
     errno.EOPNOTSUPP: "the file system has no such links",

@@ -149,7 +149,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
             f"cannot {action} {path}: too many open files", hint=f"nothing is lost: {RAISE}, and repeat the command"
         )
     if error.errno in _REFUSED:
-        hint = belonging(path) or f"check the permissions of {path} and of the directory it lies in"
+        hint = belonging(path) or f"check the permissions of {path} and of the directory it is in"
     elif error.errno == errno.EROFS:
         hint = "its file system is mounted read-only"
     elif error.errno == errno.ENAMETOOLONG:

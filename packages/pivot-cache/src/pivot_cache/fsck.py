@@ -133,7 +133,7 @@ def check(
 
 
 class _Found(NamedTuple):
-    """What became of one look."""
+    """The result of one check."""
 
     size: int
     bad: Bad | None = None

@@ -1,4 +1,4 @@
-"""How objects are to be transferred, how far that is, and what became of them."""
+"""Options, progress and outcome of transfers."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -75,7 +75,7 @@ class Options(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Outcome(Value):
-    """What became of the objects, by digest; each is in one of the four.
+    """The outcome of each object, by digest; each is in one of the four.
 
     Attributes:
         transferred: They were moved; in a dry run, they would be.

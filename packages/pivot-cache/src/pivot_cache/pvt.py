@@ -94,7 +94,7 @@ def loads(data: bytes, name: str) -> Artifact:
             name,
             "it holds the marks of a merge conflict",
             hint=f"`git checkout --ours -- {quote(name)}` or `--theirs` takes a side, then `pivot checkout` its data; "
-            f"`pivot track {quote(stands_for)}` records what lies there; in the end `git add {quote(name)}`",
+            f"`pivot track {quote(stands_for)}` records the current data; in the end `git add {quote(name)}`",
         )
     try:
         record = _parse(data.decode(), object_pairs_hook=_artifacts.unique_pairs)

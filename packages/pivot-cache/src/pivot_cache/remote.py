@@ -202,7 +202,7 @@ class RunKeeper(Protocol):
 
 @attrs.frozen(eq=False, repr=False)
 class RemoteSettings(Value):
-    """What a remote may be told beside its URL.
+    """Options of a remote besides its URL.
 
     Attributes:
         jobs: The most requests at once.

@@ -17,6 +17,6 @@ def heard(listener: Callable[[str, float], object]) -> Iterator[None]:
 
 
 def tell(address: str, seconds: float) -> None:
-    """A server, by an address without secrets, has been silent for so long; told once, until it is heard of again."""
+    """A server, by an address without secrets, has been silent for so long; reported once, until it answers again."""
     for listener in _listeners:
         listener(address, seconds)

@@ -289,7 +289,7 @@ class ObjectStore:
         there = target.is_dir() and not target.is_symlink()
         if there and not artifact.tree and not over_directory:
             raise CacheError(
-                f"cannot restore {target}: a directory lies there",
+                f"cannot restore {target}: a directory is there",
                 hint="move the directory away and repeat the command",
             )
         tree = self.tree(artifact) if artifact.tree else None

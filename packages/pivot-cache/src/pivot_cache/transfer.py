@@ -34,7 +34,7 @@ def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opti
     What the remote has, is never replaced. Where everything is known to be there, the remote is not even connected to.
 
     Returns:
-        What became of each object.
+        The outcome of each object.
     """
     options = options or Options()
     whole = list(artifacts)
@@ -57,7 +57,7 @@ def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opt
     Where nothing is lacking, the remote is not even connected to.
 
     Returns:
-        What became of each object. Where a listing is neither here nor there, its files are unknown.
+        The outcome of each object. Where a listing is neither here nor there, its files are unknown.
     """
     options = options or Options()
     whole = list(artifacts)

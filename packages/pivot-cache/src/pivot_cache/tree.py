@@ -174,12 +174,12 @@ def _check_places(files: Mapping[str, Artifact], empty: list[str]) -> None:
         _add_parents(path, directories)
     for path in files:
         if path in directories:
-            raise FieldError(below("files", path), "is a file, but another entry lies below it")
+            raise FieldError(below("files", path), "is a file, but another entry is below it")
     seen: set[str] = set()
     for index, path in enumerate(empty):
         field = f"empty.{index}"
         if path in directories:
-            raise FieldError(field, f"{path!r} is not empty: another entry lies below it")
+            raise FieldError(field, f"{path!r} is not empty: another entry is below it")
         if path in files or path in seen:
             raise FieldError(field, f"{path!r} stands twice")
         seen.add(path)

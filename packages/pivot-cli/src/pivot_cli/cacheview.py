@@ -104,7 +104,7 @@ def verification_hint(found: Verification, *, full: bool, repair: bool) -> str:
     if found.lacking:
         return "'pivot pull' fetches what a remote has; else put the data back and 'pivot track' them"
     if found.report.unreadable:
-        return "check the permissions of these files, and the disk that they lie on"
+        return "check the permissions of these files, and the disk that they are on"
     return ""
 
 

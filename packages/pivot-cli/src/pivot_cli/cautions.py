@@ -1,4 +1,4 @@
-"""What is said beside the answer of a command that only looks."""
+"""Notices that a read-only command prints besides its answer."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ def warn_of_broken(found: Iterable[Broken]) -> None:
 
 
 def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
-    """While the block lasts, it is said for which server a command waits long; not so if it asks none."""
+    """Within the block, a command that waits long for a server reports which one."""
     if not wanted:
         return contextlib.nullcontext()
     from pivot_cache import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote

@@ -32,7 +32,7 @@ _GRAVE: Final = (
     events.StageBlocked,
     events.FileKept,
 )
-"""What is said in any case; and what is needed to say it."""
+"""Lines that are printed in any case, and the data for them."""
 
 
 class Lines:
@@ -155,7 +155,7 @@ class Lines:
                 how = "is tracked, and not here as a whole"
                 way = "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
             elif path in event.unreadable:
-                how, way = f"cannot be read: {event.unreadable[path]}", "mend that, or declare another path"
+                how, way = f"cannot be read: {event.unreadable[path]}", "repair that, or declare another path"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
             console.hint(way)
         elif event.taken:

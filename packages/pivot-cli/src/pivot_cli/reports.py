@@ -14,11 +14,11 @@ _MARKS: Final = {"passed": "✅ passed", "failed": "❌ failed", "unknown": "❔
 
 
 def junit(found: Verification, differing: Mapping[str, str]) -> str:
-    """One test suite with a test case per stage: a failure is a failure, what cannot be told an error.
+    """One test suite with a test case per stage: a failed stage is a failure, an unknown one an error.
 
     Args:
         found: What was found.
-        differing: What came of running stages once more, by address, where it is not the same.
+        differing: The results of reruns that differ, by address.
     """
     suite = ET.Element("testsuite", name="pivot verify")
     for stage in found.stages:

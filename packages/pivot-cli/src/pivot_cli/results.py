@@ -59,7 +59,7 @@ def kept(found: "Sequence[Kept]", project: "Project") -> str:
 
 
 def checkout_errors(done: "Restored", project: "Project", told: Collection[str] = ()) -> Iterator[str]:
-    """What was not restored, and why, but for what was ``told``: the first ten of a kind by name."""
+    """Names paths that were not restored and why, except those in ``told``: the first ten of each kind."""
     for path, inside in list(done.modified.items())[:_MOST]:
         shown = project.shown(path)
         which = wording.listed([f"{shown}/{name}" for name in inside]) or "what is there"

@@ -1,4 +1,4 @@
-"""Transfers, and what came of them."""
+"""Prints transfers and their results."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
 
 
 def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool) -> int:
-    """Say what came of a transfer; returns the exit code.
+    """Print the result of a transfer; returns the exit code.
 
     ``Pushed to 'origin': 3 transferred, 0 skipped, 0 failed`` goes to stdout, what is wrong to stderr.
     """

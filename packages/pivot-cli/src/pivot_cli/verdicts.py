@@ -26,12 +26,12 @@ def verification(found: Verification) -> str:
 
 
 def summed(found: Verification) -> str:
-    """How many stages there are, and what became of them, on one line."""
+    """The number of stages and their results, on one line."""
     if not found.stages:
         return "No stages are registered."
     unread = f"only an import can tell what {wording.listed(found.unread)} has" if found.unread else ""
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
-    parts += [f"{found.count('unknown')} cannot be told"] if found.count("unknown") else []
+    parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
     return ", ".join(
         [wording.counted(len(found.stages), "stage"), *(parts or ["all passed"]), *([unread] if unread else [])]
     )

@@ -1,4 +1,4 @@
-"""How decisions are said to a person: keys, digests, reasons; pure."""
+"""Texts of decisions for people: keys, digests, reasons; pure."""
 
 import datetime as dt
 import itertools
@@ -176,7 +176,7 @@ def size(number: int) -> str:
 
 
 def rerun(told: Mapping[str, Any] | None) -> str:
-    """What came of running a stage once more; empty where nobody has tried."""
+    """The result of running a stage once more, or an empty text."""
     if told is None:
         return ""
     when = dt.datetime.fromtimestamp(told["time"]).astimezone().strftime("%Y-%m-%d")
@@ -187,7 +187,7 @@ def rerun(told: Mapping[str, Any] | None) -> str:
 
 
 def rerun_plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What came of running a stage once more, as the documented JSON."""
+    """The result of running a stage once more, as the documented JSON."""
     return None if told is None else {"verdict": told["verdict"], "detail": told["detail"], "time": told["time"]}
 
 

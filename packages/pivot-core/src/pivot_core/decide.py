@@ -21,7 +21,7 @@ class Verdict(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Why, the weightiest first; the value is how it is said to the user."""
+    """Reasons, the most important first; the value is the text for the user."""
 
     FORCED = "Forced"
     NEVER_RUN = "No previous run"
@@ -90,7 +90,7 @@ class Memory(Protocol):
         ...
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether this content, all of it, can be had without running anything."""
+        """Whether all of this content is available without running anything."""
         ...
 
 
@@ -126,7 +126,7 @@ def _blocked(now: Observation, changes: tuple[Change, ...]) -> Decision:
 
 
 def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> RunRecord | None:
-    """A run with the present inputs whose every out can be had: else it is no hit at all."""
+    """A run with the current inputs all of whose outs are available; otherwise it is not a hit."""
     key = now.inputs.key()
     candidates = []
     if lock is not None and not _input_changes(lock.inputs, now):
@@ -170,7 +170,7 @@ def _input_changes(before: Inputs, now: Observation) -> list[Change]:
         if fact[0] == "code":
             code.add(fact[1])
         elif fact[0] == "observed" and fact[1] in code:
-            continue  # what was only seen to run, and is now followed, is said once
+            continue  # code that was only observed, and is now followed, is shown once
         shown = is_ if is_ is not None else was
         changes.append(
             Change(

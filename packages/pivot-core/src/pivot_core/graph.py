@@ -136,7 +136,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
                 raise GraphError(
                     f"the outs {str(parent)!r} of {_cite(stages[producers[parent]])} and {str(path)!r} "
                     f"of {_cite(stages[address])} overlap",
-                    hint="no out may lie inside another: let one of them write elsewhere",
+                    hint="no out may be inside another: let one of them write elsewhere",
                 )
         tree.add(path, address)
     return producers, tree

@@ -163,8 +163,8 @@ class Observation(Value):
     """A stage as it is now.
 
     Attributes:
-        inputs: Code, params, out specs, those deps whose content is known, and what became of the
-            entries that the last run observed.
+        inputs: Code, params, out specs, those deps whose content is known, and the current
+            state of the entries that the last run observed.
         outs: The content of each declared out, None where there is none.
         lost: Outs that are in place as the last run left them, and of which the cache lacks what it should keep.
         missing: Deps that are not on disk, and that no stage that is about to run will write.

@@ -55,7 +55,7 @@ class ArtifactPath(str):
             if inside is None:
                 raise PathError(
                     f"{text!r} is outside the project",
-                    hint="declare a path relative to the pipeline's directory; to use data that lie elsewhere, "
+                    hint="declare a path relative to the pipeline's directory; to use data in another place, "
                     "put a symbolic link to them into the project",
                 )
             normal = inside
@@ -66,7 +66,7 @@ class ArtifactPath(str):
         if _escapes(normal):
             raise PathError(
                 f"{text!r} is outside the project",
-                hint="to use data that lie elsewhere, put a symbolic link to them into the project",
+                hint="to use data in another place, put a symbolic link to them into the project",
             )
         _check_not_state(normal, text)
         return cls(normal)
@@ -94,7 +94,7 @@ def _escapes(normal: str) -> bool:
 def _check_not_state(normal: str, shown: str) -> None:
     # Also `.PIVOT/`, which is the same directory where the file system ignores case.
     if normal.split("/", 1)[0].casefold() == STATE_DIR:
-        raise PathError(f"{shown!r} lies in {STATE_DIR}/, which belongs to Pivot")
+        raise PathError(f"{shown!r} is in {STATE_DIR}/, which belongs to Pivot")
 
 
 def _check_text(text: str) -> None:

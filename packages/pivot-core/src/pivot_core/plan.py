@@ -106,7 +106,7 @@ class Plan:
                 self._make_ready(follower)
 
     def fail(self, name: str) -> tuple[str, ...]:
-        """A running stage ended badly; returns all that can no longer run, each told once."""
+        """A running stage failed; returns all that can no longer run, each once."""
         self._end(name, State.FAILED)
         skipped = []
         pending = [name]

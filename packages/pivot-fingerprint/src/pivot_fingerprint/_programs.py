@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from os import putenv, unsetenv  # what becomes of the module is up to the code that is observed
+from os import putenv, unsetenv  # the observed code decides what happens to the module
 from threading import get_ident
 
 from pivot_fingerprint import _boot, commands, environment

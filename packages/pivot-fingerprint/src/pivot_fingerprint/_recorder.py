@@ -6,7 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from json import dumps, loads  # what becomes of the module is up to the code that is observed
+from json import dumps, loads  # the observed code decides what happens to the module
 from types import CodeType, FrameType
 from typing import Any
 
@@ -171,7 +171,7 @@ class Recorder:
     def _write(self, line: object) -> None:
         if not self.file:
             return
-        with contextlib.suppress(OSError):  # from here there is nobody to be told
+        with contextlib.suppress(OSError):  # from here there is nobody to report it to
             # Opened each time: a daemon closes every descriptor. One write that appends is not mixed with others.
             os.makedirs(os.path.dirname(self.file), exist_ok=True)
             fd = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)

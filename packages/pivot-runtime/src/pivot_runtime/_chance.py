@@ -55,7 +55,7 @@ class Chance:
 
     Attributes:
         numbers: What `id` and `hash` gave: numbers of this process alone, each with what it stands for.
-        possible: Whether something was asked for that is another one in each process, and not told.
+        possible: Whether something was asked for that is another one in each process, and not reported.
     """
 
     def __init__(self, told: dict[str, None]) -> None:

@@ -40,7 +40,7 @@ class Child:
         seconds: How long its process has run, once it has ended.
         usage: Seconds of processors and most bytes of memory that it took, once it has ended.
         overdue: It ran longer than it may.
-        left: What it left running and had to be told to end, as command lines.
+        left: Command lines of processes that it left running and that had to be ended.
         strays: What it has left that still runs, by pid.
         lost: What cannot be ended.
     """

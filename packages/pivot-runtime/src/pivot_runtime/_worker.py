@@ -146,7 +146,7 @@ def _redirect(output: int) -> None:
 
 
 def _finish_threads() -> None:
-    """What the interpreter does at its end: idle pools of threads are told to end, then all but daemons are joined."""
+    """The interpreter's own shutdown: idle thread pools are stopped, then all threads but daemons are joined."""
     _shutdown()
 
 

@@ -122,7 +122,7 @@ class Afar:
             progress: Told how far it is.
 
         Raises:
-            ArtifactError: Something cannot be had.
+            ArtifactError: Something is not available.
             CacheError: Something cannot be written.
         """
         read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
@@ -139,7 +139,7 @@ class Afar:
     def fetch(
         self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[Progress], object]
     ) -> dict[ArtifactPath, str]:
-        """Bring artifacts into the cache; what cannot be had counts as nowhere from now on, and is returned with why.
+        """Bring artifacts into the cache; returns why some are unavailable, which count as nowhere from now on.
 
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
@@ -234,7 +234,7 @@ class Afar:
         return self._session.taken(spec, lock, {path: self._session.look(path) for path in outs})
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was observed to depend on; what is gone is left out."""
+        """The current state of code that a run was observed to depend on; deleted code is left out."""
         return self._session.recheck(observed)
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:

@@ -41,7 +41,7 @@ class Answer:
     """What a command printed, and its exit code."""
 
     def __init__(self, out: str, err: str, code: int) -> None:
-        """As the command gave it; `elapsed` gives the time that is put where it had told its own."""
+        """The command's output; `elapsed` is the text that replaces its time."""
         self.out = out
         self.err = err
         self.code = code
@@ -82,7 +82,7 @@ def keep(  # each is one part of the file
     grounds: "Sequence[Grounds]",
     elapsed: str = "",
 ) -> None:
-    """Keep what a command said, if all that it looked at can be marked; ``elapsed`` is the time that it told."""
+    """Keep what a command said, if all that it looked at can be marked; ``elapsed`` is the time that it printed."""
     marks = notes.marks
     if notes.partial or not all(settled(marked, notes.began) for marked in marks.values()):
         return

@@ -26,7 +26,7 @@ type Fetch = Callable[[Collection[Artifact]], object]
 
 @attrs.frozen(eq=False, repr=False)
 class Verification(Value):
-    """What was found, and what became of it.
+    """The findings, and what was done about them.
 
     Attributes:
         report: What is in the store.
@@ -125,7 +125,7 @@ def _from_workspace(stores: Stores, record: Record) -> None:
             if not stores.store.has(wanted.digest, wanted.size) and stores.look(inner) == wanted:
                 (stores.keep if record.tracked else stores.ingest)(stores.layout.artifact(inner))
     except ArtifactError:
-        return  # what cannot be read here may be had elsewhere
+        return  # what cannot be read here may be available elsewhere
 
 
 def _listing(stores: Stores, artifact: Artifact) -> Tree:

@@ -53,7 +53,7 @@ class Wishes(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Collection(Value):
-    """What became of a collection.
+    """The result of a collection.
 
     Attributes:
         planned: What goes and what stays.

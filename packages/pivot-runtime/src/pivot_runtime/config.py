@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FILE = "config.yaml"
 
-_BY_HAND = "mend the file by hand: one 'key: value' on each line"
+_BY_HAND = "repair the file by hand: one 'key: value' on each line"
 
 
 class Origin(enum.Enum):
@@ -82,10 +82,10 @@ class Found(NamedTuple):
         return Settings(**chosen)
 
     def get(self, name: str) -> Setting:
-        """One setting, as it is said or by default.
+        """One setting, or its default.
 
         Raises:
-            ConfigError: The key is not known, or what is said of it is wrong.
+            ConfigError: The key is not known, or its value is invalid.
         """
         for problem in self.problems:
             if problem.key in (name, ""):
@@ -93,7 +93,7 @@ class Found(NamedTuple):
         return self.now(name)
 
     def now(self, name: str) -> Setting:
-        """One setting, as it is said or by default, whatever else is wrong.
+        """One setting, or its default, whatever else is wrong.
 
         Raises:
             ConfigError: The key is not known.
@@ -102,7 +102,7 @@ class Found(NamedTuple):
         return self.said.get(name) or Setting(name, key, key.default)
 
     def listed(self) -> Iterator[Setting]:
-        """Everything that is said, and the defaults of all that is read, by name."""
+        """All settings, and the defaults of all keys that are read, by name."""
         names = {key.name for key in KEYS if key.read and not key.family}
         for name in sorted(names | self.said.keys()):
             key = settings.find(name)
@@ -159,7 +159,7 @@ def text_of(file: pathlib.Path) -> str:
         return ""
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-        raise ConfigError(problem, source=str(file), hint="see to what lies there") from None
+        raise ConfigError(problem, source=str(file), hint="check what is there") from None
     except UnicodeDecodeError:
         raise ConfigError("it is not UTF-8", source=str(file), hint=_BY_HAND) from None
 

@@ -112,8 +112,8 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.BAD,
             "cache",
-            f"only {free >> 20} MiB are free where {layout.cache_dir} lies",
-            "'pivot cache gc' deletes what nothing needs; cache.dir may lie elsewhere",
+            f"only {free >> 20} MiB are free for {layout.cache_dir}",
+            "'pivot cache gc' deletes what nothing needs; cache.dir can be elsewhere",
         )
     modes = working(layout.objects_dir, layout.database_dir)
     if modes[REFLINK]:
@@ -124,7 +124,7 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.SLOW,
             "cache",
-            "files are copied from the cache, since its file system has no reflinks, or it lies on another one",
+            "files are copied from the cache, since its file system has no reflinks, or it is on another one",
             f"cache.checkout_mode may be {' or '.join(others)}, for outs that nobody edits" if others else None,
         )
 
@@ -157,7 +157,7 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
     try:
         layout = Layout(project.root, settings.cache_home(project.root))
     except PivotError:
-        return  # that has been told
+        return  # that has been reported
     try:
         kept = records.read(project)
     except PivotError as error:

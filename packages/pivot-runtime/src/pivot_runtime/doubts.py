@@ -45,7 +45,7 @@ class Doubts:
         self.add(Doubt(str(error), error.hint))
 
     def add(self, doubt: Doubt) -> None:
-        """Tell it, unless it has been told."""
+        """Report it, unless it has been reported."""
         if doubt not in self._told:
             self._told.add(doubt)
             self._tell(doubt)

@@ -50,7 +50,7 @@ class Target(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Dropped(Value):
-    """What became of it.
+    """The result.
 
     Attributes:
         targets: What was asked for.

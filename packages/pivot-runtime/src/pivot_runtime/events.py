@@ -23,7 +23,7 @@ class Waiting(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Importing(Value):
-    """Importing the user's pipeline takes its time: so many seconds already; told after one, and then now and again.
+    """Importing the user's pipeline takes its time: so many seconds already; reported after one, and then repeatedly.
 
     Attributes:
         seconds: How many.
@@ -64,7 +64,7 @@ class AskingRemote(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Fetching(Value):
-    """What a stage needs is on its way from a remote; told when it begins, and then now and again.
+    """The inputs of a stage are being fetched; reported at the beginning, and then repeatedly.
 
     Attributes:
         address: The stage.
@@ -95,7 +95,7 @@ class InputsFetched(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StagesSpawned(Value):
-    """The stages of a pipeline cannot be forked, since importing it leaves threads running; told once, not in each run.
+    """The stages of a pipeline cannot be forked, since importing it leaves threads running; reported only once.
 
     Attributes:
         file: The pipeline's, relative to the root.
@@ -162,7 +162,7 @@ class StageOutput(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageSilent(Value):
-    """A stage runs and has printed nothing for long; told again when it has been silent for twice as long, and so on.
+    """A stage has printed nothing for long; reported again when it has been silent for twice as long, and so on.
 
     Attributes:
         address: Which.

@@ -98,7 +98,7 @@ class Immediate:
 
 
 def _nothing(_: str, __: tuple[str, ...]) -> None:
-    """Who does not care."""
+    """Ignores all events."""
 
 
 class HostExecutor:
@@ -122,8 +122,8 @@ class HostExecutor:
             watching: What is to be seen of the stages.
             shown: Given each stage's lines as they are printed.
             spawned: Told of each stage that might have been forked, and the threads because of which it was not.
-            silent: After how many seconds of silence, and to whom, it is said that a stage still runs; 0 is never.
-            start: How the process of a stage comes to be.
+            silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.
+            start: How the process of a stage starts.
             sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
         """
         self._host_of = host_of
@@ -214,7 +214,7 @@ class HostExecutor:
                     _kin.end_strays(self._own)
                 raise HostError(
                     "the process that runs your stages ended unexpectedly, and they with it",
-                    hint="repeat the command; if the system ends it for want of memory, -j 1 needs the least",
+                    hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",
                 ) from None
 
     def _speaking(self) -> list[HostProcess]:

@@ -23,7 +23,7 @@ VARIABLES: Final = "variables"
 UNSEEN: Final = "unseen"
 """Why its last run may depend on more than what was seen."""
 RERUN: Final = "rerun"
-"""What came of running it once more."""
+"""The result of running it once more."""
 
 _CREATE: Final = (
     "CREATE TABLE IF NOT EXISTS facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
@@ -71,7 +71,7 @@ def state_of(lock: StageLock) -> str:
 
 
 def about(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a stage, without what came of running another state of it once more."""
+    """The record of a stage, without results of rerunning another state of it."""
     told = known.get(RERUN)
     if lock is not None and isinstance(told, dict) and told.get("state") == state_of(lock):
         return dict(known)

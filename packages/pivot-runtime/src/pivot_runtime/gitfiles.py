@@ -94,7 +94,7 @@ class Repository:
             return cls(root)
         if os.environ.get("GIT_DIR"):
             raise GitError(
-                f"GIT_DIR is set, but {root} does not lie in a git repository",
+                f"GIT_DIR is set, but {root} is not in a git repository",
                 hint="unset GIT_DIR, or put a .git beside the project",
             )
         return None

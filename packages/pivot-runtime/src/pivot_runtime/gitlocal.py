@@ -83,7 +83,7 @@ class Ignored(Value):
 
 
 def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
-    """Those of some paths of a project that git leaves out, if it is not told otherwise; what it tracks is not.
+    """Those of some paths of a project that git ignores by default; tracked ones are not.
 
     Raises:
         GitSilentError: Git does not answer.
@@ -142,7 +142,7 @@ def require(root: pathlib.Path) -> None:
         GitSetupError: There is none.
     """
     if not _within(root):
-        raise GitSetupError(f"{root} does not lie in a git repository", hint="git init, and then repeat the command")
+        raise GitSetupError(f"{root} is not in a git repository", hint="git init, and then repeat the command")
 
 
 def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:

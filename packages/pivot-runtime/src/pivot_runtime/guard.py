@@ -124,7 +124,7 @@ def _ancestors() -> Iterator[int]:
 
 
 def _parent(pid: int) -> int:
-    """The parent of a process; 0 if that cannot be told."""
+    """The parent of a process; 0 if unknown."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[1])

@@ -38,7 +38,7 @@ class HistoryError(EngineError):
 
 @attrs.frozen(eq=False, repr=False)
 class PastStage(Value):
-    """What became of one stage in a run.
+    """The result of one stage in a run.
 
     Attributes:
         address: Which.

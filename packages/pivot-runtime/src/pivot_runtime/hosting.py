@@ -29,7 +29,7 @@ _PID_BYTES = 8
 
 
 def _nothing(_: float, __: str) -> None:
-    """Who does not care."""
+    """Ignores all events."""
 
 
 type Slow = Callable[[float, str], None]

@@ -21,7 +21,7 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
         lines = []
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", None) or error
-        raise EngineError(f"{file.name} cannot be read: {problem}", hint="mend or remove the file") from None
+        raise EngineError(f"{file.name} cannot be read: {problem}", hint="repair or remove the file") from None
     lines += more
     if not any(line.strip() and not line.startswith("#") for line in lines):
         return lambda _: False

@@ -40,7 +40,7 @@ def numbers(place: pathlib.Path) -> list[int]:
 
 
 class Journal:
-    """A reporter that keeps what it is told, and passes it on; that nothing can be kept is no error."""
+    """A reporter that records events and passes them on; a failure to record is not an error."""
 
     def __init__(self, layout: Layout, command: str, report: Reporter) -> None:
         """Nothing is written before something has happened that is worth it."""

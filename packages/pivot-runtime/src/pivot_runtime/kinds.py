@@ -58,7 +58,7 @@ def seconds(least: float) -> Kind:
 
 
 def switch(on: str, off: str) -> Kind:
-    """Yes or no, however that is said."""
+    """Yes or no, in any spelling."""
 
     def parse(text: str) -> bool:
         if text.lower() not in _WORDS:

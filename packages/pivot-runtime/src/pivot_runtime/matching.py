@@ -26,7 +26,7 @@ from pivot_runtime.sync import Moved, Wishes
 
 @attrs.frozen(eq=False, repr=False)
 class Fetched(Value):
-    """What came of it.
+    """The result.
 
     Attributes:
         moved: What was brought here.

@@ -44,7 +44,7 @@ class World(Protocol):
         ...
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was observed to depend on; what is gone is left out."""
+        """The current state of code that a run was observed to depend on; deleted code is left out."""
         ...
 
     def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:

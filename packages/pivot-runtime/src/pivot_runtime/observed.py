@@ -37,7 +37,7 @@ class _File:
 
 
 class Rechecker:
-    """Tells what became of observed entries; reads each file again only when it has another mark."""
+    """Recomputes observed entries; reads a file again only if its mark has changed."""
 
     def __init__(self, root: pathlib.Path, memory: pathlib.Path | None = None) -> None:
         """Look at files below ``root``; remember what they gave in the file ``memory``."""

@@ -58,7 +58,7 @@ class Obstacles:
         """Which tracked data a path is, is in or, if that is to be looked for, holds; empty if it does not."""
         for around in (path, *_around(path)):
             if self._is_tracked(around):
-                return "it is tracked data" if around == path else f"it lies in {around}, which is tracked"
+                return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
         if within:
             for file in pvtfiles.find(self._root / path, lambda _: None):
                 inside = file.relative_to(self._root).as_posix().removesuffix(pvt.SUFFIX)

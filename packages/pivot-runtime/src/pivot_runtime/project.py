@@ -52,7 +52,7 @@ _MOST_LOOKED_INTO = 20_000
 
 
 def _nothing(_: float, __: str) -> None:
-    """Who does not care."""
+    """Ignores all events."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -187,7 +187,7 @@ def init(directory: pathlib.Path) -> Initialized:
     except OSError as error:
         raise PivotError(
             f"cannot make a project in {directory}: {error.strerror}: {error.filename}",
-            hint="check what lies there, and that you may write to the directory",
+            hint="check what is there, and that you may write to the directory",
         ) from None
     return Initialized(tuple(created), _outer(directory), tuple(_inner(directory)) if created else ())
 

@@ -68,14 +68,14 @@ class User(Value):
 
 
 def register(layout: Layout) -> None:
-    """Say that a project uses its cache, if others may use it too; a cache that cannot be written is not told."""
+    """Say that a project uses its cache, if others may use it too; a cache that cannot be written is not changed."""
     if layout.cache is None:
         return
     name = identity.known(layout)
     told = _entry(layout.projects_dir / name) if name else None
     if told is not None and told == _own(layout, name):
         return
-    if told is not None and not told._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
+    if told is not None and not reported._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
         name = ""  # the file came with a copy of the other project
     if not name:
         name = identity.name_anew(layout, _lost(layout)) or _fallback(layout)

@@ -42,7 +42,7 @@ _OUTPUT_LINES = 20
 
 @attrs.define
 class Outcome:
-    """What became of each stage, as addresses; each is in one of the sets.
+    """The result of each stage, as addresses; each is in one of the sets.
 
     Attributes:
         cached: Nothing had to be done.

@@ -33,7 +33,7 @@ SKIPPED: Final = "skipped"
 
 @attrs.frozen(eq=False, repr=False)
 class Rerun(Value):
-    """What came of running a stage once more.
+    """The result of running a stage once more.
 
     Attributes:
         address: Which.
@@ -73,7 +73,7 @@ def rerun(
     percent: int = 100,
     starting: Callable[[str], None] = lambda _: None,
 ) -> tuple[Rerun, ...]:
-    """Run stages that are up to date once more in a scratch copy, and keep what comes of it.
+    """Run stages that are up to date once more in a scratch copy, and keep the results.
 
     Args:
         project: Where.

@@ -176,7 +176,7 @@ class _Checkout:
         return differs is None or not differs.partial
 
     def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
-        """Links of the user's stay, or are said to be in the way."""
+        """The user's links stay, or are reported as obstacles."""
         if path not in self._tracked:
             return
         layout = self._stores.layout

@@ -44,7 +44,7 @@ class Session(Value):
         own: The addresses of the command's own stages; the graph has also what they depend on.
         stages: By address.
         stores: Where contents and results are kept, and the configuration.
-        rechecker: What became of code that runs were observed to depend on.
+        rechecker: The current state of code that runs were observed to depend on.
         forms: The source texts that earlier runs depended on.
         left: What a killed run has set aside counts as put back, for a command that only looks.
         to_come: What of that has been looked for, and found.
@@ -179,7 +179,7 @@ class Session(Value):
         return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """What became of code that a run was observed to depend on; what is gone is left out."""
+        """The current state of code that a run was observed to depend on; deleted code is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.project.notes.look(self.project.root / file)
         return self.rechecker.now(observed) if observed else {}

@@ -55,7 +55,7 @@ class PackagePolicy(enum.Enum):
 
 
 class Strictness(enum.Enum):
-    """What becomes of a stage that reads or writes what it does not declare."""
+    """The reaction to a stage that uses undeclared files."""
 
     OFF = "off"
     WARN = "warn"
@@ -63,7 +63,7 @@ class Strictness(enum.Enum):
 
 
 class WorkerStart(enum.Enum):
-    """How the process of a stage comes to be."""
+    """How the process of a stage starts."""
 
     FORK = "fork"
     SPAWN = "spawn"

@@ -28,7 +28,7 @@ class Silence:
     """Stages at work; each is due when it has been silent for ``first`` seconds, twice as long, and so on."""
 
     def __init__(self, first: float) -> None:
-        """With 0, none is ever told of."""
+        """With 0, none is ever reported."""
         self._first = first
         self._states: dict[int, _State] = {}
 

@@ -1,6 +1,6 @@
 """Which pipelines leave threads running when they are imported, so that their stages are not forked.
 
-One JSON file of derived data; where it is missing or damaged, it is said again, and nothing else.
+One JSON file of derived data; where it is missing or damaged, its content is reported again, and that is all.
 """
 
 import contextlib

@@ -31,7 +31,7 @@ class Static(Value):
 
     Attributes:
         assembly: The stages; its hosts cannot be started.
-        unknown: By address, why it cannot be told whether the code of a stage is that of its last run.
+        unknown: By address, why it is unknown whether the code of a stage is that of its last run.
         unread: Pipeline files of which not even that is known which stages they have.
     """
 
@@ -184,7 +184,7 @@ class _Sources:
         return words is None or defined["name"] in words
 
     def _of(self, file: str) -> frozenset[str] | None:
-        """All words of a file; None where it cannot be told."""
+        """All words of a file; None if unknown."""
         if file not in self._words:
             place = self._root / file
             try:

@@ -44,7 +44,7 @@ class Supply:
         """Before a run of a stage: bring here what it reads.
 
         Raises:
-            ArtifactError: Something cannot be had.
+            ArtifactError: Something is not available.
         """
         if self._afar is None:
             return
@@ -55,7 +55,7 @@ class Supply:
             self._report(events.InputsFetched(spec.address, self._afar.remote, brought, took))
 
     def restore(self, address: str, plan: CheckoutPlan) -> None:
-        """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that can be had.
+        """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that is available.
 
         Raises:
             ArtifactError: The remote as a whole refuses or fails.

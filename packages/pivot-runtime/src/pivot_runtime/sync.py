@@ -49,7 +49,7 @@ class Wishes(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Moved(Value):
-    """What became of the objects that artifacts consist of.
+    """The outcome of the objects that artifacts consist of.
 
     Attributes:
         remote: The remote's name.
@@ -134,7 +134,7 @@ def fetch(
 
         def opened(record: Record) -> Tree | None:
             if record.artifact.sha256:
-                return None  # only the whole of it can be told from what somebody has forged
+                return None  # only the whole of it can be told apart from a forgery
             if not stores.store.has(record.artifact.digest):
                 bring_from(remote, [record.artifact], stores, wishes)
             try:

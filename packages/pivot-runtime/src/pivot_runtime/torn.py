@@ -49,7 +49,7 @@ class DepWatch:
 
 
 def _mark(path: pathlib.Path) -> _Mark | None:
-    """None if nothing can be told: what is linked to the cache bears marks that the cache itself changes."""
+    """None if unknown: links to the cache have marks that the cache itself changes."""
     try:
         status = os.lstat(path)
         if stat.S_ISDIR(status.st_mode):

@@ -79,7 +79,7 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
         raise TargetError(f"the name {last!r} is too long to have {pvt.SUFFIX} added to it", hint="shorten it")
     state = next((part for part in above if part.casefold() in _STATE), None)
     if state is not None:
-        raise TargetError(f"{path} lies in {state}/, where nothing is restored to", hint="move the data elsewhere")
+        raise TargetError(f"{path} is in {state}/, where nothing is restored to", hint="move the data elsewhere")
     beside = project.root.joinpath(*above)
     params = last == PARAMS_FILE and (beside == project.root or pipeline_in(beside) is not None)
     if last.casefold() in _WORKED_FROM or params:
@@ -94,7 +94,7 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
         try:
             names = os.listdir(at)
         except OSError:
-            return  # it cannot be told; whoever reads it will say so
+            return  # unknown; whoever reads it will report that
         if part not in names:
             alike = [name for name in names if casing.clashes([ArtifactPath(name), ArtifactPath(part)])]
             shown = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
@@ -114,7 +114,7 @@ def _refuse_place(path: ArtifactPath, project: Project) -> None:
         inside = os.path.relpath(real, os.path.realpath(project.root))
         way = f"track {project.shown(around)} as a whole"
         if not inside.startswith(".."):
-            way = f"name it where it lies: {project.shown(inside)}"
+            way = f"name its real path: {project.shown(inside)}"
     raise TargetError(f"{path} cannot be tracked: {around} {why}, and a {pvt.SUFFIX} file in it is not seen", hint=way)
 
 
@@ -147,7 +147,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
         raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="put there what it should lead to")
     if root == real or root.startswith(f"{real.rstrip('/')}/"):
         raise TargetError(
-            f"{path} is a symbolic link to {real}, in which the project lies", hint="name the data themselves"
+            f"{path} is a symbolic link to {real}, which contains the project", hint="name the data themselves"
         )
     if real.startswith(f"{root}/"):
         raise TargetError(

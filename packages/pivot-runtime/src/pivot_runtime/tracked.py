@@ -77,7 +77,7 @@ def out_differences(stores: Stores, evaluation: Evaluation) -> dict[str, Differe
         recorded = lock.outs.get(path) if lock is not None else None
         if recorded is None or change.reason not in _OF_OUTS or not recorded.tree:
             continue
-        with contextlib.suppress(ArtifactError):  # what cannot be read has been told
+        with contextlib.suppress(ArtifactError):  # unreadable data have been reported
             now = stores.look(path)
             differs = differing(stores, path, recorded) if now is not None and now.tree else None
             if differs is not None:

@@ -121,7 +121,7 @@ def _artifacts(paths: Iterable[str], ignored: Callable[[str], bool]) -> Iterator
             continue
         try:
             yield ArtifactPath.resolve(path)
-        except PathError:  # it cannot be declared, whatever is said of it
+        except PathError:  # it cannot be declared at all
             continue
 
 

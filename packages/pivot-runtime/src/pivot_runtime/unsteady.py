@@ -1,4 +1,4 @@
-"""Values that are another one at each import, though nothing that they depend on has changed: told, and not counted."""
+"""Values that differ at each import although nothing that they depend on has changed: reported, and not counted."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -37,8 +37,8 @@ class StageVerdict(Value):
         upstream: The stages that would run first.
         missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
         lost: Those of them that are in place: a run stores them again.
-        unknown: Why it cannot be told whether its code is that of its last run; empty where it can.
-        rerun: What came of running it once more as it is now, with ``verdict``, ``detail`` and ``time``; None where
+        unknown: Why it is unknown whether its code is that of its last run; empty if it is known.
+        rerun: The result of rerunning its current state, with ``verdict``, ``detail`` and ``time``; None where
             nobody has tried.
         differences: Of its outs that are directories and differ from what its last run left, which files do.
     """
@@ -56,7 +56,7 @@ class StageVerdict(Value):
 
     @property
     def current(self) -> bool:
-        """As far as it can be told, its code, its inputs and what is on disk of its outs are those of its last run."""
+        """As far as is known, its code, its inputs and its outs on disk are those of its last run."""
         return self.decision.verdict is Verdict.UP_TO_DATE
 
     @property
@@ -66,7 +66,7 @@ class StageVerdict(Value):
 
     @property
     def status(self) -> Literal["passed", "failed", "unknown"]:
-        """Passed is what is current, and has all its files available; what fails does so whatever else is not known."""
+        """A stage passes if it is current and has all its files available; it fails whatever else is not known."""
         if self.missing or not self.current:
             return "failed"
         return "unknown" if self.unknown else "passed"
@@ -80,7 +80,7 @@ class Verification(Value):
         stages: What was found of each.
         names: By address.
         broken: Pipelines that could not be loaded, and that may write what is read here.
-        unread: Pipeline files of which nothing can be told.
+        unread: Pipeline files of which nothing is known.
         absent: In a project without pipelines, the tracked data that are available nowhere.
     """
 
@@ -117,7 +117,7 @@ def verify(
         everything: Load every pipeline of the project.
         allow_missing: What is missing here may be on the default remote instead.
         quiet: Drop what the user's code prints while it is imported.
-        static: Import nothing: what cannot be told then is said of each stage.
+        static: Import nothing, and report for each stage what is unknown then.
 
     Raises:
         StaticError: With ``static``, nothing is known of any stage.
@@ -257,7 +257,7 @@ class _Recorded:
         try:
             found = self._laid.look(path)
         except (MissingObjectError, CorruptObjectError):
-            return self._recorded.get(path)  # of the directory it is told that it cannot be had
+            return self._recorded.get(path)  # the directory is reported as not available
         return self._recorded.get(path) if found is None and not self._is_inside(path) else found
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:

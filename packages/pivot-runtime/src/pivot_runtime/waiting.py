@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 _LOOK_MS: Final = 500
-"""So often things are looked at though nothing was told: what happened before the watch began, or far away."""
+"""How often files are checked without a reported change: it may have happened earlier, or on another machine."""
 
 _LONGEST_MS: Final = 5000
 """An end of edits is not waited for any longer."""

@@ -84,7 +84,7 @@ class Reading(Reader, Scanner, Parser, Composer, BaseResolver):
         if extent is None:
             if event.anchor in self.anchors:
                 raise TextError(
-                    f"the alias *{event.anchor} stands in what it names",
+                    f"the alias *{event.anchor} is inside what it names",
                     event.start_mark.line + 1,
                     hint="name something that does not hold it",
                 )

@@ -143,7 +143,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
             own[key] = (key_node, value_node)
         if twice:
             hint = "merge a list: <<: [*a, *b]" if key_node.tag == f"{_TAG}merge" else "keep one"
-            raise TextError(f"the key {key!r} stands here for the second time", _line(key_node), hint=hint)
+            raise TextError(f"the key {key!r} is here for the second time", _line(key_node), hint=hint)
     found: dict[str, tuple[Any, Any]] = {}
     for each in reversed(merged or ()):
         found.update(_pairs(each))

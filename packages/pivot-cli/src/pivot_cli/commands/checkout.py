@@ -65,13 +65,13 @@ def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | No
 
 
 def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: Collection[str] = ()) -> int:
-    """Restore, and print what came of it; returns the exit code.
+    """Restore, and print the result; returns the exit code.
 
     Args:
         project: Where.
         targets: What.
         wishes: How.
-        told: Paths of which the user knows that the cache does not have them.
+        told: Paths that have been reported as missing from the cache.
     """
     done = restore(project, targets, wishes=wishes, report=Lines())
     for line in results.checkout_notes(done, project):

@@ -57,7 +57,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     found = configuration.look()
     said = found.said.get(key)
     if said is not None and said.source != str(configuration.file(user=user)):
-        console.warning(f"{settingstext.origin(said)} says {key}, too, and wins over this")
+        console.warning(f"{settingstext.origin(said)} says {key}, too, and overrides this")
     _warn(found)
     if as_json:
         console.data(json.dumps(settingstext.plain(found.now(key)), indent=2))

@@ -34,7 +34,7 @@ def command(*, git: bool) -> None:
     else:
         console.line(f"Already a Pivot project: {directory}")
     if git:
-        # With -P nothing that lies in the repository is taken for a module of ours.
+        # With -P, no file in the repository is imported as a module of ours.
         changed = gitlocal.install(done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"])
         console.line(f"Git merges lock files with Pivot{'' if changed else ' already'}")
         for each in changed:

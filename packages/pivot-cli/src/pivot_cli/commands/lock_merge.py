@@ -44,7 +44,7 @@ def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...
         return min(gitcalls.run(".", "merge-file", *names).returncode, 1)
     merged = lockmerge.merge_pvt(*sides)
     if merged is None:
-        console.note(f"{path}: both sides recorded other data, and ours stand there")
+        console.note(f"{path}: both sides recorded different data, and it holds ours")
         quoted = shlex.quote(path)
         theirs_too = f"'git checkout --theirs -- {quoted}' takes theirs"
         console.hint(f"{theirs_too}; then 'pivot checkout' the data, and 'git add {quoted}'")

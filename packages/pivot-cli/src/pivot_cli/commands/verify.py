@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
         listed = wording.listed([project.shown(path) for path in lost])
-        console.hint(f"the cache lacks what lies in place: 'pivot repro' stores it again: {listed}")
+        console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
     differing: dict[str, str] = {}
