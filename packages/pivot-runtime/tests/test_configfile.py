@@ -121,7 +121,7 @@ def test_what_is_no_text_has_no_value() -> None:
         ("a: b\n? [c]\n: d", 2, "a key must be a text"),
         ("a: b\n---\nc: d\n", 2, "this is not YAML"),
         ("[" * 5000, 1, "nested more than 64 levels"),
-        ("x: 1\na: &x\n  b: *x\n  c: 1\n", 3, "stands in what it names"),
+        ("x: 1\na: &x\n  b: *x\n  c: 1\n", 3, "is inside what it names"),
         (
             "a0: &a0 {x: 1, y: 2}\n" + "".join(f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}\n" for n in range(1, 40)),
             13,

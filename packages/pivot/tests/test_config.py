@@ -283,7 +283,7 @@ def test_a_form_that_cannot_be_changed(mine: Mine) -> None:
     mine.write(CONFIG, "{run.jobs: 2, remote.jobs: 3}\n")
 
     done = mine.pivot("config", "unset", "run.jobs", code=2)
-    assert f"@ {mine.root / CONFIG}:1\nhint: mend the file by hand" in done.stderr
+    assert f"@ {mine.root / CONFIG}:1\nhint: repair the file by hand" in done.stderr
     assert mine.read(CONFIG) == "{run.jobs: 2, remote.jobs: 3}\n"
     mine.config("set", "run.jobs", "4")
     assert mine.read(CONFIG) == "{run.jobs: 4, remote.jobs: 3}\n"

@@ -111,7 +111,7 @@ def test_a_conflict_of_data_leaves_a_file_that_can_be_read(empty: Project) -> No
         env={**os.environ, **IDENTITY},
     )
     assert done.returncode == 1
-    assert "t.pvt: both sides recorded other data" in done.stdout + done.stderr
+    assert "t.pvt: both sides recorded different data" in done.stdout + done.stderr
     assert git(empty, "diff", "--name-only", "--diff-filter=U") == "t.pvt\n"
     assert empty.read("tables/oil.pvt") == "ONE\n2\n3\n4\nFIVE\n"
     assert "t     clean" in empty.inside("status")
