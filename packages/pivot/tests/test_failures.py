@@ -489,7 +489,7 @@ def test_without_the_cache_everything_still_works(quick: Project) -> None:
     shutil.rmtree(quick.root / ".pivot/cache/files")
     told = quick.pivot("verify", code=1)
     assert "FAILED  preprocess  Missing files: clean.json\n" in told.stdout
-    assert "'pivot repro' stores it again: clean.json, summary.json\n" in told.stderr
+    assert "'pivot repro' stores them again: clean.json, summary.json\n" in told.stderr
     assert "the cache had lost clean.json, summary.json: stored again" in quick.pivot("repro").stderr
     assert "lost" not in quick.pivot("repro").stderr
 

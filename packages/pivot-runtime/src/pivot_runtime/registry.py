@@ -75,7 +75,7 @@ def register(layout: Layout) -> None:
     told = _entry(layout.projects_dir / name) if name else None
     if told is not None and told == _own(layout, name):
         return
-    if told is not None and not reported._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
+    if told is not None and not told._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
         name = ""  # the file came with a copy of the other project
     if not name:
         name = identity.name_anew(layout, _lost(layout)) or _fallback(layout)
