@@ -26,7 +26,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from pivot_core import schema
+from pivot_core.pivot_yaml import schema
 from pivot_runtime import reference
 from pivot_runtime.settings import KEYS
 

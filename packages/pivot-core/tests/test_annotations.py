@@ -5,11 +5,11 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 
-from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import OutSpec
+from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
 
 ANY: Any = Text  # the class, where an instance belongs
 NUMBER: Any = 1

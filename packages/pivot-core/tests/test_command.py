@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.annotations import DirectoryOut, Out
-from pivot_core.command import command, filled, values, words
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
+from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.command import command, filled, values, words
 
 ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1).filter(
     lambda arguments: all(set(each) - set("<>&|") for each in arguments if each)  # a quoted sign of the shell

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.annotations import DirectoryOut, Out
-from pivot_core.declaring import Declaration, DeclarationError, declared
-from pivot_core.interpolation import Path
-from pivot_core.schema import SCHEMA, text
-from pivot_core.shape import ShapeError, check
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declared
+from pivot_core.pivot_yaml.schema import SCHEMA, text
+from pivot_core.pivot_yaml.validate import ShapeError, check
+from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.interpolation import Path
 
 
 @attrs.frozen

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core import hints
-from pivot_core.fitting import MisfitError, fit, from_text, unfit
+from pivot_core.conversion import hints
+from pivot_core.conversion.convert import MisfitError, fit, from_text, unfit
 
 
 class Colour(enum.Enum):

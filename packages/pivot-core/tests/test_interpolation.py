@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.interpolation import FillError, fill, refers, replaced, written
+from pivot_core.stages.interpolation import FillError, fill, refers, replaced, written
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 DATA = st.recursive(

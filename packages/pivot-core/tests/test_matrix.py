@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.matrix import MatrixError, combinations
+from pivot_core.pivot_yaml.matrix import MatrixError, combinations
 
 NAMES = st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True)
 

@@ -10,15 +10,15 @@ import attrs
 import pytest
 
 from pivot_core import params
-from pivot_core.annotations import Out
-from pivot_core.assigning import Given, settle
+from pivot_core.conversion.convert import MisfitError
+from pivot_core.conversion.plain import NotPlainError
 from pivot_core.errors import DefinitionError
-from pivot_core.fitting import MisfitError
-from pivot_core.overrides import Override, ParamError, Takes, base_name, check, names_for
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline, plain_call
-from pivot_core.plain import NotPlainError
 from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Out
+from pivot_core.stages.param_layers import Given, settle
+from pivot_core.stages.param_overrides import Override, ParamError, Takes, base_name, check, names_for
 
 
 class Colour(enum.Enum):

@@ -5,11 +5,11 @@ from typing import Annotated, TypedDict
 
 import pytest
 
-from pivot_core.annotations import Dep, DirectoryOut, IncrementalOut, Out, PlaceholderDep
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Out, PlaceholderDep
 
 
 class Outs(TypedDict):

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pivot_core.conversion.plain import NotPlainError, Sealed, is_secret, to_plain
 from pivot_core.digest import canonical_json
-from pivot_core.plain import NotPlainError, Sealed, is_secret, to_plain
 
 
 class Colour(enum.Enum):

@@ -13,18 +13,18 @@ from types import ModuleType
 
 import pytest
 
-from pivot_core.annotations import Dep, Out
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import CSV, JSON, PathOnly, Text
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
-from pivot_core.stage import Stage
+from pivot_core.stages.annotations import Dep, Out
+from pivot_core.stages.stage import Stage
 
 PRELUDE = """\
 import asyncio, contextlib, functools
 from collections.abc import Callable
 from typing import Annotated, Any, NotRequired, ReadOnly, Required, TypedDict, Unpack
-from pivot_core.annotations import Dep, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.loaders import CSV, JSON, PathOnly, Text
 """
 FUTURE = "from __future__ import annotations\n"

@@ -11,7 +11,7 @@ HEAD = """\
 import pathlib
 from typing import Annotated, TypedDict
 
-from pivot_core.annotations import Dep, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.loaders import JSON, PathOnly, Text
 from pivot_core.pipeline import Pipeline
 

@@ -12,9 +12,9 @@ from pivot_cache import pvt, sharedruns
 from pivot_cache.moving import Progress
 from pivot_cache.remote import RemoteUnreachableError
 from pivot_cache.testing import Fault, MemoryRemote
-from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime import events, supply, sync
 from pivot_runtime.afar import Afar, Place
 from pivot_runtime.project import Project

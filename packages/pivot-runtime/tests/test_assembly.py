@@ -16,7 +16,7 @@ from pivot_runtime.project import Project, init
 HEAD = """\
 from typing import Annotated
 
-from pivot_core.annotations import Dep, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.loaders import Text
 from pivot_core.pipeline import Pipeline
 

@@ -9,9 +9,9 @@ from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.layout import Layout
 from pivot_cache.store import CheckoutMode
-from pivot_core.annotations import Dep, Out
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
+from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime import reference, remotes, settings
 from pivot_runtime.config import Origin, resolve, user_file
 from pivot_runtime.configuring import Configuration

@@ -12,7 +12,7 @@ from pivot_runtime.describing import describe
 
 STEPS = """\
 from typing import Annotated
-from pivot_core.annotations import Out, PlaceholderDep
+from pivot_core.stages.annotations import Out, PlaceholderDep
 from pivot_core.loaders import Text
 
 def fit(rows: Annotated[str, PlaceholderDep(Text())]) -> Annotated[str, Out("fit.txt", Text())]:

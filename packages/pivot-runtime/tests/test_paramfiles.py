@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_core.overrides import ParamError
+from pivot_core.stages.param_overrides import ParamError
 from pivot_runtime import paramfiles
 from pivot_runtime.errors import EngineError
 from pivot_runtime.settling import seal

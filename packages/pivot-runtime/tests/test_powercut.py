@@ -11,8 +11,8 @@ from workshop import Workshop
 
 from pivot_cache import atomic, powercut
 from pivot_core import digest
-from pivot_core.annotations import DirectoryOut
 from pivot_core.decide import Verdict
+from pivot_core.stages.annotations import DirectoryOut
 from pivot_runtime import restoring, tracking
 from pivot_runtime.project import Project
 from pivot_runtime.verify import examine

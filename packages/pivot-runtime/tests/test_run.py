@@ -17,10 +17,10 @@ from workshop import Deferred, Workshop, parts_of
 from pivot_cache.errors import CacheError
 from pivot_cache.store import VERIFIED_NS
 from pivot_core import digest
-from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Reason, Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime import events
 from pivot_runtime.errors import HostError
 from pivot_runtime.executor import Executor, Finished

@@ -6,11 +6,11 @@ from typing import Any
 import attrs
 import pytest
 
-from pivot_core.annotations import DirectoryOut, Out
-from pivot_core.command import command
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
-from pivot_core.stage import Stage
+from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.command import command
+from pivot_core.stages.stage import Stage
 from pivot_runtime import shell, shellcode
 from pivot_runtime.shellcode import Rested
 

@@ -76,7 +76,7 @@ stages:
 """
 WORK = """\
 from typing import Annotated
-from pivot_core.annotations import Out
+from pivot_core.stages.annotations import Out
 from pivot_core.loaders import Text
 
 def named() -> Annotated[str, Out("named.txt", Text())]:

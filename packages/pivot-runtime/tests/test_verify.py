@@ -9,10 +9,10 @@ from workshop import Workshop
 
 from pivot_cache import pvt
 from pivot_cache.testing import MemoryRemote
-from pivot_core.annotations import Dep, DirectoryOut, Out
 from pivot_core.decide import Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime import sync, verify
 from pivot_runtime.project import Project
 from pivot_runtime.session import opened

@@ -19,7 +19,7 @@ from pivot_runtime.repro import Options, Outcome, repro
 PIPELINE = """
 import pathlib
 from typing import Annotated
-from pivot_core.annotations import Dep, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.loaders import Text
 from pivot_core.pipeline import Pipeline
 import helper
@@ -38,7 +38,7 @@ pipeline.register(copy)
 FORGETFUL = """
 import pathlib
 from typing import Annotated
-from pivot_core.annotations import Dep, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.loaders import Text
 from pivot_core.pipeline import Pipeline
 

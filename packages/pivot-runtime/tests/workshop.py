@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pivot_cache import lockfiles
 from pivot_cache.layout import Layout
-from pivot_core.annotations import Dep, Out
 from pivot_core.loaders import Text
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
+from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime import events
 from pivot_runtime.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.executor import Executor, Finished

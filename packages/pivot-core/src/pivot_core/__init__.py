@@ -4,15 +4,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pivot_core.annotations import Dep, Out
     from pivot_core.errors import PivotError
     from pivot_core.pipeline import Pipeline
+    from pivot_core.stages.annotations import Dep, Out
 
 __all__ = ["Dep", "Out", "Pipeline", "PivotError"]
 
 _HOMES = {
-    "Dep": "pivot_core.annotations",
-    "Out": "pivot_core.annotations",
+    "Dep": "pivot_core.stages.annotations",
+    "Out": "pivot_core.stages.annotations",
     "Pipeline": "pivot_core.pipeline",
     "PivotError": "pivot_core.errors",
 }

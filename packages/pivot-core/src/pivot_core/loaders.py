@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
-from pivot_core import _yamldata
+from pivot_core.conversion import yaml_data
 from pivot_core.errors import LoaderError
 from pivot_core.values import Value
 
@@ -168,7 +168,7 @@ class YAML(Value):
     def load(self, path: pathlib.Path) -> Any:
         """The parsed value."""
         yaml = _yaml()
-        return yaml.load(path.read_bytes(), Loader=_yamldata.loader())
+        return yaml.load(path.read_bytes(), Loader=yaml_data.loader())
 
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write ``value`` in block style."""

@@ -9,10 +9,10 @@ from typing import Any, cast, dataclass_transform
 
 import attrs
 
-from pivot_core import fitting, hints, plain
+from pivot_core.conversion import convert, hints, plain
+from pivot_core.conversion.convert import MisfitError
 from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
-from pivot_core.fitting import MisfitError
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
@@ -27,7 +27,7 @@ class Secret:
 def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
     declared = fields(type(instance))[attribute.name]
     try:
-        return fitting.fit(declared.hint, value, make)
+        return convert.fit(declared.hint, value, make)
     except MisfitError as error:
         raise TypeError(f"{type(instance).__name__}.{attribute.name}{told(declared, error)}") from None
 
@@ -143,7 +143,7 @@ def fields(cls: type) -> Mapping[str, Field]:
     for name, keyword, required in _declared(cls):
         hint = found.get(name, Any)
         made[name] = Field(name, hint, keyword, _is_secret(hint), required)
-        wrong = None if is_model(cls) else fitting.unfit(hint, is_params)
+        wrong = None if is_model(cls) else convert.unfit(hint, is_params)
         if wrong is not None:
             raise DefinitionError(
                 f"{cls.__name__}.{name} has the type {hints.shown(wrong)}, which no parameter can have",
@@ -218,7 +218,7 @@ def fit(cls: type, name: str, value: Any) -> Any:
     if is_model(cls):
         return value
     try:
-        return fitting.fit(fields(cls)[name].hint, value, make)
+        return convert.fit(fields(cls)[name].hint, value, make)
     except MisfitError as error:
         raise MisfitError(error.wanted, error.value, f".{name}{error.inside}") from None
 

@@ -11,14 +11,14 @@ from typing import Any, overload
 
 import attrs
 
-from pivot_core import _signature
-from pivot_core.command import Command
 from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
 from pivot_core.paths import ArtifactPath
-from pivot_core.placing import placed
 from pivot_core.spec import Location, StageError, StageSpec
-from pivot_core.stage import Stage, Taken
+from pivot_core.stages import signature as signatures
+from pivot_core.stages.command import Command
+from pivot_core.stages.path_overrides import placed
+from pivot_core.stages.stage import Stage, Taken
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
@@ -192,7 +192,7 @@ class Pipeline:
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
-        location = func.location if isinstance(func, Command) else _signature.location_of(func)
+        location = func.location if isinstance(func, Command) else signatures.location_of(func)
         self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources, timeout, retries))
         return func
 
@@ -221,7 +221,7 @@ class Pipeline:
                 hint="give one of them another name or variant: pipeline.register(func, name=..., variant=...)",
             )
         try:
-            signature = func.signature() if isinstance(func, Command) else _signature.read(name, func)
+            signature = func.signature() if isinstance(func, Command) else signatures.read(name, func)
             declared = placed(signature, given.deps or {}, given.outs or {})
         except StageError:
             raise

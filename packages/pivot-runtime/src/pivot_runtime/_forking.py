@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import attrs
 
-from pivot_core.stage import Stage
+from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime import _wire, _worker

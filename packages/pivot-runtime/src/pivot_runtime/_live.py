@@ -4,8 +4,8 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
-from pivot_core.overrides import Override
-from pivot_core.stage import Stage
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
 from pivot_runtime import settling
 from pivot_runtime.describing import describe
 from pivot_runtime.errors import EditedError

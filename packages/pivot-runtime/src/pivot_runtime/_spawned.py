@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pivot_core.overrides import Override
-from pivot_core.stage import Stage
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
 from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer
 from pivot_runtime import _death, _failing, _kin, _sources, _wire, _worker

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import attrs
 
-from pivot_core.stage import Stage
+from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime import _death, _failing, _kin, _wire

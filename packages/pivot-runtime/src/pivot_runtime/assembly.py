@@ -12,8 +12,8 @@ import attrs
 from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph
-from pivot_core.overrides import Override, Takes, check
 from pivot_core.paths import ArtifactPath
+from pivot_core.stages.param_overrides import Override, Takes, check
 from pivot_core.values import Value
 from pivot_runtime import config, contradictions, grounds, knownstages
 from pivot_runtime.broken import Broken

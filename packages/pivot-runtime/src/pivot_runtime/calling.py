@@ -6,14 +6,14 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pivot_core.annotations import Out
-from pivot_core.command import Command
 from pivot_core.errors import PathError, PivotError
 from pivot_core.loaders import PathOnly, Reader
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import plain_call
 from pivot_core.spec import StageError
-from pivot_core.stage import Stage
+from pivot_core.stages.annotations import Out
+from pivot_core.stages.command import Command
+from pivot_core.stages.stage import Stage
 from pivot_runtime import shell
 
 

@@ -14,7 +14,7 @@ from pivot_cache import plainfile
 from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
 from pivot_cache.layout import Layout
-from pivot_core.command import words
+from pivot_core.stages.command import words
 
 
 def record_of(layout: Layout, address: str) -> pathlib.Path:

@@ -11,12 +11,12 @@ import attrs
 
 from pivot_cache import plainfile
 from pivot_core import digest
-from pivot_core.command import make_command
-from pivot_core.declaring import Declaration, DeclarationError, declared
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declared
 from pivot_core.spec import Location, StageError, base_of
+from pivot_core.stages.command import make_command
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError, UnimportedError
 

@@ -3,9 +3,9 @@
 import pathlib
 from collections.abc import Callable
 
-from pivot_core.annotations import Dep, Out
 from pivot_core.paths import ArtifactPath
-from pivot_core.stage import Stage
+from pivot_core.stages.annotations import Dep, Out
+from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime import settling
 from pivot_runtime._chance import Chance

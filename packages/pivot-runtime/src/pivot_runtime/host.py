@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 
 from pivot_cache.layout import Layout
-from pivot_core.command import KEY
 from pivot_core.errors import PivotError
-from pivot_core.overrides import Override
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageSpec, base_of
-from pivot_core.stage import Stage
+from pivot_core.stages.command import KEY
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, uncovered
 from pivot_runtime import (

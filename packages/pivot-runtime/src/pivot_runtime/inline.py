@@ -5,7 +5,7 @@ import pathlib
 import time
 from collections.abc import Mapping
 
-from pivot_core.stage import Stage
+from pivot_core.stages.stage import Stage
 from pivot_runtime import _failing
 from pivot_runtime.calling import execute
 from pivot_runtime.executor import Failure, Finished, Immediate

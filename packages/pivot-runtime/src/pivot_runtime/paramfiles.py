@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_core import digest
-from pivot_core.assigning import Given
-from pivot_core.overrides import ParamError, base_name, names_for
+from pivot_core.stages.param_layers import Given
+from pivot_core.stages.param_overrides import ParamError, base_name, names_for
 from pivot_core.values import Value
 from pivot_runtime._sources import ABSENT
 from pivot_runtime.errors import EngineError

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pivot_core import params
-from pivot_core.overrides import Override, ParamError
+from pivot_core.conversion.plain import NotPlainError
 from pivot_core.pipeline import Pipeline
-from pivot_core.plain import NotPlainError
-from pivot_core.stage import Stage
+from pivot_core.stages.param_overrides import Override, ParamError
+from pivot_core.stages.stage import Stage
 from pivot_runtime import paramfiles
 
 _COST = 1 << 14  # of scrypt: some 20 ms for each guess at a secret

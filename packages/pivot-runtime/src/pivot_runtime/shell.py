@@ -7,9 +7,9 @@ import signal
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pivot_core.command import PARAMS, Command, filled, values
 from pivot_core.spec import StageError
-from pivot_core.stage import Stage
+from pivot_core.stages.command import PARAMS, Command, filled, values
+from pivot_core.stages.stage import Stage
 from pivot_runtime import created
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 from pivot_cache.layout import Layout
 from pivot_core import digest
-from pivot_core.command import KEY, Command, filled, words
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
-from pivot_core.stage import Stage
+from pivot_core.stages.command import KEY, Command, filled, words
+from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 from pivot_runtime import created
 

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import console
-from pivot_core import schema
+from pivot_core.pivot_yaml import schema
 
 
 @click.command("schema")

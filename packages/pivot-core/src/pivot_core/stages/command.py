@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import attrs
 
-from pivot_core._signature import Signature
-from pivot_core.annotations import Dep, Out, PathLike
 from pivot_core.errors import DefinitionError
-from pivot_core.interpolation import replaced, written
 from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
-from pivot_core.stage import Taken
+from pivot_core.stages.annotations import Dep, Out, PathLike
+from pivot_core.stages.interpolation import replaced, written
+from pivot_core.stages.signature import Signature
+from pivot_core.stages.stage import Taken
 
 __pivot_module__ = "pivot"
 

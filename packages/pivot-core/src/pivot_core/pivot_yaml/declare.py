@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import attrs
 
-from pivot_core import schema, shape
-from pivot_core.annotations import DirectoryOut, Out
 from pivot_core.errors import DefinitionError
-from pivot_core.interpolation import FillError, Path, fill
-from pivot_core.matrix import MatrixError, combinations
-from pivot_core.shape import ShapeError
+from pivot_core.pivot_yaml import schema, validate
+from pivot_core.pivot_yaml.matrix import MatrixError, combinations
+from pivot_core.pivot_yaml.validate import ShapeError
 from pivot_core.spec import Location
+from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.interpolation import FillError, Path, fill
 from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
@@ -99,7 +99,7 @@ def declared(text: Text) -> Declared:
     """
     try:
         data = {} if text.data is None else text.data
-        shape.check(data, schema.SCHEMA)
+        validate.check(data, schema.SCHEMA)
         measure = _Measure(MOST_VALUES)
         scope = _variables(data.get("vars", {}), measure)
         stages = [
@@ -128,7 +128,7 @@ class _Measure:
             self._left -= 1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0)
             if self._left < 0:
                 raise ShapeError(
-                    f"with {shape.subject(path)} this file holds more than {MOST_VALUES:,} values, "
+                    f"with {validate.subject(path)} this file holds more than {MOST_VALUES:,} values, "
                     "references and matrices filled in",
                     path,
                     hint="refer to less, or make fewer stages of a matrix",
@@ -157,7 +157,7 @@ def _stages(
         return
     matrix = fill(said["matrix"], scope, (*path, "matrix"))
     measure.take(matrix, (*path, "matrix"))
-    shape.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
+    validate.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
     for dimension in matrix:
         _refuse_taken(dimension, (*path, "matrix", dimension))
     try:
@@ -181,7 +181,7 @@ def _filled(said: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measu
 
 
 def _stage(text: Text, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
-    shape.check(filled, schema.STAGE, path)
+    validate.check(filled, schema.STAGE, path)
     command = filled.get("cmd")
     params = filled.get("params")
     return Declaration(

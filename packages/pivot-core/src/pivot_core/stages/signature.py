@@ -7,12 +7,12 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pivot_core.annotations import Dep, IncrementalOut, Out
+from pivot_core.conversion.hints import unwrapped
 from pivot_core.errors import PivotError
-from pivot_core.hints import unwrapped
 from pivot_core.params import fields, is_params
 from pivot_core.spec import Location, StageError
-from pivot_core.stage import Taken
+from pivot_core.stages.annotations import Dep, IncrementalOut, Out
+from pivot_core.stages.stage import Taken
 
 type _Declared = tuple[Dep | Out, ...]
 

@@ -1,11 +1,11 @@
-"""Data held against a JSON Schema, as far as `pivot_core.schema` uses one; says where, what and which way out."""
+"""Validates data against the part of JSON Schema that `pivot_yaml.schema` uses: where, what is wrong, the way out."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from pivot_core.errors import DefinitionError
-from pivot_core.interpolation import Path
+from pivot_core.stages.interpolation import Path
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),

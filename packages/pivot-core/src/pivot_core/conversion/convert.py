@@ -12,9 +12,9 @@ from json import loads
 from pathlib import PurePath
 from typing import Any, Final
 
-from pivot_core import hints
+from pivot_core.conversion import hints
+from pivot_core.conversion.plain import NotPlainError, to_plain
 from pivot_core.errors import DefinitionError
-from pivot_core.plain import NotPlainError, to_plain
 
 type Nested = Callable[[Any, Any], Any]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import attrs
 
-from pivot_core._signature import Signature
-from pivot_core.annotations import Dep, PlaceholderDep
 from pivot_core.errors import DefinitionError
+from pivot_core.stages.annotations import Dep, PlaceholderDep
+from pivot_core.stages.signature import Signature
 
 
 def placed(signature: Signature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> Signature:

@@ -5,12 +5,12 @@ from typing import Any
 
 import attrs
 
-from pivot_core.annotations import Dep, IncrementalOut, Out
-from pivot_core.assigning import Given, settle
 from pivot_core.errors import PathError
-from pivot_core.overrides import Override
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
+from pivot_core.stages.annotations import Dep, IncrementalOut, Out
+from pivot_core.stages.param_layers import Given, settle
+from pivot_core.stages.param_overrides import Override
 
 
 @attrs.frozen(eq=False)
@@ -36,7 +36,7 @@ class Stage:
 
     Attributes:
         name: The stage's own name.
-        func: What runs: a function, or a `pivot_core.command.Command`.
+        func: What runs: a function, or a `pivot_core.stages.command.Command`.
         location: Where it is defined, with the file's absolute path.
         deps: By parameter.
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.

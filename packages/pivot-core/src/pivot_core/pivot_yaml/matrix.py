@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from pivot_core.errors import DefinitionError
-from pivot_core.interpolation import written
+from pivot_core.stages.interpolation import written
 from pivot_core.values import Value
 
 MOST = 10_000
