@@ -19,8 +19,8 @@ from collections.abc import Callable
 import xxhash
 
 from pivot_cache import CheckoutMode, ObjectStore, StatCache
-from pivot_cache.ingest import ingest
-from pivot_cache.strong import StrongDigests
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.objects.sha256 import StrongDigests
 
 MIB = 1 << 20
 SMALL = 300  # bytes in a small file

@@ -38,9 +38,9 @@ from aiobotocore.config import AioConfig
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from pivot_cache.known import KnownObjects
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import Options, fetch, push
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.transfer import Options, fetch, push
+from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 
@@ -84,10 +84,10 @@ web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log
 
 NO_OP = """
 import json, pathlib, sys
-from pivot_cache.known import KnownObjects
-from pivot_cache.remote import connect
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import Options, push
+from pivot_cache.state.known_objects import KnownObjects
+from pivot_cache.remotes.protocol import connect
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.transfer import Options, push
 from pivot_core.lock import Artifact
 place = pathlib.Path(sys.argv[1])
 artifacts = [Artifact(digest, 1) for digest in json.loads((place / "digests.json").read_text())]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import casing
+from pivot_cache.files import name_case
 
 
 @pytest.mark.parametrize(
@@ -21,22 +21,22 @@ from pivot_cache import casing
     ],
 )
 def test_names_that_are_one_there(one: str, other: str) -> None:
-    assert casing.clashes([one, "b", other]) == {one: other, other: one}
+    assert name_case.clashes([one, "b", other]) == {one: other, other: one}
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_every_form_of_a_name_is_the_same(name: str) -> None:
     forms = {unicodedata.normalize(form, name) for form in ("NFC", "NFD")} | {name}
-    assert casing.clashes(forms).keys() == (forms if len(forms) > 1 else set())
+    assert name_case.clashes(forms).keys() == (forms if len(forms) > 1 else set())
 
 
 def test_a_name_is_never_one_with_itself_or_with_another_name() -> None:
-    assert casing.clashes(["a", "a", "b", "a/b"]) == {}
+    assert name_case.clashes(["a", "a", "b", "a/b"]) == {}
 
 
 def test_the_file_system_is_asked(tmp_path: pathlib.Path) -> None:
-    assert not casing.folds(tmp_path)
+    assert not name_case.folds(tmp_path)
     (tmp_path / ".pivot").mkdir()
-    there = casing.folds(tmp_path)
+    there = name_case.folds(tmp_path)
     (tmp_path / "a").touch()
     assert there == (tmp_path / "A").exists()

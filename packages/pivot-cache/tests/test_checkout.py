@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pivot_cache import CacheError, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, checkout
+from pivot_cache import CacheError, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache
+from pivot_cache.objects import checkout
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 

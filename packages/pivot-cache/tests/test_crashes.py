@@ -14,21 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import (
-    CacheError,
-    CheckoutMode,
-    Layout,
-    ObjectStore,
-    RunCache,
-    StatCache,
-    _syscalls,
-    atomic,
-    checkout,
-    hash_path,
-    lockfiles,
-    powercut,
-)
-from pivot_cache.ingest import ingest
+from pivot_cache import CacheError, CheckoutMode, Layout, ObjectStore, RunCache, StatCache, hash_path
+from pivot_cache.files import atomic, syscalls
+from pivot_cache.formats import lock_file
+from pivot_cache.objects import checkout
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.testing import power_cut
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
@@ -81,7 +72,7 @@ class Project:
         self.runs.put(RunRecord(digests.of_bytes(key.encode()), outs))
         specs = (OutSpec(DATA, directory=True), OutSpec(FILE))
         lock = StageLock(Inputs(schema=1, params={"key": key}, outs=specs), outs)
-        lockfiles.write(self.lock_file, lock)
+        lock_file.write(self.lock_file, lock)
         return lock
 
     def go_back(self, mode: CheckoutMode) -> None:
@@ -90,7 +81,7 @@ class Project:
         with StatCache(self.layout.statcache_file) as files:
             found = {path: files.artifact(self.layout.artifact(path)) for path in wanted}
             checkout.apply(checkout.compare(wanted, found), self.store, self.layout, mode, files=files)
-        lockfiles.write(self.lock_file, self.old)
+        lock_file.write(self.lock_file, self.old)
 
     def run(self, mode: CheckoutMode) -> None:
         self.record("new")
@@ -98,7 +89,7 @@ class Project:
 
     def check(self) -> None:
         """What must hold at any moment."""
-        lock = lockfiles.read(self.lock_file)
+        lock = lock_file.read(self.lock_file)
         assert lock is not None
         assert all(map(self.store.holds, lock.outs.values()))
         for digest in self.store.digests():
@@ -115,7 +106,7 @@ class Project:
     def check_end(self) -> None:
         """What must hold when a command has come to its end."""
         self.check()
-        assert lockfiles.read(self.lock_file) == self.old
+        assert lock_file.read(self.lock_file) == self.old
         assert hash_path(self.root / "data") == self.old.outs[DATA] == hash_path(self.root / "fresh")
         assert hash_path(self.root / "file") == self.old.outs[FILE]
         assert [path for path in self.root.rglob("*") if path.name.startswith(atomic.PREFIX)] == []
@@ -135,7 +126,7 @@ def stopping(at: int, stop: Callable[[str, tuple[object, ...]], None]) -> Callab
 def count(project: Project, monkeypatch: pytest.MonkeyPatch, mode: CheckoutMode) -> int:
     seen: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(_syscalls, "before", lambda operation, *_: seen.append(operation))
+        patch.setattr(syscalls, "before", lambda operation, *_: seen.append(operation))
         project.run(mode)
     project.check_end()
     assert {"create", "write", "rename", "link", "unlink", "mkdir", "rmdir", "fchmod", "utime"} <= set(seen)
@@ -179,7 +170,7 @@ def test_a_process_killed_at_any_change_leaves_what_it_should(
     for number in range(changes):
         project = next(made)
         with monkeypatch.context() as patch:
-            patch.setattr(_syscalls, "before", stopping(number, _die))
+            patch.setattr(syscalls, "before", stopping(number, _die))
             assert forked(functools.partial(project.run, mode)) == KILLED
         project.check()
 
@@ -201,7 +192,7 @@ def test_a_change_that_is_refused_at_any_point_is_an_error_and_no_loss(
     for number in range(changes):
         project = next(made)
         with monkeypatch.context() as patch:
-            patch.setattr(_syscalls, "before", stopping(number, refuse))
+            patch.setattr(syscalls, "before", stopping(number, refuse))
             try:
                 project.run(CheckoutMode.COPY)
             except CacheError as problem:
@@ -230,7 +221,7 @@ def test_a_disk_that_is_full_from_some_point_on_is_an_error_and_no_loss(
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with monkeypatch.context() as patch:
-            patch.setattr(_syscalls, "before", before)
+            patch.setattr(syscalls, "before", before)
             try:
                 project.run(CheckoutMode.COPY)
             except CacheError as problem:
@@ -253,7 +244,7 @@ def test_a_user_who_interrupts_at_any_point_loses_nothing(tmp_path: Path, monkey
     for number in range(changes):
         project = next(made)
         with monkeypatch.context() as patch:
-            patch.setattr(_syscalls, "before", stopping(number, interrupt))
+            patch.setattr(syscalls, "before", stopping(number, interrupt))
             with pytest.raises(KeyboardInterrupt):
                 project.run(CheckoutMode.COPY)
         project.check()
@@ -336,14 +327,14 @@ def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
     tmp_path: Path, mode: CheckoutMode
 ) -> None:
     project = Project(tmp_path / "project")
-    with powercut.Recorder(project.root, wanted=lambda _: True) as recorder:
+    with power_cut.Recorder(project.root, wanted=lambda _: True) as recorder:
         project.run(mode)
     assert len(recorder.moments) > 50
     losses = 0
     for number, moment in enumerate(recorder.moments[::3]):
-        losses += len(powercut.strike(project.root, moment, random.Random(number)))
+        losses += len(power_cut.strike(project.root, moment, random.Random(number)))
         atomic._swept.clear()
-        with powercut.restarted(f"after {number}", tmp_path):
+        with power_cut.restarted(f"after {number}", tmp_path):
             store = ObjectStore(project.layout.objects_dir)
             for digest in list(store.digests()):
                 good = digests.of_bytes(store.path_of(digest).read_bytes()) == digest
@@ -354,7 +345,7 @@ def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
             again = Project.at(project.root, project.old)
             again.record("old again")
             again.record("new")
-            lock = lockfiles.read(again.lock_file)
+            lock = lock_file.read(again.lock_file)
             assert lock is not None
             assert all(map(again.store.holds, lock.outs.values()))
     assert losses > 50
@@ -373,7 +364,7 @@ def test_what_was_flushed_survives_any_power_cut(tmp_path: Path) -> None:
     store = ObjectStore(root / "store")
     mine = root / "mine"
     mine.write_bytes(b"mine")
-    with powercut.Recorder(root) as recorder:
+    with power_cut.Recorder(root) as recorder:
         artifact = store.put(mine)
         recorder.keep("not flushed")
         store.persist(artifact)
@@ -383,9 +374,9 @@ def test_what_was_flushed_survives_any_power_cut(tmp_path: Path) -> None:
     first, last = recorder.moments
     lost = set()
     for number in range(200):
-        powercut.strike(root, first, random.Random(number))
+        power_cut.strike(root, first, random.Random(number))
         lost.add(store.path_of(artifact.digest).exists() and store.path_of(artifact.digest).read_bytes())
-        powercut.strike(root, last, random.Random(number))
+        power_cut.strike(root, last, random.Random(number))
         assert store.path_of(artifact.digest).read_bytes() == b"mine"
         assert (root / "config").read_bytes() == b"config"
     assert {False, b"", b"mine", b"\0\0\0\0"} <= lost

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.difference import Difference, between
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
+from pivot_cache.formats.tree_diff import Difference, between
 from pivot_core.lock import Artifact
 
 files = st.dictionaries(

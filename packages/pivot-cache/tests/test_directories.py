@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, _syscalls, hash_path, scan
-from pivot_cache._rows import Rows
-from pivot_cache._threads import LARGE, each
-from pivot_cache.ingest import ingest
+from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, hash_path
+from pivot_cache.files import syscalls
+from pivot_cache.files.threads import LARGE, each
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.state import scan
+from pivot_cache.state.sqlite_rows import Rows
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -376,8 +378,8 @@ def test_a_file_that_goes_while_its_directory_is_read_is_named(
         (data / "0" / "file0").unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr("pivot_cache.statcache.scan", scanning)
-    monkeypatch.setattr("pivot_cache.ingest.scan", scanning)
+    monkeypatch.setattr("pivot_cache.state.stat_cache.scan", scanning)
+    monkeypatch.setattr("pivot_cache.objects.ingest.scan", scanning)
     with StatCache(database) as cache:
         for look in (cache.artifact, lambda path: ingest(path, store, cache)):
             (data / "0" / "file0").write_bytes(b"here")
@@ -516,14 +518,14 @@ def test_a_mount_point_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "other").write_bytes(b"")
-    rename = _syscalls.rename
+    rename = syscalls.rename
 
     def across(source: str | Path, target: str | Path) -> None:
         if (volume in Path(target).parents) != (volume in Path(source).parents):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         rename(source, target)
 
-    monkeypatch.setattr(_syscalls, "rename", across)
+    monkeypatch.setattr(syscalls, "rename", across)
     assert store.restore(artifact, volume) == len(["one", "in/two"])
     assert hash_path(volume) == artifact
     assert sorted(path.name for path in volume.rglob("*")) == ["in", "one", "two"]

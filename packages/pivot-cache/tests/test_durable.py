@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import CacheError, MissingObjectError, ObjectStore, StatCache, _syscalls, atomic, durable
-from pivot_cache.ingest import ingest
+from pivot_cache import CacheError, MissingObjectError, ObjectStore, StatCache
+from pivot_cache.files import atomic, durable, syscalls
+from pivot_cache.objects.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -33,7 +34,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         else:
             seen.append(operation)
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     return seen
 
 
@@ -105,14 +106,14 @@ def test_a_directory_with_all_that_is_in_it(
     (top / "empty").mkdir()
     os.mkfifo(top / "pipe")
     if not together:
-        monkeypatch.setattr(_syscalls, "_syncfs", lambda: None)
+        monkeypatch.setattr(syscalls, "_syncfs", lambda: None)
     durable.tree(top)
 
     flushed = {flush_of(path) for path in [*top.rglob("*"), top, tmp_path] if path.is_dir()}
     assert flushed <= set(done)
     files = {flush_of(path) for path in top.rglob("*") if path.is_file()}
-    assert files <= set(done) if not together or _syscalls._syncfs() is None else not files & set(done)
-    assert any(name.startswith("syncfs") for name in done) is (together and _syscalls._syncfs() is not None)
+    assert files <= set(done) if not together or syscalls._syncfs() is None else not files & set(done)
+    assert any(name.startswith("syncfs") for name in done) is (together and syscalls._syncfs() is not None)
 
 
 def test_what_the_system_cannot_flush_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import pivot_cache
-from pivot_cache import ArtifactError, CacheError, Hashed, Layout, atomic, hash_file
+from pivot_cache import ArtifactError, CacheError, Hashed, Layout, hash_file
+from pivot_cache.files import atomic
 from pivot_core import digest as digests
 from pivot_core.paths import ArtifactPath
 
@@ -114,7 +115,7 @@ def test_a_process_killed_while_writing_leaves_the_old_bytes(tmp_path: Path) -> 
     target.write_bytes(b"old")
     program = """
 import os, pathlib, signal, sys
-from pivot_cache import atomic
+from pivot_cache.files import atomic
 os.replace = os.rename = lambda *args, **options: os.kill(os.getpid(), signal.SIGKILL)
 atomic.write_bytes(pathlib.Path(sys.argv[1]), b"new")
 """
@@ -179,7 +180,9 @@ def test_importing_the_package_is_cheap() -> None:
 import sys
 import pivot_cache
 assert not {"attrs", "sqlite3", "json", "pivot_core"} & set(sys.modules), sorted(sys.modules)
-from pivot_cache import lockfiles, ObjectStore, RunCache, StatCache, CacheMemory, checkout
+from pivot_cache import ObjectStore, RunCache, StatCache, CacheMemory
+from pivot_cache.formats import lock_file
+from pivot_cache.objects import checkout
 assert not {"sqlite3", "cattrs"} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

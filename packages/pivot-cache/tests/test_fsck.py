@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import ArtifactError, Hashed, ObjectStore, fsck
-from pivot_cache.fsck import Report, check
-from pivot_cache.garbage import Cache, Rules
-from pivot_cache.gc import collect
-from pivot_cache.runcache import RunCache
-from pivot_cache.tree import Tree
+from pivot_cache import ArtifactError, Hashed, ObjectStore
+from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance import fsck
+from pivot_cache.maintenance.fsck import Report, check
+from pivot_cache.maintenance.gc import collect
+from pivot_cache.maintenance.gc_plan import Cache, Rules
+from pivot_cache.state.run_cache import RunCache
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pivot_cache import CacheError, CorruptObjectError, ObjectStore, RunCache, _syscalls
+from pivot_cache import CacheError, CorruptObjectError, ObjectStore, RunCache
 from pivot_cache.errors import TreeError
-from pivot_cache.garbage import Cache, Marked, Object, Plan, Rules, inventory, mark, plan, prepare
-from pivot_cache.gc import Collected, collect, drop, undo
-from pivot_cache.trash import OBJECTS, Trash
-from pivot_cache.tree import Tree
+from pivot_cache.files import syscalls
+from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance.gc import Collected, collect, drop, undo
+from pivot_cache.maintenance.gc_plan import Cache, Marked, Object, Plan, Rules, inventory, mark, plan, prepare
+from pivot_cache.objects.trash import OBJECTS, Trash
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
@@ -296,7 +297,7 @@ def test_an_object_that_changes_between_plan_and_move_stays(cache: Cache, monkey
             while path.stat().st_ctime_ns < since:  # until the file system's clock has moved on
                 os.utime(path, ns=(0, 0))
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
 
     done = collect(cache, tuple, rules(), since_ns=since)
 
@@ -310,11 +311,11 @@ def test_an_object_that_goes_meanwhile_is_no_error(cache: Cache, monkeypatch: py
 
     def before(operation: str, *arguments: object) -> None:
         if operation == "rename":
-            monkeypatch.setattr(_syscalls, "before", lambda *_: None)
+            monkeypatch.setattr(syscalls, "before", lambda *_: None)
             for digest in list(cache.store.digests()):
                 cache.store.path_of(digest).unlink()
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
 
     assert collected(cache).removed == {}
 
@@ -399,7 +400,7 @@ def test_without_hard_links_things_come_back_by_renaming(cache: Cache, monkeypat
         if operation == "link":
             raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     undo(cache)
 
     assert cache.store.has(artifact.digest)
@@ -440,7 +441,7 @@ def stop_at(number: int, error: BaseException) -> "itertools.count[int]":
         if next(count) >= number:
             raise error
 
-    _syscalls.before = before
+    syscalls.before = before
     return count
 
 
@@ -469,12 +470,12 @@ DENIED = OSError(errno.EACCES, "Permission denied")
 def test_a_collection_that_is_stopped_anywhere_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    monkeypatch.setattr(_syscalls, "before", _syscalls.before)  # puts it back at the end
-    usual = _syscalls.before
+    monkeypatch.setattr(syscalls, "before", syscalls.before)  # puts it back at the end
+    usual = syscalls.before
     number, ended = 0, False
     while not ended:
         number += 1
-        _syscalls.before = usual
+        syscalls.before = usual
         cache, roots = scene(tmp_path / str(number))
         before = everything(cache)
         late = {digests.of_bytes(b"deleted long ago")}
@@ -484,7 +485,7 @@ def test_a_collection_that_is_stopped_anywhere_loses_nothing(
             ended = True
         except (StoppedError, CacheError):
             pass
-        _syscalls.before = usual
+        syscalls.before = usual
 
         assert everything(cache) >= before - late, number
         assert all(map(cache.store.holds, roots)), number
@@ -499,12 +500,12 @@ def test_a_collection_that_is_stopped_anywhere_loses_nothing(
 def test_an_undo_that_is_stopped_anywhere_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    monkeypatch.setattr(_syscalls, "before", _syscalls.before)
-    usual = _syscalls.before
+    monkeypatch.setattr(syscalls, "before", syscalls.before)
+    usual = syscalls.before
     number, ended = 0, False
     while not ended:
         number += 1
-        _syscalls.before = usual
+        syscalls.before = usual
         cache = cache_in(tmp_path / str(number))
         directory = put_tree(cache, a="A", b="B")
         key = record(cache, "run", directory, days=-40)
@@ -516,7 +517,7 @@ def test_an_undo_that_is_stopped_anywhere_can_be_repeated(
             ended = True
         except (StoppedError, CacheError):
             pass
-        _syscalls.before = usual
+        syscalls.before = usual
 
         assert everything(cache) == before, number
         undo(cache)
@@ -533,7 +534,7 @@ def test_killed_anywhere_in_any_sequence_of_collections(
 ) -> None:
     """Whatever happened before, the next whole collection leaves exactly what is named."""
     cache = cache_in(tmp_path_factory.mktemp("cache"))
-    usual = _syscalls.before
+    usual = syscalls.before
     names = st.sampled_from("abcdef")
     try:
         for day in range(data.draw(st.integers(1, 4))):
@@ -545,12 +546,12 @@ def test_killed_anywhere_in_any_sequence_of_collections(
             except StoppedError:
                 pass
             finally:
-                _syscalls.before = usual
+                syscalls.before = usual
             assert all(map(cache.store.holds, roots))
         collected(cache, *roots, days=100)
         assert objects(cache) == {root.digest for root in roots}
     finally:
-        _syscalls.before = usual
+        syscalls.before = usual
 
 
 def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Path) -> None:
@@ -575,8 +576,8 @@ def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Pat
         import sys, time
         from pathlib import Path
         from pivot_cache import ObjectStore, RunCache
-        from pivot_cache.garbage import Cache, Rules
-        from pivot_cache.gc import collect
+        from pivot_cache.maintenance.gc_plan import Cache, Rules
+        from pivot_cache.maintenance.gc import collect
 
         directory = Path(sys.argv[1]) / "cache"
         cache = Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"))

@@ -9,12 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from pivot_cache import ObjectStore, RunCache, _syscalls
-from pivot_cache.fsck import check
-from pivot_cache.garbage import Cache, Rules
-from pivot_cache.gc import collect, drop, undo
-from pivot_cache.trash import OBJECTS
-from pivot_cache.tree import Tree
+from pivot_cache import ObjectStore, RunCache
+from pivot_cache.files import syscalls
+from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance.fsck import check
+from pivot_cache.maintenance.gc import collect, drop, undo
+from pivot_cache.maintenance.gc_plan import Cache, Rules
+from pivot_cache.objects.trash import OBJECTS
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 
@@ -128,20 +129,20 @@ class Collections(RuleBasedStateMachine):
     @rule(days=st.integers(1, 10), changes=st.integers(0, 20))
     def collect_and_be_killed_and_collect(self, days: int, changes: int) -> None:
         self.day += days
-        usual, left = _syscalls.before, [changes]
+        usual, left = syscalls.before, [changes]
 
         def before(operation: str, *arguments: object) -> None:
             left[0] -= 1
             if left[0] < 0:
                 raise StoppedError
 
-        _syscalls.before = before
+        syscalls.before = before
         try:
             self._collect()
         except StoppedError:
             pass
         finally:
-            _syscalls.before = usual
+            syscalls.before = usual
         assert self._named() <= set(self.cache.store.digests()).union(*self._batches())
         self._collect()
         self._collected()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import hashing
 from pivot_cache.errors import ArtifactError
+from pivot_cache.files import hashing
 
 
 def test_what_is_read_is_told_block_by_block(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.known import LIFETIME_S, KnownObjects
+from pivot_cache.state.known_objects import LIFETIME_S, KnownObjects
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 HERE, THERE = "s3://here", "s3://there"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import _syscalls
-from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
+from pivot_cache.files import syscalls
+from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
 
 
 def test_links_work_within_one_file_system_and_nothing_is_left(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_what_is_refused_does_not_work(
         if given == operation:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
 
     assert not working(tmp_path / "objects", tmp_path / "workspace")[name]
 
@@ -43,6 +43,6 @@ def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if given == "write":
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
 
     assert working(tmp_path / "objects", tmp_path / "workspace")[HARDLINK]

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import CacheError, LockFileError, lockfiles, pvt
+from pivot_cache import CacheError, LockFileError
+from pivot_cache.formats import lock_file, pvt
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
@@ -97,36 +98,36 @@ def locks(draw: st.DrawFn) -> StageLock:
 
 
 def test_the_text_of_a_lock_is_exactly_this() -> None:
-    assert lockfiles.dumps(LOCK) == TEXT
+    assert lock_file.dumps(LOCK) == TEXT
 
 
 @given(locks())
 def test_what_is_written_is_what_is_read(lock: StageLock) -> None:
-    text = lockfiles.dumps(lock)
+    text = lock_file.dumps(lock)
 
-    assert lockfiles.loads(text, "x.lock") == lock
-    assert lockfiles.dumps(lockfiles.loads(text, "x.lock")) == text
-    assert json.loads(text)["format"] == lockfiles.FORMAT
+    assert lock_file.loads(text, "x.lock") == lock
+    assert lock_file.dumps(lock_file.loads(text, "x.lock")) == text
+    assert json.loads(text)["format"] == lock_file.FORMAT
 
 
 def test_a_nan_param_has_a_stable_text() -> None:
     lock = StageLock(Inputs(1, params={"x": float("nan"), "y": float("-inf")}), {})
-    text = lockfiles.dumps(lock)
+    text = lock_file.dumps(lock)
 
-    assert lockfiles.dumps(lockfiles.loads(text, "x.lock")) == text
-    assert lockfiles.loads(text, "x.lock").inputs.key() == lock.inputs.key()
+    assert lock_file.dumps(lock_file.loads(text, "x.lock")) == text
+    assert lock_file.loads(text, "x.lock").inputs.key() == lock.inputs.key()
 
 
 def test_every_hash_seed_gives_the_same_bytes() -> None:
     program = """
-from pivot_cache import lockfiles
+from pivot_cache.formats import lock_file
 from pivot_core.lock import *
 from pivot_core.spec import OutSpec
 names = set("qwertyuiopasdfghjklzxcvbnm")
 outs = {name: Artifact("0" * 32, 1) for name in names}
 code = {name: CodeEntry("1" * 32) for name in names}
 inputs = Inputs(1, code, dict.fromkeys(names, 1), dict(outs), tuple(OutSpec(name) for name in names))
-print(lockfiles.dumps(StageLock(inputs, outs)))
+print(lock_file.dumps(StageLock(inputs, outs)))
 """
     texts = {
         subprocess.run(
@@ -143,9 +144,9 @@ print(lockfiles.dumps(StageLock(inputs, outs)))
 
 def test_a_lock_with_other_outs_than_declared_is_not_written() -> None:
     with pytest.raises(ValueError, match="not the declared ones"):
-        lockfiles.dumps(StageLock(Inputs(1, outs=(OutSpec(ArtifactPath("a")),)), {}))
+        lock_file.dumps(StageLock(Inputs(1, outs=(OutSpec(ArtifactPath("a")),)), {}))
     with pytest.raises(ValueError, match="not the declared ones"):
-        lockfiles.dumps(
+        lock_file.dumps(
             StageLock(Inputs(1, outs=(OutSpec(ArtifactPath("a")),) * 2), {ArtifactPath("a"): Artifact(A, 1)})
         )
 
@@ -153,25 +154,25 @@ def test_a_lock_with_other_outs_than_declared_is_not_written() -> None:
 def test_equal_content_is_not_written_again(tmp_path: Path) -> None:
     file = tmp_path / "stages" / "p.s.lock"
 
-    assert lockfiles.write(file, LOCK)
+    assert lock_file.write(file, LOCK)
     before = file.stat()
-    assert not lockfiles.write(file, LOCK)
+    assert not lock_file.write(file, LOCK)
     assert file.stat() == before
-    assert lockfiles.read(file) == LOCK
+    assert lock_file.read(file) == LOCK
     assert [path.name for path in file.parent.iterdir()] == ["p.s.lock"]
 
 
 def test_a_full_disk_keeps_the_old_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "p.s.lock"
-    lockfiles.write(file, LOCK)
+    lock_file.write(file, LOCK)
 
     def full(*args: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(CacheError, match=r"p\.s\.lock: the disk is full"):
-        lockfiles.write(file, StageLock(Inputs(1), {}))
-    assert lockfiles.read(file) == LOCK
+        lock_file.write(file, StageLock(Inputs(1), {}))
+    assert lock_file.read(file) == LOCK
     assert [path.name for path in tmp_path.iterdir()] == ["p.s.lock"]
 
 
@@ -181,7 +182,7 @@ def test_no_file_or_what_a_merge_left_of_it_is_no_run(tmp_path: Path, content: b
     if content is not None:
         file.write_bytes(content)
 
-    assert lockfiles.read(file) is None
+    assert lock_file.read(file) is None
 
 
 def edited(*place: str, value: Any = None, drop: bool = False) -> str:
@@ -278,7 +279,7 @@ def test_a_hostile_lock_is_refused_with_file_and_field(case: str) -> None:
     text, field, problem = HOSTILE[case]
 
     with pytest.raises(LockFileError) as caught:
-        lockfiles.loads(text, "p.s.lock")
+        lock_file.loads(text, "p.s.lock")
     error = caught.value
     assert error.field == field
     assert problem in error.problem
@@ -303,7 +304,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, content: bytes, prob
     file.write_bytes(content)
 
     with pytest.raises(LockFileError, match=problem) as caught:
-        lockfiles.read(file)
+        lock_file.read(file)
     assert str(caught.value).endswith(f"@ {file}")
 
 
@@ -317,7 +318,7 @@ def test_what_is_no_file_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path
     else:
         file.mkdir()
 
-    for read in (lockfiles.read, pvt.read):
+    for read in (lock_file.read, pvt.read):
         with pytest.raises(CacheError, match=r"cannot (be )?read.*: (it is not a file|Is a directory)"):
             read(file)
 
@@ -325,7 +326,7 @@ def test_what_is_no_file_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path
 def test_the_null_device_in_the_place_of_a_lock_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "p.s.lock").symlink_to(os.devnull)
 
-    assert lockfiles.read(tmp_path / "p.s.lock") is None
+    assert lock_file.read(tmp_path / "p.s.lock") is None
 
 
 def test_a_directory_in_the_place_of_a_lock_is_named_and_makes_room(tmp_path: Path) -> None:
@@ -335,9 +336,9 @@ def test_a_directory_in_the_place_of_a_lock_is_named_and_makes_room(tmp_path: Pa
         file.mkdir()
         (file / mine).touch()
         with pytest.raises(LockFileError, match=str(file)):
-            lockfiles.read(file)
-        lockfiles.write(file, LOCK)
-        assert lockfiles.read(file) == LOCK
+            lock_file.read(file)
+        lock_file.write(file, LOCK)
+        assert lock_file.read(file) == LOCK
     assert (tmp_path / "p.s.lock.1/one").exists()
     assert (tmp_path / "p.s.lock.2/two").exists()
 
@@ -345,4 +346,4 @@ def test_a_directory_in_the_place_of_a_lock_is_named_and_makes_room(tmp_path: Pa
 @given(st.text('{}[]":,01ae\n', max_size=30))
 def test_any_text_is_a_lock_or_an_error_of_ours(text: str) -> None:
     with pytest.raises(LockFileError):
-        lockfiles.loads(text, "p.s.lock")
+        lock_file.loads(text, "p.s.lock")

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import lockfiles
-from pivot_cache.lockmerge import STALE, merge
+from pivot_cache.formats import lock_file
+from pivot_cache.formats.lock_merge import STALE, merge
 from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
@@ -21,7 +21,7 @@ def lock(code: str = "a", *, rate: float = 1, dep: str = "b", out: str = "c", li
         {ArtifactPath("in.json"): Artifact(dep * 32, 1)},
         (OutSpec(OUT),),
     )
-    return lockfiles.dumps(StageLock(inputs, {OUT: Artifact(out * 32, 1)})).encode()
+    return lock_file.dumps(StageLock(inputs, {OUT: Artifact(out * 32, 1)})).encode()
 
 
 def test_a_side_that_changed_nothing_gives_way() -> None:

@@ -9,17 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from pivot_cache import (
-    CheckoutMode,
-    CorruptObjectError,
-    Layout,
-    MissingObjectError,
-    ObjectStore,
-    StatCache,
-    checkout,
-    hash_path,
-)
-from pivot_cache.ingest import ingest
+from pivot_cache import CheckoutMode, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, hash_path
+from pivot_cache.objects import checkout
+from pivot_cache.objects.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath

@@ -20,11 +20,11 @@ from pivot_cache import (
     StatCache,
     Tree,
     TreeError,
-    _syscalls,
-    checkout,
     hash_path,
 )
-from pivot_cache.ingest import ingest
+from pivot_cache.files import syscalls
+from pivot_cache.objects import checkout
+from pivot_cache.objects.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -183,7 +183,7 @@ def test_a_link_that_cannot_be_made_is_refused_with_the_way_out(
     message: str,
 ) -> None:
     artifact, directory = put(store, b"one"), tree(store, a=b"one")
-    monkeypatch.setattr(_syscalls, "before", refusing(number, "link" if mode is HARDLINK else "symlink"))
+    monkeypatch.setattr(syscalls, "before", refusing(number, "link" if mode is HARDLINK else "symlink"))
 
     for wanted, name in ((artifact, target), (directory, target / "a")):
         with pytest.raises(CacheError) as caught:
@@ -199,7 +199,7 @@ def test_a_directory_that_is_not_there_appears_at_once(
 ) -> None:
     artifact = tree(store, "empty/inner", a=b"1", b__c=b"2", b__d=b"1")
     seen: list[bool] = []
-    monkeypatch.setattr(_syscalls, "before", lambda *_: seen.append(target.exists()))
+    monkeypatch.setattr(syscalls, "before", lambda *_: seen.append(target.exists()))
 
     assert store.restore(artifact, target, mode) == 3
 
@@ -290,7 +290,7 @@ def test_what_lay_there_comes_back_if_a_directory_cannot_take_its_place(
         if operation == "rename" and str(arguments[0]).endswith("/new"):
             raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     with pytest.raises(CacheError, match="the disk is full"):
         store.restore(artifact, target)
     assert target.read_bytes() == b"previous"
@@ -432,7 +432,7 @@ def test_an_object_that_is_lost_while_it_is_linked_is_missing(
         if operation == "mkdir":
             store.path_of(artifact.digest).unlink(missing_ok=True)
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     for mode in CheckoutMode:
         with pytest.raises(MissingObjectError):
             store.restore(artifact, target, mode)
@@ -450,7 +450,7 @@ def test_an_object_that_is_collected_while_it_is_linked_comes_back(
         if operation in {"link", "symlink"} and not collected:
             collected.append(store.trash.batch(1).take("files", artifact.digest, store.path_of(artifact.digest)))
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     store.restore(artifact, target, mode)
     assert collected == [True]
     assert hash_path(target) == artifact

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import pvt
 from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.formats import pvt
 from pivot_core.lock import Artifact
 
 ARTIFACT = Artifact("0123456789abcdef" * 2, 12, executable=True)

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from pivot_cache import remote as remotes
 from pivot_cache.errors import CacheError
-from pivot_cache.remote import (
+from pivot_cache.remotes import protocol as remotes
+from pivot_cache.remotes.protocol import (
     Remote,
     RemoteCorruptError,
     RemoteDeniedError,
@@ -24,8 +24,8 @@ from pivot_cache.remote import (
     RemoteUnreachableError,
     connect,
 )
-from pivot_cache.retry import Retry
-from pivot_cache.testing import MemoryRemote, RemoteContract
+from pivot_cache.remotes.retry import Retry
+from pivot_cache.testing.remote_contract import MemoryRemote, RemoteContract
 
 URL = "memory://remote"
 

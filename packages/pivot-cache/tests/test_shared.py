@@ -13,21 +13,11 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from pivot_cache import (
-    CacheError,
-    CheckoutMode,
-    CorruptObjectError,
-    Layout,
-    ObjectStore,
-    StatCache,
-    Tree,
-    _syscalls,
-    atomic,
-    checkout,
-    hash_path,
-)
+from pivot_cache import CacheError, CheckoutMode, CorruptObjectError, Layout, ObjectStore, StatCache, Tree, hash_path
 from pivot_cache.errors import belonging
-from pivot_cache.ingest import ingest
+from pivot_cache.files import atomic, syscalls
+from pivot_cache.objects import checkout
+from pivot_cache.objects.ingest import ingest
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -103,7 +93,7 @@ def test_a_store_that_may_only_be_read_gives_all_it_has(
     with StatCache(tmp_path / "s") as files:
         artifact = ingest(source, ObjectStore(directory), files)
     if mode is not CheckoutMode.HARDLINK:  # a hard link is a change to the object's file system
-        monkeypatch.setattr(_syscalls, "before", refusing(directory.parent, number))
+        monkeypatch.setattr(syscalls, "before", refusing(directory.parent, number))
     later = ObjectStore(directory, boot="next", started_ns=time.time_ns() + 3_600_000_000_000)
 
     assert later.holds(artifact)
@@ -116,7 +106,7 @@ def test_a_store_that_may_only_be_read_takes_what_it_has(
 ) -> None:
     with StatCache(tmp_path / "s", clock=lambda: time.time_ns() + 3_600_000_000_000) as files:
         artifact = ingest(source, ObjectStore(directory), files)
-        monkeypatch.setattr(_syscalls, "before", refusing(directory.parent, errno.EROFS))
+        monkeypatch.setattr(syscalls, "before", refusing(directory.parent, errno.EROFS))
 
         assert ingest(source, ObjectStore(directory), files) == artifact
         assert ingest(source / "0", ObjectStore(directory), files).digest == digests.of_bytes(b"0")
@@ -134,7 +124,7 @@ def test_a_corrupt_object_of_a_store_that_may_only_be_read_is_not_used(
     path = store.path_of(artifact.digest)
     path.chmod(0o644)
     path.write_bytes(b"9")
-    monkeypatch.setattr(_syscalls, "before", refusing(directory.parent, errno.EROFS))
+    monkeypatch.setattr(syscalls, "before", refusing(directory.parent, errno.EROFS))
 
     for mode in (CheckoutMode.COPY, CheckoutMode.SYMLINK):
         with pytest.raises(CorruptObjectError) as caught:
@@ -156,7 +146,7 @@ def test_the_object_of_another_user_is_verified_once_by_each_process(
         return actual()
 
     monkeypatch.setattr(xxhash, "xxh3_128", counting)
-    monkeypatch.setattr(_syscalls, "before", refusing(directory, errno.EPERM))
+    monkeypatch.setattr(syscalls, "before", refusing(directory, errno.EPERM))
 
     assert later.has(artifact.digest)
     assert later.has(artifact.digest)
@@ -175,7 +165,7 @@ def test_a_workspace_that_may_only_be_read_is_named(
     with StatCache(source.with_name("s")) as files:
         artifact = ingest(source, store, files)
     (layout.root / "there").mkdir(parents=True)
-    monkeypatch.setattr(_syscalls, "before", refusing(layout.root, number))
+    monkeypatch.setattr(syscalls, "before", refusing(layout.root, number))
 
     for path in map(ArtifactPath, ("there", "absent", "there/file")):
         wanted = {path: store.tree(artifact).files["0"] if path.endswith("file") else artifact}
@@ -244,7 +234,7 @@ def test_only_what_is_named_by_a_digest_is_an_object(directory: Path) -> None:
 WORKER = """
     import pathlib, sys
     from pivot_cache import CheckoutMode, ObjectStore, StatCache, hash_path
-    from pivot_cache.ingest import ingest
+    from pivot_cache.objects.ingest import ingest
     root, me = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     store = ObjectStore(root / "shared" / "files")
     modes = list(CheckoutMode)
@@ -285,7 +275,7 @@ def test_a_directory_that_others_make_at_the_same_time_is_fine(tmp_path: Path, m
         if operation == "mkdir" and not str(arguments[0]).endswith(".tmp"):
             os.makedirs(str(arguments[0]), exist_ok=True)
 
-    monkeypatch.setattr(_syscalls, "before", before)
+    monkeypatch.setattr(syscalls, "before", before)
     store = ObjectStore(tmp_path / "deep" / "shared" / "files")
     assert store.put_bytes(CONTENT) == ARTIFACT.digest
     assert store.has(ARTIFACT.digest)

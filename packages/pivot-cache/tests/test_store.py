@@ -16,9 +16,9 @@ import pytest
 import xxhash
 
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore, StatCache
-from pivot_cache._boot import mark
-from pivot_cache.store import VERIFIED_NS
-from pivot_cache.tree import Tree
+from pivot_cache.files.boot import mark
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 

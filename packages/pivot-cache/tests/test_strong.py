@@ -6,16 +6,17 @@ import pathlib
 import attrs
 import pytest
 
-from pivot_cache import lockfiles, pvt, transfer
 from pivot_cache.errors import LockFileError
-from pivot_cache.ingest import ingest
-from pivot_cache.receiving import PART
-from pivot_cache.remote import RemoteForgedError
-from pivot_cache.runcache import RunCache
-from pivot_cache.statcache import StatCache
-from pivot_cache.store import ObjectStore
-from pivot_cache.strong import StrongDigests, is_genuine
-from pivot_cache.testing import MemoryRemote
+from pivot_cache.formats import lock_file, pvt
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.objects.sha256 import StrongDigests, is_genuine
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import transfer
+from pivot_cache.remotes.download import PART
+from pivot_cache.remotes.protocol import RemoteForgedError
+from pivot_cache.state.run_cache import RunCache
+from pivot_cache.state.stat_cache import StatCache
+from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec
@@ -69,7 +70,7 @@ def test_what_is_known_is_not_read_again(
     def never(*_: object) -> str:
         raise AssertionError
 
-    monkeypatch.setattr("pivot_cache.strong.of_object", never)
+    monkeypatch.setattr("pivot_cache.objects.sha256.of_object", never)
     assert bench.ingest(directory).sha256 not in ("", before.sha256)
 
 
@@ -130,11 +131,11 @@ def test_a_forged_directory_is_taken_out_again(bench: Bench, directory: pathlib.
 def test_records_keep_it(tmp_path: pathlib.Path) -> None:
     path = ArtifactPath("out")
     artifact = Artifact("0" * 32, 1, sha256="1" * 64)
-    text = lockfiles.dumps(StageLock(Inputs(1, outs=(OutSpec(path),)), {path: artifact}))
-    assert lockfiles.loads(text, "x.lock").outs[path].sha256 == artifact.sha256
+    text = lock_file.dumps(StageLock(Inputs(1, outs=(OutSpec(path),)), {path: artifact}))
+    assert lock_file.loads(text, "x.lock").outs[path].sha256 == artifact.sha256
     assert pvt.loads(pvt.dumps(artifact), "x.pvt").sha256 == artifact.sha256
     runs = RunCache(tmp_path)
     runs.put(RunRecord("2" * 32, {path: artifact}))
     assert runs.get("2" * 32)[0].outs[path].sha256 == artifact.sha256
     with pytest.raises(LockFileError, match=r"is not a SHA-256.*outs.out.sha256"):
-        lockfiles.loads(text.replace("1" * 64, "1" * 63), "x.lock")
+        lock_file.loads(text.replace("1" * 64, "1" * 63), "x.lock")

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.errors import CorruptObjectError, TreeError
-from pivot_cache.known import LIFETIME_S, KnownObjects
+from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import Layout
-from pivot_cache.partial import STALE_S, opened, sweep
-from pivot_cache.remote import (
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.partial_file import STALE_S, opened, sweep
+from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
     RemoteError,
@@ -22,10 +23,8 @@ from pivot_cache.remote import (
     RemoteThrottledError,
     RemoteUnreachableError,
 )
-from pivot_cache.retry import Retry
-from pivot_cache.store import ObjectStore
-from pivot_cache.testing import Fault, MemoryRemote
-from pivot_cache.transfer import (
+from pivot_cache.remotes.retry import Retry
+from pivot_cache.remotes.transfer import (
     IncompleteTreeError,
     Options,
     Outcome,
@@ -35,7 +34,8 @@ from pivot_cache.transfer import (
     fetch,
     push,
 )
-from pivot_cache.tree import Tree
+from pivot_cache.state.known_objects import LIFETIME_S, KnownObjects
+from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache import Tree, TreeError
-from pivot_cache.tree import path_problem
+from pivot_cache.formats.tree import path_problem
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 

@@ -6,10 +6,10 @@ from typing import Any
 import click
 import pytest
 
-from pivot_cache.fsck import Bad, Report
-from pivot_cache.garbage import Marked, Plan
-from pivot_cache.gc import Collected
-from pivot_cache.trash import Batch
+from pivot_cache.maintenance.fsck import Bad, Report
+from pivot_cache.maintenance.gc import Collected
+from pivot_cache.maintenance.gc_plan import Marked, Plan
+from pivot_cache.objects.trash import Batch
 from pivot_cli import cacheview, options
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath

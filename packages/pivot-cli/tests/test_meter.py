@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
-from pivot_cache import hashing, stalls
-from pivot_cache.moving import Progress
+from pivot_cache.files import hashing
+from pivot_cache.remotes import stalls
+from pivot_cache.remotes.options import Progress
 from pivot_cli import console
 from pivot_cli.meter import HashProgress, ObjectProgress, TransferProgress
 

@@ -23,7 +23,7 @@ os.environ["S3_UPLOAD_PART_MIN_SIZE"] = "1"
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from pivot_cache.store import ObjectStore
+from pivot_cache.objects.store import ObjectStore
 from pivot_remote_s3 import S3Location, S3Settings
 from pivot_remote_s3.client import open_client
 

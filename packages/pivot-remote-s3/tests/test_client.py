@@ -8,7 +8,7 @@ import aioboto3
 import pytest
 from aiobotocore.config import AioConfig
 
-from pivot_cache.remote import RemoteDeniedError, RemoteUnreachableError
+from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteUnreachableError
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 from pivot_remote_s3.client import _region
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache.remote import Remote
-from pivot_cache.testing import RemoteContract
+from pivot_cache.remotes.protocol import Remote
+from pivot_cache.testing.remote_contract import RemoteContract
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 
 

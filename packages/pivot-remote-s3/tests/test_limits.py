@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from pivot_cache import stalls
-from pivot_cache.moving import Options
-from pivot_cache.remote import (
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import stalls
+from pivot_cache.remotes.options import Options
+from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
     RemoteError,
     RemoteTimeoutError,
     RemoteUnreachableError,
 )
-from pivot_cache.retry import Retry
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import fetch
+from pivot_cache.remotes.retry import Retry
+from pivot_cache.remotes.transfer import fetch
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings, existence
 from pivot_remote_s3.limits import RequestLimits

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
 from pivot_cache.errors import CacheError
-from pivot_cache.known import KnownObjects
-from pivot_cache.remote import (
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
     RemoteNotFoundError,
@@ -30,10 +30,10 @@ from pivot_cache.remote import (
     RemoteThrottledError,
     RemoteUnreachableError,
 )
-from pivot_cache.remote import connect as connect_any
-from pivot_cache.retry import Retry
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import Options, Outcome, fetch, push
+from pivot_cache.remotes.protocol import connect as connect_any
+from pivot_cache.remotes.retry import Retry
+from pivot_cache.remotes.transfer import Options, Outcome, fetch, push
+from pivot_cache.state.known_objects import KnownObjects
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
@@ -410,8 +410,8 @@ def killed(work: str, remote: S3Remote, proxy: Any, skip: int, pattern: str) -> 
     """Run work in a process that is killed while it waits for a response."""
     script = f"""
 from pathlib import Path
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import Options, fetch, push
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.transfer import Options, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 location, settings = S3Location.parse({remote.name!r}), S3Settings(endpoint={proxy.settings.endpoint!r})
@@ -617,7 +617,7 @@ def test_a_second_push_makes_no_request(store: ObjectStore, remote: S3Remote, pr
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
     script = """
 import sys
-from pivot_cache.remote import connect
+from pivot_cache.remotes.protocol import connect
 remote = connect("s3://bucket/prefix")
 print(remote.name, {"aioboto3", "aiobotocore", "botocore", "aiohttp", "asyncio", "sqlite3"} & set(sys.modules))
 """

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pivot_cache.remote import RemoteCorruptError, RemoteDeniedError
-from pivot_cache.retry import Retry
-from pivot_cache.store import ObjectStore
-from pivot_cache.transfer import Options, Outcome, fetch, push
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.protocol import RemoteCorruptError, RemoteDeniedError
+from pivot_cache.remotes.retry import Retry
+from pivot_cache.remotes.transfer import Options, Outcome, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 from pivot_remote_s3.client import open_client

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache import stalls
+from pivot_cache.remotes import stalls
 from pivot_remote_s3.limits import StallTimer, StallWatch, server_address
 
 PATIENCE = 10.0

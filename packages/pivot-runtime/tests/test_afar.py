@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import pytest
 from workshop import Workshop, parts_of
 
-from pivot_cache import pvt, sharedruns
-from pivot_cache.moving import Progress
-from pivot_cache.remote import RemoteUnreachableError
-from pivot_cache.testing import Fault, MemoryRemote
+from pivot_cache.formats import pvt
+from pivot_cache.remotes import shared_runs
+from pivot_cache.remotes.options import Progress
+from pivot_cache.remotes.protocol import RemoteUnreachableError
+from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
@@ -300,12 +301,12 @@ def test_results_of_stages_side_by_side_are_asked_for_together(
     for place in (shop.layout.cache_dir, shop.layout.stages_dir):
         shutil.rmtree(place)
     asked: list[int] = []
-    find = sharedruns.find
+    find = shared_runs.find
 
     def counted(keys: Iterable[str], *rest: Any) -> Any:
         asked.append(len(list(keys)))
         return find(keys, *rest)
 
-    monkeypatch.setattr(sharedruns, "find", counted)
+    monkeypatch.setattr(shared_runs, "find", counted)
     assert len(parts_of(shop.run(pull=True))["restored"]) == 5
     assert asked == [5]

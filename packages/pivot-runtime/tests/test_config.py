@@ -8,7 +8,7 @@ import pytest
 from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.layout import Layout
-from pivot_cache.store import CheckoutMode
+from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out

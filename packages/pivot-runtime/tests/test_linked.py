@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from pivot_cache.store import CheckoutMode
+from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime import tracking
 from pivot_runtime.project import Project, init
 from pivot_runtime.restoring import Restored, Wishes, restore

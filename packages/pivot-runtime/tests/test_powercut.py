@@ -9,7 +9,8 @@ from typing import Annotated
 import pytest
 from workshop import Workshop
 
-from pivot_cache import atomic, powercut
+from pivot_cache.files import atomic
+from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_core.stages.annotations import DirectoryOut
@@ -47,15 +48,15 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
 def cuts(shop: Workshop, work: Callable[[], object]) -> Iterator[str]:
     """Do something; at some moments of it, the project as a power cut may have left it, on a machine started since."""
     place = shop.root.parent
-    with powercut.Recorder(shop.root, wanted=lambda operation: operation != "write") as recorder:
+    with power_cut.Recorder(shop.root, wanted=lambda operation: operation != "write") as recorder:
         work()
     count = len(recorder.moments)
     for turn in range(CUTS):
         number = turn * (count - 1) // (CUTS - 1)
         moment = recorder.moments[number]
-        lost = powercut.strike(shop.root, moment, random.Random(f"{number} {turn}"))
+        lost = power_cut.strike(shop.root, moment, random.Random(f"{number} {turn}"))
         atomic._swept.clear()
-        with powercut.restarted(f"{number} {turn}", place):
+        with power_cut.restarted(f"{number} {turn}", place):
             yield f"cut before {moment.event} ({number} of {count}, turn {turn}): {lost}"
 
 
@@ -140,11 +141,11 @@ def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
 
 def test_with_all_flushed_nothing_of_a_run_that_has_ended_is_lost(shop: Workshop) -> None:
     shop.write(".pivot/config.yaml", "cache.fsync: all\n")
-    with powercut.Recorder(shop.root) as recorder:
+    with power_cut.Recorder(shop.root) as recorder:
         shop.run()
     for turn in range(5):
-        powercut.strike(shop.root, recorder.moments[-1], random.Random(turn))
-        with powercut.restarted(f"{turn}", shop.root.parent):
+        power_cut.strike(shop.root, recorder.moments[-1], random.Random(turn))
+        with power_cut.restarted(f"{turn}", shop.root.parent):
             assert not shop.run().ran
             assert {name: shop.read(name) for name in OUTS} == OUTS
     assert shop.calls == ["a", "b"]

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from pivot_cache import pvt
 from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact

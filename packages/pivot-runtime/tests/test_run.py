@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.errors import CacheError
-from pivot_cache.store import VERIFIED_NS
+from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core import digest
 from pivot_core.decide import Reason, Verdict
 from pivot_core.loaders import PathOnly, Text

@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from workshop import Workshop
 
-from pivot_cache import pvt
-from pivot_cache.testing import MemoryRemote
+from pivot_cache.formats import pvt
+from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_core.decide import Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pivot_cache.testing import MemoryRemote
+from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_runtime import sync, watch
 from pivot_runtime.events import Reporter, silent
 from pivot_runtime.guard import guarded

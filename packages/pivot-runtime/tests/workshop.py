@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pivot_cache import lockfiles
+from pivot_cache.formats import lock_file
 from pivot_cache.layout import Layout
 from pivot_core.loaders import Text
 from pivot_core.lock import CodeEntry, StageLock
@@ -110,7 +110,7 @@ class Workshop:
         return [event for event in self.events if isinstance(event, kind)]
 
     def lock(self, name: str) -> StageLock | None:
-        return lockfiles.read(self.layout.lock_file(f"p.{name}"))
+        return lock_file.read(self.layout.lock_file(f"p.{name}"))
 
     def locks(self) -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in self.layout.stages_dir.iterdir()}

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from model import MODULES, Edit, Expected, Sources, code, edits, named, projects, retries, texts
 
-from pivot_cache import atomic, powercut
+from pivot_cache.files import atomic
+from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_runtime import events
@@ -276,11 +277,11 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         self.write()
         mine = "by hand" in self.outs().values()
         chance = random.Random(seed)
-        with powercut.Recorder(self.root, wanted=lambda _: True) as recorder:
+        with power_cut.Recorder(self.root, wanted=lambda _: True) as recorder:
             repro(self.project, options=Options(jobs=jobs, force=force, keep_going=True))
-        powercut.strike(self.root, chance.choice(recorder.moments), chance)
+        power_cut.strike(self.root, chance.choice(recorder.moments), chance)
         place = pathlib.Path(self.starts.enter_context(tempfile.TemporaryDirectory(prefix="pivot-boot-")))
-        self.starts.enter_context(powercut.restarted(f"{seed}", place))
+        self.starts.enter_context(power_cut.restarted(f"{seed}", place))
         atomic._swept.clear()
         (self.root / "runs").mkdir(exist_ok=True)
         for file in (self.root / "runs").iterdir():

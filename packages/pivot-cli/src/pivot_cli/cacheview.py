@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from pivot_cache.gc import Collected
+from pivot_cache.maintenance.gc import Collected
 from pivot_cli import control, wording
 from pivot_runtime.cachestatus import CacheStatus, Heap
 from pivot_runtime.checking import Verification

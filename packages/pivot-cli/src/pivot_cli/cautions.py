@@ -23,7 +23,7 @@ def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
     """Within the block, a command that waits long for a server reports which one."""
     if not wanted:
         return contextlib.nullcontext()
-    from pivot_cache import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
+    from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
 
     return stalls.heard(lambda address, seconds: console.note(wording.stalled(address, seconds)))
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pivot_cache import hashing, plainfile
+from pivot_cache.files import hashing, safe_read
 from pivot_cli import console
 from pivot_cli.meter import Hashing
 from pivot_cli.running import Running
@@ -83,7 +83,7 @@ class LiveView:
 def tail(log: pathlib.Path) -> str:
     """The end of a log."""
     try:
-        with plainfile.opened(log) as file:
+        with safe_read.opened(log) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return file.read().decode(errors="replace")
     except OSError:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TextIO
 
-from pivot_cache import hashing, stalls
+from pivot_cache.files import hashing
+from pivot_cache.remotes import stalls
 from pivot_cli import console, wording
 
 if TYPE_CHECKING:
-    from pivot_cache.moving import Progress
+    from pivot_cache.remotes.options import Progress
     from pivot_cli.oneline import StatusLine
 
 _PATIENCE_S: Final = 1.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from pivot_cache.store import CheckoutMode
+from pivot_cache.objects.store import CheckoutMode
 from pivot_cli.completion import Target
 from pivot_runtime.settings import variable
 

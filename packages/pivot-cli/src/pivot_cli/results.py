@@ -8,7 +8,7 @@ from pivot_cli import control, wording
 from pivot_runtime.tracked import State
 
 if TYPE_CHECKING:
-    from pivot_cache.kept import Kept
+    from pivot_cache.objects.kept import Kept
     from pivot_runtime.overview import Overview
     from pivot_runtime.project import Project
     from pivot_runtime.restoring import Restored

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pivot_core.decide import Change, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
-    from pivot_cache.difference import Difference
+    from pivot_cache.formats.tree_diff import Difference
     from pivot_runtime.undeclared import Undeclared  # start-up time: only a run has one
 
 _PREFIX: Mapping[Reason, str] = {

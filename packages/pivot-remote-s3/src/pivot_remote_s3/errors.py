@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_cache.remote import (
+from pivot_cache.remotes.protocol import (
     RemoteDeniedError,
     RemoteError,
     RemoteNotFoundError,

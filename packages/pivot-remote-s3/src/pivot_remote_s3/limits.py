@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from pivot_cache import stalls
+from pivot_cache.remotes import stalls
 from pivot_core.values import Value
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class StallTimer:
 
 
 class StallWatch:
-    """Follows the requests to one server on the running event loop, and reports silence to `pivot_cache.stalls`."""
+    """Follows requests to one server on the running event loop; reports silence to `pivot_cache.remotes.stalls`."""
 
     def __init__(self, patience: float) -> None:
         """As `StallTimer`."""

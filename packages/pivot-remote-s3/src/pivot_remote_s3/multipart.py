@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from pivot_cache.errors import reporting
-from pivot_cache.remote import RemoteUnreachableError
+from pivot_cache.remotes.protocol import RemoteUnreachableError
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response
 from pivot_remote_s3.conditional_put import ConditionalPut

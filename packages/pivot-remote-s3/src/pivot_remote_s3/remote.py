@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from pivot_cache.errors import reporting
-from pivot_cache.remote import Body, RemoteCorruptError, RemoteSettings
+from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import of_bytes, of_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
@@ -52,7 +52,7 @@ class _OpenRemote(Value):
 
 
 class S3Remote:
-    """A `pivot_cache.remote.Remote` on S3, or on any server that speaks it.
+    """A `pivot_cache.remotes.protocol.Remote` on S3, or on any server that speaks it.
 
     Attributes:
         location: The bucket and the prefix.

@@ -17,7 +17,7 @@ from typing import Final
 
 import attrs
 
-from pivot_cache.atomic import lock_regular_file, write_all
+from pivot_cache.files.atomic import lock_regular_file, write_all
 from pivot_core.digest import of_lines
 from pivot_core.values import Value
 

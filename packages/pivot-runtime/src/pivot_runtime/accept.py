@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from pivot_cache import lockfiles
+from pivot_cache.formats import lock_file
 from pivot_core.decide import Reason
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
@@ -136,5 +136,5 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     deps = {path: artifact for path in spec.deps if (artifact := session.look(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
     lock = StageLock(inputs, outs, stage.libraries, reason)
-    lockfiles.write(session.stores.layout.lock_file(spec.address), lock)
+    lock_file.write(session.stores.layout.lock_file(spec.address), lock)
     session.forms.remember(stage, session.project.root)

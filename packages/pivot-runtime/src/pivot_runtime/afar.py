@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import attrs
 
-from pivot_cache import checkout, transfer
 from pivot_cache.errors import ArtifactError, MissingObjectError
-from pivot_cache.moving import Progress
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects import checkout
+from pivot_cache.remotes import transfer
+from pivot_cache.remotes.options import Progress
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
@@ -198,11 +199,11 @@ class Afar:
         self._find(keys)
 
     def _find(self, keys: Iterable[str]) -> None:
-        from pivot_cache import sharedruns  # noqa: PLC0415  # only where it is wanted
+        from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # only where it is wanted
 
         stores = self._session.stores
         _, remote = sync.remote_of(stores, self._named)
-        self._shared |= sharedruns.find(keys, remote, sync.options(stores, sync.Wishes()))
+        self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.Wishes()))
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What is at a path, or would if the remote's were here."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
+from pivot_cache.files.atomic import write_bytes
 from pivot_runtime.settling import seal
 
 _MOST: Final = 1000

@@ -2,8 +2,8 @@
 
 import attrs
 
-from pivot_cache import checkout
-from pivot_cache.kept import Kept
+from pivot_cache.objects import checkout
+from pivot_cache.objects.kept import Kept
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value

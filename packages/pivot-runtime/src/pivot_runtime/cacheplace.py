@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pivot_cache.atomic import make_directory
+from pivot_cache.files.atomic import make_directory
 from pivot_cache.layout import Layout
 from pivot_runtime import gitignore
 from pivot_runtime.errors import ConfigError

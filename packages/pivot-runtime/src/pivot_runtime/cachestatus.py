@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_cache.errors import reporting
-from pivot_cache.garbage import Object, inventory, mark
-from pivot_cache.linkmodes import working
-from pivot_cache.trash import OBJECTS
+from pivot_cache.files.link_modes import working
+from pivot_cache.maintenance.gc_plan import Object, inventory, mark
+from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
 from pivot_runtime import records, registry
 from pivot_runtime.project import Project

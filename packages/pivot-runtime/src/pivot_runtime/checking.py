@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection
 
 import attrs
 
-from pivot_cache import fsck
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError
-from pivot_cache.fsck import Report
-from pivot_cache.garbage import mark
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance import fsck
+from pivot_cache.maintenance.fsck import Report
+from pivot_cache.maintenance.gc_plan import mark
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from pivot_cache.errors import CacheError, cannot
-from pivot_cache.garbage import Cache, Plan, Rules, prepare
-from pivot_cache.gc import Collected, collect
-from pivot_cache.gc import Progress as Progress  # noqa: PLC0414 - for whoever shows it
-from pivot_cache.gc import undo as bring_back
 from pivot_cache.layout import Layout
+from pivot_cache.maintenance.gc import Collected, collect
+from pivot_cache.maintenance.gc import Progress as Progress  # noqa: PLC0414 - for whoever shows it
+from pivot_cache.maintenance.gc import undo as bring_back
+from pivot_cache.maintenance.gc_plan import Cache, Plan, Rules, prepare
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime import events, kept, registry, roots

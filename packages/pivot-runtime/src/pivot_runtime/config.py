@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pivot_cache.plainfile import read_bytes
+from pivot_cache.files.safe_read import read_bytes
 from pivot_runtime import settings
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.settings import KEYS, Key, Settings

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
-from pivot_cache import durable
-from pivot_cache.atomic import make_directory, temporary, write_all
 from pivot_cache.errors import reporting
+from pivot_cache.files import durable
+from pivot_cache.files.atomic import make_directory, temporary, write_all
 from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.values import Value
@@ -107,7 +107,7 @@ def check_remote(key: str, url: str) -> None:
     Raises:
         ConfigError: It is none.
     """
-    from pivot_cache.remote import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
+    from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
 
     try:
         connect(url)

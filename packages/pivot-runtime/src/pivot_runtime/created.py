@@ -10,9 +10,9 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from pivot_cache import plainfile
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
+from pivot_cache.files import safe_read
+from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.stages.command import words
 
@@ -25,7 +25,7 @@ def record_of(layout: Layout, address: str) -> pathlib.Path:
 def remembered(record: pathlib.Path) -> frozenset[str]:
     """The words of the command that name files which a run created."""
     try:
-        found = plainfile.read_json(record)
+        found = safe_read.read_json(record)
     except (OSError, ValueError):
         return frozenset()
     return frozenset(map(str, found)) if isinstance(found, list) else frozenset()

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from pivot_cache import plainfile
+from pivot_cache.files import safe_read
 from pivot_core import digest
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
@@ -49,7 +49,7 @@ def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) ->
 
     name = str(file.relative_to(root))
     try:
-        content = plainfile.read_bytes(file)
+        content = safe_read.read_bytes(file)
     except OSError as error:
         raise EngineError(f"{name} cannot be read: {error.strerror}") from None
     try:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import attrs
 
-from pivot_cache import pvt
 from pivot_cache.errors import belonging
+from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
+from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
-from pivot_cache.linkmodes import HARDLINK, REFLINK, SYMLINK, working
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from pivot_cache import gc
 from pivot_cache.errors import ArtifactError
-from pivot_cache.garbage import inventory, mark
+from pivot_cache.maintenance import gc
+from pivot_cache.maintenance.gc_plan import inventory, mark
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime import events, records

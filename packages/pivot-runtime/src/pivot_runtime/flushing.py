@@ -47,7 +47,7 @@ class Flushing:
             CacheError: The disk fails, or somebody has removed an object.
         """
         if self._files:
-            from pivot_cache import durable  # noqa: PLC0415  # start-up time: seldom is it wanted
+            from pivot_cache.files import durable  # noqa: PLC0415  # start-up time: seldom is it wanted
 
             self._stores.store.persist(*self._artifacts)
             durable.files([file for file in self._files if file.exists()])

@@ -15,7 +15,7 @@ from typing import IO, ClassVar
 
 import attrs
 
-from pivot_cache import pvt
+from pivot_cache.formats import pvt
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime import gitcalls

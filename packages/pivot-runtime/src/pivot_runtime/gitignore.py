@@ -3,8 +3,8 @@
 import pathlib
 import re
 
-from pivot_cache import atomic, plainfile
 from pivot_cache.errors import reporting
+from pivot_cache.files import atomic, safe_read
 
 FILE = ".gitignore"
 
@@ -61,7 +61,7 @@ def _bare(line: str) -> str:
 
 def _text(file: pathlib.Path) -> str:
     try:
-        return plainfile.read_bytes(file).decode(errors="surrogateescape")
+        return safe_read.read_bytes(file).decode(errors="surrogateescape")
     except FileNotFoundError:
         return ""
 

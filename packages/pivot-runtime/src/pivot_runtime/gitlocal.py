@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from pivot_cache.atomic import write_bytes
+from pivot_cache.files.atomic import write_bytes
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime import gitcalls

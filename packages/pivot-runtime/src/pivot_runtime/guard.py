@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pivot_cache.atomic import make_directory
+from pivot_cache.files.atomic import make_directory
 from pivot_runtime.errors import BusyError, NestedError
 
 _LOWEST: Final = 10

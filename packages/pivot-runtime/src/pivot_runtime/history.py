@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from pivot_cache import plainfile
+from pivot_cache.files import safe_read
 from pivot_core.values import Value
 from pivot_runtime import eventforms, journal
 from pivot_runtime.errors import EngineError
@@ -118,7 +118,7 @@ def run(project: Project, number: int | None = None) -> PastRun:
 def _read(place: pathlib.Path, number: int) -> PastRun:
     file = place / f"{number}.jsonl"
     try:
-        with plainfile.opened(file) as opened:
+        with safe_read.opened(file) as opened:
             data = opened.read()
             alive = _held(opened.fileno())
     except OSError as error:

@@ -11,8 +11,8 @@ import secrets
 
 import attrs
 
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
+from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.values import Value
 

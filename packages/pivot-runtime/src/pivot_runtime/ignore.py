@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Callable
 
-from pivot_cache.plainfile import read_bytes
+from pivot_cache.files.safe_read import read_bytes
 from pivot_runtime.errors import EngineError
 
 

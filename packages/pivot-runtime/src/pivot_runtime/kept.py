@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 import attrs
 
 from pivot_cache.errors import CacheError, CorruptObjectError, LockFileError, MissingObjectError, TreeError
-from pivot_cache.kept import Kept, KeptFiles
 from pivot_cache.layout import Layout
+from pivot_cache.objects.kept import Kept, KeptFiles
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.stores import Stores

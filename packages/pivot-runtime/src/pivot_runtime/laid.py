@@ -3,7 +3,7 @@
 import bisect
 from collections.abc import Callable, Iterator, Mapping
 
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.stores import Stores

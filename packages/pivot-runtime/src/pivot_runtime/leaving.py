@@ -1,7 +1,7 @@
 """What leaves the record of a tracked directory when it is recorded again: it is never dropped unseen."""
 
-from pivot_cache import difference
 from pivot_cache.errors import CacheError
+from pivot_cache.formats import tree_diff
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import TargetError
@@ -28,7 +28,7 @@ def refuse_unfetched(path: ArtifactPath, before: Record | None, project: Project
             return
         problem = f"the listing that is recorded of {path} is not in the cache, so that nobody can tell what went"
         raise TargetError(problem, hint=hint) from None
-    gone = difference.between(listed, stores.files.tree(project.layout.artifact(path))).absent
+    gone = tree_diff.between(listed, stores.files.tree(project.layout.artifact(path))).absent
     files = {name: listed.files[name] for name in gone if name in listed.files}
     lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.has(file.digest)]
     if lost:
@@ -45,6 +45,6 @@ def dropped(before: Record | None, artifact: Artifact, stores: Stores) -> tuple[
     if before is None or not (before.artifact.tree and artifact.tree) or before.artifact == artifact:
         return ()
     try:
-        return difference.between(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
+        return tree_diff.between(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
     except CacheError:
         return ()

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from pivot_cache.errors import CacheError
-from pivot_cache.scan import leads_to_object
+from pivot_cache.state.scan import leads_to_object
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_runtime import gitlocal

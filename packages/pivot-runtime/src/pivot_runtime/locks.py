@@ -4,8 +4,8 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from pivot_cache import lockfiles
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
+from pivot_cache.formats import lock_file
 from pivot_core.lock import StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_runtime.doubts import Doubt
@@ -23,7 +23,7 @@ def read(project: Project, address: str) -> StageLock | None:
     file = project.layout.lock_file(address)
     project.notes.look(file)
     try:
-        return lockfiles.read(file, str(file))
+        return lock_file.read(file, str(file))
     except NewerFormatError:
         raise
     except LockFileError as error:
@@ -49,9 +49,9 @@ def retire(project: Project, addresses: Collection[str], writers: Mapping[Artifa
             continue
         file = project.layout.lock_file(address)
         with contextlib.suppress(CacheError):
-            lock = lockfiles.read(file, str(file))
+            lock = lock_file.read(file, str(file))
             heir = next((writers[path] for path in lock.outs if path in writers), None) if lock is not None else None
-            if heir is not None and lockfiles.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
+            if heir is not None and lock_file.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
                 with reporting("remove", file):
                     file.unlink()
                 text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"

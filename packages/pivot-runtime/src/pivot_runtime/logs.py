@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from pivot_cache import plainfile
+from pivot_cache.files import safe_read
 from pivot_cache.layout import Layout
 from pivot_runtime.errors import LogError, TargetError
 
@@ -33,7 +33,7 @@ class Frames:
 def tail(log: pathlib.Path, lines: int) -> str:
     """The last lines of a log, of which very long ones may be cut; nothing if it cannot be read."""
     try:
-        with plainfile.opened(log) as file:
+        with safe_read.opened(log) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator
 
 import attrs
 
-from pivot_cache.remote import RemoteError
+from pivot_cache.remotes.protocol import RemoteError
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
 from pivot_core.lock import RunRecord

@@ -5,9 +5,9 @@ import os
 import pathlib
 import shutil
 
-from pivot_cache import atomic, durable
+from pivot_cache.files import atomic, durable
 from pivot_cache.layout import Layout
-from pivot_cache.scan import leads_to_object
+from pivot_cache.state.scan import leads_to_object
 
 _APART = frozenset({".git"})
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import attrs
 
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
-from pivot_cache.plainfile import read_bytes
+from pivot_cache.files.atomic import write_bytes
+from pivot_cache.files.safe_read import read_bytes
 from pivot_core import digest
 from pivot_core.lock import CodeEntry
 from pivot_runtime.marks import ABSENT, mark, settled

@@ -8,8 +8,8 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from pivot_cache import pvt
 from pivot_cache.errors import CacheError
+from pivot_cache.formats import pvt
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache.atomic import write_bytes
+from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, find_root
 from pivot_core.errors import PivotError

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Callable, Collection, Iterator
 
-from pivot_cache import pvt
+from pivot_cache.formats import pvt
 
 _ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = frozenset({"node_modules", "__pycache__"})

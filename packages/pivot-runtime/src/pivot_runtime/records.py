@@ -6,9 +6,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 import attrs
 
-from pivot_cache import pvt
 from pivot_cache.errors import CacheError
-from pivot_cache.tree import Tree
+from pivot_cache.formats import pvt
+from pivot_cache.formats.tree import Tree
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import xxhash
 
-from pivot_cache import plainfile
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.files import safe_read
+from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
@@ -167,7 +167,7 @@ def _named(directory: pathlib.Path) -> Iterator[User]:
 
 def _entry(file: pathlib.Path) -> User | None:
     try:
-        told: Any = plainfile.read_json(file)
+        told: Any = safe_read.read_json(file)
     except (OSError, ValueError):
         return None
     match told:

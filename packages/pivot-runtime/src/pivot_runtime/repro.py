@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache import checkout, lockfiles
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.formats import lock_file
+from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
@@ -343,7 +344,7 @@ class Run:
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
-        lockfiles.write(file := self._layout.lock_file(address), lock)
+        lock_file.write(file := self._layout.lock_file(address), lock)
         self._flushing.add(record, inputs.outs, file)
         self._session.forms.remember(self._session.stages[address], self._session.project.root)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_cache.statcache import StatCache
+from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath

@@ -5,10 +5,11 @@ from collections.abc import Callable, Container, Iterable, Mapping
 
 import attrs
 
-from pivot_cache import casing, checkout
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
-from pivot_cache.store import CheckoutMode
-from pivot_cache.tree import Tree
+from pivot_cache.files import name_case
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects import checkout
+from pivot_cache.objects.store import CheckoutMode
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -114,7 +115,7 @@ class _Checkout:
         stores: Stores,
         wishes: Wishes,
         tracked: Container[str],
-        folds: Callable[[pathlib.Path], bool] = casing.folds,
+        folds: Callable[[pathlib.Path], bool] = name_case.folds,
     ) -> None:
         self._stores = stores
         self._tracked = tracked
@@ -142,7 +143,7 @@ class _Checkout:
         return self._done
 
     def _same_names(self, wanted: Mapping[ArtifactPath, Artifact]) -> Mapping[ArtifactPath, ArtifactPath]:
-        same = casing.clashes(wanted)
+        same = name_case.clashes(wanted)
         return same if same and self._folds(self._stores.layout.root) else {}
 
     def _one(self, path: ArtifactPath, artifact: Artifact) -> None:

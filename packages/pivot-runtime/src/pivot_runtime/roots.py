@@ -5,8 +5,9 @@ import pathlib
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pivot_cache import lockfiles, plainfile, pvt
 from pivot_cache.errors import CacheError, LockFileError, cannot
+from pivot_cache.files import safe_read
+from pivot_cache.formats import lock_file, pvt
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR
@@ -64,7 +65,7 @@ def named(name: str, data: bytes) -> Iterator[Artifact]:
             for side in pvt.sides(data) or (data,):  # of a conflict, either may be taken yet
                 yield pvt.loads(side, name)
         return
-    lock = lockfiles.parse(data, name)
+    lock = lock_file.parse(data, name)
     kept = {spec.path for spec in lock.inputs.outs if spec.cache}
     yield from (artifact for path, artifact in lock.outs.items() if path in kept)
 
@@ -125,7 +126,7 @@ def _names(directory: pathlib.Path) -> list[str]:
 def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if stat.S_ISREG(file.stat().st_mode):
-            yield str(file), plainfile.read_bytes(file)
+            yield str(file), safe_read.read_bytes(file)
         elif file.name.endswith(_LOCK):
             doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError
-from pivot_cache.memory import CacheMemory
-from pivot_cache.runcache import RunCache
-from pivot_cache.store import ObjectStore
+from pivot_cache.objects.run_memory import CacheMemory
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.state.run_cache import RunCache
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath

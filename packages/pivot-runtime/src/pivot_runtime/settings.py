@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pivot_cache.store import CheckoutMode
+from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.kinds import (
     Kind,

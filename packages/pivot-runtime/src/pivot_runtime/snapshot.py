@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import xxhash
 
-from pivot_cache import atomic, plainfile
-from pivot_cache._boot import session
 from pivot_cache.errors import CacheError
+from pivot_cache.files import atomic, safe_read
+from pivot_cache.files.boot import session
 from pivot_core.values import Value
 from pivot_runtime import grounds, loaded
 from pivot_runtime.grounds import Check, Fact
@@ -151,7 +151,7 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
     """What was kept; None for what is not there, damaged, or of another format."""
     try:
-        head, _, text = plainfile.read_bytes(place).partition(b"\n")
+        head, _, text = safe_read.read_bytes(place).partition(b"\n")
     except OSError:
         return None
     if f"{head.decode(errors='replace')}\n".encode() != _head(text):

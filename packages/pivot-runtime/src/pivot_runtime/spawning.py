@@ -7,10 +7,10 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 
-from pivot_cache.atomic import write_bytes
 from pivot_cache.errors import CacheError
+from pivot_cache.files.atomic import write_bytes
+from pivot_cache.files.safe_read import read_json
 from pivot_cache.layout import Layout
-from pivot_cache.plainfile import read_json
 
 _NAME = "threads.json"
 

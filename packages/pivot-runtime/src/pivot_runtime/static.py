@@ -7,7 +7,7 @@ from typing import Never
 
 import attrs
 
-from pivot_cache import plainfile
+from pivot_cache.files import safe_read
 from pivot_core.discovery import pipelines_above
 from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
@@ -188,7 +188,7 @@ class _Sources:
         if file not in self._words:
             place = self._root / file
             try:
-                self._words[file] = frozenset(re.findall(r"\w+", plainfile.read_bytes(place).decode()))
+                self._words[file] = frozenset(re.findall(r"\w+", safe_read.read_bytes(place).decode()))
             except FileNotFoundError:
                 moved = place.with_suffix("") / "__init__.py", place.parent.with_suffix(".py")
                 self._words[file] = None if any(each.exists() for each in moved) else frozenset()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pivot_cache.difference import Difference
+from pivot_cache.formats.tree_diff import Difference
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath

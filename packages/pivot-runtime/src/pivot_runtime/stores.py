@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache.ingest import ingest
 from pivot_cache.layout import Layout
-from pivot_cache.runcache import RunCache
-from pivot_cache.statcache import StatCache
-from pivot_cache.store import ObjectStore
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.state.run_cache import RunCache
+from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -22,7 +22,7 @@ from pivot_runtime.project import Project
 from pivot_runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from pivot_cache.strong import StrongDigests
+    from pivot_cache.objects.sha256 import StrongDigests
     from pivot_runtime.objectlinks import ObjectLinks
 
 
@@ -102,6 +102,6 @@ def _parting(layout: Layout) -> Callable[[str], object]:
 def _strong(layout: Layout, settings: Settings) -> "StrongDigests | None":
     if not settings.strong_digest:
         return None
-    from pivot_cache.strong import StrongDigests  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_cache.objects.sha256 import StrongDigests  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     return StrongDigests(layout.database_dir / "strong.sqlite")

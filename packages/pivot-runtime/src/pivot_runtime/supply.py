@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pivot_cache.checkout import CheckoutPlan
-from pivot_cache.moving import Progress
+from pivot_cache.objects.checkout import CheckoutPlan
+from pivot_cache.remotes.options import Progress
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
 from pivot_runtime import events

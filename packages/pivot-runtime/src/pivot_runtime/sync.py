@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import attrs
 
-from pivot_cache import transfer
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
-from pivot_cache.known import KnownObjects
-from pivot_cache.moving import Options, Outcome, Progress
-from pivot_cache.remote import Remote, RemoteSettings, connect
-from pivot_cache.store import ObjectStore
-from pivot_cache.tree import Tree
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import transfer
+from pivot_cache.remotes.options import Options, Outcome, Progress
+from pivot_cache.remotes.protocol import Remote, RemoteSettings, connect
+from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -97,7 +97,7 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
 
 def _share(project: Project, stores: Stores, wishes: Wishes, selected: Collection[Record], lacking: set[str]) -> int:
     """Tell others which inputs gave what was pushed: of each stage whose outs the remote has now, all of them."""
-    from pivot_cache import sharedruns  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     found = []
     pushed = {record.path for record in selected}
@@ -109,7 +109,7 @@ def _share(project: Project, stores: Stores, wishes: Wishes, selected: Collectio
             inputs = attrs.evolve(lock.inputs, packages=stores.settings.counted(lock.libraries))
             found.append(RunRecord(inputs.key(), lock.outs, inputs.observed))
     _, remote = remote_of(stores, wishes.remote, wishes.jobs)
-    return sharedruns.share(found, remote, options(stores, wishes))
+    return shared_runs.share(found, remote, options(stores, wishes))
 
 
 def fetch(

@@ -5,7 +5,7 @@ import pathlib
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pivot_cache import walk
+from pivot_cache.files import walk
 from pivot_cache.layout import Layout
 from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError

@@ -4,8 +4,9 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from pivot_cache import casing, pvt
-from pivot_cache.scan import leads_to_object
+from pivot_cache.files import name_case
+from pivot_cache.formats import pvt
+from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
 from pivot_core.paths import STATE_DIR, ArtifactPath
@@ -96,7 +97,7 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
         except OSError:
             return  # unknown; whoever reads it will report that
         if part not in names:
-            alike = [name for name in names if casing.clashes([ArtifactPath(name), ArtifactPath(part)])]
+            alike = [name for name in names if name_case.clashes([ArtifactPath(name), ArtifactPath(part)])]
             shown = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
             raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {shown}")
         at = at / part

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from pivot_cache.difference import Difference
 from pivot_cache.errors import ArtifactError
+from pivot_cache.formats.tree_diff import Difference
 from pivot_core.decide import Reason
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath

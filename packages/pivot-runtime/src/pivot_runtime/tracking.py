@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from pivot_cache import pvt
 from pivot_cache.errors import ArtifactError, LockFileError, reporting
-from pivot_cache.scan import Scan, scan
+from pivot_cache.formats import pvt
+from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath

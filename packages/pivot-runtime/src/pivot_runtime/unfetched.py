@@ -2,9 +2,9 @@
 
 import os
 
-from pivot_cache import difference, pvt
-from pivot_cache.difference import Difference
 from pivot_cache.errors import CacheError
+from pivot_cache.formats import pvt, tree_diff
+from pivot_cache.formats.tree_diff import Difference
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -16,7 +16,7 @@ from pivot_runtime.stores import Stores
 def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> Difference | None:
     """How the directory at a path differs from a recorded one; None where the cache does not know what that lists."""
     try:
-        return difference.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
+        return tree_diff.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
     except CacheError:
         return None
 

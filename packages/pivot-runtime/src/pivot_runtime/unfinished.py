@@ -3,8 +3,8 @@
 import contextlib
 import pathlib
 
-from pivot_cache import atomic
-from pivot_cache._boot import session
+from pivot_cache.files import atomic
+from pivot_cache.files.boot import session
 
 
 class Unfinished:

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import attrs
 
-from pivot_cache.difference import Difference
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_cache.formats.tree_diff import Difference
 from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock

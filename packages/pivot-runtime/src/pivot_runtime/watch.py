@@ -336,7 +336,7 @@ def _nothing(_: str) -> bool:
 
 
 def _signature(path: str) -> str:
-    from pivot_cache.scan import scan  # noqa: PLC0415  # start-up time: few projects have directories
+    from pivot_cache.state.scan import scan  # noqa: PLC0415  # start-up time: few projects have directories
 
     try:
         return scan(pathlib.Path(path)).signature()

@@ -5,7 +5,8 @@ import shlex
 
 import click
 
-from pivot_cache import atomic, lockmerge, pvt
+from pivot_cache.files import atomic
+from pivot_cache.formats import lock_merge, pvt
 from pivot_cli import console
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
@@ -27,10 +28,10 @@ def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: 
     sides = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
     if path.endswith(pvt.SUFFIX):
         return _merge_pvt(sides, (base, ours, theirs), path)
-    merged = lockmerge.merge(*sides)
+    merged = lock_merge.merge(*sides)
     if merged != sides[1]:
         atomic.write_bytes(ours, merged)
-    if merged == lockmerge.STALE:
+    if merged == lock_merge.STALE:
         console.note(f"{path}: neither side has run what the merge has; the stage runs again with 'pivot repro'")
     return 0
 
@@ -42,7 +43,7 @@ def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...
 
         names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
         return min(gitcalls.run(".", "merge-file", *names).returncode, 1)
-    merged = lockmerge.merge_pvt(*sides)
+    merged = lock_merge.merge_pvt(*sides)
     if merged is None:
         console.note(f"{path}: both sides recorded different data, and it holds ours")
         quoted = shlex.quote(path)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from pivot_cache import plainfile
+from pivot_cache.files import safe_read
 from pivot_cli import console, place, wording
 from pivot_cli.completion import Target
 from pivot_runtime import following, logs
@@ -69,7 +69,7 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
         click.echo(shown, nl=bool(shown))
         return
     sys.stdout.flush()
-    with contextlib.suppress(FileNotFoundError), plainfile.opened(log) as file:
+    with contextlib.suppress(FileNotFoundError), safe_read.opened(log) as file:
         frames = logs.Frames()
         for line in file:
             if frames.theirs(line.decode(errors="replace")):

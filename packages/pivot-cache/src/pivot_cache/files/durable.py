@@ -1,0 +1,127 @@
+"""On the disk itself: bytes and names that a power cut no longer takes away.
+
+For what exists nowhere else, and is about to lose its place. `files` is for files that have just been written, under
+any name: their bytes and all names on the way to them are on the disk when it returns. `directory` is for names alone:
+after a rename, a new link or a removal. `tree` is for a file or a directory with all that is in it. Many files are
+flushed at once, by one call for their file system, where the system has such a call.
+`pivot_cache.files.atomic.write_bytes(..., durable=True)` writes a file so that it is on the disk before it is seen.
+"""
+
+import errno
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from pivot_cache.errors import reporting
+from pivot_cache.files import syscalls
+
+_FEW = 8
+"""Up to this many files are flushed one by one; waiting for all that the file system has to write may take longer."""
+
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOT_HERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EROFS})
+"""What a file system says that cannot flush a directory, or has nothing to flush."""
+
+_UNREADABLE = frozenset({errno.EACCES, errno.EPERM})
+_reached: set[tuple[str, int]] = set()
+"""The directories, by path and inode, whose own names, and all above them, are known to be on the disk."""
+
+
+def files(paths: Collection[Path | str]) -> None:
+    """Put the bytes of these files on the disk, and their names; a symlink is a name.
+
+    Raises:
+        CacheError: It could not be done.
+    """
+    names = [os.fspath(path) for path in paths]
+    with reporting("flush", Path(names[0]) if names else Path()):
+        if len(names) <= _FEW or not _at_once(names):
+            for name in names:
+                _flush(name)
+    for place in sorted({os.path.dirname(name) for name in names}):
+        directory(Path(place))
+
+
+def descriptor(number: int) -> None:
+    """Put the bytes of an open file on the disk, before it gets its name.
+
+    Raises:
+        OSError: It could not be done.
+    """
+    syscalls.fsync(number)
+
+
+def directory(path: Path) -> None:
+    """Put the names in a directory on the disk, and its own name in each directory above it.
+
+    Raises:
+        CacheError: It could not be done.
+    """
+    with reporting("flush", path):
+        place = os.path.realpath(path)
+        _flush(place)
+        status = os.stat(place)
+        while (place, status.st_ino) not in _reached:
+            _reached.add((place, status.st_ino))
+            device, below, place = status.st_dev, place, os.path.dirname(place)
+            status = os.stat(place)
+            if place == below or status.st_dev != device:
+                break
+            _flush(place)
+
+
+def tree(path: Path) -> None:
+    """Put a file, or a directory with all that is in it, on the disk, and its name.
+
+    Raises:
+        CacheError: It could not be done.
+    """
+    if path.is_symlink() or not path.is_dir():
+        files([path])
+        return
+    with reporting("flush", path):
+        found = list(_below(os.fspath(path)))
+    files([name for name, is_directory in found if not is_directory])
+    for name, is_directory in found:
+        if is_directory:
+            directory(Path(name))
+    directory(path)
+
+
+def _below(directory: str) -> Iterator[tuple[str, bool]]:
+    with os.scandir(directory) as entries:
+        inner = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in inner:
+        yield name, is_directory
+        if is_directory:
+            yield from _below(name)
+
+
+def _at_once(names: list[str]) -> bool:
+    """Flush each file system that these files are on; False if the system cannot."""
+    places = {os.path.realpath(os.path.dirname(name)) for name in names}
+    for place in {os.stat(place).st_dev: place for place in places}.values():
+        opened = os.open(place, _LOOK)
+        try:
+            if not syscalls.syncfs(opened):
+                return False
+        finally:
+            os.close(opened)
+    return True
+
+
+def _flush(name: str) -> None:
+    """Flush a file or a directory; what has no bytes of its own, or may not be looked into, is left out."""
+    try:
+        opened = os.open(name, _LOOK)
+    except OSError as error:
+        if error.errno == errno.ELOOP or (error.errno in _UNREADABLE and os.path.isdir(name)):
+            return
+        raise
+    try:
+        syscalls.fsync(opened)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+    finally:
+        os.close(opened)

@@ -1,0 +1,162 @@
+"""From a file to its digest: one pass in constant memory, copying on the way where asked."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import xxhash
+
+from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.files.atomic import write_all
+from pivot_core.values import Value
+
+if TYPE_CHECKING:
+    import hashlib
+
+_BLOCK = 1 << 20
+_watchers: list[Callable[[int, int], None]] = []
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@attrs.frozen(eq=False, repr=False)
+class Hashed(Value):
+    """What was read.
+
+    Attributes:
+        digest: Of exactly these bytes.
+        size: Their number.
+        sha256: Of these bytes, where it was asked for.
+    """
+
+    digest: str
+    size: int
+    sha256: str = ""
+
+
+def hash_file(path: Path | str) -> Hashed:
+    """The digest and size of the bytes of a regular file; symlinks are followed.
+
+    Other threads run meanwhile.
+
+    Raises:
+        ArtifactError: It is no regular file, or cannot be read.
+    """
+    with opened(path) as (descriptor, status), reading(path):
+        return hash_descriptor(descriptor, status.st_size)
+
+
+def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, strong: bool = False) -> Hashed:
+    """Read ``source`` to its end, writing the same bytes to the descriptor ``copy_to``.
+
+    Args:
+        source: An open descriptor, at its start.
+        size: The expected number of bytes; only memory depends on it.
+        copy_to: An open descriptor that gets exactly the bytes that were hashed.
+        strong: Also their SHA-256.
+    """
+    state = xxhash.xxh3_128()
+    sha256 = _sha256() if strong else None
+    block = memoryview(bytearray(min(size + 1, _BLOCK)))
+    total = 0
+    _tell(0, size)
+    try:
+        while count := os.readv(source, [block]):
+            data = block[:count]
+            state.update(data)
+            if sha256 is not None:
+                sha256.update(data)
+            if copy_to is not None:
+                write_all(copy_to, data)
+            total += count
+            _tell(count, 0)
+    finally:
+        _tell(size - total, 0)
+    return Hashed(state.hexdigest(), total, "" if sha256 is None else sha256.hexdigest())
+
+
+def _sha256() -> "hashlib._Hash":
+    import hashlib  # noqa: PLC0415  # start-up time: most commands do not come here
+
+    return hashlib.sha256()
+
+
+@contextlib.contextmanager
+def watched(watcher: Callable[[int, int], None]) -> Iterator[None]:
+    """While the block lasts, ``watcher(read, more)`` gets how many bytes were read, and how many are left.
+
+    It is called by the threads that read. In the end both sums are equal, whatever became of the files.
+    """
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+def _tell(read: int, more: int) -> None:
+    for watcher in _watchers:
+        watcher(read, more)
+
+
+def check_regular(path: Path | str, status: os.stat_result) -> None:
+    """Refuse what is not a regular file.
+
+    Raises:
+        ArtifactError: It says what it is instead.
+    """
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFREG:
+        return
+    if kind == stat.S_IFDIR:
+        raise ArtifactError(Path(path), "is a directory, not a file", hint="declare it as a directory")
+    raise ArtifactError(
+        Path(path), f"is {_KINDS.get(kind, 'no file')}, not a file", hint="remove it or declare another path"
+    )
+
+
+@contextlib.contextmanager
+def opened(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
+    """A regular file, open for reading, and its status; a named pipe never makes this wait.
+
+    Raises:
+        ArtifactError: It is no regular file, or cannot be opened.
+        FileNotFoundError: Nothing is there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            check_regular(path, os.stat(path))
+        raise _unreadable(path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        check_regular(path, status)
+        yield descriptor, status
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Turn any `OSError` of the block into the `ArtifactError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path | str, error: OSError) -> ArtifactError:
+    return ArtifactError(
+        Path(path), f"cannot be read: {error.strerror or error}", hint=cannot("read", Path(path), error).hint
+    )

@@ -1,0 +1,46 @@
+"""Which ways to make a file in the workspace from an object work between two directories: found out by trying."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pivot_cache.files import syscalls
+from pivot_cache.files.atomic import staging
+
+REFLINK, HARDLINK, SYMLINK = "reflink", "hardlink", "symlink"
+
+
+def working(objects: Path, workspace: Path) -> Mapping[str, bool]:
+    """Whether each of them works; False for all where one of the directories cannot be written to.
+
+    Args:
+        objects: Where the objects lie; made if need be.
+        workspace: A directory on the workspace's file system; made if need be.
+    """
+    ways: Mapping[str, Callable[[Path, Path], object]] = {
+        REFLINK: _clone,
+        HARDLINK: syscalls.link,
+        SYMLINK: syscalls.symlink,
+    }
+    results = dict.fromkeys(ways, False)
+    with contextlib.suppress(OSError), staging(objects) as source, staging(workspace) as target:
+        file = source / "file"
+        descriptor = syscalls.create(file, 0o600)
+        with contextlib.suppress(OSError):
+            syscalls.write(descriptor, b"x" * 4096)
+        os.close(descriptor)
+        for name, way in ways.items():
+            with contextlib.suppress(OSError):
+                way(file, target / name)
+                results[name] = True
+    return results
+
+
+def _clone(source: Path, target: Path) -> None:
+    with source.open("rb") as file:
+        descriptor = syscalls.create(target, 0o600)
+        try:
+            syscalls.clone(file.fileno(), descriptor)
+        finally:
+            os.close(descriptor)

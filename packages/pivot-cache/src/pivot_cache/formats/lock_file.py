@@ -1,0 +1,238 @@
+r"""Lock files: what the last run of a stage depended on and left, as JSON that people commit and merge.
+
+Each fact has its own line, in an order that depends on nothing but the facts::
+
+    {
+        "format": 1,
+        "algorithm": "xxh3-128",
+        "schema": 1,
+        "code": {"func:pipeline:preprocess": {"digest": "...", "file": "pipeline.py", "line": 16}},
+        "observed": {"func:plugins.upper:run": {"digest": "...", "file": "plugins/upper.py", "line": 3}},
+        "libraries": {"pandas": {"version": "2.2.3", "names": ["pandas.read_csv"]}},
+        "params": {"threshold": 0.5},
+        "env": {"API_URL": "..."},
+        "deps": {"data.json": {"digest": "...", "size": 123}},
+        "outs": {"clean.json": {"cache": true, "digest": "...", "executable": false, "size": 45}},
+    }
+
+``file`` and ``line`` of a code entry are left out where they are not known. ``tree`` stands, as true, where an artifact
+is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``env`` stands
+where environment variables are declared, with a salted digest of each value, or with "" for one that is not set.
+``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. ``sha256`` stands
+where it was computed. A dep's executable bit is not kept: no result depends on it. Everything read is untrusted.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from json import loads as _parse
+from pathlib import Path
+
+from pivot_cache.errors import LockFileError, NewerFormatError, reporting
+from pivot_cache.files import atomic, syscalls
+from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.formats import artifact_json
+from pivot_cache.formats.artifact_json import FieldError, below
+from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
+from pivot_core.spec import OutSpec
+
+FORMAT = 1
+"""The version of the layout above."""
+
+_TOP = frozenset(
+    {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "env", "deps", "outs"}
+)
+_TOP_OPTIONAL = frozenset({"accepted", "env"})
+_LIBRARY = frozenset({"version", "names"})
+_DEP = frozenset({"digest", "size", "tree"})
+_DEP_OPTIONAL = frozenset({"tree"})
+_CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
+_HINT = "`pivot repro` writes it again; or `git checkout` the file"
+_HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
+
+
+def read(file: Path, name: str | None = None) -> StageLock | None:
+    """What a lock file holds; None if there is none, or if a merge or a power cut has left it empty.
+
+    Args:
+        file: The lock file.
+        name: What errors call it; by default its path.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot can tell.
+        LockFileError: It does not hold what a lock file must hold.
+    """
+    name = str(file) if name is None else name
+    try:
+        data = read_bytes(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LockFileError(name, f"it cannot be read: {error.strerror or error}", hint=_HINT) from error
+    return parse(data, name) if data else None
+
+
+def parse(data: bytes, name: str) -> StageLock:
+    """The lock that the bytes of a file describe.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot can tell.
+        LockFileError: It says what is wrong, and where.
+    """
+    if not data.strip(b"\0"):
+        lost = "there are only zeros in it, as after a power cut" if data else "it is empty"
+        raise LockFileError(name, lost, hint=_HINT)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise LockFileError(name, "it is not UTF-8", hint=_HINT) from None
+    return loads(text, name)
+
+
+def write(file: Path, lock: StageLock) -> bool:
+    """Make ``lock`` the content of a lock file, whole or not at all; False if it already was.
+
+    A directory that is in its place gets another name beside it.
+
+    Raises:
+        CacheError: It cannot be written; the old content stays.
+    """
+    if file.is_dir() and not file.is_symlink():
+        with reporting("move away", file):
+            syscalls.rename(file, next(free for free in _names(file) if not os.path.lexists(free)))
+    return atomic.change_bytes(file, dumps(lock).encode())
+
+
+def _names(file: Path) -> Iterator[Path]:
+    return (file.with_name(f"{file.name}.{number}") for number in itertools.count(1))
+
+
+def dumps(lock: StageLock) -> str:
+    """The one text of a lock; equal locks have equal texts.
+
+    Raises:
+        ValueError: The lock's outs are not the declared ones.
+    """
+    specs = {spec.path: spec for spec in lock.inputs.outs}
+    if len(specs) != len(lock.inputs.outs) or specs.keys() != lock.outs.keys():
+        raise ValueError(f"the outs {sorted(lock.outs)} are not the declared ones, {sorted(specs)}")
+    sections: Mapping[str, Mapping[str, object]] = {
+        "code": {key: artifact_json.encode_code(entry) for key, entry in lock.inputs.code.items()},
+        "observed": {key: artifact_json.encode_code(entry) for key, entry in lock.inputs.observed.items()},
+        "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
+        "params": lock.inputs.params,
+        **({"env": lock.inputs.env} if lock.inputs.env else {}),
+        "deps": {path: _encode_dep(dep) for path, dep in lock.inputs.deps.items()},
+        "outs": {path: {**artifact_json.encode(out), **_encode_spec(specs[path])} for path, out in lock.outs.items()},
+    }
+    lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
+    lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
+    lines += [f'"{name}": {_section(entries)}' for name, entries in sections.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def loads(text: str, name: str) -> StageLock:
+    """The lock that a text describes.
+
+    Args:
+        text: What a lock file holds.
+        name: The file's name, for errors.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot can tell.
+        LockFileError: It says what is wrong, and where.
+    """
+    try:
+        return _lock(artifact_json.mapping(_parse(text, object_pairs_hook=artifact_json.unique_pairs), ""))
+    except _NewerError as error:
+        raise NewerFormatError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
+    except FieldError as error:
+        raise LockFileError(name, error.problem, field=error.field or None, hint=_HINT) from None
+    except (ValueError, RecursionError) as error:
+        if any(line.startswith(_CONFLICT) for line in text.splitlines()):
+            hint = "take either side, or leave it as it is, and run `pivot repro`"
+            raise LockFileError(name, "it holds the marks of a merge conflict", hint=hint) from None
+        raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None
+
+
+class _NewerError(FieldError):
+    """Something that only another version of Pivot understands."""
+
+
+def _lock(record: Mapping[str, object]) -> StageLock:
+    if "format" in record:  # first, since another format may have other fields
+        number = artifact_json.number(record["format"], "format", least=1)
+        if number != FORMAT:
+            raise _NewerError("format", f"format {number} is newer than {FORMAT}, the newest that this Pivot reads")
+    top = artifact_json.fields(record, "", _TOP, _TOP_OPTIONAL)
+    algorithm = artifact_json.text(top["algorithm"], "algorithm")
+    if algorithm != ALGORITHM:
+        raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}, not of {algorithm!r}")
+    outs = artifact_json.artifacts(top["outs"], "outs", _out)
+    accepted = artifact_json.text(top.get("accepted", ""), "accepted")
+    inputs = Inputs(
+        schema=artifact_json.number(top["schema"], "schema"),
+        code=artifact_json.code_entries(top["code"], "code"),
+        params=artifact_json.mapping(top["params"], "params"),
+        deps=artifact_json.artifacts(top["deps"], "deps", _dep),
+        outs=tuple(
+            OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental)
+            for path, (artifact, cache, incremental) in sorted(outs.items())
+        ),
+        observed=artifact_json.code_entries(top["observed"], "observed"),
+        env={
+            name: artifact_json.text(value, below("env", name))
+            for name, value in artifact_json.mapping(top.get("env", {}), "env").items()
+        },
+    )
+    libraries = {
+        name: _library(item, below("libraries", name))
+        for name, item in artifact_json.mapping(top["libraries"], "libraries").items()
+    }
+    return StageLock(inputs, {path: artifact for path, (artifact, _, _) in outs.items()}, libraries, accepted)
+
+
+def _library(value: object, field: str) -> LibraryUse:
+    record = artifact_json.fields(value, field, _LIBRARY)
+    names = record["names"]
+    if not isinstance(names, list):
+        raise FieldError(below(field, "names"), "must be a list")
+    return LibraryUse(
+        artifact_json.text(record["version"], below(field, "version")),
+        tuple(artifact_json.text(name, below(field, "names")) for name in names),
+    )
+
+
+def _dep(value: object, field: str) -> Artifact:
+    record = artifact_json.fields(value, field, _DEP, _DEP_OPTIONAL)
+    return Artifact(
+        artifact_json.digest(record["digest"], below(field, "digest")),
+        artifact_json.number(record["size"], below(field, "size")),
+        tree=artifact_json.boolean(record.get("tree", False), below(field, "tree")),
+    )
+
+
+def _encode_dep(dep: Artifact) -> dict[str, object]:
+    plain: dict[str, object] = {"digest": dep.digest, "size": dep.size}
+    return {**plain, "tree": True} if dep.tree else plain
+
+
+def _out(value: object, field: str) -> tuple[Artifact, bool, bool]:
+    record = artifact_json.mapping(value, field)
+    if "cache" not in record:
+        raise FieldError(below(field, "cache"), "is missing")
+    cache = artifact_json.boolean(record.pop("cache"), below(field, "cache"))
+    incremental = artifact_json.boolean(record.pop("incremental", False), below(field, "incremental"))
+    return artifact_json.artifact(record, field), cache, incremental
+
+
+def _encode_spec(spec: OutSpec) -> dict[str, object]:
+    plain: dict[str, object] = {"cache": spec.cache}
+    return {**plain, "incremental": True} if spec.incremental else plain
+
+
+def _section(entries: Mapping[str, object]) -> str:
+    if not entries:
+        return "{}"
+    return "{\n" + ",\n".join(f"{canonical_json(k)}: {canonical_json(v)}" for k, v in sorted(entries.items())) + "\n}"

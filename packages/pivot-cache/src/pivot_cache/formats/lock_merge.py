@@ -1,0 +1,80 @@
+"""Merging lock files: of two sides the one whose run has the inputs that the merge has, if there is one; pure."""
+
+from collections.abc import Hashable, Mapping
+
+from pivot_cache.errors import LockFileError
+from pivot_cache.formats import lock_file, pvt
+from pivot_core.lock import Artifact, StageLock
+
+STALE = b""
+"""What a lock file holds whose stage must run again: it is read as one that never ran."""
+
+
+def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
+    """The content of a merged lock file: that of a side, or `STALE`; never a mixture, and never a mark of a conflict.
+
+    Code, parameters and deps merge beside the lock file, fact by fact. If that gives all the inputs of one side,
+    that side has run what the merge has. Whichever side is taken, it is a true account of a run, and every command
+    compares it with what is there: a wrong guess costs a run, and is never believed.
+    """
+    if theirs in (base, ours):
+        return ours
+    if ours == base:
+        return theirs
+    sides = [_facts(ours), _facts(theirs)]
+    merged = _merged(_facts(base) or {}, sides[0], sides[1]) if sides[0] and sides[1] else None
+    for text, facts in zip((ours, theirs), sides, strict=True):
+        if merged is not None and facts == merged:
+            return text
+    return STALE
+
+
+def merge_pvt(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+    """The content of a merged `.pvt` file; None where both sides have recorded other data: a person must choose.
+
+    How a file is spelt does not count, but what it says.
+    """
+    was, our, their = (_artifact(side) for side in (base, ours, theirs))
+    if theirs in (base, ours) or (their is not None and their in (was, our)):
+        return ours
+    if ours == base or (our is not None and our == was):
+        return theirs
+    return None
+
+
+def _artifact(data: bytes) -> Artifact | None:
+    try:
+        return pvt.loads(data, "")
+    except LockFileError:
+        return None
+
+
+def _facts(data: bytes) -> Mapping[Hashable, str] | None:
+    """All that a run depended on; None for what is no lock of a run."""
+    lock = _lock(data)
+    if lock is None:
+        return None
+    facts: dict[Hashable, str] = {(line.kind, line.key): line.value for line in lock.inputs.lines()}
+    return {**facts, "schema": str(lock.inputs.schema)}
+
+
+def _lock(data: bytes) -> StageLock | None:
+    try:
+        return lock_file.loads(data.decode(), "") if data.strip(b"\0") else None
+    except (LockFileError, UnicodeDecodeError):
+        return None
+
+
+def _merged(
+    base: Mapping[Hashable, str], ours: Mapping[Hashable, str], theirs: Mapping[Hashable, str]
+) -> Mapping[Hashable, str] | None:
+    """What both sides make of the base; None if they contradict each other."""
+    merged = {}
+    for fact in base.keys() | ours.keys() | theirs.keys():
+        was, our, their = base.get(fact), ours.get(fact), theirs.get(fact)
+        if our not in (was, their) and their != was:
+            return None
+        value = their if our == was else our
+        if value is not None:
+            merged[fact] = value
+    return merged

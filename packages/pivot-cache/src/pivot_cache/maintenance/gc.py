@@ -1,0 +1,204 @@
+"""Garbage collection: what nothing names moves to the trash, and is deleted once its grace period is over.
+
+`collect` may be killed, or meet a full disk, at any point: what is named is in its place, what is not is there or in
+the trash, and the next collection goes on. Against other processes that use the store meanwhile there are four guards,
+each enough for most cases: an object that changed since the roots began to be read is left alone; after the move the
+roots are read once more, and what they name comes back; a store that misses an object looks for it in the trash; and
+before the trash is deleted, what is named by then comes back.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+
+import attrs
+
+from pivot_cache.errors import reporting
+from pivot_cache.files.atomic import staging
+from pivot_cache.layout import sharded
+from pivot_cache.maintenance.gc_plan import Cache, Doubt, Marked, Plan, Rules, is_old, mark, prepare, refuse, young
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.objects.trash import OBJECTS, RUNS, Batch
+from pivot_cache.state.run_cache import RunCache
+from pivot_core.lock import Artifact
+from pivot_core.values import Value
+
+type Progress = Callable[[str, int], object]
+"""Called with what is being done, and how much of it was done since the last call."""
+
+_CLOCKS_NS = 5_000_000_000
+"""How far the file system's clock may be off ours, where it cannot be asked."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Collected(Value):
+    """What a collection did.
+
+    Attributes:
+        plan: What it was to do.
+        batch: Where what it moved is; None if there was nothing.
+        removed: Size by digest of the objects that were moved.
+        runs: How many run records were moved.
+        returned: Objects that came back from the trash, since something names them again.
+        deleted: Number and size of the objects that were deleted from the trash.
+    """
+
+    plan: Plan
+    batch: Batch | None
+    removed: Mapping[str, int]
+    runs: int
+    returned: AbstractSet[str]
+    deleted: tuple[int, int]
+
+
+def _nothing(_: str, __: int) -> None:
+    """The progress that nobody sees."""
+
+
+def collect(
+    cache: Cache,
+    gather: Callable[[], Iterable[Artifact]],
+    rules: Rules,
+    *,
+    progress: Progress = _nothing,
+    doubt: Doubt = refuse,
+    since_ns: int | None = None,
+) -> Collected:
+    """Move what nothing names to the trash, and delete what has been there for long enough.
+
+    Args:
+        cache: What is to be collected.
+        gather: Reads the roots; called a second time if anything was moved.
+        rules: What is old.
+        progress: Told of every object.
+        doubt: As for `pivot_cache.maintenance.gc_plan.mark`.
+        since_ns: Objects that changed at this time or later are left alone; by default the file system's present.
+
+    Raises:
+        CacheError: Something cannot be read, moved or deleted, or a listing is damaged.
+    """
+    since = _present(cache.store) if since_ns is None else since_ns
+    planned = prepare(cache, gather(), rules, since_ns=since, doubt=doubt)
+    returned = _return(cache.store, planned.marked.digests)
+    deleted = _delete(planned.expired, progress)  # first of all, since it makes room for directories
+    batch = cache.store.trash.batch(rules.now_ns)
+    runs = _move_runs(cache.runs, planned.runs, batch, rules)
+    removed = _move_objects(cache.store, planned.remove, batch, since, progress)
+    if removed:
+        back = _return(cache.store, mark([*gather(), *young(cache.runs, rules)], cache.store, doubt).digests)
+        removed = {digest: size for digest, size in removed.items() if digest not in back}
+        returned |= back
+    with reporting("tidy", batch.directory):
+        batch.remove_empty()
+    return Collected(planned, batch if removed or runs else None, removed, runs, returned, deleted)
+
+
+def undo(cache: Cache) -> Collected | None:
+    """Bring back what the newest collection, or drop, moved to the trash; None if there is nothing.
+
+    What is in its place again meanwhile stays as it is. Can be repeated after any failure.
+
+    Raises:
+        CacheError: Something cannot be moved.
+    """
+    for batch in reversed(cache.store.trash.batches()):
+        with reporting("bring back", batch.directory):
+            objects = dict(batch.contents(OBJECTS))
+            records = [key for key, _ in batch.contents(RUNS)]
+            for digest in objects:
+                batch.give_back(OBJECTS, digest, cache.store.path_of(digest))
+            for key in records:
+                batch.give_back(RUNS, key, sharded(cache.runs.directory, key))
+            batch.remove_empty()
+        if objects or records:
+            nothing = Plan({}, 0, 0, frozenset(), Marked(frozenset(), frozenset()))
+            return Collected(nothing, batch, objects, len(records), frozenset(objects), (0, 0))
+    return None
+
+
+def drop(store: ObjectStore, unwanted: Iterable[str], now_ns: int) -> dict[str, int]:
+    """Move these objects to the trash, from where only `undo` brings them back.
+
+    Returns:
+        Size by digest of those that were there.
+
+    Raises:
+        CacheError: Something cannot be moved.
+    """
+    batch = store.trash.batch(now_ns, dropped=True)
+    dropped = {}
+    with reporting("write to", store.trash.directory):
+        for digest in unwanted:
+            path = store.path_of(digest)
+            try:
+                size = path.lstat().st_size
+            except FileNotFoundError:
+                continue
+            if batch.take(OBJECTS, digest, path):
+                dropped[digest] = size
+    return dropped
+
+
+def _present(store: ObjectStore) -> int:
+    """The present by the clock that gives objects their times."""
+    try:
+        with staging(store.directory) as place:
+            return os.stat(place).st_ctime_ns
+    except OSError:  # a full disk must not keep anybody from making room
+        return time.time_ns() - _CLOCKS_NS
+
+
+def _move_runs(runs: RunCache, keys: Iterable[str], batch: Batch, rules: Rules) -> int:
+    moved = 0
+    with reporting("move to the trash from", runs.directory):
+        for key in keys:
+            path = sharded(runs.directory, key)
+            try:
+                still = is_old(path.lstat().st_mtime_ns, rules)
+            except FileNotFoundError:
+                continue
+            moved += still and batch.take(RUNS, key, path)
+    return moved
+
+
+def _move_objects(
+    store: ObjectStore, unwanted: Mapping[str, int], batch: Batch, since_ns: int, progress: Progress
+) -> dict[str, int]:
+    moved = {}
+    with reporting("move to the trash from", store.directory):
+        for digest, size in unwanted.items():
+            path = store.path_of(digest)
+            try:
+                changed_ns = path.lstat().st_ctime_ns
+            except FileNotFoundError:
+                continue
+            if changed_ns < since_ns and batch.take(OBJECTS, digest, path):
+                moved[digest] = size
+            progress("collecting", 1)
+    return moved
+
+
+def _return(store: ObjectStore, named: AbstractSet[str]) -> set[str]:
+    """Bring back from the trash what is named, but for what somebody dropped."""
+    returned = set()
+    with reporting("bring back from", store.trash.directory):
+        for batch in reversed(store.trash.batches()):
+            if batch.dropped:
+                continue
+            for digest in [digest for digest, _ in batch.contents(OBJECTS) if digest in named]:
+                if batch.give_back(OBJECTS, digest, store.path_of(digest)):
+                    returned.add(digest)
+    return returned
+
+
+def _delete(expired: Iterable[Batch], progress: Progress) -> tuple[int, int]:
+    count = size = 0
+    for batch in expired:
+        with reporting("delete", batch.directory):
+            sizes = [size for _, size in batch.contents(OBJECTS)]
+            batch.remove()
+        progress("deleting", len(sizes))
+        count += len(sizes)
+        size += sum(sizes)
+    return count, size

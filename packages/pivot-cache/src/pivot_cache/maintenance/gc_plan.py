@@ -1,0 +1,221 @@
+"""What is garbage in a store, and what is not: the roots, all that belongs to them, and the plan.
+
+Nothing here changes anything.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import NamedTuple
+
+import attrs
+
+from pivot_cache.errors import CacheError, CorruptObjectError, TreeError, cannot, reporting
+from pivot_cache.files import shards
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.objects.trash import Batch
+from pivot_cache.state.run_cache import RunCache
+from pivot_core import digest as digests
+from pivot_core.lock import Artifact
+from pivot_core.values import Value
+
+type Doubt = Callable[[CacheError], object]
+"""Called with the error of each listing that cannot be used."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Cache(Value):
+    """What is collected together.
+
+    Attributes:
+        store: The objects.
+        runs: The run records.
+    """
+
+    store: ObjectStore
+    runs: RunCache
+
+
+class Object(NamedTuple):
+    """An object in the store: its size, and when anything about it last changed."""
+
+    size: int
+    changed_ns: int
+
+
+@attrs.frozen(eq=False, repr=False)
+class Rules(Value):
+    """What is old.
+
+    Attributes:
+        now_ns: The present, in ns since the epoch.
+        retention_ns: Run records younger than this keep what they name.
+        grace_ns: What has been in the trash for this long is deleted.
+    """
+
+    now_ns: int
+    retention_ns: int
+    grace_ns: int
+
+
+@attrs.frozen(eq=False, repr=False)
+class Marked(Value):
+    """What must stay.
+
+    Attributes:
+        digests: Every object that something names, whether or not it is here.
+        unlisted: Directories whose listing is not here, so that nobody knows what they consist of.
+    """
+
+    digests: AbstractSet[str]
+    unlisted: AbstractSet[str]
+
+
+@attrs.frozen(eq=False, repr=False)
+class Plan(Value):
+    """What a collection does.
+
+    Attributes:
+        remove: Size by digest of objects that go to the trash.
+        keep: How many objects stay because something names them.
+        keep_size: Their size.
+        recent: Objects that nothing names, but that changed since the roots began to be read.
+        runs: Keys of run records that are older than the retention.
+        expired: What is deleted from the trash.
+        marked: What stays, as far as it is there.
+    """
+
+    remove: Mapping[str, int]
+    keep: int
+    keep_size: int
+    recent: AbstractSet[str]
+    marked: Marked
+    runs: tuple[str, ...] = ()
+    expired: tuple[Batch, ...] = ()
+
+
+def refuse(error: CacheError) -> None:
+    """The doubt that lets nothing pass."""
+    raise error
+
+
+def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refuse) -> Marked:
+    """Every object that belongs to these artifacts: directories are looked into. Changes nothing.
+
+    Args:
+        artifacts: The roots.
+        store: Where listings are.
+        doubt: Called for each listing whose bytes are wrong; by default its error is raised. If that returns,
+            what the listing named does not count.
+
+    Raises:
+        CacheError: A listing cannot be read.
+    """
+    marked: set[str] = set()
+    unlisted: set[str] = set()
+    listed: set[str] = set()
+    for artifact in artifacts:
+        marked.add(artifact.digest)
+        if not artifact.tree or artifact.digest in listed:
+            continue
+        listed.add(artifact.digest)
+        try:
+            tree = _listing(artifact.digest, store)
+        except (CorruptObjectError, TreeError) as error:
+            doubt(error)
+            tree = None
+        if tree is None:
+            unlisted.add(artifact.digest)
+        else:
+            marked |= tree.digests()
+    return Marked(marked, unlisted)
+
+
+def inventory(store: ObjectStore) -> dict[str, Object]:
+    """Everything in the store, unverified.
+
+    Raises:
+        CacheError: A directory cannot be read.
+    """
+    with reporting("read", store.directory):
+        return {digest: Object(status.st_size, status.st_ctime_ns) for digest, status in shards.files(store.directory)}
+
+
+def plan(objects: Mapping[str, Object], marked: Marked, since_ns: int) -> Plan:
+    """What goes and what stays; every object is in exactly one of the three groups. Pure.
+
+    Args:
+        objects: What is there.
+        marked: What must stay.
+        since_ns: Objects that changed at this time or later are left alone.
+    """
+    remove, recent, keep, keep_size = {}, set(), 0, 0
+    for digest, found in objects.items():
+        if digest in marked.digests:
+            keep += 1
+            keep_size += found.size
+        elif found.changed_ns >= since_ns:
+            recent.add(digest)
+        else:
+            remove[digest] = found.size
+    return Plan(remove, keep, keep_size, recent, marked)
+
+
+def prepare(
+    cache: Cache, roots: Iterable[Artifact], rules: Rules, *, since_ns: int | None = None, doubt: Doubt = refuse
+) -> Plan:
+    """The plan of a collection.
+
+    Args:
+        cache: What is to be collected.
+        roots: What must stay, beside what young run records name.
+        rules: What is old.
+        since_ns: When the roots began to be read; by default now.
+        doubt: As for `mark`.
+
+    Raises:
+        CacheError: Something cannot be read, or a listing is damaged.
+    """
+    since_ns = time.time_ns() if since_ns is None else since_ns
+    marked = mark([*roots, *young(cache.runs, rules)], cache.store, doubt)
+    found = plan(inventory(cache.store), marked, since_ns)
+    with reporting("read", cache.runs.directory):
+        old = sorted(key for key, written_ns in cache.runs.written() if is_old(written_ns, rules))
+    expired = tuple(batch for batch in cache.store.trash.batches() if rules.now_ns - batch.taken_ns >= rules.grace_ns)
+    return attrs.evolve(found, runs=tuple(old), expired=expired)
+
+
+def young(runs: RunCache, rules: Rules) -> list[Artifact]:
+    """What is named by run records that are younger than the retention.
+
+    Raises:
+        CacheError: A directory cannot be read.
+    """
+    with reporting("read", runs.directory):
+        keys = [key for key, written_ns in runs.written() if not is_old(written_ns, rules)]
+    return [artifact for key in keys for record in runs.get(key) for artifact in record.outs.values()]
+
+
+def is_old(written_ns: int, rules: Rules) -> bool:
+    """Whether a run record that was written then is older than the retention."""
+    return rules.now_ns - written_ns >= rules.retention_ns
+
+
+def _listing(digest: str, store: ObjectStore) -> Tree | None:
+    """A listing; one that is damaged is left where it is, for `fsck`."""
+    path: Path | None = store.path_of(digest)
+    try:
+        data = store.path_of(digest).read_bytes()
+    except FileNotFoundError:
+        path = store.trash.find(digest)
+        if path is None:
+            return None
+        with reporting("read", path):
+            data = path.read_bytes()
+    except OSError as error:
+        raise cannot("read", store.path_of(digest), error) from error
+    if digests.of_bytes(data) != digest:
+        raise CorruptObjectError(digest)
+    return Tree.loads(data, f"object {digest}")

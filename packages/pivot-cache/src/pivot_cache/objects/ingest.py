@@ -1,0 +1,103 @@
+"""From the workspace into a store: a file, or a directory with all that is in it."""
+
+import functools
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot_cache.errors import ArtifactError
+from pivot_cache.files.atomic import sweep_once
+from pivot_cache.files.threads import each
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.state.scan import of_file, scan
+from pivot_cache.state.stat_cache import StatCache
+from pivot_core.lock import Artifact
+
+if TYPE_CHECKING:
+    from pivot_cache.objects.sha256 import StrongDigests
+
+_WORTH_WAITING = 1 << 20
+_PER_FILE = 4096
+"""What looking at a file costs, as bytes that could be hashed in that time."""
+
+
+def ingest(
+    path: Path,
+    store: ObjectStore,
+    files: StatCache,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    strong: "StrongDigests | None" = None,
+) -> Artifact:
+    """Store what is at an absolute path, and remember it in the stat cache.
+
+    Only files that the store lacks are copied; what the stat cache knows is not read. The listing of a
+    directory is stored last, so that it never names what is not there.
+
+    Args:
+        path: A file or a directory; symlinks are followed.
+        store: Where the objects go.
+        files: What knows the files that have not changed.
+        jobs: How many files are copied at once; by default as many as there are processors.
+        progress: Called with the size of each file when it is stored, from several threads.
+        strong: What knows the SHA-256 of objects; the artifact then has one. The store computes those of new files.
+
+    Returns:
+        The artifact, which describes exactly the stored bytes, even if something changes meanwhile.
+
+    Raises:
+        ArtifactError: There is nothing, or something that cannot be part of an artifact.
+        CacheError: The store cannot be written.
+    """
+    sweep_once(path.parent)
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            tree = _directory(path, store, files, jobs, progress)
+            return tree.artifact() if strong is None else strong.of_tree(tree, store)
+        artifact = _file(path, store, files, progress)
+        return artifact if strong is None else strong.of_file(artifact, store)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArtifactError(path, "there is no such file") from None
+
+
+def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[int], None] | None) -> Artifact:
+    artifact = files.known(path)
+    if artifact is None or not store.has(artifact.digest, artifact.size):
+        artifact = files.storing(path, store.put)
+    if progress is not None:
+        progress(artifact.size)
+    return artifact
+
+
+def _directory(
+    path: Path, store: ObjectStore, files: StatCache, jobs: int | None, progress: Callable[[int], None] | None
+) -> Tree:
+    found = scan(path)
+    if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
+        files.settle(found.settles_at())
+    began = files.now()
+    kept = {name: file for name, file in files.known_below(path, found).items() if store.has(file.digest, file.size)}
+    if progress is not None:
+        for artifact in kept.values():
+            progress(artifact.size)
+    lacking = [file for file in found.files if file[0] not in kept]
+    if lacking:
+        with store.temporary() as place:
+            put = functools.partial(store.put, place=place)
+
+            def keep(file: tuple[str, os.stat_result]) -> Artifact:
+                artifact = of_file(path, file[0], lambda source: files.storing(source, put))
+                if progress is not None:
+                    progress(artifact.size)
+                return artifact
+
+            stored = each(keep, lacking, lambda file: file[1].st_size, jobs)
+        kept.update((name, artifact) for (name, _), artifact in zip(lacking, stored, strict=True))
+    tree = Tree(kept, tuple(found.empty))
+    store.put_bytes(tree.dumps())
+    files.learn(path, found, tree, began)
+    return tree

@@ -1,0 +1,147 @@
+"""What was in the way and was kept: which contents a command replaced that nothing else names, so that they come back.
+
+``<cache>/kept/<time>-<digest>`` holds one of them as JSON. Who collects garbage keeps what a young one names.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.files import atomic
+from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.formats import artifact_json
+from pivot_cache.formats.artifact_json import FieldError
+from pivot_core.digest import canonical_json
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+
+_FIELDS = frozenset({"alone", "artifact", "at", "by", "files", "path", "root"})
+_OPTIONAL = frozenset({"files"})
+
+
+@attrs.frozen(eq=False, repr=False)
+class Kept(Value):
+    """A content that was in the way.
+
+    Attributes:
+        root: The root of the project that it was in.
+        path: Where it lay.
+        artifact: What it was.
+        at_ns: When it was replaced, in ns since the epoch.
+        by: The command that replaced it.
+        alone: Nothing but this names it as a whole.
+        files: Of a directory, the digests of the files whose bytes nothing but this names.
+    """
+
+    root: str
+    path: ArtifactPath
+    artifact: Artifact
+    at_ns: int
+    by: str
+    alone: bool = True
+    files: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.at_ns:020d}-{self.artifact.digest}"
+
+
+class KeptFiles:
+    """All that was kept in one cache; any number of processes may use it at once."""
+
+    def __init__(self, directory: Path) -> None:
+        """Describe them; the directory is made when the first is written."""
+        self._directory = directory
+
+    def add(self, kept: Kept) -> None:
+        """Write one down, on the disk itself; one of the same name is replaced.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        facts: dict[str, object] = {
+            "alone": kept.alone,
+            "artifact": artifact_json.encode(kept.artifact),
+            "at": kept.at_ns,
+            "by": kept.by,
+            "path": kept.path,
+            "root": kept.root,
+        }
+        if kept.files:
+            facts["files"] = sorted(kept.files)
+        atomic.write_bytes(self._directory / kept.name, f"{canonical_json(facts)}\n".encode(), durable=True)
+
+    def forget(self, kept: Kept) -> None:
+        """Remove one; it may be gone already.
+
+        Raises:
+            CacheError: It cannot be removed.
+        """
+        file = self._directory / kept.name
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot("remove", file, error) from error
+
+    def read(self) -> Iterator[Kept | LockFileError]:
+        """All of them, the newest first; in the place of one that cannot be read, why.
+
+        Raises:
+            CacheError: The directory cannot be read.
+        """
+        try:
+            names = os.listdir(self._directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise cannot("read", self._directory, error) from error
+        for name in sorted(names, reverse=True):
+            if name.startswith("."):
+                continue
+            file = self._directory / name
+            try:
+                kept = loads(read_bytes(file), str(file))
+            except FileNotFoundError:
+                continue
+            except LockFileError as error:
+                yield error
+            except OSError as error:
+                yield LockFileError(str(file), f"it cannot be read: {error.strerror}")
+            else:
+                yield kept
+
+
+def loads(data: bytes, name: str) -> Kept:
+    """What a file says.
+
+    Args:
+        data: What it holds.
+        name: Its name, for errors.
+
+    Raises:
+        LockFileError: It does not say what it must say.
+    """
+    hint = "delete the file: what it names stays in the cache until the next collection"
+    try:
+        record = json.loads(data.decode(), object_pairs_hook=artifact_json.unique_pairs)
+        record = artifact_json.fields(record, "", _FIELDS, _OPTIONAL)
+        files = artifact_json.sequence(record.get("files", []), "files")
+        return Kept(
+            artifact_json.text(record["root"], "root"),
+            artifact_json.path(artifact_json.text(record["path"], "path"), "path"),
+            artifact_json.artifact(record["artifact"], "artifact"),
+            artifact_json.number(record["at"], "at"),
+            artifact_json.text(record["by"], "by"),
+            artifact_json.boolean(record["alone"], "alone"),
+            frozenset(artifact_json.digest(each, "files") for each in files),
+        )
+    except FieldError as error:
+        raise LockFileError(name, error.problem, field=error.field or None, hint=hint) from None
+    except (ValueError, RecursionError) as error:
+        raise LockFileError(name, f"it is not JSON: {error}", hint=hint) from None

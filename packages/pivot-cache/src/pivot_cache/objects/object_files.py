@@ -1,0 +1,295 @@
+"""The files of a store, one by one: how they are published, what makes them good, where bad ones go.
+
+An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
+which never replaces what another process published first. It is flushed to the disk only where nothing else has its
+bytes (`Objects.persist`); for the others the time of modification, which objects have no other use for, says how far
+the bytes can be relied on:
+
+    mark of this session    as published (see `pivot_cache.files.boot`): good until the machine starts again
+    VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
+    mark of another         published before the last start, or by another machine: verified before it counts as present
+    anything else           written to in place, or copied here by hand: verified as well
+"""
+
+import contextlib
+import errno
+import functools
+import itertools
+import os
+import stat
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Protocol
+
+from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.files import syscalls
+from pivot_cache.files.atomic import make_directory, staging, write_all
+from pivot_cache.files.boot import is_mark, mark, session, started_ns
+from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, opened
+from pivot_cache.layout import shard
+from pivot_core.lock import Artifact
+
+VERIFIED_NS = 1_000_000_000
+"""The time of modification, in ns since the epoch, of objects that are known to be on the disk."""
+
+MODE = 0o444
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_MARGIN_NS = 60_000_000_000
+"""How far the clock may have been set since an object was published, so that it is not taken to be on the disk."""
+
+_SHARED = stat.S_IRWXG | stat.S_ISGID
+
+
+class Digests(Protocol):
+    """What remembers the digests of files by their stat signatures: a `pivot_cache.state.stat_cache.StatCache`."""
+
+    def known(self, path: Path) -> Artifact | None:
+        """What is remembered of a file that has not changed since."""
+        ...
+
+    def artifact(self, path: Path) -> Artifact | None:
+        """The same; what is not known is found out, and remembered."""
+        ...
+
+
+class Objects:
+    """The files ``ab/cdef...`` in a directory; threads and processes may use them at once."""
+
+    def __init__(
+        self,
+        directory: Path,
+        quarantine: Path,
+        rescue: Callable[[str, Path], bool],
+        *,
+        boot: str | None = None,
+        started: int | None = None,
+        files: Digests | None = None,
+    ) -> None:
+        self._directory = directory
+        self._prefix = f"{directory}/"
+        self._quarantine = quarantine
+        self._boot = boot
+        self._files = files
+        self._started_ns = started
+        self._rescue = rescue
+        self.losing: Callable[[str], object] = lambda _: None
+        self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
+        self._verified: dict[str, tuple[int, int, int]] = {}
+
+    def path(self, digest: str) -> str:
+        """The path of an object that exists.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return self._prefix + shard(digest)
+
+    def insert(self, source: int, size: int, place: str | Path, *, strong: bool = False) -> Hashed:
+        """Store what is left to read of an open file: the one way in for every file.
+
+        Args:
+            source: An open descriptor.
+            size: The expected number of bytes.
+            place: A directory on the same file system, for this process alone.
+            strong: Also the SHA-256 is wanted.
+        """
+        temp = f"{place}/{next(self._numbers)}"
+        copy = syscalls.create(temp, 0o600)
+        try:
+            hashed = copy_bytes(source, copy, size, strong=strong)
+            self.publish(copy, temp, hashed)
+        finally:
+            os.close(copy)
+            _discard(temp)
+        return hashed
+
+    def insert_bytes(self, data: bytes, hashed: Hashed, place: str | Path) -> None:
+        """Store these bytes, which are known to have this digest."""
+        temp = f"{place}/{next(self._numbers)}"
+        copy = syscalls.create(temp, 0o600)
+        try:
+            write_all(copy, data)
+            self.publish(copy, temp, hashed)
+        finally:
+            os.close(copy)
+            _discard(temp)
+
+    def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
+        """Give a file that has these bytes its name; an object that is there and good is kept."""
+        syscalls.fchmod(descriptor, MODE)
+        syscalls.utime(descriptor, self.fresh_ns)
+        path = self.path(hashed.digest)
+        if not self._link(temp, path) and not self.intact(hashed.digest, hashed.size):
+            if os.path.isdir(path) and not os.path.islink(path):  # nothing of ours
+                make_directory(self._quarantine)
+                syscalls.rename(path, self._quarantine / f"{hashed.digest}.{time.time_ns()}")
+            elif os.path.lexists(path):
+                self.losing(path)
+            syscalls.rename(temp, path)
+
+    @functools.cached_property
+    def fresh_ns(self) -> int:
+        """The time of modification of what is published now."""
+        return mark(session() if self._boot is None else self._boot)
+
+    def intact(self, digest: str, size: int | None = None) -> bool:
+        """Whether the object is there, has this size, and can be relied on."""
+        path = self.path(digest)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return self.brought_back(digest) and self.intact(digest, size)
+        except OSError:
+            return False
+        if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
+            return False
+        if status.st_mode & MODE != MODE and not os.access(path, os.R_OK):
+            return False
+        if self._relied_on(status) or self._verify(digest, path, status):
+            return True
+        return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was read
+
+    def brought_back(self, digest: str) -> bool:
+        """Whether an object that is not in its place was in the trash, and is in its place now."""
+        try:
+            return self._rescue(digest, path := Path(self.path(digest))) and path.exists()
+        except OSError:
+            return False
+
+    def renew(self, digest: str) -> None:
+        """Put a copy in the place of an object, which its links in workspaces then no longer share."""
+        with opened(self.path(digest)) as (source, status), staging(self._directory) as place:
+            temp = f"{place}/new"
+            copy = syscalls.create(temp, 0o600)
+            try:
+                if copy_bytes(source, copy, status.st_size).digest == digest:
+                    syscalls.fchmod(copy, MODE)
+                    syscalls.utime(copy, self.fresh_ns)
+                    syscalls.rename(temp, self.path(digest))
+            finally:
+                os.close(copy)
+
+    def persist(self, digests: Collection[str]) -> None:
+        """Put objects on the disk, with their names, and mark them: they need no look after a start of the machine.
+
+        Raises:
+            MissingObjectError: One is not there.
+            CacheError: It could not be done.
+        """
+        from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
+
+        paths: dict[str, os.stat_result] = {}
+        for digest in digests:
+            path = self.path(digest)
+            try:
+                paths[path] = os.lstat(path)
+            except FileNotFoundError:
+                raise MissingObjectError(digest) from None
+        durable.files(paths)
+        for path, status in paths.items():
+            if status.st_mtime_ns == self.fresh_ns:
+                with contextlib.suppress(OSError):  # it belongs to somebody else
+                    syscalls.utime(path, VERIFIED_NS)
+
+    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+        """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""
+        path = self.path(digest)
+        target = self._quarantine / digest
+        try:
+            if os.lstat(path).st_ino != seen.st_ino:
+                return None
+            self.losing(path)
+            make_directory(self._quarantine)
+            if os.path.lexists(target):
+                target = self._quarantine / f"{digest}.{time.time_ns()}"
+            syscalls.rename(path, target)
+        except OSError:
+            return None
+        return target
+
+    def _relied_on(self, status: os.stat_result) -> bool:
+        """Whether the mark says that the bytes are as they were published, or verified."""
+        return status.st_mtime_ns in (VERIFIED_NS, self.fresh_ns)
+
+    def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
+        """Hash the object, and mark it, or remember it, so that this need not be done again."""
+        seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        if self._verified.get(digest) == seen or self._known(digest, path):
+            return True
+        try:
+            if self._files is not None and self._is_foreign(status):
+                found = self._files.artifact(Path(path))
+                return found is not None and found.digest == digest
+            if hash_file(path).digest != digest:
+                return False
+        except (OSError, ArtifactError):
+            return False
+        before = is_mark(status.st_mtime_ns) and not self._is_recent(status)
+        try:
+            syscalls.utime(path, VERIFIED_NS if before else self.fresh_ns)
+        except OSError:  # it belongs to somebody else, or cannot be written to
+            self._verified[digest] = seen
+        return True
+
+    def _known(self, digest: str, path: str) -> bool:
+        found = None if self._files is None else self._files.known(Path(path))
+        return found is not None and found.digest == digest
+
+    def _is_foreign(self, status: os.stat_result) -> bool:
+        """Whether another machine or user has published it, or it was copied here with its mark, which is theirs."""
+        copied = is_mark(status.st_mtime_ns) and self._is_recent(status)
+        return copied or os.geteuid() not in (0, status.st_uid)
+
+    def _is_recent(self, status: os.stat_result) -> bool:
+        """Whether something was done to it since the machine started, so that its bytes may be in memory only."""
+        return status.st_ctime_ns >= self._started() - _MARGIN_NS
+
+    def _started(self) -> int:
+        return started_ns() if self._started_ns is None else self._started_ns
+
+    def _link(self, temp: str, path: str) -> bool:
+        """Give the file its name; False if something has that name already."""
+        try:
+            try:
+                syscalls.link(temp, path)
+            except FileNotFoundError:
+                self._make_shard(os.path.dirname(path))
+                syscalls.link(temp, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(path):
+                return False
+            self._make_shard(os.path.dirname(path))
+            syscalls.rename(temp, path)
+        return True
+
+    def _make_shard(self, directory: str) -> None:
+        """A directory for objects: the group may do with it what it may do with the store, whatever the umask is."""
+        make_directory(Path(directory))
+        wanted = self._directory.stat().st_mode & _SHARED
+        mode = os.stat(directory).st_mode
+        if wanted & ~mode:
+            try:
+                syscalls.chmod(directory, stat.S_IMODE(mode) | wanted)
+            except PermissionError:
+                return  # another user has made it in this moment
+
+
+def copy_bytes(source: int, target: int, size: int, *, strong: bool = False) -> Hashed:
+    """Copy by sharing blocks where the file system can, and hash what arrived."""
+    try:
+        syscalls.clone(source, target)
+    except OSError:
+        return hash_descriptor(source, size, copy_to=target, strong=strong)
+    return hash_descriptor(target, size, strong=strong)
+
+
+def _discard(temp: str) -> None:
+    try:
+        syscalls.unlink(temp)
+    except OSError:
+        return  # it has been renamed, or is swept with the directory it is in

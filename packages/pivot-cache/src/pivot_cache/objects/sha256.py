@@ -1,0 +1,102 @@
+"""SHA-256 beside the fast digest, for what comes from where others can write: a digest that nobody can forge.
+
+That of a file is of its bytes. That of a directory is of one line for each thing in it, files with their own SHA-256.
+What was computed once is kept by the object's digest, in a database that may be lost at any time.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import attrs
+
+from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_cache.files.hashing import hash_descriptor, opened
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.state.sqlite_rows import Rows
+from pivot_core.digest import canonical_json
+from pivot_core.lock import Artifact
+
+_MARK = "sha256"
+
+
+class StrongDigests:
+    """The SHA-256 of the objects of a store, as far as they were computed here; for one thread."""
+
+    def __init__(self, file: Path) -> None:
+        """Describe them; the file is made when there is something to remember."""
+        self._rows = Rows(file, readonly=False)
+
+    def of_file(self, artifact: Artifact, store: ObjectStore) -> Artifact:
+        """The artifact of a file with its SHA-256.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptObjectError: Its object is damaged.
+        """
+        try:
+            return attrs.evolve(artifact, sha256=self._complete([artifact], store)[artifact.digest])
+        finally:
+            self._rows.close()
+
+    def of_tree(self, tree: Tree, store: ObjectStore) -> Artifact:
+        """The artifact of a directory with its SHA-256.
+
+        Raises:
+            MissingObjectError: Something of it is not in the store.
+            CorruptObjectError: An object of it is damaged.
+        """
+        try:
+            return attrs.evolve(tree.artifact(), sha256=_of(tree, self._complete(tree.files.values(), store)))
+        finally:
+            self._rows.close()
+
+    def _complete(self, files: Iterable[Artifact], store: ObjectStore) -> dict[str, str]:
+        known: dict[str, str] = {}
+        new = {}
+        for file in files:
+            key = file.digest.encode()
+            row = self._rows.get(key) if file.digest not in known else (_MARK, known[file.digest])
+            if row is None or (file.sha256 and row[1] != file.sha256):
+                row = new[key] = _MARK, file.sha256 or of_object(file.digest, store)
+            known[file.digest] = row[1]
+        if new:
+            self._rows.write(new, ())
+        return known
+
+
+def of_object(digest: str, store: ObjectStore) -> str:
+    """The SHA-256 of an object.
+
+    Raises:
+        MissingObjectError: It is not in the store.
+        CorruptObjectError: It is damaged.
+    """
+    try:
+        with opened(store.path_of(digest)) as (descriptor, status):
+            hashed = hash_descriptor(descriptor, status.st_size, strong=True)
+    except FileNotFoundError:
+        raise MissingObjectError(digest) from None
+    if hashed.digest != digest:
+        raise CorruptObjectError(digest)
+    return hashed.sha256
+
+
+def is_genuine(tree: Tree, sha256: str, store: ObjectStore) -> bool:
+    """Whether what a store has of a directory is what was recorded; every file is read.
+
+    Raises:
+        MissingObjectError: Something of it is not in the store.
+        CorruptObjectError: An object of it is damaged.
+    """
+    return _of(tree, {digest: of_object(digest, store) for digest in tree.digests()}) == sha256
+
+
+def _of(tree: Tree, strong: Mapping[str, str]) -> str:
+    state = hashlib.sha256()
+    for path, file in tree.files.items():
+        state.update(f"{canonical_json([path, file.size, file.executable, strong[file.digest]])}\n".encode())
+    for path in tree.empty:
+        state.update(f"{canonical_json([path])}\n".encode())
+    return state.hexdigest()

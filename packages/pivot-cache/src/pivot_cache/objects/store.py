@@ -1,0 +1,337 @@
+"""Objects: bytes that are written once, read-only, named by their digest, and given back verified."""
+
+import contextlib
+import functools
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pivot_cache.errors import (
+    ArtifactError,
+    CacheError,
+    CorruptObjectError,
+    ForgedObjectError,
+    MissingObjectError,
+    TreeError,
+    cannot,
+    reporting,
+)
+from pivot_cache.files import syscalls
+from pivot_cache.files.atomic import staging
+from pivot_cache.files.hashing import Hashed, hash_descriptor, opened
+from pivot_cache.files.shards import entries
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects.link_file import CheckoutMode, fill
+from pivot_cache.objects.link_tree import build, update
+from pivot_cache.objects.object_files import VERIFIED_NS, Digests, Objects
+from pivot_cache.state.scan import hash_tree
+from pivot_core import digest as digests
+from pivot_core.lock import Artifact
+
+if TYPE_CHECKING:
+    from pivot_cache.objects.trash import Trash
+
+__all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
+
+
+class ObjectStore:
+    """A directory of objects; any number of processes may use it at once.
+
+    Attributes:
+        directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
+        quarantine: Where damaged objects are moved; by default ``quarantine`` beside the directory.
+        strong: What is stored also gets its SHA-256.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        quarantine: Path | None = None,
+        boot: str | None = None,
+        started_ns: int | None = None,
+        strong: bool = False,
+        files: Digests | None = None,
+    ) -> None:
+        """Describe a store; nothing is read or made.
+
+        Args:
+            directory: Where the objects lie.
+            quarantine: Where damaged objects are moved.
+            boot: What another start of the machine does not share; by default the system is asked.
+            started_ns: When the machine started, in ns since the epoch; by default the system is asked.
+            strong: What is stored also gets its SHA-256.
+            files: What remembers that an object was verified which belongs to somebody else, and so cannot be marked.
+        """
+        self.strong = strong
+        self.directory = directory
+        self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
+        self._trash = directory.parent / "trash"
+        self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files)
+
+    def before_losing(self, call: Callable[[str], object]) -> None:
+        """Call something with the path of an object that is damaged, before that is replaced or moved.
+
+        Whoever wrote through a link to it must not lose what was written.
+        """
+        self._objects.losing = call
+
+    @functools.cached_property
+    def trash(self) -> "Trash":
+        """What was collected, in ``trash`` beside the directory; what is missed in the store comes back from there."""
+        from pivot_cache.objects.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
+
+        return Trash(self._trash, like=self.directory)
+
+    def path_of(self, digest: str) -> Path:
+        """The path of the object, if it exists.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return Path(self._objects.path(digest))
+
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Whether the object is there, of this size if that is known, and good.
+
+        It is verified if it may have changed, or suffered from a power cut; what its mark vouches for is not read.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return self._objects.intact(digest, size)
+
+    def lies(self, digest: str) -> bool:
+        """Whether something is where the object belongs, good or not; what was collected is there again then.
+
+        Raises:
+            CacheError: It is not a digest.
+        """
+        return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
+
+    def holds(self, artifact: Artifact, look: Callable[[str], object] = lambda _: None) -> bool:
+        """Whether this content, all of it, is there and good: of a directory, the listing and every file.
+
+        Args:
+            artifact: The content.
+            look: Called with the path of each object before it is looked at.
+        """
+        look(self._objects.path(artifact.digest))
+        if not artifact.tree:
+            return self.has(artifact.digest, artifact.size)
+        try:
+            tree = self.tree(artifact)
+        except (MissingObjectError, CorruptObjectError, TreeError):
+            return False
+        for file in tree.files.values():
+            look(self._objects.path(file.digest))
+            if not self.has(file.digest, file.size):
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """A directory of your own in the store, for what is not yet an object; gone at the end, or once its owner is.
+
+        What is written there can be given to `adopt`.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with reporting("write to", self.directory):
+                place = stack.enter_context(staging(self.directory))
+            yield place
+
+    def put(self, source: Path | str, *, place: Path | None = None) -> Artifact:
+        """Store the bytes of a file; symlinks are followed, and an object that is there already is kept.
+
+        Args:
+            source: The file.
+            place: What `temporary` gave, by whoever stores many files.
+
+        Returns:
+            The artifact, which describes exactly the stored bytes, even if the file changes meanwhile.
+
+        Raises:
+            ArtifactError: There is no regular file that can be read.
+            CacheError: The store cannot be written; nothing of the object is visible.
+        """
+        try:
+            with opened(source) as (descriptor, status):
+                try:
+                    if place is not None:
+                        hashed = self._objects.insert(descriptor, status.st_size, place, strong=self.strong)
+                    else:
+                        with self.temporary() as own:
+                            hashed = self._objects.insert(descriptor, status.st_size, own, strong=self.strong)
+                except OSError as error:
+                    raise cannot(f"store {source} in", self.directory, error) from error
+        except FileNotFoundError:
+            raise ArtifactError(Path(source), "there is no such file") from None
+        executable = bool(status.st_mode & stat.S_IXUSR)
+        return Artifact(hashed.digest, hashed.size, executable, sha256=hashed.sha256)
+
+    def put_bytes(self, data: bytes) -> str:
+        """Store these bytes.
+
+        Returns:
+            Their digest.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        digest = digests.of_bytes(data)
+        if not self.has(digest, len(data)):
+            with reporting("write to", self.directory), self.temporary() as place:
+                self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
+        return digest
+
+    def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
+        """Make a file that is in a directory that `temporary` gave the object of this digest, if it has it.
+
+        The file is gone afterwards.
+
+        Args:
+            temp: The file.
+            digest: What it must have.
+            sha256: What it must have, too; empty if that is not known.
+
+        Raises:
+            ForgedObjectError: It has this digest, but not this SHA-256; it stays where it is.
+            CorruptObjectError: It has other bytes; it stays where it is.
+            CacheError: The store cannot be written, or it is not a digest.
+        """
+        self.path_of(digest)
+        with opened(temp) as (descriptor, status), reporting("write to", self.directory):
+            hashed = hash_descriptor(descriptor, status.st_size, strong=bool(sha256))
+            if hashed.digest != digest:
+                raise CorruptObjectError(digest)
+            if hashed.sha256 != sha256:
+                raise ForgedObjectError(digest)
+            self._objects.publish(descriptor, os.fspath(temp), hashed)
+            if os.path.lexists(temp):
+                syscalls.unlink(temp)
+
+    def persist(self, *artifacts: Artifact) -> None:
+        """Put all objects of artifacts on the disk, and their names: before what exists nowhere else loses its place.
+
+        Raises:
+            MissingObjectError: An object is not there.
+            CorruptObjectError: The listing of a directory is wrong; it is moved to the quarantine.
+            TreeError: It is no listing.
+            CacheError: It could not be done.
+        """
+        wanted = {artifact.digest for artifact in artifacts}
+        for artifact in artifacts:
+            wanted |= self.tree(artifact).digests() if artifact.tree else set()
+        self._objects.persist(wanted)
+
+    def tree(self, artifact: Artifact | str) -> Tree:
+        """The listing of a directory, verified and read without trust.
+
+        Raises:
+            MissingObjectError: It is not there.
+            CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
+            TreeError: These bytes are no listing, or not that of this artifact.
+        """
+        digest = artifact if isinstance(artifact, str) else artifact.digest
+        path = self.path_of(digest)
+        if not (path.exists() or self._objects.brought_back(digest)):
+            raise MissingObjectError(digest)
+        try:
+            with opened(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
+                data = file.read()
+        except FileNotFoundError:
+            return self.tree(artifact)  # collected in this moment: once more, from the trash
+        except ArtifactError:
+            raise CorruptObjectError(digest, quarantined=self.condemn(digest, path.lstat())) from None
+        if digests.of_bytes(data) != digest:
+            raise CorruptObjectError(digest, quarantined=self.condemn(digest, status))
+        tree = Tree.loads(data, f"object {digest}")
+        if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):
+            raise TreeError(f"object {digest}", f"all files together have {size} bytes, not {artifact.size}")
+        return tree
+
+    def restore(
+        self,
+        artifact: Artifact,
+        target: Path,
+        mode: CheckoutMode = CheckoutMode.COPY,
+        *,
+        known: Callable[[Path], Tree] | None = None,
+        over_directory: bool = False,
+    ) -> int:
+        """Make ``target`` a file or a directory with this content: verified first, then swapped in.
+
+        Missing parent directories are made. A file or a symlink at ``target`` is replaced; nothing is
+        ever written through it. A directory that is there is changed file by file. The mode of a file that is
+        copied is 0644 or 0755 under the usual umask.
+
+        Args:
+            artifact: What should be there.
+            target: Where.
+            mode: How files are made from objects.
+            known: What is in a directory that is there; by default all files in it are hashed.
+            over_directory: A directory at ``target`` may be replaced by a file: what it holds is elsewhere.
+
+        Returns:
+            How many files were written.
+
+        Raises:
+            MissingObjectError: An object is not there.
+            CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
+            CacheError: The target is a directory where a file should be, or cannot be written. In every case
+                what was there stays.
+        """
+        there = target.is_dir() and not target.is_symlink()
+        if there and not artifact.tree and not over_directory:
+            raise CacheError(
+                f"cannot restore {target}: a directory is there",
+                hint="move the directory away and repeat the command",
+            )
+        tree = self.tree(artifact) if artifact.tree else None
+        if tree is None and not self.lies(artifact.digest):
+            raise MissingObjectError(artifact.digest)
+
+        with reporting("restore", target), staging(target.parent) as place:
+            if tree is None:
+                fill(self._objects, artifact, place / "new", target, mode)
+                if there:
+                    syscalls.rename(target, place / "old")
+                try:
+                    syscalls.rename(place / "new", target)
+                except OSError:
+                    if there:
+                        syscalls.rename(place / "old", target)
+                    raise
+                return 1
+            make = functools.partial(fill, self._objects, mode=mode)
+            if there:
+                return update(tree, _found(target, known), place, target, make)
+            return build(tree, place, target, make)
+
+    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+        """Move an object that was found damaged to the quarantine, unless it is no longer the one that was ``seen``.
+
+        Returns:
+            Where it is now; None if it could not be moved.
+        """
+        return self._objects.condemn(digest, seen)
+
+    def digests(self) -> Iterator[str]:
+        """All objects in the store, in no order; none of them has been verified."""
+        return (digest for digest, _ in entries(self.directory))
+
+    def _rescue(self, digest: str, target: Path) -> bool:
+        return self._trash.is_dir() and self.trash.rescue(digest, target)
+
+
+def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
+    """What is in a directory; nothing that could be kept, if there is something that cannot be an artifact."""
+    try:
+        return (hash_tree if known is None else known)(target).files
+    except ArtifactError:
+        return {}

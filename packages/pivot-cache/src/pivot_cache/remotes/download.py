@@ -1,0 +1,198 @@
+"""One object from a remote into the store: in one stream, or in parts at once that an interruption does not lose.
+
+Whatever arrives is verified before it is an object, and bytes that are wrong are not asked for again.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+import xxhash
+
+from pivot_cache.errors import CorruptObjectError, ForgedObjectError, reporting
+from pivot_cache.files.atomic import write_all
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import partial_file
+from pivot_cache.remotes.protocol import Body, Remote, RemoteCorruptError, RemoteForgedError, RemoteUnreachableError
+from pivot_cache.remotes.retry import Retry
+from pivot_core.values import Value
+
+PART: Final = 8 << 20
+"""The size of a part, in bytes; what is not larger comes in one stream."""
+
+_LARGEST: Final = 1 << 43
+"""Above this, which no object has, a size is a lie, and room for its parts is not made."""
+
+LISTING: Final = 1 << 30
+"""No listing has more bytes; how many one has, only the remote tells."""
+
+_SMALL: Final = 1 << 20
+"""What is not larger is verified without a thread, in less time than a thread would take to start."""
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@attrs.frozen(eq=False, repr=False)
+class Receiver(Value):
+    """Brings objects of one remote into one store.
+
+    Attributes:
+        remote: Where they come from; it is open.
+        store: Where they go.
+        place: A directory of your own in the store.
+        partials: A directory on the file system of the store, for large objects that have not yet arrived in full.
+        jobs: The most requests at once.
+        retry: How to try again.
+        part: The size of a part.
+        sha256: What objects must also have, by digest.
+    """
+
+    remote: Remote
+    store: ObjectStore
+    place: Path
+    partials: Path
+    jobs: int
+    retry: Retry
+    part: int = PART
+    sha256: Mapping[str, str] = attrs.field(factory=dict)
+    _requests: asyncio.Semaphore = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_requests", asyncio.Semaphore(self.jobs))
+
+    async def receive(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
+        """Bring one object.
+
+        Args:
+            digest: Its digest.
+            size: The number of its bytes, if known.
+            moved: Called with the number of further bytes that are here.
+
+        Raises:
+            RemoteError: It could not be had, after all attempts, or is corrupt; the store is unchanged.
+            CacheError: The store cannot be written.
+        """
+        if size is not None and self.part < size <= _LARGEST:
+            with (
+                reporting("write", self.partials),
+                partial_file.opened(self.partials, digest, size, self.part) as found,
+            ):
+                if found is not None:
+                    await self._whole(found, moved)
+                    return
+        await self._stream(digest, size, moved)
+
+    async def _stream(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
+        state = xxhash.xxh3_128()
+        arrived, total = 0, size
+        with reporting("write", self.place), self._temporary(digest) as (descriptor, temp):
+
+            async def rest() -> None:
+                nonlocal arrived, total
+                if arrived and arrived == total:
+                    return
+                async with self._requests, self.remote.read(digest, arrived) as body:
+                    total = self._checked(digest, body, total)
+                    async for data in body:
+                        arrived += len(data)
+                        if arrived > total:
+                            raise RemoteCorruptError(self.remote.name, digest)
+                        write_all(descriptor, data)
+                        state.update(data)
+                        moved(len(data))
+                if arrived < total:
+                    raise self._broken()
+
+            await self.retry(rest, lambda: arrived)
+            if state.hexdigest() != digest:
+                raise RemoteCorruptError(self.remote.name, digest)
+            await self._adopt(temp, digest, arrived)
+
+    async def _whole(self, found: partial_file.Partial, moved: Callable[[int], object]) -> None:
+        resumed = found.arrived()
+        moved(resumed)
+        try:
+            await self._parts(found, moved)
+        except RemoteCorruptError:
+            if not resumed:
+                found.restart()
+                raise
+            # What an earlier process left may have suffered from a power cut: only fresh bytes prove anything.
+            moved(-found.arrived())
+            found.restart()
+            await self._parts(found, moved)
+
+    async def _parts(self, found: partial_file.Partial, moved: Callable[[int], object]) -> None:
+        waiting = found.waiting()
+        numbers = iter(waiting)
+
+        async def work() -> None:
+            for number in numbers:
+                await self._part(found, number, moved)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in waiting[: self.jobs]:
+                    tasks.create_task(work())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        await self._adopt(found.path, found.digest, found.size)
+
+    async def _part(self, found: partial_file.Partial, number: int, moved: Callable[[int], object]) -> None:
+        start, stop = found.span(number)
+        at = start
+
+        async def rest() -> None:
+            nonlocal at
+            if at == stop:
+                return
+            async with self._requests, self.remote.read(found.digest, at, stop) as body:
+                self._checked(found.digest, body, found.size)
+                async for data in body:
+                    if at + len(data) > stop:
+                        raise RemoteCorruptError(self.remote.name, found.digest)
+                    os.pwrite(found.data, data, at)
+                    at += len(data)
+                    moved(len(data))
+            if at < stop:
+                raise self._broken()
+
+        try:
+            await self.retry(rest, lambda: at)
+        except BaseException:
+            moved(start - at)
+            raise
+        found.arrive(number)
+
+    @contextlib.contextmanager
+    def _temporary(self, digest: str) -> Iterator[tuple[int, Path]]:
+        temp = self.place / digest
+        descriptor = os.open(temp, _FLAGS, 0o600)
+        try:
+            yield descriptor, temp
+        finally:
+            os.close(descriptor)
+            temp.unlink(missing_ok=True)
+
+    def _checked(self, digest: str, body: Body, size: int | None) -> int:
+        if body.size > LISTING if size is None else body.size != size:
+            raise RemoteCorruptError(self.remote.name, digest)
+        return body.size
+
+    async def _adopt(self, temp: Path, digest: str, size: int) -> None:
+        try:
+            if size <= _SMALL:
+                self.store.adopt(temp, digest, sha256=self.sha256.get(digest, ""))
+            else:
+                await asyncio.to_thread(self.store.adopt, temp, digest, sha256=self.sha256.get(digest, ""))
+        except ForgedObjectError:
+            raise RemoteForgedError(self.remote.name, digest) from None
+        except CorruptObjectError:
+            raise RemoteCorruptError(self.remote.name, digest) from None
+
+    def _broken(self) -> RemoteUnreachableError:
+        return RemoteUnreachableError(self.remote.name, "the connection ended in the middle of an object")

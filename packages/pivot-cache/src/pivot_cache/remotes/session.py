@@ -1,0 +1,303 @@
+"""The part of a transfer that talks to a remote, on an event loop of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+
+from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, TreeError
+from pivot_cache.files.hashing import hash_file
+from pivot_cache.objects import sha256
+from pivot_cache.objects.contents import Content, content
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import partial_file
+from pivot_cache.remotes.download import PART, Receiver
+from pivot_cache.remotes.options import IncompleteTreeError, Options, Outcome, Progress
+from pivot_cache.remotes.protocol import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
+from pivot_cache.remotes.retry import Retry
+from pivot_core.lock import Artifact
+
+_OF_ONE_OBJECT = (
+    RemoteCorruptError,
+    CorruptObjectError,
+    MissingObjectError,
+    TreeError,
+    ArtifactError,
+    IncompleteTreeError,
+)
+"""What says nothing about other objects."""
+
+_SMALL = 1 << 20
+"""What is not larger is hashed without a thread, in less time than a thread would take to start."""
+
+
+def push(wanted: Content, there: set[str], store: ObjectStore, remote: Remote, options: Options) -> Outcome:
+    """Bring to the remote what is wanted and not known to be there."""
+    return asyncio.run(_Exchange(store, remote, options).push(wanted, there))
+
+
+def fetch(
+    artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: Options
+) -> Outcome:
+    """Bring from the remote what artifacts consist of and is not here."""
+    return asyncio.run(_Exchange(store, remote, options).fetch(artifacts, here))
+
+
+def ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
+    """Those of the objects that the remote has, in full where their size is known."""
+    return asyncio.run(_ask(sizes, remote, options))
+
+
+async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
+    async with remote:
+        return (await _found(sizes, remote, options))[0]
+
+
+async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> tuple[set[str], set[str]]:
+    """Those of the objects that the remote has, and those of which it has something of another length.
+
+    What it has is remembered, and so is what it has no longer.
+    """
+    retry = options.retry or Retry()
+    found = await retry(lambda: remote.exists(sizes.keys()))
+    cut = {
+        digest for digest, length in found.items() if None not in (length, sizes[digest]) and length != sizes[digest]
+    }
+    there = found.keys() - cut
+    if options.known is not None and not options.dry_run:
+        options.known.forget(remote.identity, None if options.refresh else sizes.keys() - there)
+        options.known.add(remote.identity, there)
+    return there, cut
+
+
+class _Exchange:
+    """One transfer, with the outcome of each object so far."""
+
+    def __init__(self, store: ObjectStore, remote: Remote, options: Options) -> None:
+        self._store = store
+        self._remote = remote
+        self._options = options
+        self._retry = options.retry or Retry()
+        self._transferred: set[str] = set()
+        self._present: set[str] = set()
+        self._missing: set[str] = set()
+        self._failed: dict[str, CacheError] = {}
+        self._cut: set[str] = set()
+        self._stopped: CacheError | None = None
+        self._done = self._objects = self._bytes = self._of_bytes = 0
+
+    async def push(self, wanted: Content, there: set[str]) -> Outcome:
+        self._present |= there
+        asked = wanted.sizes.keys() - there
+        async with self._remote:
+            try:
+                found, self._cut = await _found(wanted.lengths(asked, self._store), self._remote, self._options)
+                self._present |= found
+            except CacheError as error:
+                self._stop(asked, error)
+                return self._outcome()
+            lacking = asked - self._present
+            self._failed.update((digest, error) for digest, error in wanted.broken.items() if digest in lacking)
+            lacking -= self._failed.keys()
+            self._missing = {digest for digest in lacking if not self._store.has(digest, wanted.sizes[digest])}
+            lacking -= self._missing
+            if self._options.dry_run:
+                for digest in wanted.listings.keys() & lacking:
+                    files = wanted.listings[digest]
+                    if files is None or not files <= lacking | self._present:
+                        self._failed[digest] = IncompleteTreeError(digest)
+                self._transferred = lacking - self._failed.keys()
+                return self._outcome()
+            try:
+                sizes = {digest: self._store.path_of(digest).stat().st_size for digest in lacking}
+                self._plan(sizes)
+
+                async def send_listing(digest: str) -> None:
+                    files = wanted.listings[digest]
+                    if files is None or not files <= self._there():
+                        raise IncompleteTreeError(digest)
+                    await self._send(digest, sizes[digest])
+
+                await self._each(wanted.files & lacking, lambda digest: self._send(digest, sizes[digest]))
+                await self._each(wanted.listings.keys() & lacking, send_listing)
+            finally:  # an interruption, too, leaves what was sent where it is
+                self._remember_sent(wanted, there)
+        return self._outcome()
+
+    async def _send(self, digest: str, size: int) -> None:
+        path = self._store.path_of(digest)
+        seen = path.stat()
+        hashed = hash_file(path) if size <= _SMALL else await asyncio.to_thread(hash_file, path)
+        if hashed.digest != digest:
+            self._store.condemn(digest, seen)
+            raise CorruptObjectError(digest)
+        sent = 0
+
+        def count(number: int) -> None:
+            nonlocal sent
+            self._moved(number - sent)
+            sent = number
+
+        if digest in self._cut:  # nothing is ever replaced there, and this is not the object
+            await self._retry(lambda: self._remote.delete(digest))
+        try:
+            new = await self._retry(lambda: self._remote.upload(digest, path, count), lambda: sent)
+        except BaseException:
+            self._moved(-sent)
+            raise
+        (self._transferred if new else self._present).add(digest)
+        self._moved(size - sent)
+
+    def _there(self) -> set[str]:
+        return self._transferred | self._present
+
+    def _remember_sent(self, wanted: Content, before: Collection[str]) -> None:
+        known = self._options.known
+        if known is None:
+            return
+        there = self._there()
+        contents = {digest: {digest, *files} for digest, files in wanted.listings.items() if files is not None}
+        # What was known before, and not asked for, must not be known for any longer.
+        whole = [digest for digest, parts in contents.items() if parts <= there and not parts.issubset(before)]
+        known.add(self._remote.identity, self._transferred)
+        known.add(self._remote.identity, whole, whole=True)
+
+    async def fetch(self, artifacts: Collection[Artifact], here: set[str]) -> Outcome:
+        self._present |= here
+        async with self._remote:
+            partials = self._options.partials or self._store.directory.parent / "partial"
+            partial_file.sweep(partials)
+            with self._store.temporary() as place:
+                receiver = Receiver(
+                    self._remote,
+                    self._store,
+                    place,
+                    partials,
+                    self._options.jobs,
+                    self._retry,
+                    self._options.part or PART,
+                    {each.digest: each.sha256 for each in artifacts if each.sha256 and not each.tree},
+                )
+                try:
+                    await self._bring(artifacts, receiver)
+                    self._refuse_forged(artifacts)
+                finally:
+                    self._remember_fetched()
+        return self._outcome()
+
+    async def _bring(self, artifacts: Collection[Artifact], receiver: Receiver) -> None:
+        listings = {artifact.digest for artifact in artifacts if artifact.tree} - self._present
+        await self._receive(dict.fromkeys(listings), receiver)
+        wanted = content(artifacts, self._store)
+        self._failed.update(wanted.broken)
+        self._transferred -= wanted.broken.keys()
+        self._present -= wanted.broken.keys()
+        new = wanted.sizes.keys() - self._there() - self._missing - self._failed.keys()
+        self._present.update(digest for digest in new if self._store.has(digest, wanted.sizes[digest]))
+        lacking = {digest: wanted.sizes[digest] for digest in new - self._present}
+        if not self._options.dry_run:
+            await self._receive(lacking, receiver)
+            return
+        try:
+            found = (await _found(lacking, self._remote, self._options))[0] if lacking else set()
+        except CacheError as error:
+            self._stop(lacking, error)
+            return
+        self._transferred |= found
+        self._missing |= lacking.keys() - found
+
+    def _refuse_forged(self, artifacts: Collection[Artifact]) -> None:
+        """Take out again what has come of directories that are not those that were recorded."""
+        for artifact in artifacts:
+            if not (artifact.tree and artifact.sha256) or self._options.dry_run:
+                continue
+            try:
+                tree = self._store.tree(artifact)
+                parts = {artifact.digest, *tree.digests()}
+                if parts.isdisjoint(self._transferred) or sha256.is_genuine(tree, artifact.sha256, self._store):
+                    continue
+            except (MissingObjectError, CorruptObjectError, TreeError):
+                continue  # it is not here in full, and that has been reported
+            for digest in parts & self._transferred:
+                self._store.condemn(digest, self._store.path_of(digest).stat())
+            self._transferred -= parts
+            self._failed[artifact.digest] = RemoteForgedError(self._remote.name, artifact.digest)
+
+    async def _receive(self, sizes: dict[str, int | None], receiver: Receiver) -> None:
+        self._plan({digest: size or 0 for digest, size in sizes.items()})
+
+        async def receive(digest: str) -> None:
+            moved = 0
+
+            def count(number: int) -> None:
+                nonlocal moved
+                moved += number
+                if sizes[digest] is None:
+                    self._expect(number)
+                self._moved(number)
+
+            try:
+                await receiver.receive(digest, sizes[digest], count)
+            except BaseException:
+                count(-moved)
+                raise
+            self._transferred.add(digest)
+
+        await self._each(sizes, receive)
+
+    def _remember_fetched(self) -> None:
+        known = self._options.known
+        if known is not None and not self._options.dry_run:
+            known.add(self._remote.identity, self._transferred)
+            if self._missing or any(isinstance(error, RemoteCorruptError) for error in self._failed.values()):
+                known.forget(self._remote.identity)  # whoever looks after it pushes then, and believes nothing
+
+    async def _each(self, digests: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
+        """Do something for each object, several at once; what goes wrong becomes part of the outcome."""
+        rest = iter(digests)
+
+        async def worker() -> None:
+            for digest in rest:
+                if self._stopped is not None:
+                    self._failed[digest] = self._stopped
+                    continue
+                try:
+                    await work(digest)
+                except RemoteNotFoundError as error:
+                    if error.digest is None:
+                        self._stop([digest], error)
+                    else:
+                        self._missing.add(digest)
+                except _OF_ONE_OBJECT as error:
+                    self._failed[digest] = error
+                except CacheError as error:
+                    self._stop([digest], error)
+                self._done += 1
+                self._moved(0)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self._options.jobs):
+                tasks.create_task(worker())
+
+    def _stop(self, digests: Iterable[str], error: CacheError) -> None:
+        self._stopped = self._stopped or error
+        self._failed.update(dict.fromkeys(digests, error))
+
+    def _plan(self, sizes: Mapping[str, int]) -> None:
+        self._objects += len(sizes)
+        self._expect(sum(sizes.values()))
+
+    def _expect(self, number: int) -> None:
+        self._of_bytes += number
+        self._moved(0)
+
+    def _moved(self, number: int) -> None:
+        self._bytes += number
+        self._options.progress(Progress(self._done, self._objects, self._bytes, self._of_bytes))
+
+    def _outcome(self) -> Outcome:
+        return Outcome(
+            frozenset(self._transferred),
+            frozenset(self._present),
+            frozenset(self._missing),
+            self._failed,
+            self._stopped,
+        )

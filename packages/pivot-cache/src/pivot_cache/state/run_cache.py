@@ -1,0 +1,126 @@
+"""The run cache: what some run with given inputs left, one small file per inputs key."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pivot_cache.errors import reporting
+from pivot_cache.files import atomic
+from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.shards import files
+from pivot_cache.formats import artifact_json
+from pivot_cache.layout import sharded
+from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.lock import RunRecord
+
+FORMAT = 1
+"""The version of the layout: format, algorithm, key, and runs, the newest first, each with its outs as in a
+lock file, without ``cache``, and what it observed."""
+
+_FIELDS = frozenset({"format", "algorithm", "key", "runs"})
+_RUN = frozenset({"outs", "observed"})
+_MOST = 16
+"""Runs of one key differ only in what they observed; older ones are forgotten."""
+
+
+class RunCache:
+    """A directory of run records; any number of processes may use it at once.
+
+    Attributes:
+        directory: Where the records lie, as ``ab/cdef...``; made when first needed.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def get(self, key: str) -> tuple[RunRecord, ...]:
+        """The records with this inputs key, the newest first; a file that cannot be understood holds none.
+
+        Raises:
+            CacheError: The key is not a digest.
+        """
+        file = self.file(key)
+        try:
+            return loads(key, read_bytes(file))
+        except (OSError, ValueError):
+            return ()
+
+    def file(self, key: str) -> Path:
+        """Where the records with this inputs key lie, if there are any.
+
+        Raises:
+            CacheError: The key is not a digest.
+        """
+        return sharded(self.directory, key)
+
+    def put(self, record: RunRecord) -> None:
+        """Remember a record, in the place of an older one with its key that observed the same.
+
+        Raises:
+            CacheError: It cannot be written, or its key is not a digest.
+        """
+        before = self.get(record.key)
+        if before[:1] == (record,):
+            return
+        others = [other for other in before if _facts(other) != _facts(record)]
+        plain = {
+            "format": FORMAT,
+            "algorithm": ALGORITHM,
+            "key": record.key,
+            "runs": [_plain(run) for run in [record, *others][:_MOST]],
+        }
+        file = self.file(record.key)
+        if file.is_dir() and not file.is_symlink():  # nothing of ours, and in a directory of ours
+            with reporting("remove", file):
+                atomic.remove_tree(file)
+        atomic.write_bytes(file, f"{canonical_json(plain)}\n".encode())
+
+    def written(self) -> Iterator[tuple[str, int]]:
+        """Every key that has records, and when the newest of them was written, in ns since the epoch.
+
+        Raises:
+            OSError: A directory cannot be read.
+        """
+        return ((key, status.st_mtime_ns) for key, status in files(self.directory))
+
+
+def dumps(record: RunRecord) -> bytes:
+    """One record as a text of its own."""
+    head = {"format": FORMAT, "algorithm": ALGORITHM, "key": record.key}
+    return f"{canonical_json({**head, 'runs': [_plain(record)]})}\n".encode()
+
+
+def loads(key: str, data: bytes) -> tuple[RunRecord, ...]:
+    """The records of a key that a text describes, read without trust.
+
+    Raises:
+        ValueError: It is no such text.
+    """
+    try:
+        value = json.loads(data, object_pairs_hook=artifact_json.unique_pairs)
+        top = artifact_json.fields(value, "", _FIELDS)
+        if (top["format"], top["algorithm"], top["key"]) != (FORMAT, ALGORITHM, key):
+            raise ValueError("it is of another format, or about something else")
+        return tuple(_record(key, run) for run in top["runs"])
+    except (TypeError, RecursionError, artifact_json.FieldError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _record(key: str, value: object) -> RunRecord:
+    run = artifact_json.fields(value, "runs", _RUN)
+    return RunRecord(
+        key,
+        artifact_json.artifacts(run["outs"], "outs", artifact_json.artifact),
+        artifact_json.code_entries(run["observed"], "observed"),
+    )
+
+
+def _plain(record: RunRecord) -> dict[str, object]:
+    return {
+        "outs": {path: artifact_json.encode(artifact) for path, artifact in record.outs.items()},
+        "observed": {key: artifact_json.encode_code(entry) for key, entry in record.observed.items()},
+    }
+
+
+def _facts(record: RunRecord) -> dict[str, str]:
+    return {key: entry.digest for key, entry in record.observed.items()}

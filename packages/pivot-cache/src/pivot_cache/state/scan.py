@@ -1,0 +1,171 @@
+"""What is in a directory: every file with its status, every empty directory, and one digest over all of it."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.files import walk
+from pivot_cache.files.hashing import check_regular, hash_descriptor, opened, reading
+from pivot_cache.files.threads import each
+from pivot_cache.formats.tree import Tree
+from pivot_core import digest as digests
+from pivot_core.lock import Artifact
+from pivot_core.values import Value
+
+_SECOND_NS = 1_000_000_000
+_FINE_STEP_NS = 20_000_000
+_COARSE_STEP_NS = 2 * _SECOND_NS
+
+
+@attrs.frozen(eq=False, repr=False)
+class Scan(Value):
+    """What a walk through a directory found.
+
+    Attributes:
+        files: Relative path and status of every file, in the order of the walk; symlinks are followed.
+        empty: The directories that hold nothing.
+    """
+
+    files: list[tuple[str, os.stat_result]]
+    empty: list[str]
+
+    def signature(self) -> str:
+        """One text that changes when any file, name, mode or empty directory does."""
+        return walk.signature(self.files, self.empty)
+
+    def settles_at(self) -> int:
+        """From when on any later change must give the directory another signature."""
+        return max(map(settles_at, (status for _, status in self.files)), default=0)
+
+
+def scan(root: Path) -> Scan:
+    """Walk through a directory.
+
+    Every name in it counts, whatever it is called. A symlink that leads to a file counts as that file; one that
+    leads to an object that is no longer there, as nothing.
+
+    Raises:
+        ArtifactError: There is something that cannot be part of an artifact: it names it.
+        FileNotFoundError: The directory is not there.
+    """
+    try:
+        files, empty = walk.walk(os.fspath(root), _explain, _refuse)
+    except OSError as error:
+        path = Path(error.filename)
+        if isinstance(error, FileNotFoundError) and path == root:
+            raise
+        raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from error
+    found = Scan(files, empty)
+    _check_names(root, found)
+    return found
+
+
+def hash_path(path: Path) -> Artifact:
+    """What a path holds, a file or a directory, without any memory; several large files are hashed at once.
+
+    Raises:
+        ArtifactError: There is nothing, or something that cannot be part of an artifact, or that cannot be read.
+    """
+    if path.is_dir():
+        return hash_tree(path).artifact()
+    try:
+        return _hash(path)
+    except FileNotFoundError:
+        raise ArtifactError(path, "there is no such file") from None
+
+
+def hash_tree(root: Path) -> Tree:
+    """All that is in a directory, without any memory.
+
+    Raises:
+        ArtifactError: It is no directory, or something in it cannot be part of an artifact, or cannot be read.
+    """
+    try:
+        found = scan(root)
+    except FileNotFoundError:
+        raise ArtifactError(root, "there is no such directory") from None
+    hashed = each(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
+    return Tree({path: file for (path, _), file in zip(found.files, hashed, strict=True)}, tuple(found.empty))
+
+
+def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
+    """What ``work`` gives for a file that a walk through ``root`` found.
+
+    Raises:
+        ArtifactError: It has been removed meanwhile.
+    """
+    path = f"{root}/{name}"
+    try:
+        return work(path)
+    except FileNotFoundError:
+        raise ArtifactError(
+            Path(path), "was removed while its directory was read", hint="repeat the command when nothing writes there"
+        ) from None
+
+
+def _hash(path: Path | str) -> Artifact:
+    with opened(path) as (descriptor, status), reading(path):
+        hashed = hash_descriptor(descriptor, status.st_size)
+    return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
+
+
+def signature(status: os.stat_result) -> str:
+    """A text that changes when the file does."""
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+def settles_at(status: os.stat_result) -> int:
+    """From when on any later change must give the file another signature."""
+    coarse = status.st_ctime_ns % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
+    return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS)
+
+
+def leads_to_object(path: str) -> bool:
+    """Whether a path is a symlink to the place of an object of a store."""
+    try:
+        shard, name = os.readlink(path).split("/")[-2:]
+    except (OSError, ValueError):
+        return False
+    return len(shard) == 2 and digests.is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
+
+
+def _check_names(root: Path, found: Scan) -> None:
+    try:
+        "\0".join([path for path, _ in found.files]).encode()
+        "\0".join(found.empty).encode()
+    except UnicodeEncodeError:
+        for path in (*(path for path, _ in found.files), *found.empty):
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise ArtifactError(
+                    root, f"the name of {os.fsencode(path)!r} in it is not valid UTF-8", hint="rename it"
+                ) from None
+
+
+def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
+    """Refuse what has no status, unless it has gone meanwhile: the file, or the object that it is a link to."""
+    path = Path(entry.path)
+    if entry.is_symlink():
+        if leads_to_object(entry.path):
+            return
+        raise ArtifactError(
+            path, "is a symbolic link that leads nowhere", hint="remove it, or put there what it should lead to"
+        ) from None
+    if not isinstance(error, FileNotFoundError):
+        raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from None
+
+
+def _refuse(entry: "os.DirEntry[str]", status: os.stat_result) -> None:
+    path = Path(entry.path)
+    if stat.S_ISDIR(status.st_mode):
+        raise ArtifactError(
+            path,
+            "is a symbolic link to a directory, inside a directory that is an artifact",
+            hint="put the directory itself there, or declare what the link leads to as an artifact of its own",
+        )
+    check_regular(path, status)

@@ -1,0 +1,236 @@
+"""The digests of files that have not changed since they were hashed, in one SQLite file that may be lost at any time.
+
+A digest is remembered with the file's stat signature, and only if the file had already been left alone for
+longer than one step of the file system's clock when hashing began: an edit after that must change the
+signature, also one that keeps the size and sets the time of modification back. What was hashed within
+`_FLUSHED_NS` of its last change is believed only until the machine starts again, since a power cut may keep
+the signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
+it is never flushed, and where it is damaged, locked, read-only or newer, the files are hashed instead.
+
+A directory has a row of its own beside those of its files: one signature over all of them. While that holds, a
+walk and one row are all that is needed.
+"""
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.files.boot import session
+from pivot_cache.files.hashing import check_regular, hash_descriptor, opened, reading
+from pivot_cache.files.threads import each
+from pivot_cache.formats.tree import Tree
+from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
+from pivot_cache.state.sqlite_rows import Row, Rows
+from pivot_core.lock import Artifact
+
+_SECOND_NS = 1_000_000_000
+_FLUSHED_NS = 120 * _SECOND_NS
+"""By then every kernel has begun, and finished, to write a changed file to the disk."""
+
+_LARGE = 1 << 20
+"""From this size on, in bytes, hashing a file twice costs more than waiting for the clock."""
+
+
+class StatCache:
+    """The artifacts that are at paths, hashed only where they may have changed.
+
+    Attributes:
+        walked: By path, of each directory that `artifact` was asked for: the signature that it had, and from when on
+            any later change must give it another, in ns since the epoch.
+
+    Any number of threads may use one; it belongs to the process that made it (not to its forks). Any
+    number of processes may each have one on the same file.
+    """
+
+    def __init__(
+        self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns, boot: str | None = None
+    ) -> None:
+        """Describe a stat cache; the file is opened, or made, only when there is something to read or remember.
+
+        Args:
+            file: The database.
+            readonly: Nothing is ever written, not even the database.
+            clock: The present in ns since the epoch.
+            boot: What another start of the machine does not share; by default the system is asked.
+        """
+        self._rows = Rows(file, readonly=readonly)
+        self._clock = clock
+        self._boot = boot
+        self._guard = threading.Lock()
+        self._new: dict[bytes, Row] = {}
+        self._gone: set[bytes] = set()
+        self.walked: dict[Path, tuple[str, int]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def artifact(self, path: Path) -> Artifact | None:
+        """The file or directory at an absolute path; None if nothing is there.
+
+        A symlink means the content it leads to; one that leads nowhere is nothing.
+
+        Raises:
+            ArtifactError: What is there, or something in it, is no regular file, or cannot be read.
+        """
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror or error}"
+            raise ArtifactError(path, problem, hint=cannot("read", path, error).hint) from error
+        try:
+            if stat.S_ISDIR(status.st_mode):
+                return self._directory(path)
+            check_regular(path, status)
+            return self._known(path, status) or self._hash(path)
+        except FileNotFoundError:
+            return None
+
+    def tree(self, path: Path) -> Tree:
+        """All that is in a directory.
+
+        Raises:
+            ArtifactError: It is no directory, or something in it is no regular file, or cannot be read.
+        """
+        try:
+            began = self._clock()
+            return self._list(path, scan(path), began)
+        except FileNotFoundError:
+            raise ArtifactError(path, "there is no such directory") from None
+
+    def known(self, path: Path) -> Artifact | None:
+        """What is remembered of a file that has not changed since; None if nothing is. Nothing is hashed."""
+        try:
+            return self._known(path, path.stat())
+        except OSError:
+            return None
+
+    def storing[P: (Path, str)](self, path: P, put: Callable[[P], Artifact]) -> Artifact:
+        """What ``put`` returns for the file that it reads, remembered as its content: the file is read only once.
+
+        A large file that has just been written is first left alone until the clock of the file system has moved on:
+        less than 20 ms, or 2 s where that clock keeps whole seconds.
+        """
+        status = os.stat(path)
+        if status.st_size >= _LARGE:
+            self.settle(settles_at(status))
+        began = self._clock()
+        artifact = put(path)
+        self._learn(os.fsencode(path), artifact.digest, status, os.stat(path), began)
+        return artifact
+
+    def now(self) -> int:
+        """The present in ns since the epoch."""
+        return self._clock()
+
+    def settle(self, until: int) -> None:
+        """Wait until this time, in ns since the epoch, has come; never for longer than a clock's coarsest step."""
+        time.sleep(min(max(0, until - self._clock()), 2 * _SECOND_NS) / _SECOND_NS)
+
+    def learn(self, path: Path, found: Scan, tree: Tree, began: int) -> None:
+        """Remember a directory whose files were all looked at since ``began``, and were as ``found`` then."""
+        self._remember_tree(path, found, tree.artifact(), began)
+
+    def known_below(self, path: Path, found: Scan) -> dict[str, Artifact]:
+        """What is remembered of the files of a directory; one query for all. What has gone is forgotten."""
+        prefix = os.fsencode(path) + b"/"
+        with self._guard:
+            rows = self._rows.below(prefix[:-1])
+            rows.update((key, row) for key, row in self._new.items() if key.startswith(prefix))
+        known = {}
+        for name, status in found.files:
+            row = rows.pop(prefix + name.encode(), None)
+            if row is not None and self._holds(row, signature(status)):
+                known[name] = _artifact(row[1], status.st_size, status)
+        with self._guard:
+            self._gone.update(key for key in rows if not key.endswith(b"/"))
+        return known
+
+    def flush(self) -> None:
+        """Write what is new; never fails, at worst nothing is remembered."""
+        with self._guard:
+            if self._new and self._rows.write(self._new, self._gone - self._new.keys()):
+                self._new.clear()
+                self._gone.clear()
+
+    def close(self) -> None:
+        """Write what is new and close the database; the stat cache can be used again."""
+        self.flush()
+        with self._guard:
+            self._rows.close()
+
+    def _directory(self, path: Path) -> Artifact:
+        began = self._clock()
+        found = scan(path)
+        signed = found.signature()
+        self.walked[path] = (signed, found.settles_at())
+        row = self._row(_tree_key(path))
+        if row is not None and self._holds(row, signed):
+            digest, _, size = row[1].partition(" ")
+            return Artifact(digest, int(size), tree=True)
+        return self._list(path, found, began).artifact()
+
+    def _list(self, path: Path, found: Scan, began: int) -> Tree:
+        known = self.known_below(path, found)
+        unknown = [item for item in found.files if item[0] not in known]
+        hashed = each(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
+        known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))
+        tree = Tree(known, tuple(found.empty))
+        self._remember_tree(path, found, tree.artifact(), began)
+        return tree
+
+    def _remember_tree(self, path: Path, found: Scan, artifact: Artifact, began: int) -> None:
+        if found.settles_at() <= began:
+            flushed = found.settles_at() + _FLUSHED_NS <= began
+            with self._guard:
+                mark = found.signature()
+                value = f"{artifact.digest} {artifact.size}"
+                self._new[_tree_key(path)] = mark if flushed else self._until_restart(mark), value
+
+    def _hash(self, path: Path | str) -> Artifact:
+        with opened(path) as (descriptor, status), reading(path):
+            began = self._clock()
+            hashed = hash_descriptor(descriptor, status.st_size)
+            self._learn(os.fsencode(path), hashed.digest, status, os.fstat(descriptor), began)
+        return _artifact(hashed.digest, hashed.size, status)
+
+    def _learn(self, key: bytes, digest: str, before: os.stat_result, after: os.stat_result, began: int) -> None:
+        mark = signature(before)
+        if settles_at(before) <= began and mark == signature(after):
+            flushed = before.st_ctime_ns + _FLUSHED_NS <= began
+            with self._guard:
+                self._new[key] = mark if flushed else self._until_restart(mark), digest
+
+    def _known(self, path: Path, status: os.stat_result) -> Artifact | None:
+        row = self._row(os.fsencode(path))
+        return _artifact(row[1], status.st_size, status) if row and self._holds(row, signature(status)) else None
+
+    def _row(self, key: bytes) -> Row | None:
+        with self._guard:
+            return self._new.get(key) or self._rows.get(key)
+
+    def _holds(self, row: Row, mark: str) -> bool:
+        return row[0] in (mark, self._until_restart(mark))
+
+    def _until_restart(self, mark: str) -> str:
+        return f"{mark} {session() if self._boot is None else self._boot}"
+
+
+def _tree_key(path: Path) -> bytes:
+    return os.fsencode(path) + b"/"
+
+
+def _artifact(digest: str, size: int, status: os.stat_result) -> Artifact:
+    return Artifact(digest, size, bool(status.st_mode & stat.S_IXUSR))
