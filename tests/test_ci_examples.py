@@ -15,7 +15,7 @@ import click
 import pytest
 import yaml
 
-from pivot_cli.group import cli
+from pivot_cli.app import cli
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mode leaves the path alone
 

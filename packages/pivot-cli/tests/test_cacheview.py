@@ -10,7 +10,8 @@ from pivot_cache.maintenance.fsck import Bad, Report
 from pivot_cache.maintenance.gc import Collected
 from pivot_cache.maintenance.gc_plan import Marked, Plan
 from pivot_cache.objects.trash import Batch
-from pivot_cli import cacheview, options
+from pivot_cli import options
+from pivot_cli.views import cache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.checking import Verification
@@ -37,7 +38,7 @@ def report(**changes: object) -> Report:
 def test_a_dry_run_says_what_would_be() -> None:
     planned = Plan({}, 0, 0, set(), Marked(set(), set()), expired=(BATCH,))
 
-    assert cacheview.collection(Collection(planned, None, (), (), ())).splitlines() == [
+    assert cache.collection(Collection(planned, None, (), (), ())).splitlines() == [
         "Would move 0 objects (0 B) to the trash; 0 objects (0 B) needed",
         "Would delete 1 earlier collection from the trash",
     ]
@@ -48,15 +49,15 @@ def test_a_collection_says_what_it_did() -> None:
         PLAN, Collected(PLAN, BATCH, {DIGEST: 3}, 1, {"d" * 32}, (2, 5)), (), (User(ROOT, ""),), ("what @ where",)
     )
 
-    assert cacheview.collection(done).splitlines() == [
+    assert cache.collection(done).splitlines() == [
         "Moved 1 object (3 B) to the trash; 1 object (2 B) needed",
         "Forgot 1 run older than the retention",
         "Left alone 1 object that changed meanwhile",
         "Brought back 1 object from the trash, needed again",
         "Deleted 2 objects (5 B) from the trash",
     ]
-    assert len(list(cacheview.collection_notes(done))) == 3
-    assert cacheview.collection_json(done) == {
+    assert len(list(cache.collection_notes(done))) == 3
+    assert cache.collection_json(done) == {
         "dry_run": False,
         "removed": [{"digest": DIGEST, "size": 3}],
         "kept": {"objects": 1, "size": 2},
@@ -73,16 +74,16 @@ def test_a_collection_says_what_it_did() -> None:
 def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
     found = Verification(report(unreadable={DIGEST: "Input/output error"}), (), ())
 
-    assert cacheview.verification(found) == "Checked 1 object (3 B): 1 could not be read\n"
-    assert list(cacheview.verification_errors(found, PROJECT)) == [
+    assert cache.verification(found) == "Checked 1 object (3 B): 1 could not be read\n"
+    assert list(cache.verification_errors(found, PROJECT)) == [
         f"object {DIGEST} could not be checked: Input/output error"
     ]
-    assert "permissions" in cacheview.verification_hint(found, full=True, repair=False)
+    assert "permissions" in cache.verification_hint(found, full=True, repair=False)
 
 
 def test_the_first_ten_of_a_kind_are_named() -> None:
     found = Verification(report(bad=tuple(Bad(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
-    lines = list(cacheview.verification_errors(found, PROJECT))
+    lines = list(cache.verification_errors(found, PROJECT))
 
     assert len(lines) == 11
     assert lines[0] == f"object {0:032x} is bad, and cannot be moved"
@@ -99,7 +100,7 @@ def test_the_first_ten_of_a_kind_are_named() -> None:
     ],
 )
 def test_the_hint_is_the_next_thing_to_do(lacking: tuple[Record, ...], repair: bool, told: str) -> None:
-    hint = cacheview.verification_hint(Verification(report(), lacking, lacking), full=True, repair=repair)
+    hint = cache.verification_hint(Verification(report(), lacking, lacking), full=True, repair=repair)
 
     assert told in hint
     assert bool(hint) == bool(told)
@@ -110,7 +111,7 @@ def test_drop_says_where_each_target_is() -> None:
     places = [(1, True, True), (1, False, True), (0, False, False)]
     targets = tuple(Target(path, n, 3 * n, w, r) for path, (n, w, r) in zip(paths, places, strict=True))
 
-    assert cacheview.dropped(Dropped(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
+    assert cache.dropped(Dropped(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
         "../a: 1 object (3 B), also in the workspace and on the remote",
         "../b: 1 object (3 B), also on the remote",
         "../c: 0 objects (0 B), not in the cache",
@@ -118,8 +119,8 @@ def test_drop_says_where_each_target_is() -> None:
 
 
 def test_undone_says_what_came_back() -> None:
-    assert cacheview.undone(Collected(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
-    assert cacheview.undone_json(None) == {"returned": [], "runs": 0}
+    assert cache.undone(Collected(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
+    assert cache.undone_json(None) == {"returned": [], "runs": 0}
 
 
 @pytest.mark.parametrize(

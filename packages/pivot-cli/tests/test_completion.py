@@ -1,7 +1,7 @@
 """What is completed without importing the command."""
 
+from pivot_cli.app import COMMANDS, cli
 from pivot_cli.completion import TAKES_TARGETS, Target
-from pivot_cli.group import COMMANDS, cli
 
 
 def test_the_commands_that_take_targets_are_those_that_are_listed() -> None:

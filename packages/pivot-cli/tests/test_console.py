@@ -1,6 +1,6 @@
 """What is remembered of what was printed."""
 
-from pivot_cli.console import Heard
+from pivot_cli.terminal.console import Heard
 
 
 def test_what_was_printed_is_remembered_by_stream() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pivot_cli import console
+from pivot_cli.terminal import console
 
 
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:

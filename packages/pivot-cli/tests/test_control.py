@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cli.control import escaped, harmless, lines, one_line
+from pivot_cli.terminal.sanitize import escaped, harmless, lines, one_line
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cli.drawing import Drawing, Node, dot, drawing, mermaid, plain, text
-from pivot_cli.graphpage import page
+from pivot_cli.views.graph import Drawing, Node, dot, drawing, mermaid, plain, text
+from pivot_cli.views.graph_html import page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec

@@ -8,16 +8,16 @@ import sys
 import click
 import pytest
 
-from pivot_cli import group, version
+from pivot_cli import app, version
 from pivot_cli.commands import cache, lock
 from pivot_core.errors import PivotError
 
 
 @pytest.mark.parametrize(
     ("name", "listed"),
-    [(name, commands) for commands in (group.COMMANDS, cache.COMMANDS, lock.COMMANDS) for name in commands],
+    [(name, commands) for commands in (app.COMMANDS, cache.COMMANDS, lock.COMMANDS) for name in commands],
 )
-def test_the_list_says_what_the_commands_help_says(name: str, listed: group.Commands) -> None:
+def test_the_list_says_what_the_commands_help_says(name: str, listed: app.Commands) -> None:
     module, short = listed[name]
     command = importlib.import_module(module).command
 
@@ -50,7 +50,7 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
 
     module = importlib.import_module("pivot_cli.commands.init")
     monkeypatch.setattr(module, "command", command)
-    return group.run(["init"])
+    return app.run(["init"])
 
 
 def test_an_error_of_ours_is_two_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

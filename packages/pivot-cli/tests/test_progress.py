@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pivot_cli.progress import Lines
+from pivot_cli.reporting.run_lines import Lines
 from pivot_runtime import events
 
 

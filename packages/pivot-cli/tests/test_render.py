@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pivot_cli import jsonform, render, wording
+from pivot_cli.views import json as jsonform
+from pivot_cli.views import phrases, status
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, Unresolved
 from pivot_core.paths import ArtifactPath
@@ -40,7 +41,7 @@ CACHED = evaluated("prepare", Decision(Verdict.UP_TO_DATE))
 
 def test_the_documented_layout() -> None:
     assert (
-        render.explanations(found(TRAIN))
+        status.explanations(found(TRAIN))
         == """\
 Stage: train
   Status: WILL RUN
@@ -58,7 +59,7 @@ Stage: train
 def test_functions_of_one_name_are_told_apart() -> None:
     changes = (code("func:a:load"), code("func:b:load"), code("func:b:save"))
 
-    assert list(wording.keys(changes).values()) == ["func:a:load", "func:b:load", "func:save"]
+    assert list(phrases.keys(changes).values()) == ["func:a:load", "func:b:load", "func:save"]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +75,11 @@ def test_functions_of_one_name_are_told_apart() -> None:
     ],
 )
 def test_short_keys(key: str, shown: str) -> None:
-    assert wording.short_key(key) == shown
+    assert phrases.short_key(key) == shown
 
 
 def test_the_way_to_an_entry_names_each_once() -> None:
-    assert wording.way(["call:m:Model", "class:m:Model", "module:base:*", "class:m:Base"]) == "Model -> base -> Base"
+    assert phrases.way(["call:m:Model", "class:m:Model", "module:base:*", "class:m:Base"]) == "Model -> base -> Base"
 
 
 def test_other_changes_name_what_they_are_about() -> None:
@@ -94,7 +95,7 @@ def test_other_changes_name_what_they_are_about() -> None:
     stage = evaluated("train", decision, upstream=("p.prepare",), unresolved=(Unresolved("exec", None),))
 
     assert (
-        render.explanations(found(stage, CACHED))
+        status.explanations(found(stage, CACHED))
         == """\
 Stage: train
   Status: WILL RUN
@@ -125,11 +126,11 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
     decision = Decision(Verdict.BLOCKED, (Reason.DEP_MISSING,), (Change(Reason.DEP_MISSING, "data.csv", None, None),))
     stage = evaluated("train", decision)
 
-    assert render.status(found(stage)) == (
+    assert status.status(found(stage)) == (
         "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide what is missing\n"
     )
-    assert "    dep:data.csv\n      Input missing\n" in render.explanations(found(stage))
-    assert render.dry_run(found(stage)) == "blocked        train  Input missing: data.csv\n"
+    assert "    dep:data.csv\n      Input missing\n" in status.explanations(found(stage))
+    assert status.dry_run(found(stage)) == "blocked        train  Input missing: data.csv\n"
 
 
 def test_a_stage_behind_a_blocked_one_names_it() -> None:
@@ -137,16 +138,16 @@ def test_a_stage_behind_a_blocked_one_names_it() -> None:
         Verdict.BLOCKED, (Reason.UPSTREAM_BLOCKED,), (Change(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),)
     )
 
-    assert "Upstream stage cannot run: prepare" in render.status(found(CACHED, evaluated("train", decision)))
+    assert "Upstream stage cannot run: prepare" in status.status(found(CACHED, evaluated("train", decision)))
 
 
 def test_a_project_without_stages() -> None:
     nothing = found()
 
-    assert {render.status(nothing), render.dry_run(nothing), render.explanations(nothing)} == {
+    assert {status.status(nothing), status.dry_run(nothing), status.explanations(nothing)} == {
         "No stages are registered.\n"
     }
-    assert render.summary(Outcome()) == "Nothing to do: no stages are registered"
+    assert status.summary(Outcome()) == "Nothing to do: no stages are registered"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_a_project_without_stages() -> None:
     ],
 )
 def test_the_summary_line(outcome: Outcome, line: str) -> None:
-    assert render.summary(outcome) == line
+    assert status.summary(outcome) == line
 
 
 def test_json_has_the_documented_fields() -> None:
@@ -220,8 +221,8 @@ def test_without_explain_json_is_short() -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    assert wording.listed(list("abcde")) == "a, b, c and 2 more"
-    assert wording.listed(list("abc")) == "a, b, c"
+    assert phrases.listed(list("abcde")) == "a, b, c and 2 more"
+    assert phrases.listed(list("abc")) == "a, b, c"
 
 
 def test_how_a_change_is_reached_and_what_was_edited() -> None:
@@ -238,7 +239,7 @@ def test_how_a_change_is_reached_and_what_was_edited() -> None:
     )
     stage = StageStatus("train", evaluation, {change.key: "-old\n+new\n"})
 
-    assert render.explanations(found(stage)).endswith(
+    assert status.explanations(found(stage)).endswith(
         "      File: src/utils.py:15\n      Via: train -> fit -> normalize\n      Diff:\n        -old\n        +new\n"
     )
     (told,) = jsonform.status(found(stage), explain=True, stages_only=True)["stages"][0]["code_changes"]
@@ -260,7 +261,7 @@ def test_why_a_stage_is_cached_lists_what_was_compared() -> None:
     evaluation = Evaluation(LoadedStage(spec, inputs.code), None, observation, Decision(Verdict.UP_TO_DATE))
 
     assert (
-        render.explanations(found(StageStatus("train", evaluation)), why_not=True)
+        status.explanations(found(StageStatus("train", evaluation)), why_not=True)
         == """\
 Stage: train
   Status: CACHED
@@ -287,7 +288,7 @@ def test_a_fingerprint_lists_what_is_tracked_and_what_is_not() -> None:
     stage = StageStatus("train", evaluation)
 
     assert (
-        render.fingerprints(found(stage))
+        status.fingerprints(found(stage))
         == """\
 Stage: train
   Tracked:

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree as ET
 
-from pivot_cli import reports, verdicts
+from pivot_cli.views import ci_reports, verify
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
@@ -28,25 +28,25 @@ ALL = found(PASSED, MISSING, CHANGED, UNKNOWN)
 
 
 def test_text_and_json() -> None:
-    assert verdicts.verification(ALL) == (
+    assert verify.verification(ALL) == (
         "passed  clean\n"
         "FAILED  train  Missing files: model.pkl\n"
         "FAILED  plot   Code dependency changed: func:clean\n"
         "unknown odd    pipeline.py must be imported\n"
         "\n4 stages, 2 failed, 1 unknown\n"
     )
-    assert verdicts.verification_plain(ALL)["stages"][1] == {
+    assert verify.verification_plain(ALL)["stages"][1] == {
         "name": "train",
         "status": "failed",
         "reason": "Missing files: model.pkl",
         "missing_files": ["model.pkl"],
     }
-    assert [stage["status"] for stage in verdicts.verification_plain(ALL)["stages"]][::3] == ["passed", "unknown"]
-    assert verdicts.summed(found()) == "No stages are registered."
+    assert [stage["status"] for stage in verify.verification_plain(ALL)["stages"]][::3] == ["passed", "unknown"]
+    assert verify.summed(found()) == "No stages are registered."
 
 
 def test_junit() -> None:
-    suites = ET.fromstring(reports.junit(ALL, {"p.clean": "clean.json at $.a"}))
+    suites = ET.fromstring(ci_reports.junit(ALL, {"p.clean": "clean.json at $.a"}))
     (suite,) = suites
     assert suites.tag == "testsuites"
     for each in (suites, suite):
@@ -63,35 +63,36 @@ def test_junit() -> None:
         [("failure", "stale", "Code dependency changed: func:clean")],
         [("error", "unknown", "pipeline.py must be imported")],
     ]
-    assert reports.junit(found(PASSED), {}).splitlines()[3].strip().startswith('<testcase classname="p" name="clean"')
+    passed = ci_reports.junit(found(PASSED), {}).splitlines()[3].strip()
+    assert passed.startswith('<testcase classname="p" name="clean"')
 
 
 def test_whatever_a_path_holds_the_xml_is_valid() -> None:
     odd = StageVerdict("a", "p.a", PLACE, CURRENT, missing=(ArtifactPath('x\x01<&"\ud800\uffff'),))
-    (failure,) = ET.fromstring(reports.junit(found(odd), {})).iter("failure")
+    (failure,) = ET.fromstring(ci_reports.junit(found(odd), {})).iter("failure")
     assert failure.get("message") == 'Missing files: x\\x01<&"\\ud800\\uffff'
 
 
 def test_annotations() -> None:
-    assert reports.annotations(ALL, {}, "ml").splitlines() == [
+    assert ci_reports.annotations(ALL, {}, "ml").splitlines() == [
         "::error file=ml/pipeline.py,line=3,title=train%3A missing::Missing files: model.pkl",
         "::error file=ml/lib.py,line=7,title=plot%3A stale::Code dependency changed: func:clean",
         "::error title=odd%3A unknown::pipeline.py must be imported",
     ]
-    assert "file=pipeline.py" in reports.annotations(ALL, {})
-    assert reports.annotations(found(PASSED), {}) == ""
+    assert "file=pipeline.py" in ci_reports.annotations(ALL, {})
+    assert ci_reports.annotations(found(PASSED), {}) == ""
 
 
 def test_a_path_cannot_command_the_runner() -> None:
     odd = StageVerdict("a", "p.a", PLACE, CURRENT, missing=(ArtifactPath("50%\n::set-env name=A::b\r"),))
-    (line,) = reports.annotations(found(odd), {}).splitlines()
+    (line,) = ci_reports.annotations(found(odd), {}).splitlines()
     assert line.endswith("::Missing files: 50%25%0A::set-env name=A::b\\r")
-    printed = reports.plain_lines(verdicts.verification(found(odd)))
+    printed = ci_reports.plain_lines(verify.verification(found(odd)))
     assert not [line for line in printed.splitlines() if re.match(r"\s*(::|##\[)", line)]
 
 
 def test_the_step_summary() -> None:
-    assert reports.summary(ALL, {"p.clean": "out.json"}).splitlines() == [
+    assert ci_reports.summary(ALL, {"p.clean": "out.json"}).splitlines() == [
         "### pivot verify",
         "",
         "4 stages, 2 failed, 1 unknown",
@@ -103,8 +104,8 @@ def test_the_step_summary() -> None:
         "| odd | ❔ unknown | pipeline.py must be imported |",
         "| clean | ❌ failed | out.json |",
     ]
-    assert reports.summary(found(), {}).splitlines()[-2] == "No stages are registered."
+    assert ci_reports.summary(found(), {}).splitlines()[-2] == "No stages are registered."
     hostile = StageVerdict("a|b", "p.a", PLACE, CURRENT, missing=(ArtifactPath("<img src=x>`|\n![](y)"),))
-    assert r"| a\|b | ❌ failed | Missing files\: \<img src=x\>\`\| \!\[\]\(y\) |" in reports.summary(
+    assert r"| a\|b | ❌ failed | Missing files\: \<img src=x\>\`\| \!\[\]\(y\) |" in ci_reports.summary(
         found(hostile), {}
     )

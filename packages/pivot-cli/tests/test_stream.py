@@ -3,7 +3,7 @@
 import io
 import json
 
-from pivot_cli.stream import Stream
+from pivot_cli.reporting.jsonl import Stream
 from pivot_runtime import events
 
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pivot_cli.progress import Lines
-from pivot_cli.telling import Telling, draws
+from pivot_cli.reporting.reporter import Telling, draws
+from pivot_cli.reporting.run_lines import Lines
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_runtime import events

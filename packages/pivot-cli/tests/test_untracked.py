@@ -1,6 +1,6 @@
 """What is not tracked, for readers."""
 
-from pivot_cli import untracked
+from pivot_cli.views import untracked
 from pivot_core.lock import Unresolved
 from pivot_core.spec import Location
 

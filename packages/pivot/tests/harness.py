@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from pivot_cli import group
+from pivot_cli import app
 from pivot_runtime import answers
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
@@ -223,7 +223,7 @@ def _run_inside(
     ):
         known = answers.find(arguments, os.environ, time.perf_counter_ns()) if arguments[0] in KEPT else None
         if known is None:
-            code = group.run([*arguments])
+            code = app.run([*arguments])
         else:
             code = known.code
             sys.stdout.write(known.out)

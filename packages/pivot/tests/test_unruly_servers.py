@@ -14,7 +14,8 @@ import pytest
 from harness import Project, s3_environment
 from unruly import OK, Script, Unruly, answer, listing
 
-from pivot_cli import group, meter
+from pivot_cli import app
+from pivot_cli.reporting import meter
 
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SOON = "0.3"
@@ -127,7 +128,7 @@ def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
             context.setenv(name, value)
         context.chdir(clones.bare.root)
         context.setattr(sys, "stderr", terminal := Terminal())
-        assert group.run(["pull", "clean.json"]) == 3
+        assert app.run(["pull", "clean.json"]) == 3
     shown = SEQUENCES.sub("", terminal.getvalue())
     for said in ("note: waiting for", "error: s3://"):
         before, found, _ = shown.partition(said)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pivot_cli.group import cli
-from pivot_cli.place import working_directory
+from pivot_cli.app import cli
+from pivot_cli.context import working_directory
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 

@@ -36,7 +36,7 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
             code = known
         else:
             beginning = _beginning() if arguments is None else None  # else it is somebody else's process
-            from pivot_cli.group import run  # noqa: PLC0415  # start-up time: click
+            from pivot_cli.app import run  # noqa: PLC0415  # start-up time: click
 
             code = run(given, beginning)
             if arguments is None:

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 
 import click
 
-from pivot_cli import console, options, place, results, signals
-from pivot_cli.progress import Lines
+from pivot_cli import context, options, signals
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
+from pivot_cli.views import files
 from pivot_runtime.project import Project
 from pivot_runtime.restoring import Wishes, restore
 
@@ -37,7 +39,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     With --kept, TARGETS are paths where Pivot replaced what was nowhere else, and kept it: the newest content of
     each, or one by the first digits of its digest. It is kept for the grace period of the cache, cache.grace.
     """
-    project = place.project()
+    project = context.project()
     if kept:
         if only_missing or dry_run or checkout_mode is not None:
             raise click.UsageError("--kept goes with --force and --to only")
@@ -56,7 +58,7 @@ def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | No
     from pivot_runtime import bringing  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     if not targets:
-        console.data(results.kept(bringing.listed(project), project))
+        console.data(files.kept(bringing.listed(project), project))
         return 0
     for target in targets:
         done = bringing.bring_back(project, target, to=to, force=force, report=Lines())
@@ -74,9 +76,9 @@ def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: 
         told: Paths that have been reported as missing from the cache.
     """
     done = restore(project, targets, wishes=wishes, report=Lines())
-    for line in results.checkout_notes(done, project):
+    for line in files.checkout_notes(done, project):
         console.note(line)
-    for line in results.checkout_errors(done, project, told):
+    for line in files.checkout_errors(done, project, told):
         console.error(line)
     if done.modified:
         console.hint("--force overwrites them, and puts what is there now into the cache")
@@ -85,5 +87,5 @@ def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: 
         console.hint(f"'pivot pull' fetches what a remote has{again}")
     for way in done.ways:
         console.hint(way)
-    console.data(results.restored(done, project, dry_run=wishes.dry_run))
-    return max(0 if done.complete else 1, place.left_out(project, targets))
+    console.data(files.restored(done, project, dry_run=wishes.dry_run))
+    return max(0 if done.complete else 1, context.left_out(project, targets))

@@ -2,9 +2,10 @@
 
 import click
 
-from pivot_cli import console, options, place
-from pivot_cli.meter import HashProgress
-from pivot_cli.progress import Lines
+from pivot_cli import context, options
+from pivot_cli.reporting.meter import HashProgress
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
 from pivot_runtime.accept import accept
 
 
@@ -21,7 +22,7 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     For stages whose code changed without changing what they write. Without STAGES, all that
     are stale. Nothing is run, and nothing is recorded unless all can be.
     """
-    project = place.project(overrides)
+    project = context.project(overrides)
     with HashProgress():
         done = accept(project, stages, reason=reason, force=force, report=Lines())
     for name in done.names:

@@ -14,7 +14,7 @@ def command(shell: str) -> int:
     zsh:   pivot completion zsh > "${fpath[1]}/_pivot"
     fish:  pivot completion fish > ~/.config/fish/completions/pivot.fish
     """
-    from pivot_cli.group import cli  # noqa: PLC0415  # the group has this command in it
+    from pivot_cli.app import cli  # noqa: PLC0415  # the group has this command in it
 
     kind = get_completion_class(shell)
     if kind is None:

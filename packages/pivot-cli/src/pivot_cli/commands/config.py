@@ -5,10 +5,12 @@ import os
 
 import click
 
-from pivot_cli import console, options, settingstext
+from pivot_cli import options
+from pivot_cli.app import SuggestingGroup
 from pivot_cli.completion import ConfigKey
-from pivot_cli.group import SuggestingGroup
-from pivot_cli.place import working_directory
+from pivot_cli.context import working_directory
+from pivot_cli.terminal import console
+from pivot_cli.views import config
 from pivot_runtime import settings
 from pivot_runtime.config import Found
 from pivot_runtime.configuring import Configuration, concerns
@@ -36,7 +38,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
     setting = found.get(key)
     _warn(found)
     if as_json:
-        console.data(json.dumps(settingstext.plain(setting), indent=2))
+        console.data(json.dumps(config.plain(setting), indent=2))
     elif setting.text is not None and not (user and key not in found.said):
         console.data(setting.text)
     return 1 if setting.text is None or (user and key not in found.said) else 0
@@ -57,10 +59,10 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     found = configuration.look()
     said = found.said.get(key)
     if said is not None and said.source != str(configuration.file(user=user)):
-        console.warning(f"{settingstext.origin(said)} says {key}, too, and overrides this")
+        console.warning(f"{config.origin(said)} says {key}, too, and overrides this")
     _warn(found)
     if as_json:
-        console.data(json.dumps(settingstext.plain(found.now(key)), indent=2))
+        console.data(json.dumps(config.plain(found.now(key)), indent=2))
 
 
 @command.command("unset")
@@ -80,10 +82,10 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
         console.error(f"{key} is not set in {configuration.file(user=user)}")
         said = found.said.get(key)
         if said is not None:
-            console.hint(f"it is set by {settingstext.origin(said)}")
+            console.hint(f"it is set by {config.origin(said)}")
     _warn(found)
     if as_json:
-        now = settingstext.plain(found.now(key)) if settings.find(key) else None
+        now = config.plain(found.now(key)) if settings.find(key) else None
         console.data(json.dumps({"removed": removed, "now": now}, indent=2))
     return 0 if removed else 1
 
@@ -99,11 +101,11 @@ def show(*, user: bool, as_json: bool) -> int:
     found = _here().look(user=user)
     listed = [setting for setting in found.listed() if not user or setting.name in found.said]
     if as_json:
-        problems = [settingstext.plain_problem(problem) for problem in found.problems]
-        shown = {"settings": [settingstext.plain(setting) for setting in listed], "problems": problems}
+        problems = [config.plain_problem(problem) for problem in found.problems]
+        shown = {"settings": [config.plain(setting) for setting in listed], "problems": problems}
         console.data(json.dumps(shown, indent=2))
     else:
-        console.data(settingstext.table(listed))
+        console.data(config.table(listed))
     for problem in found.problems:
         console.error(str(problem))
         if problem.hint:

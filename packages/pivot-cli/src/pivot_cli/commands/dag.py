@@ -4,8 +4,10 @@ import json
 
 import click
 
-from pivot_cli import console, drawing, options, place
-from pivot_cli.cautions import warn_of_broken
+from pivot_cli import context, options
+from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.terminal import console
+from pivot_cli.views import graph
 from pivot_runtime.overview import overview
 from pivot_runtime.project import Project
 
@@ -32,27 +34,27 @@ def command(
     Without TARGETS, the stages of the pipeline here; in any case all that they depend on. In
     the text, a ← b says that a depends on b.
     """
-    project = place.project(overrides)
+    project = context.project(overrides)
     found = overview(project, targets, everything=everything, upstream=True)
     warn_of_broken(found.broken)
-    drawn = drawing.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
+    drawn = graph.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
     match shape:
         case "mermaid":
-            console.data(drawing.mermaid(drawn))
+            console.data(graph.mermaid(drawn))
         case "dot":
-            console.data(drawing.dot(drawn))
+            console.data(graph.dot(drawn))
         case "json":
-            console.data(json.dumps(drawing.plain(drawn), indent=2))
+            console.data(json.dumps(graph.plain(drawn), indent=2))
         case "html":
             console.data(_page(project, targets, drawn, everything=everything))
         case _:
-            console.data(drawing.text(drawn) or "No stages are registered.\n")
+            console.data(graph.text(drawn) or "No stages are registered.\n")
     return 0
 
 
-def _page(project: Project, targets: tuple[str, ...], drawn: drawing.Drawing, *, everything: bool) -> str:
+def _page(project: Project, targets: tuple[str, ...], drawn: graph.Drawing, *, everything: bool) -> str:
     """With the state of each stage, which the other forms do not need."""
-    from pivot_cli.graphpage import page  # noqa: PLC0415  # start-up time
+    from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
     from pivot_runtime.status import status  # noqa: PLC0415
 

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from pivot_cli import console, control, options, place
+from pivot_cli import context, options
+from pivot_cli.terminal import console, sanitize
 from pivot_runtime.doctor import Level, examine
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
@@ -19,7 +20,7 @@ def command(*, as_json: bool) -> int:
     with nothing to do must import it again and why, and what of its code cannot be followed. Exits with 1 if
     there is a problem.
     """
-    found = list(examine(place.project()))
+    found = list(examine(context.project()))
     if as_json:
         plain = [
             {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found
@@ -28,7 +29,7 @@ def command(*, as_json: bool) -> int:
     else:
         for each in found:
             level = console.coloured(f"{each.level.value:<7}", _COLOURS[each.level])
-            console.data(f"{level}  {control.one_line(f'{each.about}: {each.text}')}")
+            console.data(f"{level}  {sanitize.one_line(f'{each.about}: {each.text}')}")
             if each.hint:
-                console.data(f"         {control.one_line(each.hint)}")
+                console.data(f"         {sanitize.one_line(each.hint)}")
     return 1 if any(each.level is Level.BAD for each in found) else 0

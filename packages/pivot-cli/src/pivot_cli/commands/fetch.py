@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import options, place, signals, transfers
+from pivot_cli import context, options, signals
+from pivot_cli.reporting import transfers
 from pivot_runtime.sync import Wishes
 
 
@@ -17,8 +18,8 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     Without TARGETS, everything that the lock files and .pvt files name. The workspace is left as it is: 'pivot
     checkout' restores from the cache, and 'pivot pull' does both.
     """
-    project = place.project()
+    project = context.project()
     with signals.heeding():
         moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
     code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
-    return max(code, place.left_out(project, targets))
+    return max(code, context.left_out(project, targets))

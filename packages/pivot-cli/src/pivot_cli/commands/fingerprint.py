@@ -4,8 +4,11 @@ import json
 
 import click
 
-from pivot_cli import console, jsonform, options, place, render
-from pivot_cli.cautions import warn_of_broken
+from pivot_cli import context, options
+from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.terminal import console
+from pivot_cli.views import json as jsonform
+from pivot_cli.views import status as render
 from pivot_runtime.status import status
 
 
@@ -24,7 +27,7 @@ def command(
     constants and loaders that a stage reaches, what its last run was seen to run beyond that, the libraries it
     names, and what could not be followed.
     """
-    found = status(place.project(overrides), stages, everything=everything)
+    found = status(context.project(overrides), stages, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))

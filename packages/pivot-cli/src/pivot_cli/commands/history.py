@@ -5,7 +5,9 @@ import json
 
 import click
 
-from pivot_cli import console, historytext, options, place
+from pivot_cli import context, options
+from pivot_cli.terminal import console
+from pivot_cli.views import history as historytext
 from pivot_runtime import history
 
 
@@ -17,7 +19,7 @@ def command(*, number: int, as_json: bool) -> int:
 
     The last 100 are kept, in .pivot/state.db. A run that found everything cached is not recorded.
     """
-    found = list(itertools.islice(history.runs(place.project()), number))
+    found = list(itertools.islice(history.runs(context.project()), number))
     if as_json:
         console.data(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
     else:

@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from pivot_cli import console
-from pivot_cli.place import working_directory
+from pivot_cli.context import working_directory
+from pivot_cli.terminal import console
 from pivot_runtime import gitlocal
 from pivot_runtime.project import init
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from pivot_cli.group import Commands, LazyGroup
+from pivot_cli.app import Commands, LazyGroup
 
 COMMANDS: Final[Commands] = {
     "merge": ("pivot_cli.commands.lock_merge", "Merge a lock file or a .pvt file, as git's merge driver."),

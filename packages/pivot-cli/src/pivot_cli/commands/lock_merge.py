@@ -7,7 +7,7 @@ import click
 
 from pivot_cache.files import atomic
 from pivot_cache.formats import lock_merge, pvt
-from pivot_cli import console
+from pivot_cli.terminal import console
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 import click
 
 from pivot_cache.files import safe_read
-from pivot_cli import console, place, wording
+from pivot_cli import context
 from pivot_cli.completion import Target
+from pivot_cli.terminal import console
+from pivot_cli.views import phrases
 from pivot_runtime import following, logs
 from pivot_runtime.following import Follower, Running
 from pivot_runtime.project import Project
@@ -41,7 +43,7 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
         raise click.UsageError("--follow excludes --back and --lines")
     if not stages and not follow:
         raise click.UsageError("Missing argument 'STAGE...'.")
-    project = place.project()
+    project = context.project()
     running = following.running(project)
     addresses = list(dict.fromkeys(logs.meant(project.layout, stage, running) for stage in stages)) or list(running)
     if follow:
@@ -77,7 +79,7 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
 
 
 def _age(running: Running) -> str:
-    return wording.seconds(max(0.0, time.time() - running.began))
+    return phrases.seconds(max(0.0, time.time() - running.began))
 
 
 def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Running]) -> int:

@@ -2,8 +2,9 @@
 
 import click
 
-from pivot_cli import options, place, signals, transfers
+from pivot_cli import context, options, signals
 from pivot_cli.commands.checkout import restored
+from pivot_cli.reporting import transfers
 from pivot_runtime import restoring
 from pivot_runtime.sync import Wishes
 
@@ -31,7 +32,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     The same as 'pivot fetch' and then 'pivot checkout'. What could be fetched is restored, also where
     something else could not.
     """
-    project = place.project()
+    project = context.project()
     with signals.heeding():
         moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)

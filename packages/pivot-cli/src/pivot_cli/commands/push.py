@@ -2,8 +2,9 @@
 
 import click
 
-from pivot_cli import options, place, signals, transfers
-from pivot_cli.meter import TransferProgress
+from pivot_cli import context, options, signals
+from pivot_cli.reporting import transfers
+from pivot_cli.reporting.meter import TransferProgress
 from pivot_runtime.sync import Wishes, push
 
 
@@ -33,4 +34,4 @@ def command(  # one parameter per option
         wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress)
         moved = push(project, targets, wishes)
     code = transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
-    return max(code, place.left_out(project, targets))
+    return max(code, context.left_out(project, targets))

@@ -5,9 +5,11 @@ import os
 
 import click
 
-from pivot_cli import console, options, settingstext
-from pivot_cli.group import SuggestingGroup
-from pivot_cli.place import working_directory
+from pivot_cli import options
+from pivot_cli.app import SuggestingGroup
+from pivot_cli.context import working_directory
+from pivot_cli.terminal import console
+from pivot_cli.views import config
 from pivot_runtime import remotes
 from pivot_runtime.configuring import Configuration, concerns
 
@@ -27,9 +29,9 @@ def show(*, as_json: bool) -> None:
     found = _here().look()
     listed = remotes.listed(found)
     if as_json:
-        console.data(json.dumps({"remotes": [settingstext.plain_remote(remote) for remote in listed]}, indent=2))
+        console.data(json.dumps({"remotes": [config.plain_remote(remote) for remote in listed]}, indent=2))
     elif listed:
-        console.data(settingstext.remotes(listed))
+        console.data(config.remotes(listed))
     else:
         console.note("no remote is configured")
         console.hint("pivot remote add NAME s3://bucket/prefix")

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import attrs
 import click
 
-from pivot_cli import console, options, place, render, runwishes, signals, wording
-from pivot_cli.cautions import telling_of_stalls, warn_of_broken
-from pivot_cli.keeping import keep
-from pivot_cli.telling import Telling, reporting
+from pivot_cli import context, options, run_options, signals
+from pivot_cli.reporting.noop_answer import keep
+from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
+from pivot_cli.reporting.reporter import Telling, reporting
+from pivot_cli.terminal import console
+from pivot_cli.views import phrases
+from pivot_cli.views import status as render
 from pivot_runtime import locks
 from pivot_runtime.project import Project
 from pivot_runtime.repro import Options, repro
@@ -22,7 +25,7 @@ _LONGEST = 100
 @options.targets
 @options.everything
 @options.overrides
-@runwishes.wishes
+@run_options.wishes
 @click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
 @click.option("--pull", is_flag=True, help="Count what the remote has as here; fetch only what stages that run read.")
 @click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
@@ -46,7 +49,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     files named. In any case also everything that they depend on, in whatever pipeline it is. Stages that are
     up to date are skipped; results that the cache already has are restored from it.
     """
-    project = place.project(overrides)
+    project = context.project(overrides)
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
@@ -66,7 +69,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         return 0
     wanted = attrs.evolve(wanted, force=force, everything=everything, pull=pull)
     if watch:
-        from pivot_cli import watching  # noqa: PLC0415  # start-up time
+        from pivot_cli.reporting import watch as watching  # noqa: PLC0415  # start-up time
 
         command = called("pivot repro --watch", targets)
         with telling_of_stalls(wanted=pull and not told["quiet"]):
@@ -93,7 +96,7 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
         console.data(render.summary(outcome))
     asked_again = not wanted.alone  # nobody looks for what is kept of `pivot run`
     if outcome.idle and asked_again and not (telling.jsonl or wanted.force or wanted.pull):
-        keep(project, outcome.grounds, wording.seconds(outcome.seconds) if telling.summary else "")
+        keep(project, outcome.grounds, phrases.seconds(outcome.seconds) if telling.summary else "")
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1

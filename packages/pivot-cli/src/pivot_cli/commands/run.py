@@ -3,10 +3,10 @@
 import attrs
 import click
 
-from pivot_cli import options, place, runwishes
+from pivot_cli import context, options, run_options
 from pivot_cli.commands.repro import work
 from pivot_cli.completion import Target
-from pivot_cli.telling import Telling
+from pivot_cli.reporting.reporter import Telling
 from pivot_runtime.repro import Options
 
 
@@ -14,7 +14,7 @@ from pivot_runtime.repro import Options
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
 @options.everything
 @options.overrides
-@runwishes.wishes
+@run_options.wishes
 @click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
 @click.option(
     "--trace-io", is_flag=True, help="See with strace also what C libraries and other programs read and write."
@@ -35,5 +35,5 @@ def command(  # one parameter per option
     Unlike 'pivot repro', what they depend on is not brought up to date first.
     """
     wanted = attrs.evolve(wanted, force=force, everything=everything, alone=True, trace_io=trace_io)
-    project = place.project(overrides)
+    project = context.project(overrides)
     return work(project, stages, wanted, command="pivot run", telling=Telling(**told))

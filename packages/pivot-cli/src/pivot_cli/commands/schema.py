@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import console
+from pivot_cli.terminal import console
 from pivot_core.pivot_yaml import schema
 
 

@@ -4,7 +4,9 @@ import json
 
 import click
 
-from pivot_cli import console, historytext, place
+from pivot_cli import context
+from pivot_cli.terminal import console
+from pivot_cli.views import history as historytext
 from pivot_runtime import history
 
 
@@ -24,16 +26,16 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
     RUN is its number in 'pivot history'; without it the newest is meant. What html prints is one page without scripts;
     what chrome-trace prints is read by Perfetto and chrome://tracing.
     """
-    found = history.run(place.project(), run)
+    found = history.run(context.project(), run)
     match "json" if as_json else form:
         case "json":
             text = json.dumps(historytext.plain(found), indent=2)
         case "html":
-            from pivot_cli import timeline  # noqa: PLC0415  # start-up time
+            from pivot_cli.views import timeline  # noqa: PLC0415  # start-up time
 
             text = timeline.page(found)
         case "chrome-trace":
-            from pivot_cli import timeline  # noqa: PLC0415  # start-up time
+            from pivot_cli.views import timeline  # noqa: PLC0415  # start-up time
 
             text = json.dumps(timeline.chrome_trace(found))
         case _:

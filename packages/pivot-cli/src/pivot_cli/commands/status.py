@@ -4,9 +4,14 @@ import json
 
 import click
 
-from pivot_cli import cautions, console, jsonform, options, place, render, results
-from pivot_cli.keeping import keep
-from pivot_cli.meter import HashProgress
+from pivot_cli import context, options
+from pivot_cli.reporting import notices
+from pivot_cli.reporting.meter import HashProgress
+from pivot_cli.reporting.noop_answer import keep
+from pivot_cli.terminal import console
+from pivot_cli.views import files
+from pivot_cli.views import json as jsonform
+from pivot_cli.views import status as render
 from pivot_runtime.status import status
 
 
@@ -41,7 +46,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     Without STAGES, those of the pipeline here and all that they depend on. Nothing is run or changed.
     """
     explain = explain or diff or why_not or verbose
-    project = place.project(overrides, quiet=quiet)
+    project = context.project(overrides, quiet=quiet)
     with HashProgress(), cautions.telling_of_stalls(wanted=remote and not quiet):
         found = status(
             project,
@@ -57,8 +62,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         if found.cached and not (found.broken or remote):
             keep(project, found.grounds)
         return 0 if found.cached else 1
-    cautions.warn_of_broken(found.broken)
-    cautions.tell_of_what_is_to_come(found.to_come)
+    notices.warn_of_broken(found.broken)
+    notices.tell_of_what_is_to_come(found.to_come)
     if as_json:
         console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
@@ -67,7 +72,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         console.data(render.status(found))
         if found.tracked:
             console.data("\nTracked data:")
-            for line in results.tracked_states(found.tracked, project):
+            for line in files.tracked_states(found.tracked, project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
         keep(project, found.grounds)

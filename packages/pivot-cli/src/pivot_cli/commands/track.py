@@ -2,9 +2,11 @@
 
 import click
 
-from pivot_cli import console, place, results
-from pivot_cli.meter import HashProgress
-from pivot_cli.progress import Lines
+from pivot_cli import context
+from pivot_cli.reporting.meter import HashProgress
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
+from pivot_cli.views import files
 from pivot_runtime.tracking import track
 
 
@@ -17,8 +19,8 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     What each holds goes into the cache, and into a small file beside it, PATH.pvt, which belongs into git;
     the data are added to the .gitignore there. Repeat it when the data have changed.
     """
-    project = place.project()
+    project = context.project()
     with HashProgress():
         done = track(project, paths, force=force, report=Lines())
-    console.data(results.tracked(done, project))
+    console.data(files.tracked(done, project))
     return 0

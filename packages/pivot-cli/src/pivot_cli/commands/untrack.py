@@ -2,8 +2,9 @@
 
 import click
 
-from pivot_cli import console, place
-from pivot_cli.progress import Lines
+from pivot_cli import context
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
 from pivot_runtime.tracking import untrack
 
 
@@ -14,7 +15,7 @@ def command(paths: tuple[str, ...]) -> int:
 
     Their .pvt files and their lines in .gitignore are removed; the data stay.
     """
-    project = place.project()
+    project = context.project()
     for path in untrack(project, paths, report=Lines()):
         console.line(f"Untracked {project.shown(path)}")
     return 0

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 
 import click
 
-from pivot_cli import console, options, place, signals, verdicts, wording
-from pivot_cli.cautions import telling_of_stalls, warn_of_broken
-from pivot_cli.meter import HashProgress
+from pivot_cli import context, options, signals
+from pivot_cli.reporting.meter import HashProgress
+from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
+from pivot_cli.terminal import console
+from pivot_cli.views import phrases
+from pivot_cli.views import verify as verdicts
 from pivot_runtime.project import Project
 from pivot_runtime.verify import Verification, verify
 
@@ -70,7 +73,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
     form = form or ("json" if as_json else "text")
-    project = place.project(overrides)
+    project = context.project(overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with HashProgress(), telling_of_stalls(wanted=allow_missing and not quiet):
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
@@ -79,7 +82,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     told = ""
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
-        listed = wording.listed([project.shown(path) for path in lost])
+        listed = phrases.listed([project.shown(path) for path in lost])
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
@@ -103,20 +106,20 @@ def _print(project: Project, found: Verification, form: str, told: str, differin
     if form == "text":
         console.data(text)
         return
-    from pivot_cli import reports  # noqa: PLC0415  # start-up time: only CI services ask for it
+    from pivot_cli.views import ci_reports  # noqa: PLC0415  # start-up time: only CI services ask for it
 
     if form == "junit":
-        console.data(reports.junit(found, differing))
+        console.data(ci_reports.junit(found, differing))
         return
-    console.data(reports.plain_lines(text))
+    console.data(ci_reports.plain_lines(text))
     inside = os.path.relpath(project.root, os.environ.get("GITHUB_WORKSPACE") or project.root)
     around = inside == "." or inside.startswith("..")
-    console.data(reports.annotations(found, differing, "" if around else inside))
+    console.data(ci_reports.annotations(found, differing, "" if around else inside))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with open(summary, "a", encoding="utf-8") as file:
-                file.write(reports.summary(found, differing))
+                file.write(ci_reports.summary(found, differing))
         except OSError as error:  # what was found counts all the same
             console.warning(f"the step summary cannot be written: {error.strerror}: {summary}")
 

@@ -1,0 +1,255 @@
+"""The command group: names and one-line helps without importing any command, suggestions, exit codes."""
+
+import errno
+import importlib
+import os
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from pivot_cli.signals import Terminated
+from pivot_cli.terminal import console
+from pivot_core.errors import PivotError
+
+type Commands = Mapping[str, tuple[str, str]]
+"""By name: the module that has the command as ``command``, and the first line of its help."""
+
+COMMANDS: Final[Commands] = {
+    "cache": ("pivot_cli.commands.cache", "Look at the cache, check it, and make room in it."),
+    "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
+    "commit": ("pivot_cli.commands.commit", "Accept what lies in the workspace as the result of the present code."),
+    "completion": (
+        "pivot_cli.commands.completion",
+        "Print what makes a shell complete commands, options, stages and files.",
+    ),
+    "dag": ("pivot_cli.commands.dag", "Show how stages hang together."),
+    "config": ("pivot_cli.commands.config", "Show and change what is configured."),
+    "doctor": ("pivot_cli.commands.doctor", "Look for what stands in the way, or costs time."),
+    "fingerprint": (
+        "pivot_cli.commands.fingerprint",
+        "Show what code each stage depends on, and what is not tracked.",
+    ),
+    "fetch": ("pivot_cli.commands.fetch", "Download outs and tracked data from a remote into the cache."),
+    "pull": ("pivot_cli.commands.pull", "Download outs and tracked data from a remote, and restore them."),
+    "push": ("pivot_cli.commands.push", "Upload outs and tracked data from the cache to a remote."),
+    "verify": ("pivot_cli.commands.verify", "Check that all stages are cached and what they left is available."),
+    "init": ("pivot_cli.commands.init", "Make this directory the root of a project."),
+    "list": ("pivot_cli.commands.list", "List stages with what they read and write, and where they are defined."),
+    "lock": ("pivot_cli.commands.lock", "Work on lock files."),
+    "logs": ("pivot_cli.commands.logs", "Print what stages printed when they last ran."),
+    "run": ("pivot_cli.commands.run", "Run exactly these stages, on the files that are there."),
+    "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),
+    "show": ("pivot_cli.commands.show", "Show what a run did: what ran, why, how long, and at what cost."),
+    "remote": ("pivot_cli.commands.remote", "Show and change the remotes that outs are shared by."),
+    "repro": ("pivot_cli.commands.repro", "Run the stages whose code or inputs changed."),
+    "track": ("pivot_cli.commands.track", "Put data files or directories under Pivot that no stage writes."),
+    "untrack": ("pivot_cli.commands.untrack", "Take tracked data from under Pivot again."),
+    "schema": ("pivot_cli.commands.schema", "Print the JSON Schema of pivot.yaml."),
+    "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
+}
+
+type Beginning = tuple[frozenset[str], tuple[str, ...]]
+"""Which modules this process had when it began, and where a new interpreter looks for others."""
+
+INTERRUPTED: Final = 130
+_COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
+
+
+class SuggestingGroup(click.Group):
+    """A group that says which of its commands may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown name gets a suggestion."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415  # start-up time
+
+            close = difflib.get_close_matches(args[0], known, n=3)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(SuggestingGroup):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    def __init__(self, *arguments: Any, listed: Commands, **options: Any) -> None:
+        """As click has it; ``listed`` are the commands."""
+        super().__init__(*arguments, **options)
+        self.listed = listed
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """The names, sorted."""
+        return sorted(self.listed)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command; None if there is none of that name."""
+        known = self.listed.get(cmd_name)
+        if known is None:
+            return None
+        command: click.Command = importlib.import_module(known[0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the list alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.listed[name][1]) for name in sorted(self.listed)])
+
+
+def _change_directory(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        try:
+            os.chdir(value)
+        except OSError as error:
+            raise click.BadParameter(f"{value!r}: {error.strerror}") from None
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
+    if value and not ctx.resilient_parsing:
+        from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
+
+        console.data(version_line())
+        ctx.exit()
+
+
+def _help_width() -> int:
+    """How wide texts of help may be; click would import what unpacks archives to find that out."""
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    if columns <= 0:
+        try:
+            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
+        except (OSError, ValueError):  # no terminal, or closed
+            columns = 0
+    return max(min(columns or _COLUMNS, _WIDEST) - 2, _NARROWEST)
+
+
+@click.group(
+    cls=LazyGroup,
+    listed=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
+    epilog="Run 'pivot COMMAND --help' for the options of a command.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+@click.option(
+    "-C",
+    "--directory",
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_change_directory,
+    help="Work as if started in DIR.",
+)
+def cli() -> None:
+    """Change your code; Pivot knows what to run."""
+
+
+def run(arguments: list[str], beginning: Beginning | None = None) -> int:
+    """Parse and run; every way to end becomes an exit code.
+
+    With ``beginning``, this process may be forked to import the user's code.
+    """
+    try:
+        with cli.make_context("pivot", list(arguments), obj=beginning) as context:
+            outcome: Any = cli.invoke(context)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough; what was to be done is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code
+        return _ended(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _ended(error: BaseException) -> int:
+    match error:
+        case click.exceptions.Exit():
+            code = error.exit_code
+        case click.ClickException():
+            code = _misused(error)
+        case click.Abort() | KeyboardInterrupt():
+            code = _interrupted(error)
+        case PivotError():
+            code = _told(error)
+        case OSError():
+            code = _refused(error)
+        case _:
+            code = _bug(error)
+    return code
+
+
+def _interrupted(error: BaseException) -> int:
+    if isinstance(error, Terminated):
+        console.error("terminated")
+        return 128 + error.number
+    console.error("interrupted")
+    return INTERRUPTED
+
+
+def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    console.error(error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        console.hint(f"{context.command_path} --help")
+    return error.exit_code
+
+
+def _told(error: PivotError) -> int:
+    shown = getattr(error, "traceback", "")
+    if shown:
+        console.printed(shown)
+    console.error(str(error))
+    if error.hint:
+        console.hint(error.hint)
+    return error.exit_code
+
+
+def _refused(error: OSError) -> int:
+    """The system said no where no module of ours had words of its own for it."""
+    from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
+
+    if error.errno in SCARCE:
+        console.error("too many open files")
+        console.hint(f"nothing is lost: {RAISE}, and repeat the command")
+        return 3
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
+        _told(cannot("use", pathlib.Path(error.filename), error))
+        return 3
+    where = f": {error.filename}" if error.filename else ""
+    console.error(f"{error.strerror or error}{where}")
+    scarce = error.errno in (errno.EAGAIN, errno.ENOMEM)
+    see = (
+        "how many processes, and how much memory, you may have"
+        if scarce
+        else "the permissions and the free space there"
+    )
+    other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
+    console.hint(other or f"see to {see}, and repeat the command; nothing was lost")
+    return 3
+
+
+def _bug(error: BaseException) -> int:
+    if os.environ.get("PIVOT_DEBUG"):
+        import traceback  # noqa: PLC0415  # start-up time
+
+        console.printed("".join(traceback.format_exception(error)))
+    console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
+    console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
+    return 3

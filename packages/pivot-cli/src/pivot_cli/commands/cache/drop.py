@@ -1,0 +1,40 @@
+"""`pivot cache drop`."""
+
+import click
+
+from pivot_cli import context, signals
+from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
+from pivot_cli.views import cache
+from pivot_runtime.dropping import drop
+from pivot_runtime.sync import elsewhere
+
+
+@click.command("drop")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("-f", "--force", is_flag=True, help="Drop also what is nowhere else.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be dropped, and do nothing.")
+def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
+    """Take the content of outs or tracked data out of the cache.
+
+    A TARGET is a stage, the path of an out or of tracked data, or a directory that holds some. Said first is where else
+    each content is. If something is nowhere else, nothing is dropped unless --force is given. What other outs
+    consist of too stays. What is dropped waits in the trash for 14 days; 'pivot cache gc --undo' brings it back.
+    """
+    project = context.project()
+    with signals.heeding(), telling_of_stalls():
+        done = drop(
+            project,
+            targets,
+            force=force,
+            dry_run=dry_run,
+            elsewhere=None if force else elsewhere(project),
+            report=Lines(),
+        )
+    console.data(cache.dropped(done, project, dry_run=dry_run))
+    if done.refused:
+        for line in cache.drop_errors(done, project):
+            console.error(line)
+        console.hint("nothing was dropped: 'pivot push' it to a remote first, or give --force")
+    return 1 if done.refused else 0

@@ -1,0 +1,83 @@
+"""`pivot cache gc`."""
+
+import json
+
+import click
+
+from pivot_cli import context, options, signals
+from pivot_cli.reporting.meter import ObjectProgress
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
+from pivot_cli.views import cache
+from pivot_runtime import collecting
+from pivot_runtime.collecting import Wishes
+from pivot_runtime.project import Project
+
+
+@click.command("gc")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, and do nothing.")
+@click.option(
+    "--keep-since",
+    callback=options.age,
+    metavar="AGE",
+    help="Keep what runs younger than this left.  [default: cache.retention, 30d]",
+)
+@click.option(
+    "--grace",
+    callback=options.age,
+    metavar="AGE",
+    help="Delete what has been in the trash for this long.  [default: cache.grace, 14d]",
+)
+@click.option("--undo", is_flag=True, help="Bring back what was last moved to the trash.")
+@click.option("--all-projects", is_flag=True, help="Keep also what other projects need that share this cache.")
+@click.option("--only-this-project", is_flag=True, help="Take no heed of other projects that share this cache.")
+@click.option("--skip-damaged", is_flag=True, help="Go on without lock files that cannot be understood.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(  # noqa: PLR0913  # one parameter per option
+    *,
+    dry_run: bool,
+    keep_since: int | None,
+    grace: int | None,
+    undo: bool,
+    all_projects: bool,
+    only_this_project: bool,
+    skip_damaged: bool,
+    as_json: bool,
+) -> int:
+    """Remove what no branch, stash or recent run needs.
+
+    Kept is all that a lock file or a .pvt file names in the workspace, in any git ref, stash, index or
+    worktree, and what runs of the last 30 days left. The rest moves to the trash, and is deleted by
+    the same command once it has been there for 14 days. AGE is a number with s, m, h, d or w.
+    """
+    if undo and dry_run:
+        raise click.UsageError("--undo and --dry-run exclude each other")
+    if all_projects and only_this_project:
+        raise click.UsageError("--all-projects and --only-this-project exclude each other")
+    project = context.project()
+    if undo:
+        return _undo(project, as_json=as_json)
+    wishes = Wishes(keep_since, grace, all_projects, only_this_project, skip_damaged)
+    with signals.heeding(), ObjectProgress("collecting") as progress:
+        done = collecting.gc(
+            project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0)
+        )
+    for line in cache.collection_notes(done):
+        console.note(line)
+    if as_json:
+        console.data(json.dumps(cache.collection_json(done), indent=2))
+    else:
+        console.data(cache.collection(done))
+        if done.done is not None and done.done.removed:
+            console.hint("'pivot cache gc --undo' brings it back")
+    return 0
+
+
+def _undo(project: Project, *, as_json: bool) -> int:
+    with signals.heeding():
+        done = collecting.undo(project, report=Lines())
+    if as_json:
+        console.data(json.dumps(cache.undone_json(done), indent=2))
+    else:
+        console.data(cache.undone(done))
+    return 0 if done is not None else 1

@@ -1,0 +1,67 @@
+"""`pivot cache verify`."""
+
+import json
+from collections.abc import Collection
+
+import click
+
+from pivot_cli import context, signals
+from pivot_cli.reporting.meter import ObjectProgress, TransferProgress
+from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.terminal import console
+from pivot_cli.views import cache
+from pivot_core.lock import Artifact
+from pivot_runtime.checking import Fetch, verify
+from pivot_runtime.project import Project
+
+
+def _fetch(project: Project) -> Fetch | None:
+    from pivot_runtime.sync import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
+
+    bring = fetching(project, progress := TransferProgress("fetching"))
+    if bring is None:
+        return None
+
+    def fetch(artifacts: Collection[Artifact]) -> None:
+        with progress:
+            stopped = bring(artifacts)
+        if stopped is not None:
+            console.warning(f"not all could be asked for: {stopped}")
+
+    return fetch
+
+
+@click.command("verify")
+@click.option("--full/--fast", default=True, help="Read all bytes, or only ask the file system.  [default: full]")
+@click.option("--repair", is_flag=True, help="Get what is bad or missing again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, full: bool, repair: bool, as_json: bool) -> int:
+    """Check that everything in the cache is whole and good.
+
+    Every object is read, and one that is damaged is moved to the quarantine. What the lock files and .pvt files of the
+    workspace name must be there. With --repair, what is not is taken from the workspace if it is still there, else
+    fetched from the remote, if there is one; else the stages to run again are listed. Exits with 1 if something is
+    bad or missing, with 3 if something could not be read.
+    """
+    project = context.project()
+    with signals.heeding(), ObjectProgress("checking") as progress:
+        found = verify(
+            project,
+            full=full,
+            repair=repair,
+            fetch=_fetch(project) if repair else None,
+            report=Lines(),
+            progress=progress,
+        )
+    if as_json:
+        console.data(json.dumps(cache.verification_json(found), indent=2))
+    else:
+        console.data(cache.verification(found))
+    for line in cache.verification_errors(found, project):
+        console.error(line)
+    hint = cache.verification_hint(found, full=full, repair=repair)
+    if hint:
+        console.hint(hint)
+    if not found.good:
+        return 1
+    return 0 if found.report.certain else 3

@@ -1,0 +1,30 @@
+"""`pivot list`."""
+
+import json
+
+import click
+
+from pivot_cli import context, options
+from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.terminal import console
+from pivot_cli.views import files
+from pivot_runtime.overview import overview
+
+
+@click.command("list")
+@options.targets
+@options.everything
+@options.overrides
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
+    """List stages with what they read and write, and where they are defined.
+
+    Without TARGETS, those of the pipeline here and all that they depend on. Paths are relative to the root.
+    """
+    found = overview(context.project(overrides), targets, everything=everything)
+    warn_of_broken(found.broken)
+    if as_json:
+        console.data(json.dumps({"stages": files.listing_plain(found)}, indent=2))
+    else:
+        console.data(files.listing(found) or "No stages are registered.\n")
+    return 0

@@ -1,0 +1,89 @@
+"""Where a command works: read here, at the edge, and nowhere else."""
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import click
+
+from pivot_cache.errors import RAISE, SCARCE, CacheError
+from pivot_cli.terminal import console
+from pivot_core.errors import PivotError
+from pivot_runtime.doubts import Doubt, Doubts
+from pivot_runtime.origin import Origin
+from pivot_runtime.project import Project
+
+_DESCRIPTORS: Final = 28
+"""With fewer, not even two stages can run at a time."""
+
+
+def working_directory() -> pathlib.Path:
+    """The directory that the command was given in.
+
+    Raises:
+        PivotError: It was removed.
+    """
+    try:
+        return pathlib.Path.cwd()
+    except FileNotFoundError:
+        raise PivotError("the current directory no longer exists", hint="cd to one that does") from None
+
+
+def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
+    """The project that the command was given in, with values of parameters that it was given.
+
+    The command says what it passes over, unless it is to be ``quiet``.
+
+    Raises:
+        PivotError: There is none, or too few files may be open.
+    """
+    require_descriptors()
+    beginning = click.get_current_context().obj
+    return Project.find(
+        working_directory(),
+        overrides,
+        origin=Origin(*beginning) if beginning else None,
+        doubts=Doubts() if quiet else Doubts(_teller()),
+        slow=console.importing,
+    )
+
+
+def require_descriptors() -> None:
+    """Refuse to begin where fewer files can be opened than a command needs: it would end anywhere.
+
+    Raises:
+        CacheError: They cannot.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _DESCRIPTORS:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno not in SCARCE:
+            raise
+        problem = f"too many open files: {len(opened)} more can be opened, and a command needs {_DESCRIPTORS}"
+        raise CacheError(problem, hint=RAISE) from None
+    finally:
+        for each in opened:
+            os.close(each)
+
+
+def left_out(project: Project, targets: Sequence[str]) -> int:
+    """The least exit code of a command that was to respect all that is recorded: 3 if it could not."""
+    return 3 if project.doubts.grave and not targets else 0
+
+
+def _teller() -> Callable[[Doubt], None]:
+    hinted: set[str] = set()
+
+    def tell(doubt: Doubt) -> None:
+        if doubt.grave:
+            console.warning(f"left out: {doubt.text}")
+        else:
+            console.note(doubt.text)
+        if doubt.hint and doubt.hint not in hinted:  # after a power cut there may be many of a kind
+            hinted.add(doubt.hint)
+            console.hint(doubt.hint)
+
+    return tell

@@ -1,0 +1,31 @@
+"""Keeping what a command printed that found nothing to do, so that the same command is answered at once."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from pivot_cli.terminal import console
+from pivot_runtime import answers
+from pivot_runtime.answers import Answer
+from pivot_runtime.grounds import Grounds
+from pivot_runtime.project import Project
+
+
+def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> None:
+    """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
+    if project.overrides:  # one of them may be a secret
+        return
+    heard = console.heard()
+    if heard is None:
+        return
+    out, err = heard
+    if not _moves_the_cursor(out + err):
+        kept = Answer(out, err, 0)
+        answers.keep(sys.argv[1:], os.environ, kept, notes=project.notes, grounds=grounds, elapsed=elapsed)
+
+
+def _moves_the_cursor(text: str) -> bool:
+    """Whether there is more in it than lines and colours."""
+    return "\r" in text or any(
+        not part.partition("m")[0].replace(";", "").isdigit() for part in text.split("\x1b[")[1:]
+    )

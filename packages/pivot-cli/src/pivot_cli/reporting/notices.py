@@ -1,0 +1,36 @@
+"""Notices that a read-only command prints besides its answer."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+
+from pivot_cli.terminal import console
+from pivot_cli.views import phrases
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.broken import Broken
+
+
+def warn_of_broken(found: Iterable[Broken]) -> None:
+    """Name the pipelines that cannot be loaded and that may write what is read here."""
+    for each in found:
+        trace = getattr(each.error, "traceback", "")
+        if trace:
+            console.printed(trace)
+        may_write = phrases.listed(each.suspected)
+        console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
+
+
+def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
+    """Within the block, a command that waits long for a server reports which one."""
+    if not wanted:
+        return contextlib.nullcontext()
+    from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
+
+    return stalls.heard(lambda address, seconds: console.note(phrases.stalled(address, seconds)))
+
+
+def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:
+    """What a killed run had set aside counts as in its place, which the user does not see."""
+    if paths:
+        them = "it" if len(paths) == 1 else "them"
+        console.hint(f"a run was killed while {phrases.listed(paths)} lay aside: 'pivot repro' puts {them} back first")

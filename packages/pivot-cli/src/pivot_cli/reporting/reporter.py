@@ -1,0 +1,69 @@
+"""How a run reports: which lines on stderr, and whether as events on stdout."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pivot_cli.reporting.jsonl import Stream
+from pivot_cli.reporting.run_lines import Lines
+from pivot_runtime import events
+from pivot_runtime.events import Reporter
+from pivot_runtime.project import Project
+
+
+class Telling(NamedTuple):
+    """What the user asked for, as the options of `options.telling`."""
+
+    explain: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    jsonl: bool = False
+
+    @property
+    def summary(self) -> bool:
+        """Whether the run ends with a line on stdout."""
+        return not (self.quiet or self.jsonl)
+
+
+@contextlib.contextmanager
+def reporting(
+    telling: Telling, command: str, project: Project, *, output: bool = False, shared: bool = False
+) -> Iterator[Reporter]:
+    """The reporter of a run of ``command``; on a terminal it also draws what is at work.
+
+    Args:
+        telling: What the user asked for.
+        command: What the user has called.
+        project: Where.
+        output: What stages print is reported immediately.
+        shared: The stages write to the terminal themselves, so that nothing may be drawn there.
+
+    Raises:
+        StreamError: At the end: the events could not be written.
+    """
+    explain = telling.explain or telling.verbose
+    lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
+    stream = Stream(command) if telling.jsonl else None
+    reporters: list[Reporter] = [] if stream is None else [stream]
+    with contextlib.ExitStack() as stack:
+        if not shared and draws(telling):
+            from pivot_cli.reporting.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
+
+            reporters.append(stack.enter_context(LiveView(project)))
+
+        def report(event: events.Event) -> None:
+            for reporter in reporters:
+                reporter(event)
+            lines(event)
+
+        yield report
+    if stream is not None:
+        stream.close()
+
+
+def draws(telling: Telling) -> bool:
+    """Whether there is a terminal that nothing else is written to without being asked."""
+    mixed = telling.jsonl and sys.stdout.isatty()
+    return not telling.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

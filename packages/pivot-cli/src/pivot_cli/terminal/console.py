@@ -1,0 +1,143 @@
+"""What goes to the terminal beside a command's data: errors, hints, progress; all on stderr."""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import IO, Final
+
+import click
+from click._compat import should_strip_ansi
+
+from pivot_cli.terminal import sanitize
+
+_MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
+
+
+_FIRST_SECONDS: Final = 1.0
+
+_guard = threading.RLock()
+_diverted: Callable[[str], None] | None = None
+_MOST: Final = 1 << 20
+"""So many characters of what was printed are remembered; whoever prints more is no command that is repeated."""
+
+
+class Heard:
+    """What was printed, unless it is much."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        """Nothing was printed yet."""
+        self._left = most
+        self._parts: dict[str, list[str]] = {"out": [], "err": []}
+
+    def add(self, stream: str, line: str) -> None:
+        """Something is printed on ``out`` or ``err``."""
+        self._left -= len(line)
+        if self._left >= 0:
+            self._parts[stream].append(line)
+        else:
+            self._parts = {"out": [], "err": []}
+
+    def all(self) -> tuple[str, str] | None:
+        """All of it, on stdout and on stderr; None if it was too much."""
+        return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
+
+
+_heard = Heard()
+
+
+def text(message: str) -> None:
+    """Words of ours, on stderr, with what others say in them escaped."""
+    _put(sanitize.escaped(message))
+
+
+def printed(message: str) -> None:
+    """What a stage has printed or raised, on stderr, as far as a terminal may obey it."""
+    _put(sanitize.harmless(message))
+
+
+def _put(message: str) -> None:
+    """A text, on stderr. If nobody can read it, work goes on all the same."""
+    whole = message if message.endswith("\n") else f"{message}\n"
+    with contextlib.suppress(OSError), _guard:
+        _hear("err", whole, sys.stderr)
+        if _diverted is not None:
+            _diverted(message)
+        else:
+            click.echo(whole, err=True, nl=False)
+
+
+@contextlib.contextmanager
+def diverted(say: Callable[[str], None]) -> Iterator[None]:
+    """While the block lasts, ``say`` gets what would be printed; it may be another thread that prints."""
+    global _diverted  # noqa: PLW0603  # there is one terminal
+    with _guard:
+        before, _diverted = _diverted, say
+    try:
+        yield
+    finally:
+        with _guard:
+            _diverted = before
+
+
+def data(message: str) -> None:
+    """What the command was asked for, on stdout, with what others say in it escaped."""
+    message = sanitize.escaped(message)
+    whole = message if message.endswith("\n") or not message else f"{message}\n"
+    _hear("out", whole, sys.stdout)
+    click.echo(whole, nl=False)
+
+
+def line(message: str) -> None:
+    """One line of what the command was asked for, on stdout."""
+    data(sanitize.one_line(message))
+
+
+def heard() -> tuple[str, str] | None:
+    """All that was printed here, on stdout and on stderr; None if it was too much to be remembered."""
+    return _heard.all()
+
+
+def _hear(stream: str, line: str, to: IO[str]) -> None:
+    _heard.add(stream, click.unstyle(line) if should_strip_ansi(to) else line)
+
+
+def error(message: str) -> None:
+    """What went wrong."""
+    _marked("error", message)
+
+
+def hint(message: str) -> None:
+    """The way out."""
+    _marked("hint", message)
+
+
+def warning(message: str) -> None:
+    """What should be looked at."""
+    _marked("warning", message)
+
+
+def note(message: str) -> None:
+    """What is good to know."""
+    _marked("note", message)
+
+
+def importing(seconds: float, where: str = "") -> None:
+    """Importing a pipeline has taken so long already, and is at this line."""
+    if seconds > _FIRST_SECONDS:
+        note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")
+    elif sys.stderr.isatty():  # in a log it would only say that the machine is busy
+        note("importing your pipeline takes its time")
+
+
+def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
+    """A text in a colour, unless the user or the terminal wants none; where there is no terminal it has none either."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return message if plain else click.style(message, fg=colour, bold=bold)
+
+
+def _marked(mark: str, message: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {sanitize.one_line(message)}")

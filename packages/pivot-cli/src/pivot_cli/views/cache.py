@@ -1,0 +1,264 @@
+"""What commands found or did in the cache, as text for a person and as the documented JSON; pure."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pivot_cache.maintenance.gc import Collected
+from pivot_cli.terminal import sanitize
+from pivot_cli.views import phrases
+from pivot_runtime.cachestatus import CacheStatus, Heap
+from pivot_runtime.checking import Verification
+from pivot_runtime.collecting import Collection
+from pivot_runtime.dropping import Dropped, Target
+from pivot_runtime.project import Project
+from pivot_runtime.records import Record
+
+_MOST = 10
+
+
+def status(found: CacheStatus, project: Project) -> str:
+    """What it holds, a line for each stage and each tracked path, and what else is to be known."""
+    rows = [(share.name, share.here, f"{share.missing} missing" if share.missing else "") for share in found.shares]
+    if found.rest.objects:
+        rows.append(("(others)", found.rest, "of other branches, earlier runs, or nobody"))
+    lines = [f"{_path(str(found.directory), project)}: {_heap(found.all)}", ""]
+    if rows:
+        cells = [
+            (name, phrases.counted(heap.objects, "object"), phrases.size(heap.size), note) for name, heap, note in rows
+        ]
+        widths = [max(len(row[column]) for row in cells) for column in range(3)]
+        lines += [
+            f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {size:>{widths[2]}}  {note}".rstrip()
+            for name, count, size, note in cells
+        ] + [""]
+    trash = (
+        f"{_heap(found.trash)} of {phrases.counted(found.collections, 'collection')}" if found.collections else "empty"
+    )
+    lines += [
+        f"Runs:        {found.runs} recorded",
+        f"Trash:       {trash}",
+        f"Quarantine:  {_heap(found.quarantine) if found.quarantine.objects else 'empty'}",
+        f"Links:       {', '.join(f'{name} {_yes(works)}' for name, works in found.modes.items())}",
+    ]
+    if found.users:
+        lines.append(f"Shared with: {phrases.listed([str(user) for user in found.users])}")
+    return _text(lines)
+
+
+def status_json(found: CacheStatus) -> dict[str, Any]:
+    """The same as JSON."""
+    return {
+        "directory": str(found.directory),
+        **_plain(found.all),
+        "shares": [
+            {"name": share.name, "tracked": share.tracked, **_plain(share.here), "missing": share.missing}
+            for share in found.shares
+        ],
+        "others": _plain(found.rest),
+        "runs": found.runs,
+        "trash": {**_plain(found.trash), "collections": found.collections},
+        "quarantine": _plain(found.quarantine),
+        "links": dict(found.modes),
+        "projects": [str(user) for user in found.users],
+    }
+
+
+def verification(found: Verification) -> str:
+    """One line, and one for what has been repaired."""
+    report = found.report
+    state = "all good"
+    if not found.report.good:
+        counts = {"bad": len(report.bad), "suspect": len(report.suspect), "missing": len(report.missing)}
+        state = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    elif not report.certain:
+        state = f"{len(report.unreadable)} could not be read"
+    lines = [f"Checked {_heap(Heap(report.objects, report.size))}: {state}"]
+    if found.mended:
+        lines.append(f"Repaired {phrases.listed([record.path for record in found.mended])}")
+    return _text(lines)
+
+
+def verification_errors(found: Verification, project: Project) -> Iterator[str]:
+    """What is wrong, the first ten of a kind."""
+    report = found.report
+    problems = [
+        f"object {bad.digest} {bad.problem}"
+        + (f": moved to {_path(str(bad.quarantined), project)}" if bad.quarantined else ", and cannot be moved")
+        for bad in report.bad
+    ]
+    yield from _some(problems)
+    yield from _some([f"object {digest} {problem}" for digest, problem in report.suspect.items()])
+    yield from _some([f"object {digest} could not be checked: {why}" for digest, why in report.unreadable.items()])
+    yield from _some([f"{_named(record, project)}: not all of it is in the cache" for record in found.lacking])
+
+
+def verification_hint(found: Verification, *, full: bool, repair: bool) -> str:
+    """The way out; empty if there is nothing to be done."""
+    stages = _stages(found)
+    if found.report.suspect and not full:
+        return "'pivot cache verify --full' reads them, and tells for sure"
+    if found.lacking and not repair:
+        return "'pivot cache verify --repair' gets back what it can"
+    if stages:
+        return f"'pivot pull' fetches what a remote has; 'pivot repro {' '.join(stages)}' computes it again"
+    if found.lacking:
+        return "'pivot pull' fetches what a remote has; else put the data back and 'pivot track' them"
+    if found.report.unreadable:
+        return "check the permissions of these files, and the disk that they are on"
+    return ""
+
+
+def verification_json(found: Verification) -> dict[str, Any]:
+    """The same as JSON."""
+    report = found.report
+    return {
+        "good": found.good,
+        "certain": report.certain,
+        "objects": report.objects,
+        "size": report.size,
+        "bad": [
+            {"digest": bad.digest, "problem": bad.problem, "quarantined": bad.quarantined and str(bad.quarantined)}
+            for bad in report.bad
+        ],
+        "suspect": [{"digest": digest, "problem": problem} for digest, problem in report.suspect.items()],
+        "unreadable": [{"digest": digest, "problem": problem} for digest, problem in report.unreadable.items()],
+        "missing": sorted(report.missing),
+        "foreign": list(report.foreign),
+        "affected": [
+            {"path": record.path, "stage": record.address, "repaired": record not in found.lacking}
+            for record in found.affected
+        ],
+        "run_again": _stages(found),
+    }
+
+
+def collection(done: Collection) -> str:
+    """What was removed, or would be; what stays."""
+    planned, made = done.planned, done.done
+    removed = planned.remove if made is None else made.removed
+    would = made is None
+    kept = Heap(planned.keep, planned.keep_size)
+    heap = Heap(len(removed), sum(removed.values()))
+    lines = [f"{'Would move' if would else 'Moved'} {_heap(heap)} to the trash; {_heap(kept)} needed"]
+    runs = len(planned.runs) if made is None else made.runs
+    if runs:
+        lines.append(f"{'Would forget' if would else 'Forgot'} {phrases.counted(runs, 'run')} older than the retention")
+    if planned.recent:
+        lines.append(f"Left alone {phrases.counted(len(planned.recent), 'object')} that changed meanwhile")
+    if made is not None and made.returned:
+        lines.append(f"Brought back {phrases.counted(len(made.returned), 'object')} from the trash, needed again")
+    if made is None and planned.expired:
+        lines.append(f"Would delete {phrases.counted(len(planned.expired), 'earlier collection')} from the trash")
+    elif made is not None and made.deleted[0]:
+        lines.append(f"Deleted {_heap(Heap(*made.deleted))} from the trash")
+    return _text(lines)
+
+
+def collection_notes(done: Collection) -> Iterator[str]:
+    """What is good to know of what was kept, and why."""
+    for problem in done.skipped:
+        yield f"left out: {problem}"
+    for user in done.gone:
+        yield f"{user.root} used this cache, and is no more"
+    if done.planned.marked.unlisted:
+        directories = phrases.counted(len(done.planned.marked.unlisted), "needed directory listing")
+        yield f"{directories} not in the cache: files that only such a directory consists of are not kept"
+
+
+def collection_json(done: Collection) -> dict[str, Any]:
+    """The same as JSON."""
+    planned, made = done.planned, done.done
+    removed = planned.remove if made is None else made.removed
+    return {
+        "dry_run": made is None,
+        "removed": [{"digest": digest, "size": size} for digest, size in sorted(removed.items())],
+        "kept": _plain(Heap(planned.keep, planned.keep_size)),
+        "recent": sorted(planned.recent),
+        "runs": len(planned.runs) if made is None else made.runs,
+        "returned": [] if made is None else sorted(made.returned),
+        "deleted": _plain(Heap(0, 0) if made is None else Heap(*made.deleted)),
+        "unlisted": sorted(planned.marked.unlisted),
+        "projects": [str(root) for root in done.projects],
+        "skipped": list(done.skipped),
+    }
+
+
+def undone(done: Collected | None) -> str:
+    """What came back."""
+    if done is None:
+        return "Nothing to undo: the trash is empty\n"
+    parts = [_heap(Heap(len(done.removed), sum(done.removed.values())))] if done.removed else []
+    parts += [phrases.counted(done.runs, "run")] if done.runs else []
+    return f"Brought back {' and '.join(parts)}\n"
+
+
+def undone_json(done: Collected | None) -> dict[str, Any]:
+    """The same as JSON."""
+    return {
+        "returned": [] if done is None else sorted(done.removed),
+        "runs": 0 if done is None else done.runs,
+    }
+
+
+def dropped(done: Dropped, project: Project, *, dry_run: bool) -> str:
+    """Where else each target is, and what was dropped."""
+    lines = [
+        f"{project.shown(target.path)}: {_heap(Heap(target.objects, target.size))}, {_places(target)}"
+        for target in done.targets
+    ]
+    if done.shared:
+        lines.append(f"{phrases.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
+    if not done.refused and not dry_run:
+        lines.append(f"Dropped {_heap(Heap(len(done.removed), sum(done.removed.values())))}")
+    return _text(lines)
+
+
+def drop_errors(done: Dropped, project: Project) -> Iterator[str]:
+    """What is nowhere else."""
+    yield from _some([f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere])
+
+
+def _places(target: Target) -> str:
+    places = [name for name, has in (("in the workspace", target.workspace), ("on the remote", target.remote)) if has]
+    if places:
+        return f"also {' and '.join(places)}"
+    return "nowhere else" if target.objects else "not in the cache"
+
+
+def _stages(found: Verification) -> list[str]:
+    """What must run again, by address."""
+    return sorted({record.address for record in found.lacking if record.address is not None})
+
+
+def _named(record: Record, project: Project) -> str:
+    whose = "tracked" if record.address is None else f"stage {record.address}"
+    return f"{project.shown(record.path)} ({whose})"
+
+
+def _some(lines: list[str]) -> Iterator[str]:
+    yield from lines[:_MOST]
+    if len(lines) > _MOST:
+        yield f"and {len(lines) - _MOST} more"
+
+
+def _heap(heap: Heap) -> str:
+    return f"{phrases.counted(heap.objects, 'object')} ({phrases.size(heap.size)})"
+
+
+def _plain(heap: Heap) -> dict[str, Any]:
+    return {"objects": heap.objects, "size": heap.size}
+
+
+def _path(path: str, project: Project) -> str:
+    """As a user who is in the command's directory would write it, if it is in the project."""
+    inside = os.path.commonpath([path, project.root]) == str(project.root)
+    return os.path.relpath(path, project.cwd) if inside else path
+
+
+def _yes(works: bool) -> str:  # noqa: FBT001  # the one argument
+    return "yes" if works else "no"
+
+
+def _text(lines: list[str]) -> str:
+    return sanitize.lines(lines)

@@ -1,0 +1,110 @@
+"""What `pivot verify` found, as CI services read it: JUnit's XML, GitHub's annotations and step summary; pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from pivot_cli.terminal import sanitize
+from pivot_cli.views import verify
+from pivot_runtime.verify import StageVerdict, Verification
+
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@:-])")
+_MARKS: Final = {"passed": "✅ passed", "failed": "❌ failed", "unknown": "❔ unknown"}
+
+
+def junit(found: Verification, differing: Mapping[str, str]) -> str:
+    """One test suite with a test case per stage: a failed stage is a failure, an unknown one an error.
+
+    Args:
+        found: What was found.
+        differing: The results of reruns that differ, by address.
+    """
+    suite = ET.Element("testsuite", name="pivot verify")
+    for stage in found.stages:
+        pipeline, _, name = stage.address.partition(".")
+        place = {} if stage.location is None else {"file": stage.location.file, "line": str(stage.location.line)}
+        case = ET.SubElement(suite, "testcase", _valid({"classname": pipeline, "name": name, **place}))
+        for kind, problem in _problems(stage, found, differing):
+            tag = "error" if kind == "unknown" else "failure"
+            ET.SubElement(case, tag, _valid({"type": kind, "message": problem}))
+    for file in found.unread:
+        case = ET.SubElement(suite, "testcase", _valid({"classname": "pivot verify", "name": file, "file": file}))
+        ET.SubElement(case, "error", type="unknown", message="Only an import can tell which stages it has")
+    cases = list(suite)
+    for tag, plural in (("testcase", "tests"), ("failure", "failures"), ("error", "errors")):
+        count = len(cases) if tag == "testcase" else sum(case.find(tag) is not None for case in cases)
+        suite.set(plural, str(count))
+    suites = ET.Element("testsuites", suite.attrib)
+    suites.append(suite)
+    ET.indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites).decode("ascii")}\n'
+
+
+def annotations(found: Verification, differing: Mapping[str, str], inside: str = "") -> str:
+    """Commands to GitHub's runner, one per problem, which show it beside the line that it is about.
+
+    Args:
+        found: What was found.
+        differing: As for `junit`.
+        inside: Where the project is in the repository; ``""`` is its root.
+    """
+    lines = []
+    for stage in found.stages:
+        place = {} if stage.location is None else {"line": str(stage.location.line)}
+        if stage.location is not None:
+            place = {"file": f"{inside}/{stage.location.file}".lstrip("/"), **place}
+        for kind, problem in _problems(stage, found, differing):
+            named = {**place, "title": f"{stage.name}: {kind}"}
+            options = ",".join(f"{key}={_option(value)}" for key, value in named.items())
+            lines.append(f"::error {options}::{_message(problem)}\n")
+    return "".join(lines)
+
+
+def summary(found: Verification, differing: Mapping[str, str]) -> str:
+    """GitHub's step summary: a table in Markdown, those that did not pass first."""
+    rows = sorted(found.stages, key=lambda stage: ("failed", "unknown", "passed").index(stage.status))
+    lines = ["### pivot verify", "", verify.summed(found), ""]
+    if rows:
+        lines += ["| stage | | why |", "|---|---|---|"]
+    for stage in rows:
+        problems = list(_problems(stage, found, differing))
+        mark = _MARKS["failed" if problems and stage.status == "passed" else stage.status]
+        said = "<br>".join(_cell(problem) for _, problem in problems)
+        lines.append(f"| {_cell(stage.name)} | {mark} | {said} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def plain_lines(text: str) -> str:
+    """A text that GitHub's runner takes for output only: no line of it begins a command."""
+    return re.sub(r"(?m)^([^\S\n]*)(::|##\[)", "\\1\u200b\\2", re.sub(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text))
+
+
+def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a stage: of which kind, and in words."""
+    if stage.status == "unknown":
+        yield "unknown", verify.why(stage, found)
+    elif stage.status == "failed":
+        yield ("missing" if stage.current else "stale"), verify.why(stage, found)
+    if stage.address in differing:
+        yield "differs", differing[stage.address]
+
+
+def _valid(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What XML can hold of it."""
+    return {name: _NOT_IN_XML.sub("\ufffd", sanitize.escaped(value)) for name, value in attributes.items()}
+
+
+def _message(text: str) -> str:
+    text = sanitize.escaped(text)
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _option(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _cell(text: str) -> str:
+    """A text in a table: nothing in it means anything to Markdown."""
+    return _MARKDOWN.sub(r"\\\1", sanitize.escaped(" ".join(text.split())))

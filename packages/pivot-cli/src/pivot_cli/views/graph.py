@@ -1,0 +1,186 @@
+"""A graph of stages and artifacts as text, Mermaid, DOT or JSON; pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pivot_cli.terminal import sanitize
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.overview import Overview
+
+_COLUMNS = 80
+
+
+@attrs.frozen(eq=False, repr=False)
+class Node(Value):
+    """Something that is drawn.
+
+    Attributes:
+        key: Unique in the drawing.
+        label: What is written on it.
+        kind: ``stage`` or ``artifact``.
+    """
+
+    key: str
+    label: str
+    kind: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class Drawing(Value):
+    """Nodes in an order in which each follows what it depends on, and the edges from what is used to what uses it."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[str, str], ...]
+
+    def before(self) -> Mapping[str, Sequence[str]]:
+        """By node, what it depends on."""
+        found: dict[str, list[str]] = {node.key: [] for node in self.nodes}
+        for start, end in self.edges:
+            found[end].append(start)
+        return found
+
+
+def drawing(overview: Overview, *, stages: bool = True, artifacts: bool = False) -> Drawing:
+    """What is to be drawn: stages, artifacts, or both with every read and write as an edge."""
+    graph, names = overview.graph, overview.names
+    if stages and artifacts:
+        return _everything(graph, names)
+    return _artifacts(graph) if artifacts else _stages(graph, names)
+
+
+def _stages(graph: Graph, names: Mapping[str, str]) -> Drawing:
+    nodes = tuple(Node(address, names[address], "stage") for address in graph.stages)
+    edges = tuple((before, address) for address in graph.stages for before in sorted(graph.upstream[address]))
+    return Drawing(nodes, edges)
+
+
+def _artifacts(graph: Graph) -> Drawing:
+    nodes: dict[str, Node] = {}
+    edges: dict[tuple[str, str], None] = {}
+    for spec in graph.stages.values():
+        _join(graph, spec.deps, edges)
+        for path in (*spec.deps, *(out.path for out in spec.outs)):
+            nodes.setdefault(path, Node(path, path, "artifact"))
+        for out in spec.outs:
+            edges.update(dict.fromkeys((dep, out.path) for dep in spec.deps))
+    return Drawing(tuple(nodes.values()), tuple(edges))
+
+
+def _everything(graph: Graph, names: Mapping[str, str]) -> Drawing:
+    nodes: dict[str, Node] = {}
+    edges: dict[tuple[str, str], None] = {}
+    for address, spec in graph.stages.items():
+        stage = f"stage:{address}"
+        _join(graph, spec.deps, edges)
+        for dep in spec.deps:
+            nodes.setdefault(dep, Node(dep, dep, "artifact"))
+            edges[dep, stage] = None
+        nodes[stage] = Node(stage, names[address], "stage")
+        for out in spec.outs:
+            nodes.setdefault(out.path, Node(out.path, out.path, "artifact"))
+            edges[stage, out.path] = None
+    return Drawing(tuple(nodes.values()), tuple(edges))
+
+
+def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None]) -> None:
+    """From outs to what is read of them, or around them."""
+    for dep in deps:
+        for address in sorted(graph.writers(ArtifactPath(dep))):
+            for out in graph.stages[address].outs:
+                if f"{out.path}/".startswith(f"{dep}/") or f"{dep}/".startswith(f"{out.path}/"):
+                    edges.update({(out.path, dep): None} if out.path != dep else {})
+
+
+def text(found: Drawing) -> str:
+    """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a depends on b.
+
+    What depends on several things has them as branches below it. What stood before is not repeated.
+    """
+    before = found.before()
+    labels = {node.key: node.label for node in found.nodes}
+    used = {start for start, _ in found.edges}
+    ends = [node.key for node in found.nodes if node.key not in used]
+    shown: set[str] = set()
+    return sanitize.lines(line for end in ends for line in _tree(end, before, labels, shown))
+
+
+def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]) -> Iterator[str]:
+    """An explicit stack: graphs may be deeper than the interpreter's limit."""
+    stack = [(root, "", "")]
+    while stack:
+        key, lead, rest = stack.pop()
+        chain, end = _chain(key, before, labels, shown)
+        yield from _wrapped(chain, lead, rest)
+        below = before[end] if end is not None else ()
+        for number, each in reversed(list(enumerate(below))):
+            last = number == len(below) - 1
+            stack.append((each, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   ")))
+
+
+def _chain(
+    key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
+) -> tuple[list[str], str | None]:
+    """From a node along what it depends on, while that is one thing; and the node that branches, if one does."""
+    chain: list[str] = []
+    while True:
+        if key in shown and before[key]:
+            return [*chain, f"{labels[key]} (above)"], None
+        shown.add(key)
+        chain.append(labels[key])
+        if len(before[key]) != 1:
+            return chain, key
+        key = before[key][0]
+
+
+def _wrapped(chain: Sequence[str], lead: str, rest: str) -> Iterator[str]:
+    line = lead + chain[0]
+    for label in chain[1:]:
+        if len(line) + len(label) + 3 > _COLUMNS:
+            yield line
+            line = f"{rest}  ← {label}"
+        else:
+            line += f" ← {label}"
+    yield line
+
+
+def mermaid(found: Drawing) -> str:
+    """A flowchart in Mermaid's language."""
+    numbers = {node.key: f"n{number}" for number, node in enumerate(found.nodes)}
+    lines = ["flowchart TD"]
+    for node in found.nodes:
+        opening, closing = ("[", "]") if node.kind == "stage" else ("([", "])")
+        label = node.label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+        lines.append(f'    {numbers[node.key]}{opening}"{label}"{closing}')
+    lines += [f"    {numbers[start]} --> {numbers[end]}" for start, end in found.edges]
+    return _lines(lines)
+
+
+def dot(found: Drawing) -> str:
+    """A digraph in the language of Graphviz."""
+    lines = ["digraph {", "    rankdir=TB;"]
+    for node in found.nodes:
+        shape = "box" if node.kind == "stage" else "ellipse"
+        lines.append(f"    {_quoted(node.key)} [label={_quoted(node.label)}, shape={shape}];")
+    lines += [f"    {_quoted(start)} -> {_quoted(end)};" for start, end in found.edges]
+    return _lines([*lines, "}"])
+
+
+def plain(found: Drawing) -> dict[str, Any]:
+    """The same as JSON-able data."""
+    return {
+        "nodes": [{"id": node.key, "label": node.label, "kind": node.kind} for node in found.nodes],
+        "edges": [{"from": start, "to": end} for start, end in found.edges],
+    }
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,106 @@
+"""Past runs as text and as the documented JSON; pure."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pivot_cli.terminal import sanitize
+from pivot_cli.views import phrases
+from pivot_runtime.history import PastRun, PastStage
+
+_WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "torn": "edited"}
+
+
+def runs(found: Sequence[PastRun]) -> str:
+    """One line per run."""
+    if not found:
+        return "No run has been recorded.\n"
+    rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # as wide as most times, however long the runs took
+    rows += [
+        (str(run.number), began(run), phrases.seconds(run.seconds), f"{run.state}: {counts(run)}", run.command)
+        for run in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "".join(
+        "  ".join((row[0].rjust(widths[0]), *(row[i].ljust(widths[i]) for i in range(1, len(widths))), row[-1])) + "\n"
+        for row in rows
+    )
+
+
+def run(found: PastRun) -> str:
+    """What ran, why, how long and at what cost, in the order in which it began."""
+    lines = [
+        f"Run {found.number}: {found.command}, {began(found)}, took {phrases.seconds(found.seconds)}",
+        f"{found.state}: {found.problem or counts(found)}",
+    ]
+    acted = [stage for stage in found.stages if stage.state != "cached"]
+    if acted:
+        lines += ["", *_table(sorted(acted, key=lambda stage: stage.began))]
+    cached = [stage.name for stage in found.stages if stage.state == "cached"]
+    if cached:
+        lines += ["", f"cached: {phrases.listed(cached, 10)}"]
+    return sanitize.lines(lines)
+
+
+def _table(stages: Sequence[PastStage]) -> Iterator[str]:
+    width = max(len(stage.name) for stage in stages)
+    for stage in stages:
+        took = "" if stage.seconds is None else phrases.seconds(stage.seconds)
+        cpu = memory = ""
+        if stage.usage is not None:
+            cpu = f"{phrases.seconds(stage.usage.cpu)} cpu"
+            memory = phrases.size(stage.usage.memory)
+        state = _WORDS.get(stage.state, stage.state)
+        yield f"{state:<11}  {stage.name:<{width}}  {took:>6}  {cpu:>10}  {memory:>7}  {why(stage)}".rstrip()
+        if stage.undeclared:
+            yield f"{'':<11}  {'':<{width}}  undeclared: {phrases.listed(stage.undeclared)}"
+
+
+def why(stage: PastStage) -> str:
+    """What went wrong, else why it had to be done, on one line."""
+    if stage.problem or not stage.reasons:
+        return stage.problem
+    first = stage.reasons[0]
+    keys = [phrases.short_key(key) for reason, key in stage.changes if reason == first]
+    return f"{first}: {phrases.listed(keys)}" if keys else first
+
+
+def counts(found: PastRun) -> str:
+    """``2 ran, 1 cached``."""
+    words = {"torn": "not recorded"}
+    return ", ".join(f"{count} {words.get(state, state)}" for state, count in found.counts().items())
+
+
+def began(found: PastRun) -> str:
+    """When, in the local time."""
+    return dt.datetime.fromtimestamp(found.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plain(found: PastRun) -> dict[str, Any]:
+    """The documented JSON of a run."""
+    return {
+        "run": found.number,
+        "began": dt.datetime.fromtimestamp(found.time, dt.UTC).isoformat(),
+        "command": found.command,
+        "state": found.state,
+        "problem": found.problem,
+        "seconds": found.seconds,
+        "counts": found.counts(),
+        "stages": [_stage(stage) for stage in found.stages],
+    }
+
+
+def _stage(stage: PastStage) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "address": stage.address,
+        "state": stage.state,
+        "began": stage.began,
+        "seconds": stage.seconds,
+        "reasons": list(stage.reasons),
+        "changes": [{"reason": reason, "key": key} for reason, key in stage.changes],
+        "cpu": None if stage.usage is None else stage.usage.cpu,
+        "memory": None if stage.usage is None else stage.usage.memory,
+        "problem": stage.problem,
+        "undeclared": list(stage.undeclared),
+    }

@@ -1,0 +1,84 @@
+"""What `pivot verify` found, as text and as the documented JSON; pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pivot_cli.terminal import sanitize
+from pivot_cli.views import phrases
+from pivot_core.decide import Reason
+from pivot_runtime.verify import StageVerdict, Verification
+
+if TYPE_CHECKING:
+    from pivot_runtime.rerun import Rerun  # start-up time: it is seldom asked for
+
+_SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
+
+
+def verification(found: Verification) -> str:
+    """A line per stage, and one that sums up."""
+    if not found.stages:
+        return sanitize.lines(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
+    width = max(len(stage.name) for stage in found.stages)
+    lines = [
+        f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {why(stage, found) or phrases.rerun(stage.rerun)}".rstrip()
+        for stage in found.stages
+    ]
+    return sanitize.lines([*lines, "", summed(found)])
+
+
+def summed(found: Verification) -> str:
+    """The number of stages and their results, on one line."""
+    if not found.stages:
+        return "No stages are registered."
+    unread = f"only an import can tell what {phrases.listed(found.unread)} has" if found.unread else ""
+    parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
+    parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
+    return ", ".join(
+        [phrases.counted(len(found.stages), "stage"), *(parts or ["all passed"]), *([unread] if unread else [])]
+    )
+
+
+def verification_plain(found: Verification) -> dict[str, Any]:
+    """The documented JSON."""
+    return {
+        "passed": found.passed,
+        **({"unread": list(found.unread)} if found.unread else {}),
+        **({"missing_tracked": list(found.absent)} if found.absent else {}),
+        "stages": [
+            {
+                "name": stage.name,
+                "status": stage.status,
+                "reason": why(stage, found),
+                "missing_files": list(stage.missing),
+                **({"rerun": phrases.rerun_plain(stage.rerun)} if stage.rerun is not None else {}),
+            }
+            for stage in found.stages
+        ],
+    }
+
+
+def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
+    """A line per stage that was run once more, and one that sums up."""
+    if not results:
+        return "\nNo stage is up to date, so none was run once more.\n"
+    width = max(len(names[each.address]) for each in results)
+    lines = ["", "Run once more:"]
+    for each in results:
+        took = phrases.seconds(each.seconds) if each.seconds else ""
+        lines.append(f"{each.verdict:<7}  {names[each.address]:<{width}}  {took:>6}  {each.detail}".rstrip())
+    if any(each.verdict == "failed" for each in results):
+        lines += ["", "The copy has the project's sources and the declared inputs, and nothing else."]
+    bad = sum(not each.good for each in results)
+    total = phrases.counted(len(results), "stage")
+    lines += ["", f"{total} run once more, {f'{bad} not the same' if bad else 'nothing differs'}"]
+    return sanitize.lines(lines)
+
+
+def why(stage: StageVerdict, found: Verification) -> str:
+    """Why a stage has not passed; empty if it has."""
+    if not stage.current:
+        told = phrases.because(stage.decision, found.names, stage.upstream)
+        if not stage.differences or stage.decision.reasons[0] not in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
+            return told
+        return f"{told} ({'; '.join(phrases.difference(each, path) for path, each in stage.differences.items())})"
+    return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown
