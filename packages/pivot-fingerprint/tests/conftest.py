@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pivot_fingerprint import Fingerprinter, Manifest, _source, fingerprint
+from pivot_fingerprint import Fingerprinter, Manifest, fingerprint
+from pivot_fingerprint.sources import source_file
 
 type Take = Callable[..., Manifest]
 
@@ -43,7 +44,7 @@ def through_a_memo(stage: Callable[..., object], values: Any = None, **options: 
     """The manifests that an empty memo and then a full one lead to, each as in a new process."""
     memo, manifests = Kept(), []
     for _ in range(2):
-        _source._FILES.clear()
+        source_file._FILES.clear()
         manifests.append(Fingerprinter(memo=memo, **options).fingerprint(stage, values))
     return manifests
 

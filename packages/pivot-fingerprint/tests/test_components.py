@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_fingerprint._bits import Bits, places
-from pivot_fingerprint._components import components
+from pivot_fingerprint.imports.bits import Bits, places
+from pivot_fingerprint.imports.components import components
 
 graphs = st.lists(st.lists(st.integers(0, 11), max_size=4), min_size=12, max_size=12)
 

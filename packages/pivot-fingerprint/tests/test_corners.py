@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pivot_fingerprint import Manifest, fingerprint
-from pivot_fingerprint._source import Sources
+from pivot_fingerprint.sources.source_file import Sources
 
 type Take = Callable[..., Manifest]
 type Write = Callable[[str], Path]

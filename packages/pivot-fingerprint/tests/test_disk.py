@@ -12,19 +12,19 @@ import pytest
 
 import pivot_fingerprint
 from pivot_fingerprint import Fingerprinter, register_encoder
-from pivot_fingerprint._plain import _ENCODERS
+from pivot_fingerprint.values.builtin_types import _ENCODERS
 
 PLACE = Path(pivot_fingerprint.__file__).parent
 MODULES_OF_OURS = {
     ".".join(("pivot_fingerprint", *file.relative_to(PLACE).with_suffix("").parts)): file
     for file in PLACE.rglob("*.py")
 }
-DOOR = "pivot_fingerprint._disk"
+DOOR = "pivot_fingerprint.disk"
 OF_A_RUN = (
-    "pivot_fingerprint._boot",
-    "pivot_fingerprint._programs",
-    "pivot_fingerprint._recorder",
-    "pivot_fingerprint.commands",
+    "pivot_fingerprint.runtime.start_file",
+    "pivot_fingerprint.runtime.programs",
+    "pivot_fingerprint.runtime.recorder",
+    "pivot_fingerprint.runtime.commands",
 )  # in the processes of a stage: no fingerprint reads what they touch
 ON_DISK = {
     "os": {"access", "fwalk", "listdir", "lstat", "open", "readlink", "scandir", "stat", "walk"},

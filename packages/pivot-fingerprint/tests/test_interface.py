@@ -15,7 +15,7 @@ import pytest
 
 import pivot_fingerprint
 from pivot_fingerprint import Entry, Manifest, fingerprint, no_fingerprint
-from pivot_fingerprint._usercode import default_is_user_code
+from pivot_fingerprint.user_code import default_is_user_code
 
 FACTORY = """
 def make(n):

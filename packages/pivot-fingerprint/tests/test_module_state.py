@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pivot_fingerprint import Fingerprinter, Manifest, _effects
+from pivot_fingerprint import Fingerprinter, Manifest
+from pivot_fingerprint.walk import import_effects
 
 MANY = [f"T_{one}{other}" for one in "abcdef" for other in "abcdef"]
 # The stage calls `tool.go()`; further files follow `# file: name`.
@@ -411,7 +412,7 @@ def test_whoever_asks_where_a_package_lies_rests_on_the_modules_in_it(importing:
 def test_more_modules_than_can_be_followed_are_said(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     form = "import state\nstate.T['a'] = 2\ndef go():\n    return state.T\n# file: state.py\nT = {}\n"
     assert not look(project(LATE, form))[0].unresolved
-    monkeypatch.setattr(_effects, "_MOST", 1)
+    monkeypatch.setattr(import_effects, "_MOST", 1)
 
     reasons = [edge.reason for edge in look(project(LATE, form))[0].unresolved]
     assert reasons == ["2 modules are imported during the run; how they change others is not followed"]

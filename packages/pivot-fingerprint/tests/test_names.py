@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pivot_fingerprint._canonical import canonical
+from pivot_fingerprint.syntax.canonical import canonical
 
 STDLIB = pathlib.Path(sysconfig.get_path("stdlib"))
 MODULES = (

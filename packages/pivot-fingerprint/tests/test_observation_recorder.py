@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 import pivot_fingerprint
-from pivot_fingerprint import Observer, _boot, _programs, _recorder, _tool, environment
-from pivot_fingerprint._boot import Start, arrange
-from pivot_fingerprint._observed import Ran
-from pivot_fingerprint._recorder import Recorder, start_in_child
-from pivot_fingerprint._usercode import default_is_user_code, remembered
-from pivot_fingerprint.commands import starts_python
+from pivot_fingerprint import Observer
+from pivot_fingerprint.runtime import environment, monitoring_tool, programs, start_file
+from pivot_fingerprint.runtime import recorder as recording
+from pivot_fingerprint.runtime.commands import starts_python
+from pivot_fingerprint.runtime.observed import Ran
+from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
+from pivot_fingerprint.runtime.start_file import Start, arrange
+from pivot_fingerprint.user_code import default_is_user_code, remembered
 
 DISABLE = sys.monitoring.DISABLE
 HOME = "pivot_observed_home"
@@ -129,14 +131,14 @@ def test_a_child_with_another_predicate_is_judged_by_its_parent(tmp_path: Path) 
 
 def test_forks_are_followed_where_there_is_a_place_for_it(tmp_path: Path) -> None:
     with_spool, without = recorder_of(tmp_path, spool="spool"), recorder_of(tmp_path)
-    _recorder._active.extend([with_spool, without])
+    recording._active.extend([with_spool, without])
     try:
-        _recorder._in_parent()
+        recording._in_parent()
         assert with_spool.reasons == set()
         assert len(without.reasons) == 1
-        _recorder._in_child()
+        recording._in_child()
     finally:
-        del _recorder._active[-2:]
+        del recording._active[-2:]
     assert with_spool.file.endswith(f"{os.getpid()}.lines")
     assert without.file == ""
 
@@ -145,15 +147,15 @@ def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path, monkeypatch
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     spool = os.fspath(tmp_path / "spool")
-    for predicate in (None, _recorder._portable(default_is_user_code)):
+    for predicate in (None, recording._portable(default_is_user_code)):
         assert start_in_child(os.fspath(tmp_path), spool, predicate)
-        running = _recorder._active[-1]
+        running = recording._active[-1]
         running.stop()
         assert running.trusted == (predicate is not None)
         with pytest.raises(OSError, match=r"^$"):
             loader("m", "m.py").path_stats(os.fspath(tmp_path / "m.py"))
         assert loader("os", os.__file__).path_stats(os.__file__)["size"]
-    assert _recorder._portable(lambda _file: True) is None
+    assert recording._portable(lambda _file: True) is None
 
 
 class Process:
@@ -254,7 +256,7 @@ def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_stands_by_disables_what_is_of_no_interest() -> None:
-    started = _tool.interest(lambda file: file == __file__)
+    started = monitoring_tool.interest(lambda file: file == __file__)
 
     assert started(recorder_of.__code__, 0) is None
     assert started(recorder_of.__code__.replace(co_filename="<string>"), 0) is DISABLE
@@ -267,9 +269,9 @@ def test_who_asks_twice_to_stand_by_stands_by_once(tmp_path: Path) -> None:
     tools = []
     for _ in range(2):
         observer.prepare()
-        tools.append([*_tool._ready])
+        tools.append([*monitoring_tool._ready])
     with observer:
-        assert _tool._ready == []
+        assert monitoring_tool._ready == []
 
     assert tools[0] == tools[1] != []
 
@@ -278,20 +280,20 @@ def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path)
     recorder = recorder_of(tmp_path, spool="spool")
     assert recorder.observed().ran == ()
     (tmp_path / "spool").touch()
-    assert _boot.arrange(["python"], {}, _boot.Start("", f"{tmp_path}/spool", None)) is None
+    assert start_file.arrange(["python"], {}, start_file.Start("", f"{tmp_path}/spool", None)) is None
 
 
 def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_programs, "_hooks", [_recorder._asked])
-    _programs.watch(_recorder._asked)
+    monkeypatch.setattr(programs, "_hooks", [recording._asked])
+    programs.watch(recording._asked)
 
-    assert _programs._hooks == [_recorder._asked]
-    assert _recorder._asked([sys.executable], None) is None
+    assert programs._hooks == [recording._asked]
+    assert recording._asked([sys.executable], None) is None
 
 
 def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
     observer = Observer(root=tmp_path, spool=tmp_path / "spool")
-    observer.take_along(_boot.Also("tool", "begin", (), "/place"))
+    observer.take_along(start_file.Also("tool", "begin", (), "/place"))
     path = observer._recorder.starting([sys.executable, "x.py"], None)
 
     assert path is not None
@@ -318,7 +320,7 @@ def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.
 def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/before")
     recorder = recorder_of(tmp_path, spool="spool")
-    monkeypatch.setattr(_programs, "_hooks", [recorder.starting])
+    monkeypatch.setattr(programs, "_hooks", [recorder.starting])
     environment.heed()
 
     for event, args in [
@@ -326,30 +328,30 @@ def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest
         ("os.exec", (sys.executable, ["python"], None)),
         ("os.exec", (0, ["one", "x.py"], None)),
     ]:
-        _programs._heard(event, args)
+        programs._heard(event, args)
         given = environment.of_programs()["PYTHONPATH"]
         assert given.startswith(f"{tmp_path}/spool/boot-"), event
         assert given.endswith(":/before")
         assert os.environ["PYTHONPATH"] == "/before"
-        _programs._heard("open", ())
+        programs._heard("open", ())
         assert environment.of_programs()["PYTHONPATH"] == "/before"
     monkeypatch.delenv("PYTHONPATH")
-    _programs._heard("os.system", ("python x.py",))
-    _programs.undo()
+    programs._heard("os.system", ("python x.py",))
+    programs.undo()
     assert "PYTHONPATH" not in environment.of_programs()
     for event, args in [
         ("os.system", ("true",)),
         ("os.exec", ("/nowhere/python", ["python"], None)),
         ("os.system", ()),
     ]:
-        _programs._heard(event, args)
+        programs._heard(event, args)
         assert "PYTHONPATH" not in environment.of_programs()
     assert recorder.reasons == set()
 
     arranged = {"PYTHONPATH": f"{recorder.spool}/boot-1"}
-    _programs._heard("os.posix_spawn", (sys.executable, ["python"], arranged))
+    programs._heard("os.posix_spawn", (sys.executable, ["python"], arranged))
     assert recorder.reasons == set()
-    _programs._heard("os.posix_spawn", (sys.executable, ["python"], {}))
+    programs._heard("os.posix_spawn", (sys.executable, ["python"], {}))
     assert len(recorder.reasons) == 1
 
 
@@ -357,13 +359,13 @@ def test_something_else_begins_with_the_recorder(tmp_path: Path, monkeypatch: py
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     begun: list[object] = []
-    monkeypatch.setattr(_recorder, "begin", lambda *args: begun.extend(args), raising=False)
+    monkeypatch.setattr(recording, "begin", lambda *args: begun.extend(args), raising=False)
     spool = os.fspath(tmp_path / "spool")
 
     assert start_in_child(
-        os.fspath(tmp_path), spool, None, ("pivot_fingerprint._recorder", "begin", (1, "two"), "/place")
+        os.fspath(tmp_path), spool, None, ("pivot_fingerprint.runtime.recorder", "begin", (1, "two"), "/place")
     )
-    running = _recorder._active[-1]
+    running = recording._active[-1]
     running.stop()
     assert begun == [1, "two"]
     started = frame("subprocess", args=["python"], env={})
@@ -409,7 +411,7 @@ def test_modules_that_have_come_are_recorded(tmp_path: Path, monkeypatch: pytest
     ],
 )
 def test_modules_are_named_as_in_manifests(namespace: dict[str, object], name: str) -> None:
-    assert _recorder._module(namespace, "/x/code.py") == name
+    assert recording._module(namespace, "/x/code.py") == name
 
 
 def test_stale_ids_are_refreshed_where_nobody_is_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

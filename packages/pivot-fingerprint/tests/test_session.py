@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint import Fingerprinter, Manifest, NotCallableError, _arrays, fingerprint
+from pivot_fingerprint import Fingerprinter, Manifest, NotCallableError, fingerprint
+from pivot_fingerprint.values import arrays
 
 PROJECT = """
 import functools, json, types, threading, os
@@ -192,7 +193,7 @@ def test_large_values_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         hashed.append(len(content))
         return real(content)
 
-    monkeypatch.setattr(_arrays, "xxh3_128_hexdigest", counting)
+    monkeypatch.setattr(arrays, "xxh3_128_hexdigest", counting)
     array = numpy.arange(10_000.0)
     frame = pandas.DataFrame({"a": array, "b": array + 1})
     session = Fingerprinter()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pivot_fingerprint import Fingerprinter, NotCallableError, Steady
-from pivot_fingerprint._steady import parts_of
+from pivot_fingerprint.imports.steady import parts_of
 
 PROJECT = """
 import uuid

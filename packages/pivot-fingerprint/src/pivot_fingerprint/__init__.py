@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from pivot_fingerprint._disk import Listener
-from pivot_fingerprint._errors import FingerprintError, ManifestError, NotCallableError
-from pivot_fingerprint._manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
-from pivot_fingerprint._memo import Memo
-from pivot_fingerprint._optout import no_fingerprint
-from pivot_fingerprint._plain import register_encoder
-from pivot_fingerprint._steady import Steady
-from pivot_fingerprint._walk import Fingerprinter, fingerprint, unresolved
+from pivot_fingerprint.disk import Listener
+from pivot_fingerprint.errors import FingerprintError, ManifestError, NotCallableError
+from pivot_fingerprint.imports.steady import Steady
+from pivot_fingerprint.manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
+from pivot_fingerprint.optout import no_fingerprint
+from pivot_fingerprint.sources.memo import Memo
+from pivot_fingerprint.values.builtin_types import register_encoder
+from pivot_fingerprint.walk.fingerprinter import Fingerprinter, fingerprint, unresolved
 
 if TYPE_CHECKING:
     from pivot_fingerprint.observation import Observed, ObservedEntry, Observer, Ran, recheck, source_digest, uncovered

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from pivot_fingerprint import _forms
-from pivot_fingerprint._boot import Also
-from pivot_fingerprint._manifest import Entry
-from pivot_fingerprint._observed import Observed, Ran
-from pivot_fingerprint._recorder import Recorder
-from pivot_fingerprint._uncovered import Gap, ObservedEntry
-from pivot_fingerprint._usercode import default_is_user_code
+from pivot_fingerprint.manifest import Entry
+from pivot_fingerprint.runtime.observed import Observed, Ran
+from pivot_fingerprint.runtime.recorder import Recorder
+from pivot_fingerprint.runtime.start_file import Also
+from pivot_fingerprint.runtime.uncovered import Gap, ObservedEntry
+from pivot_fingerprint.sources import source_digest as digests
+from pivot_fingerprint.user_code import default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
 
@@ -91,8 +91,8 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
     it does more than to bind names.
     Comments, formatting, docstrings and positions never count.
     """
-    source = _forms.parsed(text)
-    return None if source is None else _forms.digest(source, qualname.partition(".")[0])
+    source = digests.parsed(text)
+    return None if source is None else digests.digest(source, qualname.partition(".")[0])
 
 
 def recheck(text: bytes | str, key: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from pivot_fingerprint.commands import starts_python, words
+from pivot_fingerprint.runtime.commands import starts_python, words
 from pivot_runtime._spool import UNSEEN, Spool
 
 _SHELL: Final = "os.system"

@@ -12,7 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
 from pivot_core import digest
-from pivot_fingerprint.environment import heed, of_programs
+from pivot_fingerprint.runtime.environment import heed, of_programs
 from pivot_runtime import _threads, grounds
 from pivot_runtime._chance import Chance
 from pivot_runtime._searches import Searches

@@ -9,8 +9,8 @@ from typing import Any
 
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
-from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer
+from pivot_fingerprint.runtime.environment import heed
 from pivot_runtime import _death, _failing, _kin, _sources, _wire, _worker
 from pivot_runtime._live import Live, declared
 from pivot_runtime._pristine import Pristine

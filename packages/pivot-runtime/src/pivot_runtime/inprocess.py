@@ -14,8 +14,8 @@ from pivot_core.spec import Location
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry
-from pivot_fingerprint.environment import heed
 from pivot_fingerprint.observation import Observer, uncovered
+from pivot_fingerprint.runtime.environment import heed
 from pivot_runtime import _failing, _sources, _worker
 from pivot_runtime._live import Live, declared
 from pivot_runtime._log import RunLog

@@ -1,0 +1,286 @@
+"""Which statements make a name what it is: those that bind it, and those that may change its value, in any module."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from pivot_fingerprint.imports.bits import Bits, places
+from pivot_fingerprint.imports.leads import Leads, Name, Spot
+from pivot_fingerprint.imports.library_actions import Acting
+from pivot_fingerprint.imports.runs import Done, Runs, touch
+from pivot_fingerprint.imports.statements import HOLDS, PART, Statement
+from pivot_fingerprint.sources.modules import Module, Modules
+from pivot_fingerprint.syntax.changes import ANY
+
+_WIDE = 32  # names
+
+
+class _Facts(NamedTuple):
+    """One statement among the names of all modules; each field but the first is a set of bits."""
+
+    statement: Statement
+    mentions: int  # that what it binds may have in it
+    binds: int
+    bound: int  # those of them that stand for more than a number or a text
+    changes: int  # the object that a name stands for, or what that holds
+    deep: int  # what the object holds
+    surely: int  # else only if what the name is given to sets attributes
+    imports: int  # modules, by code that it runs
+
+
+class _Index:
+    """The places of statements by the names that they have something to do with."""
+
+    def __init__(self, sets: list[int]) -> None:
+        self.all = 0
+        self._wide: list[tuple[int, int]] = []  # quicker to compare than to spread out
+        self._narrow = 0
+        self._places: dict[int, int] = {}
+        for place, bits in enumerate(sets):
+            self.all |= bits
+            if bits.bit_count() > _WIDE:
+                self._wide.append((1 << place, bits))
+                continue
+            self._narrow |= bits
+            for name in places(bits):
+                self._places[name] = self._places.get(name, 0) | 1 << place
+
+    def of(self, bits: int) -> int:
+        """All places where one of these names stands, as bits."""
+        found = 0
+        for place, wide in self._wide:
+            if wide & bits:
+                found |= place
+        for name in places(bits & self._narrow):
+            found |= self._places[name]
+        return found
+
+
+class _Known:
+    """The facts of a module's statements."""
+
+    def __init__(self, facts: list[_Facts]) -> None:
+        self.facts = facts
+        self.touching = _Index([each.binds | each.changes for each in facts])
+        several = [each.bound if each.binds.bit_count() > 1 else 0 for each in facts]  # `t = u = {}`
+        self.mentioning = _Index([each.mentions | more for each, more in zip(facts, several, strict=True)])
+        self.names = self.touching.all | self.mentioning.all
+        self.binding: dict[str, int] = {}
+        for place, each in enumerate(facts):
+            for name in each.statement.binds:
+                self.binding[name] = self.binding.get(name, 0) | 1 << place
+
+    def at(self, found: int) -> list[_Facts]:
+        """The statements at some places, in their order."""
+        return [self.facts[place] for place in places(found)]
+
+
+class Slices:
+    """Looks at modules as text alone; each is looked at once."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._leads = Leads(modules)
+        self._names = Bits[Name]()
+        self._runs = Runs(self._leads, self._names)
+        self.acting = Acting(self._leads)
+        self._facts: dict[Module, _Known] = {}
+        self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
+        self._imported: dict[Module, list[Module]] = {}
+        self._others: dict[Module, list[Name]] = {}
+        self._plain: dict[Name, bool] = {}
+
+    def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
+        """All statements of a module that make a name of it what it is.
+
+        `defined`: also those that define it, which have entries of their own.
+        """
+        found = self._slice(module, Name(module.name, name))
+        if not defined:
+            return found
+        chosen = {id(each) for each in found}
+        every = [each.statement for each in self._facts_of(module).facts]
+        return [each for each in every if id(each) in chosen or (each.defines and name in each.binds)]
+
+    def conditional_stars(self, module: Module) -> list[Statement]:
+        """The star imports of a module that are not always reached."""
+        every = self._leads.statements(module.source).all if module.source is not None else ()
+        return [each for each in every if each.defines and each.guarded and not each.binds]
+
+    def standing_at(self, module: Module, lines: Iterable[int]) -> list[Statement]:
+        """The statements of a module at these lines."""
+        every = self._leads.statements(module.source).all if module.source is not None else ()
+        return [each for each in every if any(each.line <= line <= (each.end or each.line) for line in lines)]
+
+    def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
+        """What importing a module does to those names of other modules of the user's that are reached."""
+        others = self._others.get(module)
+        if others is None:
+            names = self._names.items(self._facts_of(module).names)
+            others = self._others[module] = sorted(name for name in names if name.module != module.name)
+        slices = {name: self._slice(module, name) for name in others if is_reached(name)}
+        return {name: statements for name, statements in slices.items() if statements}
+
+    def named_by(self, module: Module) -> Iterator[str]:
+        """The modules that its import statements name; a name of such a module may be among them."""
+        source = module.source
+        for target in self._leads.statements(source).imports if source is not None else ():
+            home = module.absolute(target)
+            yield home
+            if target.name is not None:
+                yield f"{home}.{target.name}"
+
+    def imported(self, module: Module) -> list[Module]:
+        """The modules of the user's that importing this one imports, also by code that runs then."""
+        known = self._imported.get(module)
+        if known is None:
+            names = [*self.named_by(module)]
+            by_code = 0
+            for each in self._facts_of(module).facts:
+                by_code |= each.imports
+            names += sorted(self._runs.imports.items(by_code))
+            found = [each for name in dict.fromkeys(names) for each in self.packages(name)]
+            known = self._imported[module] = list(dict.fromkeys(found))
+        return known
+
+    def packages(self, name: str) -> Iterator[Module]:
+        """A module by its full name, and the packages that it is in."""
+        while name:
+            module = self._modules.named(name)
+            if module is not None and module.is_user:
+                yield module
+            name = name.rpartition(".")[0]
+
+    def held(self, name: Name) -> set[Name]:
+        """The names whose values may be a part of what a name stands for."""
+        module = self._modules.named(name.module)
+        if module is not None and module.namespace is not None and module.source is not None:
+            # Of what is imported, all is read off the values themselves: the text is only asked what is in them.
+            return {
+                spot.key
+                for ref in self._leads.statements(module.source).put_into(name.name)
+                for spot in self._leads.refers(module, ref)
+            }
+        if module is None:  # names of code that was made from a text
+            return set()
+        known = self._facts_of(module)
+        found = 0
+        for each in known.at(known.touching.of(self._names.of(name)) | known.binding.get(name.name, 0)):
+            found |= each.mentions
+        return set(self._names.items(found))
+
+    def _slice(self, module: Module, name: Name) -> list[Statement]:
+        found = self._sliced.get((module, name))
+        if found is None:
+            found = self._sliced[module, name] = self._sliced_by(module, name)
+        return found
+
+    def _sliced_by(self, module: Module, name: Name) -> list[Statement]:
+        known = self._facts_of(module)
+        own = name.module == module.name
+        defined, plain = self._leads.is_defined(name), self._is_plain(name)
+        itself = self._names.of(name) | self._names.of(Name(name.module, ANY))
+        same, holders = (0, 0) if plain else self._aliases(known, name, own=own)
+        binding = known.binding.get(name.name, 0) if own else 0
+        found = []
+        for each in known.at(known.touching.of(itself | same | holders) | binding):
+            statement = each.statement
+            binds = own and not statement.binds.isdisjoint((name.name, ANY))
+            if statement.defines:  # one of several: the conditions decide
+                binds = binds and statement.guarded and binding.bit_count() > 1
+            changes = each.changes & (itself | same)
+            changes = changes & each.surely if defined else changes | each.deep & holders
+            if binds or each.binds & itself or (changes and not plain):
+                found.append(statement)
+        return found
+
+    def _aliases(self, known: _Known, name: Name, *, own: bool) -> tuple[int, int]:
+        """The names that may stand for the same object or for a part of it, and those that may hold it."""
+        same, holders = self._names.of(name), 0
+        new = same
+        while new:
+            was_same, was_holders = same, holders
+            for each in known.at(known.mentioning.of(new)):
+                gives, bound = each.statement.gives, each.bound
+                if each.binds.bit_count() > 1 and same & bound:
+                    same |= bound
+                in_same = bool(same & each.mentions)
+                if not in_same and not holders & each.mentions:
+                    continue
+                if each.statement.defines and in_same:  # a subclass has what its bases have
+                    module, names = name.module if own else "", each.statement.binds
+                    same |= self._names.all(at for at in (Name(module, each) for each in names) if self._is_class(at))
+                elif gives != HOLDS if in_same else gives == PART:
+                    same |= bound
+                else:
+                    holders |= bound
+                holders |= each.changes
+            new = same & ~was_same | holders & ~was_holders
+        return same, holders
+
+    def _is_class(self, name: Name) -> bool:
+        module = self._modules.named(name.module)
+        source = module.source if module is not None else None
+        bindings = source.bindings.get(name.name, ()) if source is not None else ()
+        tops = [source.tops[each.top] for each in bindings if each.top is not None] if source is not None else []
+        return any(top.site.kind == "class" for top in tops)
+
+    def _is_plain(self, name: Name) -> bool:
+        """Whether a name only ever stands for a number or a text, so that nothing but binding it changes it."""
+        if name not in self._plain:
+            self._plain[name] = True  # one that is asked for while it is found out
+            module = self._modules.named(name.module)
+            source = module.source if module is not None else None
+            statements = self._leads.statements(source) if source is not None else None
+            binding = [*statements.binding(name.name), *statements.binding(ANY)] if statements is not None else []
+            self._plain[name] = bool(binding) and all(
+                each.plain and all(self._is_plain(Name(name.module, read)) for read in each.reads - {name.name})
+                for each in binding
+            )
+        return self._plain[name]
+
+    # Statements among the names of all modules
+
+    def _facts_of(self, module: Module) -> _Known:
+        known = self._facts.get(module)
+        if known is None:
+            source = module.source
+            statements = self._leads.statements(source).all if source is not None else []
+            known = self._facts[module] = _Known([self._facts_about(module, each) for each in statements])
+        return known
+
+    def _facts_about(self, module: Module, statement: Statement) -> _Facts:
+        mentioned = {ref: self._leads.refers(module, ref) for ref in statement.form.refs}
+        own = self._names.all(Name(module.name, name) for name in statement.binds) if not statement.defines else 0
+        code = self._runs.of(spot for spots in mentioned.values() for spot in spots) if statement.runs else Done()
+        done = Done(binds=own)
+        surely = own | code.binds | code.changes
+        for change, name, depth in self._runs.changed(module, statement.changes):
+            done |= touch(self._names.of(name), depth)
+            surely |= self._names.of(name) if not change.passed or code.writes else 0
+        given = code.values if statement.results else 0
+        mentions = self._names.all(
+            spot.key
+            for ref, spots in mentioned.items()
+            for spot in spots
+            if not (ref.root in statement.called and not ref.attrs and self._is_function(spot))
+        )
+        binds = done.binds | code.binds
+        return _Facts(
+            statement,
+            mentions=mentions | (code.values if statement.gives == PART else 0),
+            binds=binds,
+            bound=self._names.all(name for name in self._names.items(binds) if not self._is_plain(name)),
+            changes=done.changes | code.changes | given,
+            deep=done.deep | code.deep | given,
+            surely=surely | given,
+            imports=code.imports,
+        )
+
+    @staticmethod
+    def _is_function(spot: Spot) -> bool:
+        source = spot.module.source
+        bindings = source.bindings.get(spot.name, ()) if source is not None else ()
+        return bool(bindings) and all(
+            source is not None and binding.top is not None and source.tops[binding.top].site.kind == "func"
+            for binding in bindings
+        )

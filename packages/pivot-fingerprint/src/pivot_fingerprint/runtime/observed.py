@@ -1,0 +1,75 @@
+"""What ran, as a value: functions and modules by name and place, and why it may not be all."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pivot_fingerprint.errors import ManifestError
+
+__pivot_module__ = "pivot_fingerprint"
+
+_SCHEMA = 1
+_FIELDS = 5
+MODULE = "<module>"
+
+
+class Ran(NamedTuple):
+    """One function, or the body of a module (`<module>`), that ran."""
+
+    file: str  # POSIX, relative to the root
+    module: str
+    qualname: str
+    line: int
+    importing: str = ""  # it was only called while this module was being imported
+
+
+class Observed(NamedTuple):
+    """Everything that was observed to run, sorted, and the reasons why more may have run."""
+
+    ran: tuple[Ran, ...] = ()
+    incomplete: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, ran: Iterable[Ran], incomplete: Iterable[str]) -> "Observed":
+        """Sorted and without repetition; what ran for its own sake need not be named as part of an import too."""
+        every = set(ran)
+        kept = (one for one in every if not one.importing or one._replace(importing="") not in every)
+        return cls(tuple(sorted(kept)), tuple(sorted(set(incomplete))))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data for `json.dump`; `from_json` gives an equal value back."""
+        return {"schema": _SCHEMA, "ran": [list(one) for one in self.ran], "incomplete": list(self.incomplete)}
+
+    @classmethod
+    def from_json(cls, data: object) -> "Observed":
+        """What `to_json` wrote.
+
+        Raises:
+            ManifestError: the data is nothing that `to_json` writes; `field` says where.
+        """
+        if not isinstance(data, dict) or set(data) != {"schema", "ran", "incomplete"}:
+            raise ManifestError("observed", "expected an object with `schema`, `ran` and `incomplete`")
+        if type(data["schema"]) is not int or data["schema"] != _SCHEMA:
+            raise ManifestError("schema", f"expected {_SCHEMA}, not {data['schema']!r}")
+        for name in ("ran", "incomplete"):
+            if not isinstance(data[name], list):
+                raise ManifestError(name, "expected a list")
+        for number, reason in enumerate(data["incomplete"]):
+            if not isinstance(reason, str):
+                raise ManifestError(f"incomplete[{number}]", "expected text")
+        ran = []
+        for number, raw in enumerate(data["ran"]):
+            one = ran_from_json(raw)
+            if one is None:
+                raise ManifestError(f"ran[{number}]", "expected file, module, name, line and the module imported")
+            ran.append(one)
+        return cls.of(ran, data["incomplete"])
+
+
+def ran_from_json(raw: object) -> Ran | None:
+    """One row, or None if it is none."""
+    if not isinstance(raw, list) or len(raw) != _FIELDS:
+        return None
+    file, module, qualname, line, importing = raw
+    if type(line) is not int or not all(isinstance(text, str) for text in (file, module, qualname, importing)):
+        return None
+    return Ran(file, module, qualname, line, importing)

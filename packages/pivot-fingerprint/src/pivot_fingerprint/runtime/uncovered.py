@@ -1,0 +1,347 @@
+"""Which of the code that ran no manifest knows of, and the classes and constants that this code takes along."""
+
+import ast
+import builtins
+import os
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pivot_fingerprint.disk import INIT, real
+from pivot_fingerprint.imports.taken import Taken, concerns, taken
+from pivot_fingerprint.manifest import Entry
+from pivot_fingerprint.runtime.observed import MODULE, Ran
+from pivot_fingerprint.sources import source_digest
+from pivot_fingerprint.sources.modules import Module, import_base
+from pivot_fingerprint.sources.source_file import SourceFile, Sources
+from pivot_fingerprint.syntax.canonical import canonical
+from pivot_fingerprint.syntax.form import Form
+from pivot_fingerprint.syntax.outline import Top
+from pivot_fingerprint.syntax.parsed import walk
+from pivot_fingerprint.syntax.scopes import Import, literal_import
+
+__pivot_module__ = "pivot_fingerprint"
+
+EFFECTS = "<effects>"
+_KINDS = frozenset({"func", "class", "const", "module"})
+
+
+class ObservedEntry(NamedTuple):
+    """One piece of code that ran: its key, where it stands, and its digest (None: its source is not available)."""
+
+    key: str
+    file: str
+    line: int
+    digest: str | None
+
+
+class _Known:
+    """What a manifest says of one module."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.values: set[str] = set()
+        self.lines: set[tuple[str, int | None]] = set()
+        self.whole = False
+
+    def covers(self, name: str) -> bool:
+        return self.whole or name in self.names
+
+
+class _Place(NamedTuple):
+    """A module and its file, relative to the root."""
+
+    module: str
+    file: str
+
+    def absolute(self, target: Import) -> str:
+        """The full name of a module that is imported here."""
+        is_package = os.path.basename(self.file) == f"{INIT}.py"
+        package = self.module if is_package else self.module.rpartition(".")[0]
+        return Module(self.module, self.file, package, None, is_user=True, shown=None).absolute(target)
+
+
+class _Step(NamedTuple):
+    """On the way to what a name stands for: functions count only where a value was made by them."""
+
+    deep: bool
+    trail: frozenset[tuple[_Place, str]] = frozenset()
+
+
+class Gap:
+    """What ran and what a manifest knows; everything else is read from the files below the root."""
+
+    def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
+        self._root = real(root)
+        self._sources = Sources()
+        self._ran = ran
+        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._files: dict[str, str | None] = {}
+        self._entries: dict[str, ObservedEntry] = {}
+        self._seen: set[tuple[str, bool]] = set()
+        self._todo: deque[tuple[_Place, Form, bool]] = deque()
+        self._all_taken: Taken | None = None
+        self._late = {one.file for one in ran if one.qualname == MODULE}
+        for key, entry in manifest.items():
+            self._learn(key, entry)
+        for one in ran:
+            self._files.setdefault(one.module, one.file)
+        places = {_Place(module, file) for module, file in self._files.items() if file is not None}
+        bases = {import_base(os.path.join(self._root, place.file), place.module) for place in places}
+        self._bases = sorted(base for base in bases if base is not None)
+
+    def _learn(self, key: str, entry: Entry) -> None:
+        kind, _, rest = key.partition(":")
+        module, _, name = rest.partition(":")
+        name = name.partition("#")[0]
+        if kind not in _KINDS or not name:
+            return
+        known = self._known[module]
+        known.whole = known.whole or kind == "module"
+        known.names.add(name)
+        known.lines.add((name, entry.line))
+        if kind == "const":
+            known.values.add(name)
+        if entry.file is not None:
+            self._files.setdefault(module, entry.file)
+
+    def entries(self) -> tuple[ObservedEntry, ...]:
+        """All that is not covered, sorted by key."""
+        modules = self._modules()
+        for one in self._ran:
+            place = _Place(one.module, one.file)
+            if one.qualname == MODULE:
+                if one.module not in modules:
+                    self._found(place)
+            elif one.importing not in modules:  # what a known module calls while it is imported never counts
+                self._function(place, one)
+        while self._todo:
+            place, form, deep = self._todo.popleft()
+            for ref in form.refs:
+                if isinstance(ref.root, Import):
+                    self._import(place, ref.root, ref.attrs, _Step(deep))
+                else:
+                    self._name(place, ref.root, ref.attrs, _Step(deep))
+        for key in list(self._entries):
+            kind, _, rest = key.partition(":")
+            if kind == "const" and f"module:{rest.partition(':')[0]}" in self._entries:
+                del self._entries[key]  # a part of its module's body
+        return tuple(self._entries[key] for key in sorted(self._entries))
+
+    # Modules
+
+    def _modules(self) -> set[str]:
+        """Those that the manifest knows, the packages around them, and what all these import by name."""
+        ran = {one.module: one.file for one in self._ran if one.qualname == MODULE}
+        found: set[str] = set()
+        todo = list(self._known)
+        while todo:
+            name = todo.pop()
+            if not name or name in found:
+                continue
+            found.add(name)
+            todo.append(name.rpartition(".")[0])
+            file = ran.get(name) or (self._files.get(name) if name in self._known else None)
+            source = self._source(file) if file and not found.issuperset(ran) else None
+            if source is not None and file:
+                todo += _imported(source.parsed.tree, _Place(name, file))
+        return found
+
+    def _found(self, place: _Place) -> None:
+        """A module that was imported at run time: in full, unless it is known what is taken from such modules."""
+        source, taken = self._source(place.file), self._taken()
+        known = source is not None and taken.imports and taken.bounded and taken.names <= source.bindings.keys()
+        if source is None or not known or self._known[place.module].whole:
+            self._body(place)
+        else:
+            self._effects(place, source)
+            for name in sorted(taken.names):
+                self._link(place, source, name)
+                self._name(place, name, (), _Step(deep=True))
+
+    def _effects(self, place: _Place, source: SourceFile) -> None:
+        self._add("effects", place, EFFECTS, 1, deep=False)
+        self._todo.append((place, canonical(source_digest.effects(source.parsed)), False))
+
+    def _taken(self) -> Taken:
+        """What all code that is known or has run takes from modules that it imports by computed names."""
+        if self._all_taken is None:
+            self._all_taken = Taken()
+            for file, names in self._known_names().items():
+                source = self._source(file)
+                if source is None or source.stars:
+                    bounded = source is not None and file not in self._late
+                    self._all_taken = self._all_taken.plus(Taken(bounded=bounded))
+                if source is not None and concerns(source.content):
+                    body = source.parsed.tree.body
+                    nodes = [node for node in body if MODULE in names or not names.isdisjoint(_defined(node))]
+                    self._all_taken = self._all_taken.plus(taken(nodes))
+        return self._all_taken
+
+    def _known_names(self) -> dict[str, set[str]]:
+        """By file, the names that are known or whose code has run; `<module>` where the module's body has."""
+        found: dict[str, set[str]] = {}
+        for module, known in self._known.items():
+            file = self._files.get(module)
+            if file is not None:
+                found.setdefault(file, set()).update(known.names, [MODULE] if known.whole else [])
+        for one in self._ran:
+            found.setdefault(one.file, set()).add(one.qualname.partition(".")[0])
+        return found
+
+    def _body(self, place: _Place) -> None:
+        """The body of a module, with what its statements (its definitions aside) take from elsewhere."""
+        source = self._source(place.file)
+        if not self._known[place.module].whole and self._add("module", place, MODULE, 1, deep=False) and source:
+            self._todo.append((place, canonical(source_digest.loose(source.parsed)), False))
+
+    # Functions
+
+    def _function(self, place: _Place, one: Ran) -> None:
+        known = self._known[place.module]
+        source = self._source(place.file)
+        name = one.qualname.partition(".")[0]
+        if known.whole or (name != one.qualname and one.qualname in known.names):
+            return
+        top = _top(source, name, one.line) if source is not None else None
+        if source is not None and top is not None:
+            site = top.site
+            several = sum(each.site.name == site.name for each in source.tops) > 1
+            covered = (site.name, site.line) in known.lines if several else site.name in known.names
+            if not covered:
+                self._define(place, source, top, deep=False)
+        elif source is not None and name.startswith("<"):
+            self._anonymous(place, source, one.line)
+        elif name not in known.names:
+            self._add("func", place, name, one.line, deep=False)
+
+    def _define(self, place: _Place, source: SourceFile, top: Top, *, deep: bool) -> None:
+        site = top.site
+        deep = deep or site.kind == "class"
+        if self._add(site.kind, place, site.name, site.line, deep=deep):
+            self._todo.append((place, canonical(source_digest.statements(source.parsed, site.name)), deep))
+
+    def _anonymous(self, place: _Place, source: SourceFile, line: int) -> None:
+        """A lambda outside any definition is a part of the value that its statement makes or changes."""
+        for statement in source.parsed.tree.body:
+            if not statement.lineno <= line <= (statement.end_lineno or line):
+                continue
+            made, changed = source_digest.changes(statement)
+            if any(self._is_value(place, source, name) for name in made | changed):
+                return
+            for name in sorted(made & source.bindings.keys()):
+                self._constant(place, source, name)
+                return
+            if not source_digest.only_binds(statement):
+                self._effects(place, source)
+                return
+        self._body(place)
+
+    # Values
+
+    def _is_value(self, place: _Place, source: SourceFile, name: str) -> bool:
+        """Whether the manifest has the value of this name, be it this module's or an imported one."""
+        if name in self._known[place.module].values:
+            return True
+        targets = [target for binding in source.bindings.get(name, ()) for target in binding.imports]
+        modules = [place.absolute(target._replace(name=None)) for target in targets]
+        return any(target.name in self._known[home].values for target, home in zip(targets, modules, strict=True))
+
+    def _constant(self, place: _Place, source: SourceFile, name: str) -> None:
+        statements = source_digest.statements(source.parsed, name)
+        if self._add("const", place, name, statements[-1].lineno, deep=True):
+            self._todo.append((place, canonical(statements), True))
+
+    def _import(self, place: _Place, target: Import, attrs: tuple[str, ...], step: _Step) -> None:
+        rest = attrs if target.name is None else (target.name, *attrs)
+        self._attribute(place.absolute(target._replace(name=None)), rest, step)
+
+    def _attribute(self, module: str, attrs: tuple[str, ...], step: _Step) -> None:
+        place = self._find(module)
+        child = f"{module}.{attrs[0]}" if attrs else ""
+        source = self._source(place.file) if place is not None else None
+        if place is not None and not attrs:
+            self._body(place)
+        elif place is not None and source is not None and (attrs[0] in source.bindings or not self._find(child)):
+            self._link(place, source, attrs[0])
+            self._name(place, attrs[0], attrs[1:], step)
+        elif attrs and (place is not None or self._is_namespace(module)):
+            self._attribute(child, attrs[1:], step)
+
+    def _link(self, place: _Place, source: SourceFile, name: str) -> None:
+        """A name that another module takes from this one, which has imported it: under what name, and from where."""
+        bindings = source.bindings.get(name, ())
+        star = not bindings and bool(source.stars) and not hasattr(builtins, name)
+        if not self._known[place.module].covers(name) and (star or any(binding.imports for binding in bindings)):
+            self._add("const", place, name, bindings[-1].line if bindings else 1, deep=False)
+
+    def _name(self, place: _Place, name: str, attrs: tuple[str, ...], step: _Step) -> None:
+        source = self._source(place.file)
+        if source is None or (place, name) in step.trail or self._known[place.module].covers(name):
+            return
+        step = step._replace(trail=step.trail | {(place, name)})
+        for binding in source.bindings.get(name, ()):
+            if binding.top is not None:
+                top = source.tops[binding.top]
+                if step.deep or top.site.kind == "class":
+                    self._define(place, source, top, deep=step.deep)
+            elif binding.is_value:
+                self._constant(place, source, name)
+            for target in binding.imports:
+                self._import(place, target, attrs, step)
+        for star in source.stars if name not in source.bindings else ():
+            self._import(place, star._replace(name=name), attrs, step)
+
+    # Files and entries
+
+    def _find(self, module: str) -> _Place | None:
+        """A module of the project: one that is known or has run, or one that is beside these."""
+        if module not in self._files:
+            found = self._sources.disk.module_file(module, self._bases)
+            self._files[module] = os.path.relpath(found, self._root).replace(os.sep, "/") if found else None
+        file = self._files[module]
+        return _Place(module, file) if file is not None else None
+
+    def _is_namespace(self, module: str) -> bool:
+        return self._sources.disk.is_package(module, self._bases)
+
+    def _source(self, file: str) -> SourceFile | None:
+        return self._sources.read(os.path.join(self._root, file))
+
+    def _add(self, kind: str, place: _Place, name: str, line: int, *, deep: bool) -> bool:
+        """Note an entry; whether its names have not been looked at yet."""
+        key = f"{kind}:{place.module}" if name in (MODULE, EFFECTS) else f"{kind}:{place.module}:{name}"
+        source = self._source(place.file)
+        if key not in self._entries:
+            digest = source_digest.digest(source.parsed, name) if source is not None else None
+            self._entries[key] = ObservedEntry(key, place.file, line, digest)
+        new = (key, deep) not in self._seen
+        self._seen.add((key, deep))
+        return new
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """The name that a definition binds; that of the module's body for any other statement."""
+    return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else {MODULE}
+
+
+def _top(source: SourceFile, name: str, line: int) -> Top | None:
+    """The definition at the top of the module in which a function stands; lines may have moved since it ran."""
+    here = [top for top in source.tops if top.site.first <= line <= top.site.end]
+    named = [top for top in source.tops if top.site.name == name]
+    both = [top for top in here if top in named]
+    return next(iter(both or named or here), None)
+
+
+def _imported(tree: ast.Module, place: _Place) -> Iterator[str]:
+    """Every module that some code in this one imports by its name."""
+    for node in walk(tree):
+        target = literal_import(node)
+        if target is not None:
+            yield place.absolute(target)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = place.absolute(Import(node.level, node.module or "", None))
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

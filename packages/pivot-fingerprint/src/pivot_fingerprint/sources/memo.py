@@ -1,0 +1,188 @@
+"""What one file's text gives, kept as bytes: whoever can store bytes under a key spares the next process the parse."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from functools import partial
+from json import JSONDecoder, JSONEncoder
+from typing import Any, Protocol
+
+from xxhash import xxh3_128_digest
+
+from pivot_fingerprint.manifest import SCHEMA
+from pivot_fingerprint.syntax.form import Form, Issue, Piece, Ref, Signature, joined
+from pivot_fingerprint.syntax.outline import Binding, Effect, Outline, Site
+from pivot_fingerprint.syntax.parsed import TreeOutline
+from pivot_fingerprint.syntax.scopes import Import
+from pivot_fingerprint.syntax.statement_acts import Act
+
+__pivot_module__ = "pivot_fingerprint"
+
+_FORMAT = 4  # of the bytes: raise it with every change of what they hold or how
+_MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
+_CHECK = 16
+
+
+class _Encoder(JSONEncoder):
+    """With methods of its own: the user's code may have replaced those that all share."""
+
+    default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
+
+
+class _Decoder(JSONDecoder):
+    """The same for decoders."""
+
+    decode, raw_decode = JSONDecoder.decode, JSONDecoder.raw_decode
+
+
+_encode, _decode = _Encoder(separators=(",", ":")).encode, _Decoder().decode
+
+
+class Memo(Protocol):
+    """Somewhere to keep bytes by key: a table, a directory, a dict. It may forget whatever it likes.
+
+    A key is 16 bytes and stands for the content of one file, the `SCHEMA`, the minor version of Python and one of the
+    few things that the text gives, so that nothing kept ever becomes wrong. What comes back is checked: bytes that are
+    damaged, or were kept under another key, are made again and put again. What `get` and `put` raise is not caught.
+    """
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """What was put under this key, if it is still there."""
+        ...
+
+    def put(self, key: bytes, content: bytes, /) -> object:
+        """Keep these bytes under this key; called for what is not there yet."""
+        ...
+
+
+def key_of(content: bytes, kind: str = "") -> bytes:
+    """The key of one of the things that a file with this content gives."""
+    return xxh3_128_digest(kind.encode() + _MARK + content)
+
+
+def written(outline: TreeOutline, key: bytes) -> bytes:
+    """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
+    whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
+    head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
+    lines: list[object] = [head, plain(whole)]
+    lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
+    lines += [plain(outline.lambda_form(number)) for number in range(len(lambdas))]
+    lines += [plain(outline.top_form(number)) for number in tops]
+    lines += [outline.sites(number) for number in tops]
+    return packed(lines, key)
+
+
+def packed(lines: Iterable[object], key: bytes) -> bytes:
+    """Plain data as bytes, each on a line, with what tells whether they are whole and were put under this key."""
+    payload = "\n".join(_encode(line) for line in lines).encode()
+    return xxh3_128_digest(key + payload) + payload
+
+
+def decoded(line: bytes) -> Any:
+    """The plain data of one line."""
+    return _decode(line.decode())
+
+
+def unpacked(content: bytes | None, key: bytes) -> list[bytes] | None:
+    """The lines that were packed for this key; None if these bytes are not what was packed."""
+    if content is None or content[:_CHECK] != xxh3_128_digest(key + content[_CHECK:]):
+        return None
+    return content[_CHECK:].split(b"\n")
+
+
+def restored(content: bytes | None, key: bytes) -> Outline | None:
+    """The outline that was written under this key; None if these bytes are not what was written."""
+    lines = unpacked(content, key)
+    return KeptOutline(lines) if lines is not None else None
+
+
+class KeptOutline:
+    """The outline that is read off a memo's bytes, each line when it is first asked for."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        tops, bindings, stars, effects, lambdas, imports, acts = decoded(lines[0])
+        self.tops = [_site(raw) for raw in tops]
+        self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
+        self.stars = [Import(*raw) for raw in stars]
+        self.effects = [Effect(line, end, root, tuple(attrs)) for line, end, root, attrs in effects]
+        self.imports = [Import(*raw) for raw in imports]
+        self.acts = [_act(raw) for raw in acts]
+        self._lambdas = [_site(raw) for raw in lambdas]
+        self._lines = lines
+        self._after_effects = 2 + len(effects)
+        self._after_lambdas = self._after_effects + len(lambdas)
+
+    def _line(self, number: int) -> Any:
+        return decoded(self._lines[number])
+
+    def top_form(self, number: int) -> Form:
+        """The form of a definition at the top."""
+        return form_of(self._line(self._after_lambdas + number))
+
+    def sites(self, number: int) -> list[Site]:
+        """All functions, classes and lambdas in a definition, itself first."""
+        return [_site(raw) for raw in self._line(self._after_lambdas + len(self.tops) + number)]
+
+    def lambdas(self) -> list[Site]:
+        """The lambdas outside any definition."""
+        return self._lambdas
+
+    def lambda_form(self, number: int) -> Form:
+        """The form of one of these."""
+        return form_of(self._line(self._after_effects + number))
+
+    def effects_form(self, numbers: list[int]) -> Form:
+        """The form of some of the effects together."""
+        return joined([_piece(self._line(2 + number)) for number in numbers])
+
+    def whole_form(self) -> Form:
+        """The form of the module's whole text."""
+        return form_of(self._line(1))
+
+
+def plain(form: Form) -> object:
+    """A form as plain data."""
+    signatures = [[plain(signature.form), signature.decorators] for signature in form.signatures]
+    return [form.digest.hex(), form.docs.hex(), form.refs, form.issues, sorted(form.reads), signatures]
+
+
+def form_of(raw: Any) -> Form:
+    """The form that `plain` gave."""
+    digest, docs, refs, issues, reads, signatures = raw
+    return Form(
+        bytes.fromhex(digest),
+        bytes.fromhex(docs),
+        _refs(refs),
+        tuple(Issue(*issue) for issue in issues),
+        frozenset(reads),
+        tuple(Signature(partial(form_of, form), _refs(decorators)) for form, decorators in signatures),
+    )
+
+
+def _piece(raw: Any) -> Piece:
+    """Of an effect: no definition is in one, so it has neither docstrings nor signatures."""
+    text, refs, issues, reads = raw
+    return Piece(text, (), _refs(refs), tuple(Issue(*issue) for issue in issues), frozenset(reads), ())
+
+
+def _refs(raw: Any) -> tuple[Ref, ...]:
+    return tuple(
+        [
+            Ref(root if root.__class__ is str else Import(*root), tuple(attrs), line, weak)
+            for root, attrs, line, weak in raw
+        ]
+    )
+
+
+def _act(raw: Any) -> Act:
+    line, top, root, attrs, changes, guarded = raw
+    return Act(line, top, root if root.__class__ is str else Import(*root), tuple(attrs), changes, guarded)
+
+
+def _site(raw: Any) -> Site:
+    kind, name, line, first, end, body, dunders, defaults = raw
+    return Site(kind, name, line, first, end, tuple(body), tuple(dunders), defaults)
+
+
+def _binding(raw: Any) -> Binding:
+    line, end, top, targets, is_from = raw
+    return Binding(line, end, top, tuple([Import(*target) for target in targets]), is_from)

@@ -1,0 +1,343 @@
+"""The modules that code is in: imported ones as they are now, others found on disk without importing them."""
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from pivot_fingerprint.disk import INIT, real
+from pivot_fingerprint.sources.source_file import SourceFile, Sources
+from pivot_fingerprint.syntax.literals import literal_binding
+from pivot_fingerprint.syntax.scopes import Import
+from pivot_fingerprint.user_code import Predicate
+
+
+class Module:
+    """One module: its name, its file, and its namespace if it has been imported."""
+
+    __slots__ = ("_source", "_sources", "file", "is_user", "name", "namespace", "package", "shown")
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        name: str,
+        file: str | None,
+        package: str,
+        namespace: Mapping[str, object] | None,
+        *,
+        is_user: bool,
+        shown: str | None,
+        sources: Sources | None = None,
+    ) -> None:
+        self.name = name
+        self.file = file
+        self.package = package
+        self.namespace = namespace
+        self.is_user = is_user
+        self.shown = shown  # the file as entries show it: never absolute
+        self._sources = sources
+        self._source: list[SourceFile | None] = []
+
+    @property
+    def source(self) -> SourceFile | None:
+        """The module's source, if there is any."""
+        if not self._source:
+            python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
+            self._source.append(self._sources.read(self.file) if python else None)  # type: ignore[union-attr,arg-type]
+        return self._source[0]
+
+    @property
+    def public(self) -> str | None:
+        """The name by which a library's module counts if not by its own: its `__pivot_module__`.
+
+        So what is in it may move to another module, and counts as before.
+        """
+        said = self.namespace.get("__pivot_module__") if self.namespace is not None else None
+        return said if isinstance(said, str) else None
+
+    @property
+    def docs(self) -> str | None:
+        """The docstring of the module's text."""
+        return None if self.source is None else ast.get_docstring(self.source.parsed.tree, clean=False)
+
+    def at(self, source: SourceFile, shown: str | None) -> "Module":
+        """Code of another file whose globals belong to this module."""
+        return Module(
+            self.name,
+            source.path,
+            self.package,
+            self.namespace,
+            is_user=self.is_user,
+            shown=shown,
+            sources=self._sources,
+        )
+
+    def binds(self, name: str) -> bool:
+        """Whether a name may be bound here, other than by a star import."""
+        if self.namespace is not None:
+            return name in self.namespace
+        return self.source is not None and name in self.source.bindings
+
+    def leaves_unbound(self, name: str) -> bool:
+        """Whether a name without a value gets one at the top of the module alone: there it was passed over, or deleted.
+
+        So it is with what is imported for type checkers, and below conditions that do not hold here.
+        """
+        source = self.source
+        if source is None or name not in source.bindings:
+            return False
+        return re.search(rb"\bglobal\b[^\n]*\b%b\b" % re.escape(name).encode(), source.content) is None
+
+    def absolute(self, target: Import) -> str:
+        """The full name of the module that an import statement in this module names."""
+        if not target.level:
+            return target.module
+        parts = self.package.split(".")
+        parts = parts[: len(parts) - target.level + 1]
+        return ".".join([*parts, target.module] if target.module else parts)
+
+
+class Modules:
+    """All modules met during one walk, and the places that are the same in every checkout."""
+
+    def __init__(self, is_user_code: Predicate, root: str | None, sources: Sources) -> None:
+        self.is_user_code = is_user_code
+        self.sources = sources
+        self._root = real(root) if root is not None else None
+        self._by_namespace: dict[int, Module] = {}
+        self._made: dict[int, Module] = {}
+        self._static: dict[str, Module | None] = {}
+        self._files: dict[tuple[str, str | None], str | None] = {}
+
+    def of(self, module: ModuleType) -> Module:
+        """An imported module."""
+        return self.of_namespace(vars(module))
+
+    def of_parts(self, package: ModuleType, name: str) -> list[tuple[Module, str, object]]:
+        """What a lazy package may give for a name: that of its modules, as far as they are imported."""
+        inside = [part for full, part in sorted(sys.modules.items()) if full.startswith(f"{package.__name__}.")]
+        having = [part for part in inside if type(part) is ModuleType and name in vars(part)]
+        return [(self.of(part), name, vars(part)[name]) for part in having]
+
+    def of_namespace(self, namespace: dict[str, object]) -> Module:
+        """The module whose globals these are."""
+        known = self._by_namespace.get(id(namespace))
+        if known is None:
+            known = self._by_namespace[id(namespace)] = self._live(namespace)
+        return known
+
+    def made(self, namespace: dict[str, object]) -> Module | None:
+        """Names that belong to no module: those of code that was made from a text, wherever that was done."""
+        name = namespace.get("__name__")
+        home = sys.modules.get(name) if isinstance(name, str) else None
+        if home is not None and vars(home) is namespace:
+            return None
+        known = self._made.get(id(namespace))
+        if known is None:
+            known = self._made[id(namespace)] = Module("", None, "", namespace, is_user=True, shown=None)
+        return known
+
+    def named(self, name: str) -> Module | None:
+        """The module of this full name, imported or found on disk."""
+        live = sys.modules.get(name)
+        return self.of(live) if isinstance(live, ModuleType) else self.on_disk(name)
+
+    def on_disk(self, name: str) -> Module | None:
+        """A module that is not imported, found without importing it or its packages."""
+        if name not in self._static:
+            spec = self._spec(name)
+            module = None
+            if spec is not None:
+                file = spec.origin if spec.has_location else None
+                places = list(spec.submodule_search_locations or ())
+                package = name if places else name.rpartition(".")[0]
+                user = self.is_user_code(file or (os.path.join(places[0], f"{INIT}.py") if places else ""))
+                module = Module(
+                    name, file, package, None, is_user=user, shown=self.show(file, name), sources=self.sources
+                )
+            self._static[name] = module
+        return self._static[name]
+
+    def by_system(self, module: Module, name: str) -> list[str]:
+        """What a name counts by that every module has; whoever asks where a package is looks for modules in it."""
+        inside = self._inside(module) if name == "__path__" and module.is_user else []
+        return [f"{name} {module.name}", *([f"inside {' '.join(inside)}"] if inside else [])]
+
+    def _inside(self, package: Module) -> list[str]:
+        """The names of the modules in a package, and in the packages in it."""
+        found, stack = [], [(place, "") for place in self._places(package)]
+        while stack:
+            place, prefix = stack.pop()
+            names = self.sources.disk.modules_in([place])
+            found += [prefix + name for name in names]
+            stack += [(os.path.join(place, name), f"{prefix}{name}.") for name in names if name != INIT]
+        return sorted(found)
+
+    @staticmethod
+    def _places(package: Module) -> list[str]:
+        if package.namespace is not None:
+            return [str(place) for place in package.namespace.get("__path__", ())]  # type: ignore[attr-defined]
+        return [os.path.dirname(package.file)] if package.file is not None and package.package == package.name else []
+
+    def is_optional(self, module: Module, name: str) -> bool:
+        """Whether a module that is not there is a package that need not be installed: what uses it does not run.
+
+        Code that changes `sys.path` may find it all the same.
+        """
+        top = self.named(name.partition(".")[0])
+        moves = module.source is not None and b"sys.path" in module.source.content
+        return not moves and (top is None or not top.is_user)
+
+    def homes(self, module: Module, name: str) -> list[Module]:
+        """The modules from which a module may have a name by a star import: the last that runs wins."""
+        stars = module.source.stars if module.source is not None else ()
+        found = [self.named(module.absolute(star)) for star in stars]
+        own = module.binds(name)
+        return [home for home in found if home is not None and (home.is_user or not own) and self._gives(home, name)]
+
+    def _gives(self, home: Module, name: str) -> bool:
+        if home.namespace is not None or not home.is_user:  # of a library that is not imported, one file is read
+            return home.binds(name) or (home.namespace is None and home.source is not None and bool(home.source.stars))
+        names = self.exported(home)
+        if name.startswith("_") if names is None else name not in names:
+            return False
+        return home.binds(name) or any(each.binds(name) for each in self.starred(home))
+
+    def exported(self, home: Module) -> frozenset[str] | None:
+        """What `__all__` of a module says, if it is a literal."""
+        source = home.source
+        bound = source.parsed.bindings["__all__"] if source is not None and "__all__" in source.bindings else ()
+        literal = literal_binding(bound)
+        names = literal[0] if literal is not None else None
+        return frozenset(map(str, names)) if isinstance(names, list | tuple) else None
+
+    def starred(self, module: Module) -> list[Module]:
+        """The user's modules that all names of a module may come from."""
+        found: dict[Module, None] = {module: None}
+        for at in (stack := [module]):
+            for star in at.source.stars if at.source is not None else ():
+                home = self.named(at.absolute(star))
+                if home is not None and home.is_user and home not in found:
+                    found[home] = None
+                    stack.append(home)
+        return list(found)[1:]
+
+    def names(self, module: Module) -> list[str]:
+        """All names at the top of a module but those that every module has."""
+        source = module.source
+        bindings = source.bindings if source is not None else {}
+        own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
+        homes = self.starred(module)
+        stars = {name for home in homes if home.source is not None for name in home.source.bindings}
+        if module.namespace is None:  # what its own statements make of a name is in its text
+            own = {name for name in own if any(each.imports for each in bindings[name])}
+            names = own | {name for name in stars if not name.startswith("_")} - {"*"}
+        else:  # a package gets its submodules as they are imported, wherever that may be
+            values = module.namespace
+            names = {
+                name for name in values if name in own or name in stars or not isinstance(values[name], ModuleType)
+            }
+            names -= bindings.keys() - own
+        return sorted(name for name in names if name in own or not (name.startswith("__") and name.endswith("__")))
+
+    def file_of(self, filename: str, module: Module) -> str | None:
+        """The file that a code object names, spelled as its module's file is; None if there is none.
+
+        Code that was compiled elsewhere, as from a moved `.pyc`, belongs to its module's file.
+        """
+        key = (filename, module.file)
+        if key not in self._files:
+            file: str | None = os.path.abspath(filename)
+            if filename.startswith("<"):
+                file = None
+            elif module.file is not None and file != module.file:
+                moved = not self.sources.disk.exists(filename)
+                if moved or real(filename) == real(module.file):
+                    file = module.file
+            elif not self.sources.disk.exists(filename):
+                file = None
+            self._files[key] = file
+        return self._files[key]
+
+    def show(self, file: str | None, module: str) -> str | None:
+        """A file as entries name it: relative to the root, else to the directory it was imported from."""
+        if not file:
+            return None
+        if self._root is not None:
+            relative = os.path.relpath(real(file), self._root)
+            if not relative.startswith(os.pardir) and not os.path.isabs(relative):
+                return relative.replace(os.sep, "/")
+        base = import_base(file, module)
+        return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
+
+    def base_of(self, module: Module) -> str | None:
+        """The directory that a module came from."""
+        if not module.file:
+            return None
+        return import_base(module.file, module.name) or os.path.dirname(module.file)
+
+    def _live(self, namespace: dict[str, object]) -> Module:
+        name = str(namespace.get("__name__") or "")
+        file = namespace.get("__file__")
+        path = os.path.abspath(file) if isinstance(file, str) else None
+        spec = namespace.get("__spec__")
+        if name == "__main__":
+            if isinstance(spec, ModuleSpec):
+                name = spec.name.removesuffix(".__main__")
+            elif path:
+                name = os.path.splitext(os.path.basename(path))[0]
+        package = namespace.get("__package__")
+        if not isinstance(package, str):
+            package = name if "__path__" in namespace else name.rpartition(".")[0]
+        user = self.is_user_code(path) if path else self._is_user_namespace(namespace)
+        return Module(name, path, package, namespace, is_user=user, shown=self.show(path, name), sources=self.sources)
+
+    def _is_user_namespace(self, namespace: Mapping[str, object]) -> bool:
+        """A namespace package has no file of its own."""
+        path = namespace.get("__path__")
+        places = [str(place) for place in path] if path is not None and hasattr(path, "__iter__") else []
+        return any(self.is_user_code(os.path.join(place, f"{INIT}.py")) for place in places)
+
+    def _spec(self, name: str) -> ModuleSpec | None:
+        parent, _, _tail = name.rpartition(".")
+        path: list[str] | None = None
+        if parent:
+            live = sys.modules.get(parent)
+            if live is not None:
+                path = list(vars(live).get("__path__", ()))  # not getattr: it may run a `__getattr__`
+            else:
+                spec = self._spec(parent)
+                path = list(spec.submodule_search_locations or ()) if spec is not None else []
+            if not path:
+                return None
+        return self.sources.disk.find(name, path)
+
+
+class Places:
+    """Texts that name a place below the base, spelled the same in every checkout."""
+
+    def __init__(self, base: str | None) -> None:
+        bases = {os.path.abspath(base), real(base)} if base is not None else set()
+        self._bases = tuple(sorted(bases - {os.sep}))
+
+    def portable(self, text: str) -> str | None:
+        """A text that names a place below the base, spelled without the base; None for any other text."""
+        if not text.startswith("/"):
+            return None
+        for base in self._bases:
+            if text == base or text.startswith(base + "/"):
+                return f"place:{text[len(base) :]}"
+        return None
+
+
+def import_base(file: str, module: str) -> str | None:
+    """The directory on `sys.path` from which a module of this name came, judged by its file."""
+    parts = module.split(".")
+    stem = os.path.splitext(file)[0].split(os.sep)
+    if stem[-1] == INIT and parts[-1] != INIT:
+        stem.pop()
+    if stem[-len(parts) :] != parts:
+        return None
+    return os.sep.join(stem[: -len(parts)]) or os.sep

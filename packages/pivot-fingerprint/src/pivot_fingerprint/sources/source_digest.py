@@ -1,0 +1,184 @@
+"""The canonical source form of one name of a module, or of the module's own body; from text alone."""
+
+import ast
+import builtins
+import copy
+import functools
+import sys
+from collections.abc import Iterator
+
+from xxhash import xxh3_128_hexdigest
+
+from pivot_fingerprint.syntax.canonical import canonical, is_silent
+from pivot_fingerprint.syntax.parsed import Parsed
+from pivot_fingerprint.syntax.scopes import imports
+from pivot_fingerprint.syntax.statement_acts import is_main
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_ACTIVE = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+_BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
+
+@functools.lru_cache(maxsize=16)  # a file is asked for one name after another
+def parsed(text: bytes | str) -> Parsed | None:
+    """The text as a source file, or None if it is no Python."""
+    try:
+        return Parsed(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def digest(source: Parsed, name: str) -> str | None:
+    """32 hex digits over what makes a name at the top of a module what it is; None if nothing binds it.
+
+    A definition counts with all that is in it, and so does whatever else binds its name or changes it. Any
+    other name counts by every statement that mentions it, since each may change its value. `<module>` stands
+    for the module's own body, `<effects>` for that part of it that does more than to bind names. What is
+    imported under the names that all this uses counts as well.
+    """
+    if name == "<module>":
+        return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
+    found = effects(source) if name == "<effects>" else statements(source, name)
+    form = canonical(found)
+    roots = {name, *(ref.root for ref in form.refs if isinstance(ref.root, str))}
+    given = [line for root in sorted(roots) for line in _imported(source, root)]
+    if not given:
+        return form.digest.hex() if found or name == "<effects>" else None
+    return xxh3_128_hexdigest("\n".join([form.digest.hex(), *given]).encode("utf-8", "surrogatepass"))
+
+
+def statements(source: Parsed, name: str) -> list[ast.stmt]:
+    """The statements at the top of a module, imports aside, that make a name what it is."""
+    binding = [node for node in source.bindings.get(name, ()) if not isinstance(node, _IMPORTS)]
+    if not binding:
+        return []
+    others, definitions = _statements(source)
+    if any(isinstance(node, _DEFINITIONS) for node in binding):
+        later = [each for each in definitions if each.whole not in binding]
+        return [*binding, *(each.bare for each in (*others, *later) if name in each.changed)]
+    return [each.bare for each in others if name in each.names]
+
+
+def _imported(source: Parsed, name: str) -> Iterator[str]:
+    """What import statements at the top of a module bind a name to, in words; of other names, what they may."""
+    binding = source.bindings.get(name, ())
+    for node in binding if any(isinstance(node, _IMPORTS) for node in binding) else ():
+        bound = imports(node) if isinstance(node, _IMPORTS) else ((name, type(node).__name__),)
+        yield from (f"{name} = {target}" for each, target in bound if each == name)
+    if not binding:
+        yield from (f"{name} of {'.' * star.level}{star.module}" for star in source.stars)
+
+
+def names(node: ast.AST) -> set[str]:
+    """All names that some code mentions."""
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _bare[Node: ast.AST](node: Node) -> Node:
+    """A statement without the bodies of the functions and methods in it: these count when they are called."""
+    changed: dict[str, list[ast.AST]] = {}
+    if isinstance(node, _FUNCTIONS):
+        changed["body"] = []
+    else:
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, list) and value and isinstance(value[0], _BLOCKS):
+                changed[field] = [_bare(each) for each in value]
+    if changed:
+        node = copy.copy(node)
+        vars(node).update(changed)
+    return node
+
+
+class _Statement:
+    """One at the top of a module, with what is asked of it for each name there."""
+
+    def __init__(self, node: ast.stmt) -> None:
+        self.whole = node
+        self.bare = _bare(node)
+        self.names = frozenset(names(self.bare))
+        self.changed = frozenset(_changed(self.bare))
+
+
+@functools.lru_cache(maxsize=16)
+def _statements(source: Parsed) -> tuple[list[_Statement], list[_Statement]]:
+    """What `loose` has, and the definitions."""
+    passed_over = (*_DEFINITIONS, *_IMPORTS)
+    others = [_Statement(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
+    return others, [_Statement(node) for node in source.tree.body if isinstance(node, _DEFINITIONS)]
+
+
+def loose(source: Parsed) -> list[ast.stmt]:
+    """The statements of the module's body that are neither definitions nor imports, nor for running it as a program."""
+    return [each.bare for each in _statements(source)[0]]
+
+
+def effects(source: Parsed) -> list[ast.stmt]:
+    """The statements of the module's body that do more than bind names: whoever uses a name depends on the others."""
+    return [_bare(node) for node in source.tree.body if not only_binds(node)]
+
+
+def only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
+    """Whether a statement does nothing but to bind names."""
+    if isinstance(node, ast.Import):
+        return all(_is_standard(alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return not node.level and _is_standard(node.module or "")
+    if isinstance(node, _FUNCTIONS):
+        return not node.decorator_list and _is_inert(node.args)
+    if isinstance(node, ast.ClassDef):
+        plain = all(isinstance(base, ast.Name) and hasattr(builtins, base.id) for base in node.bases)
+        return plain and not node.decorator_list and not node.keywords and all(map(only_binds, node.body))
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in node.targets) and _is_inert(node.value)
+    if isinstance(node, ast.AnnAssign):
+        return isinstance(node.target, ast.Name) and (node.value is None or _is_inert(node.value))
+    if isinstance(node, ast.If):  # what is there for type checkers
+        return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} and not node.orelse
+    return is_silent(node)
+
+
+def _is_inert(node: ast.AST) -> bool:
+    """Whether to evaluate this does nothing but to give a value."""
+    return not any(isinstance(each, _ACTIVE) for each in ast.walk(node))
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def changes(node: ast.stmt) -> tuple[set[str], set[str]]:
+    """The names that a statement binds, and those of which it changes the value: `a[0] = 1`, `a.add(1)`."""
+    made, changed = set(), set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            if isinstance(each.ctx, ast.Store):
+                made.add(each.id)
+        elif isinstance(each, ast.Attribute | ast.Subscript):
+            called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.func is each
+            if called or isinstance(each.ctx, ast.Store):
+                changed |= _root(each)
+    return made, changed
+
+
+def _root(node: ast.AST) -> set[str]:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _changed(node: ast.AST) -> set[str]:
+    """The names of which a statement that defines none of them may change what they stand for.
+
+    `A.x = 1`, `del A.x`, `A.add(1)`, `change(A)`, also in a block, and a definition decorated by what belongs to one.
+    """
+    found: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute | ast.Subscript) and not isinstance(each.ctx, ast.Load):
+            found |= _root(each)
+        elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Call):
+            found |= names(each.value)
+        elif isinstance(each, _DEFINITIONS):
+            found |= set().union(*map(names, each.decorator_list))
+    return found

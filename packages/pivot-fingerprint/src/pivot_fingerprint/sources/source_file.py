@@ -1,0 +1,173 @@
+"""A source file as it is on disk: read once, parsed only if it must be, and where each function is in it."""
+
+from bisect import bisect_right
+from types import CodeType
+
+from pivot_fingerprint.disk import Disk
+from pivot_fingerprint.sources.memo import Memo, key_of, restored, written
+from pivot_fingerprint.syntax.form import Form
+from pivot_fingerprint.syntax.outline import Outline, Place, Site, Top
+from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
+
+_LAMBDA = "<lambda>"
+
+
+class SourceFile:
+    """One file; what a memo has kept of it does for the tree until something asks for the tree itself."""
+
+    def __init__(self, path: str, content: bytes, kept: Outline | None = None) -> None:
+        self.path = path
+        self.content = content
+        self.kept_by: Memo | None = None
+        self._parsed: Parsed | None = None
+        self.outline: Outline = kept if kept is not None else TreeOutline(self.parsed)
+        self.bindings = self.outline.bindings
+        self.stars = self.outline.stars
+        self.tops = [Top(number, site) for number, site in enumerate(self.outline.tops)]
+        self._sorted = sorted(self.tops, key=lambda top: top.site.first)
+        self._starts = [top.site.first for top in self._sorted]
+        self._forms: dict[Top, Form] = {}
+        self._sites: dict[Top, list[Site]] = {}
+        self._lambdas: dict[int, list[Place]] | None = None
+        self._lambda_forms: dict[int, Form] = {}
+        self._whole: Form | None = None
+
+    @property
+    def parsed(self) -> Parsed:
+        """The tree."""
+        if self._parsed is None:
+            self._parsed = Parsed(self.content)
+        return self._parsed
+
+    def form(self, place: Top | Place) -> Form:
+        """The canonical form of a definition or of a lambda outside any, written once."""
+        if isinstance(place, Place):
+            known = self._lambda_forms.get(place.number)
+            if known is None:
+                known = self._lambda_forms[place.number] = self.outline.lambda_form(place.number)
+            return known
+        form = self._forms.get(place)
+        if form is None:
+            form = self._forms[place] = self.outline.top_form(place.number)
+        return form
+
+    @property
+    def whole(self) -> Form:
+        """The canonical form of all of it."""
+        if self._whole is None:
+            self._whole = self.outline.whole_form()
+        return self._whole
+
+    def locate(self, code: CodeType) -> Place | None:
+        """Where the function that has this code stands."""
+        line = code.co_firstlineno
+        place = self._locate(line, code.co_name)
+        if len(place) > 1:
+            place = _enclosing(place, code)
+        if not place and code.co_name != _LAMBDA:
+            place = self._by_qualname(code.co_qualname)
+        return place[0] if place else None
+
+    def locate_class(self, cls: type) -> Place | None:
+        """Where a class stands."""
+        line = getattr(cls, "__firstlineno__", None)
+        places = self._locate(line, cls.__name__) if isinstance(line, int) else []
+        places = places or self._by_qualname(cls.__qualname__)
+        places = [place for place in places if place.site.kind == "class"]
+        return places[0] if places else None
+
+    def _locate(self, line: int, name: str) -> list[Place]:
+        at = bisect_right(self._starts, line) - 1
+        for top in self._sorted[at : at + 1] if at >= 0 else ():
+            if top.site.first == line and top.site.name == name:  # nothing in it can start there by that name
+                return [Place(top, 0, top.site)]
+            if line <= top.site.end:
+                return [
+                    Place(top, number, site)
+                    for number, site in enumerate(self._inner(top))
+                    if site.first == line and site.name == name
+                ]
+        return self._outer_lambdas().get(line, []) if name == _LAMBDA else []
+
+    def _by_qualname(self, qualname: str) -> list[Place]:
+        """When lines have moved since the import: the one definition of that name."""
+        found = [top for top in self.tops if top.site.name == qualname]
+        return [Place(found[0], 0, found[0].site)] if len(found) == 1 else []
+
+    def _inner(self, top: Top) -> list[Site]:
+        """The definition itself and all that is defined in it, in a fixed order."""
+        sites = self._sites.get(top)
+        if sites is None:
+            sites = self._sites[top] = self.outline.sites(top.number)
+        return sites
+
+    def _outer_lambdas(self) -> dict[int, list[Place]]:
+        """By line: the lambdas outside any definition."""
+        if self._lambdas is None:
+            self._lambdas = {}
+            for number, site in enumerate(self.outline.lambdas()):
+                self._lambdas.setdefault(site.line, []).append(Place(None, number, site))
+        return self._lambdas
+
+
+class Sources:
+    """Reads source files, with a memo or without."""
+
+    def __init__(self, memo: Memo | None = None, disk: Disk | None = None) -> None:
+        self.disk = disk or Disk()
+        self._memo = memo
+        self._known: dict[str, SourceFile | None] = {}
+
+    def read(self, path: str) -> SourceFile | None:
+        """The file as it was on disk when it was first asked for, or None if there is no Python source."""
+        if path not in self._known:
+            self._known[path] = self._read(path)
+        return self._known[path]
+
+    def _read(self, path: str) -> SourceFile | None:
+        content = self.disk.read(path, again=True)
+        if content is None:
+            return None
+        known = _FILES.get(path)
+        source = known[1] if known is not None and known[0] is content else _made(path, content, self._memo)
+        _FILES[path] = (content, source)
+        if source is not None and self._memo is not None and source.kept_by is not self._memo:
+            source.kept_by = self._memo
+            key = key_of(content)
+            outline = source.outline if isinstance(source.outline, TreeOutline) else TreeOutline(source.parsed)
+            self._memo.put(key, written(outline, key))
+        return source
+
+
+_FILES: dict[str, tuple[bytes, SourceFile | None]] = {}
+
+
+def _made(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
+    if memo is not None:
+        key = key_of(content)
+        kept = restored(memo.get(key), key)
+        if kept is not None:
+            source = SourceFile(path, content, kept)
+            source.kept_by = memo
+            return source
+    try:
+        return SourceFile(path, content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _enclosing(places: list[Place], code: CodeType) -> list[Place]:
+    """Several on one line: the smallest whose body holds all positions of the code."""
+    spots = [
+        (line, column, end, end_column)
+        for line, end, column, end_column in code.co_positions()
+        if line is not None and end is not None and column is not None and end_column is not None
+        if (column, end_column) != (0, 0)
+    ]
+    fitting = []
+    for place in places:
+        start, stop = place.site.body[:2], place.site.body[2:]
+        if spots and all(start <= spot[:2] and spot[2:] <= stop for spot in spots):
+            fitting.append(((stop[0] - start[0], stop[1] - start[1]), place))
+    fitting.sort(key=lambda pair: pair[0])
+    return [pair[1] for pair in fitting]

@@ -1,0 +1,398 @@
+"""Syntax tree → canonical bytes and the names it depends on, in one walk; never positions, comments or spelling."""
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from pivot_fingerprint.syntax.form import Form, Issue, Piece, Ref, Signature, joined, scalar
+from pivot_fingerprint.syntax.names import Names
+from pivot_fingerprint.syntax.node_fields import NODE, NODES, SCALAR, TEXTS, plan
+from pivot_fingerprint.syntax.scopes import COMPREHENSIONS, Scope, is_import_call, literal_import, parameters
+
+_DYNAMIC = {
+    "eval": "runs text as code with `eval`",
+    "exec": "runs text as code with `exec`",
+    "globals": "looks names up in `globals()`",
+}
+_MAYBE_SILENT = frozenset({ast.Expr, ast.AnnAssign, ast.Pass})
+_BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
+
+
+def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
+    """The form of these statements or expressions, which are at the top of a module.
+
+    `walrus`: whether there may be a `:=` in them; without any it is faster.
+    """
+    return joined([piece(nodes, walrus=walrus)])
+
+
+def piece(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Piece:
+    """The same, to be joined with others."""
+    writer = _Writer(walrus=walrus)
+    writer.run(nodes)
+    return writer.piece()
+
+
+def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) -> Form:
+    """The form of what a definition's annotations say; a name in them may be unbound."""
+    if isinstance(node, ast.AnnAssign):
+        return canonical([node.target, node.annotation])
+    nodes: list[ast.AST] = []
+    for arg in parameters(node.args):
+        nodes += [ast.Constant(arg.arg), arg.annotation] if arg.annotation is not None else []
+    return canonical(nodes if node.returns is None else [*nodes, node.returns])
+
+
+def is_silent(node: ast.AST) -> bool:
+    """Whether this statement does nothing: `pass`, a docstring or another lone constant, a bare annotation."""
+    if type(node) is ast.Expr:
+        return type(node.value) is ast.Constant
+    if type(node) is ast.AnnAssign:
+        return node.value is None
+    return type(node) is ast.Pass
+
+
+class _Writer:
+    """Writes text in order; a handler that is a generator yields each child where the child's text belongs.
+
+    The generators are on an explicit stack instead of calling each other: code may nest deeper than the
+    interpreter's limit.
+    """
+
+    def __init__(self, *, walrus: bool) -> None:
+        self.walrus = walrus
+        self.out: list[str] = []
+        self.names = Names()
+        self.issues: list[Issue] = []
+        self.docs: list[str] = []
+        self.reads: set[str] = set()
+        self.signatures: list[Signature] = []
+        self.assigned: set[int] = set()
+
+    def piece(self) -> Piece:
+        return Piece(
+            "".join(self.out),
+            tuple(self.docs),
+            self.names.refs(),
+            tuple(self.issues),
+            frozenset(self.reads),
+            tuple(self.signatures),
+        )
+
+    def run(self, nodes: Iterable[ast.AST]) -> None:
+        stack: list[Iterator[ast.AST]] = [iter(nodes)]
+        handlers, generic = _HANDLERS, self.generic
+        while stack:
+            for node in stack[-1]:
+                handler = handlers.get(node.__class__)
+                inside = generic(node) if handler is None else handler(self, node)
+                if inside is not None:
+                    stack.append(inside)
+                    break
+            else:
+                stack.pop()
+
+    def generic(self, node: ast.AST) -> Iterator[ast.AST]:
+        """A node by the table of its class."""
+        write, leaves = self.out.append, _LEAVES
+        title, table = plan(node.__class__)
+        write(title)
+        for name, prefix, kind in table:
+            value = getattr(node, name, None)
+            if value is None:
+                continue
+            if kind == NODE:
+                write(prefix)
+                leaf = leaves.get(value.__class__)
+                if leaf is None:
+                    yield value
+                else:
+                    leaf(self, value)
+            elif kind == SCALAR:
+                if value not in (0, -1):  # the defaults of level, is_async, conversion, simple
+                    write(f"{prefix}{scalar(value)}")
+            elif not value:
+                continue
+            elif kind == TEXTS:
+                write(prefix + ",".join(value))
+            elif kind == NODES or not all(map(is_silent, value)):
+                write(prefix)
+                yield from self.many(value)
+        write(")")
+
+    def many(self, nodes: Iterable[ast.AST | None]) -> Iterator[ast.AST]:
+        """A list of nodes without those that do nothing."""
+        write, leaves = self.out.append, _LEAVES
+        write("[")
+        for node in nodes:
+            kind = node.__class__
+            if node is None:
+                write("-")
+            elif kind in leaves:
+                leaves[kind](self, node)
+            elif kind not in _MAYBE_SILENT or not is_silent(node):
+                yield node
+        write("]")
+
+    def read(self, root: ast.AST, attrs: tuple[str, ...]) -> None:
+        """Note attributes that hold what else does not count, where it is not seen what they are read of."""
+        for name in attrs:
+            if name in READING and not (isinstance(root, ast.Name) and self.names.meanings(root.id)):
+                self.reads.add(READING[name])
+
+    # Nodes with rules of their own
+
+    def name(self, node: ast.Name) -> None:
+        if node.ctx.__class__ is ast.Load:
+            self.names.use(node.id, (), node.lineno)
+        self.out.append(f"(Name {node.id})")
+
+    def constant(self, node: ast.Constant) -> None:
+        self.out.append(scalar(node.value))
+
+    def singleton(self, node: ast.MatchSingleton) -> None:
+        self.out.append(f"(MatchSingleton {scalar(node.value)})")
+
+    def operator(self, node: ast.AST) -> None:
+        self.out.append(f"({node.__class__.__name__})")
+
+    def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
+        root, attrs = _chain(node)
+        self.read(root, attrs)
+        if "__subclasses__" in attrs:
+            self.issues.append(Issue(node.lineno, "asks a class for its subclasses"))
+        if isinstance(root, ast.Name):
+            if root.id == "sys" and attrs[:1] == ("modules",):
+                self.issues.append(Issue(node.lineno, "looks modules up in `sys.modules`"))
+            self.names.use(root.id, attrs, node.lineno)
+            self.out.append(f"(Attribute .{'.'.join(attrs)} (Name {root.id}))")
+            return None
+        target = literal_import(root)
+        if target is not None:
+            self.assigned.add(id(root))
+            self.names.note(Ref(target, attrs, node.lineno))
+        return self.attribute_of(root, attrs)
+
+    def attribute_of(self, root: ast.AST, attrs: tuple[str, ...]) -> Iterator[ast.AST]:
+        self.out.append(f"(Attribute .{'.'.join(attrs)} ")
+        yield root
+        self.out.append(")")
+
+    def call(self, node: ast.Call) -> Iterator[ast.AST]:
+        func = node.func
+        if isinstance(func, ast.Name) and (func.id in _DYNAMIC or func.id in _BY_NAME):
+            if self.names.is_local(func.id):
+                pass
+            elif func.id in _DYNAMIC:
+                self.issues.append(Issue(node.lineno, _DYNAMIC[func.id]))
+            elif len(node.args) > 1:
+                literal = self.by_name(node, func.id)
+                if literal is not None:
+                    return literal
+        if is_import_call(func):
+            target = literal_import(node)
+            if target is None:
+                self.issues.append(Issue(node.lineno, "imports a module whose name is computed"))
+            elif id(node) not in self.assigned:
+                self.names.note(Ref(target, (), node.lineno))
+        return self.generic(node)
+
+    def by_name(self, node: ast.Call, func: str) -> Iterator[ast.AST] | None:
+        """`getattr(x, "literal")` depends on `x.literal` alone."""
+        subject, name = node.args[0], node.args[1]
+        root, attrs = _chain(subject)
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
+                self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
+            return None
+        self.read(root, (name.value,))
+        if not isinstance(root, ast.Name):
+            return None
+        self.names.use(root.id, (*attrs, name.value), node.lineno)
+        self.names.use(func, (), node.lineno)
+        return self.literal_attribute(node, f"{func} {'.'.join((root.id, *attrs))} {scalar(name.value)}")
+
+    def literal_attribute(self, node: ast.Call, text: str) -> Iterator[ast.AST]:
+        self.out.append(f"(by name {text} ")
+        yield from self.many(node.args[2:])
+        yield from self.many(node.keywords)
+        self.out.append(")")
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[ast.AST]:
+        args = node.args
+        every = parameters(args)
+        scope = Scope(self.names.scope)
+        for arg in every:
+            scope.bind(arg.arg)
+        body: list[ast.stmt] | ast.expr
+        if isinstance(node, ast.Lambda):
+            body, decorators, title = node.body, [], "(Lambda"
+            scope.collect([node.body], walrus=self.walrus)
+        else:
+            body, decorators, title = node.body, node.decorator_list, f"({type(node).__name__} {node.name}"
+            self.docs.append(_docstring(node))
+            for parameter in node.type_params:
+                scope.bind(parameter.name)  # type: ignore[attr-defined]
+            scope.collect(node.body, walrus=self.walrus)
+            if node.returns is not None or any(arg.annotation is not None for arg in every):
+                self.signatures.append(Signature(partial(annotations, node), self.decorators(decorators)))
+            if any(_last_name(each) == "no_fingerprint" for each in decorators):
+                body = []
+        # Annotations go: in functions they carry no behaviour, unless something reads them (`Form.signatures`).
+        self.out.append(f"{title} {_shape(args)} ")
+        yield from self.many(args.defaults)
+        yield from self.many(args.kw_defaults)
+        yield from self.many(decorators)
+        outer = self.names.enter(scope)
+        if isinstance(body, list):
+            yield from self.many(body)
+        else:
+            yield body
+        self.names.leave(outer)
+        self.out.append(")")
+
+    def decorators(self, nodes: list[ast.expr]) -> tuple[Ref, ...]:
+        """What the decorators' names mean where they stand."""
+        refs = []
+        for node in nodes:
+            root, attrs = _chain(node.func if isinstance(node, ast.Call) else node)
+            if isinstance(root, ast.Name):
+                refs += [Ref(target, attrs, node.lineno) for target in self.names.meanings(root.id)]
+        return tuple(refs)
+
+    def assign(self, node: ast.Assign) -> Iterator[ast.AST]:
+        """`m = importlib.import_module("x")` makes `m` an import: only what is taken from it counts."""
+        if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
+            self.assigned.add(id(node.value))
+        return self.generic(node)
+
+    def class_(self, node: ast.ClassDef) -> Iterator[ast.AST]:
+        self.docs.append(_docstring(node))
+        outside = Scope(self.names.scope)
+        for parameter in node.type_params:
+            outside.bind(parameter.name)  # type: ignore[attr-defined]
+        scope = Scope(outside, is_class=True)
+        scope.collect(node.body, walrus=self.walrus)
+        # Annotations define fields wherever something can read them: a base, a metaclass or a decorator.
+        fields = bool(node.bases or node.keywords or node.decorator_list)
+        if not fields:
+            bare = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+            self.signatures += [Signature(partial(annotations, each)) for each in bare]
+        self.out.append(f"(ClassDef {node.name} ")
+        yield from self.many(node.decorator_list)
+        before = self.names.enter(outside)
+        yield from self.many(node.type_params)
+        yield from self.many(node.bases)
+        yield from self.many(node.keywords)
+        self.names.enter(scope)
+        self.out.append("[")
+        for statement in node.body:
+            if fields and isinstance(statement, ast.AnnAssign):
+                yield from self.generic(statement)
+            elif not is_silent(statement):
+                yield statement
+        self.out.append("]")
+        self.names.leave(outside)
+        self.names.leave(before)
+        self.out.append(")")
+
+    def annotated(self, node: ast.AnnAssign) -> Iterator[ast.AST]:
+        """An annotation that nothing reads: the assignment alone (without a value there is none, see `is_silent`)."""
+        self.out.append("(Assign targets=[")
+        yield node.target
+        self.out.append("] value=")
+        yield from [node.value] if node.value else []
+        self.out.append(")")
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
+        scope = Scope(self.names.scope)
+        for each in node.generators:
+            scope.collect([each.target])
+        self.out.append(f"({type(node).__name__} ")
+        yield node.generators[0].iter  # the first iterable is evaluated outside
+        outer = self.names.enter(scope)
+        for number, each in enumerate(node.generators):
+            if each.is_async:
+                self.out.append(" async")
+            yield each.target
+            if number:
+                yield each.iter
+            yield from self.many(each.ifs)
+        yield from (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+        self.names.leave(outer)
+        self.out.append(")")
+
+    def joined(self, node: ast.JoinedStr) -> Iterator[ast.AST]:
+        self.out.append("(JoinedStr ")
+        text = ""
+        for value in node.values:
+            if isinstance(value, ast.Constant):
+                text += str(value.value)
+                continue
+            if text:
+                self.out.append(scalar(text))
+            text = ""
+            yield value
+        self.out.append(f"{scalar(text)})" if text else ")")
+
+
+def _shape(args: ast.arguments) -> str:
+    """The names of the parameters, by kind."""
+    return ";".join(
+        f"{kind}:{','.join(arg.arg for arg in group)}"
+        for kind, group in (
+            ("pos", args.posonlyargs),
+            ("any", args.args),
+            ("var", [args.vararg] if args.vararg else ()),
+            ("kwo", args.kwonlyargs),
+            ("kwv", [args.kwarg] if args.kwarg else ()),
+        )
+        if group
+    )
+
+
+def _docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    return ast.get_docstring(node, clean=False) or ""
+
+
+def _chain(node: ast.AST) -> tuple[ast.AST, tuple[str, ...]]:
+    """`a.b.c` → the expression `a`, and the attributes `b`, `c`."""
+    attrs = []
+    while isinstance(node, ast.Attribute):
+        attrs.append(node.attr)
+        node = node.value
+    return node, tuple(reversed(attrs))
+
+
+def _last_name(decorator: ast.expr) -> str:
+    """`@a.b(...)` → `b`."""
+    node = decorator.func if isinstance(decorator, ast.Call) else decorator
+    root, attrs = _chain(node)
+    return attrs[-1] if attrs else root.id if isinstance(root, ast.Name) else ""
+
+
+_LEAVES: dict[type[ast.AST | None], Callable[[_Writer, Any], None]] = {
+    ast.Name: _Writer.name,
+    ast.Constant: _Writer.constant,
+    ast.MatchSingleton: _Writer.singleton,
+    **{
+        kind: _Writer.operator
+        for base in (ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
+        for kind in base.__subclasses__()
+    },
+}
+_HANDLERS: dict[type[ast.AST | None], Callable[[_Writer, Any], Iterator[ast.AST] | None]] = {
+    **_LEAVES,
+    ast.Attribute: _Writer.attribute,
+    ast.Call: _Writer.call,
+    ast.FunctionDef: _Writer.function,
+    ast.AsyncFunctionDef: _Writer.function,
+    ast.Lambda: _Writer.function,
+    ast.ClassDef: _Writer.class_,
+    ast.Assign: _Writer.assign,
+    ast.AnnAssign: _Writer.annotated,
+    ast.JoinedStr: _Writer.joined,
+    **dict.fromkeys(COMPREHENSIONS, _Writer.comprehension),
+}

@@ -1,0 +1,76 @@
+"""What the names of a piece of code mean where they stand, as the compiler would say, and all they depend on."""
+
+from collections.abc import Sequence
+
+from pivot_fingerprint.syntax.form import Ref, Refs, in_order, note
+from pivot_fingerprint.syntax.scopes import Import, Scope
+
+_UNBOUND = frozenset({"__class__", "__debug__"})
+
+
+class Names:
+    """The scope a walk is in, and the references it has met."""
+
+    def __init__(self) -> None:
+        self.scope: Scope | None = None  # None: the module itself, where every name is a global
+        self._refs: Refs = {}
+
+    def refs(self) -> tuple[Ref, ...]:
+        """What was met, in an order that the text alone decides."""
+        return in_order(self._refs)
+
+    def note(self, ref: Ref) -> None:
+        """Add a reference."""
+        note(self._refs, ref)
+
+    def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
+        """Find out what a name that is read here means, and note it."""
+        scope, weak, current = self.scope, False, True
+        while scope is not None:
+            if name in scope.declared:
+                weak = True
+                break
+            targets = scope.names.get(name)
+            if targets is not None and (current or not scope.is_class):
+                scope.used.add(name)
+                for target in targets:
+                    self.note(Ref(target, attrs, line))
+                if not scope.is_class:
+                    return
+                weak = True  # in a class body a name may be the class's or the module's
+            current = False
+            scope = scope.parent
+        if name not in _UNBOUND:
+            self.note(Ref(name, attrs, line, weak))
+
+    def is_local(self, name: str) -> bool:
+        """Whether a name is bound here rather than by the module."""
+        return self.meanings(name) != [name]
+
+    def meanings(self, name: str) -> Sequence[str | Import]:
+        """The name itself where it is the module's; else the imports that bind it here, if any do."""
+        scope = self.scope
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return [name]
+
+    def enter(self, scope: Scope) -> Scope | None:
+        """What follows is in a new scope; gives the one to come back to."""
+        outer, self.scope = self.scope, scope
+        return outer
+
+    def leave(self, outer: Scope | None) -> None:
+        """At the end of a scope: an import that no name uses is there for what it does."""
+        scope, self.scope = self.scope, outer
+        if scope is None or scope.is_class:
+            return
+        for name, targets in scope.names.items():
+            if name not in scope.used:
+                for target in targets:
+                    self.note(Ref(target, (), 0, weak=True))
+        for target, (top, *rest) in scope.dotted.items():
+            taken = [attrs[: len(rest)] for root, attrs in self._refs if root == Import(0, top, None)]
+            if tuple(rest) not in taken:
+                self.note(Ref(target, (), 0, weak=True))

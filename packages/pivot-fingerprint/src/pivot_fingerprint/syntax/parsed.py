@@ -1,0 +1,223 @@
+"""One file's syntax tree: what it binds, does and defines at its top, worked out when it is first asked for."""
+
+import ast
+from collections.abc import Iterator
+
+from pivot_fingerprint.syntax.canonical import canonical, is_silent, piece
+from pivot_fingerprint.syntax.form import Form, Piece, joined
+from pivot_fingerprint.syntax.node_fields import children
+from pivot_fingerprint.syntax.outline import Binding, Effect, Site
+from pivot_fingerprint.syntax.scopes import Import, Scope, imports
+from pivot_fingerprint.syntax.statement_acts import Act, acts, imported, is_main, root_of, touched
+
+type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+type Node = Definition | ast.Lambda
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NODES = frozenset({*_DEFINITIONS, ast.Lambda})
+_SIMPLE = (*_DEFINITIONS, ast.Expr, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)  # hold no statements
+
+
+class Parsed:
+    """The tree with its statements by what they bind."""
+
+    def __init__(self, content: bytes | str) -> None:
+        self.tree = ast.parse(content)
+        self.walrus = _may_hold_walrus(content)
+        self.bindings: dict[str, list[ast.stmt]] = {}
+        self.stars: list[ast.ImportFrom] = []
+        self.tops: list[Definition] = []
+        for statement in _top_statements(self.tree):
+            if isinstance(statement, _DEFINITIONS):
+                self.tops.append(statement)
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+                self.stars.append(statement)
+            for name in _bound(statement):
+                self.bindings.setdefault(name, []).append(statement)
+
+
+class TreeOutline:
+    """The outline that is read off a tree."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+        self.tops = [site_of(top) for top in parsed.tops]
+        numbers: dict[ast.stmt, int] = {top: number for number, top in enumerate(parsed.tops)}
+        self.bindings = {
+            name: [_binding(name, statement, numbers.get(statement)) for statement in statements]
+            for name, statements in parsed.bindings.items()
+        }
+        self.stars = [Import(star.level, star.module or "", None) for star in parsed.stars]
+        self.imports = imported(parsed.tree)
+        self._acts: list[Act] | None = None
+        self._effects: list[tuple[ast.stmt, Effect]] | None = None
+        self._lambdas: list[ast.Lambda] | None = None
+        self._pieces: list[Piece] | None = None
+        self._forms: dict[ast.stmt, Form] = {}
+
+    def top_form(self, number: int) -> Form:
+        """The form of a definition at the top."""
+        top = self._parsed.tops[number]
+        return self._forms.get(top) or canonical([top], walrus=self._parsed.walrus)
+
+    def sites(self, number: int) -> list[Site]:
+        """All functions, classes and lambdas in a definition, itself first: level by level."""
+        level: list[ast.AST] = [self._parsed.tops[number]]
+        found: list[Site] = []
+        while level:
+            found += [site_of(node) for node in level if node.__class__ in _NODES]  # type: ignore[arg-type]
+            level = [child for node in level for child in children(node)]
+        return found
+
+    @property
+    def effects(self) -> list[Effect]:
+        """The statements that do something to what a name stands for."""
+        return [effect for _, effect in self._effect_statements()]
+
+    @property
+    def acts(self) -> list[Act]:
+        """What statements do to names, at the top and in definitions."""
+        if self._acts is None:
+            self._acts = acts(self._parsed.tree, self._parsed.tops)
+        return self._acts
+
+    def _effect_statements(self) -> list[tuple[ast.stmt, Effect]]:
+        if self._effects is None:
+            self._effects = []
+            for statement in _top_statements(self._parsed.tree, main=False):
+                for target in touched(statement):
+                    root, attrs = root_of(target)
+                    if root and (not self._effects or self._effects[-1][0] is not statement):
+                        self._effects.append((statement, Effect(statement.lineno, statement.end_lineno, root, attrs)))
+        return self._effects
+
+    def effect_pieces(self) -> list[Piece]:
+        """The effects as pieces of a form."""
+        if self._pieces is None:
+            self._pieces = [
+                piece([statement], walrus=self._parsed.walrus) for statement, _ in self._effect_statements()
+            ]
+        return self._pieces
+
+    def effects_form(self, numbers: list[int]) -> Form:
+        """The form of some of the effects together."""
+        pieces = self.effect_pieces()
+        return joined([pieces[number] for number in numbers])
+
+    def whole_form(self) -> Form:
+        """The form of the module's whole text, and so those of the definitions in it."""
+        body = [statement for statement in self._parsed.tree.body if not is_silent(statement)]
+        pieces = [piece([statement], walrus=self._parsed.walrus) for statement in body]
+        for statement, each in zip(body, pieces, strict=True):
+            if isinstance(statement, _DEFINITIONS):
+                self._forms[statement] = joined([each])
+        docs = ast.get_docstring(self._parsed.tree, clean=False)
+        return joined([*pieces, Piece("", (docs,) if docs else (), (), (), frozenset(), ())])
+
+    def lambdas(self) -> list[Site]:
+        """The lambdas outside any definition."""
+        return [site_of(node) for node in self._lambda_nodes()]
+
+    def lambda_form(self, number: int) -> Form:
+        """The form of one of these."""
+        return canonical([self._lambda_nodes()[number]], walrus=self._parsed.walrus)
+
+    def _lambda_nodes(self) -> list[ast.Lambda]:
+        if self._lambdas is None:
+            found: dict[ast.Lambda, None] = {}  # a block's are met again with each block around it
+            for statement in _top_statements(self._parsed.tree):
+                if not isinstance(statement, _DEFINITIONS):
+                    found |= dict.fromkeys(node for node in walk(statement) if isinstance(node, ast.Lambda))
+            self._lambdas = list(found)
+        return self._lambdas
+
+
+def _may_hold_walrus(content: bytes | str) -> bool:
+    if isinstance(content, str):
+        return ":=" in content
+    return b":=" in content or any(b"coding" in line for line in content.split(b"\n", 2)[:2])
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all that is in it, level by level, as `ast.walk` does."""
+    level = [node]
+    while level:
+        yield from level
+        level = [child for each in level for child in children(each)]
+
+
+def first_line(node: Node) -> int:
+    """The line at which the definition starts, decorators included."""
+    if isinstance(node, _DEFINITIONS) and node.decorator_list:
+        return min(node.lineno, *(each.lineno for each in node.decorator_list))
+    return node.lineno
+
+
+def site_of(node: Node) -> Site:
+    """Where a definition stands, and what else the walk asks of it."""
+    body = node.body
+    start, stop = (body[0], body[-1]) if isinstance(body, list) else (body, body)
+    span = (start.lineno, start.col_offset, stop.end_lineno or 0, stop.end_col_offset or 0)
+    end = node.end_lineno or 0
+    if isinstance(node, ast.Lambda):
+        return Site("lambda", "<lambda>", node.lineno, node.lineno, end, span)
+    if isinstance(node, ast.ClassDef):
+        return Site("class", node.name, node.lineno, first_line(node), end, span, _dunders(node))
+    has_defaults = bool(node.args.defaults or any(node.args.kw_defaults)) and not node.decorator_list
+    return Site("func", node.name, node.lineno, first_line(node), end, span, (), has_defaults)
+
+
+def _dunders(node: ast.ClassDef) -> tuple[str, ...]:
+    scope = Scope(None, is_class=True)
+    scope.collect(node.body)
+    return tuple(sorted(name for name in scope.names if name.startswith("__") and name.endswith("__")))
+
+
+def _binding(name: str, statement: ast.stmt, top: int | None) -> Binding:
+    targets: tuple[Import, ...] = ()
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        targets = tuple(target for bound, target in imports(statement) if bound == name)
+    return Binding(statement.lineno, statement.end_lineno, top, targets, isinstance(statement, ast.ImportFrom))
+
+
+def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt]:
+    """The statements that run when the module does, also inside `if`, `try`, `with` and loops.
+
+    `main`: also those behind `if __name__ == "__main__"`.
+    """
+    stack: list[ast.stmt] = list(reversed(tree.body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        if isinstance(statement, _SIMPLE) or not (main or not is_main(statement)):
+            continue
+        blocks: list[ast.AST] = [statement]
+        while blocks:
+            block = blocks.pop()
+            for child in children(block):
+                if isinstance(child, ast.stmt):
+                    stack.append(child)
+                elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                    blocks.append(child)
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """The module's names that a statement binds (of a compound one: by its head alone)."""
+    if isinstance(statement, _DEFINITIONS):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            if isinstance(statement, ast.ImportFrom) or alias.asname:
+                yield alias.asname or alias.name
+            else:
+                yield alias.name.partition(".")[0]
+    elif isinstance(statement, ast.TypeAlias):
+        yield statement.name.id
+    else:
+        stack: list[ast.AST] = [child for child in children(statement) if not isinstance(child, ast.stmt)]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+                yield node.id
+            elif isinstance(node, ast.NamedExpr | ast.Tuple | ast.List | ast.Starred | ast.withitem):
+                stack.extend(children(node))

@@ -1,0 +1,56 @@
+"""Which files are the user's own: by default all outside the standard library and the installed packages."""
+
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Callable
+
+from pivot_fingerprint.disk import real
+
+_OWN = tuple(os.path.join(place, "") for place in sys.modules[__name__.partition(".")[0]].__path__)
+
+type Predicate = Callable[[str], bool]
+
+
+def default_is_user_code(filename: str) -> bool:
+    """Whether a file is neither the standard library's nor an installed distribution's.
+
+    Editable installs are elsewhere, and so count as user code. Both sides are resolved through symlinks.
+    """
+    if not filename or filename.startswith("<"):
+        return False
+    path = real(filename)
+    parts = path.split(os.sep)
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    roots = _library_roots()
+    return not path.startswith(roots)
+
+
+def remembered(predicate: Predicate) -> Predicate:
+    """The same predicate, asked once per file; this package itself never counts as user code."""
+    known: dict[str, bool] = {}
+
+    def ask(filename: str) -> bool:
+        answer = known.get(filename)
+        if answer is None:
+            answer = known[filename] = not filename.startswith(_OWN) and bool(predicate(filename))
+        return answer
+
+    return ask
+
+
+_roots: tuple[str, ...] = ()
+
+
+def _library_roots() -> tuple[str, ...]:
+    global _roots  # noqa: PLW0603 - worked out once, when first needed
+    if not _roots:
+        names = ("stdlib", "platstdlib", "purelib", "platlib")
+        found = {sysconfig.get_paths().get(name) for name in names}
+        found.add(os.path.dirname(os.__file__))
+        found.add(getattr(sys, "_stdlib_dir", None))  # where frozen modules come from
+        found.update((*site.getsitepackages(), site.getusersitepackages()))
+        _roots = tuple(sorted(os.path.join(real(path), "") for path in found if path))
+    return _roots

@@ -1,0 +1,309 @@
+"""The typed encoder of values: equal values give equal tokens, in any process; what has no form is reported."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from xxhash import xxh3_128_hexdigest
+
+from pivot_fingerprint.syntax.form import scalar
+
+_SCALARS = frozenset({int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)})
+_INLINE = 48  # shorter tokens stand as they are, longer ones as their digest
+_LONG = 4096  # texts and bytes from here on are encoded once
+_LARGE = 64  # so are values of this many parts
+_UNSTABLE = "<unstable>"
+_BUDGET = 200_000  # a library's object of more parts is given up
+
+
+class Parts(NamedTuple):
+    """A value taken apart: a tag that says what it is, and the values that it consists of."""
+
+    tag: str
+    children: Sequence[object] = ()
+    unordered: bool = False
+    boundary: str = ""  # "library": given up as a whole; "user": its unencodable parts alone are
+    entry: Any = None  # the entry that it counts by; its name stands before the tag
+    code: Any = None  # code without an entry of its own: its text is behind the tag
+    issue: str = ""  # what cannot be followed here
+    heavy: bool = False  # large, however few its parts
+    lost: bool = False  # what it is made of does not count
+
+
+class UnencodableError(Exception):
+    """This value has no canonical form."""
+
+
+class TakeApart(Protocol):
+    """How a value is taken apart; raises `UnencodableError` where it cannot be."""
+
+    def __call__(self, value: object, /) -> Parts:
+        """The parts of a value."""
+        ...
+
+
+class Encoded(NamedTuple):
+    """What a value counts by, and all parts in it that lead further: entries, code, libraries, issues."""
+
+    token: str
+    notes: tuple[Parts, ...]
+
+
+class _Kept(NamedTuple):
+    """A large value that has been encoded; to hold it keeps its id its own."""
+
+    value: object
+    token: str
+    notes: tuple[Parts, ...]
+    size: int
+    heavy: bool
+
+
+type _Log = list[Parts | tuple[int, int]]  # a pair stands for what is logged from here to there
+
+
+class _Frame:
+    """A value that is being encoded."""
+
+    __slots__ = ("count", "index", "kept", "limits", "low", "noted", "parts", "tag", "tokens", "value")
+
+    def __init__(self, value: object, parts: Parts, tag: str, index: int) -> None:
+        self.value = value
+        self.parts = parts
+        self.tag = tag
+        self.index = index
+        self.low = index  # the outermost open value that something in here refers back to
+        self.tokens: list[str] = []
+        self.noted = 0  # where its part of the log starts
+        self.count = 0  # how many values had been opened before
+        self.limits = False  # whether it is the library's object that sets the limit
+        self.kept = 0  # the size of the largest value inside that is kept
+
+
+class Encoder:
+    """Encodes without recursion, so that no nesting is too deep; cycles become relative references.
+
+    Large values are encoded once in an encoder's life: they must not change between two calls.
+    """
+
+    def __init__(
+        self,
+        take_apart: TakeApart,
+        portable: Callable[[str], str | None],
+        title: Callable[[Parts], str],
+        chance: Mapping[int, object],
+    ) -> None:
+        self._take_apart = take_apart
+        self._portable = portable  # a text that names a place inside the project → the same in every checkout
+        self._title = title  # the tag with what stands before and behind it
+        self.chance = chance  # whole numbers of this process alone, and what each stands for
+        self._kept: dict[int, _Kept] = {}
+
+    def encode(self, value: object, *, afresh: bool = False) -> Encoded:
+        """The token of a value: by type and content, never by identity.
+
+        `afresh`: the names of entries may differ from those at an earlier call.
+        """
+        run = _Run(self, afresh=afresh)
+        token = run.encode(value)
+        if run.library and _Run(self, afresh=True).encode(value) != token:
+            token = _UNSTABLE
+            issue = f"a value that holds a {run.library} is another one at each look"
+            run.log.append(Parts("", issue=issue, lost=True))
+        return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
+
+    def kept(self, value: object, *, afresh: bool) -> _Kept | None:
+        """What is known of this very object."""
+        kept = self._kept.get(id(value))
+        return None if kept is None or (afresh and (kept.notes or not kept.heavy)) else kept
+
+    def keep(self, kept: _Kept) -> None:
+        """Remember a large value."""
+        self._kept[id(kept.value)] = kept
+
+    def text(self, value: str | bytes) -> str:
+        """A text or bytes, the long ones once."""
+        if len(value) < _LONG:
+            return _short((isinstance(value, str) and self._portable(value)) or scalar(value))
+        kept = self._kept.get(id(value))
+        if kept is None:
+            kept = _Kept(
+                value, _short((isinstance(value, str) and self._portable(value)) or scalar(value)), (), 1, True
+            )
+            self.keep(kept)
+        return kept.token
+
+    def apart(self, value: object) -> tuple[Parts, str]:
+        """The parts of a value and its tag in full."""
+        if type(value) is int:
+            return Parts("chance", (self.chance[value],)), "chance"
+        parts = self._take_apart(value)
+        return parts, self._title(parts) if parts.entry is not None or parts.code is not None else parts.tag
+
+
+class _Run:
+    """The encoding of one value."""
+
+    def __init__(self, encoder: Encoder, *, afresh: bool) -> None:
+        self.encoder = encoder
+        self.afresh = afresh
+        self.stack: list[_Frame] = []
+        self.done: dict[int, tuple[str, int, int]] = {}
+        self.seen: dict[int, int] = {}  # open, or closed inside a cycle that is still open
+        self.alive: list[object] = []  # an id is worth something only while its object lives
+        self.log: _Log = []
+        self.count = 0
+        self.heavy = 0  # how many heavy values are open
+        self.library = ""  # the first library's object of all
+        self.limit: int | None = None  # where the outermost library's object that is open is given up
+
+    def encode(self, value: object) -> str:
+        stack = self.stack
+        token = self._open(value)
+        while stack:
+            frame = stack[-1]
+            if token is not None:
+                frame.tokens.append(token)
+                token = None
+            at = len(frame.tokens)
+            children = frame.parts.children
+            token = self._open(children[at]) if at < len(children) else self._close(stack.pop())
+        return token or ""
+
+    def _open(self, value: Any) -> str | None:  # noqa: PLR0911 - each return is a kind of value
+        """The token of a value, or None where a frame for it now is on the stack."""
+        kind = type(value)
+        if kind is str or kind is bytes:
+            return self.encoder.text(value)
+        if kind in _SCALARS and not (kind is int and value in self.encoder.chance):
+            return _short(scalar(value))
+        known = self._known(value)
+        if known is not None:
+            return known
+        self.count += 1
+        try:
+            parts, tag = self.encoder.apart(value)
+        except UnencodableError as error:
+            return self._give_up(str(error))
+        if parts.entry is not None or parts.code is not None or parts.issue or tag.startswith("lib "):
+            self.log.append(parts)
+        if self.limit is not None and self.count > self.limit:
+            at = next(at for at, frame in enumerate(self.stack) if frame.limits)
+            owner = _name(self.stack[at].parts.children[0])
+            self.log.append(Parts("", issue=f"a value of type {owner} has more than {_BUDGET:,} parts", lost=True))
+            return self._cut(at)
+        self.alive.append(value)
+        if not parts.children:
+            return _short(f"<{tag}>")
+        index = len(self.alive)
+        self.seen[id(value)] = index
+        frame = _Frame(value, parts, tag, index)
+        frame.count, frame.noted = self.count, len(self.log)
+        self.heavy += parts.heavy
+        if parts.boundary == "library" and self.limit is None:
+            self.library = self.library or _name(parts.children[0])
+            self.limit, frame.limits = self.count + _BUDGET, True
+        self.stack.append(frame)
+        return None
+
+    def _known(self, value: object) -> str | None:
+        """The token of a value that has been met before."""
+        identity = id(value)
+        done = self.done.get(identity)
+        if done is not None:
+            self.log.append(done[1:])
+            return done[0]
+        index = self.seen.get(identity)
+        if index is not None:
+            top = self.stack[-1]
+            top.low = min(top.low, index)
+            return f"^{top.index - index};"
+        kept = self.encoder.kept(value, afresh=self.afresh or self.limit is not None)
+        if kept is None:
+            return None
+        self.count += kept.size
+        self.log.extend(kept.notes)
+        if self.stack:
+            self.stack[-1].kept = max(self.stack[-1].kept, kept.size)
+        return kept.token
+
+    def _close(self, frame: _Frame) -> str:
+        """The token of a value all of whose parts are encoded."""
+        tokens = sorted(frame.tokens) if frame.parts.unordered else frame.tokens
+        token = _short(f"<{frame.tag} {len(tokens)} {' '.join(tokens)}>")
+        self._leave(frame)
+        below = self.stack[-1] if self.stack else None
+        if frame.low < frame.index:  # refers to a value that is still open: worth nothing elsewhere
+            self.stack[-1].low = min(self.stack[-1].low, frame.low)
+            return token
+        self._forget(frame.index)
+        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        size = self.count - frame.count
+        large = frame.parts.heavy or (size >= _LARGE and size >= 2 * frame.kept)
+        if large and not self.afresh and not self.heavy:
+            notes = tuple(_flat(self.log, frame.noted, len(self.log)))
+            self.encoder.keep(_Kept(frame.value, token, notes, size, frame.parts.heavy))
+            frame.kept = max(size, frame.kept)
+        if below is not None:
+            below.kept = max(below.kept, frame.kept)
+        return token
+
+    def _leave(self, frame: _Frame) -> None:
+        self.heavy -= frame.parts.heavy
+        if frame.limits:
+            self.limit = None
+
+    def _forget(self, index: int) -> None:
+        """Values from this index on are closed, and no reference to them from outside is one to an open value."""
+        while self.seen:  # in the order of their indices
+            identity, other = self.seen.popitem()
+            if other < index:
+                self.seen[identity] = other
+                break
+
+    def _give_up(self, reason: str) -> str:
+        """A library's object that cannot be encoded in full counts by its class alone."""
+        cut = None
+        for at in range(len(self.stack) - 1, -1, -1):
+            boundary = self.stack[at].parts.boundary
+            if boundary == "user":
+                break
+            if boundary == "library":
+                cut = at
+        self.log.append(Parts("", issue=reason, lost=True))
+        return "<unencodable>" if cut is None else self._cut(cut)
+
+    def _cut(self, at: int) -> str:
+        """Give up the value at this place of the stack, with all that is open in it."""
+        frame = self.stack[at]
+        for each in self.stack[at:]:
+            self._leave(each)
+        del self.stack[at:]
+        self._forget(frame.index)
+        token = _short(f"<opaque {frame.tag} {' '.join(frame.tokens[:1])}>")
+        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        return token
+
+
+def _flat(log: _Log, start: int, end: int) -> Iterator[Parts]:
+    """All parts in a piece of the log, each once, also those that it refers to."""
+    ranges, seen, given = [(start, end)], {(start, end)}, set()
+    for first, last in ranges:
+        for each in log[first:last]:
+            if not isinstance(each, Parts):
+                if each not in seen:
+                    seen.add(each)
+                    ranges.append(each)
+            elif id(each) not in given:
+                given.add(id(each))
+                yield each
+
+
+def _name(kind: object) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else "a library's"
+
+
+def _short(token: str) -> str:
+    """Tokens that may hold any text become digests, so that no two values can be spelled alike."""
+    if len(token) <= _INLINE and token.isascii() and token.isprintable() and " " not in token:
+        return token
+    return "#" + xxh3_128_hexdigest(token.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,144 @@
+"""From the drafts where a walk begins to the manifest of all that is reached: keys, chains and digests."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from pivot_fingerprint.manifest import Entry, Library, Manifest, Unresolved
+from pivot_fingerprint.walk.drafts import Draft, Look
+
+
+class Walk(Protocol):
+    """Finds out what is asked of a draft."""
+
+    def look(self, draft: Draft, /) -> Look:
+        """What a draft says and where it leads; what it found may be remembered."""
+        ...
+
+    def look_again(self, draft: Draft, /) -> Look:
+        """The same with the names that drafts have now."""
+        ...
+
+    def further(self, looks: Mapping[Draft, Look], /) -> Sequence[tuple[Draft, Draft]]:
+        """What more counts because all these are reached: each with the one that brings it along."""
+        ...
+
+
+class Reached(NamedTuple):
+    """What can be reached: each entry with the one before it, and with those of its live objects that are reached."""
+
+    via: dict[Draft, Draft | None]
+    lives: dict[Draft, list[Draft]]
+
+
+def gather(
+    roots: Sequence[Draft],
+    walk: Walk,
+    name_libraries: Callable[[Iterable[str]], Mapping[str, Library]],
+) -> Manifest:
+    """The manifest of everything that is reached from the roots; it depends on nothing else that is known."""
+    reached = _reach(roots, walk)
+    looks = {draft: walk.look(draft) for entry in reached.via for draft in (entry, *reached.lives.get(entry, ()))}
+    reads = frozenset(kind for each in looks.values() for kind in each.found.reads)
+    of: dict[Draft, set[str]] = {}
+    for each in looks.values():
+        for draft, kinds in each.found.reads_of.items():
+            of.setdefault(draft, set()).update(kinds)
+    names = _names(reached, looks, reads, given=frozenset(roots))
+    if names is not None:
+        for draft, name in names.items():
+            draft.name = name
+        try:
+            for draft, known in list(looks.items()):
+                if any(other in names for other in known.found.drafts):
+                    looks[draft] = walk.look_again(draft)
+        finally:
+            for draft in names:
+                draft.name = draft.base
+
+    entries: dict[str, Entry] = {}
+    edges: list[Unresolved] = []
+    libraries: set[str] = set()
+    keys = {entry: (names or {}).get(entry, entry.key) for entry in reached.via}
+    for entry, via in reached.via.items():
+        key, lives = keys[entry], [looks[live] for live in reached.lives.get(entry, ())]
+        digest = looks[entry].digest(reads.union(of.get(entry, ())), lives)
+        file, line, start, end = entry.span
+        entries[key] = Entry(digest, file, line, end, start, None if via is None else keys[via])
+        for each in (looks[entry], *lives):
+            libraries |= each.found.libraries
+            edges += [Unresolved(*issue, key) for issue in each.found.issues]
+    return Manifest(entries, tuple(edges), name_libraries(libraries))
+
+
+def _reach(roots: Sequence[Draft], walk: Walk) -> Reached:
+    """Level by level, so that chains are shortest; among several of one length the smallest key wins."""
+    via: dict[Draft, Draft | None] = {root.owner or root: None for root in roots}
+    lives = {root.owner: [root] for root in roots if root.owner is not None}
+    level = [*via, *(root for root in roots if root.owner is not None)]
+    seen = set(level)
+    looks: dict[Draft, Look] = {}
+    while level:
+        following: list[Draft] = []
+        fresh: dict[Draft, Draft] = {}
+        for draft in level:
+            entry = draft.owner or draft
+            looks[draft] = walk.look(draft)
+            for target in looks[draft].found.drafts:
+                owner = target.owner or target
+                if owner not in via or (owner in fresh and entry.key < fresh[owner].key):
+                    fresh[owner] = via[owner] = entry
+                if target not in seen:
+                    seen.add(target)
+                    following.append(target)
+                    if target.owner is not None:
+                        lives.setdefault(owner, []).append(target)
+                        if owner not in seen:
+                            seen.add(owner)
+                            following.append(owner)
+        level = following
+        for entry, target in walk.further(looks) if not level else ():
+            if target not in seen:
+                seen.add(target)
+                via[target] = entry.owner or entry
+                level.append(target)
+    return Reached(via, lives)
+
+
+def _names(
+    reached: Reached, looks: Mapping[Draft, Look], reads: frozenset[str], *, given: frozenset[Draft]
+) -> dict[Draft, str] | None:
+    """The drafts that others must write otherwise in this manifest, because they share a key; None for none."""
+    if len({entry.key for entry in reached.via}) == len(reached.via) and all(
+        len(lives) == 1 for lives in reached.lives.values()
+    ):
+        return None
+    names: dict[Draft, str] = {}
+    by_key: dict[str, list[Draft]] = {}
+    for entry in reached.via:
+        by_key.setdefault(entry.key, []).append(entry)
+
+    def place(entry: Draft) -> tuple[bool, str, int, str]:
+        return (entry in given, entry.span.file or "", entry.span.line or 0, looks[entry].digest(reads))
+
+    for key, entries in by_key.items():
+        for number, entry in enumerate(sorted(entries, key=place) if len(entries) > 1 else entries):
+            name = f"{key}#{number + 1}" if number else key
+            if number:
+                names[entry] = name
+            names |= _names_of_lives(entry, name, reached.lives.get(entry, ()), looks, reads)
+    return names
+
+
+def _names_of_lives(
+    entry: Draft, name: str, lives: Sequence[Draft], looks: Mapping[Draft, Look], reads: frozenset[str]
+) -> dict[Draft, str]:
+    """Live objects of one definition get different names where they differ."""
+    names = {}
+    digests: dict[str, dict[str, int]] = {}
+    for live in sorted(lives, key=lambda live: (live.base, looks[live].digest(reads))):
+        kin = digests.setdefault(live.base, {})
+        number = kin.setdefault(looks[live].digest(reads), len(kin) + 1)
+        written = name + live.base.removeprefix(entry.key) + (f" {number}" if number > 1 else "")
+        if written != live.base:
+            names[live] = written
+    return names

@@ -1,0 +1,147 @@
+"""What importing does to libraries that code uses: through functions, on conditions, in modules it does not use."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import NamedTuple
+
+from pivot_fingerprint.imports.slices import Slices
+from pivot_fingerprint.sources.modules import Module, Modules
+from pivot_fingerprint.syntax.form import Form, Ref
+from pivot_fingerprint.syntax.scopes import Import
+from pivot_fingerprint.syntax.statement_acts import Act
+from pivot_fingerprint.values.encoder import Parts
+from pivot_fingerprint.walk.drafts import Draft, Drafts, Look, Span
+from pivot_fingerprint.walk.import_effects import add_statements
+
+# What is done to these at import changes no result.
+_QUIET = frozenset({"atexit", "faulthandler", "gc", "json", "logging", "shutil", "subprocess", "threading", "time"})
+_PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # of these, nothing else
+
+type Tokens = Callable[[Module, Ref], list[str | Parts]]
+
+
+class _Done(NamedTuple):
+    """That a line at the top of a module acts on a library."""
+
+    line: int
+    library: str
+    is_known: bool  # it has an entry of its own wherever the module is used
+
+
+class LibraryState:
+    """The entries of what modules do to libraries that are used; each module is looked at once."""
+
+    def __init__(self, drafts: Drafts, modules: Modules, slices: Slices, tokens: Tokens) -> None:
+        self._drafts = drafts
+        self._modules = modules
+        self._slices = slices
+        self._tokens = tokens
+        self._acting = slices.acting
+        self._imports: dict[Module, list[Module]] = {}
+        self._done: dict[Module, list[_Done]] = {}
+
+    def entries(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
+        """Each with an entry whose module imports, in the end, the one that acts."""
+        used = {
+            name.partition(".")[0]
+            for draft, each in looks.items()
+            if not draft.key.startswith("effects:")
+            for name in each.found.libraries
+        }
+        own = {draft.module for draft in looks}
+        begun: dict[Module, Draft] = {}
+        for draft in sorted(looks, key=lambda draft: draft.key):
+            for name in sorted(looks[draft].found.imports):
+                for module in self._slices.packages(name):
+                    begun.setdefault(module, draft)
+            if draft.module is not None and draft.module.is_user:
+                begun.setdefault(draft.module, draft)
+        found = []
+        for module, draft in self._imported_by(begun).items():
+            lines: dict[str, list[int]] = {}
+            for done in self._doings(module):
+                if done.library in used and not (done.is_known and module in own):
+                    lines.setdefault(done.library, []).append(done.line)
+            found += [(draft, self._entry(module, library, lines[library])) for library in lines]
+        return sorted(found, key=lambda pair: pair[1].key)
+
+    def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
+        statements = self._slices.standing_at(module, lines)
+        identity = ("library effects", module, library, *lines)
+        span = Span(module.shown, lines[0], lines[0], statements[-1].end)
+        draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
+        if new:
+            if library in _PARTS:  # the variables that are set count by themselves, wherever they come from
+                statements = [each._replace(form=_without(each.form, each.binds)) for each in statements]
+            add_statements(draft, module, statements, self._modules)
+        return draft
+
+    def _imported_by(self, begun: Mapping[Module, Draft]) -> dict[Module, Draft]:
+        """The modules that are imported along with some, these among them; each with the entry of the first."""
+        found: dict[Module, Draft] = {}
+        for start, draft in begun.items():
+            stack = [start]
+            while stack:
+                module = stack.pop()
+                if module not in found:
+                    found[module] = draft
+                    stack += self._imported(module)
+        return found
+
+    def _imported(self, module: Module) -> list[Module]:
+        known = self._imports.get(module)
+        if known is None:
+            known = self._imports[module] = list(dict.fromkeys(self._imported_at(module)))
+        return known
+
+    def _imported_at(self, module: Module) -> Iterator[Module]:
+        for target in module.source.outline.imports if module.source is not None else ():
+            name = module.absolute(target)
+            yield from self._slices.packages(name)
+            home = self._modules.named(name) if target.name is not None else None
+            if home is not None and home.is_user and self._may_be_module(home, target):
+                yield from self._slices.packages(f"{name}.{target.name}")
+
+    @staticmethod
+    def _may_be_module(home: Module, target: Import) -> bool:
+        """Whether `from home import name` may import a module."""
+        if home.namespace is not None:
+            return isinstance(home.namespace.get(target.name or ""), ModuleType)
+        return home.source is None or target.name not in home.source.bindings
+
+    def _doings(self, module: Module) -> list[_Done]:
+        known = self._done.get(module)
+        if known is None:
+            known = self._done[module] = []
+            acts = [act for act in (module.source.outline.acts if module.source is not None else ()) if act.top is None]
+            for act in acts:
+                names = self._libraries(module, act)
+                if act.changes and names is not None:
+                    known += [_Done(act.line, name, is_known=not act.guarded) for name in names]
+                elif names is None:
+                    led = self._acting.by(module, act.root, act.attrs)
+                    known += [_Done(act.line, name, is_known=False) for name in _counting(led)]
+        return known
+
+    def _libraries(self, module: Module, act: Act) -> list[str] | None:
+        """The libraries that an act is done to; None if it is done to something of the user's."""
+        tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
+        names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
+        if len(names) < len(tokens):
+            return None
+        return _counting(names)
+
+
+def _counting(names: Iterable[str]) -> list[str]:
+    """The libraries among some full names in which a change counts."""
+    found = set()
+    for name in names:
+        top, *part = name.split(".")[:2]
+        if top not in _QUIET and _PARTS.get(top, {*part}).issuperset(part):
+            found.add(top)
+    return sorted(found)
+
+
+def _without(form: Form, names: frozenset[str]) -> Form:
+    """A form without what such names hold in the end: of a loop, its last turn."""
+    return form._replace(refs=tuple(ref for ref in form.refs if ref.root not in names))

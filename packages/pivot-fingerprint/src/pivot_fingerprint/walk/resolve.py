@@ -1,0 +1,398 @@
+"""What a name in some code stands for now: an entry, a library's name, or something that cannot be followed."""
+
+import builtins
+import sys
+from types import FunctionType, ModuleType
+from typing import TypeAliasType
+
+from pivot_fingerprint.imports.slices import Slices
+from pivot_fingerprint.sources.modules import Module, Modules
+from pivot_fingerprint.sources.source_file import SourceFile
+from pivot_fingerprint.syntax.canonical import READING, canonical
+from pivot_fingerprint.syntax.form import Ref, Signature
+from pivot_fingerprint.syntax.literals import literal_binding
+from pivot_fingerprint.syntax.scopes import Import
+from pivot_fingerprint.values.encoder import Parts
+from pivot_fingerprint.walk.code_objects import Describer
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
+from pivot_fingerprint.walk.import_effects import Effects, add_statements
+from pivot_fingerprint.walk.libraries import READERS, is_third_party
+from pivot_fingerprint.walk.library_state import LibraryState
+
+_MISSING = object()
+_DEFINED_BY_THE_SYSTEM = frozenset(
+    {"__name__", "__file__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__", "__cached__"}
+)
+type Token = str | Parts  # a name as it stands, or an entry
+
+
+class Resolver:
+    """Turns the names of a form into tokens, and says where they lead."""
+
+    def __init__(self, drafts: Drafts, modules: Modules) -> None:
+        self._drafts = drafts
+        self._modules = modules
+        self.code = Describer(drafts, modules)
+        self._module = Module("", None, "", None, is_user=True, shown=None)
+        self._ref = Ref("", (), 0)
+        self._found = Findings()
+        self._known: dict[tuple[Module, str | Import, tuple[str, ...], bool], list[Token]] = {}
+        self._said = 0
+        self._slices = Slices(modules)
+        self.imports = Effects(drafts, modules, self._slices)
+        self.library_state = LibraryState(drafts, modules, self._slices, self._tokens)
+
+    def bind(self, task: CodeTask, found: Findings) -> list[str]:
+        """One line per name that the form uses: what it stands for; where it leads goes into `found`."""
+        before, self._found = self._found, found
+        module, form = task.module, task.form
+        found.reads |= form.reads
+        for issue in form.issues:
+            found.issues[module.shown, issue.line, f"this {issue.reason}"] = None
+        lines = []
+        for ref in form.refs:
+            if isinstance(ref.root, Import):
+                name = module.absolute(ref.root)
+                found.imports |= {name} if ref.root.name is None else {name, f"{name}.{ref.root.name}"}
+            tokens = self._tokens(module, ref._replace(weak=True) if task.lenient else ref)
+            names = self._note(tokens)
+            if names:
+                lines.append(f"{'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}")
+            if not READING.keys().isdisjoint(ref.attrs):
+                self._note_reads(ref, tokens)
+        lines += self._read_by_libraries(module, form.signatures)
+        self._found = before
+        return lines
+
+    def _note(self, tokens: list[Token]) -> list[str]:
+        """How tokens are written, sorted; where they lead is noted."""
+        names = set()
+        for token in tokens:
+            name = token if isinstance(token, str) else self.note(token, self._found)
+            names.add(name)
+            if name.startswith("lib "):
+                used = name[4:]
+                self._found.libraries.add(used)
+                self._found.reads.update(kind for kind, readers in READERS.items() if used in readers)
+        return sorted(names)
+
+    def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
+        """What else counts because it is read: of that definition alone, where it is one by this very name."""
+        drafts = [token.entry.owner or token.entry for token in tokens if not isinstance(token, str)]
+        drafts = [draft for draft in drafts if not draft.key.endswith(":__doc__")]  # a module's, which is a value
+        for at, name in enumerate(ref.attrs):
+            if name in READING:
+                of = f":{ref.attrs[at - 1] if at else ref.root}"
+                known = [
+                    draft for draft in drafts if draft.key.startswith(("func:", "class:")) and draft.key.endswith(of)
+                ]
+                for draft in known:
+                    self._found.reads_of.setdefault(draft, set()).add(READING[name])
+                if len(known) < len(drafts):
+                    self._found.reads.add(READING[name])
+
+    def note(self, parts: Parts, found: Findings) -> str:
+        """The name of an entry, which leads there."""
+        found.drafts[parts.entry] = None
+        return f"{parts.entry.name}{parts.tag}"
+
+    def effects(self, module: Module) -> Draft | None:
+        """The entry of what importing a module does to libraries, if it does anything."""
+        return self.imports.on_libraries(module, self._written)
+
+    def _written(self, module: Module, ref: Ref) -> list[str]:
+        return [token if isinstance(token, str) else "" for token in self._tokens(module, ref)]
+
+    def names(self, module: Module, found: Findings) -> list[str]:
+        """One line for each name of a module that is used as a whole, wherever its value comes from."""
+        before, self._found = self._found, found
+        lines = []
+        for name in self._modules.names(module):
+            tokens = self._note(self._tokens(module, Ref(name, (), 0, weak=True)))
+            lines += [f"holds {name} {' '.join(tokens)}"]
+        for home in self._modules.starred(module):  # which names these are
+            tokens = self._note(self._tokens(home, Ref("__all__", (), 0, weak=True)))
+            lines += [f"from {home.name} {' '.join(tokens)}"]
+        self._found = before
+        return lines
+
+    def made(self, draft: Draft, found: Findings) -> list[str]:
+        """What makes the value of an entry's name what it is, where the value itself does not tell."""
+        owner = draft.owner or draft
+        if owner.module is None or owner.home is None or not owner.module.is_user:
+            return []
+        statements = self._slices.of(owner.module, owner.home[1], defined=True)
+        lines = []
+        for statement in statements:
+            lines.append(f"form {statement.form.digest.hex()}")
+            lines += self.bind(CodeTask(owner.module, statement.form, lenient=True), found)
+        return lines
+
+    def _read_by_libraries(self, module: Module, signatures: tuple[Signature, ...]) -> list[str]:
+        """The annotations of definitions that a library's decorator gets to see."""
+        lines = []
+        for signature in signatures:
+            if any(self._is_library(self._tokens(module, ref._replace(weak=True))) for ref in signature.decorators):
+                form = signature.form
+                lines.append(f"annotations {form.digest.hex()}")
+                for ref in form.refs:
+                    names = self._note(self._tokens(module, ref._replace(weak=True)))
+                    lines += [f"annotation {'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}"] if names else []
+        return lines
+
+    def _is_library(self, tokens: list[Token]) -> bool:
+        """Whether a decorator of this name is an installed library's, or belongs to an object of one."""
+        for token in tokens:
+            if isinstance(token, str):
+                name = token.removeprefix("lib ") if token.startswith("lib ") else ""
+            else:
+                tasks = token.entry.tasks
+                value = tasks[0].value if tasks and isinstance(tasks[0], ValueTask) else None
+                name = "" if self.code.owns(type(value)) else type(value).__module__
+            if is_third_party(name):
+                return True
+        return False
+
+    def _tokens(self, module: Module, ref: Ref) -> list[Token]:
+        """What a name stands for; asked once per module, unless there is something to say of each place."""
+        key = (module, ref.root, ref.attrs, ref.weak)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        said = self._said
+        tokens = self._looked_up(module, ref)
+        if self._said == said:
+            self._known[key] = tokens
+        return tokens
+
+    def _looked_up(self, module: Module, ref: Ref) -> list[Token]:
+        before = (self._module, self._ref)
+        self._module, self._ref = module, ref
+        if isinstance(ref.root, Import):
+            tokens = self._import(module, ref.root, ref.attrs, ())
+        else:
+            tokens = self._name(module, ref.root, ref.attrs, ())
+        self._module, self._ref = before
+        return tokens
+
+    def _lost(self, reason: str) -> list[Token]:
+        if not self._ref.weak:
+            self._say(reason)
+        return ["unresolved"]
+
+    def _say(self, reason: str) -> None:
+        self._said += 1
+        self._found.issues[self._module.shown, self._ref.line, reason] = None
+
+    # By live namespaces
+
+    def _name(self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
+        if module.namespace is None:
+            return self._static(module, name, attrs, trail)
+        value = module.namespace.get(name, _MISSING)
+        if value is not _MISSING:
+            return self._follow(module, name, value, attrs, trail)
+        if hasattr(builtins, name):
+            return []
+        if self._ref.weak:
+            return []
+        if module.leaves_unbound(name):
+            return ["unresolved"]
+        return self._lost(f"the name `{name}` is not defined")
+
+    def _follow(
+        self, module: Module, name: str, value: object, attrs: tuple[str, ...], trail: tuple[object, ...]
+    ) -> list[Token]:
+        """From a live value along its attributes, as far as they are modules."""
+        at = 0
+        while isinstance(value, ModuleType):
+            rest = attrs[at:]
+            found = self._modules.of(value)
+            if not rest or (found.is_user and rest[0] == "__dict__"):
+                return [self.code.whole(found).parts] if found.is_user else [f"lib {found.public or value.__name__}"]
+            name, at = rest[0], at + 1
+            child = vars(value).get(name, _MISSING)
+            if child is _MISSING:
+                child = sys.modules.get(f"{value.__name__}.{name}", _MISSING)
+            if not found.is_user:
+                if isinstance(child, ModuleType) or self._is_user_code(child):
+                    module, value = found, child
+                    continue
+                return [f"lib {found.public or value.__name__}.{'.'.join(rest)}"]
+            if child is _MISSING:
+                return self._absent(found, value, name, attrs[at:], trail)
+            module, value = found, child
+        return self._value(module, name, value)
+
+    def _absent(
+        self, module: Module, live: ModuleType, name: str, rest: tuple[str, ...], trail: tuple[object, ...]
+    ) -> list[Token]:
+        """A user's module that lacks the attribute: a submodule to come, or a module's `__getattr__`."""
+        child = self._modules.on_disk(f"{live.__name__}.{name}")
+        if child is not None:
+            return self._in_module(child, rest, trail)
+        maker = vars(live).get("__getattr__")
+        if isinstance(maker, FunctionType):
+            self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
+            given = [(module, "__getattr__", maker), *self._modules.of_parts(live, name)]
+            return [token for each in given for token in self._value(*each)]
+        return self._lost(f"the module `{module.name}` has no attribute `{name}`")
+
+    def _is_user_code(self, value: object) -> bool:
+        """A user's function put into a library's module counts in full."""
+        if isinstance(value, FunctionType):
+            return self._modules.is_user_code(value.__code__.co_filename)
+        return isinstance(value, type) and self.code.owns(value)
+
+    def _value(self, module: Module, name: str, value: object) -> list[Token]:
+        """The entry that a global counts by."""
+        if name in _DEFINED_BY_THE_SYSTEM:
+            return list(self._modules.by_system(module, name))
+        # A lambda is in the entry of its name; to look into it here would nest as deep as lambdas do.
+        is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
+        parts = None if is_lambda else self.code.describe(value)
+        if parts is not None and parts.entry is not None and not parts.children:
+            return [parts]
+        module, name = self._origin(module, name, value)
+        if parts is not None and parts.issue:
+            self._say(parts.issue)
+        if not module.is_user:
+            return [f"lib {module.public or module.name}.{name}"]
+        if parts is not None and not parts.children and parts.tag.startswith("lib "):
+            return [parts.tag]
+        draft, new = self._constant(module, name)
+        if new:
+            draft.tasks.append(ValueTask("value", value))
+            if isinstance(value, TypeAliasType) and module.source is not None and name in module.source.bindings:
+                # Its value is worked out when it is first asked for, which is not for us to do: its text counts.
+                statements = module.source.parsed.bindings[name]
+                draft.tasks.append(CodeTask(module, canonical(statements), lenient=True))
+        return [draft.parts]
+
+    def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
+        """The entry of a value that a module's name is bound to."""
+        bindings = module.source.bindings.get(name) if module.source is not None else None
+        span = Span(module.shown)
+        if bindings:
+            line, end = bindings[-1][:2]
+            span = Span(module.shown, line, line, end)
+        identity = ("const", id(module.namespace), module.name, module.file, name)
+        draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
+        draft.module, draft.home = module, (module.name, name)
+        return draft, new
+
+    def _origin(self, module: Module, name: str, value: object) -> tuple[Module, str]:
+        """Back along `from x import y` to the module in which the value was made."""
+        seen = set()
+        while module.source is not None and (module.name, name) not in seen:
+            seen.add((module.name, name))
+            bindings = module.source.bindings.get(name)
+            step = None
+            if bindings:
+                targets = [target for binding in bindings if binding.is_from for target in binding.imports]
+            else:
+                targets = [star._replace(name=name) for star in module.source.stars]
+            for target in targets:
+                live = sys.modules.get(module.absolute(target))
+                if live is not None and target.name and vars(live).get(target.name, _MISSING) is value:
+                    step = (self._modules.of(live), target.name)
+            if step is None:
+                break
+            module, name = step
+            if not module.is_user:
+                break
+        return module, name
+
+    # By source alone, for modules that are not imported
+
+    def _import(self, module: Module, target: Import, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
+        name = module.absolute(target)
+        rest = attrs if target.name is None else (target.name, *attrs)
+        live = sys.modules.get(name)
+        if isinstance(live, ModuleType):
+            return self._follow(self._modules.of(live), name, live, rest, trail)
+        found = self._modules.on_disk(name)
+        if found is None:
+            if not target.level and self._modules.is_optional(module, name):
+                return ["unresolved"]
+            return self._lost(f"the module `{name}` cannot be found")
+        return self._in_module(found, rest, trail)
+
+    def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
+        if not module.is_user:
+            return [f"lib {'.'.join((module.name, *attrs))}"]
+        source = module.source
+        if not attrs or attrs[0] == "__dict__" or (source is None and module.file is not None):
+            return [self.code.whole(module).parts]
+        if source is not None and attrs[0] in source.bindings and (module.name, attrs[0]) not in trail:
+            return self._static(module, attrs[0], attrs[1:], trail)
+        child = self._modules.named(f"{module.name}.{attrs[0]}")
+        if child is not None and not self._modules.homes(module, attrs[0]):
+            return self._in_module(child, attrs[1:], trail)
+        return self._static(module, attrs[0], attrs[1:], trail)
+
+    def _static(  # noqa: PLR0911 - each return is a way to bind a name
+        self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]
+    ) -> list[Token]:
+        """Every statement at the top of the module that may bind the name."""
+        source = module.source
+        step = (module.name, name)
+        if step in trail:
+            return []
+        trail = (*trail, step)
+        homes = self._modules.homes(module, name)
+        if source is not None and (homes or name in source.bindings):
+            tokens = self._statements(module, source, name, attrs, trail)
+            for home in homes:
+                tokens += self._in_module(home, (name, *attrs), trail)
+                if self._modules.exported(home) is None and (len(homes) > 1 or name in source.bindings):
+                    tokens += self._tokens(home, Ref("__all__", (), 0, weak=True))
+            return tokens
+        if name in _DEFINED_BY_THE_SYSTEM:
+            return list(self._modules.by_system(module, name))
+        if hasattr(builtins, name):
+            return self._value(module, name, module.docs) if name == "__doc__" else []
+        state = self._state(module, name) if source is not None else None
+        if state is not None:
+            return [state.parts]
+        if source is not None and "__getattr__" in source.bindings:
+            self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
+            return self._statements(module, source, "__getattr__", (), trail)
+        if self._ref.weak:
+            return []
+        return self._lost(f"the module `{module.name}` has no attribute `{name}`")
+
+    def _statements(
+        self,
+        module: Module,
+        source: SourceFile,
+        name: str,
+        attrs: tuple[str, ...],
+        trail: tuple[object, ...],
+    ) -> list[Token]:
+        tokens: list[Token] = []
+        for binding in source.bindings.get(name, ()):
+            if binding.top is not None:
+                tokens.append(self.code.definition(module, source, source.tops[binding.top]).parts)
+            for target in binding.imports:
+                tokens += self._import(module, target, attrs, trail)
+        state = self._state(module, name)
+        return tokens if state is None else [*tokens, state.parts]
+
+    def _state(self, module: Module, name: str) -> Draft | None:
+        """The entry of the statements that make a name what it is, besides its definitions and imports."""
+        statements = self._slices.of(module, name)
+        if self._modules.homes(module, name):
+            statements = [*self._slices.conditional_stars(module), *statements]
+        if not statements:
+            return None
+        draft, new = self._constant(module, name)
+        if new:
+            source = module.source
+            bound = source.parsed.bindings.get(name, ()) if source is not None else ()
+            plain = literal_binding(bound) if len(statements) == 1 and not statements[0].guarded else None
+            if plain is not None:  # as it will count once the module is imported
+                draft.tasks.append(ValueTask("value", plain[0]))
+            else:
+                add_statements(draft, module, statements, self._modules)
+        return draft
