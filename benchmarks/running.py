@@ -55,10 +55,10 @@ for number in range(int(count)):
 # The process that forks the stages, as far as its memory is concerned.
 FORKS = """
 import os, pathlib, sys, time
-from pivot_runtime import host
+from pivot_runtime.host import server
 
 root = pathlib.Path.cwd()
-serving = host.Host(0, ())
+serving = server.Host(0, ())
 assert serving._load(root, root / "pipeline.py", [])["event"] == "loaded"
 best = used = 1.0
 for _ in range(10):

@@ -11,7 +11,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts[3:]) for pa
 OPENERS = {"scandir", "TemporaryFile", "NamedTemporaryFile", "TemporaryDirectory", "mmap", "urlopen", "fdopen"}
 FILES = {"open", "Popen", "ThreadPoolExecutor", "ProcessPoolExecutor"}
 CLOSED_ELSEWHERE = {
-    ("pivot_runtime.gitcalls", "Popen"),  # by who asked for it, in a context manager of its own, which also waits
+    ("pivot_runtime.git.calls", "Popen"),  # by who asked for it, in a context manager of its own, which also waits
 }
 
 

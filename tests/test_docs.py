@@ -27,8 +27,8 @@ import attrs
 import pytest
 
 from pivot_core.pivot_yaml import schema
-from pivot_runtime import reference
-from pivot_runtime.settings import KEYS
+from pivot_runtime.config import reference
+from pivot_runtime.config.settings import KEYS
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted(

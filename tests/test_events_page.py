@@ -4,7 +4,7 @@ import json
 import pathlib
 import re
 
-from pivot_runtime import eventforms
+from pivot_runtime.history import event_json
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = (ROOT / "docs/reference/events.md").read_text()
@@ -24,4 +24,4 @@ def test_each_row_names_each_field_of_its_event() -> None:
 
 
 def test_the_version_is_that_of_the_code() -> None:
-    assert f"now **{eventforms.FORMAT}**" in PAGE
+    assert f"now **{event_json.FORMAT}**" in PAGE

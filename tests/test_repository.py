@@ -186,11 +186,11 @@ def test_files_that_have_rules_of_their_own_are_there() -> None:
 
 def test_who_knows_which_packages_are_pivots_own_knows_all() -> None:
     from pivot_fingerprint.walk import libraries  # noqa: PLC0415  # one test needs them
-    from pivot_runtime import _sources  # noqa: PLC0415
+    from pivot_runtime.definitions import source_import  # noqa: PLC0415
 
     names = {name.replace("-", "_") for name in SPECS}
 
-    assert set(_sources._OWN) == names
+    assert set(source_import._OWN) == names
     assert set(libraries._OWN) == names
 
 
@@ -286,4 +286,4 @@ def test_git_is_started_in_one_place() -> None:
         and str(node.elts[0].value).rpartition("/")[2] == "git"
     }
 
-    assert starting == {"pivot_runtime.gitcalls"}
+    assert starting == {"pivot_runtime.git.calls"}

@@ -14,12 +14,12 @@ from pivot_cli import options
 from pivot_cli.views import cache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.checking import Verification
-from pivot_runtime.collecting import Collection
-from pivot_runtime.dropping import Dropped, Target
-from pivot_runtime.project import Project
-from pivot_runtime.records import Record
-from pivot_runtime.registry import User
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.cache.users import User
+from pivot_runtime.maintenance.drop import Dropped, Target
+from pivot_runtime.maintenance.gc import Collection
+from pivot_runtime.maintenance.verify import Verification
+from pivot_runtime.project.project import Project
 
 ROOT = pathlib.Path("/project")
 PROJECT = Project(ROOT, ROOT / "sub")

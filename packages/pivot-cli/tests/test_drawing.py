@@ -11,7 +11,7 @@ from pivot_cli.views.graph_html import page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
-from pivot_runtime.overview import Overview
+from pivot_runtime.inspecting.overview import Overview
 
 
 def spec(name: str, deps: str, outs: str) -> StageSpec:

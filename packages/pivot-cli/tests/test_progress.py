@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pivot_cli.reporting.run_lines import Lines
-from pivot_runtime import events
+from pivot_runtime.history import events
 
 
 @pytest.mark.parametrize("terminal", [True, False])

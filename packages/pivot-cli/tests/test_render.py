@@ -10,10 +10,10 @@ from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
-from pivot_runtime.loaded import LoadedStage
-from pivot_runtime.observe import Evaluation
-from pivot_runtime.repro import Outcome
-from pivot_runtime.status import StageStatus, Status
+from pivot_runtime.evaluating.evaluate import Evaluation
+from pivot_runtime.inspecting.status import StageStatus, Status
+from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.running.repro import Outcome
 
 OLD = "5995c853" + "0" * 24
 NEW = "a1b2c3d4" + "0" * 24

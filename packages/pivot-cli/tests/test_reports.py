@@ -7,7 +7,7 @@ from pivot_cli.views import ci_reports, verify
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
-from pivot_runtime.verify import StageVerdict, Verification
+from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 CURRENT = Decision(Verdict.UP_TO_DATE)
 STALE = Decision(

@@ -13,7 +13,7 @@ from pivot_cli.reporting.meter import Hashing
 from pivot_cli.reporting.running import Row, Running, last_words
 from pivot_cli.terminal import console
 from pivot_core.decide import Decision, Verdict
-from pivot_runtime import events
+from pivot_runtime.history import events
 
 RUN = Decision(Verdict.RUN)
 STARTED = events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b", "p.c"))

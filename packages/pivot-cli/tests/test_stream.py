@@ -4,7 +4,7 @@ import io
 import json
 
 from pivot_cli.reporting.jsonl import Stream
-from pivot_runtime import events
+from pivot_runtime.history import events
 
 
 class Reader(io.StringIO):

@@ -9,9 +9,9 @@ from pivot_cli.reporting.reporter import Telling, draws
 from pivot_cli.reporting.run_lines import Lines
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
-from pivot_runtime import events
-from pivot_runtime.seen import Usage
-from pivot_runtime.undeclared import Undeclared
+from pivot_runtime.history import events
+from pivot_runtime.tracing.undeclared import Undeclared
+from pivot_runtime.tracing.usage import Usage
 
 FORCED = Decision(Verdict.RUN, (Reason.FORCED,))
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cli.views import history, timeline
-from pivot_runtime.history import STATES, PastRun, PastStage
-from pivot_runtime.seen import Usage
+from pivot_runtime.history.history import STATES, PastRun, PastStage
+from pivot_runtime.tracing.usage import Usage
 
 TRAIN = PastStage(
     "p.train",

@@ -8,8 +8,8 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
-from pivot_runtime.loaded import LoadedStage
-from pivot_runtime.observe import Evaluation, evaluate
+from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
+from pivot_runtime.loading.loaded import LoadedStage
 
 SCHEMA = 1
 

@@ -3,9 +3,9 @@
 import pathlib
 from collections.abc import Mapping
 
-from pivot_runtime import hosting
-from pivot_runtime.loaded import Loaded, LoadedStage
-from pivot_runtime.project import Project, init
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.project.project import Project, init
 
 HEAD = """\
 import pathlib
@@ -48,7 +48,7 @@ class Sources:
 
     def load(self, name: str = "pipeline.py") -> Loaded:
         """Load in a host that is gone afterwards."""
-        loaded, host = hosting.load(self.root, self.root / name, quiet=True)
+        loaded, host = host_client.load(self.root, self.root / name, quiet=True)
         host.close()
         return loaded
 

@@ -16,10 +16,11 @@ from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
-from pivot_runtime import events, supply, sync
-from pivot_runtime.afar import Afar, Place
-from pivot_runtime.project import Project
-from pivot_runtime.session import opened
+from pivot_runtime.evaluating.session import opened
+from pivot_runtime.history import events
+from pivot_runtime.project.project import Project
+from pivot_runtime.sharing import pull_inputs, transfer
+from pivot_runtime.sharing.remote_view import Afar, Place
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
     def remote_of(*_: object) -> tuple[str, MemoryRemote]:
         return "origin", memory
 
-    monkeypatch.setattr(sync, "remote_of", remote_of)
+    monkeypatch.setattr(transfer, "remote_of", remote_of)
     return memory
 
 
@@ -45,7 +46,7 @@ def chain(shop: Workshop) -> Workshop:
 
 def pushed(shop: Workshop, *gone: str) -> None:
     """As in a fresh clone: the remote has everything, the cache nothing, and some paths are not there."""
-    assert sync.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(Project(shop.root, shop.root)).complete
     for file in shop.layout.objects_dir.glob("*/*"):
         file.unlink()
     for name in gone:
@@ -101,10 +102,10 @@ def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, r
 def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
     heard: list[events.Event] = []
     times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
-    tell = supply.told("p.a", "origin", heard.append, clock=lambda: next(times))
+    tell = pull_inputs.told("p.a", "origin", heard.append, clock=lambda: next(times))
     for done in range(5):
         tell(Progress(done, 5, 10 * done, 50))
-    supply.told("p.a", "origin", heard.append)(Progress(0, 0, 0, 0))
+    pull_inputs.told("p.a", "origin", heard.append)(Progress(0, 0, 0, 0))
 
     assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
 
@@ -228,10 +229,10 @@ def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: Me
     project = Project(chain.root, chain.root)
     (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
     chain.run()
-    assert sync.push(project).runs == 3
-    assert sync.push(project).runs == 0
+    assert transfer.push(project).runs == 3
+    assert transfer.push(project).runs == 0
     calls = len(remote.calls)
-    assert sync.push(project).runs == 0
+    assert transfer.push(project).runs == 0
     assert len(remote.calls) == calls  # what was shared is known
     shutil.rmtree(chain.layout.cache_dir)
     shutil.rmtree(chain.layout.stages_dir)
@@ -266,7 +267,7 @@ def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: Me
 def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRemote, good: str, bad: str) -> None:
     (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
     chain.run("first")
-    sync.push(Project(chain.root, chain.root))
+    transfer.push(Project(chain.root, chain.root))
     for records in remote.run_records.values():
         assert good in records[0].decode()
         records[0] = records[0].replace(good.encode(), bad.encode(), 1)
@@ -278,7 +279,7 @@ def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRem
 
 def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
-    assert sync.push(Project(chain.root, chain.root), ["first", "second"]).complete
+    assert transfer.push(Project(chain.root, chain.root), ["first", "second"]).complete
     for stage, path in [("second", "c"), ("third", "d")]:
         chain.object_of(stage, path).unlink()
     (chain.root / "c").unlink()
@@ -297,7 +298,7 @@ def test_results_of_stages_side_by_side_are_asked_for_together(
     for number in range(5):
         shop.copying(f"copy{number}", "a", f"out{number}")
     shop.run()
-    sync.push(Project(shop.root, shop.root))
+    transfer.push(Project(shop.root, shop.root))
     for place in (shop.layout.cache_dir, shop.layout.stages_dir):
         shutil.rmtree(place)
     asked: list[int] = []

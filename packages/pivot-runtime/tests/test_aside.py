@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.aside import Aside
+from pivot_runtime.artifacts.stash import Aside
 
 OUT = ArtifactPath("d")
 

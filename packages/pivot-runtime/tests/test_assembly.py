@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivot_core.errors import PivotError
-from pivot_runtime import hosting
-from pivot_runtime.assembly import assemble
-from pivot_runtime.project import Project, init
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.assembly import assemble
+from pivot_runtime.project.project import Project, init
 
 HEAD = """\
 from typing import Annotated
@@ -92,12 +92,12 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
     write(tmp_path, "b", {"two": ("b/y.txt", [])})
     ended: list[int] = []
 
-    class Watched(hosting.HostProcess):
+    class Watched(host_client.HostProcess):
         def kill(self) -> None:
             ended.append(self.pid)
             super().kill()
 
-    monkeypatch.setattr(hosting, "HostProcess", Watched)
+    monkeypatch.setattr(host_client, "HostProcess", Watched)
     (tmp_path / "b/pipeline.py").write_text((tmp_path / "b/pipeline.py").read_text().replace("p_b", "p_a"))
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
         assemble(Project(tmp_path, tmp_path / "a"))

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from pivot_runtime.assigned import assigned, named
-from pivot_runtime.settling import seal
+from pivot_runtime.definitions.params import seal
+from pivot_runtime.host.environ_changes import assigned, named
 
 
 def test_only_what_is_not_as_it_was(tmp_path: pathlib.Path) -> None:

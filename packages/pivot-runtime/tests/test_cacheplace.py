@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from pivot_cache.layout import Layout
-from pivot_runtime import cacheplace
+from pivot_runtime.config import cache_dir
 from pivot_runtime.errors import ConfigError
 
 HOME = {"HOME": "/home/me", "DATA": "/data"}
@@ -24,13 +24,13 @@ HOME = {"HOME": "/home/me", "DATA": "/data"}
     ],
 )
 def test_words_that_are_replaced(text: str, path: str) -> None:
-    assert cacheplace.meant(text, HOME) == pathlib.Path(path)
+    assert cache_dir.meant(text, HOME) == pathlib.Path(path)
 
 
 @pytest.mark.parametrize("text", ["$NOTHING/x", "${NOTHING}", "a$", "${}", "${a b}", "~nobody-of-that-name/x"])
 def test_what_cannot_be_replaced_is_refused_and_never_a_directory_of_that_name(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        cacheplace.meant(text, HOME)
+        cache_dir.meant(text, HOME)
     assert caught.value.hint
 
 
@@ -44,7 +44,7 @@ def test_what_can_be_no_directory_is_named(tmp_path: pathlib.Path) -> None:
         *(pathlib.Path(name) for name in ("/proc/nowhere", "/proc/no/where") if os.path.isdir("/proc")),
     ]:
         with pytest.raises(ConfigError, match=r"cache\.dir: "):
-            cacheplace.prepare(Layout(tmp_path, place))
+            cache_dir.prepare(Layout(tmp_path, place))
     assert not (tmp_path / "gone").exists()
 
 
@@ -53,10 +53,10 @@ def test_a_cache_in_the_project_is_kept_out_of_git_and_the_user_s_own_lines_stay
     place.mkdir()
     (place / ".gitignore").write_text("*.csv\n")
     for _ in range(2):
-        cacheplace.prepare(Layout(tmp_path, place))
+        cache_dir.prepare(Layout(tmp_path, place))
     lines = (place / ".gitignore").read_text().splitlines()
     assert lines[0] == "*.csv"
     assert lines.count("/files") == 1
     elsewhere = tmp_path / "elsewhere"
-    cacheplace.prepare(Layout(tmp_path / "project", elsewhere))
+    cache_dir.prepare(Layout(tmp_path / "project", elsewhere))
     assert not list(elsewhere.iterdir())

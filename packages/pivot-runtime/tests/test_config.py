@@ -12,12 +12,12 @@ from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
-from pivot_runtime import reference, remotes, settings
-from pivot_runtime.config import Origin, resolve, user_file
-from pivot_runtime.configuring import Configuration
+from pivot_runtime.config import reference, remotes, settings
+from pivot_runtime.config.resolve import Origin, resolve, user_file
+from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
+from pivot_runtime.config.store import Configuration
 from pivot_runtime.errors import ConfigError
-from pivot_runtime.executor import Executor
-from pivot_runtime.settings import KEYS, Settings, Strictness, WorkerStart
+from pivot_runtime.executors.host_executor import Executor
 
 
 class Places:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pivot_runtime.configedit import assign, remove, rename
-from pivot_runtime.configfile import FormatError, read, read_lines, read_yaml, rendered
+from pivot_runtime.config.edit import assign, remove, rename
+from pivot_runtime.config.file import FormatError, read, read_lines, read_yaml, rendered
 
 
 def pairs(text: str) -> list[tuple[str, str | None]]:

@@ -8,7 +8,7 @@ import pytest
 
 from pivot_core import digest
 from pivot_core.errors import PivotError
-from pivot_runtime.describing import describe
+from pivot_runtime.definitions.pipeline_file import describe
 
 STEPS = """\
 from typing import Annotated

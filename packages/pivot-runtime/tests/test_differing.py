@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_runtime import differing
-from pivot_runtime.differing import first_difference
+from pivot_runtime.inspecting import differing
+from pivot_runtime.inspecting.differing import first_difference
 
 
 def between(tmp_path: pathlib.Path, old: bytes, new: bytes) -> str:

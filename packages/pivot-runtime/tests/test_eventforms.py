@@ -6,10 +6,10 @@ import pathlib
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
-from pivot_runtime import eventforms, events
-from pivot_runtime.broken import Broken
-from pivot_runtime.seen import Usage
-from pivot_runtime.undeclared import Undeclared
+from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.history import event_json, events
+from pivot_runtime.tracing.undeclared import Undeclared
+from pivot_runtime.tracing.usage import Usage
 
 # One line per event, which the page on events is held against as well.
 LINES = pathlib.Path(__file__).parent / "events.jsonl"
@@ -50,8 +50,8 @@ EVENTS: list[events.Event] = [
 
 
 def test_each_line_is_as_it_is_documented_with_its_names_and_their_order() -> None:
-    lines = [eventforms.head("pivot repro", time=1.23456789, pid=7)]
-    lines += [eventforms.form(event, 1.23456789) for event in EVENTS]
+    lines = [event_json.head("pivot repro", time=1.23456789, pid=7)]
+    lines += [event_json.form(event, 1.23456789) for event in EVENTS]
 
     assert [json.dumps(line) for line in lines] == LINES.read_text().splitlines()
 
@@ -66,6 +66,6 @@ def test_what_is_not_known_is_null() -> None:
         events.StageRan("shop.train", DECISION, 1.0),
         events.StageFailed("shop.train", 1.0, "no"),
     ]
-    found = [{key for key, value in eventforms.form(event, 0).items() if value is None} for event in unknown]
+    found = [{key for key, value in event_json.form(event, 0).items() if value is None} for event in unknown]
 
     assert found == [{"age"}, {"cpu", "memory"}, {"log", "hint", "cpu", "memory"}]

@@ -13,10 +13,10 @@ from processes import alive, wait_until
 from source_projects import Sources
 
 from pivot_core.discovery import import_pipeline
-from pivot_runtime import hosting
 from pivot_runtime.errors import HostError
-from pivot_runtime.executor import Executor, Failure, Finished, HostExecutor
-from pivot_runtime.inline import InlineExecutor
+from pivot_runtime.executors.host_executor import Executor, Failure, Finished, HostExecutor
+from pivot_runtime.executors.inline import InlineExecutor
+from pivot_runtime.loading import host_client
 
 PIPELINE = """
 import os
@@ -153,7 +153,7 @@ class Bench:
 
 @contextlib.contextmanager
 def host_executor(project: Sources) -> Iterator[HostExecutor]:
-    _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
+    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
         yield HostExecutor(lambda _: host)
 
@@ -418,7 +418,7 @@ def test_children_that_wait_for_a_stage_may_be_killed(hosted: Bench) -> None:
 
 def test_host_that_dies(project: Sources) -> None:
     """Its program is gone, and that is reported as an error of ours."""
-    _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
+    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
         bench = Bench(project, HostExecutor(lambda _: host))
         bench.start("waits")

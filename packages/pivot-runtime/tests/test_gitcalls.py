@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from pivot_runtime import gitcalls
+from pivot_runtime.git import calls
 
 
 def test_what_a_hook_has_in_its_environment_leads_nowhere_else(
@@ -17,13 +17,13 @@ def test_what_a_hook_has_in_its_environment_leads_nowhere_else(
         (tmp_path / name / f"{name}.txt").touch()
         subprocess.run(["git", "add", "."], cwd=tmp_path / name, check=True)
     other = tmp_path / "other"
-    listed = gitcalls.run(other, "rev-parse", "--local-env-vars").stdout.decode().split()
+    listed = calls.run(other, "rev-parse", "--local-env-vars").stdout.decode().split()
     kept = {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}  # they say how git behaves, and not where
     for name in {*listed, "GIT_NAMESPACE", "GIT_QUARANTINE_PATH"} - kept:
         monkeypatch.setenv(name, str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git/index"))
     monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
 
-    assert gitcalls.run(tmp_path / "mine", "ls-files", "--", "*.txt").stdout == b"mine.txt\n"
-    with gitcalls.start(tmp_path / "mine", "rev-parse", "--absolute-git-dir") as process:
+    assert calls.run(tmp_path / "mine", "ls-files", "--", "*.txt").stdout == b"mine.txt\n"
+    with calls.start(tmp_path / "mine", "rev-parse", "--absolute-git-dir") as process:
         assert process.communicate()[0].decode().rstrip() == str((tmp_path / "mine/.git").resolve())

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from pivot_runtime import gitlocal
-from pivot_runtime.gitlocal import GitSetupError
+from pivot_runtime.git import repository
+from pivot_runtime.git.repository import GitSetupError
 
 STATE = ".pivot/state.db/snapshots"
 MERGE = ["/opt/my 100%/python", "-P", "merge"]
@@ -34,14 +34,14 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 
 def test_what_lies_here_only_has_not_come_by_git(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(root, "add", ".pivot/state.db.md")
-    assert not gitlocal.may_track(root, STATE)
+    assert not repository.may_track(root, STATE)
     monkeypatch.setenv("GIT_DIR", "/nowhere")  # as git sets it for its hooks
-    assert not gitlocal.may_track(root, STATE)
+    assert not repository.may_track(root, STATE)
 
 
 def test_what_is_tracked_has_come_by_git(root: pathlib.Path) -> None:
     git(root, "add", "-f", f"{STATE}/one")
-    assert gitlocal.may_track(root, STATE)
+    assert repository.may_track(root, STATE)
 
 
 @pytest.mark.parametrize("link", [".pivot", ".pivot/state.db", STATE])
@@ -49,26 +49,26 @@ def test_what_lies_behind_a_link_may_have_come_by_git(root: pathlib.Path, link: 
     (root / link).rename(root / "moved")
     (root / link).symlink_to(root / "moved")
     git(root, "add", "-A")
-    assert gitlocal.may_track(root, STATE)
+    assert repository.may_track(root, STATE)
 
 
 def test_what_git_cannot_tell_may_have_come_by_it(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root.parent / ".git/index").write_bytes(b"damaged")
-    assert gitlocal.may_track(root, STATE)
+    assert repository.may_track(root, STATE)
     monkeypatch.setenv("PATH", os.fspath(root))
-    assert gitlocal.may_track(root, STATE)
+    assert repository.may_track(root, STATE)
 
 
 def test_the_driver_is_set_up_once_and_repaired(root: pathlib.Path) -> None:
-    assert gitlocal.install(root, MERGE) == [
+    assert repository.install(root, MERGE) == [
         ".gitattributes",
         "git config merge.pivot-lock.name",
         "git config merge.pivot-lock.driver",
     ]
-    assert gitlocal.install(root, MERGE) == []
+    assert repository.install(root, MERGE) == []
     driver = git(root, "config", "--get", "merge.pivot-lock.driver")
     assert driver == "'/opt/my 100%%/python' -P merge %O %A %B %P\n"
-    assert gitlocal.install(root, ["elsewhere"]) == ["git config merge.pivot-lock.driver"]
+    assert repository.install(root, ["elsewhere"]) == ["git config merge.pivot-lock.driver"]
     lock = ".pivot/stages/p.s.lock"
     assert git(root, "check-attr", "merge", lock) == f"{lock}: merge: pivot-lock\n"
     assert "unspecified" in git(root, "check-attr", "merge", "inner/.pivot/stages/p.s.lock")
@@ -76,15 +76,15 @@ def test_the_driver_is_set_up_once_and_repaired(root: pathlib.Path) -> None:
 
 def test_why_it_cannot_be_set_up(root: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(GitSetupError, match="is not in a git repository") as told:
-        gitlocal.install(tmp_path_factory.mktemp("outside"), MERGE)
+        repository.install(tmp_path_factory.mktemp("outside"), MERGE)
     assert told.value.exit_code == 2
     (root.parent / ".git/config").write_text("[damaged")
     with pytest.raises(GitSetupError, match="git config failed"):
-        gitlocal.install(root, MERGE)
+        repository.install(root, MERGE)
     (root / ".gitattributes").unlink()
     (root / ".gitattributes").mkdir()
     with pytest.raises(GitSetupError, match="cannot write") as told:
-        gitlocal.install(root, MERGE)
+        repository.install(root, MERGE)
     assert "merge=pivot-lock" in (told.value.hint or "")
 
 
@@ -109,28 +109,28 @@ def test_what_git_ignores_is_told_with_a_way_out_that_works(
     file.with_suffix("").write_text("data")
     ignore = tmp_path / ".gitignore"
     ignore.write_text(f"# first\n{pattern}\n")
-    assert gitlocal.ignored(tmp_path, ["other"]) == []
-    [found] = gitlocal.ignored(tmp_path, [path, "other"])
+    assert repository.ignored(tmp_path, ["other"]) == []
+    [found] = repository.ignored(tmp_path, [path, "other"])
     assert str(found) == f"{path} is ignored by git: .gitignore:2: {pattern}"
 
-    way = gitlocal.way_out(found)
+    way = repository.way_out(found)
     lines = way.partition(": ")[2].split()
     if "in the place of" in way:
         ignore.write_text("".join(f"{line}\n" for line in lines))
         data = str(pathlib.PurePath(path).with_suffix(""))
-        assert gitlocal.ignored(tmp_path, [data])  # the data stay out
+        assert repository.ignored(tmp_path, [data])  # the data stay out
     else:
         ignore.write_text("".join(f"{line}\n" for line in (pattern, *lines)))
-    assert gitlocal.ignored(tmp_path, [path]) == []
+    assert repository.ignored(tmp_path, [path]) == []
 
     ignore.write_text(f"{pattern}\n")
     git(tmp_path, *shlex.split(way.split("'git ", 1)[1].split("', or write")[0]))
-    assert gitlocal.ignored(tmp_path, [path]) == []
+    assert repository.ignored(tmp_path, [path]) == []
 
 
 def test_git_that_does_not_answer_is_given_up(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It opens each .gitignore, also a pipe that nobody writes to."""
-    monkeypatch.setattr(gitlocal, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(repository, "_PATIENCE_S", 0.1)
     os.mkfifo(root / ".gitignore")
-    with pytest.raises(gitlocal.GitSilentError, match="what it ignores"):
-        gitlocal.ignored(root, ["data.pvt"])
+    with pytest.raises(repository.GitSilentError, match="what it ignores"):
+        repository.ignored(root, ["data.pvt"])

@@ -12,11 +12,11 @@ import threading
 import pytest
 
 from pivot_runtime.errors import BusyError
-from pivot_runtime.guard import awaited, guarded
+from pivot_runtime.project.guard import awaited, guarded
 
 HOLD = """\
 import pathlib, sys, time
-from pivot_runtime.guard import guarded
+from pivot_runtime.project.guard import guarded
 with guarded(pathlib.Path(sys.argv[1]), "the other", lambda *_: None):
     print("held", flush=True)
     while True:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from workshop import Workshop
 
 from pivot_core.errors import PivotError
-from pivot_runtime import eventforms, events, facts, history, journal
-from pivot_runtime.events import Event
-from pivot_runtime.history import HistoryError, PastRun
-from pivot_runtime.journal import Journal
-from pivot_runtime.project import Project
-from pivot_runtime.seen import Usage
+from pivot_runtime.history import event_json, events, history, journal, stage_stats
+from pivot_runtime.history.events import Event
+from pivot_runtime.history.history import HistoryError, PastRun
+from pivot_runtime.history.journal import Journal
+from pivot_runtime.project.project import Project
+from pivot_runtime.tracing.usage import Usage
 
 
 def told(root: pathlib.Path, *given: Event) -> None:
@@ -153,17 +153,17 @@ def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
 
 def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) -> None:
     recorded_run(shop)
-    known = facts.stage_facts(shop.layout)
-    assert known.recall()["p.one"][facts.VARIABLES] == []
+    known = stage_stats.stage_facts(shop.layout)
+    assert known.recall()["p.one"][stage_stats.VARIABLES] == []
 
-    known.remember({"p.one": {facts.VARIABLES: ["HOME"]}})
-    assert known.recall()["p.one"][facts.VARIABLES] == ["HOME"]
+    known.remember({"p.one": {stage_stats.VARIABLES: ["HOME"]}})
+    assert known.recall()["p.one"][stage_stats.VARIABLES] == ["HOME"]
     (shop.layout.database_dir / "facts.sqlite").write_bytes(b"damaged" * 1000)
     assert known.recall() == {}
 
 
 LINES: list[dict[str, Any]] = [
-    {"event": "began", "at": 0, "format": eventforms.FORMAT, "time": 1.0, "command": "pivot repro", "pid": 1, "run": 1},
+    {"event": "began", "at": 0, "format": event_json.FORMAT, "time": 1.0, "command": "pivot repro", "pid": 1, "run": 1},
     {"event": "run_started", "at": 0.0, "names": {"p.a": "a"}, "addresses": ["p.a"]},
     {"event": "stage_started", "at": 0.1, "address": "p.a", "reasons": ["Forced"], "changes": []},
     {"event": "stage_undeclared", "at": 0.2, "address": "p.a", "found": [{"path": "x"}], "fatal": False},
@@ -220,12 +220,12 @@ def test_numbers_that_mean_nothing_are_damage(line: dict[str, Any]) -> None:
 
 
 def test_a_format_of_another_version_is_not_misread() -> None:
-    assert replayed([{**LINES[0], "format": eventforms.FORMAT + 1}]) is None
+    assert replayed([{**LINES[0], "format": event_json.FORMAT + 1}]) is None
 
 
 def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
     shop.run()
-    lines = [json.loads(json.dumps(eventforms.form(event, 1.23456789))) for event in shop.events]
+    lines = [json.loads(json.dumps(event_json.form(event, 1.23456789))) for event in shop.events]
 
     stage = ["stage_started", "stage_ran"]
     assert [line["event"] for line in lines] == ["run_started", *stage, *stage, "run_ended"]
@@ -236,7 +236,7 @@ def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
 
 
 def test_an_error_is_said_in_words() -> None:
-    from pivot_runtime.broken import Broken  # noqa: PLC0415  # one test needs it
+    from pivot_runtime.broken_pipeline import Broken  # noqa: PLC0415  # one test needs it
 
-    line = eventforms.form(events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), ()),)), 0)
+    line = event_json.form(events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), ()),)), 0)
     assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "suspected": []}]

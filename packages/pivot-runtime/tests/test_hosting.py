@@ -8,9 +8,9 @@ from source_projects import Sources
 
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.spec import OutSpec
-from pivot_runtime import hosting
 from pivot_runtime.errors import HostError, LoadError
-from pivot_runtime.hosting import HostProcess
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.host_client import HostProcess
 
 STAGE = """
 def stage(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
@@ -37,7 +37,7 @@ def test_what_is_loaded(project: Sources) -> None:
 def test_paths_are_relative_to_the_pipeline(project: Sources) -> None:
     (project.root / "sub").mkdir()
     (project.root / "pipeline.py").rename(project.root / "sub/pipeline.py")
-    loaded, host = hosting.load(project.root, project.root / "sub/pipeline.py")
+    loaded, host = host_client.load(project.root, project.root / "sub/pipeline.py")
     host.close()
 
     (stage,) = loaded.stages
@@ -147,7 +147,7 @@ def test_module_that_is_edited_once_while_it_is_imported(project: Sources) -> No
 
 def test_what_a_module_prints_is_no_answer(project: Sources, capfd: pytest.CaptureFixture[str]) -> None:
     project.write("pipeline.py", STAGE + "\nimport os\nprint('hello')\nos.write(1, b'low\\n')\n")
-    loaded, host = hosting.load(project.root, project.root / "pipeline.py")
+    loaded, host = host_client.load(project.root, project.root / "pipeline.py")
     host.close()
     told = capfd.readouterr()
 
@@ -173,7 +173,7 @@ def test_module_has_no_way_to_the_line_of_the_host(project: Sources) -> None:
 
 
 def test_a_closed_host_is_gone(project: Sources) -> None:
-    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    _, host = host_client.load(project.root, project.root / "pipeline.py")
     host.close()
     host.close()
     host.kill()
@@ -185,9 +185,9 @@ def test_a_closed_host_is_gone(project: Sources) -> None:
 def test_a_host_is_not_waited_for_as_long_as_its_threads_like(
     project: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosting, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(host_client, "_PATIENCE_SECONDS", 0.1)
     project.write("pipeline.py", "import threading\nthreading.Thread(target=threading.Event().wait).start()\n" + STAGE)
-    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    _, host = host_client.load(project.root, project.root / "pipeline.py")
     host.close()
 
     with pytest.raises(ProcessLookupError):

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_runtime import jobs
+from pivot_runtime.processes import cpu_count
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def cgroup(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
 
 
 def counted(cgroup: pathlib.Path) -> int:
-    return jobs.default_jobs(cgroup, cgroup / "membership")
+    return cpu_count.default_jobs(cgroup, cgroup / "membership")
 
 
 @pytest.mark.parametrize(

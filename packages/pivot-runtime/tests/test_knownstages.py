@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from pivot_cache.layout import Layout
-from pivot_runtime import knownstages
+from pivot_runtime.loading import stage_index
 
 
 @pytest.fixture
@@ -18,41 +18,41 @@ def layout(tmp_path: pathlib.Path) -> Layout:
 
 
 def test_what_was_loaded_is_known_file_by_file(layout: Layout) -> None:
-    knownstages.remember(layout, {"pipeline.py": ["p.a", "p.b"]})
-    knownstages.remember(layout, {"sub/pivot.yaml": ["s.x"]})
-    knownstages.remember(layout, {"pipeline.py": ["p.b"]})
-    assert knownstages.known(layout.root) == ["p.b", "s.x"]
+    stage_index.remember(layout, {"pipeline.py": ["p.a", "p.b"]})
+    stage_index.remember(layout, {"sub/pivot.yaml": ["s.x"]})
+    stage_index.remember(layout, {"pipeline.py": ["p.b"]})
+    assert stage_index.known(layout.root) == ["p.b", "s.x"]
 
     (layout.root / "sub/pivot.yaml").unlink()
-    assert knownstages.known(layout.root) == ["p.b"]
+    assert stage_index.known(layout.root) == ["p.b"]
 
 
 def test_locks_tell_of_pipelines_that_were_not_loaded_here(layout: Layout) -> None:
     for name in ("p.gone", "other.one"):
         layout.lock_file(name).touch()
-    assert knownstages.known(layout.root) == ["other.one", "p.gone"]
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
-    assert knownstages.known(layout.root) == ["other.one", "p.a"]
+    assert stage_index.known(layout.root) == ["other.one", "p.gone"]
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
+    assert stage_index.known(layout.root) == ["other.one", "p.a"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"pipeline.py": 3, "x": [1]}', b"\xff"])
 def test_a_damaged_file_is_made_anew(layout: Layout, content: bytes) -> None:
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
     (layout.database_dir / "stages.json").write_bytes(content)
-    assert knownstages.known(layout.root) == []
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
-    assert knownstages.known(layout.root) == ["p.a"]
+    assert stage_index.known(layout.root) == []
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
+    assert stage_index.known(layout.root) == ["p.a"]
 
 
 def test_what_cannot_be_written_fails_nothing(layout: Layout) -> None:
     layout.database_dir.touch()
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
-    assert knownstages.known(layout.root) == []
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
+    assert stage_index.known(layout.root) == []
 
 
 def test_nothing_is_written_where_nothing_is_new(layout: Layout) -> None:
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
     file = layout.database_dir / "stages.json"
     before = file.stat().st_ino
-    knownstages.remember(layout, {"pipeline.py": ["p.a"]})
+    stage_index.remember(layout, {"pipeline.py": ["p.a"]})
     assert file.stat().st_ino == before

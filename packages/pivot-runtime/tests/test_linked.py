@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from pivot_cache.objects.store import CheckoutMode
-from pivot_runtime import tracking
-from pivot_runtime.project import Project, init
-from pivot_runtime.restoring import Restored, Wishes, restore
+from pivot_runtime.artifacts import track
+from pivot_runtime.artifacts.checkout import Restored, Wishes, restore
+from pivot_runtime.project.project import Project, init
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def two_versions(project: Project, outside: pathlib.Path, kind: str) -> pathlib.
     link = project.root / "data"
     written.write_text("one")
     link.symlink_to(real)
-    tracking.track(project, ["data"])
+    track.track(project, ["data"])
     first = (project.root / "data.pvt").read_bytes()
     written.write_text("two!")
-    tracking.track(project, ["data"])
+    track.track(project, ["data"])
     (project.root / "data.pvt").write_bytes(first)
     return written
 
@@ -110,15 +110,15 @@ def test_a_link_within_tracked_data_is_not_replaced_in_silence(project: Project,
 def test_links_that_pivot_made_are_its_own(project: Project) -> None:
     file = project.root / "data"
     file.write_text("one")
-    tracking.track(project, ["data"])
+    track.track(project, ["data"])
     first = (project.root / "data.pvt").read_bytes()
     file.write_text("two!")
-    tracking.track(project, ["data"])
+    track.track(project, ["data"])
     file.unlink()
     linked = Wishes(mode=CheckoutMode.SYMLINK)
     restore(project, wishes=linked)
     assert file.is_symlink()
-    tracking.track(project, ["data"])
+    track.track(project, ["data"])
     (project.root / "data.pvt").write_bytes(first)
     assert restore(project, wishes=linked).complete
     assert (file.is_symlink(), file.read_text()) == (True, "one")

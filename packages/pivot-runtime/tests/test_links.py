@@ -7,10 +7,10 @@ import pytest
 
 from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError
-from pivot_runtime import links
-from pivot_runtime.configuring import Configuration
+from pivot_runtime.config.store import Configuration
 from pivot_runtime.errors import LinkError
-from pivot_runtime.project import Project, init
+from pivot_runtime.project import symlinks
+from pivot_runtime.project.project import Project, init
 
 PLACES = (
     ".pivot",
@@ -85,11 +85,11 @@ def test_what_nothing_is_written_through_is_allowed(root: pathlib.Path, tmp_path
     for cwd in (root, root / "below", tmp_path / "way"):
         assert Project.find(cwd).root.resolve() == root
 
-    assert links.find(tmp_path / "way") == tmp_path / "way"
+    assert symlinks.find(tmp_path / "way") == tmp_path / "way"
     put(root / "elsewhere", tmp_path)
     assert Layout(root, root / "elsewhere").cache_dir == root / "elsewhere"
 
 
 def test_no_project_and_no_link_is_no_project(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DiscoveryError):
-        links.find(tmp_path)
+        symlinks.find(tmp_path)

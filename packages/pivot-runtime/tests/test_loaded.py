@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
-from pivot_runtime.loaded import Loaded, LoadedStage, from_plain, to_plain
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, to_plain
 
 TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)
 PATHS = st.lists(st.sampled_from("abé "), min_size=1, max_size=3).map("/".join).map(ArtifactPath)

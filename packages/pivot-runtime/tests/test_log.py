@@ -6,16 +6,16 @@ import pathlib
 import pytest
 
 from pivot_cache.layout import Layout
-from pivot_runtime import _log, logs
-from pivot_runtime._log import RunLog, TextLines
 from pivot_runtime.errors import LogError, TargetError
+from pivot_runtime.history import log_file, logs
+from pivot_runtime.history.log_file import RunLog, TextLines
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs of 20 bytes at the beginning, and of 10 at the end."""
-    monkeypatch.setattr(_log, "HEAD", 20)
-    monkeypatch.setattr(_log, "TAIL", 10)
+    monkeypatch.setattr(log_file, "HEAD", 20)
+    monkeypatch.setattr(log_file, "TAIL", 10)
 
 
 def logged(file: pathlib.Path, *parts: bytes) -> bytes:

@@ -7,8 +7,8 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.loaded import LoadedStage
-from pivot_runtime.observe import Foresight, observe
+from pivot_runtime.evaluating.evaluate import Foresight, observe
+from pivot_runtime.loading.loaded import LoadedStage
 
 IN, MIDDLE, END = map(ArtifactPath, ("in", "middle", "end"))
 

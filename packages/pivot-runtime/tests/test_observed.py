@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location
-from pivot_runtime.observed import Rechecker
+from pivot_runtime.evaluating.observed_code import Rechecker
 
 FILES = ("a.py", "b.py")
 KEYS = ("func:m:f", "const:m:A", "module:m", "func:m:gone")

@@ -9,11 +9,12 @@ import pytest
 import pivot_core
 import pivot_fingerprint
 import pivot_runtime
-from pivot_runtime import _environ, _failing
-from pivot_runtime._sources import user_code_predicate
-from pivot_runtime.logs import Frames
-from pivot_runtime.seen import Watching
-from pivot_runtime.witness import Witness
+from pivot_runtime.definitions.source_import import user_code_predicate
+from pivot_runtime.history.logs import Frames
+from pivot_runtime.tracing import environ
+from pivot_runtime.tracing.tracer import Witness
+from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.worker import failure
 
 HERE = "/home/me/project/pipeline.py"
 
@@ -48,7 +49,7 @@ def raised_through(file: str) -> ValueError:
 
 @own_files
 def test_a_traceback_begins_where_the_users_code_does(file: str) -> None:
-    text = _failing.user_part(raised_through(file))
+    text = failure.user_part(raised_through(file))
 
     assert file not in text
     assert HERE in text
@@ -57,7 +58,7 @@ def test_a_traceback_begins_where_the_users_code_does(file: str) -> None:
 def test_a_traceback_keeps_what_only_looks_like_our_own() -> None:
     file = f"{below(pivot_runtime)[:-1]}_plugin/call.py"
 
-    assert file in _failing.user_part(raised_through(file))
+    assert file in failure.user_part(raised_through(file))
 
 
 @own_files
@@ -67,7 +68,7 @@ def test_no_frame_of_ours_is_a_users(file: str) -> None:
 
 @pytest.mark.parametrize("package", [pivot_core, pivot_fingerprint, pivot_runtime], ids=lambda each: each.__name__)
 def test_a_variable_that_we_ask_for_is_none_of_the_stages(package: object) -> None:
-    assert below(package, "room", "module.py").startswith(_environ.places()[2])
+    assert below(package, "room", "module.py").startswith(environ.places()[2])
 
 
 def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
@@ -77,7 +78,7 @@ def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
         '  File "/venv/pivot_core/loaders.py", line 7 in load',
         '  File "/venv/pivot_core/stages/pipeline.py", line 7 in call',
         '  File "/venv/pivot_runtime/worker/call.py", line 7 in execute',
-        '  File "/venv/pivot_runtime/_worker.py", line 7 in run',
+        '  File "/venv/pivot_runtime/worker/stage_main.py", line 7 in run',
         '  File "<string>", line 1 in <module>',
     ]
 

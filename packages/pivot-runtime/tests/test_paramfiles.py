@@ -6,10 +6,10 @@ import pathlib
 import pytest
 
 from pivot_core.stages.param_overrides import ParamError
-from pivot_runtime import paramfiles
+from pivot_runtime.definitions import params_file
+from pivot_runtime.definitions.params import seal
+from pivot_runtime.definitions.yaml_document import YamlError
 from pivot_runtime.errors import EngineError
-from pivot_runtime.settling import seal
-from pivot_runtime.yamltext import YamlError
 
 STAGES = [("demo", "train", True), ("demo", "eval@a", True), ("demo", "plot", False)]
 
@@ -20,7 +20,7 @@ def test_the_file_beside_the_pipeline_wins_over_that_at_the_root(tmp_path: pathl
     (tmp_path / "params.yaml").write_text("train: {rate: 1}\nother: {x: 1}\n")
     (beside / "params.yaml").write_text("\ndemo.train:\n  rate: 2\n")
 
-    files = paramfiles.read(beside, tmp_path)
+    files = params_file.read(beside, tmp_path)
     files.check(STAGES)
 
     assert [dict(each.values) for each in files.layers("demo", "train")] == [{"rate": 1}, {"rate": 2}]
@@ -31,7 +31,7 @@ def test_the_file_beside_the_pipeline_wins_over_that_at_the_root(tmp_path: pathl
 def test_what_is_more_particular_wins_inside_a_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "params.yaml").write_text("demo.eval@a: {x: 4}\neval@a: {x: 3}\neval: {x: 1}\ndemo.eval: {x: 2}\n")
 
-    files = paramfiles.read(tmp_path, tmp_path)
+    files = params_file.read(tmp_path, tmp_path)
     files.check(STAGES)
 
     assert [each.values["x"] for each in files.layers("demo", "eval@a")] == [1, 2, 3, 4]
@@ -39,9 +39,9 @@ def test_what_is_more_particular_wins_inside_a_file(tmp_path: pathlib.Path) -> N
 
 @pytest.mark.parametrize("text", ["", "train:\n"])
 def test_nothing_gives_nothing(tmp_path: pathlib.Path, text: str) -> None:
-    assert paramfiles.read(tmp_path, tmp_path).layers("demo", "train") == ()
+    assert params_file.read(tmp_path, tmp_path).layers("demo", "train") == ()
     (tmp_path / "params.yaml").write_text(text)
-    files = paramfiles.read(tmp_path, tmp_path)
+    files = params_file.read(tmp_path, tmp_path)
     files.check(STAGES)
 
     assert all(not each.values for each in files.layers("demo", "train"))
@@ -59,7 +59,7 @@ def test_unknown_stages_are_named_with_their_line(tmp_path: pathlib.Path, text: 
     (tmp_path / "params.yaml").write_text(text)
 
     with pytest.raises(ParamError, match=message) as caught:
-        paramfiles.read(tmp_path, tmp_path).check(STAGES)
+        params_file.read(tmp_path, tmp_path).check(STAGES)
 
     assert hint in (caught.value.hint or "")
 
@@ -72,21 +72,21 @@ def test_what_is_no_params_file_is_refused(tmp_path: pathlib.Path, data: bytes, 
     (tmp_path / "params.yaml").write_bytes(data)
 
     with pytest.raises(YamlError, match=message):
-        paramfiles.read(tmp_path, tmp_path)
+        params_file.read(tmp_path, tmp_path)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "params.yaml").mkdir()
 
     with pytest.raises(EngineError, match=r"^params\.yaml cannot be read"):
-        paramfiles.read(tmp_path, tmp_path)
+        params_file.read(tmp_path, tmp_path)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "params.yaml")
 
     with pytest.raises(EngineError, match="it is not a file"):
-        paramfiles.read(tmp_path, tmp_path)
+        params_file.read(tmp_path, tmp_path)
 
 
 def test_a_secret_is_sealed_for_its_stage_and_name() -> None:

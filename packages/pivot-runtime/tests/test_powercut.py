@@ -14,9 +14,9 @@ from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_core.stages.annotations import DirectoryOut
-from pivot_runtime import restoring, tracking
-from pivot_runtime.project import Project
-from pivot_runtime.verify import examine
+from pivot_runtime.artifacts import checkout, track
+from pivot_runtime.inspecting.verify import examine
+from pivot_runtime.project.project import Project
 
 pytestmark = pytest.mark.exhaustive
 
@@ -127,15 +127,15 @@ def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
     shop.write("data/two", "second")
 
     def work() -> None:
-        tracking.track(project, ["data"])
+        track.track(project, ["data"])
         shop.write("data/one", "edited")
-        restoring.restore(project, ["data"], wishes=restoring.Wishes(force=True))
+        checkout.restore(project, ["data"], wishes=checkout.Wishes(force=True))
 
     for told in cuts(shop, work):
         assert somewhere(shop.root, b"first"), told
         assert somewhere(shop.root, b"second"), told
         if (shop.root / "data.pvt").exists():
-            assert restoring.restore(project, ["data"], wishes=restoring.Wishes(force=True)).complete, told
+            assert checkout.restore(project, ["data"], wishes=checkout.Wishes(force=True)).complete, told
             assert shop.read("data/one") == "first"
 
 

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from pivot_core.errors import DiscoveryError, PathError, PivotError
-from pivot_runtime.project import Initialized, Project, init
+from pivot_runtime.project.project import Initialized, Project, init
 
 CREATED = (".pivot/", ".pivot/stages/", ".pivot/.gitignore", ".pivotignore")
 

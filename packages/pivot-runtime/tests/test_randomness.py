@@ -7,8 +7,8 @@ import random
 import pytest
 from source_projects import Sources
 
-from pivot_runtime import hosting
-from pivot_runtime.executor import HostExecutor
+from pivot_runtime.executors.host_executor import HostExecutor
+from pivot_runtime.loading import host_client
 
 np = pytest.importorskip("numpy")
 
@@ -35,7 +35,7 @@ pipeline.register(two)
 
 def drawn(root: pathlib.Path, seed: str) -> list[list[float]]:
     project = Sources(root, {"pipeline.py": PIPELINE.replace("SEED", seed)})
-    _, host = hosting.load(project.root, project.root / "pipeline.py", quiet=True)
+    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
     with host:
         executor = HostExecutor(lambda _: host)
         for name in ("one", "two"):

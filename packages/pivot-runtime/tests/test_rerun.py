@@ -11,10 +11,10 @@ from source_projects import Sources
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact, Inputs, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_runtime import facts
-from pivot_runtime.rerun import DIFFERS, Rerun, chosen, fact
-from pivot_runtime.scratch import InputGoneError, scratch
-from pivot_runtime.stores import opened
+from pivot_runtime.cache.stores import opened
+from pivot_runtime.history import stage_stats
+from pivot_runtime.inspecting.rerun import DIFFERS, Rerun, chosen, fact
+from pivot_runtime.inspecting.scratch import InputGoneError, scratch
 
 stages = st.lists(st.text("abc", min_size=1, max_size=3), unique=True, max_size=6)
 
@@ -33,7 +33,7 @@ def test_after_some_rounds_every_stage_has_had_its_turn(addresses: list[str], pe
     known: dict[str, dict[str, dict[str, float]]] = {}
     for turn in range(1, 101):
         for address in chosen(addresses, percent, known):
-            known[address] = {facts.RERUN: {"time": float(turn)}}
+            known[address] = {stage_stats.RERUN: {"time": float(turn)}}
 
     assert known.keys() == set(addresses)
 
@@ -41,11 +41,11 @@ def test_after_some_rounds_every_stage_has_had_its_turn(addresses: list[str], pe
 def test_a_result_is_about_the_state_that_it_was_taken_of() -> None:
     path = ArtifactPath("out")
     lock = StageLock(Inputs(1), {path: Artifact("a" * 32, 1)})
-    known = {facts.SECONDS: 1.0, facts.RERUN: fact(Rerun("p.s", DIFFERS, "out in line 1"), lock)}
+    known = {stage_stats.SECONDS: 1.0, stage_stats.RERUN: fact(Rerun("p.s", DIFFERS, "out in line 1"), lock)}
 
-    assert facts.about(lock, known) == known
+    assert stage_stats.about(lock, known) == known
     for other in [None, StageLock(Inputs(2), lock.outs), StageLock(Inputs(1), {path: Artifact("b" * 32, 1)})]:
-        assert facts.about(other, known) == {facts.SECONDS: 1.0}
+        assert stage_stats.about(other, known) == {stage_stats.SECONDS: 1.0}
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import pathlib
 import pytest
 
 from pivot_core.paths import ArtifactPath
-from pivot_runtime import restoring, stores
-from pivot_runtime.project import Project, init
+from pivot_runtime.artifacts import checkout as restoring
+from pivot_runtime.cache import stores
+from pivot_runtime.project.project import Project, init
 
 
 @pytest.mark.parametrize("folding", [False, True])

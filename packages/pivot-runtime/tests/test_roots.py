@@ -13,8 +13,10 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_runtime import identity, registry, roots
-from pivot_runtime.gitfiles import GitError, Repository
+from pivot_runtime.cache import users
+from pivot_runtime.git.refs import GitError, Repository
+from pivot_runtime.maintenance import gc_roots
+from pivot_runtime.project import identity
 
 _WHO = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main")
 
@@ -62,11 +64,11 @@ def repository(root: pathlib.Path) -> pathlib.Path:
 
 def test_without_git_the_workspace_counts(root: pathlib.Path) -> None:
     assert Repository.around(root) is None
-    assert roots.gather([root]) == set()
-    assert roots.gather([root, root]) == set()
+    assert gc_roots.gather([root]) == set()
+    assert gc_roots.gather([root, root]) == set()
     found = {track(root, "a", "a"), track(root, "deep/er/b", "b"), track(root, ".hidden/c", "c")}
 
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
 
 
 def test_what_lies_inside_tracked_directories_is_content(root: pathlib.Path) -> None:
@@ -75,7 +77,7 @@ def test_what_lies_inside_tracked_directories_is_content(root: pathlib.Path) -> 
     (root / "data" / "x.pvt").write_text("anything")
     (root / "fifo.pvt").mkdir()
 
-    assert roots.gather([root]) == {data}
+    assert gc_roots.gather([root]) == {data}
 
 
 def test_every_kind_of_ref_counts_once(repository: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -101,7 +103,7 @@ def test_every_kind_of_ref_counts_once(repository: pathlib.Path, tmp_path: pathl
     found.add(track(root, "data", "detached"))
     commit(root)
 
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
     repo = Repository.around(root)
     assert repo is not None
     contents = [file.data for file in repo.files()]
@@ -119,7 +121,7 @@ def test_all_entries_of_the_stash_count_with_index_and_untracked_files(repositor
         found |= {track(root, "data", f"unstaged {number}"), track(root, "new", f"untracked {number}")}
         git(root, "stash", "push", "-q", "--include-untracked")
 
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
 
 
 def test_worktrees_count_with_head_index_and_files(repository: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -134,8 +136,8 @@ def test_worktrees_count_with_head_index_and_files(repository: pathlib.Path, tmp
     git(other, "add", "-A")
     found |= {track(other, "data", "lying there")}
 
-    assert roots.gather([root]) == found
-    assert roots.gather([other]) == found
+    assert gc_roots.gather([root]) == found
+    assert gc_roots.gather([other]) == found
 
 
 def test_a_worktree_whose_directory_is_gone_counts_with_its_head(
@@ -149,7 +151,7 @@ def test_a_worktree_whose_directory_is_gone_counts_with_its_head(
     commit(other)
     other.rename(tmp_path / "away")
 
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
 
 
 def test_a_merge_with_conflicts_counts_with_both_sides(repository: pathlib.Path) -> None:
@@ -166,7 +168,7 @@ def test_a_merge_with_conflicts_counts_with_both_sides(repository: pathlib.Path)
     git(root, "branch", "-D", "theirs")
     (root / "data.pvt").unlink()
 
-    assert {ours, theirs, artifact("base")} == roots.gather([root])
+    assert {ours, theirs, artifact("base")} == gc_roots.gather([root])
 
 
 def test_a_name_that_git_has_kept_too_long_is_no_error(repository: pathlib.Path) -> None:
@@ -174,16 +176,16 @@ def test_a_name_that_git_has_kept_too_long_is_no_error(repository: pathlib.Path)
     commit(repository)
     (repository / ".git" / "ORIG_HEAD").write_text(f"{'1' * 40}\n")
 
-    assert roots.gather([repository]) == {found}
+    assert gc_roots.gather([repository]) == {found}
 
 
 def test_before_the_first_commit(repository: pathlib.Path) -> None:
-    assert roots.gather([repository]) == set()
+    assert gc_roots.gather([repository]) == set()
     track(repository, "data", "staged")
     git(repository, "add", "-A")
     (repository / "data.pvt").unlink()
 
-    assert roots.gather([repository]) == {artifact("staged")}
+    assert gc_roots.gather([repository]) == {artifact("staged")}
 
 
 def test_locks_count_by_their_place_only(repository: pathlib.Path) -> None:
@@ -191,13 +193,13 @@ def test_locks_count_by_their_place_only(repository: pathlib.Path) -> None:
         (repository / path).parent.mkdir(parents=True, exist_ok=True)
         (repository / path).write_text("no lock of ours")
     commit(repository)
-    assert roots.gather([repository]) == set()
+    assert gc_roots.gather([repository]) == set()
 
     (repository / "moved" / ".pivot" / "stages").mkdir(parents=True)
     (repository / "moved" / ".pivot" / "stages" / "x.lock").write_text("{")
     commit(repository)
     with pytest.raises(LockFileError, match=r"refs/heads/main:moved/.pivot/stages/x.lock"):
-        roots.gather([repository])
+        gc_roots.gather([repository])
 
 
 def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Path) -> None:
@@ -209,12 +211,12 @@ def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Pat
     (root / ".pivot" / "stages" / "p.zero.lock").write_bytes(b"\0\0")
     told: list[CacheError] = []
 
-    assert roots.gather([root], told.append) == {good}
+    assert gc_roots.gather([root], told.append) == {good}
     assert [str(error).rpartition("/")[2] for error in told] == [
         f"p.{name}.lock" for name in ("bad", "empty", "moved", "zero")
     ] + ["bad.pvt"]
     with pytest.raises(CacheError):
-        roots.gather([root])
+        gc_roots.gather([root])
 
 
 def test_empty_locks_that_git_has_are_those_of_a_merge(repository: pathlib.Path) -> None:
@@ -223,10 +225,10 @@ def test_empty_locks_that_git_has_are_those_of_a_merge(repository: pathlib.Path)
     for name in ("one", "two"):
         (repository / ".pivot" / "stages" / f"p.{name}.lock").write_bytes(b"")
     commit(repository)
-    assert roots.gather([repository]) == {good}
+    assert gc_roots.gather([repository]) == {good}
     (repository / ".pivot" / "stages" / "p.cut.lock").write_bytes(b"")
     with pytest.raises(LockFileError, match=r"p\.cut\.lock"):
-        roots.gather([repository])
+        gc_roots.gather([repository])
 
 
 def test_a_missing_commit_is_an_error(repository: pathlib.Path) -> None:
@@ -235,7 +237,7 @@ def test_a_missing_commit_is_an_error(repository: pathlib.Path) -> None:
     (repository / ".git" / "refs" / "heads" / "gone").write_text(f"{'2' * 40}\n")
 
     with pytest.raises(GitError):
-        roots.gather([repository])
+        gc_roots.gather([repository])
 
 
 def test_a_missing_tree_is_an_error(repository: pathlib.Path) -> None:
@@ -245,7 +247,7 @@ def test_a_missing_tree_is_an_error(repository: pathlib.Path) -> None:
     (repository / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
 
     with pytest.raises(GitError):
-        roots.gather([repository])
+        gc_roots.gather([repository])
 
 
 @pytest.fixture
@@ -273,11 +275,11 @@ def test_all_that_submodules_remember_counts(repository: pathlib.Path, module: p
     git(module, "add", "-A")
     track(module, "data", "in the workspace")
 
-    assert roots.gather([repository]) == {*found, artifact("in the workspace")}
+    assert gc_roots.gather([repository]) == {*found, artifact("in the workspace")}
     git(module, "reset", "-q", "--hard")
     found.remove(artifact("staged"))
     git(repository, "submodule", "-q", "deinit", "-f", "deep/sub")
-    assert roots.gather([repository]) == found
+    assert gc_roots.gather([repository]) == found
 
 
 def test_commits_that_are_pinned_count(repository: pathlib.Path, module: pathlib.Path) -> None:
@@ -294,7 +296,7 @@ def test_commits_that_are_pinned_count(repository: pathlib.Path, module: pathlib
     git(repository, "add", "-A")
     git(module, "checkout", "-q", "main")
 
-    assert roots.gather([repository]) == found
+    assert gc_roots.gather([repository]) == found
 
 
 def test_submodules_of_submodules_and_of_worktrees_count(
@@ -317,7 +319,7 @@ def test_submodules_of_submodules_and_of_worktrees_count(
     commit(repository)
     git(inner, "checkout", "-q", "main")
 
-    assert roots.gather([repository]) == found
+    assert gc_roots.gather([repository]) == found
 
 
 def test_a_project_in_a_submodule_keeps_what_the_repository_around_pins(
@@ -331,7 +333,7 @@ def test_a_project_in_a_submodule_keeps_what_the_repository_around_pins(
     commit(repository)
     git(module, "checkout", "-q", "main")
 
-    assert roots.gather([module]) == found
+    assert gc_roots.gather([module]) == found
 
 
 def test_repositories_that_merely_lie_in_a_project_count(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -341,13 +343,13 @@ def test_repositories_that_merely_lie_in_a_project_count(root: pathlib.Path, tmp
     found = {track(nested, "data", "committed")}
     commit(nested)
     found.add(track(nested, "data", "now"))
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
     git(root, "init", "-q")
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
     git(nested, "worktree", "add", "-q", str(tmp_path / "elsewhere"))
     git(root, "commit", "-q", "--allow-empty", "-m", "first")
     git(root, "worktree", "add", "-q", "inside")
-    assert roots.gather([root]) == found
+    assert gc_roots.gather([root]) == found
 
 
 def test_a_repository_elsewhere_is_an_error(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,11 +367,11 @@ def test_projects_that_share_a_cache_know_of_each_other(tmp_path: pathlib.Path) 
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     for layout in (first, second, second):
         layout.state_dir.mkdir(parents=True, exist_ok=True)
-        registry.register(layout)
+        users.register(layout)
 
-    assert [user.root for user in registry.others(first)] == [second.root]
-    assert [user.root for user in registry.others(second)] == [first.root]
-    (user,) = registry.others(first)
+    assert [user.root for user in users.others(first)] == [second.root]
+    assert [user.root for user in users.others(second)] == [first.root]
+    (user,) = users.others(first)
     assert user.present
     assert not user.gone
     shutil.rmtree(second.state_dir)
@@ -394,34 +396,34 @@ def test_two_projects_at_one_path_are_two(
     layout = shared(tmp_path / "work")
     (tmp_path / "a/.pivot").mkdir(parents=True)
     in_place(layout, root=tmp_path / "a", host=hosts[0], monkeypatch=monkeypatch)
-    registry.register(layout)
+    users.register(layout)
     if copied:
         shutil.copytree(layout.root, tmp_path / "b")
     (tmp_path / "b/.pivot").mkdir(parents=True, exist_ok=True)
     in_place(layout, root=tmp_path / "b", host=hosts[1], monkeypatch=monkeypatch)
-    registry.register(layout)
+    users.register(layout)
 
-    (other,) = registry.others(layout)
+    (other,) = users.others(layout)
     assert (other.root, other.host, other.present, other.gone) == (layout.root, hosts[0], False, False)
 
 
 def test_a_copy_elsewhere_is_another_project(tmp_path: pathlib.Path) -> None:
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     first.state_dir.mkdir(parents=True)
-    registry.register(first)
+    users.register(first)
     shutil.copytree(first.root, second.root, copy_function=shutil.copy2)
 
-    assert [user.root for user in registry.others(second)] == []  # it has not used the cache yet, and says so then
-    registry.register(second)
-    assert [user.root for user in registry.others(second)] == [first.root]
-    assert [user.root for user in registry.others(first)] == [second.root]
+    assert [user.root for user in users.others(second)] == []  # it has not used the cache yet, and says so then
+    users.register(second)
+    assert [user.root for user in users.others(second)] == [first.root]
+    assert [user.root for user in users.others(first)] == [second.root]
 
 
 @pytest.mark.parametrize("change", ["moved", "renamed host", "chmod", "no state.db", "nothing"])
 def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = shared(tmp_path / "first")
     layout.state_dir.mkdir(parents=True)
-    registry.register(layout)
+    users.register(layout)
     match change:
         case "moved":
             layout.root.rename(tmp_path / "second")
@@ -434,9 +436,9 @@ def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch
             shutil.rmtree(layout.database_dir)
         case _:
             pass
-    registry.register(layout)
+    users.register(layout)
 
-    assert registry.others(layout) == []
+    assert users.others(layout) == []
     assert len(list(layout.projects_dir.iterdir())) == 1
 
 
@@ -447,8 +449,8 @@ def test_a_project_that_cannot_be_written_is_known_all_the_same(
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     for layout in (first, second, first):
         layout.state_dir.mkdir(parents=True, exist_ok=True)
-        registry.register(layout)
-    assert [user.root for user in registry.others(second)] == [first.root]
+        users.register(layout)
+    assert [user.root for user in users.others(second)] == [first.root]
 
 
 def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> None:
@@ -460,9 +462,9 @@ def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> Non
         [(identity.host(), layout.root), ("elsewhere", layout.root), (identity.host(), other.root)]
     ):
         (layout.projects_dir / f"{number:016x}").write_text(json.dumps({"host": host, "root": str(root)}))
-    registry.register(layout)
+    users.register(layout)
 
-    assert [(user.root, user.host) for user in registry.others(layout)] == [
+    assert [(user.root, user.host) for user in users.others(layout)] == [
         (layout.root, "elsewhere"),
         (other.root, identity.host()),
     ]
@@ -470,9 +472,9 @@ def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> Non
 
 def test_a_cache_of_ones_own_has_no_other_users(tmp_path: pathlib.Path) -> None:
     layout = Layout(tmp_path)
-    registry.register(layout)
+    users.register(layout)
 
-    assert registry.others(layout) == []
+    assert users.others(layout) == []
     assert not layout.cache_dir.exists()
 
 
@@ -483,10 +485,10 @@ def test_a_damaged_entry_is_an_error_that_names_it(tmp_path: pathlib.Path, text:
     file.write_text(text)
 
     with pytest.raises(LockFileError, match=str(file)):
-        registry.others(shared(tmp_path / "first"))
+        users.others(shared(tmp_path / "first"))
 
 
 def test_a_cache_that_cannot_be_written_is_not_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / "shared").write_text("in the way")
 
-    registry.register(shared(tmp_path / "first"))
+    users.register(shared(tmp_path / "first"))

@@ -21,10 +21,10 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
-from pivot_runtime import events
 from pivot_runtime.errors import HostError
-from pivot_runtime.executor import Executor, Finished
-from pivot_runtime.seen import Seen
+from pivot_runtime.executors.host_executor import Executor, Finished
+from pivot_runtime.history import events
+from pivot_runtime.tracing.usage import Seen
 
 
 class UserError(Exception):

@@ -11,8 +11,9 @@ from pivot_core.spec import StageError
 from pivot_core.stages.annotations import DirectoryOut, Out
 from pivot_core.stages.command import command
 from pivot_core.stages.stage import Stage
-from pivot_runtime import shell, shellcode
-from pivot_runtime.shellcode import Rested
+from pivot_runtime.definitions import shell_code
+from pivot_runtime.definitions.shell_code import Rested
+from pivot_runtime.worker import shell
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def stage(text: str, **given: Any) -> Stage:
 
 def rested(root: pathlib.Path, text: str, **given: Any) -> Rested:
     made = stage(text, **given)
-    return shellcode.rested(made, made.func, root / "created.json", base="sub", root=str(root))
+    return shell_code.rested(made, made.func, root / "created.json", base="sub", root=str(root))
 
 
 def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:
@@ -60,7 +61,7 @@ def test_paths_count_in_its_text_and_parameters_do_not(root: pathlib.Path) -> No
 
 
 def test_what_is_not_tracked_is_listed(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shellcode, "_LARGEST", 5)
+    monkeypatch.setattr(shell_code, "_LARGEST", 5)
     told = "\n".join(edge.reason for edge in rested(root, "cp -r lib out fit.R", outs=["out/y"]).manifest.unresolved)
 
     assert "the programs that it calls" in told

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_runtime.silence import Silence
+from pivot_runtime.executors.quiet_stages import Silence
 
 
 def told(first: float, spoke: list[float], end: float) -> list[tuple[float, float]]:

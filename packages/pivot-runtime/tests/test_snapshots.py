@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from source_projects import HEAD, Sources
 
 from pivot_core.errors import PivotError
-from pivot_runtime import hosting
-from pivot_runtime.loaded import Loaded, LoadedStage
-from pivot_runtime.snapshot import Found, Snapshots
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.loading.snapshot import Found, Snapshots
 
 MODULES = ("a", "b", "c", "kit", "kit.x", "kit.y", "kit.in.x", "space.x", "space.y", "json5")
 FILES = ("rules.txt", "sub/rules.txt")
@@ -143,7 +143,7 @@ edits = st.one_of(
 
 def load(root: pathlib.Path, file: pathlib.Path) -> Loaded | None:
     try:
-        loaded, host = hosting.load(root, file, quiet=True)
+        loaded, host = host_client.load(root, file, quiet=True)
     except PivotError:
         return None
     host.close()

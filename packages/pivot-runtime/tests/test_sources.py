@@ -19,7 +19,7 @@ import pivot_core
 import pivot_fingerprint
 import pivot_runtime
 from pivot_core import digest
-from pivot_runtime._sources import ABSENT, Changes, user_code_predicate
+from pivot_runtime.definitions.source_import import ABSENT, Changes, user_code_predicate
 
 STAGE = """
 import {module}

@@ -10,8 +10,8 @@ import pytest
 from processes import alive, wait_until
 from source_projects import Sources
 
-from pivot_runtime import hosting
-from pivot_runtime.executor import HostExecutor
+from pivot_runtime.executors.host_executor import HostExecutor
+from pivot_runtime.loading import host_client
 
 ENDLESS = """
 import time
@@ -38,9 +38,9 @@ def quick() -> None:
 
 COORDINATOR = """\
 import pathlib, sys
-from pivot_runtime import hosting
+from pivot_runtime.loading import host_client
 root = pathlib.Path(sys.argv[1])
-hosting.load(root, root / "pipeline.py")
+host_client.load(root, root / "pipeline.py")
 """
 
 
@@ -57,7 +57,7 @@ def begun(project: Sources) -> int:
 
 def test_stopping_although_a_message_was_lost(project: Sources) -> None:
     """A signal may strike between reading a message and noting it; nobody then waits forever."""
-    _, host = hosting.load(project.root, project.root / "pipeline.py")
+    _, host = host_client.load(project.root, project.root / "pipeline.py")
     with host:
         executor = HostExecutor(lambda _: host)
         executor.start("p.endless", project.root / "endless.log")

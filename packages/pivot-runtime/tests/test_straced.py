@@ -7,8 +7,8 @@ import pytest
 from source_projects import Sources
 from test_witness import Bench
 
-from pivot_runtime import straced
-from pivot_runtime.seen import Seen
+from pivot_runtime.tracing import straced
+from pivot_runtime.tracing.usage import Seen
 
 TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
 7 openat(AT_FDCWD</p>, "/p/b.csv", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0666) = 4</p/b.csv>

@@ -7,7 +7,7 @@ from parts import spec
 
 from pivot_core.graph import Graph
 from pivot_runtime.errors import TargetError
-from pivot_runtime.targets import resolve, short_names
+from pivot_runtime.project.targets import resolve, short_names
 
 ROOT = pathlib.Path("/data/project")
 

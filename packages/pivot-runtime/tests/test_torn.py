@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from source_projects import Sources
 
-from pivot_runtime.torn import CodeWatch
+from pivot_runtime.running.edit_detection import CodeWatch
 
 PIPELINE = """
 from helpers import shared

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from pivot_cache.errors import ArtifactError
 from pivot_core.paths import ArtifactPath
-from pivot_runtime import gitignore, pvtfiles, records, tracking
+from pivot_runtime.artifacts import pvt_files, records, track
+from pivot_runtime.artifacts.checkout import restore
+from pivot_runtime.artifacts.tracked import State, states
+from pivot_runtime.cache.stores import Stores, opened
 from pivot_runtime.errors import TargetError
-from pivot_runtime.project import Project, init
-from pivot_runtime.restoring import restore
-from pivot_runtime.stores import Stores, opened
-from pivot_runtime.tracked import State, states
+from pivot_runtime.git import gitignore
+from pivot_runtime.project.project import Project, init
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_names_are_ignored_by_git_and_nothing_else_is(project: Project) -> None:
         write(project, f"other/{name}")
     before = set(os.listdir(project.root))
     paths = [f"./{name}" for name in NAMES]
-    tracking.track(project, paths)
+    track.track(project, paths)
 
     ignored = git(project.root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").decode().split("\0")
     assert {each for each in ignored if not each.startswith(".pivot/")} == {*NAMES, ""}
@@ -88,7 +89,7 @@ def test_names_are_ignored_by_git_and_nothing_else_is(project: Project) -> None:
     for name in NAMES:
         (project.root / name).unlink()
     assert set(restore(project).paths) == set(NAMES)
-    assert set(tracking.untrack(project, paths)) == set(NAMES)
+    assert set(track.untrack(project, paths)) == set(NAMES)
     assert set(os.listdir(project.root)) == before
 
 
@@ -139,7 +140,7 @@ def test_what_would_not_be_seen_or_is_no_data_is_refused(project: Project, path:
     before = sorted(project.root.rglob("*"))
 
     with pytest.raises(TargetError, match=r".") as caught:
-        tracking.track(project, [path])
+        track.track(project, [path])
 
     assert told in str(caught.value)
     assert caught.value.hint
@@ -152,7 +153,7 @@ def test_what_would_not_be_seen_or_is_no_data_is_refused(project: Project, path:
 @pytest.mark.parametrize("directory", [".data", "node_modules", "__pycache__", "env"])
 def test_the_way_out_is_to_track_the_directory(project: Project, directory: str) -> None:
     write(project, f"{directory}/x")
-    tracking.track(project, [directory])
+    track.track(project, [directory])
 
     assert state(project) == {directory: State.CLEAN}
 
@@ -161,7 +162,7 @@ def test_the_way_out_is_to_track_the_directory(project: Project, directory: str)
 def test_a_directory_that_holds_what_is_no_data_is_refused(project: Project, inner: str) -> None:
     write(project, f"d/{inner}")
     with pytest.raises(TargetError, match="in it is not data"):
-        tracking.track(project, ["d"])
+        track.track(project, ["d"])
 
 
 def test_a_pipeline_that_is_no_pipeline_here_is_data(project: Project) -> None:
@@ -169,7 +170,7 @@ def test_a_pipeline_that_is_no_pipeline_here_is_data(project: Project) -> None:
     write(project, ".pivotignore", "/d/a/\n")
     write(project, "d/.b/pipeline.py")
     write(project, "d/names with\nnewlines \\*")
-    tracking.track(project, ["d"])
+    track.track(project, ["d"])
 
     assert state(project) == {"d": State.CLEAN}
 
@@ -178,7 +179,7 @@ def test_data_in_ignored_directories_are_found(project: Project) -> None:
     """`.pivotignore` says what is not watched; it does not say what is not tracked."""
     write(project, ".pivotignore", "ignored/\n")
     write(project, "ignored/x")
-    tracking.track(project, ["ignored/x"])
+    track.track(project, ["ignored/x"])
 
     assert state(project) == {"ignored/x": State.CLEAN}
 
@@ -213,7 +214,7 @@ def test_links_that_lead_astray_are_refused(
 ) -> None:
     (project.root / "l").symlink_to(to)
     with pytest.raises(TargetError) as caught:
-        tracking.track(project, [name])
+        track.track(project, [name])
 
     assert told in str(caught.value)
     assert hint in (caught.value.hint or "")
@@ -223,7 +224,7 @@ def test_links_that_lead_astray_are_refused(
 
 def test_a_link_out_of_the_project_is_followed(project: Project, outside: pathlib.Path) -> None:
     (project.root / "l").symlink_to(outside / "d")
-    tracking.track(project, ["l"])
+    track.track(project, ["l"])
     assert state(project) == {"l": State.CLEAN}
     (outside / "d/x").write_text("y!")
     assert state(project) == {"l": State.MODIFIED}
@@ -282,7 +283,7 @@ def test_what_changes_while_it_is_taken_in_is_not_recorded(
 
     Writer(monkeypatch, meddle)
     with pytest.raises(ArtifactError, match=r"while it was taken in|cannot be read"):
-        tracking.track(project, [path, "e"])
+        track.track(project, [path, "e"])
 
 
 def test_code_of_a_stage_is_not_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +291,7 @@ def test_code_of_a_stage_is_not_data(project: Project, monkeypatch: pytest.Monke
     monkeypatch.setattr(records, "code_files", lambda _: {"lib/helper.py": "p.stage"})
     for path in ("lib", "lib/helper.py"):
         with pytest.raises(TargetError, match=r"code.* of p\.stage"):
-            tracking.track(project, [path])
+            track.track(project, [path])
 
 
 @given(
@@ -311,5 +312,5 @@ def test_what_is_not_refused_is_found(tmp_path_factory: pytest.TempPathFactory, 
     (directory / "x.pvt").touch()
     path = ArtifactPath("/".join([*parts, "x"]))
 
-    found = directory / "x.pvt" in set(pvtfiles.find(root, lambda _: None))
-    assert found == (pvtfiles.unsearched(root, path) is None)
+    found = directory / "x.pvt" in set(pvt_files.find(root, lambda _: None))
+    assert found == (pvt_files.unsearched(root, path) is None)

@@ -11,8 +11,8 @@ from parts import spec
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
-from pivot_runtime.seen import Seen
-from pivot_runtime.undeclared import Undeclared, undeclared
+from pivot_runtime.tracing.undeclared import Undeclared, undeclared
+from pivot_runtime.tracing.usage import Seen
 
 STAGE = spec("train", ["in.txt", "images"], ["model.bin", "plots"])
 OTHER = spec("clean", ["raw.txt"], ["clean.csv", "parts"])

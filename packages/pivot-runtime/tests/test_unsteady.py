@@ -7,10 +7,10 @@ import pytest
 
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location, StageSpec
-from pivot_runtime import unsteady
-from pivot_runtime._chance import RANDOM, TIME
-from pivot_runtime.loaded import Loaded, LoadedStage, Steady
-from pivot_runtime.unsteady import Known, settle
+from pivot_runtime.loading import varying_values
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady
+from pivot_runtime.loading.varying_values import Known, settle
+from pivot_runtime.tracing.random_calls import RANDOM, TIME
 
 AT = Location("nodes.py", 3)
 KEY = "const:nodes:ROOT"
@@ -115,4 +115,4 @@ def test_what_is_known_is_told_whatever_has_changed() -> None:
     assert [edge.location for edge in found.stages[0].unresolved] == [AT, None]
     assert known.values == values
     assert found.stages[0].code[KEY].digest == "2"
-    assert unsteady.codes(found.stages) == {"p.s": {KEY: "2"}}
+    assert varying_values.codes(found.stages) == {"p.s": {KEY: "2"}}

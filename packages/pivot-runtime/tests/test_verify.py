@@ -13,16 +13,17 @@ from pivot_core.decide import Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
-from pivot_runtime import sync, verify
-from pivot_runtime.project import Project
-from pivot_runtime.session import opened
+from pivot_runtime.evaluating.session import opened
+from pivot_runtime.inspecting import verify
+from pivot_runtime.project.project import Project
+from pivot_runtime.sharing import transfer
 
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
     """The default remote of every project."""
     memory = MemoryRemote()
-    monkeypatch.setattr(sync, "remote_of", lambda *_: ("origin", memory))
+    monkeypatch.setattr(transfer, "remote_of", lambda *_: ("origin", memory))
     return memory
 
 
@@ -58,7 +59,7 @@ def split(shop: Workshop, remote: MemoryRemote) -> Workshop:
     shop.copying("left", "parts/one", "all/left", str.upper)
     shop.add("join", joined)
     shop.run()
-    assert sync.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(Project(shop.root, shop.root)).complete
     shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
     return shop
 
@@ -96,7 +97,7 @@ def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop,
 def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(split: Workshop) -> None:
     split.write("raw/y", "other")
     track(split, "raw")
-    assert sync.push(Project(split.root, split.root)).complete
+    assert transfer.push(Project(split.root, split.root)).complete
     clone(split)
     assert verdicts(split) == GOOD
 
@@ -104,7 +105,7 @@ def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(sp
 def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) -> None:
     split.write("raw/deep/x", "other")
     track(split, "raw")
-    assert sync.push(Project(split.root, split.root)).complete
+    assert transfer.push(Project(split.root, split.root)).complete
     clone(split)
     assert {name: status for name, (status, _) in verdicts(split).items()} == dict.fromkeys(GOOD, "failed")
 
@@ -112,7 +113,7 @@ def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) ->
 def test_a_file_that_is_no_longer_in_a_directory_that_is_not_here(split: Workshop) -> None:
     (split.root / "raw/deep/x").unlink()
     track(split, "raw")
-    assert sync.push(Project(split.root, split.root)).complete
+    assert transfer.push(Project(split.root, split.root)).complete
     clone(split)
     assert verdicts(split)["parts"][0] == "failed"
 
@@ -141,7 +142,7 @@ def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cac
     shop.copying("copy", "in", "out")
     shop.copying("after", "out", "last", str.upper)
     shop.run()
-    assert sync.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(Project(shop.root, shop.root)).complete
     shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
     assert verdicts(shop) == {"copy": ("passed", ()), "after": ("passed", ())}
 

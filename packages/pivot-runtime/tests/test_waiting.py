@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import watchfiles
 
-from pivot_runtime import waiting
-from pivot_runtime.waiting import Waiter, far_away
+from pivot_runtime.freshness import file_events
+from pivot_runtime.freshness.file_events import Waiter, far_away
 
 
 class Changes:
@@ -32,7 +32,7 @@ def test_a_limit_of_the_system_is_said_once_and_polled_around(
         raise OSError("OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "watch", refused)
-    monkeypatch.setattr(waiting, "_LOOK_MS", 1)
+    monkeypatch.setattr(file_events, "_LOOK_MS", 1)
     said: list[str] = []
     waiter = Waiter()
     for _ in range(2):
@@ -45,7 +45,7 @@ def test_a_limit_of_the_system_is_said_once_and_polled_around(
 
 
 def test_what_happened_before_the_watch_began_is_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_LOOK_MS", 20)
+    monkeypatch.setattr(file_events, "_LOOK_MS", 20)
     changes = Changes()
     Waiter().wait([str(tmp_path)], changes, 1, pytest.fail)
     assert changes.asked == 2
@@ -57,8 +57,8 @@ def test_file_systems_of_other_machines(tmp_path: pathlib.Path, monkeypatch: pyt
     mounts.write_text(
         f"/dev/sda1 / ext4 rw 0 0\nserver:/x {str(far).replace(' ', chr(92) + '040')} nfs4 rw 0 0\nbroken\n"
     )
-    monkeypatch.setattr(waiting, "_MOUNTS", str(mounts))
+    monkeypatch.setattr(file_events, "_MOUNTS", str(mounts))
     assert far_away([str(tmp_path), "/"]) == ""
     assert far_away([str(far / "deep")]) == f"{far / 'deep'} is on a file system of another machine (nfs4)"
-    monkeypatch.setattr(waiting, "_MOUNTS", str(tmp_path / "absent"))
+    monkeypatch.setattr(file_events, "_MOUNTS", str(tmp_path / "absent"))
     assert far_away([str(far)]) == ""

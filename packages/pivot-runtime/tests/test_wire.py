@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_runtime import _wire
+from pivot_runtime.processes import wire
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('a\n\\"é\u2028\udcff', max_size=5),
@@ -31,11 +31,11 @@ def pipe() -> Iterator[tuple[int, int]]:
 def test_messages_survive_any_cuts(messages: list[dict[str, Any]], data: st.DataObject) -> None:
     with pipe() as (reading, writing):
         for message in messages:
-            _wire.send(writing, message)
+            wire.send(writing, message)
         sent = os.read(reading, 1 << 16) if messages else b""
         cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)), max_size=6)))
 
-        lines = _wire.Lines(reading)
+        lines = wire.Lines(reading)
         received: list[dict[str, Any]] = []
         for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True):
             if start < end:
@@ -49,9 +49,9 @@ def test_messages_survive_any_cuts(messages: list[dict[str, Any]], data: st.Data
 def test_a_message_larger_than_the_pipe() -> None:
     message = {"text": "x" * 1_000_000}
     with pipe() as (reading, writing):
-        sender = threading.Thread(target=_wire.send, args=(writing, message))
+        sender = threading.Thread(target=wire.send, args=(writing, message))
         sender.start()
-        lines = _wire.Lines(reading)
+        lines = wire.Lines(reading)
         received: list[dict[str, Any]] = []
         while not received:
             received += lines.receive()
@@ -63,7 +63,7 @@ def test_a_message_larger_than_the_pipe() -> None:
 def test_the_end_is_told_and_half_a_message_is_none() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0):
-        lines = _wire.Lines(reading)
+        lines = wire.Lines(reading)
         os.write(writing, b'{"whole": 1}\n{"half"')
         os.close(writing)
 
@@ -74,7 +74,7 @@ def test_the_end_is_told_and_half_a_message_is_none() -> None:
 def test_nothing_there_on_a_descriptor_that_does_not_block() -> None:
     with pipe() as (reading, _):
         os.set_blocking(reading, False)
-        lines = _wire.Lines(reading)
+        lines = wire.Lines(reading)
 
         assert (list(lines.receive()), lines.closed) == ([], False)
 
@@ -83,4 +83,4 @@ def test_nobody_reads() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb", buffering=0), pytest.raises(BrokenPipeError):
-        _wire.send(writing, {})
+        wire.send(writing, {})

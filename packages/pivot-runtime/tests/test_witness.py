@@ -7,9 +7,9 @@ import pathlib
 import pytest
 from source_projects import Sources
 
-from pivot_runtime import hosting
-from pivot_runtime.executor import Finished, HostExecutor
-from pivot_runtime.seen import Seen, Watching
+from pivot_runtime.executors.host_executor import Finished, HostExecutor
+from pivot_runtime.loading import host_client
+from pivot_runtime.tracing.usage import Seen, Watching
 
 PIPELINE = """
 import os
@@ -148,7 +148,7 @@ class Bench:
         self.root = project.root
 
     def run(self, name: str, *, files: bool = True, trace: bool = False) -> Finished:
-        _, host = hosting.load(self.root, self.root / "pipeline.py", quiet=True)
+        _, host = host_client.load(self.root, self.root / "pipeline.py", quiet=True)
         with host:
             executor = HostExecutor(lambda _: host, Watching(files=files, trace=trace))
             executor.start(f"p.{name}", self.root / ".pivot" / f"{name}.log")

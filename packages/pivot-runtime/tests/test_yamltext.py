@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pivot_runtime.yamltext import YamlError, parse
+from pivot_runtime.definitions.yaml_document import YamlError, parse
 
 
 def test_words_are_read_as_yaml_1_2_does() -> None:

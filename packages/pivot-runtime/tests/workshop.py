@@ -12,16 +12,16 @@ from pivot_core.loaders import Text
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, Out
-from pivot_runtime import events
-from pivot_runtime.assembly import Assembly, LoadedFile, assembled
-from pivot_runtime.executor import Executor, Finished
-from pivot_runtime.inline import InlineExecutor
-from pivot_runtime.loaded import Loaded, LoadedStage
-from pivot_runtime.observe import Evaluation
-from pivot_runtime.project import Project, init
-from pivot_runtime.repro import Options, Outcome, Run
-from pivot_runtime.session import opened
-from pivot_runtime.torn import CodeWatch
+from pivot_runtime.evaluating.evaluate import Evaluation
+from pivot_runtime.evaluating.session import opened
+from pivot_runtime.executors.host_executor import Executor, Finished
+from pivot_runtime.executors.inline import InlineExecutor
+from pivot_runtime.history import events
+from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.project.project import Project, init
+from pivot_runtime.running.edit_detection import CodeWatch
+from pivot_runtime.running.repro import Options, Outcome, Run
 
 
 class Workshop:

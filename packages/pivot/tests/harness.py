@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from pivot_cli import app
-from pivot_runtime import answers
+from pivot_runtime.freshness import noop_cache
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
 
@@ -221,7 +221,7 @@ def _run_inside(
         _taken(1) as out,
         _taken(2) as err,
     ):
-        known = answers.find(arguments, os.environ, time.perf_counter_ns()) if arguments[0] in KEPT else None
+        known = noop_cache.find(arguments, os.environ, time.perf_counter_ns()) if arguments[0] in KEPT else None
         if known is None:
             code = app.run([*arguments])
         else:

@@ -21,12 +21,12 @@ from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
-from pivot_runtime import events
 from pivot_runtime.errors import HostError
-from pivot_runtime.project import Project, init
-from pivot_runtime.repro import Options, Outcome, repro
-from pivot_runtime.status import status
-from pivot_runtime.verify import verify
+from pivot_runtime.history import events
+from pivot_runtime.inspecting.status import status
+from pivot_runtime.inspecting.verify import verify
+from pivot_runtime.project.project import Project, init
+from pivot_runtime.running.repro import Options, Outcome, repro
 
 MISCHIEF = """\
 import os

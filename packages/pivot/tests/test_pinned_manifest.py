@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import pivot
-from pivot_runtime import hosting
+from pivot_runtime.loading import host_client
 
 PIPELINE = """\
 import pathlib
@@ -101,7 +101,7 @@ def stages(tmp_path: pathlib.Path) -> Iterator[dict[str, dict[str, str]]]:
     """By name, the fingerprint of each stage: digests by key."""
     file = tmp_path / "pipeline.py"
     file.write_text(PIPELINE)
-    loaded, host = hosting.load(tmp_path, file)
+    loaded, host = host_client.load(tmp_path, file)
     with host:
         yield {stage.spec.name: {key: entry.digest for key, entry in stage.code.items()} for stage in loaded.stages}
 

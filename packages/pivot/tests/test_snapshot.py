@@ -297,8 +297,14 @@ def test_a_repeated_command_is_answered_without_its_parser(project: Project) -> 
 
 
 _ANSWERING = frozenset(
-    {"pivot_cli", "pivot_cli.main", "pivot_runtime", "pivot_runtime.answers", "pivot_runtime.marks"}
-    | {"pivot_runtime.environment", "xxhash", "xxhash._xxhash", "xxhash.version", "binascii", "linecache"}
+    {
+        "pivot_cli",
+        "pivot_cli.main",
+        "pivot_runtime",
+        "pivot_runtime.freshness.noop_cache",
+        "pivot_runtime.freshness.stamps",
+    }
+    | {"pivot_runtime.freshness.env_digest", "xxhash", "xxhash._xxhash", "xxhash.version", "binascii", "linecache"}
 )
 _STARTED = frozenset(
     {"_io", "marshal", "posix", "_frozen_importlib_external", "time", "zipimport", "_codecs", "codecs", "encodings"}

@@ -108,7 +108,7 @@ class ConfigKey(_Completed):
 def _keys(typed: str) -> "list[CompletionItem]":
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
-    from pivot_runtime.settings import KEYS  # noqa: PLC0415
+    from pivot_runtime.config.settings import KEYS  # noqa: PLC0415
 
     names = [key.family or key.name for key in KEYS if key.read]
     return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]
@@ -124,7 +124,7 @@ def _targets(typed: str) -> "list[CompletionItem]":
 
 def _stages() -> list[str]:
     """Bare names where they are unambiguous, and all addresses."""
-    from pivot_runtime.knownstages import known  # noqa: PLC0415  # start-up time
+    from pivot_runtime.loading.stage_index import known  # noqa: PLC0415  # start-up time
 
     try:
         addresses = known(find_root(working_directory()))

@@ -10,9 +10,9 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
-from pivot_runtime.doubts import Doubt, Doubts
-from pivot_runtime.origin import Origin
-from pivot_runtime.project import Project
+from pivot_runtime.processes.startup_state import Origin
+from pivot_runtime.project.project import Project
+from pivot_runtime.project.unusable_files import Doubt, Doubts
 
 _DESCRIPTORS: Final = 28
 """With fewer, not even two stages can run at a time."""

@@ -71,9 +71,9 @@ def _known(given: "Sequence[str]", began: int) -> int | None:
     """Repeat the answer to a command that was given before, if nothing has changed since; None if it is not known."""
     if not given or given[0] not in _OFTEN_THE_SAME:
         return None
-    from pivot_runtime import answers  # noqa: PLC0415  # start-up time
+    from pivot_runtime.freshness import noop_cache  # noqa: PLC0415  # start-up time
 
-    answer = answers.find(given, os.environ, began)
+    answer = noop_cache.find(given, os.environ, began)
     if answer is None:
         return None
     sys.stderr.write(answer.err)

@@ -9,7 +9,7 @@ import click
 
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cli.completion import Target
-from pivot_runtime.settings import variable
+from pivot_runtime.config.settings import variable
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from pivot_runtime.runoptions import Options
+from pivot_runtime.executors.options import Options
 
 _WISHES: Final = (
     click.option(

@@ -8,8 +8,8 @@ from pivot_cli import context, options, signals
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
-from pivot_runtime.project import Project
-from pivot_runtime.restoring import Wishes, restore
+from pivot_runtime.artifacts.checkout import Wishes, restore
+from pivot_runtime.project.project import Project
 
 
 @click.command("checkout")
@@ -55,13 +55,13 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
-    from pivot_runtime import bringing  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_runtime.artifacts import checkout_kept  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     if not targets:
-        console.data(files.kept(bringing.listed(project), project))
+        console.data(files.kept(checkout_kept.listed(project), project))
         return 0
     for target in targets:
-        done = bringing.bring_back(project, target, to=to, force=force, report=Lines())
+        done = checkout_kept.bring_back(project, target, to=to, force=force, report=Lines())
         console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
     return 0
 

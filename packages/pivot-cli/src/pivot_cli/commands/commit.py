@@ -6,7 +6,7 @@ from pivot_cli import context, options
 from pivot_cli.reporting.meter import HashProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
-from pivot_runtime.accept import accept
+from pivot_runtime.running.commit import accept
 
 
 @click.command("commit")

@@ -11,9 +11,9 @@ from pivot_cli.completion import ConfigKey
 from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
-from pivot_runtime import settings
-from pivot_runtime.config import Found
-from pivot_runtime.configuring import Configuration, concerns
+from pivot_runtime.config import settings
+from pivot_runtime.config.resolve import Found
+from pivot_runtime.config.store import Configuration, concerns
 
 
 @click.group("config", cls=SuggestingGroup)

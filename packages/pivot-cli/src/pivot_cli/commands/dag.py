@@ -8,8 +8,8 @@ from pivot_cli import context, options
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
-from pivot_runtime.overview import overview
-from pivot_runtime.project import Project
+from pivot_runtime.inspecting.overview import overview
+from pivot_runtime.project.project import Project
 
 
 @click.command("dag")
@@ -56,7 +56,7 @@ def _page(project: Project, targets: tuple[str, ...], drawn: graph.Drawing, *, e
     """With the state of each stage, which the other forms do not need."""
     from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
-    from pivot_runtime.status import status  # noqa: PLC0415
+    from pivot_runtime.inspecting.status import status  # noqa: PLC0415
 
     states = {}
     for stage in status(project, targets, everything=everything, closure=True).stages:

@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import context, options
 from pivot_cli.terminal import console, sanitize
-from pivot_runtime.doctor import Level, examine
+from pivot_runtime.inspecting.doctor import Level, examine
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 

@@ -9,7 +9,7 @@ from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import status as render
-from pivot_runtime.status import status
+from pivot_runtime.inspecting.status import status
 
 
 @click.command("fingerprint")

@@ -6,8 +6,8 @@ import click
 
 from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
-from pivot_runtime import gitlocal
-from pivot_runtime.project import init
+from pivot_runtime.git import repository
+from pivot_runtime.project.project import init
 
 _MOST = 3
 
@@ -25,7 +25,7 @@ def command(*, git: bool) -> None:
     """
     directory = working_directory()
     if git:
-        gitlocal.require(directory)
+        repository.require(directory)
     done = init(directory)
     if done.created:
         console.line(f"Initialized a Pivot project in {directory}")
@@ -35,7 +35,9 @@ def command(*, git: bool) -> None:
         console.line(f"Already a Pivot project: {directory}")
     if git:
         # With -P, no file in the repository is imported as a module of ours.
-        changed = gitlocal.install(done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"])
+        changed = repository.install(
+            done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"]
+        )
         console.line(f"Git merges lock files with Pivot{'' if changed else ' already'}")
         for each in changed:
             console.line(f"  {each}")

@@ -8,7 +8,7 @@ from pivot_cli import context, options
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import files
-from pivot_runtime.overview import overview
+from pivot_runtime.inspecting.overview import overview
 
 
 @click.command("list")

@@ -39,10 +39,10 @@ def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: 
 def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...], path: str) -> int:
     base, ours, theirs = files
     if any(side.strip() and pvt.is_foreign(side) for side in sides):
-        from pivot_runtime import gitcalls  # noqa: PLC0415  # start-up time: it is another program's file
+        from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time: it is another program's file
 
         names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
-        return min(gitcalls.run(".", "merge-file", *names).returncode, 1)
+        return min(calls.run(".", "merge-file", *names).returncode, 1)
     merged = lock_merge.merge_pvt(*sides)
     if merged is None:
         console.note(f"{path}: both sides recorded different data, and it holds ours")

@@ -13,9 +13,10 @@ from pivot_cli import context
 from pivot_cli.completion import Target
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
-from pivot_runtime import following, logs
-from pivot_runtime.following import Follower, Running
-from pivot_runtime.project import Project
+from pivot_runtime.history import follow as following
+from pivot_runtime.history import logs
+from pivot_runtime.history.follow import Follower, Running
+from pivot_runtime.project.project import Project
 
 _STEP_SECONDS = 0.1
 _GOOD = ("ran", "restored", "cached")

@@ -5,8 +5,8 @@ import click
 from pivot_cli import context, options, signals
 from pivot_cli.commands.checkout import restored
 from pivot_cli.reporting import transfers
-from pivot_runtime import restoring
-from pivot_runtime.sync import Wishes
+from pivot_runtime.artifacts import checkout
+from pivot_runtime.sharing.transfer import Wishes
 
 
 @click.command("pull")
@@ -36,7 +36,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     with signals.heeding():
         moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
-        wishes = restoring.Wishes(
+        wishes = checkout.Wishes(
             force=force,
             only_missing=only_missing,
             mode=options.mode_of(checkout_mode),

@@ -5,7 +5,7 @@ import click
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
 from pivot_cli.reporting.meter import TransferProgress
-from pivot_runtime.sync import Wishes, push
+from pivot_runtime.sharing.transfer import Wishes, push
 
 
 @click.command("push")
@@ -29,7 +29,7 @@ def command(  # one parameter per option
     Without TARGETS, everything that the lock files and .pvt files name. What the remote has already is
     skipped, and nothing there is ever replaced. No pipeline is imported.
     """
-    project = place.project()
+    project = context.project()
     with signals.heeding(), TransferProgress("pushing") as progress:
         wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress)
         moved = push(project, targets, wishes)

@@ -10,8 +10,8 @@ from pivot_cli.app import SuggestingGroup
 from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
-from pivot_runtime import remotes
-from pivot_runtime.configuring import Configuration, concerns
+from pivot_runtime.config import remotes
+from pivot_runtime.config.store import Configuration, concerns
 
 
 @click.group("remote", cls=SuggestingGroup)

@@ -12,10 +12,10 @@ from pivot_cli.reporting.reporter import Telling, reporting
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_cli.views import status as render
-from pivot_runtime import locks
-from pivot_runtime.project import Project
-from pivot_runtime.repro import Options, repro
-from pivot_runtime.status import status
+from pivot_runtime.artifacts import lock_files
+from pivot_runtime.inspecting.status import status
+from pivot_runtime.project.project import Project
+from pivot_runtime.running.repro import Options, repro
 
 _LONGEST = 100
 """So many characters of a command are shown."""
@@ -90,7 +90,7 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
     command = called(command, targets)
     shown = reporting(telling, command, project, output=wanted.show_output, shared=wanted.in_process)
     stalls = telling_of_stalls(wanted=wanted.pull and not telling.quiet)
-    with signals.heeding(), locks.shared(project), shown as report, stalls:
+    with signals.heeding(), lock_files.shared(project), shown as report, stalls:
         outcome = repro(project, targets, options=wanted, command=command, report=report)
     if telling.summary:
         console.data(render.summary(outcome))

@@ -7,7 +7,7 @@ from pivot_cli import context, options, run_options
 from pivot_cli.commands.repro import work
 from pivot_cli.completion import Target
 from pivot_cli.reporting.reporter import Telling
-from pivot_runtime.repro import Options
+from pivot_runtime.running.repro import Options
 
 
 @click.command("run")

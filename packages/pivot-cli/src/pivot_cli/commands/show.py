@@ -7,7 +7,7 @@ import click
 from pivot_cli import context
 from pivot_cli.terminal import console
 from pivot_cli.views import history as historytext
-from pivot_runtime import history
+from pivot_runtime.history import history
 
 
 @click.command("show")

@@ -12,7 +12,7 @@ from pivot_cli.terminal import console
 from pivot_cli.views import files
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import status as render
-from pivot_runtime.status import status
+from pivot_runtime.inspecting.status import status
 
 
 @click.command("status")
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     project = context.project(overrides, quiet=quiet)
-    with HashProgress(), cautions.telling_of_stalls(wanted=remote and not quiet):
+    with HashProgress(), notices.telling_of_stalls(wanted=remote and not quiet):
         found = status(
             project,
             stages,

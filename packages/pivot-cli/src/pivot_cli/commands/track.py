@@ -7,7 +7,7 @@ from pivot_cli.reporting.meter import HashProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
-from pivot_runtime.tracking import track
+from pivot_runtime.artifacts.track import track
 
 
 @click.command("track")

@@ -5,7 +5,7 @@ import click
 from pivot_cli import context
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
-from pivot_runtime.tracking import untrack
+from pivot_runtime.artifacts.track import untrack
 
 
 @click.command("untrack")

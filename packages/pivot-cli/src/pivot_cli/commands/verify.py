@@ -13,8 +13,8 @@ from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_cli.views import verify as verdicts
-from pivot_runtime.project import Project
-from pivot_runtime.verify import Verification, verify
+from pivot_runtime.inspecting.verify import Verification, verify
+from pivot_runtime.project.project import Project
 
 _WHOLE = 100
 
@@ -128,7 +128,7 @@ def _run_once_more(
     project: Project, found: Verification, *, everything: bool, percent: int
 ) -> tuple[str, dict[str, str]]:
     """What is to be said of it, and by address what is not the same."""
-    from pivot_runtime.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
+    from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]
     with signals.heeding():

@@ -7,7 +7,7 @@ import time
 from typing import Any, ClassVar, TextIO
 
 from pivot_core.errors import PivotError
-from pivot_runtime import eventforms, events
+from pivot_runtime.history import event_json, events
 
 
 class StreamError(PivotError):
@@ -25,11 +25,11 @@ class Stream:
         self._began = time.monotonic()
         self._open = True
         self._problem: str | None = None
-        self._write(eventforms.head(command, time=time.time(), pid=os.getpid()))
+        self._write(event_json.head(command, time=time.time(), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
         """Take the next event."""
-        self._write(eventforms.form(event, time.monotonic() - self._began))
+        self._write(event_json.form(event, time.monotonic() - self._began))
 
     def close(self) -> None:
         """Say whether all was written.

@@ -13,9 +13,9 @@ from pivot_cache.files import hashing, safe_read
 from pivot_cli.reporting.meter import Hashing
 from pivot_cli.reporting.running import Running
 from pivot_cli.terminal import console
-from pivot_runtime import events
-from pivot_runtime.facts import seconds
-from pivot_runtime.project import Project
+from pivot_runtime.history import events
+from pivot_runtime.history.stage_stats import seconds
+from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_cli.reporting.live_rich import Display

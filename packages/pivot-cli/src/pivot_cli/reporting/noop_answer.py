@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from pivot_cli.terminal import console
-from pivot_runtime import answers
-from pivot_runtime.answers import Answer
-from pivot_runtime.grounds import Grounds
-from pivot_runtime.project import Project
+from pivot_runtime.freshness import noop_cache
+from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.freshness.noop_cache import Answer
+from pivot_runtime.project.project import Project
 
 
 def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> None:
@@ -21,7 +21,7 @@ def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> Non
     out, err = heard
     if not _moves_the_cursor(out + err):
         kept = Answer(out, err, 0)
-        answers.keep(sys.argv[1:], os.environ, kept, notes=project.notes, grounds=grounds, elapsed=elapsed)
+        noop_cache.keep(sys.argv[1:], os.environ, kept, notes=project.notes, grounds=grounds, elapsed=elapsed)
 
 
 def _moves_the_cursor(text: str) -> bool:

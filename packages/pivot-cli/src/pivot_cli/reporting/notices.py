@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.broken import Broken
+from pivot_runtime.broken_pipeline import Broken
 
 
 def warn_of_broken(found: Iterable[Broken]) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pivot_cli.reporting.jsonl import Stream
 from pivot_cli.reporting.run_lines import Lines
-from pivot_runtime import events
-from pivot_runtime.events import Reporter
-from pivot_runtime.project import Project
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.project.project import Project
 
 
 class Telling(NamedTuple):

@@ -7,9 +7,9 @@ from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
-from pivot_runtime import events
-from pivot_runtime.obstacles import ways_out
-from pivot_runtime.seen import Usage
+from pivot_runtime.artifacts.obstacles import ways_out
+from pivot_runtime.history import events
+from pivot_runtime.tracing.usage import Usage
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",

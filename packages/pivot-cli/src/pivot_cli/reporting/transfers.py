@@ -7,9 +7,9 @@ import attrs
 from pivot_cli.reporting.meter import TransferProgress
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
-from pivot_runtime import sync
-from pivot_runtime.project import Project
-from pivot_runtime.sync import Moved, Wishes
+from pivot_runtime.project.project import Project
+from pivot_runtime.sharing import transfer
+from pivot_runtime.sharing.transfer import Moved, Wishes
 
 _MOST = 10
 _CACHE = "the cache"
@@ -19,11 +19,12 @@ def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
     """Fetch, and show how far it is; and say so where nobody could be asked for results of others."""
     with TransferProgress("fetching") as progress:
         wishes = attrs.evolve(wishes, progress=progress)
-        if not sync.shares_runs(project):
-            return sync.fetch(project, targets, wishes)
-        from pivot_runtime import matching  # noqa: PLC0415  # start-up time: seldom is it wanted
+        if not transfer.shares_runs(project):
+            return transfer.fetch(project, targets, wishes)
 
-        found = matching.fetch(project, targets, wishes)
+        from pivot_runtime.sharing import shared_results  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+        found = shared_results.fetch(project, targets, wishes)
     if found.unasked is not None:
         console.warning(f"nothing of others was looked for: {found.unasked}")
     return found.moved

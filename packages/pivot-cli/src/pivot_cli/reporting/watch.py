@@ -8,11 +8,11 @@ from pivot_cli.reporting.reporter import Telling, reporting
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases, status
 from pivot_core.errors import PivotError
-from pivot_runtime import events
-from pivot_runtime.events import Reporter
-from pivot_runtime.project import Project
-from pivot_runtime.repro import Options
-from pivot_runtime.watch import Round, Watch
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.project.project import Project
+from pivot_runtime.running.repro import Options
+from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_TELLING = (
     events.Waiting,

@@ -7,12 +7,12 @@ from typing import Any
 from pivot_cache.maintenance.gc import Collected
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
-from pivot_runtime.cachestatus import CacheStatus, Heap
-from pivot_runtime.checking import Verification
-from pivot_runtime.collecting import Collection
-from pivot_runtime.dropping import Dropped, Target
-from pivot_runtime.project import Project
-from pivot_runtime.records import Record
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.maintenance.drop import Dropped, Target
+from pivot_runtime.maintenance.gc import Collection
+from pivot_runtime.maintenance.status import CacheStatus, Heap
+from pivot_runtime.maintenance.verify import Verification
+from pivot_runtime.project.project import Project
 
 _MOST = 10
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import verify
-from pivot_runtime.verify import StageVerdict, Verification
+from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@:-])")

@@ -4,9 +4,9 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pivot_runtime.config import Origin, Setting
+from pivot_runtime.config.remotes import Remote
+from pivot_runtime.config.resolve import Origin, Setting
 from pivot_runtime.errors import ConfigError
-from pivot_runtime.remotes import Remote
 
 _PLACES = {Origin.USER: "your own file", Origin.PROJECT: "the project's file", Origin.ENVIRONMENT: "the variable"}
 _NONE = "(none)"

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
-from pivot_runtime.tracked import State
+from pivot_runtime.artifacts.tracked import State
 
 if TYPE_CHECKING:
     from pivot_cache.objects.kept import Kept
-    from pivot_runtime.overview import Overview
-    from pivot_runtime.project import Project
-    from pivot_runtime.restoring import Restored
-    from pivot_runtime.tracked import TrackedFile
-    from pivot_runtime.tracking import Tracked
+    from pivot_runtime.artifacts.checkout import Restored
+    from pivot_runtime.artifacts.track import Tracked
+    from pivot_runtime.artifacts.tracked import TrackedFile
+    from pivot_runtime.inspecting.overview import Overview
+    from pivot_runtime.project.project import Project
 
 _MOST = 10
 _STATES = {

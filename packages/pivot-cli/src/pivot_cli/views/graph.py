@@ -9,7 +9,7 @@ from pivot_cli.terminal import sanitize
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.overview import Overview
+from pivot_runtime.inspecting.overview import Overview
 
 _COLUMNS = 80
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
-from pivot_runtime.history import PastRun, PastStage
+from pivot_runtime.history.history import PastRun, PastStage
 
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "torn": "edited"}
 

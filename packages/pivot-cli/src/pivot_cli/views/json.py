@@ -7,9 +7,9 @@ from pivot_cli.views import phrases, untracked
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location
-from pivot_runtime.obstacles import ways_out
-from pivot_runtime.status import StageStatus, Status
-from pivot_runtime.tracked import State, TrackedFile
+from pivot_runtime.artifacts.obstacles import ways_out
+from pivot_runtime.artifacts.tracked import State, TrackedFile
+from pivot_runtime.inspecting.status import StageStatus, Status
 
 _OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
 

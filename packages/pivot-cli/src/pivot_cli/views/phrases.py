@@ -10,7 +10,7 @@ from pivot_core.decide import Change, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree_diff import Difference
-    from pivot_runtime.undeclared import Undeclared  # start-up time: only a run has one
+    from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: only a run has one
 
 _PREFIX: Mapping[Reason, str] = {
     Reason.PACKAGE: "package:",

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import Change, Reason, Verdict
-from pivot_runtime.obstacles import ways_out
-from pivot_runtime.status import StageStatus, Status
+from pivot_runtime.artifacts.obstacles import ways_out
+from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
-    from pivot_runtime.afar import Whereabouts
-    from pivot_runtime.repro import Outcome  # start-up time: only a run has one
+    from pivot_runtime.running.repro import Outcome  # start-up time: only a run has one
+    from pivot_runtime.sharing.remote_view import Whereabouts
 
 _DIRECT = 2
 """The length of the path from a stage to what it names itself."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pivot_cli.views import history, pages, phrases
-from pivot_runtime.history import PastRun, PastStage
+from pivot_runtime.history.history import PastRun, PastStage
 
 _COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "torn": "#c08a2d"}
 _OTHER = "#888888"

@@ -8,7 +8,7 @@ import attrs
 from pivot_core.lock import Unresolved
 from pivot_core.spec import Location
 from pivot_core.values import Value
-from pivot_runtime.status import StageStatus
+from pivot_runtime.inspecting.status import StageStatus
 
 _SHOWN: Final = 20
 _LIGHT: Final = (

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
 from pivot_core.decide import Reason
-from pivot_runtime.verify import StageVerdict, Verification
+from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 if TYPE_CHECKING:
-    from pivot_runtime.rerun import Rerun  # start-up time: it is seldom asked for
+    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: it is seldom asked for
 
 _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 

@@ -7,8 +7,8 @@ from pivot_cli.reporting.notices import telling_of_stalls
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
-from pivot_runtime.dropping import drop
-from pivot_runtime.sync import elsewhere
+from pivot_runtime.maintenance.drop import drop
+from pivot_runtime.sharing.transfer import elsewhere
 
 
 @click.command("drop")

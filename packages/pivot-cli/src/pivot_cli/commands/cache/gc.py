@@ -9,9 +9,9 @@ from pivot_cli.reporting.meter import ObjectProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
-from pivot_runtime import collecting
-from pivot_runtime.collecting import Wishes
-from pivot_runtime.project import Project
+from pivot_runtime.maintenance import gc
+from pivot_runtime.maintenance.gc import Wishes
+from pivot_runtime.project.project import Project
 
 
 @click.command("gc")
@@ -59,9 +59,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         return _undo(project, as_json=as_json)
     wishes = Wishes(keep_since, grace, all_projects, only_this_project, skip_damaged)
     with signals.heeding(), ObjectProgress("collecting") as progress:
-        done = collecting.gc(
-            project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0)
-        )
+        done = gc.gc(project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0))
     for line in cache.collection_notes(done):
         console.note(line)
     if as_json:
@@ -75,7 +73,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 def _undo(project: Project, *, as_json: bool) -> int:
     with signals.heeding():
-        done = collecting.undo(project, report=Lines())
+        done = gc.undo(project, report=Lines())
     if as_json:
         console.data(json.dumps(cache.undone_json(done), indent=2))
     else:

@@ -7,7 +7,7 @@ import click
 from pivot_cli import context
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
-from pivot_runtime.cachestatus import cache_status
+from pivot_runtime.maintenance.status import cache_status
 
 
 @click.command("status")

@@ -11,12 +11,12 @@ from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_core.lock import Artifact
-from pivot_runtime.checking import Fetch, verify
-from pivot_runtime.project import Project
+from pivot_runtime.maintenance.verify import Fetch, verify
+from pivot_runtime.project.project import Project
 
 
 def _fetch(project: Project) -> Fetch | None:
-    from pivot_runtime.sync import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
+    from pivot_runtime.sharing.transfer import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
 
     bring = fetching(project, progress := TransferProgress("fetching"))
     if bring is None:

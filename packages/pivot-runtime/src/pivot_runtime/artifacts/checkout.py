@@ -1,0 +1,261 @@
+"""`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
+
+import pathlib
+from collections.abc import Callable, Container, Iterable, Mapping
+
+import attrs
+
+from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
+from pivot_cache.files import name_case
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects import checkout
+from pivot_cache.objects.store import CheckoutMode
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.artifacts import kept, records, tracked_links
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.artifacts.unfetched import differing
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+
+
+@attrs.frozen(eq=False, repr=False)
+class Wishes(Value):
+    """How a checkout is done.
+
+    Attributes:
+        force: Overwrite also what is nowhere else.
+        only_missing: Write only files that are not there, also inside directories.
+        mode: How files are made from objects; None for what is configured.
+        dry_run: Find out what would be done, and do nothing.
+        coming: Of a dry run: paths of which the cache would have the content by then.
+    """
+
+    force: bool = False
+    only_missing: bool = False
+    mode: CheckoutMode | None = None
+    dry_run: bool = False
+    coming: Container[str] = ()
+
+
+@attrs.define
+class Restored:
+    """What a checkout did, or would do.
+
+    Attributes:
+        files: How many files were written.
+        paths: What was restored.
+        modified: What was left alone because it, or of a directory these files in it, is nowhere else.
+        missing: What the cache does not have.
+        failed: What could not be written, and why.
+        ways: What to do about that.
+        computed: Of what the cache does not have, something is no tracked data, so that a run makes it again.
+        kept: What was overwritten although it was nowhere else, and where it is now.
+    """
+
+    files: int = 0
+    paths: list[ArtifactPath] = attrs.field(factory=list)
+    modified: dict[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
+    missing: list[ArtifactPath] = attrs.field(factory=list)
+    failed: dict[ArtifactPath, str] = attrs.field(factory=dict)
+    ways: dict[str, None] = attrs.field(factory=dict)
+    computed: bool = False
+    kept: dict[ArtifactPath, str] = attrs.field(factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Everything that was asked for is there now."""
+        return not (self.modified or self.missing or self.failed)
+
+
+def restore(
+    project: Project, targets: Iterable[str] = (), *, wishes: Wishes | None = None, report: Reporter = silent
+) -> Restored:
+    """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
+
+    No pipeline is loaded. Outs that are for git are left to git.
+
+    Raises:
+        TargetError: A target is not known.
+        CacheError: A record cannot be read.
+    """
+    wishes = wishes or Wishes()
+    if wishes.dry_run:
+        with opened_stores(project) as stores:
+            return _checked_out(project, stores, targets, wishes)
+    with (
+        guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
+        opened_stores(project) as stores,
+    ):
+        return _checked_out(project, stores, targets, wishes)
+
+
+def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishes: Wishes) -> Restored:
+    def opened(record: Record) -> Tree | None:
+        try:
+            return stores.store.tree(record.artifact)
+        except (MissingObjectError, CorruptObjectError):
+            return None
+
+    selected = records.read(project).select(targets, project, opened)
+    tracked = {record.path for record in selected if record.tracked}
+    wanted = {record.path: record.artifact for record in selected if record.cache}
+    return _Checkout(stores, wishes, tracked).run(wanted)
+
+
+class _Checkout:
+    """One checkout; goes on with the other artifacts when one cannot be restored."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        wishes: Wishes,
+        tracked: Container[str],
+        folds: Callable[[pathlib.Path], bool] = name_case.folds,
+    ) -> None:
+        self._stores = stores
+        self._tracked = tracked
+        self._wishes = wishes
+        self._mode = wishes.mode or stores.settings.checkout_mode
+        self._done = Restored()
+        self._folds = folds
+
+    def run(self, wanted: Mapping[ArtifactPath, Artifact]) -> Restored:
+        same = self._same_names(wanted)
+        for path, other in same.items():
+            self._done.failed[path] = f"on this file system it has the same name as {other}: rename one of them in git"
+        for path, artifact in sorted(wanted.items()):
+            if path in same:
+                continue
+            try:
+                self._one(path, artifact)
+            except (MissingObjectError, CorruptObjectError):
+                self._done.missing.append(path)
+                self._done.computed |= path not in self._tracked
+            except CacheError as error:
+                self._done.failed[path] = str(error)
+                if error.hint:
+                    self._done.ways[error.hint] = None
+        return self._done
+
+    def _same_names(self, wanted: Mapping[ArtifactPath, Artifact]) -> Mapping[ArtifactPath, ArtifactPath]:
+        same = name_case.clashes(wanted)
+        return same if same and self._folds(self._stores.layout.root) else {}
+
+    def _one(self, path: ArtifactPath, artifact: Artifact) -> None:
+        found = self._stores.look(path)
+        plan = checkout.compare({path: artifact}, {path: found})
+        if path in plan.keep:
+            return
+        if found is not None and self._wishes.only_missing:
+            plan = self._inside(path, artifact, found)
+            if not plan.create:
+                return
+        checkout.check_place(self._stores.layout, path)
+        self._check_links(path, artifact, found)
+        if found is None and not self._make_way(path, artifact):
+            return
+        alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
+        if alone:
+            if not self._wishes.force:
+                self._done.modified[path] = tuple(name for name in alone if name)
+                return
+            self._keep(path, artifact)
+        elif found is not None and self._is_arranged(path, artifact, found):
+            self._keep(path, artifact)
+        self._apply(path, plan)
+
+    def _is_arranged(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
+        """Whether files have names that nobody recorded: somebody may have sorted them."""
+        if self._wishes.only_missing or not kept.is_arranged(self._stores, found):
+            return False
+        differs = differing(self._stores, path, artifact) if artifact.tree else None
+        return differs is None or not differs.partial
+
+    def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
+        """The user's links stay, or are reported as obstacles."""
+        if path not in self._tracked:
+            return
+        layout = self._stores.layout
+        file = layout.artifact(path)
+        if tracked_links.is_followed(file):
+            tracked_links.check(layout.root, path, artifact)
+        if found is None or not (found.tree and artifact.tree) or self._wishes.only_missing:
+            return
+        wanted = self._stores.store.tree(artifact).files
+        there = self._stores.files.tree(file).files
+        name = tracked_links.replaced(file, {name for name, each in there.items() if wanted.get(name) != each})
+        if name is not None and not self._wishes.force:
+            raise CacheError(
+                f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
+            )
+
+    def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
+        """Before it is overwritten, if that will come to pass."""
+        if not self._wishes.dry_run and self._stores.store.holds(artifact):
+            by = "pivot checkout --force" if self._wishes.force else "pivot checkout"
+            self._done.kept[path] = kept.keep(self._stores, path, by).digest
+
+    def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether nothing of the user's is where a directory around a path belongs; it may be kept first."""
+        file = checkout.blocking(self._stores.layout, path)
+        if file is None:
+            return True
+        around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())
+        there = self._stores.look(around)
+        if there is None or not kept.elsewhere(self._stores, around, there):
+            if there is None or not self._wishes.force:
+                self._done.modified[around] = ()
+                return False
+            self._keep(around, artifact)
+        return True
+
+    def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
+        stores = self._stores
+        if self._wishes.dry_run:
+            self._done.files += self._count(plan, certain=path in self._wishes.coming)
+        else:
+            self._done.files += checkout.apply(
+                plan,
+                stores.store,
+                stores.layout,
+                self._mode,
+                files=stores.files,
+                follow=tracked_links.is_followed if path in self._tracked else None,
+            )
+        self._done.paths.append(path)
+
+    def _inside(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> checkout.CheckoutPlan:
+        """For a directory that is there, the files that are not there."""
+        if not (artifact.tree and found.tree):
+            return checkout.CheckoutPlan({}, {}, frozenset({path}))
+        there = self._stores.files.tree(self._stores.layout.artifact(path)).files
+        listed = self._stores.store.tree(artifact).files
+        missing = {ArtifactPath(f"{path}/{name}"): file for name, file in listed.items() if name not in there}
+        return checkout.CheckoutPlan(missing, {}, frozenset())
+
+    def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
+        """What would be lost of what is at a path: nothing that the cache has, or would have by then."""
+        certain = artifact.tree and path in self._wishes.coming
+        coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
+        return kept.only_here(self._stores, path, found, coming)
+
+    def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
+        """How many files would be written; ``certain``: with what the cache does not have yet."""
+        count = 0
+        for path, artifact in {**plan.create, **plan.replace}.items():
+            if not (certain or self._stores.store.holds(artifact)):
+                raise MissingObjectError(artifact.digest)
+            if not artifact.tree:
+                count += 1
+                continue
+            file = self._stores.layout.artifact(path)
+            there = self._stores.files.tree(file).files if file.is_dir() else {}
+            listed = self._stores.store.tree(artifact).files
+            count += sum(there.get(name) != each for name, each in listed.items())
+        return count

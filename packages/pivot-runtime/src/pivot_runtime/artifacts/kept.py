@@ -1,0 +1,183 @@
+"""What was in the way: kept before it is replaced, for the grace period."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+import attrs
+
+from pivot_cache.errors import CacheError, CorruptObjectError, LockFileError, MissingObjectError, TreeError
+from pivot_cache.layout import Layout
+from pivot_cache.objects.kept import Kept, KeptFiles
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.cache.stores import Stores
+
+
+def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
+    """Before something is replaced that nothing else names: keep it, on the disk itself.
+
+    Raises:
+        ArtifactError: It cannot be read.
+        CacheError: The cache cannot be written.
+    """
+    found = stores.look(path)
+    alone = found is None or not elsewhere(stores, path, found)
+    files = _only_here(stores, path, found) if found is not None and found.tree else ()
+    artifact = stores.keep(stores.layout.artifact(path))
+    _write_down(stores, path, artifact, by, alone=alone, files=frozenset(files))
+    return artifact
+
+
+def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+    """Data are no longer tracked: the cache has them still, and nothing names them.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    if not stores.store.lies(artifact.digest):
+        return
+    _write_down(stores, path, artifact, "pivot untrack", alone=True, files=frozenset(_members(stores, artifact)))
+
+
+def tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+    """Data are tracked, so that what was kept of them is named again.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    _forget(stores, path, artifact)
+    named(stores, artifact)
+
+
+def named(stores: Stores, artifact: Artifact) -> None:
+    """A run has written something, or a record names it: what was kept of the same content is not alone any more.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    kept = [each for each in readable(stores.layout) if each.alone or each.files]
+    if not kept:
+        return
+    digests = {artifact.digest} | _members(stores, artifact)
+    for each in kept:
+        alone = each.alone and each.artifact.digest not in digests
+        files = each.files - digests if alone else frozenset[str]()
+        if (alone, files) != (each.alone, each.files):
+            KeptFiles(stores.layout.kept_dir).add(attrs.evolve(each, alone=alone, files=files))
+
+
+def _write_down(
+    stores: Stores, path: ArtifactPath, artifact: Artifact, by: str, *, alone: bool, files: frozenset[str]
+) -> None:
+    now = time.time_ns()
+    record = Kept(str(stores.layout.root), path, artifact, now, by, alone, files)
+    KeptFiles(stores.layout.kept_dir).add(record)
+    _forget(stores, path, artifact, before_ns=now)
+
+
+def _forget(stores: Stores, path: ArtifactPath, artifact: Artifact, before_ns: int | None = None) -> None:
+    of = (str(stores.layout.root), path, artifact.digest)
+    for each in readable(stores.layout):
+        if (each.root, each.path, each.artifact.digest) == of and (before_ns is None or each.at_ns < before_ns):
+            KeptFiles(stores.layout.kept_dir).forget(each)
+
+
+def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
+    """Whether some run wrote, or some file names, what is at a path: the cache has all of it, and not as kept."""
+    return not is_kept(stores, found) and not _only_here(stores, path, found)
+
+
+def only_here(stores: Stores, path: ArtifactPath, found: Artifact, coming: Collection[str] = ()) -> tuple[str, ...]:
+    """What would be lost of what is at a path, since the cache has it at most as kept.
+
+    Of a directory these are files in it, or "" if nothing but its being kept names it as a whole; "" for a file.
+
+    Args:
+        stores: Where it may be.
+        path: Where it is.
+        found: What is there.
+        coming: Digests of what the cache counts as having.
+    """
+    if is_kept(stores, found):
+        return ("",)
+    if not found.tree:
+        return ("",) if _only_here(stores, path, found) else ()
+    lost = _only_here(stores, path, found) - set(coming)
+    return tuple(name for name, file in _listed(stores, path).items() if file.digest in lost)
+
+
+def _only_here(stores: Stores, path: ArtifactPath, found: Artifact) -> set[str]:
+    """The digests of those bytes."""
+    alone = _alone(stores)
+    files = _listed(stores, path).values() if found.tree else (found,)
+    return {
+        each.digest
+        for each in files
+        if (each.size and each.digest in alone) or not stores.store.has(each.digest, each.size)
+    }
+
+
+def _members(stores: Stores, artifact: Artifact) -> set[str]:
+    if not artifact.tree:
+        return set()
+    try:
+        return stores.store.tree(artifact).digests()
+    except (MissingObjectError, CorruptObjectError, TreeError):
+        return set()
+
+
+def _alone(stores: Stores) -> set[str]:
+    kept = readable(stores.layout)
+    files = {each.artifact.digest for each in kept if each.alone and not each.artifact.tree}
+    return files.union(*(each.files for each in kept))
+
+
+def _listed(stores: Stores, path: ArtifactPath) -> Mapping[str, Artifact]:
+    return stores.files.tree(stores.layout.artifact(path)).files
+
+
+def is_arranged(stores: Stores, found: Artifact) -> bool:
+    """Whether nothing else names a directory as a whole: which file has which name in it may be somebody's work."""
+    if not (found.tree and found.size):
+        return False
+    return not stores.store.lies(found.digest) or any(
+        each.artifact.digest == found.digest for each in readable(stores.layout)
+    )
+
+
+def is_kept(stores: Stores, artifact: Artifact) -> bool:
+    """Whether the cache has something, as a whole, only since it was in the way."""
+    return bool(artifact.size) and any(
+        each.alone and each.artifact.digest == artifact.digest for each in readable(stores.layout)
+    )
+
+
+def readable(layout: Layout) -> list[Kept]:
+    """All that was kept in a cache, the newest first; what cannot be read is left out."""
+    return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, Kept)]
+
+
+def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
+    """What must not be collected yet: what was kept within the grace period; ``doubt`` hears of what cannot be read."""
+    since = time.time_ns() - grace_ns
+    found = set()
+    for each in KeptFiles(layout.kept_dir).read():
+        if isinstance(each, LockFileError):
+            doubt(each)
+        elif each.at_ns > since:
+            found.add(each.artifact)
+    return found
+
+
+def tidy(stores: Stores, grace_ns: int) -> None:
+    """Forget what is older than the grace period, and neither in the cache nor in the trash any more.
+
+    Raises:
+        CacheError: It cannot be removed.
+    """
+    since = time.time_ns() - grace_ns
+    for each in readable(stores.layout):
+        digest = each.artifact.digest
+        gone = not stores.store.path_of(digest).exists() and stores.store.trash.find(digest) is None
+        if gone and each.at_ns <= since:
+            KeptFiles(stores.layout.kept_dir).forget(each)

@@ -1,0 +1,86 @@
+"""Lock files as commands read and leave them: one that is damaged, or that git ignores, is reported."""
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
+from pivot_cache.formats import lock_file
+from pivot_core.lock import StageLock
+from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_runtime.project.project import Project
+from pivot_runtime.project.unusable_files import Doubt
+
+_SUFFIX = ".lock"
+
+
+def read(project: Project, address: str) -> StageLock | None:
+    """What the last run of a stage depended on and left; None if there was none, or nobody can tell any more.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot can tell.
+    """
+    file = project.layout.lock_file(address)
+    project.notes.look(file)
+    try:
+        return lock_file.read(file, str(file))
+    except NewerFormatError:
+        raise
+    except LockFileError as error:
+        text = f"{project.shown(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
+        where = f" ({error.field})" if error.field else ""
+        project.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
+        return None
+
+
+def retire(project: Project, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
+    """Remove the lock files of stages that are gone, such as renamed ones, where others have written their outs.
+
+    Args:
+        project: Where.
+        addresses: All stages of some pipelines.
+        writers: Which of them writes what.
+    """
+    project.notes.look(project.layout.stages_dir)
+    pipelines = {address.partition(".")[0] for address in addresses}
+    for name in sorted(_names(project)):
+        address = name.removesuffix(_SUFFIX)
+        if address == name or address in addresses or address.partition(".")[0] not in pipelines:
+            continue
+        file = project.layout.lock_file(address)
+        with contextlib.suppress(CacheError):
+            lock = lock_file.read(file, str(file))
+            heir = next((writers[path] for path in lock.outs if path in writers), None) if lock is not None else None
+            if heir is not None and lock_file.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
+                with reporting("remove", file):
+                    file.unlink()
+                text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
+                project.doubts.add(Doubt(text, grave=False))
+
+
+@contextlib.contextmanager
+def shared(project: Project) -> Iterator[None]:
+    """Tell, at the end of the block, if git ignores the lock files that are new then: nobody else would get them."""
+    before = _names(project)
+    yield
+    new = sorted(_names(project) - before)
+    if new:
+        tell_ignored(project, [f"{STATE_DIR}/stages/{name}" for name in new[:1]])
+
+
+def tell_ignored(project: Project, paths: Sequence[str]) -> None:
+    """Tell which of some files that are for git, by their paths in the project, git ignores."""
+    from pivot_runtime.git import repository  # noqa: PLC0415  # start-up time: few runs are the first of a stage
+
+    try:
+        for each in repository.ignored(project.root, paths):
+            project.doubts.add(Doubt(str(each), repository.way_out(each), grave=False))
+    except repository.GitSilentError as error:
+        project.doubts.add(Doubt(str(error), error.hint, grave=False))
+
+
+def _names(project: Project) -> set[str]:
+    try:
+        return set(os.listdir(project.layout.stages_dir))
+    except OSError:
+        return set()

@@ -1,0 +1,134 @@
+"""What is in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
+
+A file of the user's where a stage writes a file is no obstacle: it is kept before it is replaced. A directory is, but
+if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.
+"""
+
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+
+from pivot_cache.errors import CacheError
+from pivot_cache.formats import pvt
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import OutSpec, StageSpec
+from pivot_runtime.artifacts import pvt_files
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.freshness.read_set import Notes
+from pivot_runtime.history.unfinished import Unfinished
+
+_ABOVE = " is a file that no run has written"
+
+
+class Obstacles:
+    """Looks for what is in the way of outs; what it has found of a directory it does not look for again."""
+
+    def __init__(self, stores: Stores, notes: Notes) -> None:
+        """Know where to look."""
+        self._stores = stores
+        self._notes = notes
+        self._root = stores.layout.root
+        self._unfinished = Unfinished(stores.layout.database_dir)
+        self._prefix = os.path.join(self._root, "")
+        self._tracked: dict[str, bool] = {}
+
+    def of(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> dict[ArtifactPath, str]:
+        """Those outs of a stage in whose place is what no run may replace, and what that is.
+
+        Args:
+            spec: The stage.
+            lock: Its last run.
+            outs: What is in the places of its outs.
+        """
+        recorded = {} if lock is None else lock.outs
+        found = {}
+        for out in spec.outs:
+            there = outs.get(out.path)
+            before = recorded.get(out.path)
+            told = self.tracked(out.path, within=there is not None and there.tree and there != before)
+            told = told or self._foreign(out, there, before, spec.address)
+            if told:
+                found[out.path] = told
+        return found
+
+    def tracked(self, path: ArtifactPath, *, within: bool) -> str:
+        """Which tracked data a path is, is in or, if that is to be looked for, holds; empty if it does not."""
+        for around in (path, *_around(path)):
+            if self._is_tracked(around):
+                return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
+        if within:
+            for file in pvt_files.find(self._root / path, lambda _: None):
+                inside = file.relative_to(self._root).as_posix().removesuffix(pvt.SUFFIX)
+                if self._is_tracked(inside):
+                    return f"{inside} in it is tracked"
+        return ""
+
+    def _is_tracked(self, path: str) -> bool:
+        known = self._tracked.get(path)
+        if known is None:
+            file = f"{self._prefix}{path}{pvt.SUFFIX}"  # a path object for each of many would cost more than the look
+            self._notes.look(os.path.dirname(file))
+            known = self._tracked[path] = os.path.lexists(file) and _stands_for_data(pathlib.Path(file))
+        return known
+
+    def _foreign(self, out: OutSpec, there: Artifact | None, before: Artifact | None, address: str) -> str:
+        if there is None:
+            return self._above(out.path)
+        if there == before or (not there.tree and not out.directory) or self._unfinished.knows(address):
+            return ""
+        if there.tree and out.directory and ((before is not None and before.tree) or not there.size):
+            return ""
+        if self._elsewhere(out.path, there):
+            return ""
+        if there.tree is out.directory:
+            return "it is a directory that no run has written"
+        kind, declared = ("directory", "file") if there.tree else ("file", "directory")
+        return f"it is a {kind} that no run has written, where a {declared} is declared"
+
+    def _elsewhere(self, path: ArtifactPath, there: Artifact) -> bool:
+        from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything of another kind there
+
+        return kept.elsewhere(self._stores, path, there)
+
+    def _above(self, path: ArtifactPath) -> str:
+        for around in _around(path):
+            file = self._root / around
+            if file.is_dir():
+                break
+            if os.path.lexists(file):
+                there = self._stores.look(around)
+                if there is None or not self._elsewhere(around, there):
+                    return f"{around}{_ABOVE}"
+        return ""
+
+
+def ways_out(path: str, told: str) -> str:
+    """What to do about one."""
+    if "tracked" in told:
+        return "'pivot untrack' the data, or let the stage write elsewhere"
+    import shlex  # noqa: PLC0415  # start-up time
+
+    there = told.removesuffix(_ABOVE) if told.endswith(_ABOVE) else path
+    move = shlex.join(["mv", there, f"{there}.mine"])
+    return f"move it away, as in '{move}', or let the stage write elsewhere"
+
+
+def _stands_for_data(file: pathlib.Path) -> bool:
+    """Whether it is a `.pvt` file of Pivot's, damaged or not."""
+    if file.is_dir():
+        return False
+    try:
+        pvt.read(file)
+    except pvt.ForeignFileError:
+        return False
+    except CacheError:
+        return True
+    return True
+
+
+def _around(path: str) -> Iterator[ArtifactPath]:
+    while path := path.rpartition("/")[0]:
+        yield ArtifactPath(path)

@@ -1,0 +1,277 @@
+"""What the project's lock files and `.pvt` files say should lie where: read without importing any user code."""
+
+import contextlib
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+import attrs
+
+from pivot_cache.errors import CacheError
+from pivot_cache.formats import pvt
+from pivot_cache.formats.tree import Tree
+from pivot_core.errors import PathError
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.spec import Location, StageSpec
+from pivot_core.values import Value
+from pivot_runtime.artifacts import lock_files as stagelocks
+from pivot_runtime.artifacts import pvt_files
+from pivot_runtime.errors import TargetError
+from pivot_runtime.project import targets
+from pivot_runtime.project.project import Project
+from pivot_runtime.project.unusable_files import Doubt
+
+_LOCK = ".lock"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Record(Value):
+    """One artifact that a file under version control names.
+
+    Attributes:
+        path: Where it belongs.
+        artifact: What belongs there.
+        address: The stage that wrote it; None if it is tracked without a stage.
+        cache: Whether its content is kept in the cache; else it is for git.
+    """
+
+    path: ArtifactPath
+    artifact: Artifact
+    address: str | None = None
+    cache: bool = True
+
+    @property
+    def tracked(self) -> bool:
+        """It is data without a stage."""
+        return self.address is None
+
+
+class ContradictionError(CacheError):
+    """Two files say different things of one path."""
+
+
+type Opened = Callable[[Record], Tree | None]
+"""What is in a recorded directory; None where that is not known."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Records(Value):
+    """Everything that is recorded in a project.
+
+    Attributes:
+        by_path: By where it belongs.
+        specs: The stages, as far as their lock files know them.
+        damaged: What is recorded, and nobody can tell how: the `.pvt` file is damaged, or two files contradict each
+            other; and why.
+    """
+
+    by_path: Mapping[ArtifactPath, Record]
+    specs: tuple[StageSpec, ...] = ()
+    damaged: Mapping[ArtifactPath, CacheError] = attrs.field(factory=dict)
+
+    @property
+    def tracked(self) -> list[Record]:
+        """The data that are tracked without a stage, by path."""
+        return [record for record in self.by_path.values() if record.tracked]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of the stages that have run."""
+        return [spec.address for spec in self.specs]
+
+    def select(self, names: Iterable[str], project: Project, opened: Opened | None = None) -> list[Record]:
+        """The records that targets mean, by path; all if there are no targets.
+
+        A target is a stage's name or address, a pattern of these, or the path of an out, of tracked data, or of
+        a directory that holds some, relative to the directory of the command; ``+target`` and ``target+`` as
+        in `pivot_runtime.project.targets`. A name that is both a stage and a path means the stage; ``./x`` means the
+        path. With ``opened`` a target may also be a path inside a recorded directory: it means the files there, or
+        the whole directory where its listing is not known.
+
+        Raises:
+            TargetError: A target means nothing, or several stages.
+            CacheError: Its `.pvt` file is damaged.
+        """
+        named = list(names)
+        wanted: dict[ArtifactPath, Record] = {}
+        for target in named:
+            wanted.update({record.path: record for record in self._one(target, project, opened)})
+        return [record for path, record in sorted((wanted if named else self.by_path).items())]
+
+    def _one(self, target: str, project: Project, opened: Opened | None = None) -> list[Record]:
+        stages = targets.named(target, self._loose())
+        if stages:
+            return [record for record in self.by_path.values() if record.address in stages]
+        found = self._below(target, project)
+        if not found and opened is not None:
+            found = self._inside(target, project, opened)
+        if found:
+            return found
+        damaged = self.damaged_at(target, project)
+        if damaged is not None:
+            raise self.damaged[damaged]
+        core = target.removeprefix("+").removesuffix("+")
+        if core and core != target:
+            graph = Graph.build(self.specs)
+            asked = {record.address for record in self._one(core, project) if record.address is not None}
+            up = graph.ancestors(asked) if target.startswith("+") else frozenset()
+            down = graph.descendants(asked) if target.endswith("+") else frozenset()
+            return [record for record in self.by_path.values() if record.address in asked | up | down]
+        raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, project))
+
+    def damaged_at(self, target: str, project: Project) -> ArtifactPath | None:
+        """The data at or around a path of which the `.pvt` file is damaged."""
+        with contextlib.suppress(PathError):
+            path = project.path(target)
+            for damaged in self.damaged:
+                if damaged == path or path.startswith(f"{damaged}/"):
+                    return damaged
+        return None
+
+    def _loose(self) -> Graph:
+        """The stages without their wiring, which old lock files may contradict."""
+        return Graph.build(attrs.evolve(spec, deps=(), outs=()) for spec in self.specs)
+
+    def _below(self, target: str, project: Project) -> list[Record]:
+        try:
+            path = project.path(target)
+        except PathError:
+            return []
+        inside = f"{path}/" if path else ""
+        return [record for record in self.by_path.values() if record.path == path or record.path.startswith(inside)]
+
+    def _inside(self, target: str, project: Project, opened: Opened) -> list[Record]:
+        try:
+            path = project.path(target)
+        except PathError:
+            return []
+        around = path.rpartition("/")[0]
+        while around and ArtifactPath(around) not in self.by_path:
+            around = around.rpartition("/")[0]
+        record = self.by_path.get(ArtifactPath(around)) if around else None
+        if record is None or not record.artifact.tree:
+            return []
+        tree = opened(record)
+        if tree is None:
+            return [record]
+        place = path.removeprefix(f"{around}/")
+        return [
+            Record(ArtifactPath(f"{around}/{name}"), file, record.address, record.cache)
+            for name, file in tree.files.items()
+            if name == place or name.startswith(f"{place}/")
+        ]
+
+    def _suggest(self, target: str, project: Project) -> str:
+        paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]
+        names = [spec.name for spec in self.specs]
+        import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
+        close = difflib.get_close_matches(target.removeprefix("./"), [*names, *paths], n=3)
+        if close:
+            return f"did you mean {' or '.join(close)}?"
+        return "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
+
+
+def read(project: Project, *, mending: Container[str] = ()) -> Records:
+    """All records of a project.
+
+    A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
+    over; data that the command is ``mending`` cause no doubt. So is a path of which two files say different things.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot understands a lock file.
+    """
+    damaged: dict[ArtifactPath, CacheError] = {}
+    found: dict[ArtifactPath, Record] = {}
+    sources: dict[ArtifactPath, str] = {}
+    locks = dict(_locks(project))
+    for record, source in (*_locked(locks), *_tracked(project, damaged, mending)):
+        other = found.setdefault(record.path, record)
+        sources.setdefault(record.path, source)
+        if other.artifact != record.artifact:
+            damaged[record.path] = ContradictionError(
+                f"{record.path} is recorded twice: in {sources[record.path]} and in {source}",
+                hint="delete what is out of date: the .pvt file, or the lock file of a stage that is gone, "
+                "which 'pivot repro' does",
+            )
+    for path, error in damaged.items():
+        if found.pop(path, None) is not None:
+            project.doubts.pass_over(error)
+    specs = tuple(_spec(address, lock) for address, lock in locks.items())
+    return Records(dict(sorted(found.items())), specs, damaged)
+
+
+def read_tracked(project: Project) -> list[Record]:
+    """The records of data that are tracked without a stage, by path; what `read` passes over is passed over here."""
+    return sorted((record for record, _ in _tracked(project, {})), key=lambda record: record.path)
+
+
+def code_files(project: Project) -> dict[str, str]:
+    """The files of the code that lock files name, and for each the address of a stage that depends on it.
+
+    Raises:
+        NewerFormatError: Only a newer Pivot understands a lock file.
+    """
+    found: dict[str, str] = {}
+    for address, lock in _locks(project):
+        for entry in (*lock.inputs.code.values(), *lock.inputs.observed.values()):
+            if entry.location is not None:
+                found.setdefault(entry.location.file, address)
+    return found
+
+
+def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
+    """Each lock file by the address of its stage."""
+    try:
+        names = sorted(os.listdir(project.layout.stages_dir))
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.endswith(_LOCK):
+            address = name.removesuffix(_LOCK)
+            lock = stagelocks.read(project, address)
+            if lock is not None:
+                yield address, lock
+
+
+def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
+    for address, lock in locks.items():
+        for spec in lock.inputs.outs:
+            yield (
+                Record(spec.path, lock.outs[spec.path], address, spec.cache),
+                f"{STATE_DIR}/stages/{address}{_LOCK}",
+            )
+
+
+def _spec(address: str, lock: StageLock) -> StageSpec:
+    pipeline, _, name = address.partition(".")
+    place = Location(f"{STATE_DIR}/stages/{address}{_LOCK}", 1)
+    return StageSpec(name, pipeline, "", place, tuple(lock.inputs.deps), tuple(lock.inputs.outs))
+
+
+def _tracked(
+    project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
+) -> Iterator[tuple[Record, str]]:
+    foreign: dict[str, str] = {}
+    for file in pvt_files.find(project.root, project.notes.look, foreign):
+        project.notes.look(file)
+        shown = str(file.relative_to(project.root))
+        try:
+            path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
+            artifact = pvt.read(file, project.shown(shown))
+        except pvt.ForeignFileError:
+            foreign[os.fspath(file)] = project.shown(shown)
+        except PathError as error:
+            project.doubts.pass_over(error)
+        except CacheError as error:
+            damaged[path] = error
+            if path not in mending:
+                project.doubts.pass_over(error)
+        else:
+            yield Record(path, artifact), shown
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        project.doubts.add(
+            Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
+        )

@@ -1,0 +1,169 @@
+"""Previous outs, set aside while their stage runs, so that a run that fails or is killed changes nothing.
+
+They are in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
+here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.
+"""
+
+import contextlib
+import errno
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable
+
+from pivot_cache.errors import ArtifactError, belonging
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.history.unfinished import Unfinished
+
+_MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
+
+
+class Aside:
+    """Where outs of running stages wait."""
+
+    def __init__(self, directory: pathlib.Path, root: pathlib.Path) -> None:
+        """Describe it; ``directory`` is made when something is first set aside."""
+        self._directory = directory
+        self._root = root
+        self._unfinished = Unfinished(directory.parent)
+        self._lasting: set[str] = set()
+
+    def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
+        """Where an out waits, if it has been taken."""
+        return self._directory / address / path
+
+    def left(self, path: ArtifactPath) -> pathlib.Path | None:
+        """Where an out waits that `sweep` would put back, if nothing is in its place."""
+        with contextlib.suppress(OSError):
+            for stage in self._directory.iterdir():
+                if os.path.lexists(stage / path):
+                    return stage / path
+        return None
+
+    def take(self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False) -> None:
+        """Make the places of a stage's outs free, each in a directory that exists.
+
+        With ``lasting``, a power cut does not take that a run has written what will be there.
+
+        Raises:
+            ArtifactError: Something in the way cannot be moved.
+            CacheError: Something cannot be written.
+        """
+        if lasting:
+            self._lasting.add(address)
+        for path in paths:
+            file = self._root / path
+            try:
+                self._unfinished.begin(address, lasting=lasting)
+                above = self._above(path)
+                if above is not None:
+                    self._take(address, above)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                if os.path.lexists(file):
+                    self._take(address, path)
+            except OSError as error:
+                problem = f"cannot be written: {error.strerror}: {error.filename}"
+                raise ArtifactError(file, problem, hint=_way(error)) from None
+
+    def _take(self, address: str, path: ArtifactPath) -> None:
+        waiting = self.waiting(address, path)
+        waiting.parent.mkdir(parents=True, exist_ok=True)
+        _move(self._root / path, waiting)
+
+    def _above(self, path: ArtifactPath) -> ArtifactPath | None:
+        """The file that is where a directory around the path is to be."""
+        around = path.rpartition("/")[0]
+        while around and not os.path.lexists(self._root / around):
+            around = around.rpartition("/")[0]
+        return ArtifactPath(around) if around and not (self._root / around).is_dir() else None
+
+    def _displaced(self, address: str, path: ArtifactPath) -> str:
+        """The file that was set aside for a directory around a path to be made; empty if there is none."""
+        around = path.rpartition("/")[0]
+        while around:
+            waiting = self._directory / address / around
+            if os.path.lexists(waiting) and (waiting.is_symlink() or not waiting.is_dir()):
+                return around
+            around = around.rpartition("/")[0]
+        return ""
+
+    def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
+        """Undo `take`, over whatever the stage has left; returns what could not be put back."""
+        lost = []
+        before = False
+        for path in paths:
+            waiting, file = self.waiting(address, path), self._root / path
+            before = before or os.path.lexists(waiting)
+            try:
+                _remove(file)
+                if os.path.lexists(waiting):
+                    _move(waiting, file)
+                elif displaced := self._displaced(address, path):
+                    _remove(self._root / displaced)
+                    shutil.move(self._directory / address / displaced, self._root / displaced)
+            except OSError:
+                lost.append(path)
+        if not lost:
+            self._drop(address, lasting=before)
+        return lost
+
+    def drop(self, address: str) -> None:
+        """The stage has succeeded: its previous outs are no longer needed here."""
+        self._drop(address, lasting=True)
+
+    def _drop(self, address: str, *, lasting: bool) -> None:
+        shutil.rmtree(self._directory / address, ignore_errors=True)
+        self._unfinished.end(address, lasting=lasting and address in self._lasting)
+
+    def sweep(self) -> None:
+        """Put back what a killed run has left, where nothing has taken its place; only whoever holds the guard may."""
+        with contextlib.suppress(OSError):
+            for stage in list(self._directory.iterdir()):
+                for directory, _, names in os.walk(stage):
+                    for name in names:
+                        waiting = pathlib.Path(directory, name)
+                        file = self._root / waiting.relative_to(stage)
+                        if not os.path.lexists(file):
+                            file.parent.mkdir(parents=True, exist_ok=True)
+                            shutil.move(waiting, file)
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+def _way(error: OSError) -> str:
+    found = belonging(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
+    return found or "move away what is in its way"
+
+
+def _move(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Move a file or directory; of a directory that is a mount point, such as a volume, what it holds.
+
+    Raises:
+        OSError: It cannot be moved, and stays.
+    """
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if not source.is_dir() or source.is_symlink():
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(source, target)
+            return
+        if error.errno not in _MOUNTED and not target.is_dir():
+            raise
+        target.mkdir(exist_ok=True)
+        for name in os.listdir(source):
+            shutil.move(source / name, target / name)
+        shutil.copystat(source, target)
+        _remove(source)
+
+
+def _remove(file: pathlib.Path) -> None:
+    """Remove what a run left; before it, there was something else or nothing. A mount point stays, but empty."""
+    if not file.is_dir() or file.is_symlink():
+        file.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(file)
+    except OSError as error:
+        if error.errno != errno.EBUSY or os.listdir(file):
+            raise

@@ -1,0 +1,206 @@
+"""`pivot track` and `pivot untrack`: puts data under Pivot that no stage writes, and takes them away again."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, LockFileError, reporting
+from pivot_cache.formats import pvt
+from pivot_cache.state.scan import Scan, scan
+from pivot_core.errors import PathError
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.artifacts import kept, leaving, lock_files, records
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.artifacts.trackable import trackable
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.errors import TargetError
+from pivot_runtime.git import gitignore
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+
+
+@attrs.frozen(eq=False, repr=False)
+class Tracked(Value):
+    """What `track` did.
+
+    Attributes:
+        path: The data.
+        artifact: What they hold, now also in the cache.
+        new: They were not tracked before.
+        changed: What is recorded of them is another content than before.
+        dropped: Of a directory, files that were recorded before, and are not any more.
+    """
+
+    path: ArtifactPath
+    artifact: Artifact
+    new: bool
+    changed: bool
+    dropped: tuple[str, ...] = ()
+
+
+def track(project: Project, names: Iterable[str], *, force: bool = False, report: Reporter = silent) -> list[Tracked]:
+    """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
+
+    Everything is checked before anything is written. Files that were recorded of a directory, are not here and are not
+    in the cache either were hardly removed by the user: they leave the record only with ``force``.
+
+    Raises:
+        TargetError: A path cannot be tracked; it says why.
+        CacheError: Something cannot be read or written.
+    """
+    with _alone(project, "pivot track", report), opened_stores(project) as stores:
+        names = list(names)
+        known = records.read(project, mending=set(_paths(names, project)))
+        wanted = [trackable(name, project, known) for name in names]
+        for path in wanted:
+            _refuse_foreign(project, path)
+            _refuse_cache(project, path, stores)
+        _refuse_overlaps(wanted)
+        _refuse_git_tracked(wanted, project)
+        for path in wanted if not force else ():
+            leaving.refuse_unfetched(path, known.by_path.get(path), project, stores)
+        taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
+        done = [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
+        lock_files.tell_ignored(project, [f"{path}{pvt.SUFFIX}" for path in wanted])
+        return done
+
+
+def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[ArtifactPath]:
+    """Take data from under Pivot again; the data stay where they are, and in the cache.
+
+    Raises:
+        TargetError: A path is not tracked.
+        CacheError: A file cannot be removed or written.
+    """
+    with _alone(project, "pivot untrack", report), opened_stores(project) as stores:
+        names = list(names)
+        known = records.read(project, mending=set(_paths(names, project)))
+        paths = []
+        for name in names:
+            damaged = known.damaged_at(name, project)
+            if damaged is not None:
+                paths.append(damaged)
+                continue
+            found = known.select([name], project)
+            foreign = [record for record in found if not record.tracked]
+            if foreign:
+                raise TargetError(
+                    f"{foreign[0].path} is an out of {foreign[0].address}, not tracked data",
+                    hint="name data that 'pivot track' has put under Pivot: see 'pivot status'",
+                )
+            paths += [record.path for record in found]
+        for path in paths:
+            data = project.layout.artifact(path)
+            file = _pvt_file(data)
+            with reporting("remove", file):
+                file.unlink()
+            gitignore.remove(data.parent, data.name)
+            if path in known.by_path:
+                kept.untracked(stores, path, known.by_path[path].artifact)
+        return paths
+
+
+def _alone(project: Project, command: str, report: Reporter) -> AbstractContextManager[object]:
+    return guarded(project.layout.guard_file, command, events.waiting(report))
+
+
+def _paths(names: Iterable[str], project: Project) -> Iterator[str]:
+    for name in names:
+        with contextlib.suppress(PathError):
+            yield project.path(name)
+
+
+def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
+    """A cache in tracked data would be taken into itself, and back again."""
+    data, cache = project.layout.artifact(path), stores.layout.cache_dir
+    if cache.is_relative_to(data) or data.is_relative_to(cache):
+        raise TargetError(
+            f"{path} cannot be tracked: the cache is {cache}", hint="let cache.dir name a directory elsewhere"
+        )
+
+
+def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
+    """What is where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
+    file = _pvt_file(project.layout.artifact(path))
+    if file.is_symlink() or not file.exists():
+        return
+    hint = f"rename one of them, or track the directory around; 'git checkout' {file.name} if it was Pivot's"
+    if file.is_dir():
+        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
+    try:
+        pvt.read(file)
+    except pvt.ForeignFileError:
+        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is not Pivot's", hint=hint) from None
+    except pvt.NewerFileError:
+        raise
+    except LockFileError:
+        return
+
+
+def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
+    for one in paths:
+        for other in paths:
+            if other.startswith(f"{one}/") or (one == other and paths.count(one) > 1):
+                raise TargetError(f"{other} is named twice", hint="name each file, or the directory around it, once")
+
+
+def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
+    """Git would go on keeping what is tracked here."""
+    from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time
+
+    try:
+        listed = calls.run(project.root, "--literal-pathspecs", "ls-files", "-z", "--", *paths)
+    except OSError:
+        return  # without git there is nothing to find out
+    names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+    for path in paths:
+        if any(name == path or name.startswith(f"{path}/") for name in names):
+            raise TargetError(
+                f"{path} is tracked by git", hint=f"run 'git rm -r --cached {project.shown(path)}' first: it stays here"
+            )
+
+
+def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
+    """Store what is there, if it stays as it is meanwhile.
+
+    Raises:
+        ArtifactError: It did not.
+    """
+    before = _marked(data)
+    stores.files.settle(before.settles_at())
+    artifact = stores.keep(data)
+    if _marked(data).signature() != before.signature():
+        raise ArtifactError(
+            data, "changed while it was taken in; nothing was recorded", hint="repeat it when nothing writes there"
+        )
+    return artifact
+
+
+def _marked(data: pathlib.Path) -> Scan:
+    """How all that is there is marked."""
+    try:
+        return scan(data) if data.is_dir() else Scan([("", data.stat())], [])
+    except OSError as error:
+        raise ArtifactError(data, f"cannot be read: {error.strerror}") from error
+
+
+def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project, stores: Stores) -> Tracked:
+    data = project.layout.artifact(path)
+    dropped = leaving.dropped(before, artifact, stores)
+    changed = pvt.write(_pvt_file(data), artifact)
+    gitignore.add(data.parent, data.name)
+    kept.tracked(stores, path, artifact)
+    return Tracked(path, artifact, before is None, changed, dropped)
+
+
+def _pvt_file(data: pathlib.Path) -> pathlib.Path:
+    return data.with_name(data.name + pvt.SUFFIX)

@@ -1,0 +1,197 @@
+"""What can be put under Pivot as data: the path that a name means, or the reason why that cannot be tracked."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+from pivot_cache.files import name_case
+from pivot_cache.formats import pvt
+from pivot_cache.state.scan import leads_to_object
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
+from pivot_core.errors import PathError
+from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_runtime.artifacts import pvt_files, records
+from pivot_runtime.artifacts.records import ContradictionError, Records
+from pivot_runtime.definitions.params_file import NAME as PARAMS_FILE
+from pivot_runtime.errors import TargetError
+from pivot_runtime.project.ignore import ignored
+from pivot_runtime.project.project import Project
+
+_STATE = frozenset({".git", STATE_DIR})
+_WORKED_FROM = frozenset(
+    {
+        *_STATE,
+        ".gitattributes",
+        ".gitignore",
+        ".gitmodules",
+        ".mailmap",
+        ".pivotignore",
+        PIPELINE_FILE,
+        DECLARED_FILE,
+    }
+)
+_LONGEST_NAME = 255
+"""In bytes, on every file system that counts."""
+
+
+def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
+    """The path that a name given to the command means.
+
+    Raises:
+        TargetError: It cannot be tracked; it says why.
+        ContradictionError: What is recorded of it already must be settled first.
+    """
+    path = _path(name, project)
+    _refuse_name(path, project)
+    if not os.path.lexists(project.root / path):
+        hint = "pivot checkout brings it back" if path in known.by_path else "check the spelling"
+        raise TargetError(f"{path} does not exist", hint=hint)
+    _refuse_casing(path, project)
+    _refuse_place(path, project)
+    _refuse_overlap(path, known)
+    _refuse_link(path, project)
+    _refuse_sources(path, project)
+    return path
+
+
+def _path(name: str, project: Project) -> ArtifactPath:
+    try:
+        path = project.path(name)
+    except PathError as error:
+        raise TargetError(str(error), hint=error.hint or "name data files or directories of yours") from None
+    if not path:
+        raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
+    return ArtifactPath(path)
+
+
+def _refuse_name(path: ArtifactPath, project: Project) -> None:
+    """What no `.pvt` file or line of a `.gitignore` can be written for, and what has a meaning for git or Pivot."""
+    *above, last = path.split("/")
+    if last.endswith(pvt.SUFFIX):
+        stem = path.removesuffix(pvt.SUFFIX)
+        hint = f"name {stem}" if last != pvt.SUFFIX else "rename it"
+        raise TargetError(f"{path} is the name of a file that stands for data", hint=hint)
+    if any(ord(sign) < ord(" ") or sign == "\x7f" for sign in path):
+        raise TargetError(
+            f"{str(path)!r} holds a control character, for which no line of a .gitignore can be written",
+            hint="rename it",
+        )
+    if len(os.fsencode(last)) > _LONGEST_NAME - len(pvt.SUFFIX):
+        raise TargetError(f"the name {last!r} is too long to have {pvt.SUFFIX} added to it", hint="shorten it")
+    state = next((part for part in above if part.casefold() in _STATE), None)
+    if state is not None:
+        raise TargetError(f"{path} is in {state}/, where nothing is restored to", hint="move the data elsewhere")
+    beside = project.root.joinpath(*above)
+    params = last == PARAMS_FILE and (beside == project.root or pipeline_in(beside) is not None)
+    if last.casefold() in _WORKED_FROM or params:
+        whom = "git works" if last.casefold().startswith(".git") or last == ".mailmap" else "Pivot works"
+        raise TargetError(f"{path} is a file that {whom} from, not data", hint="leave it to git")
+
+
+def _refuse_casing(path: ArtifactPath, project: Project) -> None:
+    """Where the file system takes several names for one, only the one that it lists is recorded."""
+    at = project.root
+    for part in path.split("/"):
+        try:
+            names = os.listdir(at)
+        except OSError:
+            return  # unknown; whoever reads it will report that
+        if part not in names:
+            alike = [name for name in names if name_case.clashes([ArtifactPath(name), ArtifactPath(part)])]
+            shown = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
+            raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {shown}")
+        at = at / part
+
+
+def _refuse_place(path: ArtifactPath, project: Project) -> None:
+    """A `.pvt` file beside it would be found by nobody, or could not be committed."""
+    found = pvt_files.unsearched(project.root, path)
+    if found is None:
+        return
+    around, why = found
+    way = f"track {project.shown(around)} as a whole, or move the data out of it"
+    if (project.root / around).is_symlink():
+        real = os.path.realpath(project.root / path)
+        inside = os.path.relpath(real, os.path.realpath(project.root))
+        way = f"track {project.shown(around)} as a whole"
+        if not inside.startswith(".."):
+            way = f"name its real path: {project.shown(inside)}"
+    raise TargetError(f"{path} cannot be tracked: {around} {why}, and a {pvt.SUFFIX} file in it is not seen", hint=way)
+
+
+def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
+    contradiction = known.damaged.get(path)
+    if isinstance(contradiction, ContradictionError):
+        raise contradiction
+    for other in known.by_path.values():
+        if other.path == path and other.tracked:
+            continue
+        if other.path == path or other.path.startswith(f"{path}/") or path.startswith(f"{other.path}/"):
+            what = "is tracked" if other.tracked else f"is an out of {other.address}"
+            raise TargetError(
+                f"{path} cannot be tracked: {other.path} {what}",
+                hint="nothing may be recorded twice: leave one of them out"
+                if other.tracked
+                else f"if there is no such stage any more, delete {STATE_DIR}/stages/{other.address}.lock",
+            )
+
+
+def _refuse_link(path: ArtifactPath, project: Project) -> None:
+    """A link may lead to where the data are outside the project, or to their object in the cache; not back into it."""
+    file = project.root / path
+    if not file.is_symlink():
+        return
+    if leads_to_object(os.fspath(file)):
+        return
+    real, root = os.path.realpath(file), os.path.realpath(project.root)
+    if not os.path.exists(real):
+        raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="put there what it should lead to")
+    if root == real or root.startswith(f"{real.rstrip('/')}/"):
+        raise TargetError(
+            f"{path} is a symbolic link to {real}, which contains the project", hint="name the data themselves"
+        )
+    if real.startswith(f"{root}/"):
+        raise TargetError(
+            f"{path} is a symbolic link to another place in the project",
+            hint=f"track what it leads to: {project.shown(os.path.relpath(real, root))}",
+        )
+    if not _STATE.isdisjoint(part.casefold() for part in real.split("/")):
+        raise TargetError(f"{path} leads to {real}, which is no data", hint="name the data themselves")
+
+
+def _refuse_sources(path: ArtifactPath, project: Project) -> None:
+    """Nothing that git or Pivot works from may be, or be in, what git is to ignore."""
+    inner = f"{path}/"
+    sources = records.code_files(project)
+    code = next((source for source in sorted(sources) if source == path or source.startswith(inner)), None)
+    if code is not None:
+        what = "is code" if code == path else f"holds code: {code},"
+        raise TargetError(
+            f"{path} {what} of {sources[code]}",
+            hint="leave code to git" if code == path else "track the data in it one by one, and leave the code to git",
+        )
+    ours = next(_worked_from(project.root / path, project), None)
+    if ours is not None:
+        shown = project.shown(ours)
+        hint = f"move {shown} away, or track the rest of it one by one"
+        if os.path.basename(ours) in (PIPELINE_FILE, DECLARED_FILE):
+            hint += f"; where it is data, name its directory in {project.layout.ignore_file.name}"
+        raise TargetError(f"{path} cannot be tracked: {shown} in it is not data", hint=hint)
+
+
+def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:
+    """Repositories, projects and pipelines of ours in a directory, by their path in the project."""
+    is_ignored = None
+    for at, inner, names in os.walk(directory):
+        for name in (*inner, *names):
+            if name.casefold() in _STATE:
+                yield os.path.relpath(os.path.join(at, name), project.root)
+        for name in names:
+            if name not in (PIPELINE_FILE, DECLARED_FILE):
+                continue
+            found = os.path.relpath(os.path.join(at, name), project.root)
+            is_ignored = is_ignored or ignored(project.layout.ignore_file)
+            parts = found.split("/")[:-1]
+            ways = ("/".join(parts[: length + 1]) + "/" for length in range(len(parts)))
+            if pvt_files.unsearched(project.root, found) is None and not any(map(is_ignored, ways)):
+                yield found

@@ -1,0 +1,1 @@
+"""The cache of a project: its open stores and the projects that share it."""

@@ -1,0 +1,108 @@
+"""What a project keeps: contents by digest, results by inputs key, what is known of files; and its configuration."""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+
+from pivot_cache.layout import Layout
+from pivot_cache.objects.ingest import ingest
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.state.run_cache import RunCache
+from pivot_cache.state.stat_cache import StatCache
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.cache import users
+from pivot_runtime.config import resolve
+from pivot_runtime.config.settings import Settings
+from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_cache.objects.sha256 import StrongDigests
+    from pivot_runtime.cache.object_links import ObjectLinks
+
+
+@attrs.frozen(eq=False, repr=False)
+class Stores(Value):
+    """The open stores of a project.
+
+    Attributes:
+        layout: Where they lie.
+        settings: The configuration.
+        files: The content of files, remembered by their stat signatures.
+        store: Contents by digest.
+        runs: Results by inputs key.
+        strong: What knows the SHA-256 of objects, where that is configured.
+    """
+
+    layout: Layout
+    settings: Settings
+    files: StatCache
+    store: ObjectStore
+    runs: RunCache
+    strong: "StrongDigests | None" = None
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """What is at ``path`` now, or None."""
+        return self.files.artifact(self.layout.artifact(path))
+
+    def ingest(self, file: pathlib.Path) -> Artifact:
+        """Store a file or a directory, and remember what it is.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        return ingest(file, self.store, self.files, strong=self.strong)
+
+    def keep(self, file: pathlib.Path) -> Artifact:
+        """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
+
+        Raises:
+            ArtifactError: There is nothing that can be read.
+        """
+        artifact = self.ingest(file)
+        self.store.persist(artifact)
+        return artifact
+
+
+@contextmanager
+def opened(project: Project) -> Iterator[Stores]:
+    """The stores of a project; what is learned of files is remembered at the end.
+
+    Raises:
+        ConfigError: The configuration holds what it must not hold.
+    """
+    settings = resolve.resolve(project.layout.state_dir, os.environ)
+    layout = Layout(project.root, settings.cache_home(project.root))
+    if layout.cache is not None:
+        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the usual one
+
+        cache_dir.prepare(layout)
+    users.register(layout)
+    with StatCache(layout.statcache_file) as files:
+        store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
+        store.before_losing(_parting(layout))
+        yield Stores(layout, settings, files, store, RunCache(layout.runs_dir), _strong(layout, settings))
+
+
+def _parting(layout: Layout) -> Callable[[str], object]:
+    @functools.cache
+    def links() -> "ObjectLinks":
+        from pivot_runtime.cache.object_links import ObjectLinks  # noqa: PLC0415  # start-up time: seldom is one damaged
+
+        return ObjectLinks(layout)
+
+    return lambda path: links().part(path)
+
+
+def _strong(layout: Layout, settings: Settings) -> "StrongDigests | None":
+    if not settings.strong_digest:
+        return None
+    from pivot_cache.objects.sha256 import StrongDigests  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+    return StrongDigests(layout.database_dir / "strong.sqlite")

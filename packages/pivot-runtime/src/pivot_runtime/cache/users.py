@@ -1,0 +1,181 @@
+"""Who uses a cache: the projects that share one leave their names in it, so that nobody removes what another needs.
+
+``<cache>/projects/<name>`` says where one project lay when it last used the cache, on which machine, and by what it is
+known (`pivot_runtime.project.identity`), as JSON. A project whose cache is its own, in the usual place, leaves no name.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import xxhash
+
+from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.files import safe_read
+from pivot_cache.files.atomic import write_bytes
+from pivot_cache.layout import Layout
+from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
+from pivot_runtime.project import identity
+from pivot_runtime.project.identity import Marks
+
+
+@attrs.frozen(eq=False, repr=False)
+class User(Value):
+    """A project that uses a cache.
+
+    Attributes:
+        root: Where it is, or was.
+        host: The machine that said so; "" where the place of the cache says so.
+        file: The file that names it; None where the place of the cache does.
+        name: What distinguishes it from others; "" where only its root does that.
+        around: Which directory it was in, as `identity.place` says.
+        marks: By what it is known.
+    """
+
+    root: pathlib.Path
+    host: str = ""
+    file: pathlib.Path | None = None
+    name: str = ""
+    around: str = ""
+    marks: Marks = attrs.field(factory=lambda: Marks("", ""))
+
+    @property
+    def present(self) -> bool:
+        """It can be read from here; what is there is this project, and not another one at the same path."""
+        there = Layout(self.root)
+        return there.state_dir.is_dir() and (not self.name or self._is(identity.marks(there)))
+
+    @property
+    def gone(self) -> bool:
+        """It was on this machine, and is no more: the directory that it was in is there, and nothing of its name in it.
+
+        Else it may be that another disk, or what another container sees at this path, is not here.
+        """
+        if self.present or self.host not in ("", identity.host()):
+            return False
+        now = identity.place(self.root.parent)
+        return bool(now) and (not self.name or now == self.around) and not os.path.lexists(self.root)
+
+    def _is(self, found: Marks) -> bool:
+        """Whether these are its marks; the file's name and its directory may each have been made again."""
+        if self.marks.file and found.file == self.marks.file:
+            return True
+        return bool(found.directory) and found.directory == self.marks.directory and self.host == identity.host()
+
+
+def register(layout: Layout) -> None:
+    """Say that a project uses its cache, if others may use it too; a cache that cannot be written is not changed."""
+    if layout.cache is None:
+        return
+    name = identity.known(layout)
+    told = _entry(layout.projects_dir / name) if name else None
+    if told is not None and told == _own(layout, name):
+        return
+    if told is not None and not told._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
+        name = ""  # the file came with a copy of the other project
+    if not name:
+        name = identity.name_anew(layout, _lost(layout)) or _fallback(layout)
+    own = _own(layout, name)
+    facts = {
+        "around": own.around,
+        "directory": own.marks.directory,
+        "file": own.marks.file,
+        "host": own.host,
+        "root": str(own.root),
+    }
+    try:
+        write_bytes(layout.projects_dir / name, f"{json.dumps(facts, sort_keys=True)}\n".encode())
+    except (CacheError, OSError):
+        return
+
+
+def others(layout: Layout) -> list[User]:
+    """The other projects that use a project's cache.
+
+    Raises:
+        LockFileError: A file that names one cannot be read.
+    """
+    name = identity.known(layout) or _fallback(layout)
+    own = (layout.root, layout.root.resolve())
+    found = [user for user in _named(layout.projects_dir) if not _is_own(user, name, own)]
+    place = layout.cache_dir.resolve()
+    if place.parent.name == STATE_DIR and place.parent.parent not in own:
+        found.append(User(place.parent.parent))
+    unnamed = {user.root for user in found if user.name and user.present}
+    distinct = {(user.root, user.name): user for user in found if user.name or user.root not in unnamed}
+    return [distinct[key] for key in sorted(distinct)]
+
+
+def _is_own(user: User, name: str, own: tuple[pathlib.Path, pathlib.Path]) -> bool:
+    """Entries without a name are of earlier versions: they know a machine and a path."""
+    return user.name == name if user.name else user.host == identity.host() and user.root in own
+
+
+def _own(layout: Layout, name: str) -> User:
+    file = layout.projects_dir / name
+    return User(layout.root, identity.host(), file, name, identity.place(layout.root.parent), identity.marks(layout))
+
+
+def _lost(layout: Layout) -> str:
+    """The name of this project, whose file has been deleted, if the cache knows it by its directory."""
+    marks = identity.marks(layout)
+    try:
+        known = list(_named(layout.projects_dir))
+    except LockFileError:
+        return ""
+    mine = [
+        user.name
+        for user in known
+        if user.name
+        and user.host == identity.host()
+        and user.marks.directory == marks.directory != ""
+        and user.marks.file != marks.file
+    ]
+    return mine[0] if mine else ""
+
+
+def _fallback(layout: Layout) -> str:
+    """The name of a project that cannot be written to."""
+    text = f"{identity.host()}\0{layout.root}\0{identity.marks(layout).directory}"
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
+
+
+def _named(directory: pathlib.Path) -> Iterator[User]:
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LockFileError(str(directory), f"cannot be read: {error.strerror}") from None
+    for name in names:
+        if name.startswith("."):
+            continue
+        file = directory / name
+        user = _entry(file)
+        if user is None:
+            raise LockFileError(
+                str(file),
+                "it does not say which project uses this cache",
+                hint="delete the file, and run any pivot command in that project: it says so again",
+            )
+        yield user
+
+
+def _entry(file: pathlib.Path) -> User | None:
+    try:
+        told: Any = safe_read.read_json(file)
+    except (OSError, ValueError):
+        return None
+    match told:
+        case {"root": str(root), "host": str(host), "around": str(around), "file": str(of), "directory": str(at)} if (
+            os.path.isabs(root)
+        ):
+            return User(pathlib.Path(root), host, file, file.name, around, Marks(of, at))
+        case {"root": str(root), "host": str(host)} if os.path.isabs(root):
+            return User(pathlib.Path(root), host, file)
+        case _:
+            return None

@@ -1,0 +1,75 @@
+"""Where a cache is that `cache.dir` names: the words in it replaced, the directory made, and kept out of git."""
+
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pivot_cache.files.atomic import make_directory
+from pivot_cache.layout import Layout
+from pivot_runtime.errors import ConfigError
+from pivot_runtime.git import gitignore
+
+_KEY: Final = "cache.dir"
+_VARIABLE: Final = re.compile(r"\$(?:\{([^{}]*)\}|([A-Za-z_][A-Za-z0-9_]*))?")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MADE: Final = ("files", "runs", "quarantine", "partial", "trash", "projects", "gc.guard", gitignore.FILE)
+
+
+def meant(text: str, environment: Mapping[str, str]) -> pathlib.Path:
+    """The path that a text means, with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` replaced.
+
+    Raises:
+        ConfigError: There is no such variable, or no such user.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2] or ""
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{text!r} has a $ that no name of a variable follows", key=_KEY, hint="write $NAME or ${NAME}"
+            )
+        if not environment.get(name):
+            raise ConfigError(
+                f"the environment variable {name} is not set", key=_KEY, hint="set it, or write the directory itself"
+            )
+        return environment[name]
+
+    path = _VARIABLE.sub(value, text)
+    if not path.startswith("~"):
+        return pathlib.Path(path)
+    user, _, rest = path.partition("/")
+    home = environment.get("HOME") if user == "~" else None
+    home = home or os.path.expanduser(user)
+    if not os.path.isabs(home):
+        raise ConfigError(f"nobody knows where {user} is", key=_KEY, hint="write the directory itself")
+    return pathlib.Path(home, rest)
+
+
+def prepare(layout: Layout) -> None:
+    """Make the directory of a cache that is not in the usual place; one that is in the project is kept out of git.
+
+    Raises:
+        ConfigError: There can be no such directory.
+    """
+    home = layout.cache
+    if home is None:
+        return
+    if not home.is_dir():
+        _make(home)
+    if home.is_relative_to(layout.root):
+        for name in _MADE:
+            gitignore.add(home, name)
+
+
+def _make(home: pathlib.Path) -> None:
+    hint = "pivot config set cache.dir DIRECTORY, or 'pivot config unset cache.dir' for the usual one"
+    if home.is_symlink() and not home.exists():
+        problem = f"{home} is a symbolic link that leads nowhere"
+        raise ConfigError(problem, key=_KEY, hint=f"make the directory that it leads to; or {hint}")
+    try:
+        make_directory(home)
+    except OSError as error:
+        problem = f"{home} cannot be a directory: {error.strerror}"
+        raise ConfigError(problem, key=_KEY, hint=hint) from None

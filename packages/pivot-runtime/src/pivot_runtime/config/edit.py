@@ -1,0 +1,150 @@
+"""Changes of a configuration's text that keep every other byte of it: set, unset and rename a key.
+
+Whatever is changed is read again: the result must hold exactly what was meant, or nothing is changed.
+"""
+
+import contextlib
+import re
+from collections.abc import Sequence
+
+from pivot_runtime.config.file import Entry, FormatError, Span, read, read_yaml, rendered
+
+
+def assign(text: str, key: str, value: str) -> str:
+    """The text with ``key`` set: in its place where it stands already, else on a new last line.
+
+    Raises:
+        FormatError: The text is no configuration, or its form does not allow that.
+    """
+    entries = _entries(text, key)
+    if entries is None:
+        return _in_lines(text, key, f"{key}: {rendered(value)}")
+    mine = [entry for entry in entries if entry.key == key]
+    if not mine:
+        wanted = [*_plain(entries), (key, value)]
+        return _checked(_appended(text, f"{key}: {rendered(value)}"), wanted, text.count("\n") + 1)
+    first, *more = mine
+    changed = text
+    for entry in reversed(more):
+        changed = _without(changed, _span(entry))
+    changed = _with_value(changed, _span(first), rendered(value))
+    wanted = [(key, value) if entry is first else (entry.key, entry.value) for entry in entries if entry not in more]
+    return _checked(changed, wanted, first.line)
+
+
+def remove(text: str, key: str) -> str:
+    """The text without the lines of ``key``; the same text if it is not there.
+
+    Raises:
+        FormatError: The text is no configuration, or its form does not allow that.
+    """
+    entries = _entries(text, key)
+    if entries is None:
+        return _in_lines(text, key, None)
+    mine = [entry for entry in entries if entry.key == key]
+    if not mine:
+        return text
+    changed = text
+    for entry in reversed(mine):
+        changed = _without(changed, _span(entry))
+    wanted = [pair for pair in _plain(entries) if pair[0] != key]
+    return _checked(changed, wanted, mine[0].line)
+
+
+def rename(text: str, old: str, new: str) -> str:
+    """The text with another last part of the key ``old``, in its place.
+
+    Raises:
+        FormatError: The text is no configuration, or its form does not allow that.
+    """
+    entries = read_yaml(text, spans=True)
+    before, after = old.rpartition(".")[2], new.rpartition(".")[2]
+    changed = text
+    for entry in reversed([entry for entry in entries if entry.key == old]):
+        span = _span(entry)
+        head, _, tail = changed[span.key : span.key_end].rpartition(before)
+        changed = f"{changed[: span.key]}{head}{after}{tail}{changed[span.key_end :]}"
+    wanted = [(new if key == old else key, value) for key, value in _plain(entries)]
+    return _checked(changed, wanted, next((entry.line for entry in entries if entry.key == old), 1))
+
+
+def _entries(text: str, key: str) -> tuple[Entry, ...] | None:
+    """The entries; None where the text is no YAML, but has a line that looks like the key's."""
+    try:
+        return read_yaml(text, spans=True)
+    except FormatError:
+        if _line_of(key).search(text):
+            return None
+        raise
+
+
+def _line_of(key: str) -> re.Pattern[str]:
+    return re.compile(rf"^{re.escape(key)} *:.*(?:\n|\Z)", re.MULTILINE)
+
+
+def _in_lines(text: str, key: str, line: str | None) -> str:
+    """A broken text, repaired by replacing or leaving out the key's lines: what remains must be whole."""
+    ending = _ending(text)
+    changed = _line_of(key).sub(lambda _: "" if line is None else f"{line}{ending}", text)
+    with contextlib.suppress(FormatError):
+        read(changed)
+        return changed
+    read(text)
+    raise AssertionError(key)
+
+
+def _with_value(text: str, span: Span, value: str) -> str:
+    between = text[span.key_end : span.value]
+    if "\n" in between and between.strip() == ":":  # the value was on lines of its own
+        span = span._replace(value=text.index(":", span.key_end) + 1)
+    old = text[span.value : span.value_end]
+    kept = old[len(old.rstrip("\r\n")) :]
+    gap = "" if text[span.value - 1 : span.value] in (" ", "\t") else " "
+    return f"{text[: span.value]}{gap}{value}{kept}{text[span.value_end :]}"
+
+
+def _without(text: str, span: Span) -> str:
+    """Without the whole lines from the key to the end of the value."""
+    start = text.rfind("\n", 0, span.key) + 1
+    end = span.value_end
+    if text[end - 1 : end] != "\n" or end <= span.key:
+        newline = text.find("\n", end)
+        if newline < 0:  # the last line, which has no end: the one before shall have none then
+            start -= len(text[:start]) - len(text[:start].removesuffix("\n").removesuffix("\r"))
+            end = len(text)
+        else:
+            end = newline + 1
+    return text[:start] + text[end:]
+
+
+def _appended(text: str, line: str) -> str:
+    ending = _ending(text)
+    indent = next(iter(re.findall(r"^( *)[^\s#]", text, re.MULTILINE)), "")
+    if not text or text.endswith("\n"):
+        return f"{text}{indent}{line}{ending}"
+    return f"{text}{ending}{indent}{line}"
+
+
+def _ending(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _span(entry: Entry) -> Span:
+    if entry.span is None:
+        raise AssertionError(entry)
+    return entry.span
+
+
+def _plain(entries: Sequence[Entry]) -> list[tuple[str, str | None]]:
+    return [(entry.key, entry.value) for entry in entries]
+
+
+def _checked(text: str, wanted: Sequence[tuple[str, str | None]], line: int) -> str:
+    """The text, if it holds what is wanted; a key that has no value does not count, it may be an empty section."""
+    try:
+        found = _plain(read_yaml(text))
+    except FormatError:
+        found = [("", None)]
+    if [pair for pair in found if pair[1] != ""] != [pair for pair in wanted if pair[1] != ""]:
+        raise FormatError("the form of this file is too intricate to be changed here: edit the line by hand", line)
+    return text

@@ -1,0 +1,131 @@
+"""The text of a configuration file: what it holds, line by line; no key is known here.
+
+A file has flat keys, one ``key: value`` on each line. Everything else that is YAML is read too: a mapping inside
+``remotes`` gives ``remotes.<name>``. Every value is taken as the text that is there, so ``off`` is never ``false``.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+_PLAIN: Final = r"[A-Za-z0-9_./~](?:[A-Za-z0-9_./~+@=-]|:(?=[A-Za-z0-9_./~+@=-]))*"
+_LINE: Final = re.compile(rf"([A-Za-z_][A-Za-z0-9_.-]{{0,99}}): +({_PLAIN}) *(?: #.*)?")
+_NOTHING: Final = re.compile(r" *(?:#.*)?")
+
+
+class Span(NamedTuple):
+    """Where an entry stands: its key from ``key`` to ``key_end``, its value from ``value`` to ``value_end``."""
+
+    key: int
+    key_end: int
+    value: int
+    value_end: int
+
+
+class Entry(NamedTuple):
+    """A key and its value.
+
+    Attributes:
+        key: With the sections that it is in.
+        value: The text; None if it is a list or the like.
+        line: Where the key stands, from 1 on.
+        span: Where exactly, if that was asked for.
+    """
+
+    key: str
+    value: str | None
+    line: int
+    span: Span | None = None
+
+
+class FormatError(ValueError):
+    """A text is no configuration.
+
+    Attributes:
+        line: Where, from 1 on.
+    """
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def read(text: str) -> tuple[Entry, ...]:
+    """The entries of a text, in its order; a section that holds nothing is an entry whose value is empty.
+
+    Raises:
+        FormatError: It is not YAML, or no mapping.
+    """
+    simple = read_lines(text)
+    return read_yaml(text) if simple is None else simple
+
+
+def read_lines(text: str) -> tuple[Entry, ...] | None:
+    """What `read_yaml` gives, of a text of simple lines; None for any other. YAML takes long to import."""
+    lines = text.split("\n")
+    found = []
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is not None:
+            found.append(Entry(match[1], match[2], number))
+        elif not _NOTHING.fullmatch(line):
+            return None
+    return tuple(found) if all(map(str.isprintable, lines)) else None
+
+
+def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
+    """The entries of any text; with ``spans``, where they are in it.
+
+    Raises:
+        FormatError: It is not YAML, or no mapping.
+    """
+    from yaml import MappingNode  # noqa: PLC0415  # start-up time: most configurations are of simple lines
+
+    from pivot_runtime.definitions.yaml_nodes import TextError, compose  # noqa: PLC0415
+
+    try:
+        root = compose(text)
+    except TextError as error:
+        raise FormatError(str(error), error.line) from None
+    if root is None or (root.tag == "tag:yaml.org,2002:str" and root.value == ""):
+        return ()
+    if not isinstance(root, MappingNode):
+        raise FormatError("it must hold keys and values", root.start_mark.line + 1)
+    return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, ""))
+
+
+def _entries(mapping: Any, section: str) -> Iterator[Entry]:
+    from yaml import MappingNode, ScalarNode  # noqa: PLC0415
+
+    for key, value in mapping.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, ScalarNode):
+            raise FormatError("a key must be a text", line)
+        name = f"{section}{key.value}"
+        span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, _end(value))
+        if isinstance(value, ScalarNode):
+            yield Entry(name, value.value, line, span)
+        elif isinstance(value, MappingNode):
+            if value.value:
+                yield from _entries(value, f"{name}.")
+            else:
+                yield Entry(name, "", line, span)
+        else:
+            yield Entry(name, None, line, span)
+
+
+def _end(node: Any) -> int:
+    """Where a value ends; for YAML a list of lines goes on to the next key, comments included."""
+    while node.id == "sequence" and not node.flow_style and node.value:
+        node = node.value[-1]
+    end: int = node.end_mark.index
+    return end
+
+
+def rendered(value: str) -> str:
+    """A printable text as a value that reads as this text again."""
+    if re.fullmatch(_PLAIN, value):
+        return value
+    import json  # noqa: PLC0415  # most values need no quotes
+
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,126 @@
+"""`pivot remote`: the remotes that are configured, and changes of them."""
+
+import attrs
+
+from pivot_core.values import Value
+from pivot_runtime.config import edit, settings
+from pivot_runtime.config import file as configfile
+from pivot_runtime.config.resolve import Found, Origin, Setting
+from pivot_runtime.config.store import Configuration, check_remote
+from pivot_runtime.errors import ConfigError
+
+_FAMILY = "remotes."
+_DEFAULT = "default_remote"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Remote(Value):
+    """A remote.
+
+    Attributes:
+        name: What commands call it.
+        url: Where it is.
+        default: It is meant where a command names none.
+        setting: What says so.
+    """
+
+    name: str
+    url: str
+    default: bool
+    setting: Setting
+
+
+def listed(found: Found) -> tuple[Remote, ...]:
+    """The remotes by name.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    known = found.settings()
+    return tuple(
+        Remote(name, url, name == known.usual_remote, found.said[f"{_FAMILY}{name}"])
+        for name, url in sorted(known.remotes.items())
+    )
+
+
+def add(configuration: Configuration, name: str, url: str, *, default: bool = False, user: bool = False) -> None:
+    """Configure a remote; with ``default``, as the default one.
+
+    Raises:
+        ConfigError: The name or the URL is wrong, or there is such a remote.
+    """
+    key = f"{_FAMILY}{name}"
+    settings.parsed(key, url)
+    check_remote(key, url)
+    there = configuration.look().said.get(key)
+    if there is not None:
+        raise ConfigError(
+            f"there is a remote {name!r} already, {there.text}",
+            source=there.source,
+            line=there.line,
+            hint=f"to change it: pivot config set {key} URL",
+        )
+
+    def change(text: str) -> str:
+        text = edit.assign(text, key, url)
+        return edit.assign(text, _DEFAULT, name) if default else text
+
+    configuration.rewrite(change, user=user)
+
+
+def remove(configuration: Configuration, name: str, *, user: bool = False) -> None:
+    """Forget a remote; what is stored there stays. Where the same file makes it the default one, that goes too.
+
+    Raises:
+        ConfigError: The file has no such remote.
+    """
+    key = f"{_FAMILY}{name}"
+
+    def change(text: str) -> str:
+        there = _held(text)
+        if key not in there:
+            raise _absent(configuration, name, user=user)
+        text = edit.remove(text, key)
+        return edit.remove(text, _DEFAULT) if there.get(_DEFAULT) == name else text
+
+    configuration.rewrite(change, user=user)
+
+
+def rename(configuration: Configuration, old: str, new: str, *, user: bool = False) -> None:
+    """Call a remote otherwise, also where the same file makes it the default one.
+
+    Raises:
+        ConfigError: The file has no such remote, the new name is wrong, or there is a remote of that name.
+    """
+    key, renamed = f"{_FAMILY}{old}", f"{_FAMILY}{new}"
+    taken = configuration.look().said.get(renamed)
+
+    def change(text: str) -> str:
+        there = _held(text)
+        if key not in there:
+            raise _absent(configuration, old, user=user)
+        settings.parsed(renamed, there[key] or "")
+        if taken is not None or renamed in there:
+            raise ConfigError(f"there is a remote {new!r} already", hint="see pivot remote list")
+        text = edit.rename(text, key, renamed)
+        return edit.assign(text, _DEFAULT, new) if there.get(_DEFAULT) == old else text
+
+    configuration.rewrite(change, user=user)
+
+
+def _held(text: str) -> dict[str, str | None]:
+    return {entry.key: entry.value for entry in configfile.read(text)}
+
+
+def _absent(configuration: Configuration, name: str, *, user: bool) -> ConfigError:
+    found = configuration.look()
+    there = found.said.get(f"{_FAMILY}{name}")
+    file = str(configuration.file(user=user))
+    if there is None or there.source == file:
+        names = sorted(key.removeprefix(_FAMILY) for key in found.said if key.startswith(_FAMILY))
+        return ConfigError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
+    hint = {
+        Origin.USER: "it is a setting of yours for all projects: add --global",
+        Origin.ENVIRONMENT: f"unset the variable {there.source}",
+    }.get(there.origin, "leave out --global")
+    return ConfigError(f"the remote {name!r} is not configured there", source=file, hint=hint)

@@ -1,0 +1,230 @@
+"""Resolving what is configured: the environment, then the project's file, the user's file and the defaults."""
+
+import enum
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pivot_cache.files.safe_read import read_bytes
+from pivot_runtime.config import settings
+from pivot_runtime.config.settings import KEYS, Key, Settings
+from pivot_runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pivot_runtime.config.file import Entry, FormatError
+
+FILE = "config.yaml"
+
+_BY_HAND = "repair the file by hand: one 'key: value' on each line"
+
+
+class Origin(enum.Enum):
+    """What says that a setting is as it is, the weakest first."""
+
+    DEFAULT = "default"
+    USER = "user"
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+
+
+class Setting(NamedTuple):
+    """A key, its value, and what says so.
+
+    Attributes:
+        name: The key as it is written.
+        key: What is known of it.
+        value: The value; None for none.
+        origin: The kind of place that says so.
+        source: The file or the variable; "" for a default.
+        line: The line of the file.
+    """
+
+    name: str
+    key: Key
+    value: Any
+    origin: Origin = Origin.DEFAULT
+    source: str = ""
+    line: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The value as it is written; None for none."""
+        return None if self.value is None else self.key.kind.show(self.value)
+
+
+class Found(NamedTuple):
+    """What is configured, and what is wrong with it.
+
+    Attributes:
+        said: By name, what the strongest place says.
+        problems: What must not be there.
+    """
+
+    said: Mapping[str, Setting]
+    problems: tuple[ConfigError, ...]
+
+    def settings(self) -> Settings:
+        """The typed object.
+
+        Raises:
+            ConfigError: Something is there that must not be.
+        """
+        for problem in self.problems:
+            raise problem
+        chosen: dict[str, Any] = {}
+        for name, setting in self.said.items():
+            family = setting.key.family
+            if family:
+                chosen.setdefault(setting.key.attribute, {})[name.removeprefix(family)] = setting.value
+            else:
+                chosen[setting.key.attribute] = setting.value
+        return Settings(**chosen)
+
+    def get(self, name: str) -> Setting:
+        """One setting, or its default.
+
+        Raises:
+            ConfigError: The key is not known, or its value is invalid.
+        """
+        for problem in self.problems:
+            if problem.key in (name, ""):
+                raise problem
+        return self.now(name)
+
+    def now(self, name: str) -> Setting:
+        """One setting, or its default, whatever else is wrong.
+
+        Raises:
+            ConfigError: The key is not known.
+        """
+        key = settings.known(name)
+        return self.said.get(name) or Setting(name, key, key.default)
+
+    def listed(self) -> Iterator[Setting]:
+        """All settings, and the defaults of all keys that are read, by name."""
+        names = {key.name for key in KEYS if key.read and not key.family}
+        for name in sorted(names | self.said.keys()):
+            key = settings.find(name)
+            if key is not None:
+                yield self.said.get(name) or Setting(name, key, key.default)
+
+
+def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
+    """The file of the user's own settings, for all projects; None for a user without a home."""
+    base = environment.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):
+        home = environment.get("HOME", "")
+        if not os.path.isabs(home):
+            return None
+        base = f"{home}/.config"
+    return pathlib.Path(base, "pivot", FILE)
+
+
+def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings:
+    """The settings of a project.
+
+    Raises:
+        ConfigError: A key is not known, or its value is not one of its values.
+    """
+    return look(state_dir / FILE, user_file(environment), environment).settings()
+
+
+def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> Found:
+    """What the files and the environment say, right or wrong; None is a file that does not count."""
+    said: dict[str, Setting] = {}
+    problems: list[ConfigError] = []
+    for origin, file in ((Origin.USER, user), (Origin.PROJECT, project)):
+        if file is not None:
+            _take_file(file, origin, said, problems)
+    for name, variable in _variables(said, environment):
+        try:
+            key, value = settings.parsed(name, environment[variable])
+        except ConfigError as error:
+            problems.append(_located(error, variable, None))
+        else:
+            said[name] = Setting(name, key, value, Origin.ENVIRONMENT, variable)
+    return Found(said, tuple(problems))
+
+
+def text_of(file: pathlib.Path) -> str:
+    """The text of a file, byte by byte; empty if it is not there.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return read_bytes(file).decode()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        problem = f"it cannot be read: {error.strerror}"
+        raise ConfigError(problem, source=str(file), hint="check what is there") from None
+    except UnicodeDecodeError:
+        raise ConfigError("it is not UTF-8", source=str(file), hint=_BY_HAND) from None
+
+
+def unreadable(error: "FormatError", file: pathlib.Path) -> ConfigError:
+    """The error of a file whose form is wrong."""
+    return ConfigError(str(error), source=str(file), line=error.line, hint=_BY_HAND)
+
+
+def _take_file(file: pathlib.Path, origin: Origin, said: dict[str, Setting], problems: list[ConfigError]) -> None:
+    try:
+        text = text_of(file)
+    except ConfigError as error:
+        problems.append(error)
+        return
+    if not text:
+        return
+    from pivot_runtime.config import file as configfile  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+    try:
+        entries = configfile.read(text)
+    except configfile.FormatError as error:
+        problems.append(unreadable(error, file))
+        return
+    lines: dict[str, int] = {}
+    for entry in entries:
+        if entry.value == "" and settings.section(entry.key):
+            continue
+        first = lines.setdefault(entry.key, entry.line)
+        try:
+            key, value = _parsed(entry, first)
+        except ConfigError as error:
+            problems.append(_located(error, str(file), entry.line))
+        else:
+            said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
+
+
+def _parsed(entry: "Entry", first: int) -> tuple[Key, Any]:
+    if entry.line != first:
+        problem = f"this key is there twice, first in line {first}"
+        raise ConfigError(problem, key=entry.key, hint="leave one of them")
+    if entry.value is None and settings.find(entry.key) is not None:
+        raise ConfigError("its value must be one text or number", key=entry.key, hint="one 'key: value' on each line")
+    return settings.parsed(entry.key, entry.value or "")
+
+
+def _located(error: ConfigError, source: str, line: int | None) -> ConfigError:
+    return ConfigError(error.problem, key=error.key, source=source, line=line, hint=error.hint)
+
+
+def _variables(said: Mapping[str, Setting], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each key that a variable sets, with the variable; one that is empty sets nothing.
+
+    A variable names a member of a family by its upper case: it overrides the members that the files
+    name so, else it is a new one, in lower case.
+    """
+    for key in KEYS:
+        if key.family is None:
+            variable = settings.variable(key.name)
+            if environment.get(variable):
+                yield key.name, variable
+            continue
+        prefix = settings.variable(key.family)
+        for variable in sorted(environment):
+            if variable.startswith(prefix) and environment[variable]:
+                meant = [name for name in said if settings.variable(name) == variable and settings.find(name) == key]
+                fresh = [f"{key.family}{variable.removeprefix(prefix).lower()}"]
+                yield from ((name, variable) for name in meant or fresh)

@@ -1,0 +1,148 @@
+"""`pivot config`: ask for settings and change the files that say them; also where they are broken."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import stat
+from collections.abc import Callable, Iterator, Mapping
+
+import attrs
+
+from pivot_cache.errors import reporting
+from pivot_cache.files import durable
+from pivot_cache.files.atomic import make_directory, temporary, write_all
+from pivot_cache.layout import Layout
+from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.values import Value
+from pivot_runtime.config import edit, resolve, settings
+from pivot_runtime.config.file import FormatError
+from pivot_runtime.errors import ConfigError
+from pivot_runtime.project import symlinks
+
+
+@attrs.frozen(eq=False, repr=False)
+class Configuration(Value):
+    """The configuration as a command in ``cwd`` sees it.
+
+    Attributes:
+        cwd: Where the command was given; it need not be in a project.
+        environment: Its environment variables.
+    """
+
+    cwd: pathlib.Path
+    environment: Mapping[str, str]
+
+    def look(self, *, user: bool = False) -> resolve.Found:
+        """What is configured, right or wrong; with ``user``, what the user's file says, and nothing else."""
+        mine = resolve.user_file(self.environment)
+        if user:
+            return resolve.look(None, mine, {})
+        try:
+            project = self.file()
+        except DiscoveryError:
+            project = None
+        return resolve.look(project, mine, self.environment)
+
+    def file(self, *, user: bool = False) -> pathlib.Path:
+        """The project's file, or the user's.
+
+        Raises:
+            DiscoveryError: There is no project here.
+            LinkError: Something of Pivot's own in it is a symbolic link.
+            ConfigError: There is no place for a file of the user.
+        """
+        if not user:
+            return Layout(symlinks.find(self.cwd)).state_dir / resolve.FILE
+        file = resolve.user_file(self.environment)
+        if file is None:
+            raise ConfigError("there is no place for settings of yours", hint="set HOME or XDG_CONFIG_HOME")
+        return file
+
+    def assign(self, name: str, text: str, *, user: bool = False) -> None:
+        """Set a key in a file.
+
+        Raises:
+            ConfigError: The key is not known, the text is not one of its values, or the file cannot be changed.
+        """
+        key, value = settings.parsed(name, text)
+        if name.startswith("remotes."):
+            check_remote(name, text)
+        written = key.kind.show(value)
+        self.rewrite(lambda before: edit.assign(before, name, written), user=user)
+
+    def remove(self, name: str, *, user: bool = False) -> bool:
+        """Remove a key from a file, known or not; False if it is not there.
+
+        Raises:
+            ConfigError: The key is neither there nor known, or the file cannot be changed.
+        """
+        removed = self.rewrite(lambda before: edit.remove(before, name), user=user)
+        if not removed:
+            settings.known(name)
+        return removed
+
+    def rewrite(self, change: Callable[[str], str], *, user: bool = False) -> bool:
+        """Replace the text of a file by what ``change`` makes of it, whole or not at all; False if that is the same.
+
+        Raises:
+            ConfigError: The file cannot be changed so.
+            CacheError: It cannot be written.
+        """
+        # A link to a file that is kept elsewhere stays one.
+        file = pathlib.Path(os.path.realpath(self.file(user=user)))
+        with reporting("write", file), _alone_in(file.parent):
+            before = resolve.text_of(file)
+            try:
+                after = change(before)
+            except FormatError as error:
+                raise resolve.unreadable(error, file) from None
+            if after != before:
+                _write(file, after.encode())
+            return after != before
+
+
+def check_remote(key: str, url: str) -> None:
+    """Refuse a URL that no remote can have, as far as what knows such URLs is installed; nothing is connected to.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
+
+    try:
+        connect(url)
+    except RemoteSchemeError:
+        return
+    except PivotError as error:
+        raise ConfigError(str(error), key=key, hint=error.hint) from None
+
+
+def concerns(found: resolve.Found) -> Iterator[str]:
+    """What is no error yet, but will be one."""
+    default = found.said.get("default_remote")
+    if default is not None and f"remotes.{default.value}" not in found.said:
+        yield f"default_remote is {default.value!r}, but no remote of that name is configured"
+
+
+@contextlib.contextmanager
+def _alone_in(directory: pathlib.Path) -> Iterator[None]:
+    """Keep other processes that change a configuration there waiting."""
+    make_directory(directory)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # no locks here: then whoever comes last wins
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(file: pathlib.Path, data: bytes) -> None:
+    with temporary(file.parent) as (descriptor, temp):
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(descriptor, stat.S_IMODE(file.stat().st_mode))
+        write_all(descriptor, data)
+        durable.descriptor(descriptor)
+        temp.rename(file)
+    durable.directory(file.parent)

@@ -1,0 +1,86 @@
+"""Settling what a stage takes from outside, in the host: parameters, as values and as plain data, and variables."""
+
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pivot_core import params
+from pivot_core.conversion.plain import NotPlainError
+from pivot_core.pipeline import Pipeline
+from pivot_core.stages.param_overrides import Override, ParamError
+from pivot_core.stages.stage import Stage
+from pivot_runtime.definitions import params_file
+
+_COST = 1 << 14  # of scrypt: some 20 ms for each guess at a secret
+
+
+class Settling:
+    """The values of all parameters of one pipeline file.
+
+    Attributes:
+        sources: The digest of each file that they come from, by absolute path.
+    """
+
+    def __init__(
+        self, pipelines: Sequence[Pipeline], file: pathlib.Path, *, root: pathlib.Path, overrides: Iterable[Override]
+    ) -> None:
+        """Read the params files that count for the pipelines in ``file``.
+
+        Raises:
+            PivotError: One cannot be read, or names a stage that does not exist.
+        """
+        self._root = str(root)
+        self._overrides = tuple(overrides)
+        self._files = params_file.read(file.parent, root)
+        self._files.check(
+            (pipeline.name, stage.name, stage.params is not None)
+            for pipeline in pipelines
+            for stage in pipeline.stages.values()
+        )
+        self.sources = self._files.sources
+
+    def stage(self, stage: Stage, pipeline: str) -> tuple[Stage, dict[str, Any]]:
+        """A stage with its parameters, and these as plain data by name; secrets as digests.
+
+        Raises:
+            ParamError: A name is not known, or a value does not fit.
+        """
+        if stage.params is None:
+            return stage, {}
+        names = params.fields(stage.params.cls)
+        meant = [(each, path) for each in self._overrides if (path := each.path(pipeline, stage.name, names))]
+        settled = stage.settled(self._files.layers(pipeline, stage.name), meant, root=self._root)
+        address = f"{pipeline}.{stage.name}"
+        value = settled.values[stage.params.parameter]
+        try:
+            return settled, params.to_plain(value, lambda name, text: seal(address, name, text))
+        except NotPlainError as error:
+            where = stage.location.below(self._root)
+            raise ParamError(f"{where}: stage {stage.name!r}: {error}", hint=error.hint) from None
+
+
+def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str, object]:
+    """What a fingerprint must follow for parameters: classes with code of their own; of others the values say all."""
+    if stage.params is None:
+        return {}
+    classes = params.behaving(stage.params.cls, is_user_code)
+    return {f"params:{stage.params.parameter}": list(classes)} if classes else {}
+
+
+def variables(stage: Stage, address: str) -> dict[str, str]:
+    """By name, what may be known of each environment variable that a stage declares; ``""`` for one that is not set."""
+    found = {name: os.environ.get(name) for name in stage.env}
+    return {name: "" if value is None else seal(address, f"env:{name}", value) for name, value in found.items()}
+
+
+def seal(address: str, name: str, text: str) -> str:
+    """What may be known of a secret: equal for equal secrets of one parameter of one stage, on every machine.
+
+    The address and the name are the salt, so that the digest needs no file of its own, and a result in the run cache
+    is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.
+    """
+    salt = f"pivot secret\0{address}\0{name}".encode()
+    import hashlib  # noqa: PLC0415  # start-up time: few stages have secrets
+
+    return hashlib.scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=_COST, r=8, p=1, dklen=16).hex()

@@ -1,0 +1,132 @@
+"""``params.yaml``: values of parameters by stage, at the project's root and beside a pipeline."""
+
+import os
+import pathlib
+import stat
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from pivot_core import digest
+from pivot_core.stages.param_layers import Given
+from pivot_core.stages.param_overrides import ParamError, base_name, names_for
+from pivot_core.values import Value
+from pivot_runtime.definitions.source_import import ABSENT
+from pivot_runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    from pivot_runtime.definitions.yaml_document import Document
+
+NAME = "params.yaml"
+
+
+@attrs.frozen(eq=False, repr=False)
+class ParamFiles(Value):
+    """The files that count for one pipeline file, the more general first.
+
+    Attributes:
+        documents: What they say.
+        sources: The digest of each, by absolute path; of one that is not there, that it is not.
+        complete: Whether the last of them is beside the pipeline, so that all its keys must be stages there.
+    """
+
+    documents: "tuple[Document, ...]" = ()
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+    complete: bool = False
+
+    def layers(self, pipeline: str, stage: str) -> tuple[Given, ...]:
+        """What they give a stage, what is more general first."""
+        return tuple(
+            Given(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
+            for document in self.documents
+            for key in names_for(pipeline, stage)
+            if key in document.data
+        )
+
+    def check(self, addresses: Iterable[tuple[str, str, bool]]) -> None:
+        """Every key of the file beside the pipeline must be one of its stages.
+
+        Args:
+            addresses: Pipeline and name of each stage, and whether it takes parameters.
+
+        Raises:
+            ParamError: One is not.
+        """
+        if not self.complete:
+            return
+        document = self.documents[-1]
+        takes: dict[str, bool] = {}
+        for pipeline, stage, has in addresses:
+            for name in names_for(pipeline, stage):
+                takes[name] = takes.get(name, False) or has
+        for key in document.data:
+            if key not in takes:
+                import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
+                close = difflib.get_close_matches(base_name(key), takes, n=1)
+                known = ", ".join(name for name, has in takes.items() if has and "." not in name)
+                raise ParamError(
+                    f"{document.where((key,))}: there is no stage {key!r}",
+                    hint=f"did you mean {close[0]}?" if close else f"stages that take parameters: {known or 'none'}",
+                )
+            if not takes[key]:
+                raise ParamError(
+                    f"{document.where((key,))}: stage {key!r} takes no parameters",
+                    hint="annotate a parameter of its function with a class derived from pivot.StageParams; "
+                    "a command takes those that it is declared with",
+                )
+
+
+def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
+    """The files that count for a pipeline in ``directory``.
+
+    Raises:
+        YamlError: One is not YAML, or not a mapping of mappings.
+        EngineError: One cannot be read.
+    """
+    documents: list[Document] = []
+    sources = {}
+    beside = False
+    for place in dict.fromkeys((root, directory)):
+        file = place / NAME
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise EngineError(
+                    f"{file.relative_to(root)} cannot be read: it is not a file",
+                    hint="write the parameters into a file",
+                )
+            data = file.read_bytes()
+        except FileNotFoundError:
+            sources[os.fspath(file)] = ABSENT
+            continue
+        except OSError as error:
+            raise EngineError(f"{file.relative_to(root)} cannot be read: {error.strerror}") from None
+        sources[os.fspath(file)] = digest.of_bytes(data)
+        documents.append(_document(data, str(file.relative_to(root))))
+        beside = place == directory
+    return ParamFiles(tuple(documents), sources, beside)
+
+
+def _document(data: bytes, name: str) -> "Document":
+    from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: few projects have such files
+
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise yaml_document.YamlError(f"{name}: this is not UTF-8") from None
+    document = yaml_document.parse(text, name)
+    found = document.data if document.data is not None else {}
+    if not isinstance(found, dict):
+        raise yaml_document.YamlError(
+            f"{name}:1: this must be a mapping", hint="write 'stage:', and below it 'name: value'"
+        )
+    for key, values in found.items():
+        if values is None:
+            found[key] = {}
+        elif not isinstance(values, dict):
+            raise yaml_document.YamlError(
+                f"{document.where((key,))}: {key!r} must be a mapping from names of parameters to values",
+                hint="write 'stage:', and below it 'name: value'",
+            )
+    return attrs.evolve(document, data=found)

@@ -1,0 +1,163 @@
+"""The pipelines that a file describes: a ``pipeline.py`` is imported; a ``pivot.yaml`` read, its functions imported."""
+
+import importlib
+import importlib.util
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_cache.files import safe_read
+from pivot_core import digest
+from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
+from pivot_core.errors import DefinitionError
+from pivot_core.pipeline import Pipeline, Registration
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declared
+from pivot_core.spec import Location, StageError, base_of
+from pivot_core.stages.command import make_command
+from pivot_core.values import Value
+from pivot_runtime.errors import EngineError, UnimportedError
+
+
+@attrs.frozen(eq=False, repr=False)
+class Described(Value):
+    """What a file describes.
+
+    Attributes:
+        pipelines: With their live stages.
+        sources: The digest of the file, by its absolute path, where it is no Python.
+    """
+
+    pipelines: tuple[Pipeline, ...]
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Described:
+    """The pipelines in a file. What the user's modules raise while they are imported is passed on.
+
+    Raises:
+        UnimportedError: Without ``imports``: something would have to be imported.
+        PivotError: The file describes none, or something wrong.
+    """
+    if file.name != DECLARED_FILE:
+        if not imports:
+            raise UnimportedError
+        return Described(import_pipeline(file, root=root))
+    from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: many projects have none
+
+    name = str(file.relative_to(root))
+    try:
+        content = safe_read.read_bytes(file)
+    except OSError as error:
+        raise EngineError(f"{name} cannot be read: {error.strerror}") from None
+    try:
+        document = yaml_document.parse(content.decode(), name)
+    except UnicodeDecodeError:
+        raise yaml_document.YamlError(f"{name}: this is not UTF-8") from None
+    said = declared(document)
+    if imports:
+        put_on_path(file, root)
+    elif any(stage.command is None for stage in said.stages):
+        raise UnimportedError
+    try:
+        pipeline = Pipeline(said.pipeline, root=said.root)
+    except DefinitionError as error:
+        raise DeclarationError(f"{document.where(('pipeline',))}: {error}", hint=error.hint) from None
+    try:
+        pipeline.base(base_of(file, root), os.fspath(root))
+    except DefinitionError as error:
+        raise DeclarationError(f"{document.where(('root',))}: {error}", hint=error.hint) from None
+    for stage in said.stages:
+        _add(pipeline, stage, file)
+    return Described((pipeline,), {os.fspath(file): digest.of_bytes(content)})
+
+
+def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
+    location = Location(str(file), stage.location.line)
+    given = Registration(
+        stage.name,
+        None,
+        location,
+        params=stage.params,
+        env=stage.env,
+        mutex=stage.mutex,
+        resources=stage.resources,
+        timeout=stage.timeout,
+        retries=stage.retries,
+        places=stage.places,
+    )
+    if stage.command is None:
+        given = attrs.evolve(given, func=_function(stage, location), deps=stage.deps, outs=stage.outs)
+    else:
+        try:
+            made = make_command(stage.command, stage.deps, stage.outs, stage.params or {}, location)
+        except DefinitionError as error:
+            raise StageError(stage.name, location, str(error), hint=error.hint) from None
+        given = attrs.evolve(given, func=made, params=stage.params or None)
+    pipeline.add(given)
+
+
+def _function(stage: Declaration, location: Location) -> Any:
+    named, colon, attribute = (stage.python or "").partition(":")
+    if not colon or not attribute or not all(part.isidentifier() for part in named.split(".")):
+        raise StageError(
+            stage.name, location, f"python: {stage.python!r} names no function", hint="write python: module:function"
+        )
+    try:
+        found: Any = importlib.import_module(named)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
+            error.add_note(_importing(named, stage))
+            raise
+        raise StageError(
+            stage.name,
+            location,
+            f"there is no module {named!r}",
+            hint=_suggestion(named, _modules(os.path.dirname(location.file)))
+            or "modules are looked for beside the file, and in the project's root",
+        ) from None
+    except BaseException as error:
+        error.add_note(_importing(named, stage))
+        raise
+    beside = os.path.join(os.path.dirname(location.file), *named.split(".")) + ".py"
+    imported = getattr(found, "__file__", None) or "the interpreter"
+    if os.path.exists(beside) and os.path.realpath(beside) != os.path.realpath(imported):
+        raise StageError(
+            stage.name,
+            location,
+            f"another module is called {named!r}, too: {imported}",
+            hint=f"rename the {os.path.basename(beside)} beside the file",
+        )
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise StageError(
+                stage.name,
+                location,
+                f"{named!r} has no function {attribute!r}",
+                hint=_suggestion(part, [name for name, value in vars(found).items() if callable(value)])
+                if hasattr(found, "__dict__")
+                else None,
+            )
+        found = getattr(found, part)
+    if isinstance(found, type) or not callable(found):
+        raise StageError(stage.name, location, f"{stage.python!r} is no function")
+    return found
+
+
+def _importing(module: str, stage: Declaration) -> str:
+    return f"while importing {module!r} for stage {stage.name!r}"
+
+
+def _modules(directory: str) -> list[str]:
+    import pkgutil  # noqa: PLC0415  # start-up time: only where something is wrong
+
+    return [module.name for module in pkgutil.iter_modules([directory])]
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str | None:
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else None

@@ -1,0 +1,69 @@
+"""A pipeline's file imported again, in a process that did not load it, for its stages to be run there."""
+
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
+from pivot_runtime.definitions import params
+from pivot_runtime.definitions.pipeline_file import describe
+from pivot_runtime.errors import EditedError
+
+
+class Live:
+    """The live stages of one file."""
+
+    def __init__(
+        self,
+        file: pathlib.Path,
+        root: pathlib.Path,
+        *,
+        overrides: Iterable[Override],
+        sources: dict[str, str],
+        imported: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Import it. What the user's modules raise is passed on.
+
+        Args:
+            file: The pipeline's.
+            root: The project's.
+            overrides: Of parameters.
+            imported: Called when the user's modules have been imported.
+            sources: Takes the digests of what is read; `import_from_source` has it for what is imported.
+
+        Raises:
+            PivotError: The file describes something wrong.
+        """
+        self._file = file
+        self._root = root
+        described = describe(file, root)
+        imported()
+        self._settled = params.Settling(described.pipelines, file, root=root, overrides=overrides)
+        sources |= {**described.sources, **self._settled.sources}
+        self._sources = sources
+        self._pipelines = {pipeline.name: pipeline for pipeline in described.pipelines}
+
+    def stage(self, address: str, known: Mapping[str, str]) -> Stage:
+        """The stage with this address, its parameters settled.
+
+        ``known`` are the digests of the files that it was fingerprinted by.
+
+        Raises:
+            EditedError: A file is not what it was.
+        """
+        name, _, stage = address.partition(".")
+        pipeline = self._pipelines.get(name)
+        moved = sorted(file for file in known.keys() & self._sources.keys() if known[file] != self._sources[file])
+        if moved or pipeline is None or stage not in pipeline.stages:
+            raise EditedError(os.path.relpath(file, self._root) for file in moved or [str(self._file)])
+        return self._settled.stage(pipeline.stages[stage], name)[0]
+
+
+def declared(stage: Stage, directory: str) -> tuple[str, ...]:
+    """The absolute paths of all files that a stage in this directory declares."""
+    return tuple(
+        os.path.normpath(os.path.join(directory, path))
+        for each in (*stage.deps.values(), *stage.outs.values(), *stage.previous.values())
+        for path in each.paths
+    )

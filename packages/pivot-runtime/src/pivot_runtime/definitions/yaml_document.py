@@ -1,0 +1,181 @@
+"""YAML as data with lines: what a text says, and for each key the line on which it stands.
+
+Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and dates are texts, ``1e-3`` is a
+number. ``<<`` gives way to what is beside it, the first of several mappings wins, and what is merged has been
+merged itself before. All that is decided here: nothing depends on the version of PyYAML.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+import yaml
+
+from pivot_core.values import Value
+from pivot_runtime.definitions.yaml_nodes import Reading, TextError, compose
+from pivot_runtime.errors import EngineError
+
+type Path = tuple[str | int, ...]
+
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+)
+_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
+_NULL = re.compile(r"(?:~|null|Null|NULL|)$")
+_INT = re.compile(r"[-+]?[0-9]+$|0o[0-7]+$|0x[0-9a-fA-F]+$")
+_SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
+
+_TAG = "tag:yaml.org,2002:"
+_MOST_DIGITS = 1000
+
+
+class YamlError(EngineError):
+    """A file is not the YAML that it must be."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@attrs.frozen(eq=False, repr=False)
+class Document(Value):
+    """What a file says.
+
+    Attributes:
+        name: Of the file, for errors.
+        data: The value of the whole; None where it is empty.
+        lines: By the path of keys and positions that leads to it, the line of each key and item.
+    """
+
+    name: str
+    data: Any
+    lines: Mapping[Path, int]
+
+    def line(self, path: Path = ()) -> int:
+        """The line of a key or item, or of the nearest one around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def where(self, path: Path = ()) -> str:
+        """``file:line`` of a key or item, or of the nearest one around it."""
+        return f"{self.name}:{self.line(path)}"
+
+
+class _Words(Reading):
+    """The words of YAML 1.2's core schema."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
+
+
+_Words.add_implicit_resolver(f"{_TAG}bool", _BOOL, list("tTfF"))
+_Words.add_implicit_resolver(f"{_TAG}int", _INT, list("-+0123456789"))
+_Words.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
+_Words.add_implicit_resolver(f"{_TAG}null", _NULL, ["~", "n", "N", ""])
+_Words.add_implicit_resolver(f"{_TAG}merge", re.compile(r"<<$"), ["<"])
+
+
+def _float(text: str) -> float:
+    return float(_SPECIAL.get(text.lower(), text))
+
+
+def _int(text: str) -> int:
+    return int(text, 8) if text.startswith("0o") else int(text, 16) if text.startswith("0x") else int(text)
+
+
+_SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
+    f"{_TAG}str": (re.compile(""), str),
+    f"{_TAG}merge": (re.compile(""), str),  # a plain << that is no key
+    f"{_TAG}bool": (_BOOL, lambda text: text.lower() == "true"),
+    f"{_TAG}int": (_INT, _int),
+    f"{_TAG}float": (re.compile(f"{_FLOAT.pattern}|{_INT.pattern}"), _float),
+    f"{_TAG}null": (_NULL, lambda text: None),  # noqa: ARG005  # every such text means that
+}
+
+
+def parse(text: str, name: str) -> Document:
+    """What a text says.
+
+    Raises:
+        YamlError: It is not YAML or more than is read, a key stands twice, or a key is not a text.
+    """
+    lines: dict[Path, int] = {}
+    try:
+        node = compose(text, _Words)
+        data = None if node is None else _read(node, (), lines)
+    except TextError as error:
+        raise YamlError(f"{name}:{error.line}: {error}", hint=error.hint) from None
+    return Document(name, data, lines)
+
+
+def _read(node: Any, path: Path, lines: dict[Path, int]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        found = {}
+        for key, (key_node, value_node) in _pairs(node).items():
+            lines[*path, key] = _line(key_node)
+            found[key] = _read(value_node, (*path, key), lines)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        _check_tag(node, f"{_TAG}seq")
+        items = []
+        for at, each in enumerate(node.value):
+            lines[*path, at] = _line(each)
+            items.append(_read(each, (*path, at), lines))
+        return items
+    return _scalar(node)
+
+
+def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
+    """By key, the nodes of key and value; what is merged in comes first, and gives way to what is here."""
+    _check_tag(node, f"{_TAG}map")
+    own: dict[str, tuple[Any, Any]] = {}
+    merged: list[Any] | None = None
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise TextError("a key must be a text", _line(key_node), hint="write a plain word")
+        if key_node.tag == f"{_TAG}merge":
+            twice, merged = merged is not None, _merged(key_node, value_node)
+            key = "<<"
+        else:
+            key, twice = _scalar(key_node), False
+            if not isinstance(key, str):
+                raise TextError(f"the key {key!r} must be a text", _line(key_node), hint="put it into quotes")
+            twice = key in own
+            own[key] = (key_node, value_node)
+        if twice:
+            hint = "merge a list: <<: [*a, *b]" if key_node.tag == f"{_TAG}merge" else "keep one"
+            raise TextError(f"the key {key!r} is here for the second time", _line(key_node), hint=hint)
+    found: dict[str, tuple[Any, Any]] = {}
+    for each in reversed(merged or ()):
+        found.update(_pairs(each))
+    return {**found, **own}
+
+
+def _merged(key_node: Any, value_node: Any) -> list[Any]:
+    """The mappings that are merged, what wins first."""
+    several = isinstance(value_node, yaml.SequenceNode)
+    mappings = list(value_node.value) if several else [value_node]
+    if not all(isinstance(each, yaml.MappingNode) for each in mappings):
+        raise TextError("<< takes a mapping, or a list of mappings", _line(key_node), hint="write '<<: *name'")
+    return mappings
+
+
+def _scalar(node: Any) -> Any:
+    text, line = node.value, _line(node)
+    _check_tag(node, *_SCALARS)
+    fits, made = _SCALARS[node.tag]
+    if not fits.match(text):
+        raise TextError(f"{text[:40]!r} is no {node.tag.removeprefix(_TAG)}", line, hint="leave the tag out")
+    if node.tag == f"{_TAG}int" and len(text) > _MOST_DIGITS:
+        raise TextError(f"a number of more than {_MOST_DIGITS:,} digits", line, hint="put it into quotes")
+    return made(text)
+
+
+def _check_tag(node: Any, *known: str) -> None:
+    if node.tag not in known:
+        tag = node.tag.replace(_TAG, "!!", 1)
+        raise TextError(f"this is not YAML that is read here: the tag {tag}", _line(node), hint="leave the tag out")
+
+
+def _line(node: Any) -> int:
+    line: int = node.start_mark.line + 1
+    return line

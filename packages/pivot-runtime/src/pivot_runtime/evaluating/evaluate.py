@@ -1,0 +1,189 @@
+"""Observing: a loaded stage and the disk as they are now, ready for the decision."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Protocol
+
+import attrs
+
+from pivot_core.decide import Decision, Memory, Verdict, decide
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
+from pivot_core.values import Value
+from pivot_runtime.loading.loaded import LoadedStage
+
+
+class World(Protocol):
+    """What a decision needs to know beyond the code that was loaded."""
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """The content of the file at a path now, or None."""
+        ...
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
+        ...
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        """What is at a relative path in a directory with this content, if anything is."""
+        ...
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Those outs of a stage in whose place is what no run may replace, and what that is."""
+        ...
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        ...
+
+    def memory(self) -> Memory:
+        """What earlier runs left behind."""
+        ...
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """The current state of code that a run was observed to depend on; deleted code is left out."""
+        ...
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """As much of each library's version as counts."""
+        ...
+
+
+@attrs.frozen(eq=False, repr=False)
+class Foresight(Value):
+    """What a command that only looks knows of stages it would have acted on.
+
+    Attributes:
+        running: Addresses of stages that would run, so that what they write is not known.
+        blocked: Addresses of stages that could not run.
+        restored: What would have been written from the cache.
+    """
+
+    running: Collection[str] = ()
+    blocked: Collection[str] = ()
+    restored: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Evaluation(Value):
+    """A stage, its last run, how it is now, and what must happen."""
+
+    stage: LoadedStage
+    lock: StageLock | None
+    observation: Observation
+    decision: Decision
+
+
+def observe(
+    stage: LoadedStage,
+    graph: Graph,
+    world: World,
+    *,
+    lock: StageLock | None,
+    schema: int,
+    foresight: Foresight | None = None,
+) -> Observation:
+    """A stage as it is now, or as it would be after what is foreseen."""
+    foresight = foresight or Foresight()
+    spec = stage.spec
+    deps: dict[ArtifactPath, Artifact] = {}
+    missing = []
+    for path in spec.deps:
+        writers = graph.writers(path)
+        if not writers.isdisjoint(foresight.running):
+            continue
+        found = _found(path, foresight.restored, world)
+        if found is not None:
+            deps[path] = found
+        elif writers.isdisjoint(foresight.blocked):
+            missing.append(path)
+    upstream = graph.upstream[spec.address]
+    outs = {out.path: world.look(out.path) for out in spec.outs}
+    return Observation(
+        inputs=Inputs(
+            schema=schema,
+            code=stage.code,
+            params=stage.params,
+            deps=deps,
+            outs=spec.outs,
+            observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
+            packages=world.counted(stage.libraries),
+            env=_reading(stage, lock.inputs.env if lock is not None else ()),
+        ),
+        outs=outs,
+        lost=() if lock is None else tuple(_lost(spec, outs, lock, world)),
+        missing=tuple(missing),
+        upstream=tuple(sorted(upstream.intersection(foresight.running))),
+        blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
+        unresolved=stage.unresolved,
+        taken=world.taken(spec, lock, outs),
+    )
+
+
+def _lost(
+    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, world: World
+) -> Iterator[ArtifactPath]:
+    for path in sorted(out.path for out in spec.outs if out.cache):
+        found = outs[path]
+        if found is not None and found == lock.outs.get(path) and world.lost(path, found):
+            yield path
+
+
+def having_read(
+    observation: Observation, stage: LoadedStage, variables: Iterable[str]
+) -> tuple[Observation, tuple[str, ...]]:
+    """What a stage that has run depends on, with the variables that it read; and those of them that do not count."""
+    variables = tuple(variables)
+    env = _reading(stage, variables)
+    known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))
+    return known, tuple(name for name in variables if name not in env)
+
+
+def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
+    """The variables that count: those declared, and of those that it read the ones that the import has set."""
+    return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
+
+
+def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:
+    """What will be at a path once everything is restored, which may be a directory around it."""
+    if path in restored:
+        return restored[path]
+    end = path.rfind("/") if restored else -1
+    while end > 0:
+        around = restored.get(ArtifactPath(path[:end]))
+        if around is not None:
+            return world.inside(around, path[end + 1 :])
+        end = path.rfind("/", 0, end)
+    return world.look(path)
+
+
+def evaluate(
+    graph: Graph, stages: Mapping[str, LoadedStage], world: World, *, schema: int, force: bool = False
+) -> dict[str, Evaluation]:
+    """What would have to happen to every stage of the graph, in its order; changes nothing."""
+    memory = world.memory()
+    running: set[str] = set()
+    blocked: set[str] = set()
+    restored: dict[ArtifactPath, Artifact] = {}
+    foresight = Foresight(running, blocked, restored)
+    evaluations = {}
+    for address in graph.stages:
+        stage = stages[address]
+        lock = world.lock(address)
+        observation = observe(stage, graph, world, lock=lock, schema=schema, foresight=foresight)
+        decision = decide(lock, observation, memory, force=force)
+        match decision.verdict:
+            case Verdict.RUN:
+                running.add(address)
+            case Verdict.BLOCKED:
+                blocked.add(address)
+            case Verdict.RESTORE if decision.restore is not None:
+                outs = decision.restore.outs.items()
+                restored.update((path, out) for path, out in outs if observation.outs.get(path) != out)
+            case _:
+                pass
+        evaluations[address] = Evaluation(stage, lock, observation, decision)
+    return evaluations

@@ -1,0 +1,136 @@
+"""Code that runs were observed to depend on, hashed again from source without importing anything.
+
+What a file gives is kept with the file's mark and with its content's digest, so that files which are as they were
+are neither read nor parsed again: derived data in one file, which belongs to one state of our own code.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pivot_cache.errors import CacheError
+from pivot_cache.files.atomic import write_bytes
+from pivot_cache.files.safe_read import read_bytes
+from pivot_core import digest
+from pivot_core.lock import CodeEntry
+from pivot_runtime.freshness.stamps import ABSENT, mark, settled
+
+_MOST: Final = 8000
+"""Files; beyond that all go."""
+
+
+class _File:
+    """What one file gave: each entry's digest by its key, None for what is not there."""
+
+    def __init__(self, marked: str, content: str, digests: dict[str, str | None]) -> None:
+        self.marked = marked
+        self.content = content
+        self.digests = digests
+
+
+class Rechecker:
+    """Recomputes observed entries; reads a file again only if its mark has changed."""
+
+    def __init__(self, root: pathlib.Path, memory: pathlib.Path | None = None) -> None:
+        """Look at files below ``root``; remember what they gave in the file ``memory``."""
+        self._root = root
+        self._memory = memory
+        self._files: dict[str, _File] | None = None
+        self._learned = False
+
+    def now(self, observed: Mapping[str, CodeEntry]) -> dict[str, CodeEntry]:
+        """The same entries with the digests of now; an entry whose code is gone is left out."""
+        by_file: dict[str, list[str]] = {}
+        for key, entry in observed.items():
+            if entry.location is not None:
+                by_file.setdefault(entry.location.file, []).append(key)
+        digests: dict[str, str | None] = {}
+        for file, keys in by_file.items():
+            digests |= self._of(file, keys)
+        return {
+            key: entry if entry.digest == found else attrs.evolve(entry, digest=found)
+            for key, entry in observed.items()
+            if (found := digests.get(key)) is not None
+        }
+
+    def hold(self, observed: Mapping[str, CodeEntry]) -> bool:
+        """Whether all of them are as they were."""
+        return not observed or self.now(observed) == observed
+
+    def close(self) -> None:
+        """Remember what was learned."""
+        if self._learned and self._files is not None and self._memory is not None:
+            self._learned = False
+            kept = {file: [each.marked, each.content, each.digests] for file, each in self._files.items()}
+            text = json.dumps(kept if len(kept) <= _MOST else {}, separators=(",", ":")).encode()
+            with contextlib.suppress(OSError, CacheError):
+                self._memory.parent.mkdir(exist_ok=True)  # in what is a project already
+                write_bytes(self._memory, _head(text) + text)
+
+    def _of(self, file: str, keys: Iterable[str]) -> Mapping[str, str | None]:
+        if self._files is None:
+            self._files = _recalled(self._memory)
+        path = os.fspath(self._root / file)
+        began = time.time_ns()
+        marked = mark(path)
+        known = self._files.get(file)
+        if known is None or marked == ABSENT or marked != known.marked:
+            text = _read(path)
+            if text is None:
+                return {}
+            content = digest.of_bytes(text)
+            digests = known.digests if known is not None and known.content == content else {}
+            known = self._files[file] = _File(marked if settled(marked, began) else ABSENT, content, digests)
+            self._learned = True
+        unknown = [key for key in keys if key not in known.digests]
+        if unknown:
+            text = _read(path)
+            if text is None or digest.of_bytes(text) != known.content:  # edited just now
+                del self._files[file]
+                return {} if text is None else _taken(text, keys)
+            known.digests |= _taken(text, unknown)
+            self._learned = True
+        return {key: known.digests[key] for key in keys}
+
+
+def _taken(text: bytes, keys: Iterable[str]) -> dict[str, str | None]:
+    from pivot_fingerprint.observation import recheck  # noqa: PLC0415  # start-up time: few stages need it
+
+    return {key: recheck(text, key) for key in keys}
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return read_bytes(pathlib.Path(path))
+    except OSError:
+        return None
+
+
+def _recalled(memory: pathlib.Path | None) -> dict[str, _File]:
+    if memory is None:
+        return {}
+    try:
+        head, _, text = memory.read_bytes().partition(b"\n")
+        if head + b"\n" != _head(text):
+            return {}
+        kept: dict[str, Any] = json.loads(text)
+        return {file: _File(marked, content, digests) for file, (marked, content, digests) in kept.items()}
+    except (OSError, ValueError):
+        return {}
+
+
+def _head(text: bytes) -> bytes:
+    """What was kept must have been kept so, by the same code as ours, and with the same Python's idea of source."""
+    spec = importlib.util.find_spec("pivot_fingerprint")
+    places = [] if spec is None else list(spec.submodule_search_locations or ())
+    code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]
+    of = digest.of_lines([sys.version, *(f"{path} {mark(path)}" for path in code), digest.of_bytes(text)])
+    return f"pivot observed 1 {of}\n".encode()

@@ -1,0 +1,94 @@
+"""The source text behind fingerprint entries, by digest, so that an explanation can show what was edited.
+
+Derived data in one SQLite file: where it is missing, damaged or locked, explanations are shorter, and nothing else.
+"""
+
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from pivot_core.decide import Change, Reason
+from pivot_runtime.freshness import derived_db
+from pivot_runtime.loading.loaded import LoadedStage
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS forms (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
+_INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
+_SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
+_LONGEST: Final = 1 << 16
+"""Characters; what is longer is generated code or data, whose difference nobody reads."""
+
+
+class FormStore:
+    """Source texts by the digest of their canonical form; two texts of one digest differ in looks only."""
+
+    def __init__(self, file: pathlib.Path) -> None:
+        """Describe a store; the file is made when something is first remembered."""
+        self._file = file
+        self._known: set[str] = set()
+
+    def remember(self, stage: LoadedStage, root: pathlib.Path) -> None:
+        """Keep the texts of a stage's entries, as their files have them now. Never fails."""
+        new = {
+            entry.digest: text
+            for key, entry in stage.code.items()
+            if entry.digest not in self._known and (text := source_of(stage, key, root)) is not None
+        }
+        self._known.update(entry.digest for entry in stage.code.values())
+        if new:
+            derived_db.use(self._file, lambda database: _insert(database, new))
+
+    def recall(self, digests: Iterable[str]) -> Mapping[str, str]:
+        """The texts that are known."""
+        found: dict[str, str] = {}
+        if self._file.exists():
+            derived_db.use(self._file, lambda database: found.update(_select(database, digests)))
+        return found
+
+
+def _insert(database: "sqlite3.Connection", new: Mapping[str, str]) -> None:
+    with database:
+        database.execute(_CREATE)
+        database.executemany(_INSERT, new.items())
+
+
+def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str, str]:
+    rows = {digest: database.execute(_SELECT, (digest,)).fetchone() for digest in digests}
+    return {digest: row[0] for digest, row in rows.items() if row is not None}
+
+
+def source_of(stage: LoadedStage, key: str, root: pathlib.Path) -> str | None:
+    """The lines in which an entry stands, as its file has them now; None if they are not known or too long."""
+    if key in stage.texts:
+        return stage.texts[key] if len(stage.texts[key]) <= _LONGEST else None
+    entry, span = stage.code.get(key), stage.spans.get(key)
+    if entry is None or entry.location is None or span is None:
+        return None
+    start, end = span
+    try:
+        with open(root / entry.location.file, encoding="utf-8", errors="replace") as file:
+            text = "".join(file.readlines()[start - 1 : end])
+    except OSError:
+        return None
+    return text if text and len(text) <= _LONGEST else None
+
+
+def diffs(stage: LoadedStage, changes: Iterable[Change], store: FormStore, root: pathlib.Path) -> dict[str, str]:
+    """For each changed entry whose earlier text is known, a unified diff of what was edited, by key."""
+    edited = {change.key: change.old for change in changes if change.reason is Reason.CODE and change.old is not None}
+    old = store.recall(edited.values())
+    found = {}
+    for key, digest in edited.items():
+        if digest in old:
+            now = source_of(stage, key, root) or ""
+            import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
+            lines = difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now")
+            found[key] = "".join(lines)
+    return {key: text for key, text in found.items() if text}
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in text.splitlines()]

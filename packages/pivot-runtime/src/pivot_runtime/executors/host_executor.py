@@ -1,0 +1,278 @@
+"""Executors: what runs a stage; one process per stage run, through the host."""
+
+import contextlib
+import math
+import os
+import pathlib
+import select
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from pivot_core.lock import CodeEntry
+from pivot_core.spec import Location
+from pivot_core.values import Value
+from pivot_runtime.config.settings import WorkerStart
+from pivot_runtime.errors import HostError
+from pivot_runtime.executors.quiet_stages import Silence
+from pivot_runtime.loading.host_client import HostProcess
+from pivot_runtime.processes import process_tree
+from pivot_runtime.tracing.usage import Seen, Usage, Watching
+
+
+@attrs.frozen(eq=False, repr=False)
+class Failure(Value):
+    """How a stage run ended badly: one line, its own traceback or nothing, the way out if known."""
+
+    summary: str
+    detail: str = ""
+    hint: str | None = None
+
+
+@attrs.frozen(eq=False, repr=False)
+class Finished(Value):
+    """The end of a stage run.
+
+    Attributes:
+        address: Which.
+        seconds: How long it took.
+        failure: How it ended badly; None if it did not.
+        observed: By key, code that it was observed to depend on and that its fingerprint does not have.
+        incomplete: Why something that it depends on may not have been seen.
+        seen: What else it used.
+        usage: What it cost, where that is known.
+        left: The command lines of processes that it left running and that had to be ended.
+    """
+
+    address: str
+    seconds: float
+    failure: Failure | None = None
+    observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
+    incomplete: tuple[str, ...] = ()
+    seen: Seen = attrs.field(factory=Seen)
+    usage: Usage | None = None
+    left: tuple[str, ...] = ()
+
+
+class Executor(Protocol):
+    """Runs stages that the coordinator has found ready; it neither decides nor commits anything."""
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """Begin to run a stage whose deps are on disk; ``log`` takes what it prints."""
+        ...
+
+    def wait(self) -> Finished:
+        """Block until a started stage ends."""
+        ...
+
+    def stop(self) -> None:
+        """End all started stages: gracefully, and after a while by force; they count as never run."""
+        ...
+
+    def kill(self) -> None:
+        """End all started stages at once; nothing can be started any more."""
+        ...
+
+
+class Immediate:
+    """The half of an executor that has nothing to wait for: when ``start`` returns, the stage has ended."""
+
+    def __init__(self) -> None:
+        self._finished: deque[Finished] = deque()
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`."""
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
+        self._finished.clear()
+
+
+def _nothing(_: str, __: tuple[str, ...]) -> None:
+    """Ignores all events."""
+
+
+class HostExecutor:
+    """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
+
+    def __init__(  # noqa: PLR0913  # each is a wish of the run
+        self,
+        host_of: Callable[[str], HostProcess],
+        watching: Watching | None = None,
+        shown: Callable[[str, tuple[str, ...]], None] | None = None,
+        spawned: Callable[[str, tuple[str, ...]], None] = _nothing,
+        silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
+        *,
+        start: WorkerStart = WorkerStart.FORK,
+        sole: bool = False,
+    ) -> None:
+        """Run stages in their hosts.
+
+        Args:
+            host_of: Has the host of each stage, by address.
+            watching: What is to be seen of the stages.
+            shown: Given each stage's lines as they are printed.
+            spawned: Told of each stage that might have been forked, and the threads because of which it was not.
+            silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.
+            start: How the process of a stage starts.
+            sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
+        """
+        self._host_of = host_of
+        self._watching = (watching or Watching()).to_plain()
+        self._shown = shown
+        self._spawned = spawned
+        self._silence, self._silent = Silence(silent[0]), silent[1]
+        self._logs: dict[int, pathlib.Path] = {}
+        self._fresh = start is WorkerStart.SPAWN
+        self._sole = sole
+        self._own: frozenset[int] = frozenset()
+        self._hosts: list[HostProcess] = []
+        self._started: dict[int, str] = {}
+        self._pids: dict[int, int] = {}
+        self._finished: deque[Finished] = deque()
+        self._count = 0
+        self._stopping: list[HostProcess] = []
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`."""
+        self._count += 1
+        self._started[self._count] = address
+        self._logs[self._count] = log
+        self._silence.begin(self._count, time.monotonic())
+        host = self._host_of(address)
+        if host not in self._hosts:
+            self._hosts.append(host)
+            if self._sole:
+                process_tree.adopt()
+                self._own |= process_tree.children()
+        host.send(
+            {
+                "op": "run",
+                "id": self._count,
+                "address": address,
+                "log": str(log),
+                "watching": self._watching,
+                "stream": self._shown is not None,
+                "fresh": self._fresh,
+            }
+        )
+
+    def wait(self) -> Finished:
+        """As `Executor.wait`.
+
+        Raises:
+            HostError: The host died; its stages are killed.
+        """
+        while not self._finished:
+            self._receive()
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """As `Executor.stop`."""
+        if not self._started:
+            return
+        self._stopping = []
+        for host in self._hosts:
+            with contextlib.suppress(HostError):  # then it is gone, and its children with it
+                host.send({"op": "stop"})
+                self._stopping.append(host)
+        while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
+            with contextlib.suppress(HostError):
+                self._receive()
+        for number in self._started:
+            self._silence.end(number)
+        self._started.clear()
+        self._finished.clear()
+
+    def kill(self) -> None:
+        """As `Executor.kill`."""
+        for host in self._hosts:
+            host.close()
+
+    def _receive(self) -> None:
+        for host in self._speaking():
+            try:
+                for message in host.receive():
+                    self._note(message, host)
+            except HostError:
+                self._hosts.remove(host)
+                if host in self._stopping:
+                    self._stopping.remove(host)
+                for pid in self._pids.values():
+                    _kill_group(pid)
+                if self._sole:
+                    process_tree.await_end(host.pid)
+                    process_tree.end_strays(self._own)
+                raise HostError(
+                    "the process that runs your stages ended unexpectedly, and they with it",
+                    hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",
+                ) from None
+
+    def _speaking(self) -> list[HostProcess]:
+        """Wait until a host has something to say."""
+        if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
+            return self._hosts[:]
+        poll = select.poll()
+        by_fd = {host.events: host for host in self._hosts}
+        for fd in by_fd:
+            poll.register(fd, select.POLLIN)
+        while True:
+            patience = self._silence.patience(time.monotonic())
+            found = poll.poll(None if patience is None else math.ceil(patience * 1000))
+            if found:
+                return [by_fd[fd] for fd, _ in found]
+            for number, seconds, silent in self._silence.due(time.monotonic(), self._quiet):
+                self._silent(self._started[number], seconds, silent)
+
+    def _quiet(self, number: int) -> float | None:
+        """For how long nothing was added to the log of a stage."""
+        try:
+            return time.time() - os.stat(self._logs[number]).st_mtime
+        except OSError:
+            return None
+
+    def _note(self, message: Mapping[str, Any], host: HostProcess) -> None:
+        if message["event"] == "stopped":
+            if host in self._stopping:
+                self._stopping.remove(host)
+            return
+        number = message["id"]
+        if message["event"] == "started":
+            self._pids[number] = message["pid"]
+            if message["threads"] is not None:
+                self._spawned(self._started[number], tuple(message["threads"]))
+            return
+        if message["event"] == "output":
+            if self._shown is not None:
+                self._shown(self._started[number], tuple(message["lines"]))
+            return
+        self._pids.pop(number, None)
+        self._silence.end(number)
+        self._logs.pop(number)
+        address, seconds = self._started.pop(number), message["seconds"]
+        usage = Usage(*message["usage"])
+        if message["ok"]:
+            observed = {
+                key: CodeEntry(digest, Location(file, line))
+                for key, (digest, file, line) in message["observed"].items()
+            }
+            seen = Seen.from_plain(message["seen"])
+            incomplete = (*message["incomplete"], *seen.unseen)
+            finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
+        else:
+            finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage)
+        self._finished.append(attrs.evolve(finished, left=tuple(message["left"])))
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,162 @@
+"""Stages in the process of the command itself, for a debugger, a profiler or a coverage tool that it runs under."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TextIO
+
+from pivot_core.lock import CodeEntry
+from pivot_core.spec import Location
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
+from pivot_fingerprint import Entry
+from pivot_fingerprint.observation import Observer, uncovered
+from pivot_fingerprint.runtime.environment import heed
+from pivot_runtime.definitions import source_import
+from pivot_runtime.definitions.reimport import Live, declared
+from pivot_runtime.executors.host_executor import Failure, Finished, Immediate
+from pivot_runtime.executors.options import Debugger
+from pivot_runtime.history.log_file import RunLog
+from pivot_runtime.loading.assembly import Assembly, LoadedFile
+from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.project.project import Project
+from pivot_runtime.tracing.tracer import Witness
+from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.worker import failure as _failing
+from pivot_runtime.worker import stage_main
+from pivot_runtime.worker.call import execute
+
+
+class InProcessExecutor(Immediate):
+    """Runs stages here, one after the other, each when it is started; what they print is not captured.
+
+    No stage is kept from harming another, nor the command. Their modules are imported here, those of one pipeline file
+    at a time.
+    """
+
+    def __init__(
+        self, project: Project, assembly: Assembly, watching: Watching, debugger: Debugger | None = None
+    ) -> None:
+        """``debugger`` is given the place where a stage has failed, in the user's code."""
+        super().__init__()
+        self._root = project.root
+        self._overrides = [Override.parse(text) for text in project.overrides]
+        self._files = {stage.spec.address: each for each in assembly.files for stage in each.loaded.stages}
+        self._stages = assembly.stages
+        self._watching = watching
+        self._debugger = debugger
+        self._is_user_code = source_import.user_code_predicate()
+        self._sources: dict[str, str] = {}
+        self._imported: pathlib.Path | None = None
+        self._live: Live | None = None
+        source_import.import_from_source(self._is_user_code, self._sources)
+        heed()
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`; returns when the stage has ended."""
+        began, own = time.monotonic(), os.getpid()
+        RunLog(str(log)).close()
+        with _undisturbed():
+            try:
+                seen = self._run(address, f"{log}.ran")
+                if os.getpid() != own:
+                    stage_main.leave()
+            except BaseException as error:  # whatever a stage raises is its result
+                if os.getpid() != own:
+                    stage_main.leave(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                failure = Failure(**_failing.failure(error))
+                place = _failing.user_place(error)
+                if self._debugger is not None and place is not None:
+                    sys.stderr.write(f"{failure.detail or failure.summary}\n")
+                    self._debugger(place)
+                self._finished.append(Finished(address, time.monotonic() - began, failure))
+            else:
+                self._finished.append(seen(time.monotonic() - began))
+
+    def _run(self, address: str, spool: str) -> Callable[[float], Finished]:
+        stage = self._bring(address, self._files[address])
+        directory = str(self._root / self._stages[address].spec.base)
+        os.chdir(directory)
+        watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
+        files = declared(stage, directory)
+        assigned = self._stages[address].undeclared
+        witness = Witness(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
+        watched.take_along(witness.also)
+        try:
+            with watched, witness:
+                execute(stage)
+            observed = watched.observed
+        finally:
+            shutil.rmtree(spool, ignore_errors=True)
+        gaps = uncovered(observed, _manifest(self._stages[address]), root=self._root)
+        entries = {gap.key: CodeEntry(gap.digest, Location(gap.file, gap.line)) for gap in gaps if gap.digest}
+        seen, incomplete = witness.seen, (*observed.incomplete, *witness.seen.unseen)
+        return lambda seconds: Finished(address, seconds, None, entries, incomplete, seen)
+
+    def _bring(self, address: str, file: LoadedFile) -> Stage:
+        if self._live is None or file.file != self._imported:
+            self._forget()
+            self._imported = file.file
+            os.chdir(file.file.parent)
+            self._live = Live(file.file, self._root, overrides=self._overrides, sources=self._sources)
+        return self._live.stage(address, file.loaded.sources)
+
+    def _forget(self) -> None:
+        """Modules of one name beside two pipelines are two modules."""
+        for name, module in list(sys.modules.items()):
+            source = getattr(module, "__file__", None)
+            if source is not None and name != "__main__" and self._is_user_code(source):
+                del sys.modules[name]
+        self._sources.clear()
+        self._live = None
+
+
+def _manifest(stage: LoadedStage) -> Mapping[str, Entry]:
+    found = {}
+    for key, entry in stage.code.items():
+        place, (start, end) = entry.location, stage.spans.get(key, (None, None))
+        file, line = (None, None) if place is None else (place.file, place.line)
+        found[key] = Entry(entry.digest, file, line, end, start, stage.via.get(key))
+    return found
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Everything here that a stage may well change is afterwards as it was; what it prints is no answer of ours."""
+    directory, path, arguments = os.getcwd(), list(sys.path), list(sys.argv)
+    environment, mask = dict(os.environ), _umask()
+    streams = sys.stdout, sys.stderr
+    stage_main.flush()
+    answers, errors = os.dup(1), os.dup(2)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        stage_main.flush()
+        for kept, number in ((answers, 1), (errors, 2)):
+            os.dup2(kept, number)
+            os.close(kept)
+        sys.stdout, sys.stderr = (_open(stream, number) for number, stream in enumerate(streams, 1))
+        os.chdir(directory)
+        os.umask(mask)
+        sys.path[:], sys.argv[:] = path, arguments
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update(environment)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _open(stream: TextIO, number: int) -> TextIO:
+    """A standard stream, also if a stage has closed it."""
+    return open(number, "w", errors="backslashreplace", closefd=False) if stream.closed else stream

@@ -1,0 +1,63 @@
+"""Reports of files that a stage used without declaring them; they may make it fail."""
+
+from collections.abc import Callable
+
+from pivot_core.spec import StageSpec
+from pivot_runtime.config.settings import Settings, Strictness
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.project.ignore import ignored
+from pivot_runtime.tracing.undeclared import undeclared
+from pivot_runtime.tracing.usage import Seen, Watching
+
+
+class Accounting:
+    """Judges what the stages of one run used, as the configuration wants it."""
+
+    def __init__(self, session: Session, report: Reporter, *, trace: bool = False) -> None:
+        """Nothing is read before it is needed.
+
+        Args:
+            session: The command's work.
+            report: Told what is undeclared.
+            trace: The stages are watched with strace.
+
+        Raises:
+            TraceError: There is none.
+        """
+        if trace:
+            from pivot_runtime.tracing import strace  # noqa: PLC0415  # start-up time: few are traced
+
+            if not strace.available():
+                raise strace.missing()
+        self._trace = trace
+        self._session = session
+        self._report = report
+        self._ignored: Callable[[str], bool] | None = None
+
+    @property
+    def watching(self) -> Watching:
+        """What is to be seen of the stages."""
+        return Watching(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
+
+    def unruly(self, spec: StageSpec, seen: Seen) -> str:
+        """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
+        if not (seen.read or seen.wrote):
+            return ""
+        if self._ignored is None:
+            patterns = tuple(
+                part.strip() for part in (self._settings.strict_io_ignore or "").split(",") if part.strip()
+            )
+            self._ignored = ignored(self._session.project.layout.ignore_file, patterns)
+        shell = bool(self._session.stages[spec.address].texts)  # only a command has any
+        found = undeclared(seen, spec, self._session.graph, self._ignored, shell=shell)
+        if not found:
+            return ""
+        fatal = self._settings.strict_io is Strictness.ERROR
+        self._report(events.StageUndeclared(spec.address, found, fatal))
+        return "it uses files that it does not declare" if fatal else ""
+
+    @property
+    def _settings(self) -> Settings:
+        return self._session.stores.settings

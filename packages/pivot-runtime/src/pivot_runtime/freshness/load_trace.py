@@ -1,0 +1,222 @@
+"""What a load depended on: facts about files, directories and the environment, to be checked without loading again."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import xxhash
+
+from pivot_core import digest as digests
+from pivot_runtime.freshness.env_digest import VARIABLE, VARIABLES, of_environment
+from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, mark, place, settled
+
+FILE: Final = "file"
+"""The content of a file that was read."""
+PROBE: Final = "probe"
+"""What is at a path that was looked at: of a file its size, time and mode, of a directory that it is one."""
+LINK: Final = "link"
+"""Whether there is a symlink at a path, and where it leads."""
+TYPE: Final = "type"
+"""Whether there is a file, a directory or nothing at a path."""
+NAMES: Final = "names"
+"""What a directory that was listed holds, and which of it are directories."""
+MODULES: Final = "modules"
+"""What a directory of the user's holds that could be imported by one of the names that were asked for, be it never."""
+STAMP: Final = "stamp"
+"""When the names in a directory of installed packages, or a file that configures Python, last changed."""
+
+
+class Fact(NamedTuple):
+    """One thing that was so.
+
+    Attributes:
+        kind: One of the constants of this module.
+        subject: An absolute path, or the name of a variable.
+        value: How it was; of variables a salted digest.
+    """
+
+    kind: str
+    subject: str
+    value: str
+
+
+class Grounds(NamedTuple):
+    """All that a load depended on.
+
+    Attributes:
+        facts: What was so.
+        asked: The names, without their packages, of the modules that were asked for.
+        salt: What the digests of variables are made with.
+        identity: Which machine, user and interpreter.
+    """
+
+    facts: tuple[Fact, ...]
+    asked: tuple[str, ...]
+    salt: str
+    identity: str
+
+    def to_plain(self) -> list[Any]:
+        """The same as JSON-able data."""
+        return [[list(fact) for fact in self.facts], list(self.asked), self.salt, self.identity]
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> "Grounds":
+        """The inverse of `to_plain`."""
+        facts, asked, salt, identity = plain
+        return cls(tuple(Fact(*fact) for fact in facts), tuple(asked), salt, identity)
+
+
+class Check(NamedTuple):
+    """What a look at all facts gave.
+
+    Attributes:
+        broken: The first that no longer holds; None if all do.
+        marks: The mark of each path, from before it was looked at.
+        stamps: The marks of the files that were found as they were, and that will have another mark when they are not.
+    """
+
+    broken: Fact | None
+    marks: Mapping[str, str]
+    stamps: Mapping[str, str]
+
+
+def check(grounds: Grounds, environment: Mapping[str, str], stamps: Mapping[str, str]) -> Check:
+    """Look whether everything is still so; a file whose mark is in ``stamps`` is not read."""
+    marks: dict[str, str] = {}
+    fresh: dict[str, str] = {}
+    if grounds.identity != identity():
+        return Check(Fact("identity", "", grounds.identity), marks, fresh)
+    asked = frozenset(grounds.asked)
+    for fact in grounds.facts:
+        if fact.kind in (VARIABLE, VARIABLES):
+            if of_environment(fact.kind, fact.subject, environment, grounds.salt) != fact.value:
+                return Check(fact, marks, fresh)
+            continue
+        path = fact.subject
+        now = time.time_ns()
+        marked = place(path) if fact.kind in (PROBE, LINK, TYPE) else mark(path)
+        if marks.get(path, DIRECTORY).startswith(DIRECTORY):  # else the first mark counts
+            marks[path] = marked
+        if fact.kind == FILE:
+            if stamps.get(path) != marked and content(path) != fact.value:
+                return Check(fact, marks, fresh)
+            if settled(marked, now):
+                fresh[path] = marked
+        elif of_path(fact.kind, path, asked) != fact.value:
+            return Check(fact, marks, fresh)
+    return Check(None, marks, fresh)
+
+
+def identity() -> str:
+    """Which machine, user and interpreter this is."""
+    machine = os.uname()
+    return f"{sys.executable} {sys.prefix} {sys.version} {machine.nodename} {machine.machine} {os.getuid()}"
+
+
+def of_path(kind: str, path: str, asked: Iterable[str] = ()) -> str:
+    """The value of a fact about a path."""
+    if kind == MODULES:
+        return modules(path, frozenset(asked))
+    return _VALUES[kind](path)
+
+
+def content(path: str) -> str:
+    """The digest of a file; `ABSENT` for what is no file that can be read."""
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return ABSENT
+            return digests.of_bytes(file.read())
+    except (OSError, ValueError):
+        return ABSENT
+
+
+def probe(path: str) -> str:
+    """What `PROBE` says of a path."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ABSENT
+    if stat.S_ISDIR(found.st_mode):
+        return "directory"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_mode}"
+
+
+def link(path: str) -> str:
+    """What `LINK` says of a path."""
+    try:
+        mode = os.lstat(path).st_mode
+        return f"to {os.readlink(path)}" if stat.S_ISLNK(mode) else str(stat.S_IFMT(mode))
+    except (OSError, ValueError):
+        return ABSENT
+
+
+def type_of(path: str) -> str:
+    """What `TYPE` says of a path."""
+    try:
+        return str(stat.S_IFMT(os.stat(path).st_mode))
+    except (OSError, ValueError):
+        return ABSENT
+
+
+def names(path: str) -> str:
+    """What `NAMES` says of a directory."""
+    try:
+        with os.scandir(path) as entries:
+            found = sorted(f"{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries)
+    except (OSError, ValueError):
+        return ABSENT
+    return _digest("\0".join(found))
+
+
+def modules(path: str, asked: Collection[str]) -> str:
+    """What `MODULES` says of a directory."""
+    held = listing(path, asked)
+    return ABSENT if held is None else modules_of(held, asked)
+
+
+def modules_of(held: Iterable[str], asked: Collection[str]) -> str:
+    """What `MODULES` says of a directory that holds this, as `listing` gives it."""
+    return _digest("\0".join(sorted(name for name in held if name.rstrip("/").partition(".")[0] in asked)))
+
+
+def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] | None:
+    """What a directory holds, or that of it which may be a module of these names; with a ``/`` what may be a package.
+
+    None for what is no directory that can be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            return tuple(
+                f"{entry.name}{'/' if '.' not in entry.name and entry.is_dir() else ''}"
+                for entry in entries
+                if asked is None or entry.name.partition(".")[0] in asked
+            )
+    except (OSError, ValueError):
+        return None
+
+
+def stamp(path: str) -> str:
+    """What `STAMP` says of a path."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ABSENT
+    return f"{found.st_ino} {found.st_mtime_ns}"
+
+
+def _digest(text: str) -> str:
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
+
+
+_VALUES: Final[Mapping[str, Callable[[str], str]]] = {
+    FILE: content,
+    PROBE: probe,
+    LINK: link,
+    TYPE: type_of,
+    NAMES: names,
+    STAMP: stamp,
+}

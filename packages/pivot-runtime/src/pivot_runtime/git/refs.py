@@ -1,0 +1,394 @@
+"""What git remembers of the files that name objects: in every ref, stash, worktree and index.
+
+Nothing here changes the repository. Every failure of git is an error: a ref that cannot be read is never a ref
+that names nothing.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, ClassVar
+
+import attrs
+
+from pivot_cache.formats import pvt
+from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
+from pivot_runtime.errors import EngineError
+from pivot_runtime.git import calls
+
+_TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
+_LOCK = ".lock"
+_STAGES = "stages"
+_HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
+_AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+class GitError(EngineError):
+    """Git could not tell what it remembers."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class MissingError(GitError):
+    """Git does not have an object that it has a name for."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Remembered(Value):
+    """A file that names objects.
+
+    Attributes:
+        where: The ref, stash, worktree or index that has it.
+        path: Its path in the repository.
+        data: What it holds.
+    """
+
+    where: str
+    path: str
+    data: bytes
+
+
+@attrs.frozen(eq=False, repr=False)
+class Worktree(Value):
+    """A directory that git has checked something out to.
+
+    Attributes:
+        directory: Where.
+        head: The commit that it is at; None before the first one.
+        bare: It is the repository itself, with no files.
+    """
+
+    directory: pathlib.Path
+    head: str | None
+    bare: bool
+
+
+class Repository:
+    """A git repository, such as that around a project."""
+
+    def __init__(self, root: pathlib.Path, *, apart: bool = False) -> None:
+        """Describe it.
+
+        Args:
+            root: A directory in one of its worktrees; or the directory that git itself keeps, whether or not the
+                worktree that it was made for is there.
+            apart: It is the latter.
+        """
+        self._root = root
+        self._git = ("--git-dir", os.fspath(root), "--work-tree", os.fspath(root)) if apart else ()
+
+    @classmethod
+    def around(cls, root: pathlib.Path) -> "Repository | None":
+        """The repository that a directory is in; None if there is none.
+
+        Raises:
+            GitError: The environment says that there is one, and it is elsewhere.
+        """
+        if any((above / ".git").exists() for above in (root, *root.parents)):
+            return cls(root)
+        if os.environ.get("GIT_DIR"):
+            raise GitError(
+                f"GIT_DIR is set, but {root} is not in a git repository",
+                hint="unset GIT_DIR, or put a .git beside the project",
+            )
+        return None
+
+    def worktrees(self) -> list[Worktree]:
+        """All worktrees, the main one first.
+
+        Raises:
+            GitError: Git failed.
+        """
+        found: list[Worktree] = []
+        for block in self._text("worktree", "list", "--porcelain").split("\n\n"):
+            lines = block.splitlines()
+            facts = {key: value for key, _, value in (line.partition(" ") for line in lines)}
+            if "worktree" in facts:
+                head = facts.get("HEAD")
+                born = head if head is not None and set(head) != {"0"} else None
+                place = pathlib.Path(facts["worktree"])
+                found.append(Worktree(self._root if self._git and not found else place, born, "bare" in facts))
+        return found
+
+    def common(self) -> pathlib.Path:
+        """The directory that git keeps for all its worktrees.
+
+        Raises:
+            GitError: Git failed.
+        """
+        said = self._text("rev-parse", "--git-common-dir").removesuffix("\n")
+        return (self._root / said).resolve()
+
+    def around_module(self) -> "Repository | None":
+        """The repository of which this one is a submodule; None if it is none.
+
+        Raises:
+            GitError: Git failed.
+        """
+        said = self._text("rev-parse", "--show-superproject-working-tree").removesuffix("\n")
+        return Repository(pathlib.Path(said)) if said else None
+
+    def roots(self) -> list[pathlib.Path]:
+        """Where the project is in every worktree that is there, this one too.
+
+        Raises:
+            GitError: Git failed.
+        """
+        prefix = self._text("rev-parse", "--show-prefix").removesuffix("\n")
+        places = [worktree.directory / prefix for worktree in self.worktrees() if not worktree.bare]
+        return [self._root, *(place for place in places if (place / STATE_DIR).is_dir() and place != self._root)]
+
+    def files(self) -> Iterator[Remembered]:
+        """Every lock file and every `.pvt` file, once for each content.
+
+        Raises:
+            GitError: Git failed.
+        """
+        with self.reading() as reading:
+            yield from reading.files()
+
+    @contextlib.contextmanager
+    def reading(self) -> "Iterator[Reading]":
+        """What reads the files of this repository; each content once."""
+        with _Objects.opened(self._root, self._git) as objects:
+            yield Reading(self, _Walk(objects))
+
+    def underway(self) -> Iterator[tuple[str, str]]:
+        """What merges, rebases and the like have set aside in the worktrees."""
+        for worktree in self.worktrees():
+            if worktree.directory.is_dir():
+                yield from self._set_aside(worktree.directory)
+
+    def tips(self) -> Iterator[tuple[str, str]]:
+        """Everything that a name leads to: where, and how git finds it."""
+        refs = self._text("for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+        named = {ref: oid for oid, _, ref in (line.partition(" ") for line in refs)}
+        yield from named.items()
+        if "refs/stash" in named:
+            stashes = self._text("log", "-g", "--no-show-signature", "--format=%H %P", "refs/stash", "--")
+            for number, line in enumerate(stashes.splitlines()):
+                for oid in line.split():
+                    yield f"stash@{{{number}}}", oid
+        for worktree in self.worktrees():
+            if worktree.head is not None:
+                yield f"HEAD of {worktree.directory}", worktree.head
+
+    def _set_aside(self, directory: pathlib.Path) -> Iterator[tuple[str, str]]:
+        names = [*_HEADS, *_AUTOSTASHES]
+        arguments = [word for name in names for word in ("--git-path", name)]
+        paths = self._text("rev-parse", *arguments, directory=directory).splitlines()
+        for name, path in zip(names, paths, strict=True):
+            file = directory / path
+            try:
+                lines = file.read_text(errors="replace").splitlines()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise GitError(f"cannot read {file}: {error.strerror}", hint="check its permissions") from None
+            yield from ((f"{name} of {directory}", line.strip()) for line in lines if _OID.fullmatch(line.strip()))
+
+    def indexed(self, pin: Callable[[str], object]) -> Iterator[tuple[str, str, str]]:
+        """Where, path and id of every file in an index that may name objects; ``pin`` hears of submodules' commits."""
+        for worktree in self.worktrees():
+            if worktree.bare or not worktree.directory.is_dir():
+                continue
+            listed = self._run("ls-files", "--stage", "-z", "--full-name", ":/", directory=worktree.directory)
+            for entry in listed.split(b"\0"):
+                facts, _, path = entry.partition(b"\t")
+                if path and facts.startswith(_MODULE):
+                    pin(facts.decode().split(" ")[1])
+                elif path and _names_objects(os.fsdecode(path)):
+                    mode, oid, _ = facts.decode().split(" ")
+                    if mode.encode() not in (_LINK, _MODULE):
+                        yield f"index of {worktree.directory}", os.fsdecode(path), oid
+
+    def _flags(self, directory: pathlib.Path | None) -> tuple[str, ...]:
+        """A worktree elsewhere knows by itself which repository it belongs to."""
+        return self._git if directory in (None, self._root) else ()
+
+    def _text(self, *arguments: str, directory: pathlib.Path | None = None) -> str:
+        return os.fsdecode(self._run(*arguments, directory=directory))
+
+    def _run(self, *arguments: str, directory: pathlib.Path | None = None) -> bytes:
+        done = _started(
+            lambda: calls.run(directory or self._root, *self._flags(directory), *arguments),
+        )
+        told = done.stderr.decode(errors="replace")
+        if done.returncode or "ignoring broken ref" in told:
+            raise _failed(arguments[0], told)
+        return done.stdout
+
+
+class Reading:
+    """Reads the files of a repository that may name objects."""
+
+    def __init__(self, repository: Repository, walk: "_Walk") -> None:
+        """As `Repository.reading` makes it."""
+        self._repository = repository
+        self._walk = walk
+
+    @property
+    def pins(self) -> set[str]:
+        """The commits of submodules that what was read so far names."""
+        return self._walk.pins
+
+    def files(self) -> Iterator[Remembered]:
+        """Every lock file and every `.pvt` file of every ref, stash, worktree and index.
+
+        Raises:
+            GitError: Git failed.
+        """
+        for where, name in self._repository.tips():
+            yield from self._walk.tip(where, name)
+        for where, name in self._repository.underway():
+            yield from self.at(where, name)  # git keeps the names longer than what they name
+        for where, path, oid in self._repository.indexed(self.pins.add):
+            yield from self._walk.blob(where, path, oid)
+
+    def at(self, where: str, commit: str) -> Iterator[Remembered]:
+        """The same of one commit; nothing if it is not here.
+
+        Raises:
+            GitError: Git failed.
+        """
+        with contextlib.suppress(MissingError):
+            yield from self._walk.tip(where, commit)
+
+
+class _Objects:
+    """Git's objects, asked of one process."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", told: IO[bytes]) -> None:
+        self._process = process
+        self._told = told
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, directory: pathlib.Path, flags: tuple[str, ...]) -> "Iterator[_Objects]":
+        with tempfile.TemporaryFile() as told:
+            process = _started(lambda: calls.start(directory, *flags, "cat-file", "--batch", stderr=told))
+            try:
+                yield cls(process, told)
+            finally:
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        with contextlib.suppress(OSError):
+                            stream.close()
+                process.wait()
+
+    def get(self, name: str) -> tuple[str, str, bytes]:
+        """Id, kind and content of what a name means.
+
+        Raises:
+            GitError: There is no such object.
+        """
+        asked, answers = self._process.stdin, self._process.stdout
+        if asked is None or answers is None:
+            raise GitError("git cat-file has no streams")
+        try:
+            asked.write(f"{name}\n".encode())
+            asked.flush()
+            head = answers.readline().split()
+            if head[-1:] == [b"missing"]:
+                raise MissingError(
+                    f"git does not have {name}", hint="nothing was removed: see 'git fsck', or fetch what is missing"
+                )
+            if len(head) != 3:  # noqa: PLR2004 - id, kind, size
+                raise _failed("cat-file", self._said() or f"object {name} is missing")
+            oid, kind, size = head[0].decode(), head[1].decode(), int(head[2])
+            data = answers.read(size + 1)
+        except OSError:
+            raise _failed("cat-file", self._said()) from None
+        if len(data) != size + 1:
+            raise _failed("cat-file", self._said() or f"object {name} is cut short")
+        return oid, kind, data[:-1]
+
+    def _said(self) -> str:
+        self._told.seek(0)
+        return self._told.read().decode(errors="replace")
+
+
+class _Walk:
+    """Looks through trees; each tree and each file is read once, however many refs have it."""
+
+    def __init__(self, objects: _Objects) -> None:
+        self._objects = objects
+        self._trees: set[tuple[str, str]] = set()
+        self._blobs: set[tuple[str, bool]] = set()
+        self.pins: set[str] = set()
+
+    def tip(self, where: str, name: str) -> Iterator[Remembered]:
+        """All files of what a ref leads to."""
+        oid, kind, data = self._objects.get(f"{name}^{{}}")
+        if kind == "commit":
+            oid = data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
+            yield from self._tree(where, "", oid, "")
+        elif kind == "tree":
+            yield from self._tree(where, "", oid, "")
+
+    def blob(self, where: str, path: str, oid: str) -> Iterator[Remembered]:
+        """One file."""
+        key = (oid, path.endswith(_LOCK))
+        if key not in self._blobs:
+            self._blobs.add(key)
+            yield Remembered(where, path, self._objects.get(oid)[2])
+
+    def _tree(self, where: str, path: str, oid: str, inside: str) -> Iterator[Remembered]:
+        """``inside``: the part of the path from `.pivot` on, since only its place makes a file a lock."""
+        pending = [(path, oid, inside)]
+        while pending:
+            path, oid, inside = pending.pop()
+            if (oid, inside) in self._trees:
+                continue
+            self._trees.add((oid, inside))
+            for mode, name, entry in _entries(self._objects.get(oid)[2], len(oid) // 2):
+                below = f"{path}{name}"
+                if mode == _TREE:
+                    if not inside:
+                        pending.append((f"{below}/", entry, STATE_DIR if name == STATE_DIR else ""))
+                    elif inside == STATE_DIR and name == _STAGES:
+                        pending.append((f"{below}/", entry, f"{STATE_DIR}/{_STAGES}"))
+                elif mode == _MODULE:
+                    self.pins.add(entry)
+                elif mode != _LINK and _names_objects(below):
+                    yield from self.blob(where, below, entry)
+
+
+def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:
+    """Mode, name and id of everything in a tree."""
+    start = 0
+    while start < len(data):
+        space = data.index(b" ", start)
+        end = data.index(b"\0", space)
+        yield data[start:space], os.fsdecode(data[space + 1 : end]), data[end + 1 : end + 1 + length].hex()
+        start = end + 1 + length
+
+
+def _names_objects(path: str) -> bool:
+    if path.endswith(_LOCK):
+        return path.rpartition("/")[0].endswith(f"{STATE_DIR}/{_STAGES}")
+    return path.endswith(pvt.SUFFIX)
+
+
+def _started[T](start: Callable[[], T]) -> T:
+    try:
+        return start()
+    except OSError as error:
+        raise GitError(
+            f"cannot run git: {error.strerror}",
+            hint="install git: without it, nobody can tell what the branches of this repository need",
+        ) from None
+
+
+def _failed(command: str, told: str) -> GitError:
+    lines = told.strip().splitlines()
+    return GitError(
+        f"git {command} failed: {lines[-1] if lines else 'it said nothing'}",
+        hint="nothing was removed: what git cannot tell may be needed; see 'git fsck'",
+    )

@@ -1,0 +1,207 @@
+"""The git repository around a project, as this clone has it: what it tracks, and how it merges lock files."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from pivot_cache.files.atomic import write_bytes
+from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
+from pivot_runtime.errors import EngineError
+from pivot_runtime.git import calls
+
+_DRIVER: Final = "pivot-lock"
+_ATTRIBUTES: Final = ".gitattributes"
+_PATIENCE_S: Final = 10
+_LINES: Final = (f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
+
+
+class GitSetupError(EngineError):
+    """Git cannot be set up for a project."""
+
+
+class GitSilentError(EngineError):
+    """Git does not answer."""
+
+
+def may_track(root: pathlib.Path, path: str) -> bool:
+    """Whether something at or below a path of the project has come by git; true also where git cannot tell.
+
+    Links and submodules on the way to it have come by git too, and so has what is behind them.
+    """
+    if not _within(root):
+        return False
+    if (root / path).resolve() != root.resolve() / path:
+        return True
+    parts = path.split("/")
+    way = {"/".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    try:
+        done = _git(root, "ls-files", "-z", "--", parts[0])
+    except OSError:
+        return True
+    found = done.stdout.split("\0")
+    return done.returncode != 0 or any(name in way or name.startswith(f"{path}/") for name in found)
+
+
+def tracks(root: pathlib.Path, path: str) -> bool:
+    """Whether what is at a path of the project, a link itself and not what it leads to, is in git's index."""
+    if not _within(root):
+        return False
+    try:
+        done = calls.run(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    except OSError:
+        return False
+    return done.returncode == 0 and os.fsencode(path) in done.stdout.split(b"\0")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Ignored(Value):
+    """A path that git does not add.
+
+    Attributes:
+        path: Relative to the root.
+        source: The file that says so, as git names it.
+        line: The line in it.
+        pattern: What that line says.
+        around: The directory that it leaves out, if it is not the path itself.
+    """
+
+    path: str
+    source: str
+    line: int
+    pattern: str
+    around: str | None = None
+
+    def __str__(self) -> str:
+        """``x.pvt is ignored by git: .gitignore:3: /data/``."""
+        return f"{self.path} is ignored by git: {self.source}:{self.line}: {self.pattern}"
+
+
+def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
+    """Those of some paths of a project that git ignores by default; tracked ones are not.
+
+    Raises:
+        GitSilentError: Git does not answer.
+    """
+    if not paths or not _within(root):
+        return []
+    around = [f"{'/'.join(path.split('/')[:end])}/" for path in paths for end in range(1, path.count("/") + 1)]
+    found = _check_ignore(root, dict.fromkeys((*paths, *around)))
+    given = []
+    for path in paths:
+        if path in found:
+            outer = next((each for each in dict.fromkeys(around) if path.startswith(each) and each in found), None)
+            given.append(Ignored(path, *found[path], around=outer))
+    return given
+
+
+def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[str, int, str]]:
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    try:
+        with calls.start(root, "check-ignore", "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
+            try:
+                told, _ = asking.communicate(asked, timeout=_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                asking.kill()
+                raise GitSilentError(
+                    f"git does not say within {_PATIENCE_S} s what it ignores",
+                    hint="look for a .gitignore that is no file, or a file system that does not answer",
+                ) from None
+    except OSError:
+        return {}
+    fields = [os.fsdecode(field) for field in told.split(b"\0")]
+    found = {}
+    for source, line, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False):
+        if not pattern.startswith("!"):
+            found[path] = (source, int(line or 0), pattern)
+    return found
+
+
+def way_out(ignored: Ignored) -> str:
+    """What makes git take an ignored file in all the same."""
+    once = f"'git add -f {shlex.quote(ignored.path)}'"
+    if ignored.around is None:
+        directory = f"**/{STATE_DIR}/stages/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
+        return f"{once}, or write below that line: !{directory}*.{ignored.path.rpartition('.')[2]}"
+    base = ignored.pattern.rstrip("/")
+    base = base if base.startswith("/") or "/" in base else f"**/{base}"
+    suffix = ignored.path.rpartition(".")[2]
+    lines = f"{base}/**  !{base}/**/  !{base}/**/*.{suffix}  !{base}/**/.gitignore"
+    return f"{once}, or write in the place of that line these four: {lines}"
+
+
+def require(root: pathlib.Path) -> None:
+    """Nothing, if there is a repository.
+
+    Raises:
+        GitSetupError: There is none.
+    """
+    if not _within(root):
+        raise GitSetupError(f"{root} is not in a git repository", hint="git init, and then repeat the command")
+
+
+def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
+    """Let git merge the lock and `.pvt` files of a project by a command; what is set up already stays as it is.
+
+    Args:
+        root: The project's root.
+        merge: The command, to which the base, ours, theirs and the path are added.
+
+    Returns:
+        What was changed, in words.
+
+    Raises:
+        GitSetupError: There is no repository around the project, or git cannot be configured.
+    """
+    require(root)
+    changed = [_ATTRIBUTES] if _add_lines(root / _ATTRIBUTES) else []
+    driver = f"{shlex.join(merge).replace('%', '%%')} %O %A %B %P"
+    for key, value in ((f"merge.{_DRIVER}.name", "Pivot's lock files"), (f"merge.{_DRIVER}.driver", driver)):
+        known = _checked(root, "config", "--local", "--default", "", "--get", key).removesuffix("\n")
+        if known != value:
+            _checked(root, "config", "--local", "--replace-all", key, value)
+            changed.append(f"git config {key}")
+    return changed
+
+
+def _add_lines(file: pathlib.Path) -> bool:
+    try:
+        there = file.read_bytes() if file.exists() else b""
+        known = {line.strip() for line in there.splitlines()}
+        lacking = [line for line in _LINES if line.encode() not in known]
+        if not lacking:
+            return False
+        end = b"" if not there or there.endswith(b"\n") else b"\n"
+        write_bytes(file, there + end + "".join(f"{line}\n" for line in lacking).encode(), durable=True)
+    except OSError as error:
+        hint = f"add the lines yourself: {' and '.join(_LINES)}"
+        raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=hint) from None
+    return True
+
+
+def _within(root: pathlib.Path) -> bool:
+    return any((above / ".git").exists() for above in (root, *root.parents))
+
+
+def _checked(root: pathlib.Path, *arguments: str) -> str:
+    try:
+        done = _git(root, *arguments)
+    except OSError as error:
+        raise GitSetupError(f"cannot run git: {error.strerror}", hint="install git") from None
+    if done.returncode:
+        told = done.stderr.strip().splitlines()
+        raise GitSetupError(
+            f"git {arguments[0]} failed: {told[-1] if told else 'it said nothing'}", hint="see to it, and repeat"
+        )
+    return done.stdout
+
+
+def _git(root: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = calls.run(root, *arguments)
+    out, err = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)

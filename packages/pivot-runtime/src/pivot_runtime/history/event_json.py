@@ -1,0 +1,173 @@
+"""Events as JSON: the documented lines of `--jsonl`, and what the history keeps; pure.
+
+A line is an object with ``event``, the event's name, ``at``, the seconds since the command began by a clock that only
+goes forward, and the event's fields. No value of a parameter or a variable is ever in it.
+
+Names and fields are written out here: those of classes and attributes may change, those of lines are a format.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pivot_core.decide import Decision
+from pivot_runtime.history import events
+from pivot_runtime.tracing.usage import Usage
+
+FORMAT = 1
+"""The version of the lines; it changes when a reader of the old ones would be misled."""
+
+
+def form(event: events.Event, at: float) -> dict[str, Any]:
+    """The line of an event."""
+    name, fields = _line(event)
+    return {"event": name, "at": round(at, 6), **fields}
+
+
+def head(command: str, *, time: float, pid: int) -> dict[str, Any]:
+    """The first line: the version of all, when the command began, in seconds since the epoch, and whose they are."""
+    return {"event": "began", "at": 0.0, "format": FORMAT, "time": round(time, 6), "command": command, "pid": pid}
+
+
+def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # a case per event
+    match event:
+        case events.Waiting(pid=pid, command=command, age=age):
+            return "waiting", {"pid": pid, "command": command, "age": None if age is None else round(age, 6)}
+        case events.Importing(seconds=seconds, where=where):
+            return "importing", {"seconds": round(seconds, 6), "where": where}
+        case events.PipelinesBroken(broken=broken):
+            return "pipelines_broken", {
+                "broken": [
+                    {"file": each.file, "error": str(each.error), "suspected": _texts(each.suspected)}
+                    for each in broken
+                ]
+            }
+        case events.AskingRemote():
+            return "asking_remote", {}
+        case events.RunStarted(names=names, addresses=addresses):
+            return "run_started", {"names": _by_text(names), "addresses": _texts(addresses)}
+        case events.Fetching():
+            return "fetching", {
+                "address": event.address,
+                "remote": event.remote,
+                "objects": event.objects,
+                "of_objects": event.of_objects,
+                "bytes": event.bytes,
+                "of_bytes": event.of_bytes,
+            }
+        case events.InputsFetched():
+            return "inputs_fetched", {
+                "address": event.address,
+                "remote": event.remote,
+                "paths": _texts(event.paths),
+                "seconds": round(event.seconds, 6),
+            }
+        case events.StagesSpawned(file=file, threads=threads):
+            return "stages_spawned", {"file": file, "threads": _texts(threads)}
+        case events.FileKept(path=path, kept=kept):
+            return "file_kept", {"path": str(path), "kept": kept}
+        case events.OutsStored(paths=paths):
+            return "outs_stored", {"paths": _texts(paths)}
+        case events.Interrupted(running=running):
+            return "interrupted", {"running": _texts(running)}
+        case events.RunEnded(seconds=seconds, complete=complete):
+            return "run_ended", {"seconds": round(seconds, 6), "complete": complete}
+        case events.RunStopped(reason=reason):
+            return "run_stopped", {"reason": reason}
+        case _:
+            name, fields = _stage_line(event)
+            return name, {"address": event.address, **fields}
+
+
+type _OfStage = (
+    events.StageStarted
+    | events.StageCached
+    | events.StageRestored
+    | events.StageRan
+    | events.StageUndeclared
+    | events.StageOutput
+    | events.StageSilent
+    | events.StageRetried
+    | events.ProcessesEnded
+    | events.StageTorn
+    | events.StageFailed
+    | events.StageBlocked
+)
+
+
+def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911  # as above
+    match event:
+        case events.StageStarted(decision=decision):
+            return "stage_started", _decision(decision)
+        case events.StageCached():
+            return "stage_cached", {}
+        case events.StageRestored(decision=decision, seconds=seconds):
+            return "stage_restored", {**_decision(decision), "seconds": round(seconds, 6)}
+        case events.StageRan():
+            return "stage_ran", {
+                **_decision(event.decision),
+                "seconds": round(event.seconds, 6),
+                "incomplete": _texts(event.incomplete),
+                **_usage(event.usage),
+                "variables": _texts(event.variables),
+            }
+        case events.StageUndeclared(found=found, fatal=fatal):
+            return "stage_undeclared", {
+                "found": [
+                    {
+                        "path": str(each.path),
+                        "wrote": each.wrote,
+                        "line": each.line,
+                        "owner": each.owner,
+                        "count": each.count,
+                    }
+                    for each in found
+                ],
+                "fatal": fatal,
+            }
+        case events.StageOutput(lines=lines):
+            return "stage_output", {"lines": _texts(lines)}
+        case events.StageSilent(seconds=seconds, silent=silent):
+            return "stage_silent", {"seconds": round(seconds, 6), "silent": round(silent, 6)}
+        case events.StageRetried(seconds=seconds, summary=summary, left=left):
+            return "stage_retried", {"seconds": round(seconds, 6), "summary": summary, "left": left}
+        case events.ProcessesEnded(commands=commands):
+            return "processes_ended", {"commands": _texts(commands)}
+        case events.StageTorn(seconds=seconds, moved=moved, usage=usage):
+            return "stage_torn", {"seconds": round(seconds, 6), "moved": _texts(moved), **_usage(usage)}
+        case events.StageFailed():
+            return "stage_failed", {
+                "seconds": round(event.seconds, 6),
+                "summary": event.summary,
+                "detail": event.detail,
+                "output": event.output,
+                "log": event.log,
+                "hint": event.hint,
+                **_usage(event.usage),
+            }
+        case events.StageBlocked():
+            return "stage_blocked", {
+                "because": event.because,
+                "missing": _texts(event.missing),
+                "taken": _by_text(event.taken),
+                "tracked": _texts(event.tracked),
+                "unreadable": _by_text(event.unreadable),
+            }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "reasons": [reason.value for reason in decision.reasons],
+        "changes": [{"reason": change.reason.value, "key": change.key} for change in decision.changes],
+    }
+
+
+def _usage(usage: Usage | None) -> dict[str, Any]:
+    return {"cpu": None if usage is None else round(usage.cpu, 6), "memory": None if usage is None else usage.memory}
+
+
+def _texts(values: Iterable[str]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _by_text(values: Mapping[Any, str]) -> dict[str, str]:
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,270 @@
+"""`pivot history` and `pivot show`: what earlier runs did, read from what they left."""
+
+import contextlib
+import fcntl
+import json
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from pivot_cache.files import safe_read
+from pivot_core.values import Value
+from pivot_runtime.errors import EngineError
+from pivot_runtime.history import event_json, journal
+from pivot_runtime.project.project import Project
+from pivot_runtime.tracing.usage import Usage
+
+_ENDS: Mapping[str, str] = {
+    "stage_ran": "ran",
+    "stage_restored": "restored",
+    "stage_cached": "cached",
+    "stage_torn": "torn",
+    "stage_failed": "failed",
+    "stage_blocked": "blocked",
+}
+_MOST_SECONDS: Final = 1e11
+_MOST_BYTES: Final = 1e18
+STATES = ("failed", "blocked", "torn", "interrupted", "running", "ran", "restored", "cached")
+"""What can have become of a stage, the gravest first."""
+
+
+class HistoryError(EngineError):
+    """There is no such run, or it cannot be read."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@attrs.frozen(eq=False, repr=False)
+class PastStage(Value):
+    """The result of one stage in a run.
+
+    Attributes:
+        address: Which.
+        name: As it is shown.
+        state: One of `STATES`.
+        began: When its work began, in seconds after the run began.
+        seconds: How long that took; None if nothing had to be done, or it did not end.
+        reasons: Why it had to be done, the weightiest first.
+        changes: The keys of what had changed, with the reason that each is.
+        usage: What it cost, where that is known.
+        problem: What went wrong, in one line.
+        undeclared: Files that it used and does not declare.
+    """
+
+    address: str
+    name: str
+    state: str
+    began: float
+    seconds: float | None = None
+    reasons: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str], ...] = ()
+    usage: Usage | None = None
+    problem: str = ""
+    undeclared: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False, repr=False)
+class PastRun(Value):
+    """One run.
+
+    Attributes:
+        number: Its name.
+        time: When it began, in seconds since the epoch.
+        command: What the user had called.
+        state: ``done``, ``not done``, ``interrupted``, ``stopped``, ``running``, or ``died``.
+        seconds: How long it took, or how long it is known to have lasted.
+        stages: In the order in which they came to an end; last those that did not.
+        problem: Why it was stopped.
+    """
+
+    number: int
+    time: float
+    command: str
+    state: str
+    seconds: float
+    stages: tuple[PastStage, ...]
+    problem: str = ""
+
+    def counts(self) -> dict[str, int]:
+        """How many stages are in each state, the gravest first."""
+        return {state: count for state in STATES if (count := sum(stage.state == state for stage in self.stages))}
+
+
+def runs(project: Project) -> Iterator[PastRun]:
+    """The runs that are kept, the newest first; one that cannot be read is left out."""
+    place = journal.directory(project.layout)
+    for number in reversed(journal.numbers(place)):
+        with contextlib.suppress(HistoryError):
+            yield _read(place, number)
+
+
+def run(project: Project, number: int | None = None) -> PastRun:
+    """One run; the newest if there is no number.
+
+    Raises:
+        HistoryError: There is none, or it cannot be read.
+    """
+    place = journal.directory(project.layout)
+    known = journal.numbers(place)
+    if not known:
+        raise HistoryError("no run has been recorded", hint="'pivot repro' records what it does")
+    if number is not None and number not in known:
+        raise HistoryError(f"there is no run {number}", hint=f"kept are {known[0]} to {known[-1]}: pivot history")
+    return _read(place, known[-1] if number is None else number)
+
+
+def _read(place: pathlib.Path, number: int) -> PastRun:
+    file = place / f"{number}.jsonl"
+    try:
+        with safe_read.opened(file) as opened:
+            data = opened.read()
+            alive = _held(opened.fileno())
+    except OSError as error:
+        raise HistoryError(f"run {number} cannot be read: {error.strerror}") from None
+    found = replay(number, _lines(data), alive=alive)
+    if found is None:
+        raise HistoryError(f"run {number} cannot be understood", hint=f"remove {file}, or upgrade Pivot")
+    return found
+
+
+def _held(fd: int) -> bool:
+    """Whether the writer is still there."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lines(data: bytes) -> Iterator[dict[str, Any]]:
+    """The lines that are whole; a power cut may have damaged any."""
+    for text in data.split(b"\n"):
+        with contextlib.suppress(ValueError, RecursionError):
+            line = json.loads(text)
+            if isinstance(line, dict):
+                yield line
+
+
+def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> PastRun | None:
+    """What a run did, from its lines; None if they do not say what they must.
+
+    Args:
+        number: Its number.
+        lines: What was recorded, from its first line on.
+        alive: Its process is still there.
+    """
+    replayed = _Replay()
+    try:
+        for line in lines:
+            replayed.take(line)
+        return replayed.run(number, alive=alive)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
+
+
+def _number(told: Any, most: float = _MOST_SECONDS) -> float:
+    """A number that means something.
+
+    Raises:
+        ValueError: It is none, or as no run has it.
+    """
+    number = float(told)
+    if not 0 <= number <= most:  # nor NaN
+        raise ValueError(told)
+    return number
+
+
+class _Replay:
+    def __init__(self) -> None:
+        self._head: Mapping[str, Any] | None = None
+        self._names: Mapping[str, str] = {}
+        self._started: dict[str, Mapping[str, Any]] = {}
+        self._ended: dict[str, PastStage] = {}
+        self._undeclared: dict[str, tuple[str, ...]] = {}
+        self._state = ""
+        self._problem = ""
+        self._seconds = 0.0
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        event = line["event"]
+        self._seconds = max(self._seconds, _number(line.get("at", 0.0)))
+        match event:
+            case "began":
+                if line["format"] != event_json.FORMAT:
+                    raise ValueError
+                self._head = line
+            case "run_started":
+                self._names = line["names"]
+            case "stage_started":
+                self._started[line["address"]] = line
+            case "stage_undeclared":
+                self._undeclared[line["address"]] = tuple(str(each["path"]) for each in line["found"])
+            case "interrupted":
+                self._state = "interrupted"
+            case "run_ended":
+                self._state = "done" if line["complete"] else "not done"
+            case "run_stopped":
+                self._state = "interrupted" if line["reason"] == "interrupted" else "stopped"
+                self._problem = str(line["reason"])
+            case _ if event in _ENDS:
+                self._end(line, _ENDS[event])
+
+    def _end(self, line: Mapping[str, Any], state: str) -> None:
+        address = line["address"]
+        started = self._started.pop(address, None)
+        seconds = line.get("seconds")
+        at = _number(line["at"])
+        began = _number(started["at"]) if started is not None else at - _number(seconds or 0.0)
+        why = started if started is not None else line
+        self._ended[address] = PastStage(
+            address,
+            self._names.get(address, address),
+            state,
+            began=max(0.0, began),
+            seconds=None if seconds is None else _number(seconds),
+            reasons=tuple(why.get("reasons", ())),
+            changes=tuple((change["reason"], change["key"]) for change in why.get("changes", ())),
+            usage=None
+            if line.get("cpu") is None
+            else Usage(_number(line["cpu"]), int(_number(line["memory"], _MOST_BYTES))),
+            problem=self._wrong(line),
+            undeclared=self._undeclared.get(address, ()),
+        )
+
+    def _wrong(self, line: Mapping[str, Any]) -> str:
+        match line["event"]:
+            case "stage_failed":
+                return str(line["summary"])
+            case "stage_torn":
+                return f"changed while it ran: {', '.join(line['moved'])}"
+            case "stage_blocked" if line["missing"]:
+                return f"missing {', '.join(line['missing'])}"
+            case "stage_blocked":
+                return f"depends on {self._names.get(line['because'], line['because'])}"
+        return ""
+
+    def run(self, number: int, *, alive: bool) -> PastRun | None:
+        head = self._head
+        if head is None:
+            return None
+        state = self._state or ("running" if alive else "died")
+        open_ = "running" if state == "running" else "interrupted"
+        left = [
+            PastStage(
+                address, self._names.get(address, address), open_, _number(line["at"]), reasons=tuple(line["reasons"])
+            )
+            for address, line in self._started.items()
+        ]
+        return PastRun(
+            number,
+            _number(head["time"]),
+            str(head["command"]),
+            state,
+            self._seconds,
+            (*self._ended.values(), *left),
+            self._problem if state == "stopped" else "",
+        )

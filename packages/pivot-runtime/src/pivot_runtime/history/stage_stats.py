@@ -1,0 +1,90 @@
+"""What the last runs have taught of each stage beyond its lock: derived data in one SQLite file.
+
+Where it is missing, damaged or locked, nothing is known, and nothing else happens.
+"""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pivot_cache.layout import Layout
+from pivot_core.lock import StageLock
+from pivot_runtime.freshness import derived_db
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SECONDS: Final = "seconds"
+"""How long its last run took."""
+VARIABLES: Final = "variables"
+"""The names of the environment variables that it read undeclared."""
+UNSEEN: Final = "unseen"
+"""Why its last run may depend on more than what was seen."""
+RERUN: Final = "rerun"
+"""The result of running it once more."""
+
+_CREATE: Final = (
+    "CREATE TABLE IF NOT EXISTS facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
+)
+_REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
+_SELECT: Final = "SELECT address, name, value FROM facts"
+
+
+class Facts:
+    """JSON values by stage and name."""
+
+    def __init__(self, file: pathlib.Path) -> None:
+        """Describe them; the file is made when something is first remembered."""
+        self._file = file
+
+    def remember(self, new: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep facts, by address and name. Never fails."""
+        rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
+        if rows:
+            derived_db.use(self._file, lambda database: _write(database, rows))
+
+    def recall(self) -> dict[str, dict[str, Any]]:
+        """All that is known, by address and name. Never fails."""
+        found: dict[str, dict[str, Any]] = {}
+        if self._file.exists():
+            derived_db.use(self._file, lambda database: _read(database, found))
+        return found
+
+
+def stage_facts(layout: Layout) -> Facts:
+    """The facts of a project's stages."""
+    return Facts(layout.database_dir / "facts.sqlite")
+
+
+def seconds(layout: Layout) -> dict[str, float]:
+    """How long the last run of each stage took, as far as it is known."""
+    found = {address: facts.get(SECONDS) for address, facts in stage_facts(layout).recall().items()}
+    return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
+
+
+def state_of(lock: StageLock) -> str:
+    """What a stage depended on and left, as one text."""
+    outs = " ".join(f"{path}={artifact.digest}" for path, artifact in sorted(lock.outs.items()))
+    return f"{lock.inputs.key()} {outs}"
+
+
+def about(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a stage, without results of rerunning another state of it."""
+    told = known.get(RERUN)
+    if lock is not None and isinstance(told, dict) and told.get("state") == state_of(lock):
+        return dict(known)
+    return {name: value for name, value in known.items() if name != RERUN}
+
+
+def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> None:
+    with database:
+        database.execute(_CREATE)
+        database.executemany(_REPLACE, rows)
+
+
+def _read(database: "sqlite3.Connection", found: dict[str, dict[str, Any]]) -> None:
+    for address, name, value in database.execute(_SELECT):
+        with contextlib.suppress(ValueError, RecursionError):
+            found.setdefault(address, {})[name] = json.loads(value)

@@ -1,0 +1,330 @@
+"""Records what importing the user's modules depends on; in the host, where nothing else happens meanwhile."""
+
+import contextlib
+import os
+import site
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import active_count, get_ident, local
+from types import CodeType, ModuleType, TracebackType
+from typing import Any, Final, Self
+
+from pivot_core import digest
+from pivot_fingerprint.runtime.environment import heed, of_programs
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.freshness.env_digest import VARIABLE, VARIABLES, of_environment
+from pivot_runtime.freshness.load_trace import Fact, Grounds
+from pivot_runtime.freshness.stamps import ABSENT, mark, settled
+from pivot_runtime.host.module_searches import Searches
+from pivot_runtime.processes import live_threads
+from pivot_runtime.tracing.random_calls import Chance
+
+_UNSEEN: Final[Mapping[str, str]] = {
+    "subprocess.Popen": "it starts a program",
+    "os.system": "it starts a program",
+    "os.exec": "it starts a program",
+    "os.posix_spawn": "it starts a program",
+    "os.spawn": "it starts a program",
+    "os.fork": "it starts a process",
+    "os.forkpty": "it starts a process",
+    "socket.connect": "it uses the network",
+    "socket.getaddrinfo": "it uses the network",
+    "socket.gethostbyname": "it uses the network",
+    "socket.bind": "it uses the network",
+    "sqlite3.connect": "it opens a database",
+    "dbm.open": "it opens a database",
+}
+"""By audit event, what cannot be checked without doing it again."""
+
+_ENVIRONMENTS: Final = (os.environ, os.environb)  # the user's code may put something else in their place
+_PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
+_FILES_READ_BY_START: Final = ("pyvenv.cfg",)
+_IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Recorder:
+    """A context manager around each part of a load. Afterwards `grounds` has what it depended on.
+
+    Attributes:
+        chance: What the user's code has asked for that is another in each process.
+        unrecorded: Why the grounds are not complete; empty if they are.
+        sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
+        threads: Where threads were started.
+    """
+
+    def __init__(self, is_user_code: Callable[[str], bool], own: Sequence[str]) -> None:
+        """Nothing is recorded outside the blocks.
+
+        Args:
+            is_user_code: Whether a file of Python code may be edited by the user.
+            own: Directories in which Pivot keeps what it knows: of no interest.
+        """
+        self.unrecorded: dict[str, None] = {}
+        self.threads = live_threads.Starts(is_user_code)
+        self._is_user_code = is_user_code
+        self._installed = _installed(own)
+        self._salt = os.urandom(8).hex()
+        self._variables: Any = os.environ
+        self._environment = dict(os.environ)
+        self._facts: dict[tuple[str, str], str] = {}
+        self._opened: dict[str, tuple[str, int]] = {}
+        self._written: set[str] = set()
+        self.sources: dict[str, str] = {}
+        self._searches = Searches(self._is_installed, self.unheard)
+        self.chance = Chance(self.unrecorded)
+        self._real: dict[str, Any] = {}
+        self._ours: dict[str, Any] = {}
+        self._before: frozenset[str] = frozenset()
+        self._quiet = local()
+        self._thread = get_ident()
+        self._active = False
+        self._hooked = False
+
+    def __enter__(self) -> Self:
+        self._active = True
+        self._before = frozenset(sys.modules)
+        if not self._hooked:
+            self._hooked = True
+            heed()
+            sys.addaudithook(self._hook)
+        sys.meta_path.insert(0, self._searches)
+        for name, kind in (("stat", load_trace.PROBE), ("lstat", load_trace.LINK), ("access", load_trace.PROBE)):
+            self._real[name] = getattr(os, name)
+            self._ours[name] = self._probing(self._real[name], kind)
+            setattr(os, name, self._ours[name])
+        _note_variables(self._asked_for)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._active = False
+        self.chance.stop()
+        _note_variables(None)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
+        self._restore()
+        if active_count() > 1:
+            self.unrecorded["it leaves threads running"] = None
+
+    def watch(self, code: CodeType) -> None:
+        """Heed what the code of a user's module calls while it is imported."""
+        if self._active:
+            self.chance.watch(code)
+
+    def grounds(self, sources: Mapping[str, str]) -> Grounds:
+        """What the load depended on.
+
+        Args:
+            sources: The digest of each file of code that was imported, by absolute path.
+        """
+        facts = [Fact(kind, subject, value) for (kind, subject), value in self._facts.items()]
+        files = {path: digest or ABSENT for path, digest in (self.sources | dict(sources)).items()}
+        for path, (marked, at) in self._opened.items():
+            if path not in files and path not in self._written:
+                files[path] = load_trace.content(path)
+                if mark(path) != marked or not settled(marked, at):
+                    self.unrecorded[f"{path} was being written"] = None
+        for path in self._binaries():
+            files.setdefault(path, load_trace.content(path))
+        facts += [Fact(load_trace.FILE, path, value) for path, value in files.items()]
+        facts += self._searches.facts()
+        facts += [Fact(load_trace.STAMP, path, load_trace.stamp(path)) for path in _start_files()]
+        for prefix in ("PYTHON", "LC_", "LANG"):
+            facts.append(self._of_environment(VARIABLES, prefix))
+        return Grounds(
+            tuple(dict.fromkeys(facts)), tuple(sorted(self._searches.asked)), self._salt, load_trace.identity()
+        )
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self._active:
+            return
+        if event == "open":
+            self._opening(args[0], args[1], args[2])
+        elif event in ("os.listdir", "os.scandir"):
+            if not _by_import(2):
+                self._path(load_trace.NAMES, "." if args[0] is None else args[0])
+        elif event == "_thread.start_joinable_thread":
+            self.threads.note(args[0])
+        elif event in _UNSEEN and get_ident() == self._thread:
+            self.unrecorded[_UNSEEN[event]] = None
+
+    def _opening(self, path: Any, mode: Any, flags: Any) -> None:
+        if isinstance(path, int) or _by_import(3) or getattr(self._quiet, "on", False):
+            return
+        with contextlib.suppress(Exception):  # what is wrong with the path, the caller will hear
+            full = os.path.abspath(os.fsdecode(path))
+            writes = bool(flags & _WRITING) if isinstance(flags, int) and flags else _writes(mode)
+            if writes:
+                self._written.add(full)
+            if (not writes or "+" in str(mode)) and self._counts(full) and full not in self._opened:
+                with self.unheard():
+                    self._opened[full] = (mark(full), time.time_ns())
+
+    def _probing(self, real: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        def looked_at(path: Any, *arguments: Any, **options: Any) -> Any:
+            if self._active and not isinstance(path, int) and options.get("dir_fd") is None:
+                with contextlib.suppress(Exception):
+                    for each in _asked(kind, options):
+                        self._path(each, path)
+            return real(path, *arguments, **options)
+
+        return looked_at
+
+    def _path(self, kind: str, path: Any) -> None:
+        """Note a fact about a path as it is now, the first time that it is asked for."""
+        if isinstance(path, int) or getattr(self._quiet, "on", False):
+            return
+        full = os.path.abspath(os.fsdecode(path))
+        if (kind, full) in self._facts or not self._counts(full):
+            return
+        with self.unheard():
+            self._facts[kind, full] = load_trace.of_path(kind, full)
+
+    def environments(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The variables as they were at first, and as they are now; to ask for that is no dependence on them.
+
+        `os.putenv` sets those of programs to be started only: if it differs, both values count.
+        """
+        held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001 - all else tells that it was asked
+        now = {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
+        programs = of_programs()
+        put = {name: f"{now.get(name, '')}\n{value}" for name, value in programs.items() if now.get(name) != value}
+        return self._environment, now | put
+
+    def read(self, path: str, content: bytes | None) -> None:
+        """A fingerprint was taken of a file with this content, or there was none available."""
+        self.sources.setdefault(os.path.abspath(path), "" if content is None else digest.of_bytes(content))
+
+    def sought(self, name: str, places: Sequence[str]) -> None:
+        """A module is about to be looked for, to take the fingerprint of what it holds."""
+        self._searches.sought(name, places)
+
+    def probed(self, path: str) -> None:
+        """A fingerprint is about to depend on whether there is something at a path."""
+        full = os.path.abspath(path)
+        self._facts.setdefault((load_trace.TYPE, full), load_trace.of_path(load_trace.TYPE, full))
+
+    def called(self) -> contextlib.AbstractContextManager[None]:
+        """Around code of the user's that says what a value of its own is: it may look at anything."""
+        return self._quieted(on=False)
+
+    def unheard(self) -> contextlib.AbstractContextManager[None]:
+        """What this thread does meanwhile is not of the user's doing."""
+        return self._quieted(on=True)
+
+    @contextlib.contextmanager
+    def _quieted(self, *, on: bool) -> Iterator[None]:
+        before, self._quiet.on = getattr(self._quiet, "on", False), on
+        try:
+            yield
+        finally:
+            self._quiet.on = before
+
+    def _asked_for(self, name: str | None) -> None:
+        """A variable was asked for, or all were."""
+        if self._active:
+            fact = self._of_environment(VARIABLES if name is None else VARIABLE, name or "")
+            self._facts.setdefault((fact.kind, fact.subject), fact.value)
+
+    def _of_environment(self, kind: str, name: str) -> Fact:
+        return Fact(kind, name, of_environment(kind, name, self._environment, self._salt))
+
+    def _counts(self, full: str) -> bool:
+        return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self._is_installed(full)
+
+    def _is_installed(self, full: str) -> bool:
+        return full.startswith(self._installed) or "/site-packages/" in full
+
+    def _binaries(self) -> Iterator[str]:
+        """The files of the user's modules that are not compiled from source."""
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and not file.endswith(".py") and self._is_user_code(file):
+                yield os.path.abspath(file)
+
+    def _restore(self) -> None:
+        """Take the functions of `os` back, also from modules that have imported them by name since they were ours."""
+        ours = {id(function): name for name, function in self._ours.items()}
+        for name, function in self._ours.items():
+            if getattr(os, name) is function:  # else it is the user's
+                setattr(os, name, self._real[name])
+        for imported, module in list(sys.modules.items()):
+            if imported not in self._before and isinstance(module, ModuleType):
+                for name, value in list(vars(module).items()):
+                    if id(value) in ours:
+                        setattr(module, name, self._real[ours[id(value)]])
+
+
+class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no public name
+    """`os.environ`, which tells what is asked of it."""
+
+    def __getitem__(self, key: Any) -> Any:
+        noted = self.__dict__.get("_recording")
+        if noted is not None and isinstance(key, (str, bytes)):
+            noted(os.fsdecode(key))
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        noted = self.__dict__.get("_recording")
+        if noted is not None:
+            noted(None)
+        names: Iterator[Any] = super().__iter__()
+        return names
+
+    def __len__(self) -> int:
+        noted = self.__dict__.get("_recording")
+        if noted is not None:
+            noted(None)
+        return len(self._data)
+
+
+def _note_variables(noted: Callable[[str | None], None] | None) -> None:
+    for mapping in _ENVIRONMENTS:
+        environment: Any = mapping
+        if noted is None:
+            environment.__dict__.pop("_recording", None)
+            environment.__class__ = _Noting.__base__
+        else:
+            environment.__class__ = _Noting
+            environment.__dict__["_recording"] = noted
+
+
+def _by_import(depth: int) -> bool:
+    """Whether the import system itself opens or lists: what it finds is noted in other ways."""
+    return sys._getframe(depth).f_globals.get("__name__") in _IMPORT_SYSTEM  # noqa: SLF001
+
+
+def _asked(kind: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the caller of a function of `os` wants to know."""
+    caller = sys._getframe(2)  # noqa: SLF001
+    module = caller.f_globals.get("__name__")
+    if kind == load_trace.LINK or options.get("follow_symlinks") is False:
+        return (load_trace.LINK,) if module == "posixpath" else (load_trace.LINK, load_trace.PROBE)
+    if module == "genericpath" and not caller.f_code.co_name.startswith("get"):
+        return (load_trace.TYPE,)
+    return (load_trace.PROBE,)
+
+
+def _writes(mode: Any) -> bool:
+    return isinstance(mode, str) and any(letter in mode for letter in "wax+")
+
+
+def _installed(own: Sequence[str]) -> tuple[str, ...]:
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    places |= {*site.getsitepackages(), site.getusersitepackages(), *own}
+    if sys.prefix != sys.base_prefix:
+        places.add(sys.prefix)
+    real = {os.path.realpath(place) for place in places if place}
+    return tuple(f"{place}/" for place in sorted({*(place for place in places if place), *real}))
+
+
+def _start_files() -> Iterator[str]:
+    """What Python reads to find out what its path is."""
+    for name in _FILES_READ_BY_START:
+        yield os.path.join(sys.prefix, name)
+    for place in {*site.getsitepackages(), site.getusersitepackages()}:
+        with contextlib.suppress(OSError):
+            yield from (os.path.join(place, name) for name in os.listdir(place) if name.endswith(".pth"))

@@ -1,0 +1,211 @@
+"""Children forked to run stages: some are made in advance, since a fork takes longer than what many stages do."""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import attrs
+
+from pivot_core.stages.stage import Stage
+from pivot_core.values import Value
+from pivot_fingerprint.observation import Observer
+from pivot_runtime.definitions.reimport import declared
+from pivot_runtime.host.randomness import Randomness
+from pivot_runtime.processes import wire
+from pivot_runtime.processes.pristine import Pristine, Replaced
+from pivot_runtime.tracing.tracer import Witness
+from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.worker import stage_main
+
+_MOST = 1 << 16
+_SPARES = 4
+_PATIENCE = 0.01
+
+type Job = Mapping[str, Any]
+"""Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `Witness` has it."""
+
+
+class Forked(NamedTuple):
+    """A child.
+
+    Attributes:
+        pid: Its process.
+        result: The descriptor that has what it reports.
+        output: The descriptor that has what it prints.
+        spool: The directory in which its own children leave what they see.
+    """
+
+    pid: int
+    result: int
+    output: int
+    spool: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class World(Value):
+    """What a child finds in its memory.
+
+    Attributes:
+        root: The absolute path of the project.
+        stages: By address, each with the absolute path of its directory.
+        is_user_code: Whether code in a file is the user's.
+        randomness: What the user's module has made of the random state.
+        spools: The directory for what children of stages see.
+        own: What Pivot works with, and what the user's module has put in place of it.
+    """
+
+    root: str
+    stages: Mapping[str, tuple[Stage, str]]
+    is_user_code: Callable[[str], bool]
+    randomness: Randomness
+    spools: str
+    own: tuple[Pristine, Replaced]
+
+
+class Forker:
+    """Forks children, each for one job."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing is forked yet."""
+        self._world = world
+        self._spares: deque[tuple[Forked, int]] = deque()
+        self._count = 0
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The children that wait for a job."""
+        return tuple(spare.pid for spare, _ in self._spares)
+
+    def start(self, job: Job, held: Iterable[int]) -> Forked:
+        """A child that does a job; ``held`` are descriptors that it must not keep open.
+
+        Raises:
+            OSError: The system has not enough of something for one more process.
+        """
+        while self._spares:
+            spare, jobs = self._spares.popleft()
+            try:
+                os.write(jobs, wire.dumps(job).encode() + b"\n")
+            except BrokenPipeError:  # it was killed
+                _end(spare, jobs)
+            else:
+                os.close(jobs)
+                return spare
+        return self._fork(held, job)
+
+    def prepare(self, held: Collection[int], most: int) -> None:
+        """Have children wait for the next jobs, of which there will be ``most``, unless some do so already.
+
+        Several at a time, since after each fork this process must copy all memory that it touches.
+        """
+        if self._spares:
+            return
+        began = time.monotonic()
+        for _ in range(min(most, _SPARES)):
+            if (
+                time.monotonic() - began > _PATIENCE
+            ):  # it has a lot of memory, and what it does takes longer than a fork
+                break
+            try:
+                self._spares.append(self._spare(held))
+            except OSError:  # there may be no more processes, or files: then none is made before it is needed
+                break
+
+    def _spare(self, held: Iterable[int]) -> tuple[Forked, int]:
+        theirs, jobs = os.pipe()
+        try:
+            return self._fork((*held, jobs), lambda: _next(theirs)), jobs
+        except OSError:
+            os.close(jobs)
+            raise
+        finally:
+            os.close(theirs)
+
+    def held(self) -> tuple[int, ...]:
+        """The descriptors that no other child must keep open."""
+        return tuple(fd for spare, jobs in self._spares for fd in (spare.result, spare.output, jobs))
+
+    def close(self) -> None:
+        """End the children that wait."""
+        while self._spares:
+            _end(*self._spares.popleft())
+
+    def spool(self) -> str:
+        """A new name for a directory."""
+        self._count += 1
+        return os.path.join(self._world.spools, f"{os.getpid()}-{self._count}")
+
+    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> Forked:
+        result, childs_result, output, childs_output = ends = pipes()
+        held = (*held, *self.held(), result, output)
+        host, spool = os.getpid(), self.spool()
+        # What is done before the fork is done in memory that need not be copied.
+        watched = Observer(root=self._world.root, is_user_code=self._world.is_user_code, spool=spool)
+        watched.prepare()
+        stage_main.flush()
+        try:
+            pid = os.fork()
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            raise
+        if pid == 0:
+            self._become(stage_main.Place(childs_output, childs_result, held, host), watched, spool, job)
+        os.close(childs_result)
+        os.close(childs_output)
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, pid)
+        return Forked(pid, result, output, spool)
+
+    def _become(self, place: stage_main.Place, watched: Observer, spool: str, job: Job | Callable[[], Job]) -> NoReturn:
+        try:
+            stage_main.prepare(place)
+            world = self._world
+            world.randomness.settle()
+            watched.__enter__()  # in `_worker.run` it is left again
+            if callable(job):
+                job = job()
+            stage, directory = world.stages[job["address"]]
+            files, watching = declared(stage, directory), Watching.from_plain(job["watching"])
+            witness = Witness(watching, root=world.root, declared=files, spool=spool, assigned=job["assigned"])
+            stage_main.run(stage, directory, place.result, (watched, witness), world.own)
+        finally:
+            os._exit(1)
+
+
+def pipes() -> tuple[int, int, int, int]:
+    """Two pipes: of each the end to read from, then the one to write to."""
+    one = os.pipe()
+    try:
+        return *one, *os.pipe()
+    except OSError:
+        for fd in one:
+            os.close(fd)
+        raise
+
+
+def _end(spare: Forked, jobs: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(spare.pid, signal.SIGKILL)
+    os.waitpid(spare.pid, 0)
+    for fd in (spare.result, spare.output, jobs):
+        os.close(fd)
+    shutil.rmtree(spare.spool, ignore_errors=True)
+
+
+def _next(jobs: int) -> Job:
+    """The job that comes in on a descriptor; if none will come, this process ends."""
+    told = b""
+    while not told.endswith(b"\n"):
+        part = os.read(jobs, _MOST)
+        if not part:
+            os._exit(0)
+        told += part
+    os.close(jobs)
+    job: Job = wire.loads(told.decode())
+    return job

@@ -1,0 +1,233 @@
+"""`pivot doctor`: what of a project, its machine and its configuration is in the way, or costs time."""
+
+import enum
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+
+import attrs
+
+from pivot_cache.errors import belonging
+from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
+from pivot_cache.formats import pvt
+from pivot_cache.layout import Layout
+from pivot_core.discovery import find_root
+from pivot_core.errors import PivotError
+from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
+from pivot_runtime.artifacts import records
+from pivot_runtime.config import cache_dir, resolve
+from pivot_runtime.config.settings import Settings
+from pivot_runtime.freshness.file_events import far_away
+from pivot_runtime.git import repository as gitlocal
+from pivot_runtime.git.refs import Repository
+from pivot_runtime.loading.assembly import Assembly, assemble
+from pivot_runtime.loading.threads_at_import import Spawning
+from pivot_runtime.project.project import Project
+
+_ASKED = 200
+"""So many lock files, and so many other files, are asked git about."""
+_SCARCE = 1 << 30
+"""Bytes of free space below which a run may fail."""
+
+
+class Level(enum.Enum):
+    """How much a finding matters."""
+
+    GOOD = "ok"
+    SLOW = "note"
+    BAD = "problem"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Finding(Value):
+    """One thing that was looked at.
+
+    Attributes:
+        level: How much it matters.
+        about: What it is about, in a word or two.
+        text: How it is.
+        hint: What can be done, if something can.
+    """
+
+    level: Level
+    about: str
+    text: str
+    hint: str | None = None
+
+
+def examine(project: Project) -> Iterator[Finding]:
+    """Look at everything, the most basic first; nothing is changed, and every pipeline is imported."""
+    yield Finding(
+        Level.GOOD,
+        "python",
+        f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}",
+    )
+    yield from _roots(project)
+    try:
+        settings = resolve.resolve(project.layout.state_dir, os.environ)
+    except PivotError as error:
+        yield Finding(Level.BAD, "configuration", str(error), error.hint)
+        return
+    yield Finding(Level.GOOD, "configuration", "every setting is known and has a value that it may have")
+    yield from _cache(project, settings)
+    yield from _git(project, settings)
+    yield from _pipelines(project, settings)
+
+
+def _roots(project: Project) -> Iterator[Finding]:
+    yield Finding(Level.GOOD, "project", f"its root is {project.root}")
+    for directory in (project.cwd, *project.cwd.parents):
+        if directory == find_root(directory):
+            break
+        if (directory / STATE_DIR).is_dir():
+            yield Finding(
+                Level.BAD,
+                "project",
+                f"{directory} has a {STATE_DIR}/ of its own, which does not count below {project.root}",
+                f"remove {directory / STATE_DIR}, or the one above",
+            )
+    reason = far_away([os.fspath(project.root)])
+    if reason:
+        yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' has to look at files twice a second")
+
+
+def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
+    try:
+        layout = Layout(project.root, settings.cache_home(project.root))
+        cache_dir.prepare(layout)
+    except PivotError as error:
+        yield Finding(Level.BAD, "cache", str(error), error.hint)
+        return
+    place = layout.cache_dir
+    while not place.is_dir():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        yield Finding(Level.BAD, "cache", f"{place} cannot be written", belonging(place) or "see to its permissions")
+        return
+    if layout.database_dir.is_dir() and not os.access(layout.database_dir, os.W_OK):
+        text = f"{layout.database_dir} cannot be written"
+        yield Finding(Level.BAD, "state", text, belonging(layout.database_dir) or "see to its permissions")
+    free = shutil.disk_usage(place).free
+    if free < _SCARCE:
+        yield Finding(
+            Level.BAD,
+            "cache",
+            f"only {free >> 20} MiB are free for {layout.cache_dir}",
+            "'pivot cache gc' deletes what nothing needs; cache.dir can be elsewhere",
+        )
+    modes = working(layout.objects_dir, layout.database_dir)
+    if modes[REFLINK]:
+        text = "files are made from the cache without copying their bytes (reflinks)"
+        yield Finding(Level.GOOD, "cache", text)
+    else:
+        others = [name for name in (HARDLINK, SYMLINK) if modes[name]]
+        yield Finding(
+            Level.SLOW,
+            "cache",
+            "files are copied from the cache, since its file system has no reflinks, or it is on another one",
+            f"cache.checkout_mode may be {' or '.join(others)}, for outs that nobody edits" if others else None,
+        )
+
+
+def _git(project: Project, settings: Settings) -> Iterator[Finding]:
+    try:
+        repository = Repository.around(project.root)
+    except PivotError as error:
+        yield Finding(Level.BAD, "git", str(error), error.hint)
+        return
+    if repository is None:
+        yield Finding(Level.SLOW, "git", "the project is in no git repository, so nobody else sees its lock files")
+    elif not project.layout.gitignore_file.exists():
+        yield Finding(
+            Level.BAD,
+            "git",
+            f"{STATE_DIR}/.gitignore is missing, so that the cache may get into git",
+            "'pivot init' makes it again",
+        )
+    else:
+        try:
+            wrong = list(_git_wrong(project, settings))
+        except gitlocal.GitSilentError as error:
+            wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
+        yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
+
+
+def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
+    """What git takes in and should not, and the other way round."""
+    try:
+        layout = Layout(project.root, settings.cache_home(project.root))
+    except PivotError:
+        return  # that has been reported
+    try:
+        kept = records.read(project)
+    except PivotError as error:
+        yield Finding(Level.BAD, "lock files", str(error), error.hint)
+        return
+    locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
+    files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
+    for each in gitlocal.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):
+        yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", gitlocal.way_out(each))
+    for directory in (layout.objects_dir, layout.database_dir):
+        if directory.is_relative_to(project.root):
+            inside = f"{directory.relative_to(project.root)}/x"
+            if not gitlocal.ignored(project.root, [inside]):
+                text = f"git does not ignore {directory.parent}, so that the cache gets into it"
+                yield Finding(
+                    Level.BAD, "git", text, f"add a line to .gitignore: /{directory.relative_to(project.root)}/"
+                )
+
+
+def _pipelines(project: Project, settings: Settings) -> Iterator[Finding]:
+    try:
+        assembly = assemble(project, everything=True, quiet=True, fresh=True, without=lambda: True)
+    except PivotError as error:
+        yield Finding(Level.BAD, "pipelines", str(error), error.hint)
+        return
+    assembly.close()
+    if not assembly.files:
+        yield Finding(Level.SLOW, "pipelines", "there are none yet", "describe your stages in a pipeline.py")
+    yield from _loads(project, assembly)
+    for broken in assembly.broken:
+        yield Finding(Level.BAD, broken.file, str(broken.error), broken.error.hint)
+    if not settings.snapshot:
+        yield Finding(
+            Level.SLOW,
+            "snapshots",
+            "the setting 'snapshot' is off: every command imports every pipeline that it needs",
+            "pivot config unset snapshot",
+        )
+
+
+def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
+    threaded = Spawning(project.layout).known()
+    for each in assembly.files:
+        name = str(each.file.relative_to(project.root))
+        count = len(each.loaded.stages)
+        stages = f"{count} stage{'' if count == 1 else 's'}"
+        for reason in each.loaded.unrecorded:
+            yield Finding(
+                Level.SLOW,
+                name,
+                f"{stages}; imported again by every command, since while it is imported {reason}",
+                "do that inside a stage, so that commands with nothing to do need not import anything",
+            )
+        if not each.loaded.unrecorded:
+            yield Finding(Level.GOOD, name, f"{stages}; imported again only when something it depends on has changed")
+        if name in threaded:
+            yield Finding(
+                Level.SLOW,
+                name,
+                f"its stages are spawned, not forked, since importing it leaves threads: {'; '.join(threaded[name])}",
+                "start threads, and use libraries that do, inside the stages that need them",
+            )
+        for stage in each.loaded.stages:
+            for edge in stage.unresolved:
+                at = f" ({edge.location})" if edge.location is not None else ""
+                yield Finding(
+                    Level.SLOW,
+                    stage.spec.address,
+                    f"{edge.reason}{at}",
+                    "what it calls is followed while it runs; 'pivot status --explain' lists it",
+                )

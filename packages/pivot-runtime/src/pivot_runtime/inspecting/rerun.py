@@ -1,0 +1,234 @@
+"""`pivot verify --rerun`: does a stage leave the same bytes when it runs once more on the same inputs?"""
+
+import math
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Self
+
+import attrs
+
+from pivot_cache.errors import CacheError
+from pivot_cache.state.stat_cache import StatCache
+from pivot_core.errors import PivotError
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.executors.host_executor import Finished, HostExecutor
+from pivot_runtime.history import stage_stats
+from pivot_runtime.inspecting.differing import first_difference
+from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, remove, scratch
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.assembly import Assembly
+from pivot_runtime.loading.host_client import HostProcess
+from pivot_runtime.project.project import Project
+from pivot_runtime.tracing.usage import Watching
+
+SAME: Final = "same"
+DIFFERS: Final = "differs"
+FAILED: Final = "failed"
+SKIPPED: Final = "skipped"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Rerun(Value):
+    """The result of running a stage once more.
+
+    Attributes:
+        address: Which.
+        verdict: `SAME`, `DIFFERS`, `FAILED`, or `SKIPPED`.
+        detail: Where the first difference is, or why there is no answer.
+        seconds: How long it took.
+    """
+
+    address: str
+    verdict: str
+    detail: str = ""
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Nothing speaks against the stage."""
+        return self.verdict in (SAME, SKIPPED)
+
+
+def chosen(addresses: Sequence[str], percent: int, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """So many of the stages, at least one, in their order: first those that were never run again, or longest ago."""
+
+    def when(address: str) -> float:
+        told = known.get(address, {}).get(stage_stats.RERUN)
+        return float(told["time"]) if isinstance(told, dict) and "time" in told else 0.0
+
+    count = math.ceil(len(addresses) * percent / 100)
+    oldest = set(sorted(addresses, key=when)[:count])
+    return tuple(address for address in addresses if address in oldest)
+
+
+def rerun(
+    project: Project,
+    addresses: Iterable[str],
+    *,
+    everything: bool = False,
+    percent: int = 100,
+    starting: Callable[[str], None] = lambda _: None,
+) -> tuple[Rerun, ...]:
+    """Run stages that are up to date once more in a scratch copy, and keep the results.
+
+    Args:
+        project: Where.
+        addresses: Which stages.
+        everything: Load every pipeline of the project.
+        percent: How many of them.
+        starting: Told the address of each stage before it runs.
+
+    Raises:
+        PivotError: A pipeline cannot be loaded.
+    """
+    store = stage_stats.stage_facts(project.layout)
+    wanted = chosen(tuple(addresses), percent, store.recall())
+    with loading(project, everything=everything, quiet=True) as assembly:
+        assembly.close()
+    results = []
+    with opened(project, assembly) as session, scratch(session.stores) as copy:
+        copy.copy_sources(each.loaded for each in assembly.files)
+        with _Hosts(project, assembly, copy.root) as hosts:
+            for address in wanted:
+                starting(address)
+                result = _Once(session, copy, hosts).run(address)
+                results.append(result)
+                lock = session.lock(address)
+                if lock is not None and result.verdict != SKIPPED:
+                    store.remember({address: {stage_stats.RERUN: fact(result, lock)}})
+    return tuple(results)
+
+
+def fact(result: Rerun, lock: StageLock) -> dict[str, Any]:
+    """What is kept of a result."""
+    return {
+        "verdict": result.verdict,
+        "detail": result.detail,
+        "time": time.time(),
+        "state": stage_stats.state_of(lock),
+    }
+
+
+class _Hosts:
+    """The hosts of the copied pipelines, each started when it is first needed."""
+
+    def __init__(self, project: Project, assembly: Assembly, root: pathlib.Path) -> None:
+        self._root = root
+        self._overrides = project.overrides
+        self._files = {
+            stage.spec.address: root / each.file.relative_to(project.root)
+            for each in assembly.files
+            for stage in each.loaded.stages
+        }
+        self._hosts: dict[pathlib.Path, HostProcess] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for host in self._hosts.values():
+            host.kill()
+
+    def of(self, address: str) -> HostProcess:
+        """The host that can run the copy of a stage.
+
+        Raises:
+            PivotError: The copy of its pipeline cannot be loaded.
+        """
+        file = self._files[address]
+        if file not in self._hosts:
+            _, self._hosts[file] = host_client.load(self._root, file, quiet=True, overrides=self._overrides)
+        return self._hosts[file]
+
+
+class _Once:
+    """One stage run in the copy, compared with its last run."""
+
+    def __init__(self, session: Session, copy: Scratch, hosts: _Hosts) -> None:
+        self._session = session
+        self._copy = copy
+        self._hosts = hosts
+
+    def run(self, address: str) -> Rerun:
+        spec = self._session.graph.stages[address]
+        lock = self._session.lock(address)
+        if lock is None:
+            return Rerun(address, SKIPPED, "it has never run")
+        if any(out.incremental for out in spec.outs):
+            return Rerun(address, SKIPPED, "it goes on from what its last run left")
+        outs = [out.path for out in spec.outs]
+        try:
+            self._copy.clear(outs)
+            self._copy.give(lock.inputs.deps)
+            for path in outs:
+                (self._copy.root / path).parent.mkdir(parents=True, exist_ok=True)
+            finished = self._execute(address)
+            if finished.failure is not None:
+                return Rerun(address, FAILED, finished.failure.summary, finished.seconds)
+            difference = self._difference(lock)
+            return Rerun(address, DIFFERS if difference else SAME, difference, finished.seconds)
+        except InputGoneError as error:
+            return Rerun(address, SKIPPED, f"{error} is not available as it was")
+        except PivotError as error:
+            return Rerun(address, FAILED, str(error))
+        finally:
+            self._copy.clear([*outs, *lock.inputs.deps])
+
+    def _execute(self, address: str) -> Finished:
+        start = self._session.stores.settings.worker_start
+        executor = HostExecutor(self._hosts.of, Watching(files=False), start=start)
+        executor.start(address, self._copy.root / f".rerun-{os.getpid()}.log")
+        return executor.wait()
+
+    def _difference(self, lock: StageLock) -> str:
+        """Where the first out that is not as it was differs; empty if all are the same."""
+        with StatCache(self._copy.root / ".rerun.sqlite", readonly=True) as files:
+            for path, recorded in sorted(lock.outs.items()):
+                found = files.artifact(self._copy.root / path)
+                if found == recorded:
+                    continue
+                if found is None:
+                    return f"{path} was not written"
+                if found.tree != recorded.tree:
+                    return f"{path} is {'a directory' if found.tree else 'a file'} now"
+                if found.tree:
+                    return self._in_tree(path, recorded, files)
+                return f"{path} {self._in_file(path, recorded, found)}".rstrip()
+        return ""
+
+    def _in_tree(self, path: ArtifactPath, recorded: Artifact, files: StatCache) -> str:
+        now = files.tree(self._copy.root / path)
+        try:
+            before = self._session.store.tree(recorded)
+        except CacheError:
+            return f"{path} (what it held is no longer in the cache)"
+        for name in sorted({*before.files, *now.files}):
+            inner = ArtifactPath(f"{path}/{name}")
+            if name not in now.files:
+                return f"{inner} was not written"
+            if name not in before.files:
+                return f"{inner} is new"
+            if before.files[name] != now.files[name]:
+                return f"{inner} {self._in_file(inner, before.files[name], now.files[name])}".rstrip()
+        return f"{path}: its empty directories differ"
+
+    def _in_file(self, path: ArtifactPath, recorded: Artifact, now: Artifact) -> str:
+        if recorded.digest == now.digest:
+            return f"is {'' if now.executable else 'not '}executable now"
+        old = self._copy.root / ".rerun.old"
+        remove(old)
+        try:
+            self._session.store.restore(recorded, old)
+        except CacheError:
+            if self._session.look(path) != recorded:
+                return "(what it held is no longer available)"
+            old = self._session.project.root / path
+        try:
+            return first_difference(old, self._copy.root / path)
+        except OSError:
+            return ""

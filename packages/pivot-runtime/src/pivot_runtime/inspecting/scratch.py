@@ -1,0 +1,126 @@
+"""A copy of a project in which stages run once more: the sources, and for each stage the inputs of its last run."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+
+from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_core.lock import Artifact
+from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.freshness.load_trace import FILE
+from pivot_runtime.loading.loaded import Loaded
+from pivot_runtime.project.ignore import ignored
+
+_LEFT_OUT = frozenset({STATE_DIR, ".git", "__pycache__", "node_modules", "site-packages"})
+
+
+class InputGoneError(Exception):
+    """An input is not available as it was."""
+
+
+class Scratch:
+    """A directory that is a project."""
+
+    def __init__(self, root: pathlib.Path, stores: Stores) -> None:
+        """Describe the copy at ``root``; `scratch` makes one."""
+        self.root = root
+        self._stores = stores
+        self._project = stores.layout.root
+
+    def give(self, deps: Mapping[ArtifactPath, Artifact]) -> None:
+        """Put inputs in their places, as they were.
+
+        Raises:
+            InputGoneError: One is neither in the cache nor in the workspace any more.
+        """
+        for path, artifact in deps.items():
+            target = self.root / path
+            remove(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self._stores.store.holds(artifact):
+                with contextlib.suppress(MissingObjectError, CorruptObjectError):
+                    self._stores.store.restore(artifact, target)
+                    continue
+            found = self._stores.look(path)
+            if found is None or (found.digest, found.tree) != (artifact.digest, artifact.tree):
+                raise InputGoneError(path)
+            if artifact.tree:
+                shutil.copytree(self._project / path, target)
+            else:
+                shutil.copy2(self._project / path, target)
+
+    def copy_sources(self, loaded: Iterable[Loaded]) -> None:
+        """Copy what the pipelines are made of: every Python file of the project, and what loading them has read."""
+        files = {self._project / name for name in _python_files(self._project)}
+        for each in loaded:
+            files |= {pathlib.Path(file) for file in each.sources}
+            facts = each.grounds.facts if each.grounds is not None else ()
+            files |= {pathlib.Path(fact.subject) for fact in facts if fact.kind == FILE}
+            files |= {self._project / name for stage in each.stages for name in stage.spec.named}
+        for file in files:
+            if file.is_relative_to(self._project) and file.is_file():
+                target = self.root / file.relative_to(self._project)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, target)
+
+    def clear(self, paths: Iterable[ArtifactPath]) -> None:
+        """Remove inputs and outs."""
+        for path in paths:
+            remove(self.root / path)
+
+
+def remove(path: pathlib.Path) -> None:
+    """Remove a file or a directory, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch(stores: Stores) -> Iterator[Scratch]:
+    """An empty copy that is gone at the end; what a killed process has left is removed first."""
+    home = stores.layout.database_dir / "rerun"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in os.listdir(home):
+        if not _alive(name):
+            shutil.rmtree(home / name, ignore_errors=True)
+    root = home / str(os.getpid())
+    (root / STATE_DIR).mkdir(parents=True)
+    try:
+        yield Scratch(root, stores)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _alive(name: str) -> bool:
+    try:
+        os.kill(int(name), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _python_files(root: pathlib.Path) -> Iterator[str]:
+    """Relative to the root; virtual environments, and what ``.pivotignore`` names, are left out."""
+    left_out = ignored(root / ".pivotignore")
+    todo = [""]
+    while todo:
+        below = todo.pop()
+        with os.scandir(root / below) as listed:
+            entries = list(listed)
+        for entry in entries:
+            name = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _LEFT_OUT and not left_out(f"{name}/"):
+                    todo.append(f"{name}/")
+            elif entry.name == "pyvenv.cfg" and below:
+                todo = [each for each in todo if not each.startswith(below)]
+                break
+            elif entry.name.endswith(".py") and not left_out(name):
+                yield name

@@ -1,0 +1,331 @@
+"""`pivot verify`: is every stage as its code and inputs want it, and is what it left available? Nothing is run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import attrs
+
+from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_cache.formats.tree_diff import Difference
+from pivot_core.decide import Decision, Memory, Reason, Verdict
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import Location, StageSpec
+from pivot_core.values import Value
+from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts.overlay import Laid
+from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
+from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.history.stage_stats import RERUN, about, stage_facts
+from pivot_runtime.inspecting.changed_outs import out_differences
+from pivot_runtime.loading.assembly import Assembly
+from pivot_runtime.project.project import Project
+from pivot_runtime.project.targets import short_names
+from pivot_runtime.sharing import transfer
+
+
+@attrs.frozen(eq=False, repr=False)
+class StageVerdict(Value):
+    """One stage.
+
+    Attributes:
+        name: As it is shown.
+        address: What distinguishes all stages of the project.
+        location: Where it is defined, or what changed; None where that is not known.
+        decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
+        upstream: The stages that would run first.
+        missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
+        lost: Those of them that are in place: a run stores them again.
+        unknown: Why it is unknown whether its code is that of its last run; empty if it is known.
+        rerun: The result of rerunning its current state, with ``verdict``, ``detail`` and ``time``; None where
+            nobody has tried.
+        differences: Of its outs that are directories and differ from what its last run left, which files do.
+    """
+
+    name: str
+    address: str
+    location: Location | None
+    decision: Decision
+    upstream: Sequence[str] = ()
+    missing: tuple[ArtifactPath, ...] = ()
+    lost: tuple[ArtifactPath, ...] = ()
+    unknown: str = ""
+    rerun: Mapping[str, Any] | None = None
+    differences: Mapping[str, Difference] = attrs.field(factory=dict)
+
+    @property
+    def current(self) -> bool:
+        """As far as is known, its code, its inputs and its outs on disk are those of its last run."""
+        return self.decision.verdict is Verdict.UP_TO_DATE
+
+    @property
+    def never_run(self) -> bool:
+        """Nobody has recorded a run of it."""
+        return Reason.NEVER_RUN in self.decision.reasons
+
+    @property
+    def status(self) -> Literal["passed", "failed", "unknown"]:
+        """A stage passes if it is current and has all its files available; it fails whatever else is not known."""
+        if self.missing or not self.current:
+            return "failed"
+        return "unknown" if self.unknown else "passed"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Verification(Value):
+    """The stages asked for, in graph order, and how all are named.
+
+    Attributes:
+        stages: What was found of each.
+        names: By address.
+        broken: Pipelines that could not be loaded, and that may write what is read here.
+        unread: Pipeline files of which nothing is known.
+        absent: In a project without pipelines, the tracked data that are available nowhere.
+    """
+
+    stages: tuple[StageVerdict, ...]
+    names: Mapping[str, str]
+    broken: tuple[Broken, ...] = ()
+    unread: tuple[str, ...] = ()
+    absent: tuple[ArtifactPath, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """All stages have passed, and there are no others."""
+        return self.count("passed") == len(self.stages) and not (self.unread or self.absent)
+
+    def count(self, status: str) -> int:
+        """How many stages have this status."""
+        return sum(stage.status == status for stage in self.stages)
+
+
+def verify(
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    everything: bool = False,
+    allow_missing: bool = False,
+    quiet: bool = False,
+    static: bool = False,
+) -> Verification:
+    """Verify the targets; if there are none, the stages of the command's pipeline and all that they depend on.
+
+    Args:
+        project: Where.
+        targets: Stage names, addresses or out paths.
+        everything: Load every pipeline of the project.
+        allow_missing: What is missing here may be on the default remote instead.
+        quiet: Drop what the user's code prints while it is imported.
+        static: Import nothing, and report for each stage what is unknown then.
+
+    Raises:
+        StaticError: With ``static``, nothing is known of any stage.
+        ConfigError: With ``allow_missing``, no remote is configured.
+        RemoteError: The remote cannot tell what it has.
+        PivotError: A pipeline cannot be loaded, or a target is not known.
+    """
+    named = list(targets)
+    if not static:
+        with loading(
+            project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
+        ) as assembly:
+            assembly.close()
+        return examine(project, assembly, named, allow_missing=allow_missing)
+    from pivot_runtime.loading.static import known as known_statically  # noqa: PLC0415  # start-up time
+
+    known = known_statically(project, everything=everything)
+    found = examine(project, known.assembly, named, allow_missing=allow_missing)
+    stages = found.stages if allow_missing else map(_unasked, found.stages)
+    return attrs.evolve(
+        found,
+        stages=tuple(attrs.evolve(each, unknown=known.unknown.get(each.address, each.unknown)) for each in stages),
+        unread=() if named else known.unread,
+    )
+
+
+def examine(
+    project: Project,
+    assembly: Assembly,
+    named: Sequence[str] = (),
+    *,
+    allow_missing: bool = False,
+) -> Verification:
+    """Verify stages that have been loaded.
+
+    Args:
+        project: Where.
+        assembly: The stages.
+        named: As of `verify`.
+        allow_missing: As of `verify`.
+
+    Raises:
+        PivotError: As `verify`.
+    """
+    with opened(project, assembly) as session:
+        if allow_missing:
+            session.stores.settings.remote_url()
+        wanted = session.resolve(named) if named else tuple(session.graph.stages)
+        graph = session.graph.select(session.graph.ancestors(wanted))
+        tracked = {record.path: record.artifact for record in records.read_tracked(project)}
+        if not assembly.files:
+            none = _lacking(session, set(tracked.values()), allow_missing)
+            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in none))
+        world = _Recorded(session, graph, tracked)
+        if allow_missing and (listings := world.unlisted()):
+            transfer.bring_listings(project, listings)
+        evaluations = evaluate(graph, session.stages, world, schema=session.schema)
+        needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
+        lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
+        missing = {
+            address: tuple(sorted(path for path, artifact in files.items() if artifact in lacking))
+            for address, files in needed.items()
+        }
+        names = short_names(session.graph)
+        known = stage_facts(project.layout).recall()
+        lost = {
+            address: tuple(path for path in paths if world.in_place(path, needed[address][path]))
+            for address, paths in missing.items()
+        }
+        return Verification(
+            tuple(
+                StageVerdict(
+                    names[address],
+                    address,
+                    _place(evaluations[address]),
+                    evaluations[address].decision,
+                    evaluations[address].observation.upstream,
+                    missing[address],
+                    lost[address],
+                    rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    differences=out_differences(session.stores, evaluations[address]),
+                )
+                for address in graph.stages
+                if address in needed
+            ),
+            names,
+            assembly.broken,
+        )
+
+
+def _place(evaluation: Evaluation) -> Location:
+    """Where the weightiest change is, or else the stage."""
+    decision = evaluation.decision
+    changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
+    return changed[0] if changed else evaluation.stage.spec.location
+
+
+def _unasked(stage: StageVerdict) -> StageVerdict:
+    """Code of strangers is looked at where there are no credentials, and so no answer from the remote."""
+    if not stage.missing:
+        return stage
+    unknown = f"Not in the cache here, and the remote was not asked: {', '.join(stage.missing)}"
+    return attrs.evolve(stage, missing=(), lost=(), unknown=unknown)
+
+
+def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
+    """What is available neither here nor, if it may be there, on the remote; that is asked once for everything."""
+    absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
+    if not (absent and allow_missing):
+        return absent
+    with transfer.asking(session.project) as ask:
+        return ask(absent)
+
+
+class _Recorded:
+    """The world as it is, and where nothing is on disk as it is recorded."""
+
+    def __init__(self, session: Session, graph: Graph, tracked: Mapping[ArtifactPath, Artifact]) -> None:
+        self._session = session
+        self._graph = graph
+        self._found: dict[ArtifactPath, Artifact | None] = {}
+        self._recorded = dict(tracked)
+        for address in graph.stages:
+            lock = session.lock(address)
+            if lock is not None:
+                self._recorded |= lock.outs
+        self._laid = Laid(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
+        for address in graph.stages:
+            lock = session.lock(address)
+            for path, artifact in lock.inputs.deps.items() if lock is not None else ():
+                if self._is_inside(path):  # any other that is not here nothing can bring back
+                    self._recorded.setdefault(path, artifact)
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        if self._on_disk(path) is None and path in self._session.unreadable:
+            return None
+        try:
+            found = self._laid.look(path)
+        except (MissingObjectError, CorruptObjectError):
+            return self._recorded.get(path)  # the directory is reported as not available
+        return self._recorded.get(path) if found is None and not self._is_inside(path) else found
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Of all that should be in the cache, or may be on the remote, it is told apart from the decision."""
+        del path, artifact
+        return False
+
+    def _on_disk(self, path: ArtifactPath) -> Artifact | None:
+        if path not in self._found:
+            self._found[path] = self._session.look(path)
+        return self._found[path]
+
+    def _is_inside(self, path: ArtifactPath) -> bool:
+        """Whether a path belongs into a directory that is not on disk, and so is known to be in it or not."""
+        return any(True for _ in self._laid.touching(path))
+
+    def unlisted(self) -> set[Artifact]:
+        """The directories that are not on disk, and of which it must be known what is in them, and is not."""
+        needed = {path for spec in self._graph.stages.values() for path in spec.deps}
+        around = {each for path in needed for at, each in self._laid.touching(path) if at != path and each.tree}
+        return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        return self._session.inside(directory, path)
+
+    def lock(self, address: str) -> StageLock | None:
+        return self._session.lock(address)
+
+    def memory(self) -> Memory:
+        return _NoMemory()
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        return self._session.taken(spec, lock, {path: self._on_disk(path) for path in outs})
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        return self._session.recheck(observed)
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        return self._session.counted(libraries)
+
+    def needed(self, evaluation: Evaluation) -> Iterable[tuple[ArtifactPath, Artifact]]:
+        """What a stage reads and writes that must be in the cache, or on the remote: all outs, and absent deps."""
+        cached = {out.path for out in evaluation.stage.spec.outs if out.cache}
+        lock = evaluation.lock
+        for path, artifact in (lock.outs if lock is not None else {}).items():
+            if path in cached or self._found.get(path) is None:
+                yield path, artifact
+        for path in evaluation.stage.spec.deps:
+            within = dict(self._laid.touching(path))
+            yield from within.items()
+            recorded = self._recorded.get(path)
+            if not within and recorded is not None and self._found.get(path) is None:
+                yield path, recorded
+
+    def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this is at a path that has been looked at."""
+        return self._found.get(path) == artifact
+
+
+class _NoMemory:
+    """A stage that could only be restored is not verified: its lock file is out of date."""
+
+    def recorded(self, key: str) -> None:
+        """Nothing."""
+
+    def has(self, artifact: Artifact) -> bool:
+        del artifact
+        return False

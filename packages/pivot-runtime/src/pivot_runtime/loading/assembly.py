@@ -1,0 +1,401 @@
+"""The pipelines that a command depends on: its own, and those that write what these read, each in a warm host."""
+
+import collections
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from pivot_core.discovery import all_pipelines, pipelines_above
+from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.graph import Graph
+from pivot_core.paths import ArtifactPath
+from pivot_core.stages.param_overrides import Override, Takes, check
+from pivot_core.values import Value
+from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.config import resolve
+from pivot_runtime.errors import HostError, LoadError
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.loading import contradictions, stage_index
+from pivot_runtime.loading.host_pool import Starter, WarmHost
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.loading.snapshot import Found, Snapshots
+from pivot_runtime.project.ignore import ignored
+from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_runtime.loading.host_client import HostProcess
+
+
+@attrs.frozen(eq=False, repr=False)
+class LoadedFile(Value):
+    """One pipeline file: where it is, what it holds, and the warm host that can run its stages."""
+
+    file: pathlib.Path
+    loaded: Loaded
+    host: WarmHost
+
+
+@attrs.frozen(eq=False, repr=False)
+class Assembly(Value):
+    """What a command works on.
+
+    Attributes:
+        files: Every pipeline file that was loaded, the command's own first.
+        own: The addresses of the command's own stages.
+        graph: These, and all that they depend on.
+        stages: Of every loaded file, by address.
+        broken: What could not be loaded.
+        starter: What starts further hosts.
+    """
+
+    files: tuple[LoadedFile, ...]
+    own: tuple[str, ...]
+    graph: Graph
+    stages: Mapping[str, LoadedStage]
+    broken: tuple[Broken, ...] = ()
+    starter: Starter | None = None
+
+    @property
+    def grounds(self) -> tuple[Grounds, ...]:
+        """What the loads depended on."""
+        return tuple(each.loaded.grounds for each in self.files if each.loaded.grounds is not None)
+
+    @property
+    def schema(self) -> int:
+        """The version of all fingerprints."""
+        return self.files[0].loaded.schema if self.files else 0
+
+    def host_of(self, address: str) -> "HostProcess":
+        """The host that can run a stage.
+
+        Raises:
+            OutdatedError: It has just been started, and loaded something else.
+        """
+        return self._hosts[address].process()
+
+    @functools.cached_property
+    def _hosts(self) -> Mapping[str, WarmHost]:
+        return {stage.spec.address: each.host for each in self.files for stage in each.loaded.stages}
+
+    def close(self) -> None:
+        """End all hosts."""
+        if self.starter is not None:
+            self.starter.close()
+        for each in self.files:
+            each.host.close()
+
+
+def assemble(  # noqa: PLR0913  # each is a wish of the command
+    project: Project,
+    *,
+    everything: bool = False,
+    quiet: bool = False,
+    fresh: bool = False,
+    slow: Callable[[float, str], None] | None = None,
+    guard: int | None = None,
+    instead: Callable[[pathlib.Path], Loaded] | None = None,
+    without: Callable[[], object] = lambda: False,
+) -> Assembly:
+    """Load the pipeline of the command's directory, or every pipeline of the project, and what they depend on.
+
+    Args:
+        project: Where.
+        everything: Load every pipeline of the project.
+        quiet: Drop what the user's code prints while it is imported.
+        fresh: Import everything, also what has not changed since the last load.
+        slow: Called if the import takes long, now and again, with how many seconds; by default as the project says.
+        guard: The project's guard, which the hosts are to hold as well.
+        instead: Nothing of the user's is imported; this gives what a file holds of which no load is known.
+        without: Asked where the project has no pipeline at all: whether that is fine, and there are no stages.
+
+    Raises:
+        UnimportedError: Something would have to be imported, and must not be: ``instead`` says so.
+        LoadError: One of the command's own pipelines cannot be imported.
+        PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
+    """
+    overrides = [Override.parse(text) for text in project.overrides]
+    for looked_at in (project.layout.state_dir / resolve.FILE, resolve.user_file(os.environ)):
+        if looked_at is not None:
+            project.notes.look(looked_at)
+    settings = resolve.resolve(project.layout.state_dir, os.environ)
+    kept = not fresh and settings.snapshot
+    told = (slow or project.slow, float(settings.silence_seconds))
+    guard = guard if project.hosts is None else None
+    starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
+    with _Loader(project, starter=starter, kept=kept, slow=told, instead=instead) as loader:
+        if everything:
+            loader.load_all(_files(project, without))
+        else:
+            loader.load_all(_file(project, without))
+        count = len(loader.files)
+        loader.follow()
+        check(overrides, _parameters(loader.files))
+        assembly = assembled(project.root, loader.files, own=count)
+        broken = tuple(loader.broken(assembly.graph))
+        if instead is None:
+            _remember(project, loader.files)
+        return attrs.evolve(assembly, broken=broken, starter=loader.release())
+
+
+def _file(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+    """The command's own pipeline; none in a project that has none, and may."""
+    try:
+        return [project.pipeline_file()]
+    except DiscoveryError:
+        if any(True for _ in all_pipelines(project.root, _noting(project))) or not without():
+            raise
+        return []
+
+
+def _files(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+    """Every pipeline of the project."""
+    files = list(all_pipelines(project.root, _noting(project)))
+    if not files and not without():
+        raise DiscoveryError(
+            f"no pipeline.py or pivot.yaml anywhere in {project.root}",
+            hint="describe your stages in a pipeline.py or a pivot.yaml",
+        )
+    return files
+
+
+def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
+    """For completion."""
+    addresses = {
+        str(each.file.relative_to(project.root)): [stage.spec.address for stage in each.loaded.stages] for each in files
+    }
+    stage_index.remember(project.layout, addresses)
+
+
+def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:
+    """What was loaded as one graph, of which the first ``own`` files are the command's own.
+
+    Raises:
+        PivotError: Two of them contradict each other.
+    """
+    contradictions.refuse_same_names([(each.file, each.loaded) for each in files], root)
+    stages = [stage for each in files for stage in each.loaded.stages]
+    graph = Graph.build(stage.spec for stage in stages)
+    contradictions.refuse_undeclared(graph)
+    contradictions.refuse_sources(graph, [each.loaded for each in files], root)
+    asked = {stage.spec.address for each in files[:own] for stage in each.loaded.stages}
+    return Assembly(
+        tuple(files),
+        tuple(address for address in graph.stages if address in asked),
+        graph.select(graph.ancestors(asked)),
+        {stage.spec.address: stage for stage in stages},
+    )
+
+
+class _Loader:
+    """Loads files one after the other, each once; whatever happens, no host is left behind."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        starter: Starter,
+        kept: bool,
+        slow: tuple[Callable[[float, str], None], float],
+        instead: Callable[[pathlib.Path], Loaded] | None,
+    ) -> None:
+        self.files: list[LoadedFile] = []
+        self._project = project
+        self._root = project.root
+        self._overrides = project.overrides
+        self._slow = slow
+        self._instead = instead
+        self._starter = starter
+        self._snapshots = Snapshots(project.layout.snapshots_dir)
+        self._kept = kept
+        self._errors: dict[pathlib.Path, PivotError] = {}
+        self._tried: set[pathlib.Path] = set()
+        self._released = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._released:
+            for each in self.files:
+                each.host.kill()
+            self._starter.close()
+
+    def release(self) -> Starter:
+        """From now on the hosts, and what starts them, belong to the caller."""
+        self._released = True
+        return self._starter
+
+    def load(self, file: pathlib.Path) -> LoadedFile:
+        """Load one file."""
+        self._tried.add(file)
+        return self._known(file) or self._import(file)
+
+    def _known(self, file: pathlib.Path) -> LoadedFile | None:
+        """A file whose last load still holds."""
+        if not self._kept:
+            return None
+        found = self._snapshots.find(file, self._overrides, os.environ)
+        if not isinstance(found, Found):
+            return None
+        self._project.notes.add(found.check.marks)
+        return self._add(file, found.loaded)
+
+    def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostProcess | None" = None) -> LoadedFile:
+        pool = self._project.hosts
+        host = pool.take(file, loaded) if pool is not None and process is None else None
+        if host is None:
+            host = WarmHost(loaded, lambda: self._load(file), process)
+        if pool is not None:
+            pool.put(file, host)
+        self.files.append(LoadedFile(file, loaded, host))
+        return self.files[-1]
+
+    def _import(self, file: pathlib.Path) -> LoadedFile:
+        if self._instead is not None:
+            return self._add(file, self._instead(file))
+        loaded, host = self._load(file)
+        return self._take(file, loaded, host)
+
+    def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostProcess]":
+        from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands import nothing
+
+        return host_client.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
+
+    def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
+        loaded = self._snapshots.keep(file, self._overrides, loaded)
+        notes = self._project.notes
+        notes.partial |= loaded.grounds is None or bool(loaded.unrecorded)
+        if loaded.grounds is not None:
+            check = load_trace.check(loaded.grounds, os.environ, {})
+            notes.add(check.marks)
+            notes.partial |= check.broken is not None
+        return self._add(file, loaded, host)
+
+    def load_all(self, files: Sequence[pathlib.Path]) -> None:
+        """Load many files at once, as many at a time as there are processors.
+
+        Raises:
+            LoadError: One cannot be imported.
+        """
+        if self._instead is not None:
+            for file in files:
+                self.load(file)
+            return
+        known = {file for file in files if self._known(file)}
+        self._tried |= known
+        unknown = [file for file in files if file not in known]
+        most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while we take in what another has said
+        waiting: collections.deque[tuple[pathlib.Path, HostProcess]] = collections.deque()
+        try:
+            for file in unknown:
+                if len(waiting) == most:
+                    self._take_first(waiting)
+                waiting.append((file, self._starter.host(many=len(unknown) > 1)))
+                waiting[-1][1].ask_to_load(self._root, file, self._overrides)
+            while waiting:
+                self._take_first(waiting)
+        finally:
+            for _, host in waiting:
+                host.kill()
+        place = {file: number for number, file in enumerate(files)}
+        self.files.sort(key=lambda each: place[each.file])
+
+    def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostProcess]]") -> None:
+        """Take in what the host that has waited longest has loaded."""
+        file, host = waiting[0]
+        loaded = host.loaded(*self._slow)
+        waiting.popleft()
+        self._tried.add(file)
+        if loaded is None:  # its sources were edited meanwhile
+            host.close()
+            self._import(file)
+        else:
+            self._take(file, loaded, host)
+
+    def follow(self) -> None:
+        """Load what may write the deps that nothing loaded writes, as far as that leads."""
+        known = 0
+        while known < len(self.files):
+            new = self.files[known:]
+            known = len(self.files)
+            for path in self._open_deps(new):
+                self._search(path)
+
+    def broken(self, graph: Graph) -> Iterator[Broken]:
+        """What could not be loaded, with the deps of the graph that it may write."""
+        for file, error in self._errors.items():
+            suspected = tuple(
+                path
+                for path in dict.fromkeys(path for spec in graph.stages.values() for path in spec.deps)
+                if not graph.writers(path) and file in pipelines_above(path, self._root)
+            )
+            if suspected:
+                yield Broken(str(file.relative_to(self._root)), error, suspected)
+
+    def _search(self, path: ArtifactPath) -> None:
+        for directory in _directories(path):
+            self._project.note_pipelines(self._root / directory)
+        for file in pipelines_above(path, self._root):
+            if file in self._tried:
+                continue
+            try:
+                found = self.load(file)
+            except (LoadError, HostError, PivotError) as error:
+                self._project.notes.partial = True
+                self._errors[file] = error
+                continue
+            if any(_touch(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
+                return
+
+    def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
+        outs = [out.path for each in self.files for stage in each.loaded.stages for out in stage.spec.outs]
+        around = frozenset(parent for out in outs for parent in (out, *_parents(out)))
+        written = frozenset(outs)
+        deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
+        return [path for path in deps if path not in around and written.isdisjoint(_parents(path))]
+
+
+def _noting(project: Project) -> Callable[[str], bool]:
+    """Which directories are not searched for pipelines; those that are, are noted."""
+    project.notes.look(project.layout.ignore_file)
+    project.notes.look(project.root)
+    is_ignored = ignored(project.layout.ignore_file)
+
+    def passed_over(path: str) -> bool:
+        if is_ignored(path):
+            return True
+        project.notes.look(project.root / path)
+        return False
+
+    return passed_over
+
+
+def _directories(path: str) -> Iterator[str]:
+    """The path itself, and all above it, up to the root, which is ``""``."""
+    yield path
+    yield from _parents(path)
+    yield ""
+
+
+def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:
+    """Which parameters each stage takes."""
+    return [
+        Takes(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
+        for each in files
+        for stage in each.loaded.stages
+    ]
+
+
+def _touch(one: str, other: str) -> bool:
+    """Whether they are the same path, or one is inside the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path

@@ -1,0 +1,359 @@
+"""The coordinator's end of the host: start it, load through it, and take it down."""
+
+import collections
+import contextlib
+import fcntl
+import importlib
+import math
+import os
+import pathlib
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Self
+
+from pivot_core.errors import PivotError
+from pivot_runtime.errors import HostError, LoadError
+from pivot_runtime.loading.loaded import Loaded, from_plain
+from pivot_runtime.processes import process_tree, wire
+from pivot_runtime.processes.startup_state import Origin, alone
+
+_COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
+_ATTEMPTS = 5
+_SLOW_SECONDS = 1.0
+_WHERE_SECONDS = 0.5
+_PATIENCE_SECONDS = 2.0
+_PID_BYTES = 8
+
+
+def _nothing(_: float, __: str) -> None:
+    """Ignores all events."""
+
+
+type Slow = Callable[[float, str], None]
+"""What is called when an import takes long: with how many seconds it has taken, and the line that it is at, or none."""
+type Slowness = tuple[Slow, float]
+"""What is called when an import has taken a second, and after how many it is called again; then after twice as many,
+and so on. 0 is never."""
+
+_UNHEEDED: Slowness = (_nothing, 0.0)
+
+
+class HostProcess:
+    """A running host. Closing it, or dying, ends the host and every stage that it runs.
+
+    Attributes:
+        pid: Its process, which leads a group of its own.
+        events: The descriptor that becomes readable when it has said something.
+    """
+
+    def __init__(self, start: Callable[[int, int], int], *, child: bool) -> None:
+        """Start a host.
+
+        Args:
+            start: Starts the process, given its ends of the two pipes; returns its pid.
+            child: It is a child of this process.
+        """
+        theirs_in, self._commands = map(_above_target, os.pipe())
+        self.events, theirs_out = map(_above_target, os.pipe())
+        try:
+            self.pid = start(theirs_in, theirs_out)
+        except BaseException:
+            os.close(self._commands)
+            os.close(self.events)
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        self._lines = wire.Lines(self.events)
+        self._pending: list[dict[str, Any]] = []
+        self._open = True
+        self._child = child
+
+    @classmethod
+    def begin(cls, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> Self:
+        """A host in a process of its own; ``quiet`` drops what the user's code prints while it is imported.
+
+        It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
+        With an ``origin`` it is forked where that can be done, else it is a new interpreter.
+        """
+
+        def start(theirs_in: int, theirs_out: int) -> int:
+            given = ((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), *_held(guard))
+            return _begin("pivot_runtime.host.server", given, quiet=quiet, origin=origin)
+
+        return cls(start, child=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Give the host a command.
+
+        Raises:
+            HostError: The host is gone.
+        """
+        try:
+            wire.send(self._commands, dict(message))
+        except BrokenPipeError:
+            raise self._gone() from None
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        """Wait for the host to say something and yield it.
+
+        Raises:
+            HostError: The host is gone.
+        """
+        yield from self._lines.receive()
+        if self._lines.closed:
+            raise self._gone()
+
+    def load(
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        slow: Slowness = _UNHEEDED,
+        overrides: Sequence[str] = (),
+    ) -> Loaded | None:
+        """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
+
+        ``slow`` is called if that takes long. Of ``overrides``, those of parameters of its stages count.
+
+        Raises:
+            LoadError: The user's module raised something.
+            PivotError: A definition in it is wrong.
+            HostError: The host died.
+        """
+        self.ask_to_load(root, file, overrides)
+        return self.loaded(*slow)
+
+    def ask_to_load(self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = ()) -> None:
+        """Begin what `load` does; `loaded` has the answer.
+
+        Raises:
+            HostError: The host died.
+        """
+        self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
+
+    def loaded(self, slow: Slow = _nothing, again: float = 0.0) -> Loaded | None:
+        """Wait for the answer to `ask_to_load`: as `load`; an interruption while waiting says where it was."""
+        began = time.monotonic()
+        try:
+            answer = self._answer(slow, again)
+        except KeyboardInterrupt:
+            passed = time.monotonic() - began
+            if passed > _SLOW_SECONDS and (where := self._where()):
+                slow(passed, where)
+            raise
+        match answer["event"]:
+            case "loaded":
+                return from_plain(answer)
+            case "moved":
+                return None
+            case "refused":
+                raise PivotError(answer["message"], hint=answer["hint"])
+            case _:
+                raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
+
+    def _answer(self, slow: Slow, again: float) -> dict[str, Any]:
+        began, until = time.monotonic(), _SLOW_SECONDS
+        while (answer := self._heard(max(0.0, began + until - time.monotonic()))) is None:
+            slow(until, self._where() if until > _SLOW_SECONDS else "")
+            until = math.inf if not again else 2 * until if until >= again else max(again, until + _SLOW_SECONDS)
+        return answer
+
+    def _heard(self, patience: float, *, place: bool = False) -> dict[str, Any] | None:
+        """The next answer to `ask_to_load`, or to who asked for a place; None if none comes within so many seconds."""
+        waiting, until = select.poll(), time.monotonic() + patience
+        waiting.register(self.events, select.POLLIN)
+        while True:
+            for message in self._pending:
+                if (message["event"] == "at") == place:
+                    self._pending.remove(message)
+                    return message
+            left = until - time.monotonic()
+            if left <= 0 or not waiting.poll(None if left == math.inf else left * 1000):
+                return None
+            self._pending += self.receive()
+
+    def _where(self) -> str:
+        """The line of the user's code that the host is at; empty if that cannot be known."""
+        from pivot_runtime.processes.current_line import ASKED  # noqa: PLC0415  # start-up time: few imports take so long
+
+        self._pending[:] = [message for message in self._pending if message["event"] != "at"]
+        with contextlib.suppress(ProcessLookupError, HostError):
+            os.kill(self.pid, ASKED)
+            found = self._heard(_WHERE_SECONDS, place=True)
+            return "" if found is None else str(found["place"])
+        return ""
+
+    def close(self) -> None:
+        """End the host and all that it runs, and wait until it is gone.
+
+        What the user's modules do at the end, and threads that they have started, may take a while, but not forever.
+        """
+        if self._open:  # may be called again
+            self._open = False
+            os.close(self._commands)
+            if self._child:
+                os.close(self.events)
+                if not process_tree.ends(self.pid, _PATIENCE_SECONDS):
+                    os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+            else:
+                while not self._lines.closed:  # its end of the pipe is closed when it is gone
+                    collections.deque(self._lines.receive(), maxlen=0)
+                os.close(self.events)
+
+    def kill(self) -> None:
+        """End a host that may be busy in the user's code."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.close()
+
+    def _gone(self) -> HostError:
+        return HostError(
+            "the process that imports your pipeline ended unexpectedly",
+            hint="import the pipeline by hand to see why: python -c 'import pipeline'",
+        )
+
+
+def _above_target(fd: int) -> int:
+    """Move a descriptor out of the way of the numbers that the host's ends will have."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _GUARD_FD + 1)
+    os.close(fd)
+    return moved
+
+
+def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
+    return () if guard is None else ((guard, _GUARD_FD),)
+
+
+class Seed:
+    """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
+
+    def __init__(self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> None:
+        """Start it; the arguments are as for `HostProcess.begin`."""
+        import socket  # noqa: PLC0415  # start-up time: where one host is all, there is no seed
+
+        ours, theirs = socket.socketpair()
+        moved = _above_target(theirs.detach())
+        try:
+            self._pid = _begin(
+                "pivot_runtime.host.forkserver", ((moved, _COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(moved)
+        self._line = ours
+
+    def host(self) -> HostProcess:
+        """A new host.
+
+        Raises:
+            HostError: The process is gone.
+        """
+        return HostProcess(self._fork, child=False)
+
+    def close(self) -> None:
+        """End it; the hosts end by themselves."""
+        self._line.close()
+        os.waitpid(self._pid, 0)
+
+    def _fork(self, theirs_in: int, theirs_out: int) -> int:
+        import socket  # noqa: PLC0415  # it is loaded by now
+
+        try:
+            socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
+            told = self._line.recv(_PID_BYTES)
+        except OSError:
+            told = b""
+        if not told:
+            raise HostError("the process that starts your pipelines' processes ended unexpectedly")
+        return int.from_bytes(told)
+
+
+def _begin(
+    module: Literal["pivot_runtime.host.server", "pivot_runtime.host.forkserver"],
+    given: Sequence[tuple[int, int]],
+    *,
+    quiet: bool,
+    origin: Origin | None,
+) -> int:
+    """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
+    guard = _GUARD_FD in [number for _, number in given]
+    if origin is None or not alone():
+        command = f"from {module} import main; main({os.getpid()}, guard={guard})"
+        words = [sys.executable, "-P", "-c", command]
+        return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
+    from pivot_runtime.processes import clean_fork  # noqa: PLC0415  # start-up time: most commands start nothing
+
+    coordinator = os.getpid()
+
+    def serve() -> None:
+        importlib.import_module(module).main(coordinator, guard=guard)
+
+    return clean_fork.fork(serve, given, quiet=quiet, origin=origin)
+
+
+def _file_actions(given: Sequence[tuple[int, int]], *, quiet: bool) -> list[tuple[Any, ...]]:
+    if quiet:
+        output: list[tuple[Any, ...]] = [
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+    else:  # what is printed while importing is no answer of ours, so it does not go to our stdout
+        output = [(os.POSIX_SPAWN_DUP2, 2, 1)]
+    return [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        *output,
+        *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in given),
+    ]
+
+
+def load(
+    root: pathlib.Path,
+    file: pathlib.Path,
+    *,
+    quiet: bool = False,
+    slow: Slowness = _UNHEEDED,
+    overrides: Sequence[str] = (),
+) -> tuple[Loaded, HostProcess]:
+    """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
+
+    Raises:
+        PivotError: As `HostProcess.load`; the host is gone then.
+    """
+    return load_in(lambda: HostProcess.begin(quiet=quiet), root, file, slow, overrides)
+
+
+def load_in(
+    start: Callable[[], HostProcess],
+    root: pathlib.Path,
+    file: pathlib.Path,
+    slow: Slowness = _UNHEEDED,
+    overrides: Sequence[str] = (),
+) -> tuple[Loaded, HostProcess]:
+    """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.
+
+    Raises:
+        PivotError: As `HostProcess.load`; the host is gone then.
+    """
+    for _ in range(_ATTEMPTS):
+        host = start()
+        try:
+            loaded = host.load(root, file, slow, overrides)
+        except BaseException:
+            host.kill()
+            raise
+        if loaded is not None:
+            return loaded, host
+        host.close()
+    raise HostError(f"{file.name} or a module it imports keeps changing", hint="wait for the edits to end, and repeat")

@@ -1,0 +1,137 @@
+"""Hosts as a command needs them: each is started when a pipeline must be imported, or the first of its stages run."""
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pivot_runtime.errors import OutdatedError, UnimportedError
+from pivot_runtime.loading.loaded import Loaded
+from pivot_runtime.processes.startup_state import Origin
+
+if TYPE_CHECKING:
+    from pivot_runtime.loading.host_client import HostProcess, Seed
+
+
+class Starter:
+    """Starts hosts: the first by itself; where there are more, they are forked from a common process."""
+
+    def __init__(
+        self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None, allowed: bool = True
+    ) -> None:
+        """Nothing is started yet, nor ever if not ``allowed``; the rest is as for `HostProcess.begin`."""
+        self._origin = origin
+        self._quiet = quiet
+        self._guard = guard
+        self._allowed = allowed
+        self._seed: Seed | None = None
+        self._started = 0
+
+    def host(self, *, many: bool = False) -> "HostProcess":
+        """A new host; ``many`` says that there will be more.
+
+        Raises:
+            UnimportedError: None is allowed.
+        """
+        if not self._allowed:
+            raise UnimportedError
+        from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands start none
+
+        self._started += 1
+        if self._started == 1 and not many:
+            return host_client.HostProcess.begin(quiet=self._quiet, guard=self._guard, origin=self._origin)
+        if self._seed is None:
+            self._seed = host_client.Seed(quiet=self._quiet, guard=self._guard, origin=self._origin)
+        return self._seed.host()
+
+    def close(self) -> None:
+        """End what the hosts are forked from; they live on."""
+        if self._seed is not None:
+            self._seed.close()
+            self._seed = None
+
+
+class WarmHost:
+    """The host of one pipeline file; there may be no process yet.
+
+    Attributes:
+        kept: A `Pool` has it, and ends it.
+    """
+
+    def __init__(
+        self,
+        expected: Loaded,
+        load: Callable[[], tuple[Loaded, "HostProcess"]],
+        process: "HostProcess | None" = None,
+    ) -> None:
+        """Know how to start it.
+
+        Args:
+            expected: What its load must give.
+            load: Starts it and loads the file.
+            process: The process, if it has been started.
+        """
+        self._expected = expected
+        self._load = load
+        self._process = process
+        self.kept = False
+
+    def process(self) -> "HostProcess":
+        """The process, which is started if need be.
+
+        Raises:
+            OutdatedError: What it loaded is not what was expected.
+            PivotError: The pipeline cannot be loaded any more.
+        """
+        if self._process is None:
+            loaded, process = self._load()
+            if loaded.schema != self._expected.schema or loaded.stages != self._expected.stages:
+                process.close()
+                raise OutdatedError
+            self._process = process
+        return self._process
+
+    def is_of(self, loaded: Loaded) -> bool:
+        """Whether its process has, or will have, exactly this."""
+        return loaded == self._expected
+
+    def close(self) -> None:
+        """End the process and all that it runs, and wait until it is gone; not if a `Pool` keeps it."""
+        if self._process is not None and not self.kept:
+            self._process.close()
+
+    def kill(self) -> None:
+        """End a process that may be busy in the user's code; not if a `Pool` keeps it."""
+        if self._process is not None and not self.kept:
+            self._process.kill()
+
+
+class Pool:
+    """Hosts that outlive a command, by pipeline file; each for as long as its load holds."""
+
+    def __init__(self) -> None:
+        """There are none."""
+        self._hosts: dict[pathlib.Path, WarmHost] = {}
+
+    def take(self, file: pathlib.Path, loaded: Loaded) -> WarmHost | None:
+        """The host that has exactly this of the file, if there is one."""
+        host = self._hosts.get(file)
+        return host if host is not None and host.is_of(loaded) else None
+
+    def put(self, file: pathlib.Path, host: WarmHost) -> None:
+        """Keep a host; the one before it ends."""
+        before = self._hosts.get(file)
+        if before is not host:
+            if before is not None:
+                _end(before)
+            host.kept = True
+            self._hosts[file] = host
+
+    def close(self) -> None:
+        """End all."""
+        while self._hosts:
+            _end(self._hosts.popitem()[1])
+
+
+def _end(host: WarmHost) -> None:
+    host.kept = False
+    host.kill()

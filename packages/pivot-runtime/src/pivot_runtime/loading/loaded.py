@@ -1,0 +1,192 @@
+"""What a load yields: the stages of a project and the code they depend on, as plain data."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.values import Value
+from pivot_runtime.freshness.load_trace import Grounds
+
+
+@attrs.frozen(eq=False, repr=False)
+class Steady(Value):
+    """Digests of a stage's values that may differ at each import.
+
+    Attributes:
+        digests: By the key of an entry that holds one, over the code that makes it what it is.
+        parts: By the same key, by the path into the value, what the part counts by.
+    """
+
+    digests: Mapping[str, str]
+    parts: Mapping[str, Mapping[str, str]]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return {"digests": dict(self.digests), "parts": dict(self.parts)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        return cls(digests=plain["digests"], parts=plain["parts"])
+
+
+@attrs.frozen(eq=False, repr=False)
+class LoadedStage(Value):
+    """One stage: what it declares, and the fingerprint of its code.
+
+    Attributes:
+        spec: What it declares.
+        code: The entries of its manifest.
+        unresolved: What its fingerprint could not follow.
+        libraries: By distribution, what its code names of libraries.
+        via: For each entry but those where the walk began, the entry that leads to it.
+        spans: The first and the last line of each entry whose source is known.
+        params: Its parameters by name, as plain data.
+        env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
+        texts: The text of each entry that is in no lines of its own: a command.
+        steady: What its values count by if they may be other ones by chance; None where none can.
+        assigned: As ``env``, of each variable that the import of its pipeline set: those that it reads count.
+    """
+
+    spec: StageSpec
+    code: Mapping[str, CodeEntry]
+    unresolved: tuple[Unresolved, ...] = ()
+    libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
+    via: Mapping[str, str] = attrs.field(factory=dict)
+    spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    env: Mapping[str, str] = attrs.field(factory=dict)
+    texts: Mapping[str, str] = attrs.field(factory=dict)
+    assigned: Mapping[str, str] = attrs.field(factory=dict)
+    steady: Steady | None = None
+
+    @property
+    def undeclared(self) -> tuple[str, ...]:
+        """The variables that the import has set and the stage does not declare."""
+        return tuple(name for name in self.assigned if name not in self.env)
+
+    def path(self, key: str) -> tuple[str, ...]:
+        """How an entry is reached: the keys that lead to it, from where the walk began."""
+        chain = [key]
+        while chain[-1] in self.via:
+            chain.append(self.via[chain[-1]])
+        return tuple(reversed(chain))
+
+
+@attrs.frozen(eq=False, repr=False)
+class Loaded(Value):
+    """The outcome of importing pipelines; nothing in it is the user's live code.
+
+    Attributes:
+        schema: The version of all fingerprints.
+        stages: In the order of registration.
+        sources: The digest of each source file of the user's that was imported, and of each file that declares or
+            sets something, by absolute path; ``""`` where a file was looked for that is not there.
+        grounds: What else it depended on; None where that is not known.
+        unrecorded: Why ``grounds`` are not all that it depended on.
+        read: As ``sources``, of each further file that a fingerprint was taken of without an import.
+    """
+
+    schema: int
+    stages: tuple[LoadedStage, ...]
+    sources: Mapping[str, str]
+    grounds: Grounds | None = attrs.field(default=None, eq=False)
+    unrecorded: tuple[str, ...] = ()
+    read: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def to_plain(loaded: Loaded) -> dict[str, Any]:
+    """The same as JSON-able data; `from_plain` is its inverse."""
+    return {
+        "schema": loaded.schema,
+        "stages": [
+            {
+                "name": stage.spec.name,
+                "pipeline": stage.spec.pipeline,
+                "base": stage.spec.base,
+                "location": _from_location(stage.spec.location),
+                "deps": list(stage.spec.deps),
+                "outs": [[out.path, out.facts()] for out in stage.spec.outs],
+                "mutex": list(stage.spec.mutex),
+                "resources": dict(stage.spec.resources),
+                "named": list(stage.spec.named),
+                "timeout": stage.spec.timeout,
+                "retries": stage.spec.retries,
+                "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
+                "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
+                "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
+                "via": dict(stage.via),
+                "spans": {key: list(span) for key, span in stage.spans.items()},
+                "params": dict(stage.params),
+                "env": dict(stage.env),
+                "texts": dict(stage.texts),
+                "steady": stage.steady and stage.steady.to_plain(),
+            }
+            for stage in loaded.stages
+        ],
+        "sources": dict(loaded.sources),
+        "grounds": None if loaded.grounds is None else loaded.grounds.to_plain(),
+        "unrecorded": list(loaded.unrecorded),
+        "read": dict(loaded.read),
+        "assigned": dict(loaded.stages[0].assigned) if loaded.stages else {},  # the same for all stages of one file
+    }
+
+
+def from_plain(data: Mapping[str, Any]) -> Loaded:
+    """The inverse of `to_plain`; the data come from a process of our own."""
+    return Loaded(
+        schema=data["schema"],
+        stages=tuple(
+            LoadedStage(
+                StageSpec(
+                    name=stage["name"],
+                    pipeline=stage["pipeline"],
+                    base=stage["base"],
+                    location=Location(*stage["location"]),
+                    deps=tuple(ArtifactPath(path) for path in stage["deps"]),
+                    outs=tuple(_out(path, facts) for path, facts in stage["outs"]),
+                    mutex=tuple(stage["mutex"]),
+                    resources=stage["resources"],
+                    named=tuple(ArtifactPath(path) for path in stage["named"]),
+                    timeout=stage["timeout"],
+                    retries=stage["retries"],
+                ),
+                {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
+                tuple(Unresolved(reason, _to_location(at)) for reason, at in stage["unresolved"]),
+                {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
+                stage["via"],
+                {key: (start, end) for key, (start, end) in stage["spans"].items()},
+                stage["params"],
+                stage["env"],
+                stage["texts"],
+                data["assigned"],
+                stage["steady"] and Steady.from_plain(stage["steady"]),
+            )
+            for stage in data["stages"]
+        ),
+        sources=data["sources"],
+        grounds=None if data["grounds"] is None else Grounds.from_plain(data["grounds"]),
+        unrecorded=tuple(data["unrecorded"]),
+        read=data["read"],
+    )
+
+
+def _out(path: str, facts: Mapping[str, bool]) -> OutSpec:
+    return OutSpec(
+        ArtifactPath(path),
+        cache=facts["cache"],
+        directory=facts.get("directory", False),
+        incremental=facts.get("incremental", False),
+    )
+
+
+def _from_location(location: Location | None) -> list[Any] | None:
+    return None if location is None else [location.file, location.line]
+
+
+def _to_location(plain: list[Any] | None) -> Location | None:
+    return None if plain is None else Location(*plain)

@@ -1,0 +1,168 @@
+"""Snapshots: what the last load of a pipeline file gave, for as long as everything that it depended on is unchanged."""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import xxhash
+
+from pivot_cache.errors import CacheError
+from pivot_cache.files import atomic, safe_read
+from pivot_cache.files.boot import session
+from pivot_core.values import Value
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.freshness.load_trace import Check, Fact
+from pivot_runtime.loading import loaded
+from pivot_runtime.loading.loaded import Loaded
+
+if TYPE_CHECKING:
+    from pivot_runtime.loading.varying_values import Known
+
+_FORMAT: Final = 5
+_MOST: Final = 500
+"""Snapshots; beyond that the older half goes."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Found(Value):
+    """A snapshot that holds.
+
+    Attributes:
+        loaded: What a load would give.
+        check: How everything that it depends on was found.
+    """
+
+    loaded: Loaded
+    check: Check
+
+
+@attrs.frozen(eq=False, repr=False)
+class Unusable(Value):
+    """Why a pipeline file must be imported.
+
+    Attributes:
+        changed: What is no longer as it was; None if no load is known.
+        unrecorded: What of the last load cannot be checked.
+    """
+
+    changed: Fact | None = None
+    unrecorded: tuple[str, ...] = ()
+
+
+class Snapshots:
+    """The snapshots of a project; where they cannot be written, each load starts from scratch."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        """Describe them; the directory is made when the first is kept."""
+        self._directory = directory
+
+    def find(self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Found | Unusable:
+        """What loading ``file`` with these parameters would give, if nothing that it depends on has changed."""
+        place = self._place(file, overrides)
+        kept = _read(place)
+        if kept is None or kept["of"] != os.fspath(file):
+            return Unusable()
+        if kept["unrecorded"]:
+            return Unusable(unrecorded=tuple(kept["unrecorded"]))
+        rested = load_trace.Grounds.from_plain(kept["loaded"]["grounds"])
+        # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
+        stamps = kept["stamps"] if kept.get("boot") == session() else {}
+        check = load_trace.check(rested, environment, stamps)
+        if check.broken is not None:
+            return Unusable(check.broken)
+        if any(stamps.get(path) != marked for path, marked in check.stamps.items()):
+            self._write(place, kept | {"boot": session(), "stamps": dict(check.stamps)})
+        return Found(loaded.from_plain(kept["loaded"]), check)
+
+    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
+        """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""
+        if found.grounds is None:
+            return found
+        place = self._place(file, overrides)
+        found, known = self._settled(_read(place), file, found)
+        content = {
+            "of": os.fspath(file),
+            "unrecorded": list(found.unrecorded),
+            "stamps": {},
+            "loaded": None if found.unrecorded else loaded.to_plain(found),
+            "grounds": found.grounds.to_plain() if found.grounds is not None and found.unrecorded else None,
+            "known": known.to_plain(),
+        }
+        self._write(place, content)
+        return found
+
+    def _settled(self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded) -> tuple[Loaded, "Known"]:
+        from pivot_runtime.loading import varying_values  # noqa: PLC0415  # start-up time: most commands import nothing
+
+        if kept is None or kept["of"] != os.fspath(file):
+            return varying_values.settle(found, varying_values.Known(), holds=lambda: False, inputs_hold=lambda: False)
+        rested = load_trace.Grounds.from_plain(kept["grounds"] or kept["loaded"]["grounds"])
+        inputs = rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact)))
+        return varying_values.settle(
+            found,
+            varying_values.Known.from_plain(kept["known"]),
+            holds=lambda: load_trace.check(rested, os.environ, {}).broken is None,
+            inputs_hold=lambda: load_trace.check(inputs, os.environ, {}).broken is None,
+        )
+
+    def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
+        """Load this file again the next time."""
+        with contextlib.suppress(OSError):
+            self._place(file, overrides).unlink()
+
+    def _place(self, file: pathlib.Path, overrides: Sequence[str]) -> pathlib.Path:
+        name = os.fsencode(file)
+        return self._directory / (xxhash.xxh3_64_hexdigest(name) + _sealed(overrides, name))
+
+    def _write(self, place: pathlib.Path, content: Mapping[str, Any]) -> None:
+        text = json.dumps(content, separators=(",", ":")).encode()
+        with contextlib.suppress(OSError, CacheError):
+            self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
+            self._directory.mkdir(exist_ok=True)
+            if not place.exists():
+                self._forget_some()
+            atomic.write_bytes(place, _head(text) + text)
+
+    def _forget_some(self) -> None:
+        with os.scandir(self._directory) as entries:
+            found = list(entries)
+        if len(found) > _MOST:
+            for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
+                os.unlink(entry.path)
+
+
+def _is_source(fact: Fact) -> bool:
+    return fact.kind == load_trace.FILE and fact.subject.endswith(".py")
+
+
+def _sealed(overrides: Sequence[str], salt: bytes) -> str:
+    """A name for parameters, which may be secret: each guess is made expensive."""
+    if not overrides:
+        return ""
+    import hashlib  # noqa: PLC0415  # start-up time: few commands are given any
+
+    text = "\0".join(overrides).encode("utf-8", "surrogateescape")
+    return f"-{hashlib.scrypt(text, salt=salt, n=1 << 14, r=8, p=1, dklen=16).hex()}"
+
+
+def _read(place: pathlib.Path) -> dict[str, Any] | None:
+    """What was kept; None for what is not there, damaged, or of another format."""
+    try:
+        head, _, text = safe_read.read_bytes(place).partition(b"\n")
+    except OSError:
+        return None
+    if f"{head.decode(errors='replace')}\n".encode() != _head(text):
+        return None
+    try:
+        kept: dict[str, Any] = json.loads(text)
+    except RecursionError:
+        return None
+    return kept
+
+
+def _head(text: bytes) -> bytes:
+    return f"pivot snapshot {_FORMAT} {xxhash.xxh3_128_hexdigest(text)}\n".encode()

@@ -1,0 +1,198 @@
+"""Stages without an import: as the last load knew them, or as a file of shell stages has them; else as locked."""
+
+import pathlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Never
+
+import attrs
+
+from pivot_cache.files import safe_read
+from pivot_core.discovery import pipelines_above
+from pivot_core.graph import Graph
+from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
+from pivot_core.values import Value
+from pivot_runtime.artifacts import lock_files, records
+from pivot_runtime.errors import StaticError, UnimportedError
+from pivot_runtime.git import repository
+from pivot_runtime.loading.assembly import Assembly, LoadedFile, assemble, assembled
+from pivot_runtime.loading.host_pool import WarmHost
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.project.project import Project
+
+_UNKNOWN = "Only an import of the pipeline can tell; nothing that its lock file names has changed"
+_DEFINED = re.compile(r"(?:func|class):[^:]*:(?P<name>[^\W\d]\w*)")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Static(Value):
+    """What is known of stages of which nothing was imported.
+
+    Attributes:
+        assembly: The stages; its hosts cannot be started.
+        unknown: By address, why it is unknown whether the code of a stage is that of its last run.
+        unread: Pipeline files of which not even that is known which stages they have.
+    """
+
+    assembly: Assembly
+    unknown: Mapping[str, str]
+    unread: tuple[str, ...] = ()
+
+
+def known(project: Project, *, everything: bool = False) -> Static:
+    """All that can be known of a command's stages without importing any code of the user's.
+
+    Args:
+        project: Where.
+        everything: Every pipeline of the project is meant.
+
+    Raises:
+        StaticError: Nothing is known at all.
+        PivotError: There is no pipeline, or what is known contradicts itself.
+    """
+    sent = _sent(project)
+    try:
+        assembly = assemble(
+            project,
+            everything=everything,
+            fresh=sent,
+            instead=lambda file: _read(project, file),
+            without=lambda: records.read_tracked(project),
+        )
+    except UnimportedError:
+        return _partly(project, everything=everything, sent=sent)
+    found = {path: each.file for each in assembly.broken for path in each.suspected}
+    return Static(assembly, dict(_resting_on(found, assembly.graph)))
+
+
+def _read(project: Project, file: pathlib.Path) -> Loaded:
+    from pivot_runtime.loading import unimported  # noqa: PLC0415  # start-up time: only where no load is known
+
+    return unimported.load(file, project.root, project.overrides)
+
+
+def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:
+    """Stages that may read what a pipeline writes that is not known, and all that depend on them."""
+    for path, file in unknown.items():
+        readers = {address for address, spec in graph.stages.items() if path in spec.deps}
+        for address in graph.descendants(readers) | readers:
+            yield address, f"It may depend on {file}, which only an import can tell"
+
+
+def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
+    """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
+
+    That is what these stages depend on, or with ``everything`` all of it.
+    """
+    from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
+
+    project = attrs.evolve(project, overrides=())  # some may be for stages that are not known
+    readable, closed = _readable(project, sent=sent)
+    recorded = Loaded(SCHEMA, tuple(_recorded(project, readable)), {})
+    if not recorded.stages and not (everything and readable.stages):
+        raise StaticError
+    files = (*readable.files, LoadedFile(project.root, recorded, WarmHost(recorded, _refuse)))
+    assembly = assembled(project.root, files, own=len(files))
+    unknown = dict(_resting_on(dict(_opening(assembly.graph, closed, project.root)), assembly.graph))
+    known_by_lock = [stage.spec.address for stage in recorded.stages]
+    for address in known_by_lock:
+        for below in assembly.graph.descendants([address]):
+            unknown[below] = f"It depends on {address}, which only an import can tell"
+    graph = assembly.graph
+    shown = graph if everything else graph.select(graph.ancestors(known_by_lock))
+    return Static(
+        attrs.evolve(assembly, own=tuple(shown.stages), graph=shown),
+        {**unknown, **dict.fromkeys(known_by_lock, _UNKNOWN)},
+        () if known_by_lock else tuple(str(file.relative_to(project.root)) for file in closed),
+    )
+
+
+def readable(project: Project) -> Assembly:
+    """All stages of the project that can be known in full without an import, and no others.
+
+    Raises:
+        PivotError: There is no pipeline, or what is known contradicts itself.
+    """
+    return _readable(project, sent=_sent(project))[0]
+
+
+def _readable(project: Project, *, sent: bool) -> tuple[Assembly, list[pathlib.Path]]:
+    """These stages, and the files of all others."""
+    from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
+
+    closed: list[pathlib.Path] = []
+
+    def read(file: pathlib.Path) -> Loaded:
+        try:
+            return _read(project, file)
+        except UnimportedError:
+            closed.append(file)
+            return Loaded(SCHEMA, (), {})
+
+    return assemble(project, everything=True, fresh=sent, instead=read), closed
+
+
+def _sent(project: Project) -> bool:
+    """Whether snapshots may have come with the code: each is a claim about it, of whoever made it."""
+    return repository.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
+
+
+def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path) -> Iterator[tuple[ArtifactPath, str]]:
+    """What is read and nothing known writes, with a file that is not known and may."""
+    for path in {path for spec in graph.stages.values() for path in spec.deps}:
+        if not graph.writers(path):
+            for file in pipelines_above(path, root):
+                if file in closed:
+                    yield path, str(file.relative_to(root))
+
+
+def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
+    """What lock files tell of stages of other pipelines than those that could be read."""
+    names = {stage.spec.pipeline for stage in readable.stages.values()}
+    written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
+    sources = _Sources(project.root)
+    for spec in records.read(project).specs:
+        lock = lock_files.read(project, spec.address)
+        if lock is not None and spec.pipeline not in names and written.isdisjoint(out.path for out in spec.outs):
+            yield _stage(spec, lock, sources)
+
+
+def _refuse() -> tuple[Loaded, Never]:
+    raise UnimportedError
+
+
+def _stage(spec: StageSpec, lock: StageLock, sources: "_Sources") -> LoadedStage:
+    """A stage as it last ran, without the code that is certainly gone."""
+    code = {key: entry for key, entry in lock.inputs.code.items() if sources.may_have(key, entry)}
+    return LoadedStage(spec, code, libraries=lock.libraries, params=lock.inputs.params, env=lock.inputs.env)
+
+
+class _Sources:
+    """The source files that lock files name."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self._root = root
+        self._words: dict[str, frozenset[str] | None] = {}
+
+    def may_have(self, key: str, entry: CodeEntry) -> bool:
+        """Whether a function or class may still be defined where it was: its name is in the file."""
+        defined = _DEFINED.match(key)
+        if defined is None or entry.location is None:
+            return True
+        words = self._of(entry.location.file)
+        return words is None or defined["name"] in words
+
+    def _of(self, file: str) -> frozenset[str] | None:
+        """All words of a file; None if unknown."""
+        if file not in self._words:
+            place = self._root / file
+            try:
+                self._words[file] = frozenset(re.findall(r"\w+", safe_read.read_bytes(place).decode()))
+            except FileNotFoundError:
+                moved = place.with_suffix("") / "__init__.py", place.parent.with_suffix(".py")
+                self._words[file] = None if any(each.exists() for each in moved) else frozenset()
+            except (OSError, ValueError):
+                self._words[file] = None
+        return self._words[file]

@@ -1,0 +1,179 @@
+"""`pivot cache gc`: what no lock or `.pvt` file names, in no branch and in no project, goes to the trash."""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from pivot_cache.errors import CacheError, cannot
+from pivot_cache.layout import Layout
+from pivot_cache.maintenance.gc import Collected, collect
+from pivot_cache.maintenance.gc import Progress as Progress  # noqa: PLC0414 - for whoever shows it
+from pivot_cache.maintenance.gc import undo as bring_back
+from pivot_cache.maintenance.gc_plan import Cache, Plan, Rules, prepare
+from pivot_core.lock import Artifact
+from pivot_core.values import Value
+from pivot_runtime.artifacts import kept
+from pivot_runtime.cache import users as registry
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.users import User
+from pivot_runtime.errors import EngineError
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.maintenance import gc_roots
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+
+COMMAND = "pivot cache gc"
+_DAY_NS = 24 * 3600 * 1_000_000_000
+
+
+class SharedCacheError(EngineError):
+    """Other projects use the cache, and nobody has said what is to become of what they need."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Wishes(Value):
+    """How garbage is collected.
+
+    Attributes:
+        keep_since_ns: Run records younger than this keep what they name; None for what is configured.
+        grace_ns: What has been in the trash for this long is deleted; None for what is configured.
+        all_projects: Read also what the other projects need that use this cache.
+        only_this_project: Take no respect of what the other projects need.
+        skip_damaged: Go on without files that cannot be understood.
+    """
+
+    keep_since_ns: int | None = None
+    grace_ns: int | None = None
+    all_projects: bool = False
+    only_this_project: bool = False
+    skip_damaged: bool = False
+
+
+@attrs.frozen(eq=False, repr=False)
+class Collection(Value):
+    """The result of a collection.
+
+    Attributes:
+        planned: What goes and what stays.
+        done: What was done; None if only the plan was asked for.
+        projects: The other projects whose needs were read.
+        gone: Projects that used the cache and are no more.
+        skipped: What could not be understood, and was left out.
+    """
+
+    planned: Plan
+    done: Collected | None
+    projects: tuple[pathlib.Path, ...]
+    gone: tuple[User, ...]
+    skipped: tuple[str, ...]
+
+
+def _nothing(_: str, __: int) -> None:
+    """The progress that nobody sees."""
+
+
+def gc(
+    project: Project,
+    wishes: Wishes | None = None,
+    *,
+    dry_run: bool = False,
+    report: Reporter = silent,
+    progress: Progress = _nothing,
+) -> Collection:
+    """Collect garbage, or with ``dry_run`` find out what it is.
+
+    While it is collected, no other command works on any project whose needs are read.
+
+    Raises:
+        SharedCacheError: Other projects use the cache, and the wishes do not say what about them.
+        GitError: Git could not tell what is needed.
+        CacheError: A file that names objects cannot be understood, or something cannot be read or moved.
+    """
+    wishes = wishes or Wishes()
+    with opened_stores(project) as stores:
+        users, gone = _users(stores.layout, wishes)
+        skipped: dict[str, None] = {}
+        doubt = _doubt(skipped, skip=wishes.skip_damaged)
+        places = [project.root, *users]
+        cache = Cache(stores.store, stores.runs)
+        rules = _rules(stores, wishes)
+
+        def gather() -> set[Artifact]:
+            grace_ns = stores.settings.grace_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
+            return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, grace_ns, doubt)
+
+        done = None
+        if dry_run:
+            planned = prepare(cache, gather(), rules, doubt=doubt)
+        else:
+            with _guards(stores.layout, places, report):
+                done = collect(cache, gather, rules, progress=progress, doubt=doubt)
+            planned = done.plan
+            kept.tidy(stores, stores.settings.grace_days * _DAY_NS)
+        return Collection(planned, done, tuple(users), tuple(gone), tuple(skipped))
+
+
+def undo(project: Project, *, report: Reporter = silent) -> Collected | None:
+    """Bring back what the newest collection, or drop, removed; None if there is nothing.
+
+    Raises:
+        CacheError: Something cannot be moved.
+    """
+    with opened_stores(project) as stores, _guards(stores.layout, [project.root], report):
+        return bring_back(Cache(stores.store, stores.runs))
+
+
+def _rules(stores: Stores, wishes: Wishes) -> Rules:
+    settings = stores.settings
+    retention = settings.retention_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
+    grace = settings.grace_days * _DAY_NS if wishes.grace_ns is None else wishes.grace_ns
+    return Rules(time.time_ns(), retention, grace)
+
+
+def _users(layout: Layout, wishes: Wishes) -> tuple[list[pathlib.Path], list[User]]:
+    """The other projects to be respected, and those that are gone."""
+    if wishes.only_this_project:
+        return [], []
+    others = registry.others(layout)
+    gone = [user for user in others if user.gone]
+    heeded = [user for user in others if not user.gone]
+    if heeded and not wishes.all_projects:
+        named = ", ".join(str(user.root) for user in heeded)
+        raise SharedCacheError(
+            f"other projects use this cache: {named}",
+            hint="--all-projects keeps what they need too, --only-this-project removes what only they need",
+        )
+    for user in heeded:
+        if not user.present:
+            raise SharedCacheError(
+                f"{user.root} on {user.host or 'this machine'} uses this cache, and cannot be read from here",
+                hint=f"if that project is no more, delete {user.file}; or give --only-this-project",
+            )
+    return [user.root for user in heeded], gone
+
+
+def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], None]:
+    def doubt(error: CacheError) -> None:
+        if not skip:
+            hint = "; ".join(filter(None, (error.hint, "--skip-damaged goes on, as if it named nothing")))
+            raise CacheError(str(error), hint=hint) from error
+        skipped[str(error)] = None
+
+    return doubt
+
+
+@contextlib.contextmanager
+def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Iterator[None]:
+    """Hold the cache and every project, in an order that all processes share."""
+    with contextlib.ExitStack() as stack:
+        for file in (layout.gc_guard_file, *sorted(Layout(place).guard_file for place in places)):
+            try:
+                stack.enter_context(guarded(file, COMMAND, events.waiting(report)))
+            except OSError as error:
+                raise cannot("hold", file, error) from error
+        yield

@@ -1,0 +1,135 @@
+"""What must not be collected: all that any lock or `.pvt` file of a project names, in the workspace and in git."""
+
+import os
+import pathlib
+import stat
+from collections.abc import Callable, Iterable, Iterator
+
+from pivot_cache.errors import CacheError, LockFileError, cannot
+from pivot_cache.files import safe_read
+from pivot_cache.formats import lock_file, pvt
+from pivot_cache.layout import Layout
+from pivot_core.lock import Artifact
+from pivot_core.paths import STATE_DIR
+from pivot_runtime.git import calls, submodules
+from pivot_runtime.git.refs import Repository
+
+type Doubt = Callable[[CacheError], object]
+"""Called with the error of each file that cannot be understood."""
+
+_LOCK = ".lock"
+_EMPTY = (
+    [b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"],
+    [b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"],
+)
+"""How git names an empty file, in repositories of either format."""
+
+_APART = frozenset({".git", STATE_DIR})
+
+
+def refuse(error: CacheError) -> None:
+    """The doubt that lets nothing pass."""
+    raise error
+
+
+def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artifact]:
+    """Everything that the files of these projects name.
+
+    Args:
+        projects: Their roots.
+        doubt: Called for each file that does not say what it must say, and for each directory that cannot be
+            searched; by default its error is raised. If that returns, the file or directory does not count.
+
+    Raises:
+        GitError: Git failed.
+        CacheError: A file or a directory cannot be read.
+    """
+    found: set[Artifact] = set()
+    for root in projects:
+        for name, data in _files(root, doubt):
+            try:
+                found.update(named(name, data))
+            except LockFileError as error:
+                doubt(error)
+    return found
+
+
+def named(name: str, data: bytes) -> Iterator[Artifact]:
+    """What one lock or `.pvt` file names that the cache keeps.
+
+    Raises:
+        LockFileError: It does not say what it must say.
+    """
+    if name.endswith(pvt.SUFFIX):
+        if not pvt.is_foreign(data):
+            for side in pvt.sides(data) or (data,):  # of a conflict, either may be taken yet
+                yield pvt.loads(side, name)
+        return
+    lock = lock_file.parse(data, name)
+    kept = {spec.path for spec in lock.inputs.outs if spec.cache}
+    yield from (artifact for path, artifact in lock.outs.items() if path in kept)
+
+
+def _files(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file of a project that may name objects."""
+    repository = Repository.around(root)
+    nested: dict[pathlib.Path, None] = {}
+    for place in [root] if repository is None else repository.roots():
+        yield from _in_workspace(place, doubt, nested)
+    if repository is not None or nested:
+        for file in submodules.remembered(repository, nested):
+            if file.data or file.path.endswith(pvt.SUFFIX):  # a merge leaves empty lock files
+                yield f"{file.where}:{file.path}", file.data
+
+
+def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, None]) -> Iterator[tuple[str, bytes]]:
+    """Those in a directory; repositories in it are added to ``nested``."""
+
+    def unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            doubt(cannot("read", pathlib.Path(error.filename), error))
+
+    stages = Layout(root).stages_dir
+    for name in sorted(_names(stages)):
+        if name.endswith(_LOCK):
+            yield from (each for each in _read(stages / name, doubt) if each[1] or not _is_merged(stages / name))
+    for directory, inner, names in os.walk(root, onerror=unreadable):
+        tracked: set[str] = set()
+        if directory != os.fspath(root) and (".git" in inner or ".git" in names):
+            nested[pathlib.Path(directory)] = None
+        for name in names:
+            if name.endswith(pvt.SUFFIX) and name != pvt.SUFFIX:
+                ours = [each for each in _read(pathlib.Path(directory, name), doubt) if not pvt.is_foreign(each[1])]
+                tracked.update(name.removesuffix(pvt.SUFFIX) for _ in ours)
+                yield from ours
+        inner[:] = [name for name in inner if name not in _APART and name not in tracked]
+
+
+def _is_merged(file: pathlib.Path) -> bool:
+    """Whether git has an empty file there, too: a merge leaves empty lock files, and a power cut."""
+    try:
+        done = calls.run(file.parent, "--literal-pathspecs", "ls-files", "-s", "-z", "--", file.name)
+    except OSError:
+        return False
+    return done.stdout.split(b" ")[1:2] in _EMPTY
+
+
+def _names(directory: pathlib.Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise cannot("read", directory, error) from error
+
+
+def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
+    try:
+        if stat.S_ISREG(file.stat().st_mode):
+            yield str(file), safe_read.read_bytes(file)
+        elif file.name.endswith(_LOCK):
+            doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        doubt(cannot("read", file, error))

@@ -1,0 +1,136 @@
+"""`pivot cache verify`: is what the cache has good, and does it have what the workspace's files name?"""
+
+from collections.abc import Callable, Collection
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError
+from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance import fsck
+from pivot_cache.maintenance.fsck import Report
+from pivot_cache.maintenance.gc_plan import mark
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.cache.stores import Stores
+from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+
+type Fetch = Callable[[Collection[Artifact]], object]
+"""Gets artifacts into the store from elsewhere, as far as it can."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Verification(Value):
+    """The findings, and what was done about them.
+
+    Attributes:
+        report: What is in the store.
+        affected: What the workspace's files name and the cache did not have whole and good.
+        lacking: What of that it still does not have.
+    """
+
+    report: Report
+    affected: tuple[Record, ...]
+    lacking: tuple[Record, ...]
+
+    @property
+    def good(self) -> bool:
+        """All that is there is good, and all that should be there is there now."""
+        return not self.lacking and not self.report.suspect
+
+    @property
+    def mended(self) -> tuple[Record, ...]:
+        """What the cache has again."""
+        return tuple(record for record in self.affected if record not in self.lacking)
+
+
+def _silent(_: int, __: int, ___: int) -> None:
+    """The progress that nobody sees."""
+
+
+def verify(
+    project: Project,
+    *,
+    full: bool = True,
+    repair: bool = False,
+    fetch: Fetch | None = None,
+    report: Reporter = silent,
+    progress: fsck.Progress = _silent,
+) -> Verification:
+    """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
+
+    Args:
+        project: Where.
+        full: Read all bytes.
+        repair: Get what is bad or missing again: from the workspace, else with ``fetch``.
+        fetch: Gets it from a remote; None if there is none.
+        report: Told of waiting for another command.
+        progress: Told of every object.
+
+    Raises:
+        CacheError: A file that names objects cannot be understood, or the store cannot be read.
+    """
+    with opened_stores(project) as stores:
+        named = [record for record in records.read(project).by_path.values() if record.cache]
+        found = fsck.check(stores.store, [record.artifact for record in named], full=full, progress=progress)
+        bad = {one.digest for one in found.bad} | found.missing
+        affected = tuple(record for record in named if bad & _parts(stores, record))
+        lacking = affected
+        if repair and affected:
+            with guarded(
+                project.layout.guard_file,
+                "pivot cache verify",
+                events.waiting(report),
+            ):
+                lacking = _repaired(stores, affected, fetch)
+        return Verification(found, affected, lacking)
+
+
+def _parts(stores: Stores, record: Record) -> frozenset[str]:
+    """All objects that a record consists of, as far as its listing is there."""
+    return frozenset(mark([record.artifact], stores.store, lambda _: None).digests)
+
+
+def _repaired(stores: Stores, affected: tuple[Record, ...], fetch: Fetch | None) -> tuple[Record, ...]:
+    """Get what can be got; returns what cannot."""
+    for record in affected:
+        _from_workspace(stores, record)
+    lacking = _not_held(stores, affected)
+    if lacking and fetch is not None:
+        fetch([record.artifact for record in lacking])
+        lacking = _not_held(stores, lacking)
+    return lacking
+
+
+def _not_held(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
+    return tuple(record for record in some if not stores.store.holds(record.artifact))
+
+
+def _from_workspace(stores: Stores, record: Record) -> None:
+    """Store again what is in the workspace as it should, file by file where the listing is there."""
+    file = stores.layout.artifact(record.path)
+    try:
+        if stores.look(record.path) == record.artifact:
+            (stores.keep if record.tracked else stores.ingest)(file)
+            return
+        if not record.artifact.tree:
+            return
+        for name, wanted in _listing(stores, record.artifact).files.items():
+            inner = ArtifactPath(f"{record.path}/{name}")
+            if not stores.store.has(wanted.digest, wanted.size) and stores.look(inner) == wanted:
+                (stores.keep if record.tracked else stores.ingest)(stores.layout.artifact(inner))
+    except ArtifactError:
+        return  # what cannot be read here may be available elsewhere
+
+
+def _listing(stores: Stores, artifact: Artifact) -> Tree:
+    try:
+        return stores.store.tree(artifact)
+    except (MissingObjectError, CorruptObjectError, TreeError):
+        return Tree({})

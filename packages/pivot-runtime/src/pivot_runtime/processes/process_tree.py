@@ -1,0 +1,147 @@
+"""Processes whose parent has ended, and that would outlive the stage run that started them."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Container, Mapping
+
+from pivot_runtime.processes import parent_death
+
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 100
+_ROUND_SECONDS = 0.01
+_CHILDREN = "/proc/thread-self/children"
+SPAWNED = "from pivot_runtime.worker.spawned import main"
+"""How a new interpreter becomes the process of a stage."""
+_HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
+
+
+def adopt() -> None:
+    """From now on descendants of this process become its children when their parent ends, not those of init."""
+    if sys.platform == "linux":
+        parent_death.libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> frozenset[int]:
+    """The children of this process, also those that have ended and were not waited for; where it cannot be known, none.
+
+    Only of the main thread, which is also what gets adopted ones.
+    """
+    try:
+        with open(_CHILDREN, "rb") as file:
+            return frozenset(map(int, file.read().split()))
+    except OSError:
+        return frozenset()
+
+
+def strays(known: Container[int]) -> dict[int, str]:
+    """The running children that are not known, with what they say they are; those that have ended are waited for."""
+    while True:
+        found = [pid for pid in children() if pid not in known]
+        running = [pid for pid in found if not _ended(pid)]
+        if len(running) == len(found):  # else what an ended one has left may have become a child since
+            return {pid: command_of(pid) for pid in sorted(running)}
+
+
+def end_strays(known: Container[int]) -> None:
+    """Kill all running children that are not known, and what they leave in turn."""
+    for _ in range(_ROUNDS):
+        left = strays(known)
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_ROUND_SECONDS)
+
+
+def await_end(pid: int) -> None:
+    """Wait for a process that is about to end: only then have its children another parent."""
+    for _ in range(_ROUNDS):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0]
+        except OSError:
+            return
+        if state in (b"Z", b"X"):
+            return
+        time.sleep(_ROUND_SECONDS)
+
+
+def ends(child: int, seconds: float) -> bool:
+    """Wait until a child ends, but no longer than so many seconds; returns whether it has. It is still to be reaped."""
+    end = time.monotonic() + seconds
+    if hasattr(os, "pidfd_open"):
+        fd = os.pidfd_open(child)
+        try:
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
+        finally:
+            os.close(fd)
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_ROUND_SECONDS)
+    return True
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").split(b"\0")
+    except OSError:
+        words = []
+    return b" ".join(words).decode(errors="replace") or _nameless(pid)
+
+
+def circles(pid: int) -> frozenset[str]:
+    """What a process shares with those that started it, and with nobody else: its group, its session, its output."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError):
+        found.add(f"group {os.getpgid(pid)}")
+        session = os.getsid(pid)
+        if session != os.getsid(0):
+            found.add(f"session {session}")
+    for fd in (1, 2):
+        with contextlib.suppress(OSError):
+            output = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if output.startswith("pipe:"):
+                found.add(output)
+    return frozenset(found)
+
+
+def told(strays: Mapping[int, str]) -> list[str]:
+    """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
+    own = command_of(os.getpid())
+    known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
+    return [
+        "a process that it had forked" if command == own or SPAWNED in command else _on_one_line(command)
+        for command in known
+    ]
+
+
+def _on_one_line(command: str, most: int = 100) -> str:
+    line = " ".join(command.split())
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def is_helper(command: str) -> bool:
+    """Whether a process tidies up after others in its own time, as those of `multiprocessing` do."""
+    return any(helper in command for helper in _HELPERS)
+
+
+def _nameless(pid: int) -> str:
+    """What a process is called that is ending, so that its command line is gone."""
+    return f"process {pid}"
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

@@ -1,0 +1,1 @@
+"""The project on disk: its root, its guard, its targets and ignored files."""

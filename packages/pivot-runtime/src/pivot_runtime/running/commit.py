@@ -1,0 +1,141 @@
+"""`pivot commit`: accept what is in the workspace as the result of the code as it is now, without running it."""
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from pivot_cache.formats import lock_file
+from pivot_core.decide import Reason
+from pivot_core.lock import StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.artifacts import lock_files
+from pivot_runtime.errors import EngineError
+from pivot_runtime.evaluating.evaluate import Evaluation
+from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+from pivot_runtime.project.targets import short_names
+from pivot_runtime.running.outs import Outs
+
+_COSMETIC = frozenset(
+    {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
+)
+"""What may be behind a change that leaves the result as it is; other data or parameters do not."""
+
+
+class NotAcceptedError(EngineError):
+    """What is in the workspace cannot be the result of the stage as it is now."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Accepted(Value):
+    """What was accepted.
+
+    Attributes:
+        names: The stages, by the names they are shown by, in graph order.
+        unchanged: Those that were up to date anyway.
+    """
+
+    names: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def accept(
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    reason: str = "",
+    force: bool = False,
+    report: Reporter = silent,
+) -> Accepted:
+    """Record the outs that are in the workspace as the results of the targets; of all stages if there are none.
+
+    Nothing is recorded unless all can be.
+
+    Args:
+        project: Where.
+        targets: Stage names, addresses or out paths.
+        reason: Why, for those who read the lock files.
+        force: Accept also where data or parameters have changed, or no run is recorded.
+        report: Told what to wait for.
+
+    Raises:
+        NotAcceptedError: An out or a dep is missing, or more than the code has changed.
+        PivotError: The pipeline cannot be loaded, or a target is not known.
+    """
+    with (
+        guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
+        loading(project, slow=lambda seconds, where: report(events.Importing(seconds, where))) as assembly,
+        opened(project, assembly, literal=True) as session,
+    ):
+        assembly.close()
+        names = short_names(session.graph)
+        done: list[str] = []
+        unchanged: list[str] = []
+        wanted = session.resolve(targets)
+        stale = {}
+        for address, evaluation in session.evaluate(wanted).items():
+            if address not in wanted:
+                continue
+            if evaluation.decision.reasons in ((), (Reason.OUT_LOST,)):
+                if evaluation.lock is not None:
+                    Outs(session).mend(evaluation.stage.spec, evaluation.lock.outs)
+                unchanged.append(names[address])
+            else:
+                stale[address] = evaluation
+        for address, evaluation in stale.items():
+            _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
+        with lock_files.shared(project):
+            for address, evaluation in stale.items():
+                _record(session, evaluation, reason or "accepted without a run")
+                done.append(names[address])
+            session.retire()
+        return Accepted(tuple(done), tuple(unchanged))
+
+
+def _changed_deps(session: Session, evaluation: Evaluation) -> list[ArtifactPath]:
+    """Also those that a stale stage upstream writes: its outs are accepted as they are now."""
+    before = {} if evaluation.lock is None else evaluation.lock.inputs.deps
+    return [path for path, dep in before.items() if (now := session.look(path)) is None or now.digest != dep.digest]
+
+
+def _check(
+    name: str,
+    evaluation: Evaluation,
+    changed: Sequence[ArtifactPath],
+    *,
+    accepted: Iterable[str],
+    force: bool,
+) -> None:
+    observation, decision = evaluation.observation, evaluation.decision
+    absent = [path for path, artifact in observation.outs.items() if artifact is None]
+    if absent or observation.missing:
+        gone = (absent or list(observation.missing))[0]
+        raise NotAcceptedError(f"stage {name!r} cannot be accepted: {gone} does not exist", hint="run 'pivot repro'")
+    waiting = [address for address in (*observation.upstream, *observation.blocked) if address not in accepted]
+    if waiting:
+        raise NotAcceptedError(
+            f"stage {name!r} cannot be accepted: {waiting[0]}, on which it rests, is stale",
+            hint="accept or run that one first",
+        )
+    more = [reason for reason in decision.reasons if reason not in _COSMETIC and reason is not Reason.UPSTREAM]
+    if (more or changed) and not force:
+        what = more[0].value.lower() if more else f"input data changed: {changed[0]}"
+        raise NotAcceptedError(
+            f"stage {name!r} cannot be accepted: {what}",
+            hint="run 'pivot repro'; --force accepts it all the same",
+        )
+
+
+def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
+    stage, spec = evaluation.stage, evaluation.stage.spec
+    outs = Outs(session).take_in(spec)
+    session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
+    deps = {path: artifact for path in spec.deps if (artifact := session.look(path)) is not None}
+    inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
+    lock = StageLock(inputs, outs, stage.libraries, reason)
+    lock_file.write(session.stores.layout.lock_file(spec.address), lock)
+    session.forms.remember(stage, session.project.root)

@@ -1,0 +1,149 @@
+"""Noticing that something was edited while stages run: files first, and only then what the edit means."""
+
+import os
+import pathlib
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pivot_cache.files import walk
+from pivot_cache.layout import Layout
+from pivot_core.digest import canonical_json
+from pivot_core.errors import PivotError
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.definitions import source_import
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
+
+type _Mark = tuple[object, ...]
+"""Another one each time that a file is written, or replaced."""
+
+
+class DepWatch:
+    """Compares the deps that a stage was started on with those that are there when it has ended.
+
+    One that was written meanwhile counts as moved also if it is now as it was: nobody knows what the stage has read.
+    """
+
+    def __init__(self, look: Callable[[ArtifactPath], Artifact | None], layout: Layout) -> None:
+        """``look`` says what is at a path now."""
+        self._look = look
+        self._layout = layout
+        self._marks: dict[str, dict[ArtifactPath, _Mark | None]] = {}
+
+    def begin(self, address: str, deps: Iterable[ArtifactPath]) -> None:
+        """A stage is about to start."""
+        self._marks[address] = {path: _mark(self._layout.artifact(path)) for path in deps}
+
+    def moved(self, address: str, deps: Mapping[ArtifactPath, Artifact]) -> tuple[ArtifactPath, ...]:
+        """Those of the deps that are no longer what they were, or were written since the stage was started.
+
+        Raises:
+            ArtifactError: What is there can be no dep.
+        """
+        before = self._marks.pop(address)
+        return tuple(path for path, dep in deps.items() if self._look(path) != dep or self._written(path, before[path]))
+
+    def _written(self, path: ArtifactPath, before: _Mark | None) -> bool:
+        now = None if before is None else _mark(self._layout.artifact(path))
+        return now is not None and now != before
+
+
+def _mark(path: pathlib.Path) -> _Mark | None:
+    """None if unknown: links to the cache have marks that the cache itself changes."""
+    try:
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode):
+            files, _ = walk.walk(os.fspath(path))
+            return (frozenset((name, *_file_mark(each)) for name, each in files if each.st_nlink == 1),)
+    except OSError:
+        return None
+    return _file_mark(status) if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else None
+
+
+def _file_mark(status: os.stat_result) -> _Mark:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class CodeWatch:
+    """Compares the code that was loaded with the code that is there now."""
+
+    def __init__(
+        self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()
+    ) -> None:
+        """Watch what was loaded, with ``overrides``, from each pipeline file of the project.
+
+        What a stage writes is no edit, though another one may have been fingerprinted by it: it counts in the next run.
+        """
+        files = list(files)
+        outs = {out.path for _, loaded in files for stage in loaded.stages for out in stage.spec.outs}
+        written = [os.fspath(root / path) for path in outs]
+        self._files = [_WatchedFile(root, file, loaded, overrides, written) for file, loaded in files]
+
+    def moved(self, address: str) -> tuple[str, ...]:
+        """What of a stage is no longer as it was loaded: manifest keys, parameters, or files that cannot be loaded.
+
+        An edit that changes no fingerprint, such as a comment, is no move.
+        """
+        return next((each.moved(address) for each in self._files if each.has(address)), ())
+
+
+class _WatchedFile:
+    """The code of one pipeline file."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        loaded: Loaded,
+        overrides: Sequence[str],
+        written: Sequence[str],
+    ) -> None:
+        self._overrides = overrides
+        self._root = root
+        self._file = file
+        self._loaded = {stage.spec.address: stage for stage in loaded.stages}
+        self._written = written
+        self._changes = self._watched(loaded)
+        self._now = self._loaded
+
+    def has(self, address: str) -> bool:
+        return address in self._loaded
+
+    def moved(self, address: str) -> tuple[str, ...]:
+        edited = self._changes.find()
+        if edited:
+            from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: edits while stages run are rare
+
+            try:
+                loaded, host = host_client.load(self._root, self._file, quiet=True, overrides=self._overrides)
+            except PivotError:
+                return tuple(self._shown(file) for file in edited)
+            host.close()
+            self._changes = self._watched(loaded)
+            self._now = {stage.spec.address: stage for stage in loaded.stages}
+        before, now = self._loaded[address], self._now.get(address)
+        if now is before:
+            return ()
+        if now is None or now.spec.deps != before.spec.deps or now.spec.outs != before.spec.outs:
+            return (address,)
+        facts, new = _facts(before), _facts(now)
+        return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
+
+    def _watched(self, loaded: Loaded) -> source_import.Changes:
+        read = {
+            file: found
+            for file, found in loaded.read.items()
+            if not any(file == out or file.startswith(f"{out}/") for out in self._written)
+        }
+        return source_import.Changes({**loaded.sources, **read})
+
+    def _shown(self, file: str) -> str:
+        """As the user would write it, where it is in the project."""
+        path = pathlib.Path(file)
+        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else file
+
+
+def _facts(stage: LoadedStage) -> dict[str, str]:
+    """What a load says of a stage, by name."""
+    code = {key: entry.digest for key, entry in stage.code.items()}
+    return code | {f"param:{name}": canonical_json(value) for name, value in stage.params.items()}

@@ -1,0 +1,127 @@
+"""The outs of a stage around its run: kept, set aside, given again to stages that go on from them, taken in."""
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import OutSpec, StageSpec
+from pivot_runtime.artifacts import kept as kept_before
+from pivot_runtime.artifacts.stash import Aside
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, silent
+
+
+class Outs:
+    """The outs of all stages of one run."""
+
+    def __init__(self, session: Session, report: Reporter = silent) -> None:
+        """Describe them; nothing is touched."""
+        self._session = session
+        self._layout = session.stores.layout
+        self._report = report
+        self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
+        self._mended: list[ArtifactPath] = []
+
+    def sweep(self) -> None:
+        """Put back what a killed run has left."""
+        self._aside.sweep()
+
+    def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
+        """Before files are overwritten: what no run had written is the user's, and goes into the cache.
+
+        Raises:
+            CacheError: It cannot be kept.
+        """
+        store, stores = self._session.store, self._session.stores
+        for path, artifact in found.items():
+            if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
+                continue
+            if not store.holds(artifact) or kept_before.is_kept(stores, artifact):
+                kept = self._session.keep(path)
+                shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
+                self._report(events.FileKept(path, str(shown)))
+
+    def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
+        """Make room for a run; what it goes on from is there as a copy of its own."""
+        lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
+        self._aside.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
+        for out in spec.outs:
+            before = lock.outs.get(out.path) if lock is not None and out.incremental else None
+            if before is not None:
+                self._give_again(spec.address, out.path, before)
+
+    def _give_again(self, address: str, path: ArtifactPath, before: Artifact) -> None:
+        target = self._layout.artifact(path)
+        with contextlib.suppress(MissingObjectError, CorruptObjectError):
+            self._session.store.restore(before, target)
+            return
+        waiting = self._aside.waiting(address, path)
+        if self._session.stores.files.artifact(waiting) != before:
+            return  # then the stage starts again, as on its first run
+        try:
+            shutil.copy2(waiting, target)
+        except OSError as error:
+            raise ArtifactError(target, f"cannot be written: {error.strerror}") from None
+
+    def put_back(self, spec: StageSpec) -> list[ArtifactPath]:
+        """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
+        return self._aside.give_back(spec.address, [out.path for out in spec.outs])
+
+    def release(self, address: str) -> None:
+        """The stage has succeeded: its previous outs are no longer needed."""
+        self._aside.drop(address)
+
+    def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
+        """Before a lock is written: what the cache has lost of these outs, and is in place, is stored again.
+
+        Raises:
+            CacheError: It cannot be stored.
+        """
+        session = self._session
+        for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
+            if not session.store.holds(recorded[path]) and session.look(path) == recorded[path]:
+                session.ingest(path)
+                self._mended.append(path)
+
+    def tell(self) -> None:
+        """At the end: say what was stored again."""
+        if self._mended:
+            self._report(events.OutsStored(tuple(self._mended)))
+
+    def absent(self, spec: StageSpec) -> list[ArtifactPath]:
+        """Outs that are not there."""
+        return [out.path for out in spec.outs if not self._layout.artifact(out.path).exists()]
+
+    def take_in(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+        """What the stage has left, now in the cache where it is declared so.
+
+        Raises:
+            ArtifactError: Something there is not what was declared, or cannot be read.
+        """
+        for out in spec.outs:
+            self._check_kind(out)
+        return {out.path: self._take_in(out) for out in spec.outs}
+
+    def _take_in(self, out: OutSpec) -> Artifact:
+        if out.cache:
+            artifact = self._session.ingest(out.path)
+            if self._layout.kept_dir.exists():
+                kept_before.named(self._session.stores, artifact)
+            return artifact
+        found = self._session.look(out.path)
+        if found is None:
+            raise ArtifactError(self._layout.artifact(out.path), "was removed while it was read")
+        return found
+
+    def _check_kind(self, out: OutSpec) -> None:
+        file = self._layout.artifact(out.path)
+        if file.is_dir() and not out.directory:
+            raise ArtifactError(file, "is a directory", hint="declare it with pivot.DirectoryOut(...)")
+        if out.directory and not file.is_dir():
+            raise ArtifactError(
+                file, "is a file, but is declared as a directory", hint="declare it with pivot.Out(...)"
+            )

@@ -1,0 +1,350 @@
+"""`pivot repro --watch`: run, and again whenever something has changed that decides what has to run.
+
+A round is an ordinary run, with hosts that stay. What it looked at is noted, each thing with the mark that it had
+before; afterwards a look at all stages notes the same again, so that whatever is edited meanwhile has another mark
+than the one in the notes. Only such a difference begins the next round. What a run writes is looked at after the run.
+Where only that has another mark, as it has after another command's run, the next round begins if what is found differs.
+"""
+
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+import attrs
+
+from pivot_cache.layout import Layout
+from pivot_core.errors import PivotError
+from pivot_core.values import Value
+from pivot_runtime.config import resolve
+from pivot_runtime.errors import HostError, TargetError
+from pivot_runtime.freshness.file_events import Waiter
+from pivot_runtime.freshness.read_set import Notes
+from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, now, settled
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.inspecting.status import Status, status
+from pivot_runtime.loading.host_pool import Pool
+from pivot_runtime.project.guard import awaited, held
+from pivot_runtime.project.ignore import ignored
+from pivot_runtime.project.project import Project
+from pivot_runtime.running.repro import Options, Outcome, repro
+
+DEFAULT_MS: Final = 100
+_STEP_SECONDS: Final = 0.025
+"""Longer than a step of the clock by which most file systems date changes."""
+_LOOKS: Final = 100
+_TORN_ROUNDS: Final = 3
+"""So often a stage that changes what it reads is run again by itself."""
+
+_CODE: Final = (".py", ".yaml", ".yml", ".toml", ".json")
+_PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+
+@attrs.frozen(eq=False, repr=False)
+class Round(Value):
+    """What one round did.
+
+    Attributes:
+        outcome: Of each stage; None if there was an error.
+        error: Why nothing could be run.
+    """
+
+    outcome: Outcome | None
+    error: PivotError | None = None
+
+
+type Reporting = Callable[[Sequence[str]], AbstractContextManager[Reporter]]
+"""Makes the reporter of a round, given the paths that have changed; none in the first round."""
+
+
+class Watch:
+    """Rounds of one command, for as long as the user likes."""
+
+    def __init__(  # noqa: PLR0913  # as `repro`
+        self,
+        project: Project,
+        targets: Sequence[str],
+        options: Options,
+        *,
+        command: str,
+        reporting: Reporting,
+        waiting: Callable[[], None],
+        polling: Callable[[str], None],
+    ) -> None:
+        """Nothing is run before `rounds`.
+
+        Args:
+            project: Where.
+            targets: As of `repro`.
+            options: As of `repro`; what is forced is forced in the first round.
+            command: As of `repro`.
+            reporting: For each round.
+            waiting: Called when there is nothing left to do but to wait.
+            polling: Told why directories are polled, if they are.
+        """
+        self._pool = Pool()
+        self._project = attrs.evolve(project, hosts=self._pool)
+        self._guard = project.layout.guard_file
+        self._targets = tuple(targets)
+        self._options = options
+        self._command = command
+        self._reporting = reporting
+        self._waiting = waiting
+        self._polling = polling
+        self._waiter = Waiter()
+        self._seen = Notes()
+        self._found: object = None
+        self._written: tuple[str, ...] = ()
+        self._error = ""
+        self._torn = 0
+
+    def rounds(self) -> Iterator[Round]:
+        """Each round, after it has ended; between them it waits.
+
+        Raises:
+            PivotError: In the first round: the targets are unknown.
+            KeyboardInterrupt: The user wants no more.
+        """
+        because: list[str] = []
+        try:
+            while True:
+                project = self._fresh()
+                done = self._round(project, because)
+                yield done
+                if self._again(project, done):
+                    because = []
+                    time.sleep(self._settle_ms() / 1000)
+                else:
+                    self._waiting()
+                    because = self._wait()
+        finally:
+            self._pool.close()
+
+    def _fresh(self) -> Project:
+        return attrs.evolve(Project.find(self._project.cwd, self._project.overrides), hosts=self._pool)
+
+    def _round(self, project: Project, because: Sequence[str]) -> Round:
+        try:
+            with self._reporting(because) as report:
+                outcome = repro(project, self._targets, options=self._options, command=self._command, report=report)
+            return Round(outcome)
+        except TargetError as error:
+            if not self._seen.marks:
+                raise
+            return Round(None, error)
+        except HostError as error:
+            self._pool.close()
+            return Round(None, error)
+        except PivotError as error:
+            return Round(None, error)
+        finally:
+            self._options = attrs.evolve(self._options, force=False)
+
+    def _again(self, before: Project, done: Round) -> bool:
+        """Whether something has moved since the round looked at it; else it is known what to wait for."""
+        try:
+            look, found = self._look()
+        except PivotError:
+            look = self._fresh()
+            note_code(look)
+            look.notes.add({**self._seen.marks, **before.notes.marks, **look.notes.marks})
+            self._seen, self._found = look.notes, None
+            return done.outcome is not None or bool(changed(before.notes))
+        outs = (out.path for each in found.stages for out in each.evaluation.stage.spec.outs)
+        kept = (look.layout.stages_dir, _objects_dir(look))
+        self._written = (*(str(look.layout.artifact(path)) for path in outs), *map(str, kept))
+        was, self._found = self._found, _deciding(found)
+        self._seen = look.notes
+        outcome = done.outcome
+        if outcome is None:  # what was in its way may be gone; but not if it comes to nothing else twice
+            error, self._error = self._error, str(done.error)
+            return (was, error) != (self._found, self._error)
+        self._error = ""
+        self._torn = self._torn + 1 if outcome.torn else 0
+        ended = outcome.failed | outcome.blocked | outcome.unstarted
+        if self._torn >= _TORN_ROUNDS:
+            ended |= outcome.torn
+        stale = {each.evaluation.stage.spec.address for each in found.stages if not each.cached}
+        if stale - ended:
+            return True
+        moved = changed(before.notes) if ended else []
+        return any(not self._by_runs(path, before.notes) for path in moved) or (
+            bool(moved) and _otherwise(outcome, found)
+        )
+
+    def _wait(self) -> list[str]:
+        """Wait until something has changed that another round is for; returns what, as the user would write it."""
+        found: list[str] = []
+        at_work = False
+        while True:
+            seen = self._seen
+            new = self._next(seen, at_work=at_work)
+            found += new
+            edited = self._found is None or any(not self._by_runs(path, seen) for path in new)
+            at_work = not edited and held(self._guard)
+            if edited or (not at_work and self._differs()):
+                files = [path for path in found if not os.path.isdir(path)]
+                return [os.path.relpath(path, self._project.cwd) for path in dict.fromkeys(files or found)]
+            if not at_work:
+                found = []
+
+    def _next(self, seen: Notes, *, at_work: bool) -> list[str]:
+        """Wait until something has another mark than in the notes, or another command no longer is ``at_work``."""
+        self._waiter.wait(
+            directories(seen),
+            lambda: bool(changed(seen)) or (at_work and not held(self._guard)),
+            self._settle_ms(),
+            self._polling,
+        )
+        found = changed(seen)
+        for path in found:  # a round that cannot load looks at little, and must not begin for the same again
+            if path in seen.marks:
+                seen.marks[path] = now(path, seen.marks[path])
+        return found
+
+    def _by_runs(self, path: str, notes: Notes) -> bool:
+        """Whether a run may have changed it, be it that of a stage that failed, by putting back its outs.
+
+        That is an out, what is in it, a directory that it is in, a lock, an object, or which names there are in a
+        directory.
+        """
+        within = f"{path}/"
+        return _only_names(path, notes) or any(
+            each.startswith(within) or within.startswith(f"{each}/") for each in self._written
+        )
+
+    def _differs(self) -> bool:
+        """Whether a look finds other than the last one did; if not, it is that from which to wait."""
+        try:
+            look, found = self._look()
+        except PivotError:
+            return True
+        if _deciding(found) != self._found:
+            return True
+        self._seen = look.notes
+        return False
+
+    def _look(self) -> tuple[Project, Status]:
+        """How all stages are when no command has set outs aside, and any later edit gives a file another mark."""
+        awaited(self._guard)
+        for _ in range(_LOOKS):
+            look = self._fresh()
+            found = status(
+                look,
+                self._targets,
+                everything=self._options.everything,
+                closure=True,
+                quiet=True,
+                pull=self._options.pull,
+            )
+            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(
+                self._guard
+            ):
+                break
+            time.sleep(_STEP_SECONDS)
+        return look, found
+
+    def _settle_ms(self) -> int:
+        try:
+            return resolve.resolve(self._project.layout.state_dir, os.environ).debounce_ms
+        except PivotError:
+            return DEFAULT_MS
+
+
+def _objects_dir(project: Project) -> pathlib.Path:
+    settings = resolve.resolve(project.layout.state_dir, os.environ)
+    return Layout(project.root, settings.cache_home(project.root)).objects_dir
+
+
+def changed(notes: Notes) -> list[str]:
+    """What has another mark than in the notes."""
+    found = [path for path, marked in notes.marks.items() if now(path, marked) != marked]
+    return found + [path for path, signature in notes.trees.items() if _signature(path) != signature]
+
+
+def _only_names(path: str, notes: Notes) -> bool:
+    """Whether only names in a directory have changed, as they do when outs of a stage that failed are put back."""
+    return os.path.isdir(path) and path not in notes.trees and notes.marks[path] != ABSENT
+
+
+def _otherwise(outcome: Outcome, found: Status) -> bool:
+    """Whether a stage that failed would now run with other inputs."""
+    evaluations = [each.evaluation for each in found.stages]
+    now_tried = {each.stage.spec.address: each.observation.inputs.key() for each in evaluations}
+    return any(now_tried.get(address, key) != key for address, key in outcome.tried.items())
+
+
+def _deciding(found: Status) -> object:
+    """All that decides what a round would do and tell; compares equal only if nothing of it has changed."""
+    stages = [
+        (
+            each.evaluation.stage.spec.address,
+            each.evaluation.decision.verdict,
+            each.evaluation.observation.inputs.key(),
+            dict(each.evaluation.observation.outs),
+            each.evaluation.observation.missing,
+        )
+        for each in found.stages
+    ]
+    return stages, [(each.file, str(each.error)) for each in found.broken]
+
+
+def directories(notes: Notes) -> set[str]:
+    """Where something must happen before anything can change."""
+    found = set()
+    for path, marked in notes.marks.items():
+        if path.endswith("/.pivot"):
+            continue
+        if not marked.startswith(DIRECTORY) or marked == ABSENT:
+            found.add(_existing(os.path.dirname(path)))
+        if os.path.isdir(path) and not marked.startswith(DIRECTORY):
+            found.add(path)
+    for path in notes.trees:
+        found.update(directory for directory, _, _ in os.walk(path))
+    return found
+
+
+def note_code(project: Project) -> None:
+    """Look at every file in the project that may be code, since nobody knows which of them a load depends on."""
+    try:
+        passed_over = ignored(project.layout.ignore_file)
+    except PivotError:
+        passed_over = _nothing
+    root = os.fspath(project.root)
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        project.notes.look(f"{root}/{below}".rstrip("/"))
+        try:
+            with os.scandir(f"{root}/{below}") as entries:
+                listed = list(entries)
+        except OSError:
+            continue
+        for entry in listed:
+            path = f"{below}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if not (entry.name.startswith(".") or entry.name in _PASSED_OVER or passed_over(f"{path}/")):
+                    pending.append(f"{path}/")
+            elif entry.name.endswith(_CODE):
+                project.notes.look(f"{root}/{path}")
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+def _signature(path: str) -> str:
+    from pivot_cache.state.scan import scan  # noqa: PLC0415  # start-up time: few projects have directories
+
+    try:
+        return scan(pathlib.Path(path)).signature()
+    except (OSError, PivotError):
+        return ""
+
+
+def _existing(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path

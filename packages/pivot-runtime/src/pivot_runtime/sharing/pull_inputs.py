@@ -1,0 +1,91 @@
+"""Fetches the inputs of a run: none, or those that the default remote has if the run pulls."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from pivot_cache.objects.checkout import CheckoutPlan
+from pivot_cache.remotes.options import Progress
+from pivot_core.graph import Graph
+from pivot_core.spec import StageSpec
+from pivot_runtime.evaluating.evaluate import World
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+
+if TYPE_CHECKING:
+    from pivot_runtime.sharing.remote_view import Afar
+
+_STEP_S: Final = 0.5
+"""So often, at most, a transfer says how far it is."""
+
+
+class Supply:
+    """Where one run looks and what it brings.
+
+    Attributes:
+        world: What decisions depend on.
+    """
+
+    def __init__(self, session: Session, graph: Graph, report: Reporter, *, pull: bool) -> None:
+        """With ``pull`` the remote is asked at once.
+
+        Raises:
+            ConfigError: No remote is configured, or nothing says which one is meant.
+            RemoteError: The remote cannot tell what it has.
+        """
+        self._report = report
+        if pull:
+            report(events.AskingRemote())
+        self._afar = _afar(session, graph) if pull else None
+        self.world: World = self._afar or session
+
+    def run(self, spec: StageSpec) -> None:
+        """Before a run of a stage: bring here what it reads.
+
+        Raises:
+            ArtifactError: Something is not available.
+        """
+        if self._afar is None:
+            return
+        began = time.monotonic()
+        brought = self._afar.supply(spec, told(spec.address, self._afar.remote, self._report))
+        if brought:
+            took = time.monotonic() - began
+            self._report(events.InputsFetched(spec.address, self._afar.remote, brought, took))
+
+    def restore(self, address: str, plan: CheckoutPlan) -> None:
+        """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that is available.
+
+        Raises:
+            ArtifactError: The remote as a whole refuses or fails.
+        """
+        if self._afar is not None:
+            progress = told(address, self._afar.remote, self._report)
+            self._afar.fetch({**plan.create, **plan.replace}, progress)
+
+
+def told(
+    address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
+) -> Callable[[Progress], None]:
+    """What a transfer for a stage is to call: it reports the first call, and then one now and again."""
+    last: float | None = None
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        now = clock()
+        if progress.of_objects and (last is None or now - last >= _STEP_S):
+            last = now
+            report(
+                events.Fetching(
+                    address, remote, progress.objects, progress.of_objects, progress.bytes, progress.of_bytes
+                )
+            )
+
+    return tell
+
+
+def _afar(session: Session, graph: Graph) -> "Afar":
+    from pivot_runtime.sharing.remote_view import Afar  # noqa: PLC0415  # start-up time: most runs ask no remote
+
+    return Afar(session, graph)

@@ -1,0 +1,289 @@
+"""The world where what a remote has counts as here, so that no more is fetched than what a run of some stage reads.
+
+The remote is asked once, about all that is recorded and not here. An out that only the remote has counts as being in
+its place: its stage is up to date, and decisions about downstream stages use its digest. Outs in the cache are restored
+by their stages, as usual. Tracked data that are not here count where either has them.
+"""
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.formats.tree import Tree
+from pivot_cache.objects import checkout
+from pivot_cache.remotes import transfer
+from pivot_cache.remotes.options import Progress
+from pivot_core.decide import Memory
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
+from pivot_core.values import Value
+from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts.overlay import Laid
+from pivot_runtime.evaluating.evaluate import observe
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.sharing import transfer as sync
+
+
+class Place(enum.Enum):
+    """Where something is available that is not in the workspace."""
+
+    CACHE = "cache"
+    REMOTE = "remote"
+    NOWHERE = "nowhere"
+
+
+@attrs.frozen(eq=False, repr=False)
+class Whereabouts(Value):
+    """Where all is that is recorded.
+
+    Attributes:
+        remote: The remote's name.
+        absent: What is not in the workspace, and where it is available.
+        synced: How many outs and tracked paths both the cache and the remote have.
+        to_push: How many only the cache has.
+        to_fetch: How many only the remote has.
+        missing: How many neither has.
+    """
+
+    remote: str
+    absent: Mapping[ArtifactPath, Place]
+    synced: int
+    to_push: int
+    to_fetch: int
+    missing: int
+
+    def of(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Place]:
+        """Those of some paths that are not in the workspace."""
+        return {path: self.absent[path] for path in paths if path in self.absent}
+
+
+class Afar:
+    """A `pivot_runtime.evaluating.evaluate.World` of a session and the default remote."""
+
+    def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
+        """Ask the remote what it has of the stages of a graph and of tracked data.
+
+        Args:
+            session: The world without the remote.
+            graph: The stages that matter.
+            everything: Ask also about what the cache has, and what is thought to be known.
+            remote: The name of the remote; None for the usual one.
+
+        Raises:
+            ConfigError: No remote is configured, or nothing says which one is meant.
+            RemoteError: The remote cannot tell.
+        """
+        self._session = session
+        self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
+        self._shared: dict[str, tuple[RunRecord, ...]] = {}
+        outs = dict(_outs(session, graph))
+        tracked = {record.path: record.artifact for record in records.read_tracked(session.project)}
+        self._recorded = {**tracked, **outs}
+        known = set(self._recorded.values())
+        self._here = {artifact for artifact in known if session.store.holds(artifact)}
+        self._named = remote
+        self._everything = everything
+        self.remote, _ = sync.remote_of(session.stores, remote)
+        self._there: set[Artifact] = set()
+        self._asked: set[Artifact] = set()
+        self._ask(known if everything else known - self._here)
+        self._afar = {
+            path: artifact
+            for path, artifact in self._recorded.items()
+            if (artifact in self._there or (path in tracked and artifact in self._here))
+            and not (path in outs and artifact in self._here)
+            and session.look(path) is None
+        }
+        self._laid = Laid(session.stores, session.look, self._afar, self._listing)
+        if session.stores.settings.share_runs:
+            self._foresee(graph)
+
+    def whereabouts(self) -> Whereabouts:
+        """Where all is; what the cache has only if everything was asked for."""
+        both = only_here = only_there = neither = 0
+        absent = {}
+        for path, artifact in self._recorded.items():
+            here, there = artifact in self._here, artifact in self._there
+            both += here and there
+            only_here += here and not there
+            only_there += there and not here
+            neither += not (here or there)
+            if self._session.look(path) is None:
+                absent[path] = Place.CACHE if here else Place.REMOTE if there else Place.NOWHERE
+        return Whereabouts(self.remote, absent, both, only_here, only_there, neither)
+
+    def supply(self, spec: StageSpec, progress: Callable[[Progress], object]) -> tuple[ArtifactPath, ...]:
+        """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
+
+        Args:
+            spec: The stage.
+            progress: Told how far it is.
+
+        Raises:
+            ArtifactError: Something is not available.
+            CacheError: Something cannot be written.
+        """
+        read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
+        wanted = {path: artifact for each in read for path, artifact in self._laid.touching(each)}
+        if wanted:
+            stores = self._session.stores
+            for path, problem in self.fetch(wanted, progress).items():
+                hint = "'pivot repro --pull' once more computes it again"
+                raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
+            plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
+            checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+        return tuple(sorted(wanted))
+
+    def fetch(
+        self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[Progress], object]
+    ) -> dict[ArtifactPath, str]:
+        """Bring artifacts into the cache; returns why some are unavailable, which count as nowhere from now on.
+
+        Raises:
+            ArtifactError: The remote as a whole refuses or fails.
+        """
+        stores = self._session.stores
+        lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.holds(artifact)}
+        if not lacking:
+            return {}
+        _, remote = sync.remote_of(stores, self._named)
+        options = sync.options(stores, sync.Wishes(progress=progress))
+        outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
+        stopped = outcome.stopped
+        if stopped is not None:
+            raise ArtifactError(
+                stores.layout.artifact(min(lacking)), f"cannot be fetched: {stopped}", hint=stopped.hint
+            ) from stopped
+        problems = {}
+        for path, artifact in lacking.items():
+            if not stores.store.holds(artifact):
+                problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} does not have it any more"))
+                self._there.discard(artifact)
+        if problems and options.known is not None:
+            options.known.forget(remote.identity)  # somebody has deleted things there: the next run asks about all
+        return problems
+
+    def has(self, artifact: Artifact) -> bool:
+        """Whether the cache or the remote has this content, all of it."""
+        if self._session.store.holds(artifact):
+            return True
+        self._ask({artifact} - self._asked)
+        return artifact in self._there
+
+    def recorded(self, key: str) -> RunRecord | None:
+        """A run with these inputs of somebody else, if such are shared; its outs are of the declared kinds."""
+        stores = self._session.stores
+        if not stores.settings.share_runs:
+            return None
+        if key not in self._shared:
+            self._find([key])
+        for record in self._shared[key]:
+            fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
+            if fitting and self._session.rechecker.hold(record.observed):
+                return record
+        return None
+
+    def _foresee(self, graph: Graph) -> None:
+        """Ask at once for results of all stages whose inputs are known already, and are not those of their last run."""
+        session = self._session
+        keys = []
+        for address in graph.stages:
+            lock = session.lock(address)
+            now = observe(session.stages[address], graph, self, lock=lock, schema=session.schema)
+            key = now.inputs.key()
+            if not now.missing and (lock is None or lock.inputs.key() != key) and not session.runs.get(key):
+                keys.append(key)
+        self._find(keys)
+
+    def _find(self, keys: Iterable[str]) -> None:
+        from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # only where it is wanted
+
+        stores = self._session.stores
+        _, remote = sync.remote_of(stores, self._named)
+        self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.Wishes()))
+
+    def look(self, path: ArtifactPath) -> Artifact | None:
+        """What is at a path, or would if the remote's were here."""
+        return self._laid.look(path)
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this is at a path, and not only would, and the cache does not hold all of it."""
+        return self._session.look(path) is not None and self._session.lost(path, artifact)
+
+    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+        """What is at a relative path in a directory with this content, if anything is."""
+        try:
+            return self._listing(directory).at(path)
+        except MissingObjectError:
+            return self._session.inside(directory, path)
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        return self._session.lock(address)
+
+    def memory(self) -> Memory:
+        """What earlier runs left, in the cache or on the remote."""
+        return _Memory(self, self._session.memory())
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Those outs of a stage in whose place is what no run may replace, and what that is."""
+        return self._session.taken(spec, lock, {path: self._session.look(path) for path in outs})
+
+    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """The current state of code that a run was observed to depend on; deleted code is left out."""
+        return self._session.recheck(observed)
+
+    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """As much of each library's version as counts under the policy."""
+        return self._session.counted(libraries)
+
+    def _ask(self, artifacts: set[Artifact]) -> None:
+        if artifacts:
+            stores = self._session.stores
+            _, remote = sync.remote_of(stores, self._named)
+            if self._everything:
+                self._there |= artifacts - sync.absent_now(artifacts, stores, remote)
+            else:
+                options = sync.options(stores, sync.Wishes())
+                self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
+            self._asked |= artifacts
+
+    def _listing(self, directory: Artifact) -> Tree:
+        """What is in a directory; its listing is fetched if it is not here, and no file of it is."""
+        stores = self._session.stores
+        try:
+            return stores.store.tree(directory)
+        except MissingObjectError:
+            _, remote = sync.remote_of(stores, self._named)
+            sync.bring_from(remote, [directory], stores)
+        return stores.store.tree(directory)
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Memory(Value):
+    """What earlier runs left, where the remote counts."""
+
+    afar: Afar
+    local: Memory
+
+    def recorded(self, key: str) -> RunRecord | None:
+        return self.local.recorded(key) or self.afar.recorded(key)
+
+    def has(self, artifact: Artifact) -> bool:
+        return self.afar.has(artifact)
+
+
+def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
+    """What the lock files say of the outs that the cache keeps."""
+    for address, spec in graph.stages.items():
+        lock = session.lock(address)
+        if lock is not None:
+            for out in spec.outs:
+                if out.cache and out.path in lock.outs:
+                    yield out.path, lock.outs[out.path]

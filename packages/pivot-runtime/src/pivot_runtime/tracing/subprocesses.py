@@ -1,0 +1,34 @@
+"""What a stage uses in processes that it starts: in interpreters of pools, and in programs in Python."""
+
+from pivot_runtime.tracing.audit import Audit
+from pivot_runtime.tracing.environ import Variables
+from pivot_runtime.tracing.handed_environ import Handed
+from pivot_runtime.tracing.spool import Spool
+
+
+def begin(
+    root: str,
+    declared: tuple[str, ...],
+    spool: str,
+    files: bool,  # noqa: FBT001  # it is called with plain arguments only
+    assigned: tuple[str, ...],
+    passed_over: tuple[str, ...],
+) -> None:
+    """Note it in this process, until its end.
+
+    Args:
+        root: The absolute path of the project.
+        declared: The absolute paths that the stage declares.
+        spool: The directory in which the stage's own process looks.
+        files: Whether files are of interest.
+        assigned: The variables that the import of the stage's module has set.
+        passed_over: Directories of code whose questions for variables do not matter.
+    """
+    told = Spool(spool)
+    told.enter_child()
+    told.begin()
+    variables = Variables(assigned, told, passed_over)
+    variables.start()
+    Handed(assigned, told, variables.note).start()
+    if files:
+        Audit(root, declared, told).start()

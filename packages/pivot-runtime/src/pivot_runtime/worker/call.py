@@ -1,0 +1,88 @@
+"""Calling a stage in the current process: load the deps, call the function, save the outs."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pivot_core.errors import PathError, PivotError
+from pivot_core.loaders import PathOnly, Reader
+from pivot_core.paths import ArtifactPath
+from pivot_core.pipeline import plain_call
+from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Out
+from pivot_core.stages.command import Command
+from pivot_core.stages.stage import Stage
+from pivot_runtime.worker import shell
+
+
+def execute(stage: Stage) -> None:
+    """Run a stage in the current process, whose working directory is the stage's."""
+    directory = os.getcwd()
+    values = dict(stage.values)
+    values |= {name: dep.like(_load(name, dep.loader, dep.paths)) for name, dep in stage.deps.items()}
+    for name, before in stage.previous.items():
+        there = all(os.path.lexists(path) for path in before.paths)
+        values[name] = before.like(_load(name, before.loader, before.paths)) if there else None  # type: ignore[arg-type]
+    results = shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
+    os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
+    for key, out in stage.outs.items():
+        for path, value in _paired(stage, key, out, results[key]):
+            _save(stage, out, path, value)
+
+
+def _load(name: str, loader: Reader[Any], paths: tuple[str, ...]) -> list[Any]:
+    loaded = []
+    for path in paths:
+        with _noted(path, f"while loading {path!r} for parameter {name!r}"):
+            loaded.append(loader.load(pathlib.Path(path)))
+    return loaded
+
+
+def _paired(stage: Stage, key: str, out: Out, value: Any) -> list[tuple[str, Any]]:
+    """Each path of an out with the value that belongs there."""
+    if isinstance(out.path, str):
+        return [(out.path, value)]
+    if not isinstance(value, list | tuple) or len(value) != len(out.paths):
+        got = f"{len(value)} values" if isinstance(value, list | tuple) else type(value).__name__
+        what = "it" if stage.single else f"the key {key!r}"
+        raise _error(stage, f"{what} takes a list or tuple of {len(out.paths)} values, one for each path, not {got}")
+    return list(zip(out.paths, value, strict=True))
+
+
+def _save(stage: Stage, out: Out, path: str, value: Any) -> None:
+    if not out.directory or isinstance(out.loader, PathOnly):
+        with _noted(path, f"while saving {path!r}"):
+            out.loader.save(value, pathlib.Path(path))
+        return
+    if not isinstance(value, Mapping):
+        raise _error(stage, f"the value of {path!r} must be a mapping from file name to value, not {_kind(value)}")
+    os.makedirs(path, exist_ok=True)
+    for name, each in value.items():
+        try:
+            inside = ArtifactPath.resolve(name)
+        except (PathError, TypeError) as error:
+            raise _error(stage, f"{name!r} is not the name of a file inside {path!r}: {error}") from None
+        file = pathlib.Path(path, inside)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _noted(str(file), f"while saving {str(file)!r}"):
+            out.loader.save(each, file)
+
+
+def _error(stage: Stage, problem: str) -> StageError:
+    return StageError(stage.name, stage.location, problem)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+@contextlib.contextmanager
+def _noted(path: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, PivotError) or repr(path) not in str(error):
+            error.add_note(what)
+        raise

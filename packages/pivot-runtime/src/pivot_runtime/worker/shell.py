@@ -1,0 +1,69 @@
+"""Running the command of a shell stage in the stage's process."""
+
+import os
+import pathlib
+import shutil
+import signal
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pivot_core.spec import StageError
+from pivot_core.stages.command import PARAMS, Command, filled, values
+from pivot_core.stages.stage import Stage
+from pivot_runtime.definitions import created_files
+
+SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
+"""A command ends where one of its commands fails, also inside a pipe."""
+
+_RESTORED: Final = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
+_MEANING: Final = {
+    126: "a program in it may not be executed: chmod +x",
+    127: "a program in it is not found: paths are relative to the directory of the pipeline",
+}
+
+
+def run(stage: Stage, command: Command) -> Mapping[str, Any]:
+    """Run a command in the current directory; its outs by key.
+
+    Raises:
+        StageError: It failed, or did not write an out.
+    """
+    taken = stage.values.get(PARAMS)
+    text = filled(command.text, stage.deps, stage.outs, values(taken))
+    for out in stage.outs.values():
+        for path in out.paths:
+            os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
+    program = shutil.which(SHELL[0])
+    if program is None:
+        raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
+    record = pathlib.Path(command.created) if command.created else None
+    outs = [path for out in stage.outs.values() for path in out.paths]
+    with created_files.watching(filled(command.text, stage.deps, stage.outs), outs, record):
+        _run(stage, program, text)
+    return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
+
+
+def _run(stage: Stage, program: str, text: str) -> None:
+    pid = os.posix_spawn(program, [*SHELL, text], os.environ, setsigdef=_RESTORED)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        raise _error(stage, f"its command was killed by {_signal(-code)}")
+    if code > 0:
+        raise _error(stage, f"its command ended with exit status {code}", hint=_MEANING.get(code))
+    missing = [path for out in stage.outs.values() for path in out.paths if not os.path.exists(path)]
+    if missing:
+        raise _error(
+            stage, f"its command did not write {', '.join(missing)}", hint="a stage writes all outs it declares"
+        )
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _error(stage: Stage, problem: str, *, hint: str | None = None) -> StageError:
+    return StageError(stage.name, stage.location, problem, hint=hint)

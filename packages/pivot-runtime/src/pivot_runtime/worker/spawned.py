@@ -1,0 +1,97 @@
+"""A stage run in an interpreter of its own, for code that does not survive a fork."""
+
+import faulthandler
+import os
+import pathlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
+from pivot_fingerprint.observation import Observer
+from pivot_fingerprint.runtime.environment import heed
+from pivot_runtime.definitions import source_import
+from pivot_runtime.definitions.reimport import Live, declared
+from pivot_runtime.processes import parent_death, process_tree, wire
+from pivot_runtime.processes.pristine import Pristine
+from pivot_runtime.tracing.tracer import Witness
+from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.worker import failure, stage_main
+
+_RESULT_FD = 3
+
+
+def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
+    """Start the interpreter; returns its pid.
+
+    Args:
+        job: What it is to do, as `main` reads it.
+        output: The descriptor that takes all that it prints.
+        result: The descriptor that takes its one message.
+    """
+    import tempfile  # noqa: PLC0415  # start-up time: most stages are forked
+
+    with tempfile.TemporaryFile() as told:
+        told.write(wire.dumps(job).encode())
+        told.seek(0)
+        command = f"{process_tree.SPAWNED}; main({os.getpid()})"
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-c", command],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, told.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, output, 2),
+                (os.POSIX_SPAWN_DUP2, result, _RESULT_FD),
+            ],
+            setpgroup=0,
+        )
+
+
+def main(host: int) -> None:
+    """Do the job on standard input, as a child of the process ``host``; never returns."""
+    parent_death.prepare()
+    parent_death.die_with(host)
+    os.set_inheritable(_RESULT_FD, False)
+    faulthandler.enable(file=2)  # what a crash leaves in the log
+    with open(0, "rb", closefd=False) as told:
+        job = wire.loads(told.read().decode())
+    heed()
+    is_user_code = source_import.user_code_predicate()
+    pristine, process = Pristine(), os.getpid()
+    try:
+        stage = _stage(job, is_user_code, pristine)
+        if os.getpid() != process:
+            stage_main.leave()  # a fork of the user's ends where its import ends
+        replaced = pristine.restore()
+    except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
+        pristine.restore()
+        if os.getpid() != process:
+            stage_main.leave(error)
+        wire.send(_RESULT_FD, {"ok": False, "failure": failure.failure(error)})
+        stage_main.flush()
+        os._exit(1)
+    spool = job["spool"]
+    watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
+    files = declared(stage, job["directory"])
+    witness = Witness(
+        Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool, assigned=job["assigned"]
+    )
+    stage_main.prepare(stage_main.Place(1, _RESULT_FD, (), host))
+    watched.__enter__()
+    wire.send(_RESULT_FD, {"ready": True})
+    stage_main.run(stage, job["directory"], _RESULT_FD, (watched, witness), (pristine, replaced))
+
+
+def _stage(job: Mapping[str, Any], is_user_code: Any, pristine: Pristine) -> Stage:
+    sources: dict[str, str] = {}
+    source_import.import_from_source(is_user_code, sources)
+    file = pathlib.Path(job["file"])
+    os.chdir(file.parent)
+    sys.argv[:] = [str(file)]
+    overrides = [Override.parse(text) for text in job["overrides"]]
+    root, imported = pathlib.Path(job["root"]), pristine.restore_builtins
+    live = Live(file, root, overrides=overrides, sources=sources, imported=imported)
+    return live.stage(job["address"], job["sources"])
