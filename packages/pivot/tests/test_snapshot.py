@@ -301,6 +301,7 @@ _ANSWERING = frozenset(
         "pivot_cli",
         "pivot_cli.main",
         "pivot_runtime",
+        "pivot_runtime.freshness",
         "pivot_runtime.freshness.noop_cache",
         "pivot_runtime.freshness.stamps",
     }

@@ -22,7 +22,7 @@ pipeline = pivot.Pipeline("p")
 
 
 def told(text):
-    how = "spawned" if any("_spawned" in word for word in sys.orig_argv) else "forked"
+    how = "spawned" if any("worker.spawned" in word for word in sys.orig_argv) else "forked"
     return f"{text} {how} {random.random()}"
 
 
@@ -166,7 +166,7 @@ def test_threads_that_never_end(make: Make, start: str, cause: str) -> None:
 def test_a_timeout_does_not_count_the_import(make: Make) -> None:
     project = make(STAGES.replace("timeout=30", "timeout=2") + LASTING)
     project.replace(
-        "pipeline.py", "pipeline = ", 'time.sleep(2.1 if "_spawned" in str(sys.orig_argv) else 0)\npipeline = '
+        "pipeline.py", "pipeline = ", 'time.sleep(2.1 if "worker.spawned" in str(sys.orig_argv) else 0)\npipeline = '
     )
     assert "1 ran" in project.pivot("repro", "third").stdout
     assert project.read("third.txt").split()[-2] == "spawned"
