@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pivot_cli.reporting.live_rich import Display, drawn
-from pivot_cli.reporting.meter import Hashing
+from pivot_cli.reporting.progress import Hashing
 from pivot_cli.reporting.running import Row, Running, last_words
 from pivot_cli.terminal import console
 from pivot_core.decide import Decision, Verdict

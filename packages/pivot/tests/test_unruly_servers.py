@@ -15,7 +15,7 @@ from harness import Project, s3_environment
 from unruly import OK, Script, Unruly, answer, listing
 
 from pivot_cli import app
-from pivot_cli.reporting import meter
+from pivot_cli.reporting import progress
 
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SOON = "0.3"
@@ -121,8 +121,8 @@ class Terminal(io.StringIO):
 def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
     clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meter, "_PATIENCE_S", 0.0)
-    monkeypatch.setattr(meter, "_STEP_S", 0.0)
+    monkeypatch.setattr(progress, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(progress, "_STEP_S", 0.0)
     with Unruly(Unruly.silent) as server, monkeypatch.context() as context:
         for name, value in {**environment(server, SOON), "NO_COLOR": "1", "TERM": "xterm"}.items():
             context.setenv(name, value)

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import context, options
-from pivot_cli.reporting.meter import HashProgress
+from pivot_cli.reporting.progress import HashProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_runtime.running.commit import accept

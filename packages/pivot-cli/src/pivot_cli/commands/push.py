@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
-from pivot_cli.reporting.meter import TransferProgress
+from pivot_cli.reporting.progress import TransferProgress
 from pivot_runtime.sharing.transfer import Wishes, push
 
 

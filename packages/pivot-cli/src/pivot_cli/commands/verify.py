@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.reporting.meter import HashProgress
 from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
+from pivot_cli.reporting.progress import HashProgress
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_cli.views import verify as verdicts

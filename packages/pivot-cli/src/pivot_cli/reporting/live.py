@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pivot_cache.files import hashing, safe_read
-from pivot_cli.reporting.meter import Hashing
+from pivot_cli.reporting.progress import Hashing
 from pivot_cli.reporting.running import Running
 from pivot_cli.terminal import console
 from pivot_runtime.history import events

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from pivot_cli.reporting.meter import TransferProgress
+from pivot_cli.reporting.progress import TransferProgress
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_runtime.project.project import Project

@@ -5,7 +5,7 @@ import json
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.reporting.meter import ObjectProgress
+from pivot_cli.reporting.progress import ObjectProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import click
 
 from pivot_cli import context, signals
-from pivot_cli.reporting.meter import ObjectProgress, TransferProgress
+from pivot_cli.reporting.progress import ObjectProgress, TransferProgress
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache

@@ -13,7 +13,7 @@ import pytest
 from pivot_cache.files import hashing
 from pivot_cache.remotes import stalls
 from pivot_cache.remotes.options import Progress
-from pivot_cli.reporting.meter import HashProgress, ObjectProgress, TransferProgress
+from pivot_cli.reporting.progress import HashProgress, ObjectProgress, TransferProgress
 from pivot_cli.terminal import console
 
 SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([a-zA-Z])")
@@ -254,7 +254,7 @@ def test_no_reading_is_shown_where_there_is_no_terminal(tmp_path: pathlib.Path) 
 
 SCRIPT = """\
 import itertools, signal, sys
-from pivot_cli.reporting.meter import ObjectProgress
+from pivot_cli.reporting.progress import ObjectProgress
 seconds = itertools.count(0, 2)
 try:
     with ObjectProgress("checking", clock=lambda: next(seconds)) as progress:
