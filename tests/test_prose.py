@@ -49,20 +49,8 @@ PHRASES = {
 """Regular expressions over prose with single spaces, and what to write instead."""
 
 REMAINING: dict[str, int] = {
-    r"\btold\b(?! apart)": 2,
-    r"\bcannot be told\b": 1,
-    r"\b(?:is|are|was|were) said\b": 1,
-    r"\b(?:is|are|was|were) seen to\b": 1,
-    r"\bas it comes\b": 1,
-    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": 825,
-    r"(?i)\bwhat (?:became|becomes|came|comes) of\b": 1,
-    r"\b(?:Said|Kept|Listed|Passed|Accepted|Checked|Shown|Counted)(?: first| also)? (?:is|are)\b": 5,
-    rf"\blies\b|\b(?:lie|lay|lying|lain) {WHERE}\b": 2,
-    rf"\b(?:stands?|stood) (?!in for\b){WHERE}\b": 2,
-    r"\b(?:heed|heeds|heeded|heeding)\b": 1,
-    r"\bwins? over\b": 1,
-    r"\bthe present (?:code|state|one|stage|content)\b": 2,
-    r"\bhang together\b": 2,
+    r"\btold\b(?! apart)": 1,
+    r"(?:^|[.:;] )What (?!if\b)[^.?!:;]*(?:[.;:!]|$)": 815,
 }
 """How often a phrase still occurs in the sources: each number may only shrink, and an absent phrase stays absent."""
 

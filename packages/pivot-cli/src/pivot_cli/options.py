@@ -32,7 +32,7 @@ def everything[F: Callable[..., object]](command: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_import_anew,
-        help="Import the pipelines again, also if nothing has changed since they were last imported.",
+        help="Import the pipelines again, even if nothing has changed since the last import.",
     )
     every = click.option(
         "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
@@ -46,14 +46,14 @@ overrides = click.option(
     "overrides",
     multiple=True,
     metavar="STAGE.NAME=VALUE",
-    help="Give a parameter of a stage another value in this command.",
+    help="Set a parameter of a stage for this command.",
 )
 """Values of parameters, for `Project`."""
 
 checkout_mode = click.option(
     "--checkout-mode",
     type=click.Choice(["copy", "hardlink", "symlink"]),
-    help="How files are made from the cache.  [default: cache.checkout_mode, else copy]",
+    help="How to create files from the cache.  [default: cache.checkout_mode, else copy]",
 )
 """How files are made from objects; no other is tried where it does not work."""
 
@@ -74,7 +74,7 @@ def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
 
 
 everywhere = click.option(
-    "--global", "user", is_flag=True, help="Work on your own file, for all projects, instead of the project's."
+    "--global", "user", is_flag=True, help="Use your own file, for all projects, instead of the project's."
 )
 """Which file of settings is meant."""
 
@@ -83,9 +83,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 _TELLING: Final = (
     click.option("--explain", is_flag=True, help="Show in detail why each stage runs."),
-    click.option("-q", "--quiet", is_flag=True, help="Print only what goes wrong."),
-    click.option("-v", "--verbose", is_flag=True, help="As --explain, and show what each stage cost."),
-    click.option("--jsonl", is_flag=True, help="Print events on stdout, each as a line of JSON."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only problems."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Same as --explain, and show the resources that each stage used."
+    ),
+    click.option("--jsonl", is_flag=True, help="Print events on stdout, one line of JSON each."),
 )
 
 
@@ -96,13 +98,19 @@ def telling[F: Callable[..., Any]](command: F) -> F:
     return command
 
 
-remote = click.option("-r", "--remote", metavar="NAME", help="The remote.  [default: default_remote, or the only one]")
+remote = click.option(
+    "-r", "--remote", metavar="NAME", help="The remote to use.  [default: default_remote, or the only one]"
+)
 """Which remote."""
 
 transfers = click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Transfers at once.  [default: remote.jobs, else 20]"
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of parallel transfers.  [default: remote.jobs, else 20]",
 )
 """How many transfers go on at once."""
 
-refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, also what is known of it.")
+refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, even about known ones.")
 """Whether what is known of the remote counts."""

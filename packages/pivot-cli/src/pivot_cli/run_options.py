@@ -15,26 +15,28 @@ _WISHES: Final = (
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Stages to run at once.  [default: run.jobs, else as many as this machine grants processors]",
+        help="Number of stages to run at once.  [default: run.jobs, else the number of available processors]",
     ),
     click.option(
         "-k",
         "--keep-going/--no-keep-going",
         default=None,
-        help="After a failure, run what does not depend on it.  [default: run.keep_going, else no]",
+        help="After a failure, still run independent stages.  [default: run.keep_going, else no]",
     ),
     click.option(
-        "--show-output", is_flag=True, help="Show what stages print as it comes, each line after the stage's name."
+        "--show-output",
+        is_flag=True,
+        help="Show the output of stages immediately, with the stage's name before each line.",
     ),
     click.option(
-        "--no-wait", is_flag=True, help="If another command works on this project, fail with exit code 3 at once."
+        "--no-wait", is_flag=True, help="If another command is changing this project, fail with exit code 3 at once."
     ),
     click.option(
         "--in-process",
         is_flag=True,
-        help="Run stages in this process, one after the other: for debuggers, profilers and coverage.",
+        help="Run stages in this process, one after the other, for debuggers, profilers and coverage.",
     ),
-    click.option("--pdb", is_flag=True, help="As --in-process, and debug where a stage fails."),
+    click.option("--pdb", is_flag=True, help="Same as --in-process, and open the debugger where a stage fails."),
 )
 
 

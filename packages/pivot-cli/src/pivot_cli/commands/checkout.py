@@ -14,12 +14,14 @@ from pivot_runtime.project.project import Project
 
 @click.command("checkout")
 @options.targets
-@click.option("-f", "--force", is_flag=True, help="Overwrite also files whose content is nowhere else.")
+@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content is nowhere else.")
 @click.option("--only-missing", is_flag=True, help="Write only files that do not exist.")
 @options.checkout_mode
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be restored, and do nothing.")
-@click.option("--kept", is_flag=True, help="Bring back what was replaced and kept; without TARGETS, list it.")
-@click.option("--to", metavar="PATH", help="With --kept and one target: put it there.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be restored, but restore nothing.")
+@click.option(
+    "--kept", is_flag=True, help="Restore files that were saved before being replaced; without TARGETS, list them."
+)
+@click.option("--to", metavar="PATH", help="With --kept and one target: restore it to PATH.")
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     *,
@@ -32,12 +34,13 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Restore outs and tracked data from the cache.
 
-    Without TARGETS, everything that the lock files and .pvt files name. TARGETS are stage
-    names, out paths, tracked paths, directories that hold some, or paths inside them. A file whose content is not
-    in the cache is left alone unless --force is given.
+    Without TARGETS, restore everything that the lock files and .pvt files name. TARGETS are stage names, out paths,
+    tracked paths, directories that contain some, or paths inside them. A file whose content is not in the cache is
+    left alone unless --force is given.
 
-    With --kept, TARGETS are paths where Pivot replaced what was nowhere else, and kept it: the newest content of
-    each, or one by the first digits of its digest. It is kept for the grace period of the cache, cache.grace.
+    With --kept, TARGETS are paths of files that Pivot saved before replacing them, since their content was nowhere
+    else: restore the newest content of each, or one by the first digits of its digest. Saved files are kept for the
+    grace period of the cache, cache.grace.
     """
     project = context.project()
     if kept:

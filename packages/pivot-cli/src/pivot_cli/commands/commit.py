@@ -11,16 +11,19 @@ from pivot_runtime.running.commit import accept
 
 @click.command("commit")
 @options.stages
-@click.option("-m", "--reason", default="", metavar="TEXT", help="Why; it is written into the lock files.")
+@click.option("-m", "--reason", default="", metavar="TEXT", help="The reason, which is written into the lock files.")
 @click.option(
-    "-f", "--force", is_flag=True, help="Accept also where data or parameters changed, or no run is recorded."
+    "-f",
+    "--force",
+    is_flag=True,
+    help="Also accept stages whose data or parameters changed, or that have no recorded run.",
 )
 @options.overrides
 def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str, force: bool) -> int:
-    """Accept what lies in the workspace as the result of the present code.
+    """Accept the files in the workspace as results of the current code.
 
-    For stages whose code changed without changing what they write. Without STAGES, all that
-    are stale. Nothing is run, and nothing is recorded unless all can be.
+    Use it for stages whose code changed without changing their outs. Without STAGES, accept all stale ones. The
+    command runs nothing, and records nothing unless it can record all.
     """
     project = context.project(overrides)
     with HashProgress():

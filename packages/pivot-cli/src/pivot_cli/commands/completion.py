@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    r"""Print what makes a shell complete commands, options, stages and files.
+    r"""Print a shell script that completes commands, options, stages and files.
 
     \b
     bash:  pivot completion bash > ~/.local/share/bash-completion/completions/pivot

@@ -18,10 +18,10 @@ from pivot_runtime.config.store import Configuration, concerns
 
 @click.group("config", cls=SuggestingGroup)
 def command() -> None:
-    """Show and change what is configured.
+    """Show and change settings.
 
-    The environment wins over the project's .pivot/config.yaml, that over your own file for all
-    projects, that over the defaults.
+    The environment overrides the project's .pivot/config.yaml, which overrides your own file for all projects, which
+    overrides the defaults.
     """
 
 
@@ -32,7 +32,7 @@ def command() -> None:
 def get(key: str, *, user: bool, as_json: bool) -> int:
     """Print the value of KEY.
 
-    The exit code is 1 if it has none. With --global, only what your own file says.
+    The exit code is 1 if it has none. With --global, use only your own file.
     """
     found = _here().look(user=user)
     setting = found.get(key)
@@ -52,7 +52,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
 def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     """Set KEY to VALUE in the project's file.
 
-    With --global, in your own file for all projects. The rest of the file stays as it is.
+    With --global, set it in your own file for all projects. The rest of the file stays unchanged.
     """
     configuration = _here()
     configuration.assign(key, value, user=user)
@@ -72,8 +72,8 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
 def unset(key: str, *, user: bool, as_json: bool) -> int:
     """Remove KEY from the project's file.
 
-    The exit code is 1 if it is not there. With --global, from your own file. It works also where
-    KEY or its value is wrong.
+    The exit code is 1 if it is not there. With --global, remove it from your own file. This also works if KEY or its
+    value is invalid.
     """
     configuration = _here()
     removed = configuration.remove(key, user=user)
@@ -94,9 +94,9 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
 @options.everywhere
 @options.as_json
 def show(*, user: bool, as_json: bool) -> int:
-    """List all settings, and what says each.
+    """List all settings with their sources.
 
-    The exit code is 2 if something is wrong. With --global, only what your own file says.
+    The exit code is 2 if a setting is invalid. With --global, list only your own file.
     """
     found = _here().look(user=user)
     listed = [setting for setting in found.listed() if not user or setting.name in found.said]

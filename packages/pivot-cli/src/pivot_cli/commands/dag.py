@@ -22,17 +22,17 @@ from pivot_runtime.project.project import Project
     type=click.Choice(["text", "mermaid", "dot", "json", "html"]),
     default="text",
     show_default=True,
-    help="How it is drawn; html is one page that needs nothing else.",
+    help="The output format; html is one self-contained page.",
 )
-@click.option("--stages", is_flag=True, help="Draw stages.  [default]")
-@click.option("--artifacts", is_flag=True, help="Draw files; with --stages both.")
+@click.option("--stages", is_flag=True, help="Show stages.  [default]")
+@click.option("--artifacts", is_flag=True, help="Show files; with --stages, show both.")
 def command(
     targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], shape: str, stages: bool, artifacts: bool
 ) -> int:
-    """Show how stages hang together.
+    """Show how stages depend on each other.
 
-    Without TARGETS, the stages of the pipeline here; in any case all that they depend on. In
-    the text, a ← b says that a depends on b.
+    Without TARGETS, show the stages of the current pipeline; in any case with everything upstream. In the text, a ← b
+    means that a depends on b.
     """
     project = context.project(overrides)
     found = overview(project, targets, everything=everything, upstream=True)

@@ -14,11 +14,11 @@ _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 @click.command("doctor")
 @options.as_json
 def command(*, as_json: bool) -> int:
-    """Look for what stands in the way, or costs time.
+    """Check the project for problems and slow spots.
 
-    Checks the configuration, the cache, git, and every pipeline: whether it can be imported, whether commands
-    with nothing to do must import it again and why, and what of its code cannot be followed. Exits with 1 if
-    there is a problem.
+    The command checks the configuration, the cache, git, and every pipeline: whether it can be imported, whether
+    commands with nothing to do must import it again and why, and which of its code cannot be followed. It exits with
+    1 if there is a problem.
     """
     found = list(examine(context.project()))
     if as_json:

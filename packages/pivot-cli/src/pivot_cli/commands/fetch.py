@@ -10,12 +10,12 @@ from pivot_runtime.sharing.transfer import Wishes
 @click.command("fetch")
 @options.targets
 @options.remote
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched, and fetch only listings.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched, but fetch only listings.")
 @options.transfers
 def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs: int | None) -> int:
     """Download outs and tracked data from a remote into the cache.
 
-    Without TARGETS, everything that the lock files and .pvt files name. The workspace is left as it is: 'pivot
+    Without TARGETS, fetch everything that the lock files and .pvt files name. The workspace stays unchanged: 'pivot
     checkout' restores from the cache, and 'pivot pull' does both.
     """
     project = context.project()

@@ -16,16 +16,16 @@ from pivot_runtime.inspecting.status import status
 @options.stages
 @options.everything
 @options.overrides
-@click.option("-v", "--verbose", is_flag=True, help="Show every place of what is not tracked.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every place of code that is not tracked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], verbose: bool, as_json: bool
 ) -> int:
-    """Show what code each stage depends on, and what is not tracked.
+    """Show the code that each stage depends on, and code that is not tracked.
 
-    Without STAGES, those of the pipeline here and all that they depend on. Listed are the functions, classes,
-    constants and loaders that a stage reaches, what its last run was seen to run beyond that, the libraries it
-    names, and what could not be followed.
+    Without STAGES, show the stages of the current pipeline and everything upstream. The command lists the functions,
+    classes, constants and loaders that a stage reaches, other code that its last run was observed to use, the
+    libraries that it uses, and code that could not be followed.
     """
     found = status(context.project(overrides), stages, everything=everything)
     warn_of_broken(found.broken)

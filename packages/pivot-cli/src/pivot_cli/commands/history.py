@@ -12,12 +12,14 @@ from pivot_runtime.history import history
 
 
 @click.command("history")
-@click.option("-n", "--number", type=click.IntRange(min=1), metavar="N", default=20, help="How many.  [default: 20]")
+@click.option(
+    "-n", "--number", type=click.IntRange(min=1), metavar="N", default=20, help="The number of runs.  [default: 20]"
+)
 @options.as_json
 def command(*, number: int, as_json: bool) -> int:
     """List the last runs, the newest first.
 
-    The last 100 are kept, in .pivot/state.db. A run that found everything cached is not recorded.
+    The last 100 runs are kept in .pivot/state.db. A run that found everything cached is not recorded.
     """
     found = list(itertools.islice(history.runs(context.project()), number))
     if as_json:

@@ -13,15 +13,15 @@ _MOST = 3
 
 
 @click.command("init")
-@click.option("--git", is_flag=True, help="Let git merge lock files with Pivot, in this clone.")
+@click.option("--git", is_flag=True, help="Let Pivot merge lock files for git, in this clone.")
 def command(*, git: bool) -> None:
-    """Make this directory the root of a project.
+    """Make the current directory the root of a project.
 
-    Creates .pivot/ for the cache, the state and the lock files, and .pivotignore with
-    patterns of files that need no watching. What is there already stays as it is.
+    The command creates .pivot/ for the cache, the state and the lock files, and .pivotignore with patterns of files
+    that need no watching. Existing files stay unchanged.
 
-    With --git a line is added to .gitattributes, which is to be committed, and a merge driver to the configuration
-    of this clone. Whoever clones the repository gives the command once more.
+    --git adds a line to .gitattributes, which you commit, and a merge driver to the configuration of this clone.
+    Everybody who clones the repository runs the command once.
     """
     directory = working_directory()
     if git:

@@ -17,9 +17,9 @@ from pivot_runtime.inspecting.overview import overview
 @options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
-    """List stages with what they read and write, and where they are defined.
+    """List stages with their deps and outs, and where they are defined.
 
-    Without TARGETS, those of the pipeline here and all that they depend on. Paths are relative to the root.
+    Without TARGETS, list the stages of the current pipeline and everything upstream. Paths are relative to the root.
     """
     found = overview(context.project(overrides), targets, everything=everything)
     warn_of_broken(found.broken)

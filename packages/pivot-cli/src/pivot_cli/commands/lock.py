@@ -18,4 +18,4 @@ COMMANDS: Final[Commands] = {
     epilog="Run 'pivot lock COMMAND --help' for the options of a command.",
 )
 def command() -> None:
-    """Work on lock files."""
+    """Merge lock files."""

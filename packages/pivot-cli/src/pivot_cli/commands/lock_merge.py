@@ -20,10 +20,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 def command(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: str) -> int:
     """Merge a lock file or a .pvt file, as git's merge driver.
 
-    BASE, OURS and THEIRS are what git calls %O, %A and %B, and PATH is where the file belongs, %P; the
-    result is written to OURS. If both sides have run the same, or one side has run what the merge has, it is that one.
-    Otherwise the lock file is left empty, and the stage runs again. Of a .pvt file that both sides have changed,
-    ours stays, and the exit code is 1: git then calls it a conflict. 'pivot init --git' sets this up.
+    BASE, OURS and THEIRS are the files that git calls %O, %A and %B, and PATH is the path of the file, %P; the result
+    is written to OURS. If both sides have run the same, or one side matches the merge, the result is that lock file.
+    Otherwise it is empty, and the stage runs again. If both sides have changed a .pvt file, ours stays and the exit
+    code is 1, which git reports as a conflict. 'pivot init --git' sets this up.
     """
     sides = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
     if path.endswith(pvt.SUFFIX):

@@ -24,21 +24,21 @@ _GOOD = ("ran", "restored", "cached")
 
 @click.command("logs")
 @click.argument("stages", metavar="STAGE...", nargs=-1, type=Target())
-@click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Print only the last N lines.")
 @click.option(
     "--back",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Not of the last run, but of the one N runs before it; of each stage three earlier logs are kept.",
+    help="Print the output of the run N runs earlier; three earlier logs of each stage are kept.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on until the stages have ended; 1 if one did not end well.")
+@click.option("-f", "--follow", is_flag=True, help="Continue until the stages have ended; exit with 1 if one failed.")
 def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bool) -> int:
-    """Print what stages printed when they last ran.
+    """Print the output of the last run of stages.
 
-    While a stage runs, what it has printed so far; with --follow also what it prints until it ends, of several stages
-    each line after its stage. Without STAGE, --follow takes those that are running. Of more than 3 MB the beginning and
-    the end are kept. Nothing is imported or changed.
+    For a running stage, print its output so far; with --follow, continue until it ends, with the name of the stage
+    before each line if there are several. Without STAGE, --follow takes the running stages. If the output is longer
+    than 3 MB, its beginning and end are kept. The command imports and changes nothing.
     """
     if follow and (back or lines):
         raise click.UsageError("--follow excludes --back and --lines")

@@ -12,9 +12,9 @@ from pivot_runtime.sharing.transfer import Wishes
 @click.command("pull")
 @options.targets
 @options.remote
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched and restored, and do neither.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched and restored, but do neither.")
 @options.transfers
-@click.option("-f", "--force", is_flag=True, help="Overwrite also files whose content is nowhere else.")
+@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content is nowhere else.")
 @click.option("--only-missing", is_flag=True, help="Restore only files that do not exist.")
 @options.checkout_mode
 def command(  # noqa: PLR0913  # one parameter per option
@@ -29,8 +29,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Download outs and tracked data from a remote, and restore them.
 
-    The same as 'pivot fetch' and then 'pivot checkout'. What could be fetched is restored, also where
-    something else could not.
+    The command is the same as 'pivot fetch' followed by 'pivot checkout'. It restores everything that could be
+    fetched, even if something else could not.
     """
     project = context.project()
     with signals.heeding():

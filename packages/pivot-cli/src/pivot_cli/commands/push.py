@@ -11,10 +11,10 @@ from pivot_runtime.sharing.transfer import Wishes, push
 @click.command("push")
 @options.targets
 @options.remote
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed, and push nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed, but push nothing.")
 @options.transfers
 @options.refresh
-@click.option("--all-objects", is_flag=True, help="Push the whole cache, not only what is recorded.")
+@click.option("--all-objects", is_flag=True, help="Push the whole cache, not only recorded objects.")
 def command(  # one parameter per option
     targets: tuple[str, ...],
     *,
@@ -26,8 +26,8 @@ def command(  # one parameter per option
 ) -> int:
     """Upload outs and tracked data from the cache to a remote.
 
-    Without TARGETS, everything that the lock files and .pvt files name. What the remote has already is
-    skipped, and nothing there is ever replaced. No pipeline is imported.
+    Without TARGETS, push everything that the lock files and .pvt files name. Objects on the remote are skipped, and
+    never replaced. No pipeline is imported.
     """
     project = context.project()
     with signals.heeding(), TransferProgress("pushing") as progress:

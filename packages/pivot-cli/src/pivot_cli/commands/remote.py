@@ -16,7 +16,7 @@ from pivot_runtime.config.store import Configuration, concerns
 
 @click.group("remote", cls=SuggestingGroup)
 def command() -> None:
-    """Show and change the remotes that outs are shared by.
+    """Show and change the remotes that share outs.
 
     They are the settings remotes.<name> and default_remote of 'pivot config'.
     """
@@ -25,7 +25,7 @@ def command() -> None:
 @command.command("list")
 @options.as_json
 def show(*, as_json: bool) -> None:
-    """List the remotes, and which one is meant where none is named."""
+    """List the remotes, and the default one."""
     found = _here().look()
     listed = remotes.listed(found)
     if as_json:
@@ -42,12 +42,12 @@ def show(*, as_json: bool) -> None:
 @command.command("add")
 @click.argument("name")
 @click.argument("url")
-@click.option("--default", is_flag=True, help="Mean it where a command names no remote.")
+@click.option("--default", is_flag=True, help="Make it the default remote.")
 @options.everywhere
 def add(name: str, url: str, *, default: bool, user: bool) -> None:
     """Add the remote NAME at URL, s3://bucket/prefix.
 
-    The only remote is the default one in any case.
+    A single remote is always the default.
     """
     remotes.add(_here(), name, url, default=default, user=user)
     console.line(f"Added {name}")
@@ -58,7 +58,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
 @click.argument("name")
 @options.everywhere
 def remove(name: str, *, user: bool) -> None:
-    """Forget the remote NAME; what is stored there stays."""
+    """Remove the remote NAME from the settings; its objects stay."""
     remotes.remove(_here(), name, user=user)
     console.line(f"Removed {name}")
     _warn()
@@ -69,7 +69,7 @@ def remove(name: str, *, user: bool) -> None:
 @click.argument("new")
 @options.everywhere
 def rename(old: str, new: str, *, user: bool) -> None:
-    """Call the remote OLD from now on NEW."""
+    """Rename the remote OLD to NEW."""
     remotes.rename(_here(), old, new, user=user)
     console.line(f"Renamed {old} to {new}")
     _warn()

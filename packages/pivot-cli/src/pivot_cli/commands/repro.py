@@ -26,10 +26,10 @@ _LONGEST = 100
 @options.everything
 @options.overrides
 @run_options.wishes
-@click.option("-f", "--force", is_flag=True, help="Run every stage, also those that are cached.")
-@click.option("--pull", is_flag=True, help="Count what the remote has as here; fetch only what stages that run read.")
+@click.option("-f", "--force", is_flag=True, help="Run every stage, even if it is cached.")
+@click.option("--pull", is_flag=True, help="Use results on the remote; fetch only inputs of stages that run.")
 @click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, but do nothing.")
 @options.telling
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
@@ -45,9 +45,9 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Run the stages whose code or inputs changed.
 
-    Without TARGETS, the stages of the pipeline here; else the stages named, or those that write the
-    files named. In any case also everything that they depend on, in whatever pipeline it is. Stages that are
-    up to date are skipped; results that the cache already has are restored from it.
+    Without TARGETS, run the stages of the current pipeline; otherwise, the named stages, or the stages that write the
+    named files. In any case, include everything upstream, in any pipeline. Stages that are up to date are skipped;
+    results that the cache has are restored from it.
     """
     project = context.project(overrides)
     if dry_run and watch:

@@ -15,10 +15,8 @@ from pivot_runtime.running.repro import Options
 @options.everything
 @options.overrides
 @run_options.wishes
-@click.option("-f", "--force", is_flag=True, help="Run the stages also if they are cached.")
-@click.option(
-    "--trace-io", is_flag=True, help="See with strace also what C libraries and other programs read and write."
-)
+@click.option("-f", "--force", is_flag=True, help="Run the stages even if they are cached.")
+@click.option("--trace-io", is_flag=True, help="Use strace to observe files of C libraries and other programs, too.")
 @options.telling
 def command(  # one parameter per option
     stages: tuple[str, ...],
@@ -30,9 +28,9 @@ def command(  # one parameter per option
     trace_io: bool,
     **told: bool,
 ) -> int:
-    """Run exactly these stages, on the files that are there.
+    """Run exactly the named stages, on the current files.
 
-    Unlike 'pivot repro', what they depend on is not brought up to date first.
+    Unlike 'pivot repro', this does not bring upstream stages up to date first.
     """
     wanted = attrs.evolve(wanted, force=force, everything=everything, alone=True, trace_io=trace_io)
     project = context.project(overrides)

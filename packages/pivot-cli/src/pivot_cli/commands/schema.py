@@ -10,7 +10,7 @@ from pivot_core.pivot_yaml import schema
 def command() -> int:
     """Print the JSON Schema of pivot.yaml.
 
-    Editors that know it complete and check the file while it is written.
+    Editors that support it complete and check the file while you write it.
     """
     console.data(schema.text())
     return 0

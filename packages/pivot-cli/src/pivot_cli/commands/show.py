@@ -17,14 +17,14 @@ from pivot_runtime.history import history
     "form",
     type=click.Choice(["text", "json", "html", "chrome-trace"]),
     default="text",
-    help="html and chrome-trace draw the run over time.  [default: text]",
+    help="The output format; html and chrome-trace show the run over time.  [default: text]",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 def command(run: int | None, *, form: str, as_json: bool) -> int:
-    """Show what a run did: what ran, why, how long, and at what cost.
+    """Show a run: its stages, the reasons, times and resources.
 
-    RUN is its number in 'pivot history'; without it the newest is meant. What html prints is one page without scripts;
-    what chrome-trace prints is read by Perfetto and chrome://tracing.
+    RUN is a number from 'pivot history', by default the newest. html prints one page without scripts; chrome-trace
+    prints a trace for Perfetto and chrome://tracing.
     """
     found = history.run(context.project(), run)
     match "json" if as_json else form:

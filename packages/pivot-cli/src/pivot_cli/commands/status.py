@@ -20,13 +20,13 @@ from pivot_runtime.inspecting.status import status
 @options.everything
 @options.overrides
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
-@click.option("--diff", is_flag=True, help="With the source lines that were edited; implies --explain.")
-@click.option("--why-not", is_flag=True, help="With what was compared of each cached stage; implies --explain.")
-@click.option("-v", "--verbose", is_flag=True, help="With every place of what is not tracked; implies --explain.")
+@click.option("--diff", is_flag=True, help="Show edited source lines; implies --explain.")
+@click.option("--why-not", is_flag=True, help="Show what was compared for cached stages; implies --explain.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every place of code that is not tracked; implies --explain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if all is cached, else with 1.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if everything is cached, else with 1.")
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
-@click.option("--remote", is_flag=True, help="Ask the remote: what it has counts as here, and is counted.")
+@click.option("--remote", is_flag=True, help="Ask the remote: outs that it has count as available.")
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -43,7 +43,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
-    Without STAGES, those of the pipeline here and all that they depend on. Nothing is run or changed.
+    Without STAGES, show the stages of the current pipeline and everything upstream. The command runs and changes
+    nothing.
     """
     explain = explain or diff or why_not or verbose
     project = context.project(overrides, quiet=quiet)

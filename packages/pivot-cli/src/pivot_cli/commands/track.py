@@ -12,12 +12,12 @@ from pivot_runtime.artifacts.track import track
 
 @click.command("track")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
-@click.option("-f", "--force", is_flag=True, help="Record directories also without files that were never fetched.")
+@click.option("-f", "--force", is_flag=True, help="Record directories even if some of their files were never fetched.")
 def command(paths: tuple[str, ...], *, force: bool) -> int:
-    """Put data files or directories under Pivot that no stage writes.
+    """Track data files or directories that no stage writes.
 
-    What each holds goes into the cache, and into a small file beside it, PATH.pvt, which belongs into git;
-    the data are added to the .gitignore there. Repeat it when the data have changed.
+    The content of each goes into the cache, and its description into a small file beside it, PATH.pvt, which you
+    commit; the data are added to the .gitignore there. Repeat the command after the data have changed.
     """
     project = context.project()
     with HashProgress():

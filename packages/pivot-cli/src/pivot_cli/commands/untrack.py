@@ -11,9 +11,9 @@ from pivot_runtime.artifacts.track import untrack
 @click.command("untrack")
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 def command(paths: tuple[str, ...]) -> int:
-    """Take tracked data from under Pivot again.
+    """Stop tracking data.
 
-    Their .pvt files and their lines in .gitignore are removed; the data stay.
+    The command removes their .pvt files and their lines in .gitignore; the data stay.
     """
     project = context.project()
     for path in untrack(project, paths, report=Lines()):

@@ -23,23 +23,23 @@ _WHOLE = 100
 @options.stages
 @options.everything
 @options.overrides
-@click.option("--allow-missing", is_flag=True, help="What is missing here may be on the remote instead.")
-@click.option("--static", is_flag=True, help="Import nothing; exit with 3 where only an import could tell.")
+@click.option("--allow-missing", is_flag=True, help="Accept files that are missing here but on the remote.")
+@click.option("--static", is_flag=True, help="Import nothing; exit with 3 if only an import could decide.")
 @click.option(
     "--rerun",
     "again",
     is_flag=True,
-    help="Run what is cached once more, in a copy, and compare the bytes; STAGES may be a part of all, as 20%.",
+    help="Run cached stages once more, in a copy, and compare the bytes; STAGES can be a share, such as 20%.",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "junit", "github"]),
     metavar="FORM",
-    help="text, json, junit (XML), or github: annotations, and the job's step summary.  [default: text]",
+    help="text, json, junit (XML), or github: annotations and the job's step summary.  [default: text]",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code is the answer.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code is the result.")
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -52,19 +52,18 @@ def command(  # noqa: PLR0913  # one parameter per option
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Check that all stages are cached and what they left is available.
+    """Verify that all stages are cached and their outs are available.
 
-    Without STAGES, those of the pipeline here and all that they depend on. Passed is a stage whose code, parameters and
-    deps are those of its lock file, and whose outs are in the cache. Nothing is run or changed. The exit code
-    is 0 if all stages pass, else 1.
+    Without STAGES, verify the stages of the current pipeline and everything upstream. A stage passes if its code,
+    parameters and deps match its lock file, and its outs are in the cache. The command runs and changes nothing. The
+    exit code is 0 if all stages pass, else 1.
 
-    With --rerun the stages also run once more on the inputs that they had, in a copy of the project that is removed
-    afterwards, and the first difference is named. What came of it is kept, and shown from then on.
+    --rerun also runs the stages once more on the same inputs, in a copy of the project that is removed afterwards,
+    and names the first difference. The result is kept, and shown from then on.
 
-    With --static no code of the project is imported, so that a change of a stranger can be looked at: what the last
-    import gave counts as long as nothing has changed that it depended on; a pivot.yaml with nothing but shell commands
-    is read; else files are compared with what the lock files say of them. What differs has failed, and of all else it
-    is said that it cannot be told.
+    --static imports no code of the project, to verify a stranger's change: the result of the last import is valid as
+    long as nothing has changed that it depended on; a pivot.yaml with only shell commands is read; otherwise files
+    are compared with the lock files. A stage that differs has failed; all others are unknown.
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")

@@ -7,10 +7,10 @@ import click
 from pivot_cli.app import Commands, LazyGroup
 
 COMMANDS: Final[Commands] = {
-    "drop": ("pivot_cli.commands.cache.drop", "Take the content of outs or tracked data out of the cache."),
-    "gc": ("pivot_cli.commands.cache.gc", "Remove what no branch, stash or recent run needs."),
-    "status": ("pivot_cli.commands.cache.status", "Show what the cache holds, and for whom."),
-    "verify": ("pivot_cli.commands.cache.verify", "Check that everything in the cache is whole and good."),
+    "drop": ("pivot_cli.commands.cache.drop", "Remove the content of outs or tracked data from the cache."),
+    "gc": ("pivot_cli.commands.cache.gc", "Remove objects that no branch, stash or recent run needs."),
+    "status": ("pivot_cli.commands.cache.status", "Show the contents of the cache, by stage."),
+    "verify": ("pivot_cli.commands.cache.verify", "Verify that the cache is complete and undamaged."),
 }
 
 
@@ -21,4 +21,4 @@ COMMANDS: Final[Commands] = {
     epilog="Run 'pivot cache COMMAND --help' for the options of a command.",
 )
 def command() -> None:
-    """Look at the cache, check it, and make room in it."""
+    """Inspect, verify and clean up the cache."""

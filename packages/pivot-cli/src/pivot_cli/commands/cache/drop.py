@@ -13,14 +13,14 @@ from pivot_runtime.sharing.transfer import elsewhere
 
 @click.command("drop")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@click.option("-f", "--force", is_flag=True, help="Drop also what is nowhere else.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be dropped, and do nothing.")
+@click.option("-f", "--force", is_flag=True, help="Also drop content that is nowhere else.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be dropped, but drop nothing.")
 def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
-    """Take the content of outs or tracked data out of the cache.
+    """Remove the content of outs or tracked data from the cache.
 
-    A TARGET is a stage, the path of an out or of tracked data, or a directory that holds some. Said first is where else
-    each content is. If something is nowhere else, nothing is dropped unless --force is given. What other outs
-    consist of too stays. What is dropped waits in the trash for 14 days; 'pivot cache gc --undo' brings it back.
+    A TARGET is a stage, the path of an out or of tracked data, or a directory that contains some. The command first
+    reports where else each content is. Content that is nowhere else is dropped only with --force. Content that other
+    outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
     project = context.project()
     with signals.heeding(), telling_of_stalls():

@@ -15,23 +15,23 @@ from pivot_runtime.project.project import Project
 
 
 @click.command("gc")
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, and do nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, but remove nothing.")
 @click.option(
     "--keep-since",
     callback=options.age,
     metavar="AGE",
-    help="Keep what runs younger than this left.  [default: cache.retention, 30d]",
+    help="Keep results of runs younger than this.  [default: cache.retention, 30d]",
 )
 @click.option(
     "--grace",
     callback=options.age,
     metavar="AGE",
-    help="Delete what has been in the trash for this long.  [default: cache.grace, 14d]",
+    help="Delete objects that have been in the trash for this long.  [default: cache.grace, 14d]",
 )
-@click.option("--undo", is_flag=True, help="Bring back what was last moved to the trash.")
-@click.option("--all-projects", is_flag=True, help="Keep also what other projects need that share this cache.")
-@click.option("--only-this-project", is_flag=True, help="Take no heed of other projects that share this cache.")
-@click.option("--skip-damaged", is_flag=True, help="Go on without lock files that cannot be understood.")
+@click.option("--undo", is_flag=True, help="Bring back the objects that were last moved to the trash.")
+@click.option("--all-projects", is_flag=True, help="Also keep objects that other projects sharing this cache need.")
+@click.option("--only-this-project", is_flag=True, help="Ignore other projects that share this cache.")
+@click.option("--skip-damaged", is_flag=True, help="Continue without lock files that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(  # noqa: PLR0913  # one parameter per option
     *,
@@ -44,11 +44,11 @@ def command(  # noqa: PLR0913  # one parameter per option
     skip_damaged: bool,
     as_json: bool,
 ) -> int:
-    """Remove what no branch, stash or recent run needs.
+    """Remove objects that no branch, stash or recent run needs.
 
-    Kept is all that a lock file or a .pvt file names in the workspace, in any git ref, stash, index or
-    worktree, and what runs of the last 30 days left. The rest moves to the trash, and is deleted by
-    the same command once it has been there for 14 days. AGE is a number with s, m, h, d or w.
+    Objects are kept if a lock file or a .pvt file in the workspace or in any git ref, stash, index or worktree names
+    them, or if a run of the last 30 days wrote them. All others move to the trash, and the same command deletes them
+    after 14 days. AGE is a number with s, m, h, d or w.
     """
     if undo and dry_run:
         raise click.UsageError("--undo and --dry-run exclude each other")

@@ -13,10 +13,10 @@ from pivot_runtime.maintenance.status import cache_status
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, as_json: bool) -> int:
-    """Show what the cache holds, and for whom.
+    """Show the contents of the cache, by stage.
 
-    Listed are the objects of each stage and of all tracked data, what waits in the trash, what was found damaged, and
-    which ways to link files work between the cache and the workspace. Nothing is verified.
+    The command lists the objects of each stage and of tracked data, the trash, damaged objects, and the kinds of
+    links that work between the cache and the workspace. It verifies nothing.
     """
     project = context.project()
     found = cache_status(project)

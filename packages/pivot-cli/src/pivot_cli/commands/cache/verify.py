@@ -33,15 +33,15 @@ def _fetch(project: Project) -> Fetch | None:
 
 @click.command("verify")
 @click.option("--full/--fast", default=True, help="Read all bytes, or only ask the file system.  [default: full]")
-@click.option("--repair", is_flag=True, help="Get what is bad or missing again.")
+@click.option("--repair", is_flag=True, help="Restore or fetch bad and missing content.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, full: bool, repair: bool, as_json: bool) -> int:
-    """Check that everything in the cache is whole and good.
+    """Verify that the cache is complete and undamaged.
 
-    Every object is read, and one that is damaged is moved to the quarantine. What the lock files and .pvt files of the
-    workspace name must be there. With --repair, what is not is taken from the workspace if it is still there, else
-    fetched from the remote, if there is one; else the stages to run again are listed. Exits with 1 if something is
-    bad or missing, with 3 if something could not be read.
+    The command reads every object, and moves damaged ones to the quarantine. It also checks that all objects are
+    there that the lock files and .pvt files of the workspace name. --repair takes bad or missing content from the
+    workspace or fetches it from the remote; otherwise the command lists the stages to run again. It exits with 1 if
+    something is bad or missing, and with 3 if something could not be read.
     """
     project = context.project()
     with signals.heeding(), ObjectProgress("checking") as progress:
