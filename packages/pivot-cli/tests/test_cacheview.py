@@ -16,9 +16,9 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.cache.users import User
-from pivot_runtime.maintenance.drop import Dropped, Target
-from pivot_runtime.maintenance.gc import Collection
-from pivot_runtime.maintenance.verify import Verification
+from pivot_runtime.maintenance.drop import DropReport, DropTarget
+from pivot_runtime.maintenance.gc import GcReport
+from pivot_runtime.maintenance.verify import CacheCheck
 from pivot_runtime.project.project import Project
 
 ROOT = pathlib.Path("/project")
@@ -38,14 +38,14 @@ def report(**changes: object) -> Report:
 def test_a_dry_run_says_what_would_be() -> None:
     planned = Plan({}, 0, 0, set(), Marked(set(), set()), expired=(BATCH,))
 
-    assert cache.collection(Collection(planned, None, (), (), ())).splitlines() == [
+    assert cache.collection(GcReport(planned, None, (), (), ())).splitlines() == [
         "Would move 0 objects (0 B) to the trash; 0 objects (0 B) needed",
         "Would delete 1 earlier collection from the trash",
     ]
 
 
 def test_a_collection_says_what_it_did() -> None:
-    done = Collection(
+    done = GcReport(
         PLAN, Collected(PLAN, BATCH, {DIGEST: 3}, 1, {"d" * 32}, (2, 5)), (), (User(ROOT, ""),), ("what @ where",)
     )
 
@@ -72,7 +72,7 @@ def test_a_collection_says_what_it_did() -> None:
 
 
 def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
-    found = Verification(report(unreadable={DIGEST: "Input/output error"}), (), ())
+    found = CacheCheck(report(unreadable={DIGEST: "Input/output error"}), (), ())
 
     assert cache.verification(found) == "Checked 1 object (3 B): 1 could not be read\n"
     assert list(cache.verification_errors(found, PROJECT)) == [
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
 
 
 def test_the_first_ten_of_a_kind_are_named() -> None:
-    found = Verification(report(bad=tuple(Bad(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
+    found = CacheCheck(report(bad=tuple(Bad(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
     lines = list(cache.verification_errors(found, PROJECT))
 
     assert len(lines) == 11
@@ -100,7 +100,7 @@ def test_the_first_ten_of_a_kind_are_named() -> None:
     ],
 )
 def test_the_hint_is_the_next_thing_to_do(lacking: tuple[Record, ...], repair: bool, told: str) -> None:
-    hint = cache.verification_hint(Verification(report(), lacking, lacking), full=True, repair=repair)
+    hint = cache.verification_hint(CacheCheck(report(), lacking, lacking), full=True, repair=repair)
 
     assert told in hint
     assert bool(hint) == bool(told)
@@ -109,9 +109,9 @@ def test_the_hint_is_the_next_thing_to_do(lacking: tuple[Record, ...], repair: b
 def test_drop_says_where_each_target_is() -> None:
     paths = [ArtifactPath(name) for name in ("a", "b", "c")]
     places = [(1, True, True), (1, False, True), (0, False, False)]
-    targets = tuple(Target(path, n, 3 * n, w, r) for path, (n, w, r) in zip(paths, places, strict=True))
+    targets = tuple(DropTarget(path, n, 3 * n, w, r) for path, (n, w, r) in zip(paths, places, strict=True))
 
-    assert cache.dropped(Dropped(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
+    assert cache.dropped(DropReport(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
         "../a: 1 object (3 B), also in the workspace and on the remote",
         "../b: 1 object (3 B), also on the remote",
         "../c: 0 objects (0 B), not in the cache",

@@ -20,7 +20,7 @@ from pivot_runtime.evaluating.session import opened
 from pivot_runtime.history import events
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import pull_inputs, transfer
-from pivot_runtime.sharing.remote_view import Afar, Place
+from pivot_runtime.sharing.remote_view import Availability, RemoteView
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def pushed(shop: Workshop, *gone: str) -> None:
     shop.calls.clear()
 
 
-def looked[T](shop: Workshop, work: Callable[[Afar], T]) -> T:
+def looked[T](shop: Workshop, work: Callable[[RemoteView], T]) -> T:
     with opened(Project(shop.root, shop.root), shop.assembly()) as session:
-        return work(Afar(session, session.graph, everything=True))
+        return work(RemoteView(session, session.graph, everything=True))
 
 
 def test_nothing_is_fetched_for_stages_that_are_up_to_date(chain: Workshop, remote: MemoryRemote) -> None:
@@ -81,7 +81,7 @@ def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, r
     lock = chain.lock("third")
     assert lock is not None
     del remote.objects[lock.outs[ArtifactPath("d")].digest]
-    assert looked(chain, Afar.whereabouts).absent == {"d": Place.NOWHERE}
+    assert looked(chain, RemoteView.whereabouts).absent == {"d": Availability.NOWHERE}
 
 
 def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, remote: MemoryRemote) -> None:
@@ -209,8 +209,8 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
     assert shop.read("sum") == "ONE,TWO"
     pushed(shop, "raw", "parts", "all", "sum")
 
-    absent: dict[Any, Any] = dict.fromkeys(["raw", "parts", "all/left", "all/right", "sum"], Place.REMOTE)
-    assert looked(shop, Afar.whereabouts).absent == absent
+    absent: dict[Any, Any] = dict.fromkeys(["raw", "parts", "all/left", "all/right", "sum"], Availability.REMOTE)
+    assert looked(shop, RemoteView.whereabouts).absent == absent
     assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "right", "join"}}
     shop.versions["right"] = 1
     assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "join"}, "ran": {"right"}}
@@ -285,9 +285,9 @@ def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     (chain.root / "c").unlink()
     (chain.root / "b").unlink()
 
-    found = looked(chain, Afar.whereabouts)
+    found = looked(chain, RemoteView.whereabouts)
     assert (found.synced, found.to_push, found.to_fetch, found.missing) == (1, 0, 1, 1)
-    assert found.absent == {"b": Place.CACHE, "c": Place.REMOTE}
+    assert found.absent == {"b": Availability.CACHE, "c": Availability.REMOTE}
 
 
 def test_results_of_stages_side_by_side_are_asked_for_together(

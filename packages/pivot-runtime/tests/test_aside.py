@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.artifacts.stash import Aside
+from pivot_runtime.artifacts.stash import OutStash
 
 OUT = ArtifactPath("d")
 
@@ -43,7 +43,7 @@ def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch
     """Also where the directory is a mount point, which itself stays."""
     if volume:
         mounted(root / "d", monkeypatch)
-    aside = Aside(root / "state/aside", root)
+    aside = OutStash(root / "state/aside", root)
     aside.take("p.s", [OUT])
     assert (root / "d").exists() is volume
     assert aside.left(OUT) is not None

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from pivot_runtime.definitions.params import seal
+from pivot_runtime.definitions.params import secret_digest
 from pivot_runtime.host.environ_changes import assigned, named
 
 
@@ -12,7 +12,7 @@ def test_only_what_is_not_as_it_was(tmp_path: pathlib.Path) -> None:
     before = {"SAME": "1", "OTHER": "1", "GONE": "1"}
     found = assigned(before, {"SAME": "1", "OTHER": "2", "NEW": "3"}, tmp_path / "memory")
 
-    assert found == {"GONE": "", "NEW": seal("", "env:NEW", "3"), "OTHER": seal("", "env:OTHER", "2")}
+    assert found == {"GONE": "", "NEW": secret_digest("", "env:NEW", "3"), "OTHER": secret_digest("", "env:OTHER", "2")}
     assert assigned(before, before, tmp_path / "none") == {}
     assert not (tmp_path / "none").exists()
 
@@ -23,7 +23,10 @@ def test_a_known_value_is_not_hashed_again(tmp_path: pathlib.Path) -> None:
     assert "secret" not in memory.read_text()
     memory.write_text(memory.read_text().replace(first["A"], "as it was kept"))
 
-    assert assigned({}, {"A": "secret", "B": "3"}, memory) == {"A": "as it was kept", "B": seal("", "env:B", "3")}
+    assert assigned({}, {"A": "secret", "B": "3"}, memory) == {
+        "A": "as it was kept",
+        "B": secret_digest("", "env:B", "3"),
+    }
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", '{"": 1}', '{"a": "b"', "\0"])
@@ -31,7 +34,7 @@ def test_a_damaged_memory_is_none(tmp_path: pathlib.Path, damaged: str) -> None:
     memory = tmp_path / "memory"
     memory.write_text(damaged)
 
-    assert assigned({}, {"A": "1"}, memory) == {"A": seal("", "env:A", "1")}
+    assert assigned({}, {"A": "1"}, memory) == {"A": secret_digest("", "env:A", "1")}
 
 
 def test_a_memory_that_cannot_be_written(tmp_path: pathlib.Path) -> None:

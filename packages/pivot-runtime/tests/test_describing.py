@@ -8,7 +8,7 @@ import pytest
 
 from pivot_core import digest
 from pivot_core.errors import PivotError
-from pivot_runtime.definitions.pipeline_file import describe
+from pivot_runtime.definitions.pipeline_file import read_definitions
 
 STEPS = """\
 from typing import Annotated
@@ -46,7 +46,7 @@ def declare(file: pathlib.Path, stage: str, *, head: str = "pipeline: p") -> pat
 
 @pytest.mark.parametrize("name", ["described_steps:fit", "described_steps:Tools.fit"])
 def test_functions_are_imported_from_beside_the_file(file: pathlib.Path, name: str) -> None:
-    described = describe(declare(file, f"python: {name}", head="pipeline: p\nroot: data"), file.parent.parent)
+    described = read_definitions(declare(file, f"python: {name}", head="pipeline: p\nroot: data"), file.parent.parent)
     (pipeline,) = described.pipelines
     (spec,) = pipeline.specs(base="sub", root=str(file.parent.parent))
 
@@ -74,7 +74,7 @@ def test_functions_are_imported_from_beside_the_file(file: pathlib.Path, name: s
 def test_what_is_not_there_is_told_with_its_line(file: pathlib.Path, stage: str, told: str, hint: str | None) -> None:
     (file.parent / "json.py").write_text("")
     with pytest.raises(PivotError) as raised:
-        describe(declare(file, stage), file.parent.parent)
+        read_definitions(declare(file, stage), file.parent.parent)
 
     assert "pivot.yaml:3: stage 's': " in str(raised.value)
     assert told in str(raised.value)
@@ -84,12 +84,12 @@ def test_what_is_not_there_is_told_with_its_line(file: pathlib.Path, stage: str,
 def test_what_a_module_raises_is_passed_on_with_the_stage_that_needs_it(file: pathlib.Path) -> None:
     (file.parent / "described_broken.py").write_text("import nothing_like_it\n")
     with pytest.raises(ModuleNotFoundError, match="nothing_like_it") as raised:
-        describe(declare(file, "python: described_broken:fit"), file.parent.parent)
+        read_definitions(declare(file, "python: described_broken:fit"), file.parent.parent)
     assert raised.value.__notes__ == ["while importing 'described_broken' for stage 's'"]
 
     (file.parent / "described_broken.py").write_text("1 / 0\n")
     with pytest.raises(ZeroDivisionError) as failed:
-        describe(declare(file, "python: described_broken:fit"), file.parent.parent)
+        read_definitions(declare(file, "python: described_broken:fit"), file.parent.parent)
     assert failed.value.__notes__ == ["while importing 'described_broken' for stage 's'"]
 
 
@@ -105,11 +105,11 @@ def test_what_a_module_raises_is_passed_on_with_the_stage_that_needs_it(file: pa
 def test_a_file_that_is_wrong_as_a_whole(file: pathlib.Path, content: bytes, told: str) -> None:
     file.write_bytes(content)
     with pytest.raises(PivotError) as raised:
-        describe(file, file.parent.parent)
+        read_definitions(file, file.parent.parent)
     assert told in str(raised.value)
 
 
 def test_a_file_that_cannot_be_read(file: pathlib.Path) -> None:
     file.mkdir()
     with pytest.raises(PivotError, match=r"sub/pivot\.yaml cannot be read"):
-        describe(file, file.parent.parent)
+        read_definitions(file, file.parent.parent)

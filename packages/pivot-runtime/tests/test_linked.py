@@ -8,7 +8,7 @@ import pytest
 
 from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.artifacts import track
-from pivot_runtime.artifacts.checkout import Restored, Wishes, restore
+from pivot_runtime.artifacts.checkout import CheckoutOptions, CheckoutReport, restore
 from pivot_runtime.project.project import Project, init
 
 
@@ -52,7 +52,7 @@ def test_what_a_link_leads_to_is_written(project: Project, outside: pathlib.Path
     written.write_text("mine")
     assert list(restore(project).modified) == ["data"]
     assert written.read_text() == "mine"
-    assert restore(project, wishes=Wishes(force=True)).complete
+    assert restore(project, wishes=CheckoutOptions(force=True)).complete
     assert ((project.root / "data").is_symlink(), written.read_text()) == (True, "one")
 
 
@@ -88,7 +88,7 @@ def test_a_link_that_leads_astray_stays_and_nothing_is_written(
             subprocess.run(["git", *command], cwd=project.root, check=True)
 
     for force in (False, True):
-        done: Restored = restore(project, wishes=Wishes(force=force))
+        done: CheckoutReport = restore(project, wishes=CheckoutOptions(force=force))
         assert told in done.failed[next(iter(done.failed))]
         assert link.readlink() == places[to]
         assert written.read_text() == "two!"
@@ -103,7 +103,7 @@ def test_a_link_within_tracked_data_is_not_replaced_in_silence(project: Project,
 
     assert "data/x is a symbolic link" in restore(project).failed[next(iter(restore(project).failed))]
     assert (project.root / "data/x").is_symlink()
-    assert restore(project, wishes=Wishes(force=True)).complete
+    assert restore(project, wishes=CheckoutOptions(force=True)).complete
     assert (outside / "x").read_text() == "two!"
 
 
@@ -115,7 +115,7 @@ def test_links_that_pivot_made_are_its_own(project: Project) -> None:
     file.write_text("two!")
     track.track(project, ["data"])
     file.unlink()
-    linked = Wishes(mode=CheckoutMode.SYMLINK)
+    linked = CheckoutOptions(mode=CheckoutMode.SYMLINK)
     restore(project, wishes=linked)
     assert file.is_symlink()
     track.track(project, ["data"])

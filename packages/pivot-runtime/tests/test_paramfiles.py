@@ -7,7 +7,7 @@ import pytest
 
 from pivot_core.stages.param_overrides import ParamError
 from pivot_runtime.definitions import params_file
-from pivot_runtime.definitions.params import seal
+from pivot_runtime.definitions.params import secret_digest
 from pivot_runtime.definitions.yaml_document import YamlError
 from pivot_runtime.errors import EngineError
 
@@ -90,7 +90,12 @@ def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_secret_is_sealed_for_its_stage_and_name() -> None:
-    sealed = [seal("a.s", "x", '"k"'), seal("a.s", "y", '"k"'), seal("a.t", "x", '"k"'), seal("a.s", "x", '"l"')]
+    sealed = [
+        secret_digest("a.s", "x", '"k"'),
+        secret_digest("a.s", "y", '"k"'),
+        secret_digest("a.t", "x", '"k"'),
+        secret_digest("a.s", "x", '"l"'),
+    ]
 
     assert len(set(sealed)) == 4
-    assert sealed[0] == seal("a.s", "x", '"k"')
+    assert sealed[0] == secret_digest("a.s", "x", '"k"')

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.artifacts import checkout as restoring
+from pivot_runtime.artifacts import checkout
 from pivot_runtime.cache import stores
 from pivot_runtime.project.project import Project, init
 
@@ -13,13 +13,13 @@ from pivot_runtime.project.project import Project, init
 @pytest.mark.parametrize("folding", [False, True])
 def test_two_paths_that_are_one_on_this_file_system_are_not_restored(tmp_path: pathlib.Path, *, folding: bool) -> None:
     init(tmp_path)
-    with stores.opened(Project.find(tmp_path)) as opened:
+    with stores.open_stores(Project.find(tmp_path)) as opened:
         wanted = {}
         for name in ("Data.csv", "data.csv", "other"):
             (tmp_path / "source").write_text(name)
             wanted[ArtifactPath(name)] = opened.ingest(tmp_path / "source")
-        checkout = restoring._Checkout(opened, restoring.Wishes(), (), lambda _: folding)  # the probe
-        done = checkout.run(wanted)
+        under_test = checkout._Checkout(opened, checkout.CheckoutOptions(), (), lambda _: folding)  # the probe
+        done = under_test.run(wanted)
 
     assert (tmp_path / "other").read_text() == "other"
     assert set(done.failed) == ({"Data.csv", "data.csv"} if folding else set())

@@ -445,7 +445,7 @@ def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch
 def test_a_project_that_cannot_be_written_is_known_all_the_same(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "name_anew", lambda *_: "")
+    monkeypatch.setattr(identity, "assign_name", lambda *_: "")
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     for layout in (first, second, first):
         layout.state_dir.mkdir(parents=True, exist_ok=True)

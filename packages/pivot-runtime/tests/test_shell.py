@@ -12,7 +12,7 @@ from pivot_core.stages.annotations import DirectoryOut, Out
 from pivot_core.stages.command import command
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
-from pivot_runtime.definitions.shell_code import Rested
+from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.worker import shell
 
 
@@ -31,9 +31,9 @@ def stage(text: str, **given: Any) -> Stage:
     return pipeline.stages["s"].settled()
 
 
-def rested(root: pathlib.Path, text: str, **given: Any) -> Rested:
+def rested(root: pathlib.Path, text: str, **given: Any) -> ShellInputs:
     made = stage(text, **given)
-    return shell_code.rested(made, made.func, root / "created.json", base="sub", root=str(root))
+    return shell_code.shell_inputs(made, made.func, root / "created.json", base="sub", root=str(root))
 
 
 def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:

@@ -13,8 +13,8 @@ from pivot_cache.errors import ArtifactError
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts import pvt_files, records, track
 from pivot_runtime.artifacts.checkout import restore
-from pivot_runtime.artifacts.tracked import State, states
-from pivot_runtime.cache.stores import Stores, opened
+from pivot_runtime.artifacts.tracked import TrackedState, states
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.project.project import Project, init
@@ -39,8 +39,8 @@ def write(project: Project, path: str, text: str = "") -> pathlib.Path:
     return file
 
 
-def state(project: Project) -> dict[str, State]:
-    with opened(project) as stores:
+def state(project: Project) -> dict[str, TrackedState]:
+    with open_stores(project) as stores:
         return {each.path: each.state for each in states(project, stores, records.read_tracked(project))}
 
 
@@ -85,7 +85,7 @@ def test_names_are_ignored_by_git_and_nothing_else_is(project: Project) -> None:
 
     ignored = git(project.root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").decode().split("\0")
     assert {each for each in ignored if not each.startswith(".pivot/")} == {*NAMES, ""}
-    assert state(project) == dict.fromkeys(NAMES, State.CLEAN)
+    assert state(project) == dict.fromkeys(NAMES, TrackedState.CLEAN)
     for name in NAMES:
         (project.root / name).unlink()
     assert set(restore(project).paths) == set(NAMES)
@@ -155,7 +155,7 @@ def test_the_way_out_is_to_track_the_directory(project: Project, directory: str)
     write(project, f"{directory}/x")
     track.track(project, [directory])
 
-    assert state(project) == {directory: State.CLEAN}
+    assert state(project) == {directory: TrackedState.CLEAN}
 
 
 @pytest.mark.parametrize("inner", [".git/HEAD", "a/.git", "a/.pivot/x", "a/pipeline.py", "pivot.yaml"])
@@ -172,7 +172,7 @@ def test_a_pipeline_that_is_no_pipeline_here_is_data(project: Project) -> None:
     write(project, "d/names with\nnewlines \\*")
     track.track(project, ["d"])
 
-    assert state(project) == {"d": State.CLEAN}
+    assert state(project) == {"d": TrackedState.CLEAN}
 
 
 def test_data_in_ignored_directories_are_found(project: Project) -> None:
@@ -181,7 +181,7 @@ def test_data_in_ignored_directories_are_found(project: Project) -> None:
     write(project, "ignored/x")
     track.track(project, ["ignored/x"])
 
-    assert state(project) == {"ignored/x": State.CLEAN}
+    assert state(project) == {"ignored/x": TrackedState.CLEAN}
 
 
 # links
@@ -225,9 +225,9 @@ def test_links_that_lead_astray_are_refused(
 def test_a_link_out_of_the_project_is_followed(project: Project, outside: pathlib.Path) -> None:
     (project.root / "l").symlink_to(outside / "d")
     track.track(project, ["l"])
-    assert state(project) == {"l": State.CLEAN}
+    assert state(project) == {"l": TrackedState.CLEAN}
     (outside / "d/x").write_text("y!")
-    assert state(project) == {"l": State.MODIFIED}
+    assert state(project) == {"l": TrackedState.MODIFIED}
 
 
 # what changes meanwhile

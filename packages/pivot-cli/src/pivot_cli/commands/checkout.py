@@ -8,7 +8,7 @@ from pivot_cli import context, options, signals
 from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
-from pivot_runtime.artifacts.checkout import Wishes, restore
+from pivot_runtime.artifacts.checkout import CheckoutOptions, restore
 from pivot_runtime.project.project import Project
 
 
@@ -52,7 +52,9 @@ def command(  # noqa: PLR0913  # one parameter per option
             return _kept(project, targets, force=force, to=to)
     if to is not None:
         raise click.UsageError("--to goes with --kept")
-    wishes = Wishes(force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run)
+    wishes = CheckoutOptions(
+        force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run
+    )
     with signals.heeding():
         return restored(project, targets, wishes)
 
@@ -69,7 +71,7 @@ def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | No
     return 0
 
 
-def restored(project: Project, targets: Sequence[str], wishes: Wishes, *, told: Collection[str] = ()) -> int:
+def restored(project: Project, targets: Sequence[str], wishes: CheckoutOptions, *, told: Collection[str] = ()) -> int:
     """Restore, and print the result; returns the exit code.
 
     Args:

@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
-from pivot_runtime.sharing.transfer import Wishes
+from pivot_runtime.sharing.transfer import TransferOptions
 
 
 @click.command("fetch")
@@ -20,6 +20,6 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     """
     project = context.project()
     with signals.heeding():
-        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
+        moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
     code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
     return max(code, context.left_out(project, targets))

@@ -6,7 +6,7 @@ from pivot_cli import context, options, signals
 from pivot_cli.commands.checkout import restored
 from pivot_cli.reporting import transfers
 from pivot_runtime.artifacts import checkout
-from pivot_runtime.sharing.transfer import Wishes
+from pivot_runtime.sharing.transfer import TransferOptions
 
 
 @click.command("pull")
@@ -34,9 +34,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     project = context.project()
     with signals.heeding():
-        moved = transfers.fetched(project, targets, Wishes(remote, jobs, dry_run=dry_run))
+        moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
-        wishes = checkout.Wishes(
+        wishes = checkout.CheckoutOptions(
             force=force,
             only_missing=only_missing,
             mode=options.mode_of(checkout_mode),

@@ -5,7 +5,7 @@ import click
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
 from pivot_cli.reporting.progress import TransferProgress
-from pivot_runtime.sharing.transfer import Wishes, push
+from pivot_runtime.sharing.transfer import TransferOptions, push
 
 
 @click.command("push")
@@ -31,7 +31,9 @@ def command(  # one parameter per option
     """
     project = context.project()
     with signals.heeding(), TransferProgress("pushing") as progress:
-        wishes = Wishes(remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress)
+        wishes = TransferOptions(
+            remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
+        )
         moved = push(project, targets, wishes)
     code = transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
     return max(code, context.left_out(project, targets))

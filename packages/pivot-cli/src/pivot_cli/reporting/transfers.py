@@ -9,13 +9,13 @@ from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
-from pivot_runtime.sharing.transfer import Moved, Wishes
+from pivot_runtime.sharing.transfer import TransferOptions, TransferReport
 
 _MOST = 10
 _CACHE = "the cache"
 
 
-def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
+def fetched(project: Project, targets: Sequence[str], wishes: TransferOptions) -> TransferReport:
     """Fetch, and show how far it is; and say so where nobody could be asked for results of others."""
     with TransferProgress("fetching") as progress:
         wishes = attrs.evolve(wishes, progress=progress)
@@ -30,7 +30,7 @@ def fetched(project: Project, targets: Sequence[str], wishes: Wishes) -> Moved:
     return found.moved
 
 
-def told(done: str, would: str, moved: Moved, project: Project, *, dry_run: bool) -> int:
+def told(done: str, would: str, moved: TransferReport, project: Project, *, dry_run: bool) -> int:
     """Print the result of a transfer; returns the exit code.
 
     ``Pushed to 'origin': 3 transferred, 0 skipped, 0 failed`` goes to stdout, what is wrong to stderr.
@@ -70,7 +70,7 @@ def _results(number: int, *, pushed: bool, dry_run: bool) -> str:
     return f"{took} {found} of others for the inputs that are here, for 'pivot repro' to restore"
 
 
-def _failures(moved: Moved, project: Project) -> None:
+def _failures(moved: TransferReport, project: Project) -> None:
     shown = list(moved.failed.items())[:_MOST]
     for path, error in shown:
         console.error(f"{project.shown(path)}: {error}")
@@ -80,7 +80,7 @@ def _failures(moved: Moved, project: Project) -> None:
         console.hint(hint)
 
 
-def _missing(moved: Moved, project: Project, where: str) -> None:
+def _missing(moved: TransferReport, project: Project, where: str) -> None:
     for path in moved.missing[:_MOST]:
         console.error(f"{project.shown(path)}: {where} does not have it")
     if len(moved.missing) > _MOST:

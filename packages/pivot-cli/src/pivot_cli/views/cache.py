@@ -8,10 +8,10 @@ from pivot_cache.maintenance.gc import Collected
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.maintenance.drop import Dropped, Target
-from pivot_runtime.maintenance.gc import Collection
-from pivot_runtime.maintenance.status import CacheStatus, Heap
-from pivot_runtime.maintenance.verify import Verification
+from pivot_runtime.maintenance.drop import DropReport, DropTarget
+from pivot_runtime.maintenance.gc import GcReport
+from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
+from pivot_runtime.maintenance.verify import CacheCheck
 from pivot_runtime.project.project import Project
 
 _MOST = 10
@@ -64,7 +64,7 @@ def status_json(found: CacheStatus) -> dict[str, Any]:
     }
 
 
-def verification(found: Verification) -> str:
+def verification(found: CacheCheck) -> str:
     """One line, and one for what has been repaired."""
     report = found.report
     state = "all good"
@@ -73,13 +73,13 @@ def verification(found: Verification) -> str:
         state = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     elif not report.certain:
         state = f"{len(report.unreadable)} could not be read"
-    lines = [f"Checked {_heap(Heap(report.objects, report.size))}: {state}"]
+    lines = [f"Checked {_heap(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
         lines.append(f"Repaired {phrases.listed([record.path for record in found.mended])}")
     return _text(lines)
 
 
-def verification_errors(found: Verification, project: Project) -> Iterator[str]:
+def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     """What is wrong, the first ten of a kind."""
     report = found.report
     problems = [
@@ -93,7 +93,7 @@ def verification_errors(found: Verification, project: Project) -> Iterator[str]:
     yield from _some([f"{_named(record, project)}: not all of it is in the cache" for record in found.lacking])
 
 
-def verification_hint(found: Verification, *, full: bool, repair: bool) -> str:
+def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
     """The way out; empty if there is nothing to be done."""
     stages = _stages(found)
     if found.report.suspect and not full:
@@ -109,7 +109,7 @@ def verification_hint(found: Verification, *, full: bool, repair: bool) -> str:
     return ""
 
 
-def verification_json(found: Verification) -> dict[str, Any]:
+def verification_json(found: CacheCheck) -> dict[str, Any]:
     """The same as JSON."""
     report = found.report
     return {
@@ -133,13 +133,13 @@ def verification_json(found: Verification) -> dict[str, Any]:
     }
 
 
-def collection(done: Collection) -> str:
+def collection(done: GcReport) -> str:
     """What was removed, or would be; what stays."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     would = made is None
-    kept = Heap(planned.keep, planned.keep_size)
-    heap = Heap(len(removed), sum(removed.values()))
+    kept = ObjectCount(planned.keep, planned.keep_size)
+    heap = ObjectCount(len(removed), sum(removed.values()))
     lines = [f"{'Would move' if would else 'Moved'} {_heap(heap)} to the trash; {_heap(kept)} needed"]
     runs = len(planned.runs) if made is None else made.runs
     if runs:
@@ -151,11 +151,11 @@ def collection(done: Collection) -> str:
     if made is None and planned.expired:
         lines.append(f"Would delete {phrases.counted(len(planned.expired), 'earlier collection')} from the trash")
     elif made is not None and made.deleted[0]:
-        lines.append(f"Deleted {_heap(Heap(*made.deleted))} from the trash")
+        lines.append(f"Deleted {_heap(ObjectCount(*made.deleted))} from the trash")
     return _text(lines)
 
 
-def collection_notes(done: Collection) -> Iterator[str]:
+def collection_notes(done: GcReport) -> Iterator[str]:
     """What is good to know of what was kept, and why."""
     for problem in done.skipped:
         yield f"left out: {problem}"
@@ -166,18 +166,18 @@ def collection_notes(done: Collection) -> Iterator[str]:
         yield f"{directories} not in the cache: files that only such a directory consists of are not kept"
 
 
-def collection_json(done: Collection) -> dict[str, Any]:
+def collection_json(done: GcReport) -> dict[str, Any]:
     """The same as JSON."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     return {
         "dry_run": made is None,
         "removed": [{"digest": digest, "size": size} for digest, size in sorted(removed.items())],
-        "kept": _plain(Heap(planned.keep, planned.keep_size)),
+        "kept": _plain(ObjectCount(planned.keep, planned.keep_size)),
         "recent": sorted(planned.recent),
         "runs": len(planned.runs) if made is None else made.runs,
         "returned": [] if made is None else sorted(made.returned),
-        "deleted": _plain(Heap(0, 0) if made is None else Heap(*made.deleted)),
+        "deleted": _plain(ObjectCount(0, 0) if made is None else ObjectCount(*made.deleted)),
         "unlisted": sorted(planned.marked.unlisted),
         "projects": [str(root) for root in done.projects],
         "skipped": list(done.skipped),
@@ -188,7 +188,7 @@ def undone(done: Collected | None) -> str:
     """What came back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
-    parts = [_heap(Heap(len(done.removed), sum(done.removed.values())))] if done.removed else []
+    parts = [_heap(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
     parts += [phrases.counted(done.runs, "run")] if done.runs else []
     return f"Brought back {' and '.join(parts)}\n"
 
@@ -201,32 +201,32 @@ def undone_json(done: Collected | None) -> dict[str, Any]:
     }
 
 
-def dropped(done: Dropped, project: Project, *, dry_run: bool) -> str:
+def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
     """Where else each target is, and what was dropped."""
     lines = [
-        f"{project.shown(target.path)}: {_heap(Heap(target.objects, target.size))}, {_places(target)}"
+        f"{project.shown(target.path)}: {_heap(ObjectCount(target.objects, target.size))}, {_places(target)}"
         for target in done.targets
     ]
     if done.shared:
         lines.append(f"{phrases.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
     if not done.refused and not dry_run:
-        lines.append(f"Dropped {_heap(Heap(len(done.removed), sum(done.removed.values())))}")
+        lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
     return _text(lines)
 
 
-def drop_errors(done: Dropped, project: Project) -> Iterator[str]:
+def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
     """What is nowhere else."""
     yield from _some([f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere])
 
 
-def _places(target: Target) -> str:
+def _places(target: DropTarget) -> str:
     places = [name for name, has in (("in the workspace", target.workspace), ("on the remote", target.remote)) if has]
     if places:
         return f"also {' and '.join(places)}"
     return "nowhere else" if target.objects else "not in the cache"
 
 
-def _stages(found: Verification) -> list[str]:
+def _stages(found: CacheCheck) -> list[str]:
     """What must run again, by address."""
     return sorted({record.address for record in found.lacking if record.address is not None})
 
@@ -242,11 +242,11 @@ def _some(lines: list[str]) -> Iterator[str]:
         yield f"and {len(lines) - _MOST} more"
 
 
-def _heap(heap: Heap) -> str:
+def _heap(heap: ObjectCount) -> str:
     return f"{phrases.counted(heap.objects, 'object')} ({phrases.size(heap.size)})"
 
 
-def _plain(heap: Heap) -> dict[str, Any]:
+def _plain(heap: ObjectCount) -> dict[str, Any]:
     return {"objects": heap.objects, "size": heap.size}
 
 

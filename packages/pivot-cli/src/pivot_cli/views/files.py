@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
-from pivot_runtime.artifacts.tracked import State
+from pivot_runtime.artifacts.tracked import TrackedState
 
 if TYPE_CHECKING:
     from pivot_cache.objects.kept import Kept
-    from pivot_runtime.artifacts.checkout import Restored
+    from pivot_runtime.artifacts.checkout import CheckoutReport
     from pivot_runtime.artifacts.track import Tracked
     from pivot_runtime.artifacts.tracked import TrackedFile
     from pivot_runtime.inspecting.overview import Overview
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _MOST = 10
 _STATES = {
-    State.CLEAN: "clean",
-    State.MODIFIED: "modified",
-    State.MISSING: "missing",
-    State.PARTIAL: "partly here",
-    State.LOST: "not in the cache",
-    State.OTHER: "other version",
+    TrackedState.CLEAN: "clean",
+    TrackedState.MODIFIED: "modified",
+    TrackedState.MISSING: "missing",
+    TrackedState.PARTIAL: "partly here",
+    TrackedState.LOST: "not in the cache",
+    TrackedState.OTHER: "other version",
 }
 
 
-def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
+def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> str:
     """``Restored N file(s)``; of a dry run also what would be."""
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
@@ -35,7 +35,7 @@ def restored(done: "Restored", project: "Project", *, dry_run: bool) -> str:
     return sanitize.lines([*lines, f"Would restore {done.files} file(s)"])
 
 
-def checkout_notes(done: "Restored", project: "Project") -> Iterator[str]:
+def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
     """What was overwritten, and where it is now."""
     for path, digest in done.kept.items():
         yield (
@@ -59,7 +59,7 @@ def kept(found: "Sequence[Kept]", project: "Project") -> str:
     return "".join(lines)
 
 
-def checkout_errors(done: "Restored", project: "Project", told: Collection[str] = ()) -> Iterator[str]:
+def checkout_errors(done: "CheckoutReport", project: "Project", told: Collection[str] = ()) -> Iterator[str]:
     """Names paths that were not restored and why, except those in ``told``: the first ten of each kind."""
     for path, inside in list(done.modified.items())[:_MOST]:
         shown = project.shown(path)
@@ -113,22 +113,26 @@ def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterat
 
 def advice(found: "Iterable[TrackedFile]") -> Iterator[str]:
     """What to do about tracked data that are not clean, the likeliest first."""
-    states: dict[State, bool] = {}
+    states: dict[TrackedState, bool] = {}
     for each in found:
         states[each.state] = states.get(each.state, True) and each.in_cache
     for state, what, otherwise in (
-        (State.OTHER, "restore what is recorded: what is there is another version", "'pivot track' records that"),
-        (State.MISSING, "restore what is missing", ""),
-        (State.PARTIAL, "restore what is not here", "'pivot track' records the rest alone"),
+        (
+            TrackedState.OTHER,
+            "restore what is recorded: what is there is another version",
+            "'pivot track' records that",
+        ),
+        (TrackedState.MISSING, "restore what is missing", ""),
+        (TrackedState.PARTIAL, "restore what is not here", "'pivot track' records the rest alone"),
     ):
         if state in states:
             way = "run 'pivot checkout' to" if states[state] else "run 'pivot pull' to fetch and"
             other = otherwise if states[state] else otherwise.replace("track'", "track --force'")
             yield f"{way} {what}{f'; {other}' if other else ''}"
-    if State.LOST in states:
+    if TrackedState.LOST in states:
         yield "run 'pivot track' on what is not in the cache to store it there again"
-    if State.MODIFIED in states:
-        undo = "checkout" if states[State.MODIFIED] else "pull"
+    if TrackedState.MODIFIED in states:
+        undo = "checkout" if states[TrackedState.MODIFIED] else "pull"
         yield f"run 'pivot track' on what is modified to record it, or 'pivot {undo} --force' to undo it"
 
 

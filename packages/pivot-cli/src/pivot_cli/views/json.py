@@ -8,7 +8,7 @@ from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
 from pivot_core.spec import Location
 from pivot_runtime.artifacts.obstacles import ways_out
-from pivot_runtime.artifacts.tracked import State, TrackedFile
+from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState
 from pivot_runtime.inspecting.status import StageStatus, Status
 
 _OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
@@ -49,10 +49,10 @@ def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
 
 
 _OF_TRACKED = (
-    ((State.OTHER, State.PARTIAL), "Run 'pivot checkout' to restore tracked files as they are recorded"),
-    ((State.LOST,), "Run 'pivot track' on tracked files that the cache does not have"),
-    ((State.MODIFIED,), "Run 'pivot track' on modified tracked files to record them"),
-    ((State.MISSING,), "Run 'pivot checkout' to restore missing tracked files"),
+    ((TrackedState.OTHER, TrackedState.PARTIAL), "Run 'pivot checkout' to restore tracked files as they are recorded"),
+    ((TrackedState.LOST,), "Run 'pivot track' on tracked files that the cache does not have"),
+    ((TrackedState.MODIFIED,), "Run 'pivot track' on modified tracked files to record them"),
+    ((TrackedState.MISSING,), "Run 'pivot checkout' to restore missing tracked files"),
 )
 
 

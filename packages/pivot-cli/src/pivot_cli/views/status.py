@@ -11,7 +11,7 @@ from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
     from pivot_runtime.running.repro import Outcome  # start-up time: only a run has one
-    from pivot_runtime.sharing.remote_view import Whereabouts
+    from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
 """The length of the path from a stage to what it names itself."""
@@ -66,7 +66,7 @@ def _told(stage: StageStatus, found: Status) -> str:
     return "; ".join(f"not here, but {where}: {phrases.listed(paths)}" for where, paths in absent.items())
 
 
-def _synced(where: "Whereabouts") -> str:
+def _synced(where: "SyncState") -> str:
     counts = {"in sync": where.synced, "to push": where.to_push, "to fetch": where.to_fetch, "missing": where.missing}
     told = [f"{count} {what}" for what, count in counts.items() if count]
     return f"{where.remote!r}: {', '.join(told) or 'nothing is recorded'}"

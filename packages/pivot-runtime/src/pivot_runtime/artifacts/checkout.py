@@ -16,8 +16,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, records, tracked_links
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.unfetched import differing
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.project.guard import guarded
@@ -25,7 +24,7 @@ from pivot_runtime.project.project import Project
 
 
 @attrs.frozen(eq=False, repr=False)
-class Wishes(Value):
+class CheckoutOptions(Value):
     """How a checkout is done.
 
     Attributes:
@@ -44,7 +43,7 @@ class Wishes(Value):
 
 
 @attrs.define
-class Restored:
+class CheckoutReport:
     """What a checkout did, or would do.
 
     Attributes:
@@ -74,8 +73,8 @@ class Restored:
 
 
 def restore(
-    project: Project, targets: Iterable[str] = (), *, wishes: Wishes | None = None, report: Reporter = silent
-) -> Restored:
+    project: Project, targets: Iterable[str] = (), *, wishes: CheckoutOptions | None = None, report: Reporter = silent
+) -> CheckoutReport:
     """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
 
     No pipeline is loaded. Outs that are for git are left to git.
@@ -84,18 +83,18 @@ def restore(
         TargetError: A target is not known.
         CacheError: A record cannot be read.
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or CheckoutOptions()
     if wishes.dry_run:
-        with opened_stores(project) as stores:
+        with open_stores(project) as stores:
             return _checked_out(project, stores, targets, wishes)
     with (
         guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
-        opened_stores(project) as stores,
+        open_stores(project) as stores,
     ):
         return _checked_out(project, stores, targets, wishes)
 
 
-def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishes: Wishes) -> Restored:
+def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishes: CheckoutOptions) -> CheckoutReport:
     def opened(record: Record) -> Tree | None:
         try:
             return stores.store.tree(record.artifact)
@@ -114,7 +113,7 @@ class _Checkout:
     def __init__(
         self,
         stores: Stores,
-        wishes: Wishes,
+        wishes: CheckoutOptions,
         tracked: Container[str],
         folds: Callable[[pathlib.Path], bool] = name_case.folds,
     ) -> None:
@@ -122,10 +121,10 @@ class _Checkout:
         self._tracked = tracked
         self._wishes = wishes
         self._mode = wishes.mode or stores.settings.checkout_mode
-        self._done = Restored()
+        self._done = CheckoutReport()
         self._folds = folds
 
-    def run(self, wanted: Mapping[ArtifactPath, Artifact]) -> Restored:
+    def run(self, wanted: Mapping[ArtifactPath, Artifact]) -> CheckoutReport:
         same = self._same_names(wanted)
         for path, other in same.items():
             self._done.failed[path] = f"on this file system it has the same name as {other}: rename one of them in git"

@@ -8,8 +8,7 @@ from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import EngineError, TargetError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, silent
@@ -27,7 +26,7 @@ class OccupiedError(EngineError):
 
 
 @attrs.frozen(eq=False, repr=False)
-class BroughtBack(Value):
+class KeptRestored(Value):
     """A kept content that is in the workspace again.
 
     Attributes:
@@ -47,13 +46,13 @@ def listed(project: Project) -> list[Kept]:
     Raises:
         CacheError: It cannot be read.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         return _ours(stores)
 
 
 def bring_back(
     project: Project, name: str, *, to: str | None = None, force: bool = False, report: Reporter = silent
-) -> BroughtBack:
+) -> KeptRestored:
     """Put what was kept of a path where it lay, or elsewhere.
 
     Args:
@@ -69,17 +68,17 @@ def bring_back(
         CacheError: The cache does not have all of it any more, or it cannot be written.
     """
     command = "pivot checkout --kept"
-    with guarded(project.layout.guard_file, command, events.waiting(report)), opened_stores(project) as stores:
+    with guarded(project.layout.guard_file, command, events.waiting(report)), open_stores(project) as stores:
         found = _named(name, project, _ours(stores))
         path = found.path if to is None else _path(to, project)
         checkout.check_place(stores.layout, path)
         there = stores.look(path)
         if there == found.artifact:
-            return BroughtBack(found, path, 0)
+            return KeptRestored(found, path, 0)
         _make_way(stores, path, project, force=force, by=command)
         plan = checkout.compare({path: found.artifact}, {path: there})
         files = checkout.apply(plan, stores.store, stores.layout, files=stores.files)
-        return BroughtBack(found, path, files)
+        return KeptRestored(found, path, files)
 
 
 def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bool, by: str) -> None:

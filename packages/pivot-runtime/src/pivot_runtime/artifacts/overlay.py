@@ -9,7 +9,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_runtime.cache.stores import Stores
 
 
-class Laid:
+class Overlay:
     """Looks at paths of which some are not on disk."""
 
     def __init__(

@@ -15,8 +15,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
-from pivot_runtime.artifacts import lock_files as stagelocks
-from pivot_runtime.artifacts import pvt_files
+from pivot_runtime.artifacts import lock_files, pvt_files
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
@@ -230,7 +229,7 @@ def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
     for name in names:
         if name.endswith(_LOCK):
             address = name.removesuffix(_LOCK)
-            lock = stagelocks.read(project, address)
+            lock = lock_files.read(project, address)
             if lock is not None:
                 yield address, lock
 

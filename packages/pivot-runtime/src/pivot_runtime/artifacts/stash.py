@@ -18,7 +18,7 @@ from pivot_runtime.history.unfinished import Unfinished
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 
 
-class Aside:
+class OutStash:
     """Where outs of running stages wait."""
 
     def __init__(self, directory: pathlib.Path, root: pathlib.Path) -> None:

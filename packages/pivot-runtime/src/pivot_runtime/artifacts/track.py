@@ -18,8 +18,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, leaving, lock_files, records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.trackable import trackable
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
@@ -57,7 +56,7 @@ def track(project: Project, names: Iterable[str], *, force: bool = False, report
         TargetError: A path cannot be tracked; it says why.
         CacheError: Something cannot be read or written.
     """
-    with _alone(project, "pivot track", report), opened_stores(project) as stores:
+    with _alone(project, "pivot track", report), open_stores(project) as stores:
         names = list(names)
         known = records.read(project, mending=set(_paths(names, project)))
         wanted = [trackable(name, project, known) for name in names]
@@ -81,7 +80,7 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
         TargetError: A path is not tracked.
         CacheError: A file cannot be removed or written.
     """
-    with _alone(project, "pivot untrack", report), opened_stores(project) as stores:
+    with _alone(project, "pivot untrack", report), open_stores(project) as stores:
         names = list(names)
         known = records.read(project, mending=set(_paths(names, project)))
         paths = []

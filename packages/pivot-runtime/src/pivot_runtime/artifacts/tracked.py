@@ -19,7 +19,7 @@ from pivot_runtime.project.unusable_files import Doubt
 _UNREADABLE = Artifact("", 0)
 
 
-class State(enum.Enum):
+class TrackedState(enum.Enum):
     """How tracked data are, compared with what is recorded of them."""
 
     CLEAN = "clean"
@@ -46,7 +46,7 @@ class TrackedFile(Value):
     """
 
     path: ArtifactPath
-    state: State
+    state: TrackedState
     size: int
     difference: Difference = attrs.field(factory=Difference)
     in_cache: bool = True
@@ -60,7 +60,9 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
         )
         for record in found
     ]
-    project.notes.partial |= any(each.state is not State.CLEAN for each in done)  # it depends on what the cache has
+    project.notes.partial |= any(
+        each.state is not TrackedState.CLEAN for each in done
+    )  # it depends on what the cache has
     return done
 
 
@@ -81,18 +83,20 @@ def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | No
 def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool) -> TrackedFile:  # noqa: FBT001
     path, recorded = record.path, record.artifact
     if now == recorded:
-        return TrackedFile(path, State.CLEAN if in_cache else State.LOST, recorded.size, in_cache=in_cache)
+        return TrackedFile(
+            path, TrackedState.CLEAN if in_cache else TrackedState.LOST, recorded.size, in_cache=in_cache
+        )
     if now is None:
-        return TrackedFile(path, State.MISSING, recorded.size, in_cache=in_cache)
+        return TrackedFile(path, TrackedState.MISSING, recorded.size, in_cache=in_cache)
     if now is _UNREADABLE:
-        return TrackedFile(path, State.MODIFIED, 0, in_cache=in_cache)
+        return TrackedFile(path, TrackedState.MODIFIED, 0, in_cache=in_cache)
     differs = differing(stores, path, recorded) if now.tree and recorded.tree else None
     if now.digest != recorded.digest and stores.store.holds(now) and not _kept(stores, path, now):
-        state = State.OTHER
+        state = TrackedState.OTHER
     elif differs is not None and differs.partial:
-        state = State.PARTIAL
+        state = TrackedState.PARTIAL
     else:
-        state = State.MODIFIED
+        state = TrackedState.MODIFIED
     return TrackedFile(path, state, now.size, differs or Difference(), in_cache)
 
 

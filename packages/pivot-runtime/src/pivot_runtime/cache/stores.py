@@ -71,7 +71,7 @@ class Stores(Value):
 
 
 @contextmanager
-def opened(project: Project) -> Iterator[Stores]:
+def open_stores(project: Project) -> Iterator[Stores]:
     """The stores of a project; what is learned of files is remembered at the end.
 
     Raises:

@@ -78,7 +78,7 @@ def register(layout: Layout) -> None:
     if told is not None and not told._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
         name = ""  # the file came with a copy of the other project
     if not name:
-        name = identity.name_anew(layout, _lost(layout)) or _fallback(layout)
+        name = identity.assign_name(layout, _lost(layout)) or _fallback(layout)
     own = _own(layout, name)
     facts = {
         "around": own.around,

@@ -1,4 +1,4 @@
-"""Settling what a stage takes from outside, in the host: parameters, as values and as plain data, and variables."""
+"""Resolves what a stage takes from outside, in the host: parameters, as values and plain data, and variables."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from pivot_runtime.definitions import params_file
 _COST = 1 << 14  # of scrypt: some 20 ms for each guess at a secret
 
 
-class Settling:
+class ParamResolver:
     """The values of all parameters of one pipeline file.
 
     Attributes:
@@ -54,7 +54,7 @@ class Settling:
         address = f"{pipeline}.{stage.name}"
         value = settled.values[stage.params.parameter]
         try:
-            return settled, params.to_plain(value, lambda name, text: seal(address, name, text))
+            return settled, params.to_plain(value, lambda name, text: secret_digest(address, name, text))
         except NotPlainError as error:
             where = stage.location.below(self._root)
             raise ParamError(f"{where}: stage {stage.name!r}: {error}", hint=error.hint) from None
@@ -71,10 +71,12 @@ def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str,
 def variables(stage: Stage, address: str) -> dict[str, str]:
     """By name, what may be known of each environment variable that a stage declares; ``""`` for one that is not set."""
     found = {name: os.environ.get(name) for name in stage.env}
-    return {name: "" if value is None else seal(address, f"env:{name}", value) for name, value in found.items()}
+    return {
+        name: "" if value is None else secret_digest(address, f"env:{name}", value) for name, value in found.items()
+    }
 
 
-def seal(address: str, name: str, text: str) -> str:
+def secret_digest(address: str, name: str, text: str) -> str:
     """What may be known of a secret: equal for equal secrets of one parameter of one stage, on every machine.
 
     The address and the name are the salt, so that the digest needs no file of its own, and a result in the run cache

@@ -22,7 +22,7 @@ from pivot_runtime.errors import EngineError, UnimportedError
 
 
 @attrs.frozen(eq=False, repr=False)
-class Described(Value):
+class Definitions(Value):
     """What a file describes.
 
     Attributes:
@@ -34,7 +34,7 @@ class Described(Value):
     sources: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Described:
+def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Definitions:
     """The pipelines in a file. What the user's modules raise while they are imported is passed on.
 
     Raises:
@@ -44,7 +44,7 @@ def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) ->
     if file.name != DECLARED_FILE:
         if not imports:
             raise UnimportedError
-        return Described(import_pipeline(file, root=root))
+        return Definitions(import_pipeline(file, root=root))
     from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: many projects have none
 
     name = str(file.relative_to(root))
@@ -71,7 +71,7 @@ def describe(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) ->
         raise DeclarationError(f"{document.where(('root',))}: {error}", hint=error.hint) from None
     for stage in said.stages:
         _add(pipeline, stage, file)
-    return Described((pipeline,), {os.fspath(file): digest.of_bytes(content)})
+    return Definitions((pipeline,), {os.fspath(file): digest.of_bytes(content)})
 
 
 def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:

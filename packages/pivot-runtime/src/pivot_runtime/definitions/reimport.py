@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import params
-from pivot_runtime.definitions.pipeline_file import describe
+from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.errors import EditedError
 
 
@@ -37,9 +37,9 @@ class Live:
         """
         self._file = file
         self._root = root
-        described = describe(file, root)
+        described = read_definitions(file, root)
         imported()
-        self._settled = params.Settling(described.pipelines, file, root=root, overrides=overrides)
+        self._settled = params.ParamResolver(described.pipelines, file, root=root, overrides=overrides)
         sources |= {**described.sources, **self._settled.sources}
         self._sources = sources
         self._pipelines = {pipeline.name: pipeline for pipeline in described.pipelines}

@@ -22,7 +22,7 @@ _LARGEST: Final = 1 << 24
 """Bytes; what is larger is no code."""
 
 
-class Rested(NamedTuple):
+class ShellInputs(NamedTuple):
     """What a command depends on.
 
     Attributes:
@@ -40,7 +40,7 @@ class Rested(NamedTuple):
     record: pathlib.Path
 
 
-def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, Rested]:
+def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, ShellInputs]:
     """What the command of each shell stage depends on, by the stage's address.
 
     Raises:
@@ -53,13 +53,13 @@ def all_rested(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[s
         for spec in pipeline.specs(base=base, root=root) if commands else ():
             if spec.name in commands:
                 stage = pipeline.stages[spec.name]
-                found[spec.address] = rested(
+                found[spec.address] = shell_inputs(
                     stage, commands[spec.name], created_files.record_of(layout, spec.address), base=spec.base, root=root
                 )
     return found
 
 
-def rested(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> Rested:
+def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> ShellInputs:
     """What the command of a stage that runs in ``base`` depends on besides its deps and parameters.
 
     What its runs created, as ``record`` remembers, is listed as not tracked.
@@ -102,7 +102,7 @@ def rested(stage: Stage, command: Command, record: pathlib.Path, *, base: str, r
             continue
         found = sources[file] = digest.of_bytes(content)
         entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
-    return Rested(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
+    return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
 
 
 def _paths(text: str, base: str, root: str) -> Iterable[tuple[str, ArtifactPath]]:

@@ -13,7 +13,7 @@ import attrs
 import yaml
 
 from pivot_core.values import Value
-from pivot_runtime.definitions.yaml_nodes import Reading, TextError, compose
+from pivot_runtime.definitions.yaml_nodes import NodeReader, TextError, compose
 from pivot_runtime.errors import EngineError
 
 type Path = tuple[str | int, ...]
@@ -61,7 +61,7 @@ class Document(Value):
         return f"{self.name}:{self.line(path)}"
 
 
-class _Words(Reading):
+class _Words(NodeReader):
     """The words of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class

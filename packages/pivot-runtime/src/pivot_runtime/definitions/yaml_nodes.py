@@ -45,7 +45,7 @@ class _Extent(Value):
     levels: int
 
 
-class Reading(Reader, Scanner, Parser, Composer, BaseResolver):
+class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
     """A reader of one text that counts; every plain word is a text to it, unless a subclass knows better."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
@@ -102,7 +102,7 @@ class Reading(Reader, Scanner, Parser, Composer, BaseResolver):
             raise TextError(f"this is nested more than {DEEPEST} levels deep", line, hint="nest less")
 
 
-def compose(text: str, reading: type[Reading] = Reading) -> yaml.Node | None:
+def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | None:
     """The node of the only document in a text; None where there is none.
 
     Args:

@@ -19,8 +19,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.unfetched import is_unfetched
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.evaluating.evaluate import Evaluation, World, evaluate
 from pivot_runtime.evaluating.observed_code import Rechecker
 from pivot_runtime.evaluating.source_texts import FormStore
@@ -32,7 +31,7 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
 if TYPE_CHECKING:
-    from pivot_runtime.artifacts.stash import Aside
+    from pivot_runtime.artifacts.stash import OutStash
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -63,7 +62,7 @@ class Session(Value):
     stores: Stores
     rechecker: Rechecker
     forms: FormStore
-    left: "Aside | None" = None
+    left: "OutStash | None" = None
     to_come: set[ArtifactPath] = attrs.field(factory=set)
     literal: bool = False
     unreadable: dict[ArtifactPath, str] = attrs.field(factory=dict)
@@ -112,7 +111,7 @@ class Session(Value):
         told = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
         self.unreadable[path] = error.problem if error.problem.startswith("the name of") else told
 
-    def _left(self, path: ArtifactPath, left: "Aside") -> Artifact | None:
+    def _left(self, path: ArtifactPath, left: "OutStash") -> Artifact | None:
         waiting = left.left(path)
         if waiting is None:
             return None
@@ -214,7 +213,7 @@ def opened(
     With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they are there.
     """
     rechecker = Rechecker(project.root, project.layout.database_dir / "observed.json")
-    with closing(rechecker), opened_stores(project) as stores:
+    with closing(rechecker), open_stores(project) as stores:
         yield Session(
             project=project,
             schema=assembly.schema,
@@ -229,7 +228,7 @@ def opened(
         )
 
 
-def _left(project: Project) -> "Aside | None":
+def _left(project: Project) -> "OutStash | None":
     """What a run that was killed has set aside."""
     directory = project.layout.database_dir / "aside"
     try:
@@ -238,10 +237,10 @@ def _left(project: Project) -> "Aside | None":
                 return None
     except OSError:
         return None
-    from pivot_runtime.artifacts.stash import Aside  # noqa: PLC0415  # start-up time: it seldom comes to this
+    from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: it seldom comes to this
     from pivot_runtime.project.guard import held  # noqa: PLC0415
 
-    return None if held(project.layout.guard_file) else Aside(directory, project.root)
+    return None if held(project.layout.guard_file) else OutStash(directory, project.root)
 
 
 @contextmanager

@@ -154,10 +154,10 @@ class Repository:
             yield from reading.files()
 
     @contextlib.contextmanager
-    def reading(self) -> "Iterator[Reading]":
+    def reading(self) -> "Iterator[RefReader]":
         """What reads the files of this repository; each content once."""
         with _Objects.opened(self._root, self._git) as objects:
-            yield Reading(self, _Walk(objects))
+            yield RefReader(self, _Walk(objects))
 
     def underway(self) -> Iterator[tuple[str, str]]:
         """What merges, rebases and the like have set aside in the worktrees."""
@@ -225,7 +225,7 @@ class Repository:
         return done.stdout
 
 
-class Reading:
+class RefReader:
     """Reads the files of a repository that may name objects."""
 
     def __init__(self, repository: Repository, walk: "_Walk") -> None:

@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from pivot_runtime.git.refs import GitError, Reading, Remembered, Repository
+from pivot_runtime.git.refs import GitError, RefReader, Remembered, Repository
 
 _GITDIR = b"gitdir:"
 
@@ -36,7 +36,7 @@ def remembered(repository: Repository | None, within: Iterable[pathlib.Path]) ->
         yield from _pinned(readings, outer)
 
 
-def _pinned(readings: list[Reading], outer: list[Reading]) -> Iterator[Remembered]:
+def _pinned(readings: list[RefReader], outer: list[RefReader]) -> Iterator[Remembered]:
     done: set[str] = set()
     while pins := set().union(*(reading.pins for reading in (*readings, *outer))) - done:
         done |= pins

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
-from pivot_runtime.definitions.params import seal
+from pivot_runtime.definitions.params import secret_digest
 
 _MOST: Final = 1000
 """Digests that are remembered; beyond that all go."""
@@ -35,7 +35,7 @@ def assigned(before: Mapping[str, str], now: Mapping[str, str], memory: pathlib.
             continue
         key = _key(name, value, salt)
         if key not in known:
-            known[key] = seal("", f"env:{name}", value)
+            known[key] = secret_digest("", f"env:{name}", value)
         found[name] = known[key]
     if len(known) > size:
         with contextlib.suppress(OSError, CacheError):

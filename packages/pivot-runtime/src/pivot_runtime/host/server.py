@@ -23,10 +23,9 @@ from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest, register_encoder
 from pivot_fingerprint.observation import Observed, uncovered
-from pivot_runtime.definitions import params as settling
-from pivot_runtime.definitions import shell_code, source_import
-from pivot_runtime.definitions.pipeline_file import describe
-from pivot_runtime.definitions.shell_code import Rested
+from pivot_runtime.definitions import params, shell_code, source_import
+from pivot_runtime.definitions.pipeline_file import read_definitions
+from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.history.log_file import RunLog
 from pivot_runtime.host import environ_changes, load_failure, terminal
 from pivot_runtime.host.fingerprint import fingerprint
@@ -171,25 +170,25 @@ class Host:
             base = base_of(file, root)
             stages = []
             with recorder, self._fingerprinter:
-                described = describe(file, root)
+                described = read_definitions(file, root)
                 self._pristine.restore_builtins()
                 if os.getpid() != process:
                     stage_main.leave()
                 pipelines = described.pipelines
-                settled = settling.Settling(pipelines, file, root=root, overrides=overrides)
+                settled = params.ParamResolver(pipelines, file, root=root, overrides=overrides)
                 # What the words of a command name is looked for among the files.
-                commands = shell_code.all_rested(pipelines, base=base, root=str(root))
+                commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))
                 self._sources |= {**described.sources, **settled.sources}
                 self._assigned = environ_changes.assigned(
                     *recorder.environments(), layout.database_dir / "assigned.json"
                 )
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
-                        stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
+                        stage, values = settled.stage(pipeline.stages[spec.name], pipeline.name)
                         command = commands.get(spec.address)
                         if command is not None:
                             stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
-                        stages.append(self._stage(spec, stage, params, root, command))
+                        stages.append(self._stage(spec, stage, values, root, command))
                         self._stages[spec.address] = (stage, str(root / spec.base))
         except PivotError as error:
             self._pristine.restore()
@@ -209,7 +208,7 @@ class Host:
         return {"event": "loaded", **to_plain(loaded)}
 
     def _stage(
-        self, spec: StageSpec, stage: Stage, params: Mapping[str, Any], root: pathlib.Path, command: Rested | None
+        self, spec: StageSpec, stage: Stage, values: Mapping[str, Any], root: pathlib.Path, command: ShellInputs | None
     ) -> LoadedStage:
         steady = None
         if command is not None:
@@ -229,10 +228,10 @@ class Host:
         self._manifests[spec.address] = manifest
         env: dict[str, str] = {}
         if stage.env:
-            env = settling.variables(stage, spec.address)
+            env = params.variables(stage, spec.address)
         if command is not None:
             env = environ_changes.named(command.texts[KEY], self._assigned) | env
-        loaded = attrs.evolve(stage_of(spec, manifest, params, env), assigned=self._assigned, steady=steady)
+        loaded = attrs.evolve(stage_of(spec, manifest, values, env), assigned=self._assigned, steady=steady)
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
     def _start(  # as the message has it

@@ -20,7 +20,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.config import cache_dir, resolve
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.freshness.file_events import far_away
-from pivot_runtime.git import repository as gitlocal
+from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
 from pivot_runtime.loading.assembly import Assembly, assemble
 from pivot_runtime.loading.threads_at_import import Spawning
@@ -133,11 +133,11 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
 
 def _git(project: Project, settings: Settings) -> Iterator[Finding]:
     try:
-        repository = Repository.around(project.root)
+        around = Repository.around(project.root)
     except PivotError as error:
         yield Finding(Level.BAD, "git", str(error), error.hint)
         return
-    if repository is None:
+    if around is None:
         yield Finding(Level.SLOW, "git", "the project is in no git repository, so nobody else sees its lock files")
     elif not project.layout.gitignore_file.exists():
         yield Finding(
@@ -149,7 +149,7 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
     else:
         try:
             wrong = list(_git_wrong(project, settings))
-        except gitlocal.GitSilentError as error:
+        except repository.GitSilentError as error:
             wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
         yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
 
@@ -167,12 +167,12 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
         return
     locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
     files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
-    for each in gitlocal.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):
-        yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", gitlocal.way_out(each))
+    for each in repository.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):
+        yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", repository.way_out(each))
     for directory in (layout.objects_dir, layout.database_dir):
         if directory.is_relative_to(project.root):
             inside = f"{directory.relative_to(project.root)}/x"
-            if not gitlocal.ignored(project.root, [inside]):
+            if not repository.ignored(project.root, [inside]):
                 text = f"git does not ignore {directory.parent}, so that the cache gets into it"
                 yield Finding(
                     Level.BAD, "git", text, f"add a line to .gitignore: /{directory.relative_to(project.root)}/"

@@ -11,7 +11,7 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.artifacts.tracked import State, TrackedFile, states
+from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.broken_pipeline import Broken
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, loading, opened
@@ -23,7 +23,7 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
 
 if TYPE_CHECKING:
-    from pivot_runtime.sharing.remote_view import Afar, Place, Whereabouts
+    from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -43,7 +43,7 @@ class StageStatus(Value):
     evaluation: Evaluation
     diffs: Mapping[str, str] = attrs.field(factory=dict)
     facts: Mapping[str, Any] = attrs.field(factory=dict)
-    absent: "Mapping[ArtifactPath, Place]" = attrs.field(factory=dict)
+    absent: "Mapping[ArtifactPath, Availability]" = attrs.field(factory=dict)
     differences: Mapping[str, Difference] = attrs.field(factory=dict)
 
     @property
@@ -70,14 +70,14 @@ class Status(Value):
     tracked: tuple[TrackedFile, ...] = ()
     broken: tuple[Broken, ...] = ()
     grounds: tuple[Grounds, ...] = ()
-    whereabouts: "Whereabouts | None" = None
+    whereabouts: "SyncState | None" = None
     to_come: tuple[ArtifactPath, ...] = ()
 
     @property
     def cached(self) -> bool:
         """Nothing has to be done to any of them; where there are no stages, to none of the tracked data."""
         if not self.stages:
-            return all(each.state is State.CLEAN for each in self.tracked)
+            return all(each.state is TrackedState.CLEAN for each in self.tracked)
         return all(stage.cached for stage in self.stages)
 
 
@@ -157,13 +157,13 @@ def _stage_status(
     evaluation: Evaluation,
     edited: Mapping[str, str],
     facts: Mapping[str, Any],
-    absent: "Mapping[ArtifactPath, Place]",
+    absent: "Mapping[ArtifactPath, Availability]",
 ) -> StageStatus:
     found = out_differences(session.stores, evaluation)
     return StageStatus(name, evaluation, edited, facts, absent, found)
 
 
-def _afar(session: Session, graph: Graph, *, everything: bool) -> "Afar":
-    from pivot_runtime.sharing.remote_view import Afar  # noqa: PLC0415  # start-up time: remotes are seldom asked
+def _afar(session: Session, graph: Graph, *, everything: bool) -> "RemoteView":
+    from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: remotes are seldom asked
 
-    return Afar(session, graph, everything=everything)
+    return RemoteView(session, graph, everything=everything)

@@ -14,7 +14,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.artifacts.overlay import Laid
+from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.broken_pipeline import Broken
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, loading, opened
@@ -245,7 +245,7 @@ class _Recorded:
             lock = session.lock(address)
             if lock is not None:
                 self._recorded |= lock.outs
-        self._laid = Laid(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
+        self._laid = Overlay(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
         for address in graph.stages:
             lock = session.lock(address)
             for path, artifact in lock.inputs.deps.items() if lock is not None else ():

@@ -8,9 +8,8 @@ import attrs
 from pivot_core.spec import StageError, base_of
 from pivot_core.stages.param_overrides import Override
 from pivot_fingerprint import SCHEMA
-from pivot_runtime.definitions import params as settling
-from pivot_runtime.definitions import shell_code
-from pivot_runtime.definitions.pipeline_file import describe
+from pivot_runtime.definitions import params, shell_code
+from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.loading.manifests import stage_of
 
@@ -29,15 +28,15 @@ def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Lo
 
 
 def _stages(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Iterator[LoadedStage]:
-    pipelines = describe(file, root, imports=False).pipelines
+    pipelines = read_definitions(file, root, imports=False).pipelines
     meant = [Override.parse(text) for text in overrides]
-    settled = settling.Settling(pipelines, file, root=root, overrides=meant)
+    settled = params.ParamResolver(pipelines, file, root=root, overrides=meant)
     base = base_of(file, root)
-    commands = shell_code.all_rested(pipelines, base=base, root=str(root))
+    commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))
     for pipeline in pipelines:
         for spec in pipeline.specs(base=base, root=str(root)):
-            stage, params = settled.stage(pipeline.stages[spec.name], pipeline.name)
+            stage, values = settled.stage(pipeline.stages[spec.name], pipeline.name)
             command = commands[spec.address]
-            env = settling.variables(stage, spec.address)
-            found = stage_of(attrs.evolve(spec, named=command.named), command.manifest, params, env)
+            env = params.variables(stage, spec.address)
+            found = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
             yield attrs.evolve(found, texts=command.texts)

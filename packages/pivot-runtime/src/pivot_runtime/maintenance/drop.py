@@ -14,8 +14,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.project.guard import guarded
@@ -26,7 +25,7 @@ type Elsewhere = Callable[[Collection[str]], AbstractSet[str]]
 
 
 @attrs.frozen(eq=False, repr=False)
-class Target(Value):
+class DropTarget(Value):
     """One artifact that is to be dropped.
 
     Attributes:
@@ -50,7 +49,7 @@ class Target(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Dropped(Value):
+class DropReport(Value):
     """The result.
 
     Attributes:
@@ -60,7 +59,7 @@ class Dropped(Value):
         refused: Nothing was dropped, since something is nowhere else.
     """
 
-    targets: tuple[Target, ...]
+    targets: tuple[DropTarget, ...]
     removed: dict[str, int]
     shared: int
     refused: bool
@@ -74,7 +73,7 @@ def drop(
     dry_run: bool = False,
     elsewhere: Elsewhere | None = None,
     report: Reporter = silent,
-) -> Dropped:
+) -> DropReport:
     """Move what only these targets consist of to the trash; all of it or nothing.
 
     Args:
@@ -90,7 +89,7 @@ def drop(
         CacheError: A record cannot be read, or something cannot be moved.
     """
     guard = guarded(project.layout.guard_file, "pivot cache drop", events.waiting(report))
-    with guard, opened_stores(project) as stores:
+    with guard, open_stores(project) as stores:
         everything = records.read(project)
         wanted = [record for record in everything.select(names, project) if record.cache]
         chosen = {record.path for record in wanted}
@@ -104,10 +103,10 @@ def drop(
             parts = _parts(stores, [record]) & unshared
             size = sum(there[digest].size for digest in parts)
             apart = bool(parts) and _lies_apart(stores, record)
-            targets.append(Target(record.path, len(parts), size, apart, bool(parts) and parts <= remote))
+            targets.append(DropTarget(record.path, len(parts), size, apart, bool(parts) and parts <= remote))
         refused = not force and not all(target.elsewhere for target in targets)
         removed = {} if refused or dry_run else gc.drop(stores.store, sorted(unshared), time.time_ns())
-        return Dropped(tuple(targets), removed, len(mine) - len(unshared), refused)
+        return DropReport(tuple(targets), removed, len(mine) - len(unshared), refused)
 
 
 def _parts(stores: Stores, some: Iterable[Record]) -> AbstractSet[str]:

@@ -16,9 +16,8 @@ from pivot_cache.maintenance.gc_plan import Cache, Plan, Rules, prepare
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
-from pivot_runtime.cache import users as registry
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache import users
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.cache.users import User
 from pivot_runtime.errors import EngineError
 from pivot_runtime.history import events
@@ -36,7 +35,7 @@ class SharedCacheError(EngineError):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Wishes(Value):
+class GcOptions(Value):
     """How garbage is collected.
 
     Attributes:
@@ -55,7 +54,7 @@ class Wishes(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Collection(Value):
+class GcReport(Value):
     """The result of a collection.
 
     Attributes:
@@ -79,12 +78,12 @@ def _nothing(_: str, __: int) -> None:
 
 def gc(
     project: Project,
-    wishes: Wishes | None = None,
+    wishes: GcOptions | None = None,
     *,
     dry_run: bool = False,
     report: Reporter = silent,
     progress: Progress = _nothing,
-) -> Collection:
+) -> GcReport:
     """Collect garbage, or with ``dry_run`` find out what it is.
 
     While it is collected, no other command works on any project whose needs are read.
@@ -94,12 +93,12 @@ def gc(
         GitError: Git could not tell what is needed.
         CacheError: A file that names objects cannot be understood, or something cannot be read or moved.
     """
-    wishes = wishes or Wishes()
-    with opened_stores(project) as stores:
-        users, gone = _users(stores.layout, wishes)
+    wishes = wishes or GcOptions()
+    with open_stores(project) as stores:
+        heeded, gone = _users(stores.layout, wishes)
         skipped: dict[str, None] = {}
         doubt = _doubt(skipped, skip=wishes.skip_damaged)
-        places = [project.root, *users]
+        places = [project.root, *heeded]
         cache = Cache(stores.store, stores.runs)
         rules = _rules(stores, wishes)
 
@@ -115,7 +114,7 @@ def gc(
                 done = collect(cache, gather, rules, progress=progress, doubt=doubt)
             planned = done.plan
             kept.tidy(stores, stores.settings.grace_days * _DAY_NS)
-        return Collection(planned, done, tuple(users), tuple(gone), tuple(skipped))
+        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
 
 
 def undo(project: Project, *, report: Reporter = silent) -> Collected | None:
@@ -124,22 +123,22 @@ def undo(project: Project, *, report: Reporter = silent) -> Collected | None:
     Raises:
         CacheError: Something cannot be moved.
     """
-    with opened_stores(project) as stores, _guards(stores.layout, [project.root], report):
+    with open_stores(project) as stores, _guards(stores.layout, [project.root], report):
         return bring_back(Cache(stores.store, stores.runs))
 
 
-def _rules(stores: Stores, wishes: Wishes) -> Rules:
+def _rules(stores: Stores, wishes: GcOptions) -> Rules:
     settings = stores.settings
     retention = settings.retention_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
     grace = settings.grace_days * _DAY_NS if wishes.grace_ns is None else wishes.grace_ns
     return Rules(time.time_ns(), retention, grace)
 
 
-def _users(layout: Layout, wishes: Wishes) -> tuple[list[pathlib.Path], list[User]]:
+def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[User]]:
     """The other projects to be respected, and those that are gone."""
     if wishes.only_this_project:
         return [], []
-    others = registry.others(layout)
+    others = users.others(layout)
     gone = [user for user in others if user.gone]
     heeded = [user for user in others if not user.gone]
     if heeded and not wishes.all_projects:

@@ -12,13 +12,13 @@ from pivot_cache.maintenance.gc_plan import Object, inventory, mark
 from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.cache import users as registry
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache import users
+from pivot_runtime.cache.stores import open_stores
 from pivot_runtime.project.project import Project
 
 
 @attrs.frozen(eq=False, repr=False)
-class Share(Value):
+class CacheUsage(Value):
     """What part of the cache somebody needs.
 
     Attributes:
@@ -30,12 +30,12 @@ class Share(Value):
 
     name: str
     tracked: bool
-    here: "Heap"
+    here: "ObjectCount"
     missing: int
 
 
 @attrs.frozen(eq=False, repr=False)
-class Heap(Value):
+class ObjectCount(Value):
     """Some objects: how many, and their size."""
 
     objects: int
@@ -60,13 +60,13 @@ class CacheStatus(Value):
     """
 
     directory: pathlib.Path
-    all: Heap
-    shares: tuple[Share, ...]
-    rest: Heap
+    all: ObjectCount
+    shares: tuple[CacheUsage, ...]
+    rest: ObjectCount
     runs: int
-    trash: Heap
+    trash: ObjectCount
     collections: int
-    quarantine: Heap
+    quarantine: ObjectCount
     modes: Mapping[str, bool]
     users: tuple[pathlib.Path, ...]
 
@@ -77,7 +77,7 @@ def cache_status(project: Project) -> CacheStatus:
     Raises:
         CacheError: A record cannot be understood, or a directory cannot be read.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         layout, store = stores.layout, stores.store
         there = inventory(store)
         named: set[str] = set()
@@ -88,7 +88,7 @@ def cache_status(project: Project) -> CacheStatus:
                 needs.setdefault((record.tracked, record.address or record.path), set()).update(parts)
                 named |= parts
         shares = tuple(
-            Share(name, tracked, _heap(there, parts & there.keys()), len(parts - there.keys()))
+            CacheUsage(name, tracked, _heap(there, parts & there.keys()), len(parts - there.keys()))
             for (tracked, name), parts in sorted(needs.items())
         )
         batches = store.trash.batches()
@@ -102,25 +102,25 @@ def cache_status(project: Project) -> CacheStatus:
             shares=shares,
             rest=_heap(there, there.keys() - named),
             runs=runs,
-            trash=Heap(len(trashed), sum(trashed)),
+            trash=ObjectCount(len(trashed), sum(trashed)),
             collections=len(batches),
             quarantine=_quarantined(store.quarantine),
             modes=working(store.directory, layout.database_dir),
-            users=tuple(user.root for user in registry.others(layout) if not user.gone),
+            users=tuple(user.root for user in users.others(layout) if not user.gone),
         )
 
 
-def _heap(there: Mapping[str, Object], some: Iterable[str]) -> Heap:
+def _heap(there: Mapping[str, Object], some: Iterable[str]) -> ObjectCount:
     sizes = [there[digest].size for digest in some]
-    return Heap(len(sizes), sum(sizes))
+    return ObjectCount(len(sizes), sum(sizes))
 
 
-def _quarantined(directory: pathlib.Path) -> Heap:
+def _quarantined(directory: pathlib.Path) -> ObjectCount:
     sizes = []
     with reporting("read", directory):
         try:
             with os.scandir(directory) as entries:
                 sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]
         except FileNotFoundError:
-            return Heap(0, 0)
-    return Heap(len(sizes), sum(sizes))
+            return ObjectCount(0, 0)
+    return ObjectCount(len(sizes), sum(sizes))

@@ -14,8 +14,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.project.guard import guarded
@@ -26,7 +25,7 @@ type Fetch = Callable[[Collection[Artifact]], object]
 
 
 @attrs.frozen(eq=False, repr=False)
-class Verification(Value):
+class CacheCheck(Value):
     """The findings, and what was done about them.
 
     Attributes:
@@ -62,7 +61,7 @@ def verify(
     fetch: Fetch | None = None,
     report: Reporter = silent,
     progress: fsck.Progress = _silent,
-) -> Verification:
+) -> CacheCheck:
     """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
 
     Args:
@@ -76,7 +75,7 @@ def verify(
     Raises:
         CacheError: A file that names objects cannot be understood, or the store cannot be read.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         named = [record for record in records.read(project).by_path.values() if record.cache]
         found = fsck.check(stores.store, [record.artifact for record in named], full=full, progress=progress)
         bad = {one.digest for one in found.bad} | found.missing
@@ -89,7 +88,7 @@ def verify(
                 events.waiting(report),
             ):
                 lacking = _repaired(stores, affected, fetch)
-        return Verification(found, affected, lacking)
+        return CacheCheck(found, affected, lacking)
 
 
 def _parts(stores: Stores, record: Record) -> frozenset[str]:

@@ -38,7 +38,7 @@ def known(layout: Layout) -> str:
     return _read(_file(layout))
 
 
-def name_anew(layout: Layout, name: str = "") -> str:
+def assign_name(layout: Layout, name: str = "") -> str:
     """Give a project a name, one of its own unless one is given; "" if it cannot be written."""
     name = name or secrets.token_hex(_LENGTH // 2)
     try:

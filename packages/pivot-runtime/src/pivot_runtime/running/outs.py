@@ -9,7 +9,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept as kept_before
-from pivot_runtime.artifacts.stash import Aside
+from pivot_runtime.artifacts.stash import OutStash
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, silent
@@ -23,7 +23,7 @@ class Outs:
         self._session = session
         self._layout = session.stores.layout
         self._report = report
-        self._aside = Aside(self._layout.database_dir / "aside", session.project.root)
+        self._aside = OutStash(self._layout.database_dir / "aside", session.project.root)
         self._mended: list[ArtifactPath] = []
 
     def sweep(self) -> None:

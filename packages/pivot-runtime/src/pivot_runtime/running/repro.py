@@ -34,7 +34,7 @@ from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
 from pivot_runtime.running.flush import Flushing
 from pivot_runtime.running.outs import Outs
 from pivot_runtime.running.signals import uninterrupted
-from pivot_runtime.sharing.pull_inputs import Supply
+from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.host_executor import Executor, Finished
@@ -163,7 +163,7 @@ class Run:
         self._plan = Plan(upstream, needs, capacities, seconds(self._layout) if len(upstream) > 1 else None)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
         self._accounting = Accounting(session, report)
-        self._supply = Supply(session, graph, report, pull=options.pull)
+        self._supply = InputFetcher(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._outcome = Outcome()
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []

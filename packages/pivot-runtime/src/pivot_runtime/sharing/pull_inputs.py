@@ -14,13 +14,13 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 
 if TYPE_CHECKING:
-    from pivot_runtime.sharing.remote_view import Afar
+    from pivot_runtime.sharing.remote_view import RemoteView
 
 _STEP_S: Final = 0.5
 """So often, at most, a transfer says how far it is."""
 
 
-class Supply:
+class InputFetcher:
     """Where one run looks and what it brings.
 
     Attributes:
@@ -85,7 +85,7 @@ def told(
     return tell
 
 
-def _afar(session: Session, graph: Graph) -> "Afar":
-    from pivot_runtime.sharing.remote_view import Afar  # noqa: PLC0415  # start-up time: most runs ask no remote
+def _afar(session: Session, graph: Graph) -> "RemoteView":
+    from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: most runs ask no remote
 
-    return Afar(session, graph)
+    return RemoteView(session, graph)

@@ -22,13 +22,13 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.artifacts.overlay import Laid
+from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.evaluating.evaluate import observe
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.sharing import transfer as sync
 
 
-class Place(enum.Enum):
+class Availability(enum.Enum):
     """Where something is available that is not in the workspace."""
 
     CACHE = "cache"
@@ -37,7 +37,7 @@ class Place(enum.Enum):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Whereabouts(Value):
+class SyncState(Value):
     """Where all is that is recorded.
 
     Attributes:
@@ -50,18 +50,18 @@ class Whereabouts(Value):
     """
 
     remote: str
-    absent: Mapping[ArtifactPath, Place]
+    absent: Mapping[ArtifactPath, Availability]
     synced: int
     to_push: int
     to_fetch: int
     missing: int
 
-    def of(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Place]:
+    def of(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Availability]:
         """Those of some paths that are not in the workspace."""
         return {path: self.absent[path] for path in paths if path in self.absent}
 
 
-class Afar:
+class RemoteView:
     """A `pivot_runtime.evaluating.evaluate.World` of a session and the default remote."""
 
     def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
@@ -98,11 +98,11 @@ class Afar:
             and not (path in outs and artifact in self._here)
             and session.look(path) is None
         }
-        self._laid = Laid(session.stores, session.look, self._afar, self._listing)
+        self._laid = Overlay(session.stores, session.look, self._afar, self._listing)
         if session.stores.settings.share_runs:
             self._foresee(graph)
 
-    def whereabouts(self) -> Whereabouts:
+    def whereabouts(self) -> SyncState:
         """Where all is; what the cache has only if everything was asked for."""
         both = only_here = only_there = neither = 0
         absent = {}
@@ -113,8 +113,8 @@ class Afar:
             only_there += there and not here
             neither += not (here or there)
             if self._session.look(path) is None:
-                absent[path] = Place.CACHE if here else Place.REMOTE if there else Place.NOWHERE
-        return Whereabouts(self.remote, absent, both, only_here, only_there, neither)
+                absent[path] = Availability.CACHE if here else Availability.REMOTE if there else Availability.NOWHERE
+        return SyncState(self.remote, absent, both, only_here, only_there, neither)
 
     def supply(self, spec: StageSpec, progress: Callable[[Progress], object]) -> tuple[ArtifactPath, ...]:
         """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
@@ -151,7 +151,7 @@ class Afar:
         if not lacking:
             return {}
         _, remote = sync.remote_of(stores, self._named)
-        options = sync.options(stores, sync.Wishes(progress=progress))
+        options = sync.options(stores, sync.TransferOptions(progress=progress))
         outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
         stopped = outcome.stopped
         if stopped is not None:
@@ -204,7 +204,7 @@ class Afar:
 
         stores = self._session.stores
         _, remote = sync.remote_of(stores, self._named)
-        self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.Wishes()))
+        self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.TransferOptions()))
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """What is at a path, or would if the remote's were here."""
@@ -250,7 +250,7 @@ class Afar:
             if self._everything:
                 self._there |= artifacts - sync.absent_now(artifacts, stores, remote)
             else:
-                options = sync.options(stores, sync.Wishes())
+                options = sync.options(stores, sync.TransferOptions())
                 self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
             self._asked |= artifacts
 
@@ -269,7 +269,7 @@ class Afar:
 class _Memory(Value):
     """What earlier runs left, where the remote counts."""
 
-    afar: Afar
+    afar: RemoteView
     local: Memory
 
     def recorded(self, key: str) -> RunRecord | None:

@@ -16,14 +16,14 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import open_stores
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import opened
 from pivot_runtime.loading import static
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
-from pivot_runtime.sharing.remote_view import Afar
-from pivot_runtime.sharing.transfer import Moved, Wishes
+from pivot_runtime.sharing.remote_view import RemoteView
+from pivot_runtime.sharing.transfer import TransferOptions, TransferReport
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -35,11 +35,11 @@ class Fetched(Value):
         unasked: Why nothing of others was looked for, if that is so.
     """
 
-    moved: Moved
+    moved: TransferReport
     unasked: RemoteError | None = None
 
 
-def fetch(project: Project, targets: Iterable[str], wishes: Wishes) -> Fetched:
+def fetch(project: Project, targets: Iterable[str], wishes: TransferOptions) -> Fetched:
     """As `transfer.fetch`; fetches also the results of stages that must run, where others have shared them.
 
     Raises:
@@ -48,7 +48,7 @@ def fetch(project: Project, targets: Iterable[str], wishes: Wishes) -> Fetched:
         CacheError: A record cannot be read.
     """
     named = list(targets)
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         transfer.remote_of(stores, wishes.remote)
     selected = (
         {record.address for record in records.read(project).select(named, project, lambda _: None)} if named else None
@@ -64,7 +64,7 @@ def fetch(project: Project, targets: Iterable[str], wishes: Wishes) -> Fetched:
     moved = transfer.fetch(project, named, wishes, list(_outs(found)))
     if wishes.dry_run:
         return Fetched(attrs.evolve(moved, runs=len(found)), unasked)
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         here = [run for run in found.values() if all(map(stores.store.holds, run.outs.values()))]
         for run in here:
             stores.runs.put(run)
@@ -75,7 +75,7 @@ def _found(project: Project, remote: str | None, selected: Container[str | None]
     """By address, what would be restored of each of these stages and is not known here, or not here in full."""
     assembly = static.readable(project)
     with opened(project, assembly) as session:
-        evaluations = session.evaluate(assembly.graph.stages, world=Afar(session, assembly.graph, remote=remote))
+        evaluations = session.evaluate(assembly.graph.stages, world=RemoteView(session, assembly.graph, remote=remote))
         return {
             address: run
             for address, evaluation in evaluations.items()

@@ -17,8 +17,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.records import Opened, Record
-from pivot_runtime.cache.stores import Stores
-from pivot_runtime.cache.stores import opened as opened_stores
+from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.project.project import Project
 
 
@@ -27,7 +26,7 @@ def _unseen(_: Progress) -> None:
 
 
 @attrs.frozen(eq=False, repr=False)
-class Wishes(Value):
+class TransferOptions(Value):
     """How a transfer is done.
 
     Attributes:
@@ -48,7 +47,7 @@ class Wishes(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Moved(Value):
+class TransferReport(Value):
     """The outcome of the objects that artifacts consist of.
 
     Attributes:
@@ -73,7 +72,7 @@ class Moved(Value):
         return not (self.outcome.failed or self.outcome.missing or self.outcome.stopped)
 
 
-def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None) -> Moved:
+def push(project: Project, targets: Iterable[str] = (), wishes: TransferOptions | None = None) -> TransferReport:
     """Bring to a remote what it lacks of the targets; of all that is recorded if there are none.
 
     Raises:
@@ -81,8 +80,8 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         TargetError: A target is not known.
         CacheError: A record cannot be read.
     """
-    wishes = wishes or Wishes()
-    with opened_stores(project) as stores:
+    wishes = wishes or TransferOptions()
+    with open_stores(project) as stores:
         selected = _selected(project, targets, lambda _: None)
         if wishes.all_objects:
             selected = list(_everything(stores.store))
@@ -95,7 +94,9 @@ def push(project: Project, targets: Iterable[str] = (), wishes: Wishes | None = 
         return attrs.evolve(moved, runs=_share(project, stores, wishes, selected, {*moved.failed, *moved.missing}))
 
 
-def _share(project: Project, stores: Stores, wishes: Wishes, selected: Collection[Record], lacking: set[str]) -> int:
+def _share(
+    project: Project, stores: Stores, wishes: TransferOptions, selected: Collection[Record], lacking: set[str]
+) -> int:
     """Tell others which inputs gave what was pushed: of each stage whose outs the remote has now, all of them."""
     from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: seldom is it wanted
 
@@ -113,8 +114,8 @@ def _share(project: Project, stores: Stores, wishes: Wishes, selected: Collectio
 
 
 def fetch(
-    project: Project, targets: Iterable[str] = (), wishes: Wishes | None = None, more: Iterable[Record] = ()
-) -> Moved:
+    project: Project, targets: Iterable[str] = (), wishes: TransferOptions | None = None, more: Iterable[Record] = ()
+) -> TransferReport:
     """Bring from a remote into the cache what that lacks of the targets; of all that is recorded if there are none.
 
     Args:
@@ -128,8 +129,8 @@ def fetch(
         TargetError: A target is not known.
         CacheError: A record cannot be read.
     """
-    wishes = wishes or Wishes()
-    with opened_stores(project) as stores:
+    wishes = wishes or TransferOptions()
+    with open_stores(project) as stores:
         name, remote = remote_of(stores, wishes.remote, wishes.jobs)
 
         def opened(record: Record) -> Tree | None:
@@ -153,7 +154,7 @@ def shares_runs(project: Project) -> bool:
     Raises:
         ConfigError: The configuration is wrong.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         return stores.settings.share_runs
 
 
@@ -164,7 +165,7 @@ def asking(project: Project, name: str | None = None) -> Iterator[Callable[[Coll
     Raises:
         ConfigError: No remote is configured, or none of that name.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         _, remote = remote_of(stores, name)
 
         yield lambda artifacts: absent_now(artifacts, stores, remote)
@@ -176,7 +177,7 @@ def absent_now(artifacts: Collection[Artifact], stores: Stores, remote: Remote) 
     Raises:
         RemoteError: It cannot tell.
     """
-    usual = options(stores, Wishes())
+    usual = options(stores, TransferOptions())
     absent = transfer.absent(artifacts, stores.store, remote, attrs.evolve(usual, known=None))
     if usual.known is not None and absent:
         usual.known.forget(remote.identity)  # whoever looks after it pushes then, and believes nothing
@@ -190,18 +191,20 @@ def bring_listings(project: Project, artifacts: Collection[Artifact]) -> None:
         ConfigError: No remote is configured.
         CacheError: The remote as a whole refuses or fails.
     """
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         _, remote = remote_of(stores, None)
         bring_from(remote, artifacts, stores)
 
 
-def bring_from(remote: Remote, artifacts: Collection[Artifact], stores: Stores, wishes: Wishes | None = None) -> None:
+def bring_from(
+    remote: Remote, artifacts: Collection[Artifact], stores: Stores, wishes: TransferOptions | None = None
+) -> None:
     """As `bring_listings`, from this remote.
 
     Raises:
         CacheError: The remote as a whole refuses or fails: what else it is asked for would wait as long.
     """
-    looking = attrs.evolve(wishes or Wishes(), dry_run=True)
+    looking = attrs.evolve(wishes or TransferOptions(), dry_run=True)
     stopped = transfer.fetch(artifacts, stores.store, remote, options(stores, looking)).stopped
     if stopped is not None:
         raise stopped
@@ -216,9 +219,11 @@ def fetching(
     """
 
     def bring(artifacts: Collection[Artifact]) -> CacheError | None:
-        with opened_stores(project) as stores:
+        with open_stores(project) as stores:
             _, remote = remote_of(stores, None)
-            return transfer.fetch(artifacts, stores.store, remote, options(stores, Wishes(progress=progress))).stopped
+            return transfer.fetch(
+                artifacts, stores.store, remote, options(stores, TransferOptions(progress=progress))
+            ).stopped
 
     return bring if _has_usual(project) else None
 
@@ -231,15 +236,15 @@ def elsewhere(project: Project) -> Callable[[Collection[str]], set[str]] | None:
     """
 
     def there(digests: Collection[str]) -> set[str]:
-        with opened_stores(project) as stores:
+        with open_stores(project) as stores:
             _, remote = remote_of(stores, None)
-            return transfer.present(digests, remote, options(stores, Wishes(refresh=True)))
+            return transfer.present(digests, remote, options(stores, TransferOptions(refresh=True)))
 
     return there if _has_usual(project) else None
 
 
 def _has_usual(project: Project) -> bool:
-    with opened_stores(project) as stores:
+    with open_stores(project) as stores:
         return stores.settings.usual_remote in stores.settings.remotes
 
 
@@ -259,7 +264,7 @@ def remote_of(stores: Stores, name: str | None, jobs: int | None = None) -> tupl
     return chosen or url, connect(url, told)
 
 
-def options(stores: Stores, wishes: Wishes) -> Options:
+def options(stores: Stores, wishes: TransferOptions) -> Options:
     """How objects are transferred."""
     return Options(
         known=KnownObjects(stores.layout.remotes_file),
@@ -286,7 +291,9 @@ def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
     return [record.artifact for record in selected]
 
 
-def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool) -> Moved:
+def _moved(
+    name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool
+) -> TransferReport:
     """Which artifacts are concerned, where something went wrong or is only planned."""
     failed: dict[str, CacheError] = {}
     missing: list[str] = []
@@ -304,4 +311,4 @@ def _moved(name: str, outcome: Outcome, selected: Iterable[Record], store: Objec
                 missing.append(record.path)
             elif wrong:
                 failed[record.path] = outcome.failed[wrong[0]]
-    return Moved(name, outcome, failed, tuple(missing), planned=planned)
+    return TransferReport(name, outcome, failed, tuple(missing), planned=planned)

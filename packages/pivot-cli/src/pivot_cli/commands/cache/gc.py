@@ -10,7 +10,7 @@ from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance import gc
-from pivot_runtime.maintenance.gc import Wishes
+from pivot_runtime.maintenance.gc import GcOptions
 from pivot_runtime.project.project import Project
 
 
@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     project = context.project()
     if undo:
         return _undo(project, as_json=as_json)
-    wishes = Wishes(keep_since, grace, all_projects, only_this_project, skip_damaged)
+    wishes = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
     with signals.heeding(), ObjectProgress("collecting") as progress:
         done = gc.gc(project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0))
     for line in cache.collection_notes(done):
