@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_fingerprint.imports.bits import Bits, places
-from pivot_fingerprint.imports.components import components
+from pivot_fingerprint.imports.graphs import Bits, components, places
 
 graphs = st.lists(st.lists(st.integers(0, 11), max_size=4), min_size=12, max_size=12)
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_fingerprint import Fingerprinter
-from pivot_fingerprint.imports.kept import statements
+from pivot_fingerprint.imports.statement_memo import statements
 from pivot_fingerprint.sources import source_file
 from pivot_fingerprint.sources.memo import key_of, restored, written
 from pivot_fingerprint.syntax.outline import Outline

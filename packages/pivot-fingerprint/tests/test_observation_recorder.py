@@ -19,7 +19,7 @@ from pivot_fingerprint.runtime import recorder as recording
 from pivot_fingerprint.runtime.commands import starts_python
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
-from pivot_fingerprint.runtime.start_file import Start, arrange
+from pivot_fingerprint.runtime.start_file import StartArguments, arrange
 from pivot_fingerprint.user_code import default_is_user_code, remembered
 
 DISABLE = sys.monitoring.DISABLE
@@ -280,7 +280,7 @@ def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path)
     recorder = recorder_of(tmp_path, spool="spool")
     assert recorder.observed().ran == ()
     (tmp_path / "spool").touch()
-    assert start_file.arrange(["python"], {}, start_file.Start("", f"{tmp_path}/spool", None)) is None
+    assert start_file.arrange(["python"], {}, start_file.StartArguments("", f"{tmp_path}/spool", None)) is None
 
 
 def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_programs_are_asked_about_once_and_only_where_something_observes(monkeyp
 
 def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
     observer = Observer(root=tmp_path, spool=tmp_path / "spool")
-    observer.take_along(start_file.Also("tool", "begin", (), "/place"))
+    observer.take_along(start_file.Companion("tool", "begin", (), "/place"))
     path = observer._recorder.starting([sys.executable, "x.py"], None)
 
     assert path is not None
@@ -453,7 +453,7 @@ def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
 
 
 def test_a_program_finds_the_package_from_its_top(tmp_path: Path) -> None:
-    place = arrange(["python"], {}, Start(str(tmp_path), str(tmp_path), None))
+    place = arrange(["python"], {}, StartArguments(str(tmp_path), str(tmp_path), None))
     text = Path(str(place), "sitecustomize.py").read_text()
     packages = {"pivot_fingerprint": pivot_fingerprint.__path__[0]}
 

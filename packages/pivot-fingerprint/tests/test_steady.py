@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pivot_fingerprint import Fingerprinter, NotCallableError, Steady
-from pivot_fingerprint.imports.steady import parts_of
+from pivot_fingerprint import Fingerprinter, NotCallableError, UnstableValues
+from pivot_fingerprint.imports.unstable_values import parts_of
 
 PROJECT = """
 import uuid
@@ -48,7 +48,7 @@ NAME = "root"
 OTHER = "other"
 """
 
-type Take = Callable[[str], Steady]
+type Take = Callable[[str], UnstableValues]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     names = ("pipeline", "nodes", "settings")
 
-    def take(project: str) -> Steady:
+    def take(project: str) -> UnstableValues:
         for name in names:
             sys.modules.pop(name, None)
         root = write(project)
@@ -68,7 +68,7 @@ def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Itera
             steady = fingerprinter.steady(stage)
             assert fingerprinter.steady(stage) == steady
             assert fingerprinter.fingerprint(stage) == plain
-        return Steady({key: digest for key, digest in steady.digests.items() if key in plain}, steady.parts)
+        return UnstableValues({key: digest for key, digest in steady.digests.items() if key in plain}, steady.parts)
 
     yield take
     for name in names:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pivot_fingerprint.disk import Listener
 from pivot_fingerprint.errors import FingerprintError, ManifestError, NotCallableError
-from pivot_fingerprint.imports.steady import Steady
+from pivot_fingerprint.imports.unstable_values import UnstableValues
 from pivot_fingerprint.manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
 from pivot_fingerprint.optout import no_fingerprint
 from pivot_fingerprint.sources.memo import Memo
@@ -30,8 +30,8 @@ __all__ = [
     "ObservedEntry",
     "Observer",
     "Ran",
-    "Steady",
     "Unresolved",
+    "UnstableValues",
     "diff",
     "fingerprint",
     "no_fingerprint",

@@ -8,14 +8,14 @@ from typing import Self
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.observed import Observed, Ran
 from pivot_fingerprint.runtime.recorder import Recorder
-from pivot_fingerprint.runtime.start_file import Also
-from pivot_fingerprint.runtime.uncovered import Gap, ObservedEntry
+from pivot_fingerprint.runtime.start_file import Companion
+from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
 from pivot_fingerprint.sources import source_digest as digests
 from pivot_fingerprint.user_code import default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
 
-__all__ = ["Also", "Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
+__all__ = ["Companion", "Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
 
 type Path = str | os.PathLike[str]
 
@@ -49,7 +49,7 @@ class Observer:
         """
         self._recorder.prepare()
 
-    def take_along(self, also: Also) -> None:
+    def take_along(self, also: Companion) -> None:
         """Have something else begin in each child that is not forked, too."""
         self._recorder.also = also
 
@@ -79,7 +79,7 @@ def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) 
         manifest: what `fingerprint` with this root has found, before the run.
         root: the directory to which all files are relative.
     """
-    return Gap(observed.ran, manifest, os.fspath(root)).entries()
+    return UncoveredCode(observed.ran, manifest, os.fspath(root)).entries()
 
 
 def source_digest(text: bytes | str, qualname: str) -> str | None:

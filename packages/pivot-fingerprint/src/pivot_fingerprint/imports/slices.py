@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint.imports.bits import Bits, places
-from pivot_fingerprint.imports.leads import Leads, Name, Spot
-from pivot_fingerprint.imports.library_actions import Acting
-from pivot_fingerprint.imports.runs import Done, Runs, touch
+from pivot_fingerprint.imports.call_effects import CallEffects, NameEffects, touch
+from pivot_fingerprint.imports.graphs import Bits, places
+from pivot_fingerprint.imports.library_changes import LibraryChanges
+from pivot_fingerprint.imports.name_targets import GlobalName, NameTarget, NameTargets
 from pivot_fingerprint.imports.statements import HOLDS, PART, Statement
 from pivot_fingerprint.sources.modules import Module, Modules
-from pivot_fingerprint.syntax.changes import ANY
+from pivot_fingerprint.syntax.name_changes import ANY
 
 _WIDE = 32  # names
 
@@ -79,22 +79,22 @@ class Slices:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        self._leads = Leads(modules)
-        self._names = Bits[Name]()
-        self._runs = Runs(self._leads, self._names)
-        self.acting = Acting(self._leads)
+        self._leads = NameTargets(modules)
+        self._names = Bits[GlobalName]()
+        self._runs = CallEffects(self._leads, self._names)
+        self.acting = LibraryChanges(self._leads)
         self._facts: dict[Module, _Known] = {}
-        self._sliced: dict[tuple[Module, Name], list[Statement]] = {}
+        self._sliced: dict[tuple[Module, GlobalName], list[Statement]] = {}
         self._imported: dict[Module, list[Module]] = {}
-        self._others: dict[Module, list[Name]] = {}
-        self._plain: dict[Name, bool] = {}
+        self._others: dict[Module, list[GlobalName]] = {}
+        self._plain: dict[GlobalName, bool] = {}
 
     def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
         """All statements of a module that make a name of it what it is.
 
         `defined`: also those that define it, which have entries of their own.
         """
-        found = self._slice(module, Name(module.name, name))
+        found = self._slice(module, GlobalName(module.name, name))
         if not defined:
             return found
         chosen = {id(each) for each in found}
@@ -111,7 +111,7 @@ class Slices:
         every = self._leads.statements(module.source).all if module.source is not None else ()
         return [each for each in every if any(each.line <= line <= (each.end or each.line) for line in lines)]
 
-    def effects(self, module: Module, is_reached: Callable[[Name], bool]) -> dict[Name, list[Statement]]:
+    def effects(self, module: Module, is_reached: Callable[[GlobalName], bool]) -> dict[GlobalName, list[Statement]]:
         """What importing a module does to those names of other modules of the user's that are reached."""
         others = self._others.get(module)
         if others is None:
@@ -150,7 +150,7 @@ class Slices:
                 yield module
             name = name.rpartition(".")[0]
 
-    def held(self, name: Name) -> set[Name]:
+    def held(self, name: GlobalName) -> set[GlobalName]:
         """The names whose values may be a part of what a name stands for."""
         module = self._modules.named(name.module)
         if module is not None and module.namespace is not None and module.source is not None:
@@ -168,17 +168,17 @@ class Slices:
             found |= each.mentions
         return set(self._names.items(found))
 
-    def _slice(self, module: Module, name: Name) -> list[Statement]:
+    def _slice(self, module: Module, name: GlobalName) -> list[Statement]:
         found = self._sliced.get((module, name))
         if found is None:
             found = self._sliced[module, name] = self._sliced_by(module, name)
         return found
 
-    def _sliced_by(self, module: Module, name: Name) -> list[Statement]:
+    def _sliced_by(self, module: Module, name: GlobalName) -> list[Statement]:
         known = self._facts_of(module)
         own = name.module == module.name
         defined, plain = self._leads.is_defined(name), self._is_plain(name)
-        itself = self._names.of(name) | self._names.of(Name(name.module, ANY))
+        itself = self._names.of(name) | self._names.of(GlobalName(name.module, ANY))
         same, holders = (0, 0) if plain else self._aliases(known, name, own=own)
         binding = known.binding.get(name.name, 0) if own else 0
         found = []
@@ -193,7 +193,7 @@ class Slices:
                 found.append(statement)
         return found
 
-    def _aliases(self, known: _Known, name: Name, *, own: bool) -> tuple[int, int]:
+    def _aliases(self, known: _Known, name: GlobalName, *, own: bool) -> tuple[int, int]:
         """The names that may stand for the same object or for a part of it, and those that may hold it."""
         same, holders = self._names.of(name), 0
         new = same
@@ -208,7 +208,9 @@ class Slices:
                     continue
                 if each.statement.defines and in_same:  # a subclass has what its bases have
                     module, names = name.module if own else "", each.statement.binds
-                    same |= self._names.all(at for at in (Name(module, each) for each in names) if self._is_class(at))
+                    same |= self._names.all(
+                        at for at in (GlobalName(module, each) for each in names) if self._is_class(at)
+                    )
                 elif gives != HOLDS if in_same else gives == PART:
                     same |= bound
                 else:
@@ -217,14 +219,14 @@ class Slices:
             new = same & ~was_same | holders & ~was_holders
         return same, holders
 
-    def _is_class(self, name: Name) -> bool:
+    def _is_class(self, name: GlobalName) -> bool:
         module = self._modules.named(name.module)
         source = module.source if module is not None else None
         bindings = source.bindings.get(name.name, ()) if source is not None else ()
         tops = [source.tops[each.top] for each in bindings if each.top is not None] if source is not None else []
         return any(top.site.kind == "class" for top in tops)
 
-    def _is_plain(self, name: Name) -> bool:
+    def _is_plain(self, name: GlobalName) -> bool:
         """Whether a name only ever stands for a number or a text, so that nothing but binding it changes it."""
         if name not in self._plain:
             self._plain[name] = True  # one that is asked for while it is found out
@@ -233,7 +235,7 @@ class Slices:
             statements = self._leads.statements(source) if source is not None else None
             binding = [*statements.binding(name.name), *statements.binding(ANY)] if statements is not None else []
             self._plain[name] = bool(binding) and all(
-                each.plain and all(self._is_plain(Name(name.module, read)) for read in each.reads - {name.name})
+                each.plain and all(self._is_plain(GlobalName(name.module, read)) for read in each.reads - {name.name})
                 for each in binding
             )
         return self._plain[name]
@@ -250,9 +252,11 @@ class Slices:
 
     def _facts_about(self, module: Module, statement: Statement) -> _Facts:
         mentioned = {ref: self._leads.refers(module, ref) for ref in statement.form.refs}
-        own = self._names.all(Name(module.name, name) for name in statement.binds) if not statement.defines else 0
-        code = self._runs.of(spot for spots in mentioned.values() for spot in spots) if statement.runs else Done()
-        done = Done(binds=own)
+        own = self._names.all(GlobalName(module.name, name) for name in statement.binds) if not statement.defines else 0
+        code = (
+            self._runs.of(spot for spots in mentioned.values() for spot in spots) if statement.runs else NameEffects()
+        )
+        done = NameEffects(binds=own)
         surely = own | code.binds | code.changes
         for change, name, depth in self._runs.changed(module, statement.changes):
             done |= touch(self._names.of(name), depth)
@@ -277,7 +281,7 @@ class Slices:
         )
 
     @staticmethod
-    def _is_function(spot: Spot) -> bool:
+    def _is_function(spot: NameTarget) -> bool:
         source = spot.module.source
         bindings = source.bindings.get(spot.name, ()) if source is not None else ()
         return bool(bindings) and all(

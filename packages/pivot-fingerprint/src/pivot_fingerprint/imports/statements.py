@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pivot_fingerprint.syntax.canonical import canonical, is_silent
-from pivot_fingerprint.syntax.changes import MAKERS, Change, Changes
 from pivot_fingerprint.syntax.form import Form, Ref
+from pivot_fingerprint.syntax.name_changes import MAKERS, Changes, NameChange
 from pivot_fingerprint.syntax.node_fields import children
 from pivot_fingerprint.syntax.parsed import Definition, Parsed, walk
 from pivot_fingerprint.syntax.scopes import Import, Scope, parameters
@@ -28,7 +28,7 @@ class Statement(NamedTuple):
     line: int
     end: int | None
     binds: frozenset[str]  # `*`: any name
-    changes: tuple[Change, ...]
+    changes: tuple[NameChange, ...]
     called: frozenset[str]  # those of the names that it reads that are called and nothing else
     gives: int  # HOLDS, SAME, PART
     runs: bool  # whether it runs code of which the statement itself does not tell
@@ -50,7 +50,7 @@ class Body(NamedTuple):
     """What the code of a definition may do when it runs."""
 
     assigns: frozenset[str]  # names of the module
-    changes: tuple[Change, ...]
+    changes: tuple[NameChange, ...]
     aliases: bool  # changes what a local name stands for, and so perhaps anything that it mentions
     writes: bool  # sets attributes of what it is given, or sees to how subclasses are made
 

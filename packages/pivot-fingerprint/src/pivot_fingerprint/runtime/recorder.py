@@ -13,7 +13,7 @@ from typing import Any
 from pivot_fingerprint.disk import real
 from pivot_fingerprint.runtime import commands, environment, monitoring_tool, programs, start_file
 from pivot_fingerprint.runtime.observed import MODULE, Observed, Ran, ran_from_json
-from pivot_fingerprint.runtime.start_file import Also, Start
+from pivot_fingerprint.runtime.start_file import Companion, StartArguments
 from pivot_fingerprint.user_code import Predicate, default_is_user_code, remembered
 
 _DISABLE = sys.monitoring.DISABLE
@@ -37,7 +37,7 @@ class Recorder:
     def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
         self.root = real(root)
         self.spool = os.path.abspath(spool) if spool is not None else None
-        self.also: Also | None = None
+        self.also: Companion | None = None
         self.predicate = is_user_code
         self.trusted = trusted
         self.reasons: set[str] = set()
@@ -253,7 +253,7 @@ class Recorder:
         return None
 
     def _path_for(self, words: list[str], env: Mapping[Any, Any]) -> str | None:
-        start = None if self.spool is None else Start(self.root, self.spool, self.also)
+        start = None if self.spool is None else StartArguments(self.root, self.spool, self.also)
         path = None if start is None else start_file.arrange(words, env, start)
         if path is None:
             self.reason(_STARTED)
@@ -274,7 +274,7 @@ _names: list[tuple[tuple[str, int], frozenset[str]]] = []
 class _Starter:
     """Sent to a fresh interpreter inside a process object, it comes to life there as a running recorder."""
 
-    def __init__(self, root: str, spool: str, predicate: bytes | None, also: Also | None) -> None:
+    def __init__(self, root: str, spool: str, predicate: bytes | None, also: Companion | None) -> None:
         self._args = (root, spool, predicate, also and tuple(also))
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -290,7 +290,7 @@ def start_in_child(
         import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
 
         is_user_code = pickle.loads(predicate)  # noqa: S301
-    begun = None if also is None else Also(*also)
+    begun = None if also is None else Companion(*also)
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.also = begun
     recorder.enter_child()

@@ -19,7 +19,7 @@ _PLACE: Final = os.path.abspath(sys.modules[_PACKAGE].__path__[0])
 _numbers = itertools.count()
 
 
-class Also(NamedTuple):
+class Companion(NamedTuple):
     """What else begins in each process that is observed: a function with arguments of plain data.
 
     Attributes:
@@ -76,15 +76,15 @@ _begin()
 """
 
 
-class Start(NamedTuple):
+class StartArguments(NamedTuple):
     """Where what a process and those that it starts have seen is collected."""
 
     root: str
     spool: str
-    also: Also | None
+    also: Companion | None
 
 
-def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], start: Start) -> str | None:
+def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], start: StartArguments) -> str | None:
     """Have what a command starts observe itself: what `PYTHONPATH` must be for it; None if it cannot be.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pivot_fingerprint.disk import INIT, real
-from pivot_fingerprint.imports.taken import Taken, concerns, taken
+from pivot_fingerprint.imports.computed_imports import TakenNames, concerns, taken
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.observed import MODULE, Ran
 from pivot_fingerprint.sources import source_digest
@@ -68,7 +68,7 @@ class _Step(NamedTuple):
     trail: frozenset[tuple[_Place, str]] = frozenset()
 
 
-class Gap:
+class UncoveredCode:
     """What ran and what a manifest knows; everything else is read from the files below the root."""
 
     def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
@@ -80,7 +80,7 @@ class Gap:
         self._entries: dict[str, ObservedEntry] = {}
         self._seen: set[tuple[str, bool]] = set()
         self._todo: deque[tuple[_Place, Form, bool]] = deque()
-        self._all_taken: Taken | None = None
+        self._all_taken: TakenNames | None = None
         self._late = {one.file for one in ran if one.qualname == MODULE}
         for key, entry in manifest.items():
             self._learn(key, entry)
@@ -163,15 +163,15 @@ class Gap:
         self._add("effects", place, EFFECTS, 1, deep=False)
         self._todo.append((place, canonical(source_digest.effects(source.parsed)), False))
 
-    def _taken(self) -> Taken:
+    def _taken(self) -> TakenNames:
         """What all code that is known or has run takes from modules that it imports by computed names."""
         if self._all_taken is None:
-            self._all_taken = Taken()
+            self._all_taken = TakenNames()
             for file, names in self._known_names().items():
                 source = self._source(file)
                 if source is None or source.stars:
                     bounded = source is not None and file not in self._late
-                    self._all_taken = self._all_taken.plus(Taken(bounded=bounded))
+                    self._all_taken = self._all_taken.plus(TakenNames(bounded=bounded))
                 if source is not None and concerns(source.content):
                     body = source.parsed.tree.body
                     nodes = [node for node in body if MODULE in names or not names.isdisjoint(_defined(node))]

@@ -315,7 +315,7 @@ class Modules:
         return self.sources.disk.find(name, path)
 
 
-class Places:
+class PortablePaths:
     """Texts that name a place below the base, spelled the same in every checkout."""
 
     def __init__(self, base: str | None) -> None:

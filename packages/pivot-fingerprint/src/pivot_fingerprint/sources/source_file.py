@@ -6,7 +6,7 @@ from types import CodeType
 from pivot_fingerprint.disk import Disk
 from pivot_fingerprint.sources.memo import Memo, key_of, restored, written
 from pivot_fingerprint.syntax.form import Form
-from pivot_fingerprint.syntax.outline import Outline, Place, Site, Top
+from pivot_fingerprint.syntax.outline import Outline, Site, Top, TopPlace
 from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
 
 _LAMBDA = "<lambda>"
@@ -28,7 +28,7 @@ class SourceFile:
         self._starts = [top.site.first for top in self._sorted]
         self._forms: dict[Top, Form] = {}
         self._sites: dict[Top, list[Site]] = {}
-        self._lambdas: dict[int, list[Place]] | None = None
+        self._lambdas: dict[int, list[TopPlace]] | None = None
         self._lambda_forms: dict[int, Form] = {}
         self._whole: Form | None = None
 
@@ -39,9 +39,9 @@ class SourceFile:
             self._parsed = Parsed(self.content)
         return self._parsed
 
-    def form(self, place: Top | Place) -> Form:
+    def form(self, place: Top | TopPlace) -> Form:
         """The canonical form of a definition or of a lambda outside any, written once."""
-        if isinstance(place, Place):
+        if isinstance(place, TopPlace):
             known = self._lambda_forms.get(place.number)
             if known is None:
                 known = self._lambda_forms[place.number] = self.outline.lambda_form(place.number)
@@ -58,7 +58,7 @@ class SourceFile:
             self._whole = self.outline.whole_form()
         return self._whole
 
-    def locate(self, code: CodeType) -> Place | None:
+    def locate(self, code: CodeType) -> TopPlace | None:
         """Where the function that has this code stands."""
         line = code.co_firstlineno
         place = self._locate(line, code.co_name)
@@ -68,7 +68,7 @@ class SourceFile:
             place = self._by_qualname(code.co_qualname)
         return place[0] if place else None
 
-    def locate_class(self, cls: type) -> Place | None:
+    def locate_class(self, cls: type) -> TopPlace | None:
         """Where a class stands."""
         line = getattr(cls, "__firstlineno__", None)
         places = self._locate(line, cls.__name__) if isinstance(line, int) else []
@@ -76,23 +76,23 @@ class SourceFile:
         places = [place for place in places if place.site.kind == "class"]
         return places[0] if places else None
 
-    def _locate(self, line: int, name: str) -> list[Place]:
+    def _locate(self, line: int, name: str) -> list[TopPlace]:
         at = bisect_right(self._starts, line) - 1
         for top in self._sorted[at : at + 1] if at >= 0 else ():
             if top.site.first == line and top.site.name == name:  # nothing in it can start there by that name
-                return [Place(top, 0, top.site)]
+                return [TopPlace(top, 0, top.site)]
             if line <= top.site.end:
                 return [
-                    Place(top, number, site)
+                    TopPlace(top, number, site)
                     for number, site in enumerate(self._inner(top))
                     if site.first == line and site.name == name
                 ]
         return self._outer_lambdas().get(line, []) if name == _LAMBDA else []
 
-    def _by_qualname(self, qualname: str) -> list[Place]:
+    def _by_qualname(self, qualname: str) -> list[TopPlace]:
         """When lines have moved since the import: the one definition of that name."""
         found = [top for top in self.tops if top.site.name == qualname]
-        return [Place(found[0], 0, found[0].site)] if len(found) == 1 else []
+        return [TopPlace(found[0], 0, found[0].site)] if len(found) == 1 else []
 
     def _inner(self, top: Top) -> list[Site]:
         """The definition itself and all that is defined in it, in a fixed order."""
@@ -101,12 +101,12 @@ class SourceFile:
             sites = self._sites[top] = self.outline.sites(top.number)
         return sites
 
-    def _outer_lambdas(self) -> dict[int, list[Place]]:
+    def _outer_lambdas(self) -> dict[int, list[TopPlace]]:
         """By line: the lambdas outside any definition."""
         if self._lambdas is None:
             self._lambdas = {}
             for number, site in enumerate(self.outline.lambdas()):
-                self._lambdas.setdefault(site.line, []).append(Place(None, number, site))
+                self._lambdas.setdefault(site.line, []).append(TopPlace(None, number, site))
         return self._lambdas
 
 
@@ -156,7 +156,7 @@ def _made(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
         return None
 
 
-def _enclosing(places: list[Place], code: CodeType) -> list[Place]:
+def _enclosing(places: list[TopPlace], code: CodeType) -> list[TopPlace]:
     """Several on one line: the smallest whose body holds all positions of the code."""
     spots = [
         (line, column, end, end_column)

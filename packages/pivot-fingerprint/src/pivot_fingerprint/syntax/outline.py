@@ -30,7 +30,7 @@ class Top:
         self.site = site
 
 
-class Place(NamedTuple):
+class TopPlace(NamedTuple):
     """Where a function or class stands: the definition at the top of the module that holds it, and which of its own."""
 
     top: Top | None  # None: a lambda outside any definition

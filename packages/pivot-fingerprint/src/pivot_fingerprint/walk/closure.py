@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pivot_fingerprint.manifest import Entry, Library, Manifest, Unresolved
-from pivot_fingerprint.walk.drafts import Draft, Look
+from pivot_fingerprint.walk.drafts import Draft, DraftFacts
 
 
-class Walk(Protocol):
+class DraftWalk(Protocol):
     """Finds out what is asked of a draft."""
 
-    def look(self, draft: Draft, /) -> Look:
+    def look(self, draft: Draft, /) -> DraftFacts:
         """What a draft says and where it leads; what it found may be remembered."""
         ...
 
-    def look_again(self, draft: Draft, /) -> Look:
+    def look_again(self, draft: Draft, /) -> DraftFacts:
         """The same with the names that drafts have now."""
         ...
 
-    def further(self, looks: Mapping[Draft, Look], /) -> Sequence[tuple[Draft, Draft]]:
+    def further(self, looks: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
         """What more counts because all these are reached: each with the one that brings it along."""
         ...
 
@@ -32,7 +32,7 @@ class Reached(NamedTuple):
 
 def gather(
     roots: Sequence[Draft],
-    walk: Walk,
+    walk: DraftWalk,
     name_libraries: Callable[[Iterable[str]], Mapping[str, Library]],
 ) -> Manifest:
     """The manifest of everything that is reached from the roots; it depends on nothing else that is known."""
@@ -70,13 +70,13 @@ def gather(
     return Manifest(entries, tuple(edges), name_libraries(libraries))
 
 
-def _reach(roots: Sequence[Draft], walk: Walk) -> Reached:
+def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
     """Level by level, so that chains are shortest; among several of one length the smallest key wins."""
     via: dict[Draft, Draft | None] = {root.owner or root: None for root in roots}
     lives = {root.owner: [root] for root in roots if root.owner is not None}
     level = [*via, *(root for root in roots if root.owner is not None)]
     seen = set(level)
-    looks: dict[Draft, Look] = {}
+    looks: dict[Draft, DraftFacts] = {}
     while level:
         following: list[Draft] = []
         fresh: dict[Draft, Draft] = {}
@@ -105,7 +105,7 @@ def _reach(roots: Sequence[Draft], walk: Walk) -> Reached:
 
 
 def _names(
-    reached: Reached, looks: Mapping[Draft, Look], reads: frozenset[str], *, given: frozenset[Draft]
+    reached: Reached, looks: Mapping[Draft, DraftFacts], reads: frozenset[str], *, given: frozenset[Draft]
 ) -> dict[Draft, str] | None:
     """The drafts that others must write otherwise in this manifest, because they share a key; None for none."""
     if len({entry.key for entry in reached.via}) == len(reached.via) and all(
@@ -130,7 +130,7 @@ def _names(
 
 
 def _names_of_lives(
-    entry: Draft, name: str, lives: Sequence[Draft], looks: Mapping[Draft, Look], reads: frozenset[str]
+    entry: Draft, name: str, lives: Sequence[Draft], looks: Mapping[Draft, DraftFacts], reads: frozenset[str]
 ) -> dict[Draft, str]:
     """Live objects of one definition get different names where they differ."""
     names = {}

@@ -16,10 +16,10 @@ from pivot_fingerprint.optout import OptOut, opt_out
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.literals import literal_extras
-from pivot_fingerprint.syntax.outline import Place, Top
+from pivot_fingerprint.syntax.outline import Top, TopPlace
 from pivot_fingerprint.user_code import Predicate
 from pivot_fingerprint.values.encoder import Parts
-from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, NamesTask, Span, ValueTask
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, EntrySpan, NamesTask, ValueTask
 
 _DESCRIPTORS = (
     types.WrapperDescriptorType,
@@ -72,7 +72,7 @@ class Describer:
     def whole(self, module: Module) -> Draft:
         """The entry of a module as a whole, where anything in it may be used."""
         identity = ("module", id(module.namespace), module.name, module.file)
-        draft, new = self._drafts.open(f"module:{module.name}:*", identity, Span(module.shown))
+        draft, new = self._drafts.open(f"module:{module.name}:*", identity, EntrySpan(module.shown))
         if new:
             source, draft.home = module.source, (module.name, "*")
             if source is not None:
@@ -122,7 +122,7 @@ class Describer:
             module = self._at(module, source)
         return self._located(function, module, source, found)
 
-    def _located(self, function: types.FunctionType, module: Module, source: SourceFile, place: Place) -> Parts:
+    def _located(self, function: types.FunctionType, module: Module, source: SourceFile, place: TopPlace) -> Parts:
         extras = _extras(function)
         if place.top is None:
             return Parts("lambda ", extras, code=CodeTask(module, source.form(place)))
@@ -156,7 +156,7 @@ class Describer:
 
         name, form = function.__qualname__, compiled(function.__code__)
         identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)
-        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, Span(module.shown))
+        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, EntrySpan(module.shown))
         if new:
             draft.fixed.append("no source")
             draft.tasks.append(CodeTask(module, form))
@@ -166,7 +166,7 @@ class Describer:
 
     def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> Draft:
         name, code = function.__qualname__, function.__code__
-        span = Span(module.shown, code.co_firstlineno)
+        span = EntrySpan(module.shown, code.co_firstlineno)
         identity = ("opted out", module.name, code.co_filename, name, span.line, mark.code_deps)
         draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, span)
         if new:
@@ -180,7 +180,7 @@ class Describer:
                     draft.issues.append(f"the file {each!r} that its `code_deps` name cannot be read")
         return draft
 
-    def span(self, function: types.FunctionType, span: Span) -> Span:
+    def span(self, function: types.FunctionType, span: EntrySpan) -> EntrySpan:
         """The same place, with the lines of the function's source where it can be found."""
         module = self._modules.of_namespace(function.__globals__)
         file = self._modules.file_of(function.__code__.co_filename, module)

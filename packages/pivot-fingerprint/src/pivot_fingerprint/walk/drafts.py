@@ -12,7 +12,7 @@ from pivot_fingerprint.syntax.outline import Top
 from pivot_fingerprint.values.encoder import Parts
 
 
-class Span(NamedTuple):
+class EntrySpan(NamedTuple):
     """Where an entry stands, as `Entry` says it."""
 
     file: str | None = None
@@ -65,7 +65,7 @@ class Draft:
         "tasks",
     )
 
-    def __init__(self, key: str, span: Span, owner: "Draft | None" = None, base: str = "") -> None:
+    def __init__(self, key: str, span: EntrySpan, owner: "Draft | None" = None, base: str = "") -> None:
         self.key = key
         self.base = base or key  # what others write for it, unless several things of one manifest share it
         self.name = self.base  # what others write for it now
@@ -77,7 +77,7 @@ class Draft:
         self.also: list[Draft] = []  # brought along
         self.fixed: list[str] = []
         self.issues: list[str] = []
-        self.look: Look | None = None
+        self.look: DraftFacts | None = None
         self.parts = Parts("", entry=self)
 
 
@@ -105,7 +105,7 @@ class Findings:
             self.reads_of.setdefault(draft, set()).update(kinds)
 
 
-class Look:
+class DraftFacts:
     """What has been found out about a draft."""
 
     __slots__ = ("_digests", "_forms", "found", "lines")
@@ -116,7 +116,7 @@ class Look:
         self._forms = forms
         self._digests: dict[frozenset[str], str] = {}
 
-    def digest(self, reads: frozenset[str], more: Sequence["Look"] = ()) -> str:
+    def digest(self, reads: frozenset[str], more: Sequence["DraftFacts"] = ()) -> str:
         """Over all lines, those of live objects, and what counts because some code reads it."""
         digest = self._digests.get(reads) if not more else None
         if digest is None:
@@ -137,7 +137,7 @@ class Drafts:
     def __init__(self) -> None:
         self._by_identity: dict[Hashable, Draft] = {}
 
-    def open(self, key: str, identity: Hashable, span: Span) -> tuple[Draft, bool]:
+    def open(self, key: str, identity: Hashable, span: EntrySpan) -> tuple[Draft, bool]:
         """The draft of this identity, and whether it is new."""
         draft = self._by_identity.get(identity)
         if draft is not None:
@@ -152,7 +152,7 @@ class Drafts:
         if draft is not None:
             return draft, False
         site = top.site
-        span = Span(module.shown, site.line, site.first, site.end)
+        span = EntrySpan(module.shown, site.line, site.first, site.end)
         draft = self._by_identity[identity] = Draft(f"{site.kind}:{module.name}:{site.name}", span)
         draft.module, draft.home = module, (module.name, site.name)
         draft.tasks.append(CodeTask(module, source.form(top)))

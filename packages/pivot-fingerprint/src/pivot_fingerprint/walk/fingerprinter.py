@@ -12,17 +12,17 @@ from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.disk import Disk, Listener
 from pivot_fingerprint.errors import NotCallableError
-from pivot_fingerprint.imports.steady import Steady, parts_of
+from pivot_fingerprint.imports.unstable_values import UnstableValues, parts_of
 from pivot_fingerprint.manifest import Manifest, Unresolved
 from pivot_fingerprint.sources.memo import Memo
-from pivot_fingerprint.sources.modules import Modules, Places
+from pivot_fingerprint.sources.modules import Modules, PortablePaths
 from pivot_fingerprint.sources.source_file import Sources
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.user_code import default_is_user_code, remembered
 from pivot_fingerprint.values.builtin_types import familiar, take_apart
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
-from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, Findings, Look, NamesTask, Span, ValueTask
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
 from pivot_fingerprint.walk.libraries import Libraries
 from pivot_fingerprint.walk.resolve import Resolver
 
@@ -105,7 +105,7 @@ class Fingerprinter:
             base = self._modules.base_of(self._modules.of_namespace(inner.__globals__))
         walk = self._walks.get(base)
         if walk is None:
-            walk = self._walks[base] = _Walk(self._modules, Places(base), self._chance)
+            walk = self._walks[base] = _Walk(self._modules, PortablePaths(base), self._chance)
         return walk
 
     def _gathered(self, walk: "_Walk", func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
@@ -113,7 +113,7 @@ class Fingerprinter:
         roots += [walk.given(key, values[key]) for key in sorted(values)]
         return gather(roots, walk, self._libraries.of)
 
-    def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Steady:
+    def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> UnstableValues:
         """What the values that a function depends on count by where they may be other ones at each import.
 
         The same as at another import means: if the value differs all the same, then by chance.
@@ -137,7 +137,7 @@ class Fingerprinter:
             for key, entry in sorted(manifest.items()):  # several entries of one key are numbered
                 base = key.partition("#")[0]
                 digests[base] = f"{digests.get(base, '')} {entry.digest}"
-            return Steady(
+            return UnstableValues(
                 {key: self._steady.rests(key, digests) for key in keys}, {key: self._steady.parts(key) for key in keys}
             )
 
@@ -198,7 +198,7 @@ class _Walk:
     """
 
     def __init__(
-        self, modules: Modules, places: Places, chance: Mapping[int, object], of: "_Walk | None" = None
+        self, modules: Modules, places: PortablePaths, chance: Mapping[int, object], of: "_Walk | None" = None
     ) -> None:
         self.places = places
         self.of = of
@@ -218,10 +218,10 @@ class _Walk:
         if parts is not None and parts.entry is not None and not parts.children and not parts.tag:
             entry: Draft = parts.entry
             return entry
-        span = Span()
+        span = EntrySpan()
         if isinstance(inner, types.FunctionType):
             module = self._modules.of_namespace(inner.__globals__)
-            span = self._code.span(inner, Span(module.shown, inner.__code__.co_firstlineno))
+            span = self._code.span(inner, EntrySpan(module.shown, inner.__code__.co_firstlineno))
         name = getattr(func, "__qualname__", None) or getattr(inner, "__qualname__", "callable")
         home = getattr(func, "__module__", None) or getattr(inner, "__module__", None) or "builtins"
         draft = Draft(f"call:{home}:{name}", span)
@@ -254,21 +254,21 @@ class _Walk:
 
     def given(self, key: str, value: object) -> Draft:
         """A further value under its own key."""
-        draft = Draft(key, Span())
+        draft = Draft(key, EntrySpan())
         draft.tasks.append(ValueTask("value", value))
         return draft
 
-    def look(self, draft: Draft) -> Look:
+    def look(self, draft: Draft) -> DraftFacts:
         """What a draft says and where it leads, found out once."""
         if draft.look is None:
             draft.look = self._look(draft)
         return draft.look
 
-    def further(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
+    def further(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """What imports do to what is reached: each entry with the one that brings it along."""
         return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks)
 
-    def look_again(self, draft: Draft) -> Look:
+    def look_again(self, draft: Draft) -> DraftFacts:
         """The same with the names that drafts have now."""
         self._afresh = True
         try:
@@ -276,7 +276,7 @@ class _Walk:
         finally:
             self._afresh = False
 
-    def _look(self, draft: Draft) -> Look:
+    def _look(self, draft: Draft) -> DraftFacts:
         found = Findings()
         place = (draft.span.file, draft.span.line)
         lines = list(draft.fixed)
@@ -304,7 +304,7 @@ class _Walk:
         effects = self._resolver.effects(draft.module) if draft.module is not None else None
         if effects is not None:
             found.drafts[effects] = None
-        return Look(lines, forms, found)
+        return DraftFacts(lines, forms, found)
 
     def _follow(self, encoded: Encoded, found: Findings, place: tuple[str | None, int | None]) -> None:
         """Where the parts of a value lead."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pivot_fingerprint.imports.leads import Name
+from pivot_fingerprint.imports.name_targets import GlobalName
 from pivot_fingerprint.imports.slices import Slices
 from pivot_fingerprint.imports.statements import Statement
 from pivot_fingerprint.sources.modules import Module, Modules
-from pivot_fingerprint.syntax.changes import ANY
 from pivot_fingerprint.syntax.form import Ref
-from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, Look, Span
+from pivot_fingerprint.syntax.name_changes import ANY
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan
 
 _QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
 
@@ -25,7 +25,7 @@ class Effects:
         self._modules = modules
         self._slices = slices
         self._on_libraries: dict[int, tuple[Module, Draft | None]] = {}
-        self._held: dict[Name, set[Name]] = {}
+        self._held: dict[GlobalName, set[GlobalName]] = {}
 
     def on_libraries(self, module: Module, tokens: Tokens) -> Draft | None:
         """The entry of what importing a module does to libraries (`matplotlib.use("Agg")`), if it does anything."""
@@ -46,11 +46,11 @@ class Effects:
         if source is None or not numbers:
             return None
         first, last = source.outline.effects[numbers[0]], source.outline.effects[numbers[-1]]
-        draft = Draft(f"effects:{module.name}:*", Span(module.shown, first.line, first.line, last.end))
+        draft = Draft(f"effects:{module.name}:*", EntrySpan(module.shown, first.line, first.line, last.end))
         draft.tasks.append(CodeTask(module, source.outline.effects_form(numbers), lenient=True))
         return draft
 
-    def on_others(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
+    def on_others(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """What modules that will be imported during a run do then to what is reached; each with what it is done to."""
         names = [imported for look in looks.values() for imported in look.found.imports]
         unseen = [draft.module.name for draft in looks if draft.module is not None and draft.module.namespace is None]
@@ -69,8 +69,8 @@ class Effects:
                     kin[home] = draft
                 home = home.rpartition(".")[0]
 
-        def through(name: Name) -> Draft | None:
-            via = reached.get(name) or reached.get(Name(name.module, ANY))
+        def through(name: GlobalName) -> Draft | None:
+            via = reached.get(name) or reached.get(GlobalName(name.module, ANY))
             return kin.get(name.module) if via is None and name.name == ANY else via
 
         return sorted(
@@ -85,7 +85,7 @@ class Effects:
 
     def _too_many(self, count: int) -> Draft:
         """Said instead of followed: what a whole library does to its own tables would take longer than to run it."""
-        draft, new = self._drafts.open("effects:*", ("effects", count), Span())
+        draft, new = self._drafts.open("effects:*", ("effects", count), EntrySpan())
         if new:
             draft.issues.append(f"{count} modules are imported during the run; how they change others is not followed")
         return draft
@@ -104,12 +104,12 @@ class Effects:
                 stack += imported(module)
         return found
 
-    def _reached(self, looks: Iterable[Draft]) -> dict[Name, Draft]:
+    def _reached(self, looks: Iterable[Draft]) -> dict[GlobalName, Draft]:
         """Each name that is reached, or whose value may be a part of one that is, with its entry."""
         entries = sorted((draft for draft in looks if draft.home is not None), key=lambda draft: draft.key)
-        stack = [(Name(*draft.home), draft) for draft in entries if draft.home is not None]
+        stack = [(GlobalName(*draft.home), draft) for draft in entries if draft.home is not None]
         stack.reverse()
-        found: dict[Name, Draft] = {}
+        found: dict[GlobalName, Draft] = {}
         while stack:
             name, draft = stack.pop()
             if name not in found:
@@ -119,11 +119,11 @@ class Effects:
                 stack += [(each, draft) for each in sorted(self._held[name], reverse=True)]
         return found
 
-    def _entry(self, module: Module, name: Name, statements: list[Statement]) -> Draft:
+    def _entry(self, module: Module, name: GlobalName, statements: list[Statement]) -> Draft:
         first, last = statements[0], statements[-1]
         key = f"effects:{module.name}:{name.module}.{name.name}"
         identity = ("effects", module, name)
-        draft, new = self._drafts.open(key, identity, Span(module.shown, first.line, first.line, last.end))
+        draft, new = self._drafts.open(key, identity, EntrySpan(module.shown, first.line, first.line, last.end))
         if new:
             add_statements(draft, module, statements, self._modules)
         return draft

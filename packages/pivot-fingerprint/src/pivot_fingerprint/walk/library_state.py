@@ -10,7 +10,7 @@ from pivot_fingerprint.syntax.form import Form, Ref
 from pivot_fingerprint.syntax.scopes import Import
 from pivot_fingerprint.syntax.statement_acts import Act
 from pivot_fingerprint.values.encoder import Parts
-from pivot_fingerprint.walk.drafts import Draft, Drafts, Look, Span
+from pivot_fingerprint.walk.drafts import Draft, DraftFacts, Drafts, EntrySpan
 from pivot_fingerprint.walk.import_effects import add_statements
 
 # What is done to these at import changes no result.
@@ -40,7 +40,7 @@ class LibraryState:
         self._imports: dict[Module, list[Module]] = {}
         self._done: dict[Module, list[_Done]] = {}
 
-    def entries(self, looks: Mapping[Draft, Look]) -> list[tuple[Draft, Draft]]:
+    def entries(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """Each with an entry whose module imports, in the end, the one that acts."""
         used = {
             name.partition(".")[0]
@@ -68,7 +68,7 @@ class LibraryState:
     def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
         statements = self._slices.standing_at(module, lines)
         identity = ("library effects", module, library, *lines)
-        span = Span(module.shown, lines[0], lines[0], statements[-1].end)
+        span = EntrySpan(module.shown, lines[0], lines[0], statements[-1].end)
         draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
         if new:
             if library in _PARTS:  # the variables that are set count by themselves, wherever they come from

@@ -14,7 +14,7 @@ from pivot_fingerprint.syntax.literals import literal_binding
 from pivot_fingerprint.syntax.scopes import Import
 from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.code_objects import Describer
-from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, Findings, Span, ValueTask
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, EntrySpan, Findings, ValueTask
 from pivot_fingerprint.walk.import_effects import Effects, add_statements
 from pivot_fingerprint.walk.libraries import READERS, is_third_party
 from pivot_fingerprint.walk.library_state import LibraryState
@@ -272,10 +272,10 @@ class Resolver:
     def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
         """The entry of a value that a module's name is bound to."""
         bindings = module.source.bindings.get(name) if module.source is not None else None
-        span = Span(module.shown)
+        span = EntrySpan(module.shown)
         if bindings:
             line, end = bindings[-1][:2]
-            span = Span(module.shown, line, line, end)
+            span = EntrySpan(module.shown, line, line, end)
         identity = ("const", id(module.namespace), module.name, module.file, name)
         draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
         draft.module, draft.home = module, (module.name, name)

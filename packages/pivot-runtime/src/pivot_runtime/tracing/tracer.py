@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import pivot_runtime
-from pivot_fingerprint.observation import Also
+from pivot_fingerprint.observation import Companion
 from pivot_runtime.tracing import straced
 from pivot_runtime.tracing.audit import SOURCES, Audit
 from pivot_runtime.tracing.environ import Variables, places
@@ -43,7 +43,7 @@ class Witness:
         self._handed = Handed(assigned, self._spool, self._variables.note)
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, places()[2])
-        self.also = Also(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
+        self.also = Companion(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
         """What begins in the interpreters that the stage starts."""
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from pivot_fingerprint.imports import statements as statements_of
 from pivot_fingerprint.imports.statements import Body, Statement, Statements
 from pivot_fingerprint.sources.memo import Memo, decoded, form_of, key_of, packed, plain, unpacked
 from pivot_fingerprint.sources.source_file import SourceFile
-from pivot_fingerprint.syntax.changes import Change
+from pivot_fingerprint.syntax.name_changes import NameChange
 from pivot_fingerprint.syntax.scopes import Import
 
 
@@ -72,8 +72,8 @@ def _statement(raw: dict[str, Any]) -> Statement:
     return Statement(**raw | {"form": form_of(raw["form"])})
 
 
-def _changes(raw: Any) -> tuple[Change, ...]:
-    return tuple([Change(tuple(chain), steps, passed) for chain, steps, passed in raw])
+def _changes(raw: Any) -> tuple[NameChange, ...]:
+    return tuple([NameChange(tuple(chain), steps, passed) for chain, steps, passed in raw])
 
 
 def _imports(raw: Any) -> tuple[Import, ...]:

@@ -17,7 +17,7 @@ _FROM_CLASS = 1 << 9
 """The flag of types that a `class` statement made."""
 
 
-class Steady(NamedTuple):
+class UnstableValues(NamedTuple):
     """What values count by that may be other ones at each import.
 
     Attributes:

@@ -37,7 +37,7 @@ _READING = frozenset(
 )  # fmt: skip
 
 
-class Change(NamedTuple):
+class NameChange(NamedTuple):
     """Something that is changed: a chain of names, and how many steps lead from there to what is assigned or filled."""
 
     chain: tuple[str, ...]
@@ -57,7 +57,7 @@ class Changes:
         self._own = own  # names that are not the builtins that they may look like
         self._inside = inside  # whether the bodies of functions run as well
         self.binds: set[str] = set()
-        self.all: dict[Change, None] = {}
+        self.all: dict[NameChange, None] = {}
         self.called: set[str] = set()
         self.other: set[str] = set()
         self.results = False  # whether it changes what a call gives
@@ -104,7 +104,7 @@ class Changes:
         if chain[:1] == (ANY,):  # the module itself
             self.binds.add(chain[1] if len(chain) > 1 else ANY)
         elif chain:
-            self.all[Change(chain, min(steps + more, FAR), passed)] = None
+            self.all[NameChange(chain, min(steps + more, FAR), passed)] = None
         if root is not None and not passed:
             self.results = self.results or isinstance(root, ast.Call)
             self._given([root])
@@ -152,7 +152,7 @@ class Changes:
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
             if isinstance(func, ast.Attribute):
                 self.change(func.value, FAR)
-            self.all[Change((node.name,), FAR, passed=True)] = None
+            self.all[NameChange((node.name,), FAR, passed=True)] = None
 
 
 def _evaluated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:

@@ -21,16 +21,16 @@ _LISTING = frozenset({"extend_path", "iter_modules", "walk_packages"})
 _HINTS = re.compile(rb"import_module|__import__|\b(?:%b)\b" % b"|".join(sorted(name.encode() for name in _LOOKING)))
 
 
-class Taken(NamedTuple):
+class TakenNames(NamedTuple):
     """What some code takes from modules that it finds at run time."""
 
     names: frozenset[str] = frozenset()
     imports: int = 0  # how often a module is imported by a computed name
     bounded: bool = True  # nothing else of those modules is used
 
-    def plus(self, other: "Taken") -> "Taken":
+    def plus(self, other: "TakenNames") -> "TakenNames":
         """Both together."""
-        return Taken(self.names | other.names, self.imports + other.imports, self.bounded and other.bounded)
+        return TakenNames(self.names | other.names, self.imports + other.imports, self.bounded and other.bounded)
 
 
 def concerns(content: bytes) -> bool:
@@ -38,18 +38,18 @@ def concerns(content: bytes) -> bool:
     return _HINTS.search(content) is not None
 
 
-def taken(nodes: Iterable[ast.AST]) -> Taken:
+def taken(nodes: Iterable[ast.AST]) -> TakenNames:
     """What these statements take."""
-    found = Taken()
+    found = TakenNames()
     for node in nodes:
         above = {id(child): each for each in walk(node) for child in ast.iter_child_nodes(each)}
         for each in walk(node):
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
             if name in _LOOKING and not (name == "pkgutil" and _attribute(each, above) in _LISTING):
-                found = found.plus(Taken(bounded=False))
+                found = found.plus(TakenNames(bounded=False))
             elif isinstance(each, ast.Call) and is_import_call(each.func) and literal_import(each) is None:
                 names = _of_import(each, above)
-                found = found.plus(Taken(names or frozenset(), 1, names is not None))
+                found = found.plus(TakenNames(names or frozenset(), 1, names is not None))
     return found
 
 
