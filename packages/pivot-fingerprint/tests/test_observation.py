@@ -342,7 +342,7 @@ def stage():
     for words in ([sys.executable, "script.py"], [sys.executable, "-c", "import tool; tool.f()"]):
         told = subprocess.run(words, cwd=here, capture_output=True, text=True)
         assert told.stdout in ("None False False mine\\n", ""), told
-        assert not told.returncode and not reported.stderr, told
+        assert not told.returncode and not told.stderr, told
 # file: script.py
 import json, os, subprocess, sys, tool
 tool.f()
