@@ -1,6 +1,6 @@
 """The one Hypothesis profile of all tests, and a server that speaks S3.
 
-What whoever runs the tests has set for themselves does not count.
+Settings of the user who runs the tests do not count.
 """
 
 import functools
@@ -43,7 +43,7 @@ SHARE_COLLECTED = 0.05
 
 
 def pytest_collection_finish() -> None:
-    """What is there before the first test is not looked through by each collection."""
+    """Objects from before the first test are not looked through by each collection."""
     gc.collect()
     gc.freeze()
 
@@ -60,7 +60,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 def pytest_runtest_logfinish() -> None:
-    """What lives on when nothing of the test does is not looked through again either."""
+    """Objects that outlive their test are not looked through again either."""
     if _collected:
         _collected.clear()
         gc.freeze()

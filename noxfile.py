@@ -33,7 +33,7 @@ MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
-# Branch coverage in percent. What runs only in a child process is not measured, hence the floors.
+# Branch coverage in percent. Code that runs only in a child process is not measured, hence the floors.
 COVERAGE = {
     "pivot-core": 100,
     "pivot-fingerprint": 100,
@@ -153,7 +153,7 @@ def locked(cache: pathlib.Path) -> str:
 
 
 def declared() -> list[str]:
-    """What the packages declare of others' packages, and what their tests need, each as a requirement."""
+    """The dependencies of the packages on others' packages, and those of their tests, each as a requirement."""
     lines = [
         line
         for package in PACKAGES.values()

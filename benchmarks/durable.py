@@ -1,4 +1,4 @@
-"""What it costs to wait for the disk: runs with `cache.fsync` as `kept` and as `all`, and what is always flushed.
+"""The cost of waiting for the disk: runs with `cache.fsync` as `kept` and as `all`, and what is always flushed.
 
 `python benchmarks/durable.py [--rounds N] [--directory DIR]`. The directory decides which disk is waited for.
 """

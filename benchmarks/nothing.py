@@ -1,4 +1,4 @@
-"""What it costs to find that there is nothing to do, as ratios to a bare interpreter, beside the floor.
+"""The cost of finding nothing to do, as ratios to a bare interpreter, beside the floor.
 
 `python benchmarks/nothing.py [--rounds N] [--stages 2 10 100 500 2000] [--files 10000]`. The floor is a script that
 only reads one file and asks for the status of as many files as the command looks at. `repro` and `status` are repeated;

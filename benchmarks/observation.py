@@ -1,4 +1,4 @@
-"""What observing costs a stage that does nothing but call functions, as a ratio to the same stage unobserved.
+"""The cost of observing a stage that does nothing but call functions, as a ratio to the same stage unobserved.
 
 `python benchmarks/observation.py [--calls N] [--rounds N]`. Each time is a fresh process, as each run of a stage is;
 both kinds take turns. It fails where the minimum is more than 5 % above the plain one.

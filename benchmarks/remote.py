@@ -4,8 +4,8 @@
 process of its own: rclone's, which writes files, and those of large objects in the order of their parts; or one that
 keeps small objects in a dictionary and forgets parts, so that it shows what the clients themselves cost. (Moto's takes
 several milliseconds for each request, which would hide that.) Each round runs every client once, in a process of its
-own; the minimum counts. What it uses of a processor tells how much of the time it waits for the server, and changes
-less than that where others use the machine. The raw clients neither verify nor publish anything.
+own; the minimum counts. Processor time shows how much of the time it waits for the server, and changes less than that
+where others use the machine. The raw clients neither verify nor publish anything.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def server(kind: str, place: pathlib.Path) -> Iterator[str]:
 
 @attrs.frozen
 class Cost:
-    """What a client took: seconds, of these on a processor, and the most memory in bytes beyond what it began with."""
+    """The cost of a client: seconds, seconds of a processor, and the peak memory in bytes beyond its initial memory."""
 
     seconds: float
     processor: float

@@ -1,4 +1,4 @@
-"""What it costs to run tiny stages, as ratios to a plain script that calls the same functions, and to fork + wait.
+"""The cost of running tiny stages, as ratios to a plain script that calls the same functions, and to fork + wait.
 
 `python benchmarks/running.py [--rounds N] [--stages N]`. Chains with one job, a fan-out with one and with all. The
 budget: at most 3 times a bare fork + wait of the process that runs the stages, per stage beyond what the function

@@ -1,4 +1,4 @@
-"""What is opened is closed where it stands, and not when the collector comes by."""
+"""Files are closed where they were opened, and not when the collector comes by."""
 
 import ast
 import pathlib

@@ -74,7 +74,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def unknown_names(text: str) -> list[str]:
-    """What looks like a package of ours, or an extra of one, and is none."""
+    """Names that look like a package of ours, or an extra of one, and are none."""
     found = []
     for match in OURS.finditer(text):
         name, extras = (match[1] or match[3]), (match[2] or "")
@@ -106,7 +106,7 @@ def installs(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def by_name(text: str) -> list[str]:
-    """What the commands in a text let an index supply, as far as nobody has said that it may."""
+    """Names that the commands in a text let an index supply, unless that is allowed."""
     return [
         word
         for _, wanted in installs(text)

@@ -37,7 +37,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:(?:root|work)/\w|(?:home|Users)/(?!
 
 
 def requirements(spec: dict[str, Any]) -> list[Requirement]:
-    """What a package declares: dependencies, extras and build backend."""
+    """The requirements of a package: dependencies, extras and build backend."""
     project = spec["project"]
     extras = project.get("optional-dependencies", {}).values()
     lines = [*project["dependencies"], *spec["build-system"]["requires"], *(line for lines in extras for line in lines)]
@@ -133,7 +133,7 @@ def test_modules_begin_with_one_sentence() -> None:
 
 
 def test_frozen_classes_are_cheap_to_import_and_are_compared_all_the_same() -> None:
-    """What attrs would compile for each of them at import adds up, so they share it."""
+    """Code that attrs would compile for each of them at import adds up, so they share it."""
     frozen = re.compile(r"^ *@attrs\.frozen(.*)\n *class (\w+)", re.MULTILINE)
     found = {(path, name): how for path in MODULES for how, name in frozen.findall(path.read_text())}
 

@@ -1,6 +1,6 @@
-"""What makes a GitHub workflow or action a valid one, as far as ours use it; stricter than GitHub where ours should be.
+"""Checks that a GitHub workflow or action is valid, as far as ours use it; stricter than GitHub where ours should be.
 
-What it knows is a part of what actionlint knows: keys, events, permissions, jobs and their order, steps, the inputs of
+The checks are a part of those of actionlint: keys, events, permissions, jobs and their order, steps, the inputs of
 the actions that are called, shells, and every expression: its syntax, the contexts that are there at that place, and
 that each input, step and output that is named is there too.
 """
@@ -121,7 +121,7 @@ class Expression:
 
 
 class Scope:
-    """What an expression may name at one place."""
+    """The names that an expression may use at one place."""
 
     def __init__(self, contexts: set[str], inputs: set[str], *, status: bool = False) -> None:
         self.contexts = contexts

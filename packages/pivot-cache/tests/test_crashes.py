@@ -66,7 +66,7 @@ class Project:
             (self.root / path).write_bytes(content)
 
     def record(self, key: str) -> StageLock:
-        """What happens after a run: objects, listings, run cache, lock."""
+        """The possible results of a run: objects, listings, run cache, lock."""
         with StatCache(self.layout.statcache_file) as files:
             outs = {path: ingest(self.layout.artifact(path), self.store, files, jobs=1) for path in (DATA, FILE)}
         self.runs.put(RunRecord(digests.of_bytes(key.encode()), outs))
@@ -76,7 +76,7 @@ class Project:
         return lock
 
     def go_back(self, mode: CheckoutMode) -> None:
-        """What happens when an older lock is checked out: a directory and a file changed, a directory made."""
+        """The checkout of an older lock: a directory and a file changed, a directory made."""
         wanted = {**self.old.outs, FRESH: self.old.outs[DATA]}
         with StatCache(self.layout.statcache_file) as files:
             found = {path: files.artifact(self.layout.artifact(path)) for path in wanted}
@@ -88,7 +88,7 @@ class Project:
         self.go_back(mode)
 
     def check(self) -> None:
-        """What must hold at any moment."""
+        """The invariants at any moment."""
         lock = lock_file.read(self.lock_file)
         assert lock is not None
         assert all(map(self.store.holds, lock.outs.values()))
@@ -104,7 +104,7 @@ class Project:
             assert hash_path(self.root / "fresh") == self.old.outs[DATA]
 
     def check_end(self) -> None:
-        """What must hold when a command has come to its end."""
+        """The invariants when a command has come to its end."""
         self.check()
         assert lock_file.read(self.lock_file) == self.old
         assert hash_path(self.root / "data") == self.old.outs[DATA] == hash_path(self.root / "fresh")

@@ -1,4 +1,4 @@
-"""What is flushed to the disk, and when: before it is seen, before it loses its place, with all names on the way."""
+"""Which files are flushed, and when: before they are seen, before they lose their place, with all names on the way."""
 
 import os
 from collections.abc import Iterator

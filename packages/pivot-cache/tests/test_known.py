@@ -1,4 +1,4 @@
-"""What is known of remotes counts for a while, is healed by what they say, and may be lost at any time."""
+"""The knowledge about remotes counts for a while, is corrected by their answers, and may be lost at any time."""
 
 import sqlite3
 from pathlib import Path

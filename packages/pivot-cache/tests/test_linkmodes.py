@@ -1,4 +1,4 @@
-"""What works is found out by trying, and nothing is left of it."""
+"""The working link modes are found by trying, and nothing is left of it."""
 
 import errno
 from pathlib import Path

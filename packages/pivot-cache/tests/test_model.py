@@ -54,7 +54,7 @@ class Cache(RuleBasedStateMachine):
             self.place.cleanup()
 
     def read(self) -> Files:
-        """What really is in the workspace, by the plainest means."""
+        """The real content of the workspace, by the plainest means."""
         return {
             path.relative_to(self.data).as_posix(): (path.read_bytes(), bool(path.stat().st_mode & 0o100))
             for path in self.data.rglob("*")

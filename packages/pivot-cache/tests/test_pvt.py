@@ -77,7 +77,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def conflicted(ours: Artifact, theirs: Artifact, *, base: Artifact | None = None) -> bytes:
-    """What git leaves where both sides have changed the same lines."""
+    """The file that git leaves where both sides have changed the same lines."""
     sides = [pvt.dumps(each).splitlines(keepends=True) for each in (ours, theirs)]
     changed = [
         b"<<<<<<< HEAD\n",

@@ -1,4 +1,4 @@
-"""What the cache commands say, for records that the end-to-end tests do not reach."""
+"""The output of the cache commands, for records that the end-to-end tests do not reach."""
 
 import pathlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is completed without importing the command."""
+"""Completions without importing the command."""
 
 from pivot_cli.app import COMMANDS, cli
 from pivot_cli.completion import TAKES_TARGETS, Target

@@ -1,4 +1,4 @@
-"""What is remembered of what was printed."""
+"""The captured output."""
 
 from pivot_cli.terminal.console import Heard
 

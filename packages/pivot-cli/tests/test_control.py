@@ -1,4 +1,4 @@
-"""What a terminal must not obey."""
+"""Texts that a terminal must not obey."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What was verified, as text, JSON, JUnit's XML, and for GitHub."""
+"""The results of verification, as text, JSON, JUnit's XML, and for GitHub."""
 
 import re
 from xml.etree import ElementTree as ET

@@ -1,4 +1,4 @@
-"""What the live view shows: pure, from events and a clock."""
+"""The content of the live view: pure, from events and a clock."""
 
 import io
 import threading

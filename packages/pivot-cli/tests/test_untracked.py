@@ -1,4 +1,4 @@
-"""What is not tracked, for readers."""
+"""Untracked code, for readers."""
 
 from pivot_cli.views import untracked
 from pivot_core.lock import Unresolved

@@ -1,4 +1,4 @@
-"""What CI installs, pivot-cli and pivot-remote-s3, works without the package `pivot` that pipelines import."""
+"""The packages pivot-cli and pivot-remote-s3 work without the package `pivot` that pipelines import."""
 
 import os
 import pathlib

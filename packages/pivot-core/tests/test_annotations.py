@@ -1,4 +1,4 @@
-"""What can be declared for a file, and which declarations are refused."""
+"""Declarations for a file, and which of them are refused."""
 
 import pathlib
 from typing import Annotated, Any, TypedDict

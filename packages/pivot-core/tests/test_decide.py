@@ -34,7 +34,7 @@ inputs = st.builds(Inputs, st.integers(1, 2), code, params, deps, outs, code, pa
 
 @attrs.frozen
 class Remembered:
-    """What earlier runs left: a `Memory` that is a few dicts."""
+    """The results of earlier runs: a `Memory` that is a few dicts."""
 
     records: Mapping[str, RunRecord] = attrs.field(factory=dict)
     objects: frozenset[str] = frozenset()
@@ -102,7 +102,7 @@ def memories(draw: st.DrawFn, now: Observation, lock: StageLock | None = None) -
 
 
 def facts(of: Inputs) -> list[tuple[str, str, str]]:
-    """What is compared, with no regard to where it stands."""
+    """The compared facts, with no regard to where they are."""
     return [("schema", "", str(of.schema)), *((line.kind, line.key, line.value) for line in of.lines())]
 
 

@@ -1,4 +1,4 @@
-"""What a ``pivot.yaml`` declares: from parsed data to stages, and what is wrong with its line."""
+"""The declarations of a ``pivot.yaml``: from parsed data to stages, and what is wrong with its line."""
 
 import json
 from typing import Any

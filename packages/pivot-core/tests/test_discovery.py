@@ -39,7 +39,7 @@ def write(file: pathlib.Path, text: str) -> pathlib.Path:
 
 
 def imported(file: pathlib.Path, root: pathlib.Path, then: str) -> str:
-    """What a fresh process prints that imports a pipeline."""
+    """The output of a fresh process that imports a pipeline."""
     code = f"""
 import pathlib, sys
 from pivot_core.discovery import import_pipeline

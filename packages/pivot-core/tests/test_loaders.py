@@ -1,4 +1,4 @@
-"""What a loader saves it loads again, or it refuses; and nobody pays for a library they do not use."""
+"""A loader loads again whatever it saves, or refuses it; and nobody pays for a library they do not use."""
 
 import datetime as dt
 import math
@@ -213,7 +213,7 @@ def test_yaml_builds_no_objects(yaml: Any, file: pathlib.Path) -> None:
 
 
 def test_merge_keys_mean_the_same_in_all_versions_of_pyyaml(tmp_path: pathlib.Path, yaml: Any) -> None:
-    """What is merged has been merged itself before; the first of several wins; all gives way to what is there."""
+    """A merged mapping has itself been merged before; the first of several wins; all gives way to what is there."""
     file = tmp_path / "x.yaml"
     file.write_text(
         "o: &o {x: 1, y: 2}\nb: &b\n  <<: *o\n  x: 10\nl: &l {x: 5, z: 1}\n"
@@ -379,7 +379,7 @@ def test_all_public_loaders_are_tested() -> None:
 
 
 def test_static_types(tmp_path: pathlib.Path) -> None:
-    """What a type checker sees; checked by mypy, and run to keep it true."""
+    """The types that a type checker sees; checked by mypy, and run to keep it true."""
     path = tmp_path / "x"
     Text().save("[1]", path)
 

@@ -1,4 +1,4 @@
-"""What happens at the edges: files that move, break or vanish, odd objects, odd modules."""
+"""Edge cases: files that move, break or vanish, odd objects, odd modules."""
 
 # ruff: noqa: E501 - projects as texts
 

@@ -1,4 +1,4 @@
-"""What is kept of a file never changes a manifest: with an empty memo, a full one, a damaged one or none.
+"""The kept parts of a file never change a manifest: with an empty memo, a full one, a damaged one or none.
 
 The fixture `take` holds every project of the other tests to the same.
 """

@@ -1,4 +1,4 @@
-"""What statements at the top of a module make of its names: seen whether the module is imported early or late.
+"""The effects of statements at the top of a module on its names: seen whether the module is imported early or late.
 
 Each form is written once, with `2` for the value that is edited. It is run, before and after the edit, in a process of
 its own kind: what the stage gives says whether the fingerprint must change.

@@ -1,4 +1,4 @@
-"""What really ran, in real processes: which code is seen, where, and that nothing else is disturbed."""
+"""The code that really ran, in real processes: which code is seen, where, and that nothing else is disturbed."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -308,7 +308,7 @@ def test_the_hash_seed_changes_nothing(run: Run) -> None:
     assert one.uncovered == other.uncovered
 
 
-# What cannot be observed is reported
+# Unobservable code is reported
 
 FORKING = "import os\ndef stage():\n    pid = os.fork()\n    if not pid:\n        os._exit(0)\n    os.waitpid(pid, 0)\n"
 SPAWNING = "import multiprocessing as m\nfrom work import f\ndef stage():\n    p = m.get_context('spawn').Process(target=f)\n    p.start()\n    p.join()\n# file: work.py\ndef f():\n    pass\n"

@@ -1,4 +1,4 @@
-"""What ran and the manifest does not know: which entries, by which keys."""
+"""The code that ran and that the manifest does not know: which entries, by which keys."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -21,7 +21,7 @@ DISPATCH = "def stage():\n    return globals()['ru' + 'n']()\n"
 
 @pytest.fixture
 def gaps(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Gaps:
-    """What is uncovered when `pipeline.stage()` of a project runs in this process."""
+    """The uncovered entries when `pipeline.stage()` of a project runs in this process."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def gaps(project: str, *, before: Callable[[Path], object] | None = None) -> tuple[ObservedEntry, ...]:

@@ -1,4 +1,4 @@
-"""What counts only where something looks at it: annotations; and what importing a module does to libraries."""
+"""Parts that count only where something looks at them: annotations; and what importing a module does to libraries."""
 
 # ruff: noqa: E501 - projects as texts
 

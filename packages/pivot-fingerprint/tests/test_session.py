@@ -150,7 +150,7 @@ def root_of(project: ModuleType, *, rooted: bool) -> Path | None:
 
 @functools.cache
 def alone(project: ModuleType, name: str, *, rooted: bool, given: bool) -> str:
-    """What a walk of its own gives."""
+    """The result of a separate walk."""
     values = {"given": project.SHARED} if given else None
     return text(fingerprint(getattr(project, name), root=root_of(project, rooted=rooted), values=values))
 

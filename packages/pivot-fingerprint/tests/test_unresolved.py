@@ -1,4 +1,4 @@
-"""What cannot be followed is named with file, line and reason; never silent, never an exception."""
+"""Code that cannot be followed is named with file, line and reason; never silent, never an exception."""
 
 # ruff: noqa: E501 - projects as texts
 

@@ -1,4 +1,4 @@
-"""What only a remote has counts as here; no more is fetched than what a stage that runs reads."""
+"""Results that only a remote has count as here; no more is fetched than what a stage that runs reads."""
 
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-"""What an import does to the environment."""
+"""The effects of an import on the environment."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""What is configured: keys and values, what overrides what, and what is wrong with it."""
+"""The settings: keys and values, what overrides what, and what is wrong with it."""
 
 import itertools
 import pathlib

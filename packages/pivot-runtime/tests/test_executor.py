@@ -1,4 +1,4 @@
-"""What every executor promises, for the real one and for the one of the tests; and what only processes give."""
+"""The contract of every executor, for the real one and for the one of the tests; and what only processes give."""
 
 import contextlib
 import os

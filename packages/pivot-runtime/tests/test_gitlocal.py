@@ -1,4 +1,4 @@
-"""What this clone's git tracks, and how it merges lock files."""
+"""The files that this clone's git tracks, and how it merges lock files."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""What a run leaves behind of itself, and what is read from it again, also when it was cut off anywhere."""
+"""The record of a run, and how it is read, also when it was cut off anywhere."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""What a load yields survives the way from the host to the coordinator."""
+"""The result of a load survives the way from the host to the coordinator."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is seen of a stage, and what a command that only looks foresees of its upstreams."""
+"""Observations of a stage, and what a read-only command foresees of its upstreams."""
 
 import pytest
 from parts import SCHEMA, FakeWorld, Model, artifact, spec

@@ -1,4 +1,4 @@
-"""What is kept of source files is found again, and never in the way."""
+"""Kept outlines of source files are found again, and never in the way."""
 
 import os
 import pathlib

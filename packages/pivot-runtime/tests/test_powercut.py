@@ -67,7 +67,7 @@ def check(shop: Workshop, told: str) -> None:
     for address, decision in decisions.items():
         if decision.verdict is Verdict.UP_TO_DATE:
             assert objects_are_good(shop, address), told
-            # What `verify` finds changed upstream has changed for it, though a run would restore it.
+            # Changes that `verify` finds upstream have changed for it, though a run would restore them.
             upstream = shop.assembly().graph.ancestors([address])
             current = all(decisions[each].verdict is Verdict.UP_TO_DATE for each in upstream)
             assert verified[address] == "passed" or not current, told
@@ -121,7 +121,7 @@ def test_a_cut_while_all_is_restored(shop: Workshop) -> None:
 
 
 def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
-    """What `track` takes in is on the disk before the `.pvt` file names it, and so before anything replaces it."""
+    """Data that `track` stores are on the disk before the `.pvt` file names them, and before anything replaces them."""
     project = Project(shop.root, shop.root)
     shop.write("data/one", "first")
     shop.write("data/two", "second")

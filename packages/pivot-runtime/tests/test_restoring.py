@@ -1,4 +1,4 @@
-"""What a checkout refuses."""
+"""Refusals of a checkout."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""What must not be collected is read in full, or not at all."""
+"""Artifacts that must not be collected are read in full, or not at all."""
 
 import json
 import os

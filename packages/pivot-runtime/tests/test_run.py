@@ -28,7 +28,7 @@ from pivot_runtime.tracing.usage import Seen
 
 
 class UserError(Exception):
-    """What a stage of these tests raises."""
+    """The exception of a stage of these tests."""
 
 
 class TwoOuts(TypedDict):
@@ -418,7 +418,7 @@ def test_stage_that_does_not_write_its_out(shop: Workshop) -> None:
 
 
 def test_a_retry_mends_no_undeclared_file(shop: Workshop) -> None:
-    """What `strict_io: error` refuses is no accident: the stage fails at its first try."""
+    """A refusal by `strict_io: error` is no accident: the stage fails at its first try."""
 
     class Reading:
         """Says of each stage that it has read a file."""
@@ -678,7 +678,7 @@ def test_both_objects_damaged(shop: Workshop) -> None:
 
 
 def test_damaged_object_of_what_a_failed_run_overwrote(shop: Workshop) -> None:
-    """What is put back does not come from the store, and is the very same file."""
+    """Files that are put back do not come from the store, and are the very same files."""
     broken: list[str] = []
 
     def stage() -> TwoOuts:

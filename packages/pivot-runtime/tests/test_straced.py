@@ -1,4 +1,4 @@
-"""What strace writes, read: only calls that succeeded, whatever is in a name, also calls that others interrupt."""
+"""The output of strace, read: only calls that succeeded, whatever is in a name, also calls that others interrupt."""
 
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-"""What a name on the command line means, from wherever it is given."""
+"""The meaning of a name on the command line, from wherever it is given."""
 
 import pathlib
 

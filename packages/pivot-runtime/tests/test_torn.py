@@ -1,4 +1,4 @@
-"""What of a stage's code moved since it was loaded."""
+"""The parts of a stage's code that moved since it was loaded."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""What a stage should have declared: pure, from what was seen of it."""
+"""The missing declarations of a stage: pure, from what was seen of it."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""What verification knows of what is not on disk: paths inside directories, and directories with parts elsewhere."""
+"""Verification of files that are not on disk: paths inside directories, and directories with parts elsewhere."""
 
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-"""What begins a round under watch: only what was edited, whatever the round before has come to."""
+"""Events that begin a round under watch: only what was edited, whatever the round before has come to."""
 
 import contextlib
 import itertools
@@ -180,7 +180,7 @@ def test_what_another_command_does_in_vain_begins_no_round(
 def test_edits_are_noticed_while_another_command_is_at_work(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What that one has done is looked at when it has ended, which may take hours."""
+    """Changes by that command are looked at when it has ended, which may take hours."""
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
     project = Project.find(tmp_path)
     told: list[str] = []

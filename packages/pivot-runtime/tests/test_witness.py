@@ -1,4 +1,4 @@
-"""What is seen of a stage in its own process: files of the project, environment variables, what it cost."""
+"""The observations of a stage in its own process: files of the project, environment variables, what it cost."""
 
 import contextlib
 import os

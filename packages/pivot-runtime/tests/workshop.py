@@ -29,7 +29,7 @@ class Workshop:
 
     Attributes:
         versions: By stage name: what stands for the stage's code; another version is an edit.
-        events: What the last run reported.
+        events: The events of the last run.
         calls: The names of the stages that were really called, in all runs.
     """
 
@@ -101,7 +101,7 @@ class Workshop:
             ).drive()
 
     def evaluate(self) -> dict[str, Evaluation]:
-        """What a command that only looks would say."""
+        """The answer of a read-only command."""
         with opened(Project(self.root, self.root), self.assembly()) as session:
             return session.evaluate(session.resolve(()))
 

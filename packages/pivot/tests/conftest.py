@@ -11,7 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mod
 
 from harness import DATA, QUICK_START, Project
 
-# What shows that the installed packages work together; the other modules' subject is not how they were installed.
+# The fixtures that show that the installed packages work together; the other modules' subject is not how they were
+# installed.
 SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "test_remote", "test_sharing")
 # Where the executable or its process is the subject, each command is one.
 PROCESSES = (
@@ -38,7 +39,7 @@ def empty(tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Project:
 
 @pytest.fixture(scope="session")
 def initialized(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """What ``pivot init`` makes, to be copied."""
+    """The files that ``pivot init`` creates, to be copied."""
     root = tmp_path_factory.mktemp("initialized")
     Project(root).pivot("init")
     return root

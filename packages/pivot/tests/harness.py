@@ -163,7 +163,7 @@ class Project:
         return done
 
     def inside(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
-        """What ``pivot`` prints on stdout, and then on stderr, without a process of its own."""
+        """The stdout and then the stderr of ``pivot``, without a process of its own."""
         done = _run_inside(arguments, self.root, environment() | (env or {}))
         told = done.stdout + done.stderr
         assert done.returncode == code, f"pivot {' '.join(arguments)} ended with {done.returncode}\n{told}"
@@ -171,7 +171,7 @@ class Project:
         return told
 
     def json(self, *arguments: str, **options: Any) -> Any:
-        """What ``pivot`` prints, parsed."""
+        """The output of ``pivot``, parsed."""
         return json.loads(self.pivot(*arguments, **options).stdout)
 
     def lock(self, address: str) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _run_inside(
 
 @contextlib.contextmanager
 def _deadline() -> Iterator[None]:
-    """What never ends takes these tests along."""
+    """A test that never ends takes these tests along."""
     signal.alarm(DEADLINE)
     try:
         yield
@@ -243,7 +243,7 @@ def _deadline() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _taken(number: int) -> Iterator[list[str]]:
-    """What this process and those that it starts print on a standard stream meanwhile; known at the end."""
+    """The output of this process and those that it starts on a standard stream meanwhile; known at the end."""
     said: list[str] = []
     redirect = {1: contextlib.redirect_stdout, 2: contextlib.redirect_stderr}[number]
     before = os.dup(number)

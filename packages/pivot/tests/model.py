@@ -31,9 +31,9 @@ class Stage:
     Attributes:
         data: Data files that it reads.
         upstream: Earlier stages whose outs it reads.
-        helper: What its sum goes through.
-        constant: What it adds by name.
-        number: What it adds literally.
+        helper: The function that its sum goes through.
+        constant: The constant that it adds by name.
+        number: The number that it adds literally.
         style: How its code names the helper.
     """
 
@@ -56,7 +56,7 @@ class Sources:
     comments: tuple[int, ...] = (0, 0, 0)
 
 
-# What the sources mean.
+# The meaning of the sources.
 
 
 def helped(sources: Sources, index: int | None, value: int) -> int:
@@ -68,7 +68,7 @@ def helped(sources: Sources, index: int | None, value: int) -> int:
 
 
 def result(sources: Sources, index: int, deps: Mapping[str, int]) -> str:
-    """What is at the out; no two stages ever write the same."""
+    """The content of the out; no two stages ever write the same."""
     stage = sources.stages[index]
     constant = 0 if stage.constant is None else sources.constants[stage.constant]
     value = (helped(sources, stage.helper, sum(deps.values())) + constant + stage.number) % MODULUS
@@ -150,18 +150,18 @@ def retries(index: int) -> int:
     return index % 2
 
 
-# What Pivot should make of them.
+# The expected reaction of Pivot.
 
 
 @attrs.define
 class Expected:
-    """What Pivot must know and do, as far as a model of a few lines can tell.
+    """The facts and actions expected of Pivot, as far as a model of a few lines can tell.
 
     Attributes:
-        outs: What is at each out.
+        outs: The content of each out.
         locks: The inputs and the result of each stage's last recorded run.
         runs: All results, by inputs.
-        objects: What the object store has.
+        objects: The content of the object store.
     """
 
     outs: dict[int, str] = attrs.field(factory=dict)
@@ -170,12 +170,12 @@ class Expected:
     objects: AbstractSet[str] = frozenset()
 
     def foresee(self, sources: Sources, *, force: bool) -> dict[int, Verdict]:
-        """What looking must tell: like a run, but what a stage would write is not known."""
+        """The expected result of a look: like a run, but what a stage would write is not known."""
         after = attrs.evolve(self, outs=dict(self.outs), locks=dict(self.locks))
         return after._walk(sources, act=False, force=force)
 
     def run(self, sources: Sources, *, force: bool) -> dict[int, Verdict]:
-        """What a run must do; afterwards this is how things are."""
+        """The expected result of a run; afterwards this is how things are."""
         return self._walk(sources, act=True, force=force)
 
     def settle(self, sources: Sources, told: Mapping[int, Verdict]) -> dict[int, Verdict]:

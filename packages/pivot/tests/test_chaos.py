@@ -69,7 +69,7 @@ DEADLINE = 60.0
 
 
 def expected(data: list[str]) -> dict[str, str]:
-    """What is at each path after a run, without Pivot."""
+    """The content at each path after a run, without Pivot."""
     known = {f"data{number}": text for number, text in enumerate(data)}
     for name, (a, b) in WIRING.items():
         known[f"o{name[1:]}"] = hashlib.sha256(f"{known[a]}+{known[b]}".encode()).hexdigest()

@@ -258,7 +258,7 @@ def test_json_is_one_object_on_stdout(quick: Project) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process adopts others")
 def test_a_command_in_somebody_elses_process_adopts_nothing(quick: Project) -> None:
-    """What that process has started otherwise is none of ours."""
+    """Other processes that it has started are none of ours."""
     quick.inside("repro")
     adopts = ctypes.c_int()
     get = 37

@@ -1,4 +1,4 @@
-"""What files and names say is shown, and neither obeyed by a terminal nor taken for a command by a CI service."""
+"""Texts of files and names are shown, and neither obeyed by a terminal nor taken for a command by a CI service."""
 
 import contextlib
 import json

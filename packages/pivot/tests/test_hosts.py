@@ -62,7 +62,7 @@ def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 
 
 def reported(project: Project, *arguments: str, **options: Any) -> dict[str, Any]:
-    """What the user's module saw when the command imported it."""
+    """The user's module's view when the command imported it."""
     (project.root / "found.json").unlink(missing_ok=True)
     done = project.pivot(*arguments, **options)
     assert "told while importing" not in done.stdout

@@ -1,4 +1,4 @@
-"""What is where a stage writes: refused, or kept and brought back; and what some run wrote, replaced."""
+"""Files in the place of an out: refused, or kept and brought back; and what some run wrote, replaced."""
 
 import shutil
 import signal

@@ -170,7 +170,7 @@ def train() -> Outs:
     assert repro(project) == {"train": "ran"}
     assert json.loads(project.read("scores.json")) == {"best": 1}
 
-    # What a run had written is not worth keeping when the next run replaces it.
+    # Results of a run are not worth saving when the next run replaces them.
     project.replace("pipeline.py", '"best": 1', '"best": 2')
     done = project.pivot("repro")
     assert "note:" not in done.stderr

@@ -1,4 +1,4 @@
-"""What a stage prints can be seen while it runs."""
+"""The output of a stage can be seen while it runs."""
 
 import signal
 import subprocess

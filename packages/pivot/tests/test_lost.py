@@ -1,4 +1,4 @@
-"""What the cache has lost or holds damaged while the outs are in place: all commands agree, and one run repairs it."""
+"""Objects that the cache lacks or has damaged while the outs are in place: all commands agree, and a run repairs it."""
 
 import os
 import pathlib

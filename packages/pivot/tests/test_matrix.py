@@ -3385,7 +3385,7 @@ class B(A):
         return «1→2»
 '''
 
-# What cannot be in a table: not seen either.
+# Values that cannot be in a table: not seen either.
 SPELLINGS = {
     "other line ends": "def work():«\n→\r\n»    x = 1«\n→\r\n»    return x«\n→\r\n»",
     "a tab": "def work():\n«    →\t»return 1\n",
@@ -3393,7 +3393,7 @@ SPELLINGS = {
     "a byte order mark": "«→\ufeff»def work():\n    return 1\n",
 }
 
-# What the tool misses, by the case's title, with the reason: asserted, so that a remedy is noticed.
+# Cases that the tool misses, by title, with the reason: asserted, so that a remedy is noticed.
 # These are named: `pivot fingerprint` lists them as not tracked.
 NAMED_MISSES = {
     "a constant read by an eval": "only functions are seen when they run; the text is not followed",
@@ -3406,7 +3406,7 @@ KNOWN_MISSES = {
     "annotations read by get_type_hints": "annotations count where they are read as `__annotations__`",
     "a source read by inspect": "comments never count",
 }
-# What makes a stage stale needlessly, with the reason; asserted too.
+# Cases that make a stage stale needlessly, with the reason; asserted too.
 KNOWN_NEEDLESS = {
     "the order of a stage's deps": "a function's order of parameters counts, though a stage gets them by name",
 }

@@ -66,18 +66,18 @@ def perhaps(name):
 """
 FAILING = ("raise", "once", "exit", "kill")
 WISHES = (*FAILING, "dep", "code", "read", "forbidden", "host", "command")
-"""What a stage may do while it runs: fail, change what it depends on, read what it does not declare, kill."""
+"""Possible actions of a stage while it runs: fail, change what it depends on, read what it does not declare, kill."""
 
 CONFIG = "strict_io_ignore: wishes/, runs/\n"
 
 
 @attrs.frozen
 class Disturbed:
-    """What is known after a run in which a stage did mischief.
+    """The known facts after a run in which a stage did mischief.
 
     Attributes:
         outcome: None if it was killed.
-        heard: What was reported.
+        heard: The reports.
     """
 
     outcome: Outcome | None
@@ -367,7 +367,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         assert verify(self.project).passed is (Verdict.BLOCKED not in told.values())
 
     def foreseen(self, *, force: bool) -> dict[str, Verdict]:
-        """What a look tells."""
+        """The expected answer of a look."""
         return {
             stage.evaluation.stage.spec.name: stage.evaluation.decision.verdict
             for stage in status(self.project, closure=True, force=force).stages

@@ -264,7 +264,7 @@ def test_a_long_way(empty: Project) -> None:
     assert shown == ["a.stage", "b.stage", "c.stage"]
 
 
-# What is wrong
+# The problem
 
 
 def test_a_broken_pipeline_on_the_way(family: Project) -> None:

@@ -154,7 +154,7 @@ def test_two_commands_at_once(held: Project) -> None:
     assert held.read("runs") == "x"
 
 
-# What is edited while the stage runs, and whether its result may then be recorded.
+# Edits while the stage runs, and whether its result may then be recorded.
 EDITS: dict[str, tuple[Callable[[Project], object], str | None]] = {
     "a dep": (lambda project: project.write("in.txt", "other"), "in.txt"),
     "a helper": (lambda project: project.replace("helpers.py", "'!'", "'?'"), "func:suffix"),

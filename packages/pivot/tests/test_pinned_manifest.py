@@ -1,4 +1,4 @@
-"""What is Pivot's enters the fingerprints of users under its public name: modules may move, and nothing runs again."""
+"""Pivot's own parts enter fingerprints under their public names: modules may move, and nothing runs again."""
 
 import importlib
 import pathlib

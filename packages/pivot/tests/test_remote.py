@@ -36,18 +36,18 @@ class Team:
         self.env = s3_environment(self.endpoint)
 
     def pivot(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
-        """What is printed on stdout, and then on stderr; what runs nothing of the user's is no process."""
+        """The stdout, and then the stderr; what runs nothing of the user's is no process."""
         if arguments[0] in INSIDE:
             return (project or self.first).inside(*arguments, env=self.env, code=code)
         return self.process(*arguments, project=project, code=code)
 
     def process(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
-        """What the real executable prints on stdout, and then on stderr."""
+        """The stdout and then the stderr of the real executable."""
         done = (project or self.first).pivot(*arguments, env=self.env, code=code)
         return done.stdout + done.stderr
 
     def clone(self, name: str) -> Project:
-        """What git would give another developer: everything but what is ignored."""
+        """The files that git would give another developer: everything but what is ignored."""
         root = self.first.root.parent / name
         shutil.copytree(
             self.first.root, root, ignore=shutil.ignore_patterns("cache", "state.db", "clean.json", "summary.json")
@@ -375,7 +375,7 @@ def test_a_digest_that_nobody_can_forge(team: Team) -> None:
 
 
 def test_results_of_others(team: Team) -> None:
-    """What CI has computed on another branch is not computed again, though no lock file here names it."""
+    """Results that CI has computed on another branch are not computed again, though no lock file here names them."""
     team.pivot("config", "set", "remote.share_runs", "true")
     mate = team.clone("mate")
     team.first.replace("pipeline.py", '"count": len(values)', '"count": 2 * len(values)')

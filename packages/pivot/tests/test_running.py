@@ -257,7 +257,7 @@ def look() -> None:
 
 
 def test_the_longest_known_stage_is_first(make: Make) -> None:
-    """What the run before took decides; where nothing is known, the order is that of the file."""
+    """The duration in the previous run decides; where nothing is known, the order is that of the file."""
     project = make(
         HEAD
         + """

@@ -1,4 +1,4 @@
-"""What is run, restored and skipped: edits of code, data and outs through the executable."""
+"""Which stages run, are restored and are skipped: edits of code, data and outs through the executable."""
 
 import json
 import os

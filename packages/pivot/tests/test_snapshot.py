@@ -1,4 +1,4 @@
-"""What has not changed is not imported again, and a command that is repeated is answered at once."""
+"""An unchanged pipeline is not imported again, and a repeated command is answered at once."""
 
 import os
 import pathlib
@@ -264,7 +264,7 @@ def test_what_cannot_be_checked_is_imported_each_time(make: Callable[[str], Proj
 
 
 def test_an_import_that_gives_something_else_each_time_wins(make: Callable[[str], Project]) -> None:
-    """What reads without Python's help cannot be seen: a run goes by what it imports, not by what was kept."""
+    """Reads without Python's help cannot be observed: a run goes by what it imports, not by what was kept."""
     read = (
         "import ctypes\nlibc = ctypes.CDLL(None)\nfd = libc.open(b'n.txt', 0)\nbuffer = ctypes.create_string_buffer(9)"
     )

@@ -209,7 +209,7 @@ def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
 
 
 def test_the_outs_of_another_commit_are_no_edits(project: Project) -> None:
-    """What the cache has is not lost when it is overwritten."""
+    """Content that the cache has is not lost when it is overwritten."""
     locks = {each: each.read_bytes() for each in (project.root / ".pivot/stages").iterdir()}
     project.write("data/in.txt", "xyz")
     project.pivot("repro")

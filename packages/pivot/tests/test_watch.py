@@ -29,7 +29,7 @@ class Watching:
         self.poll.register(self.process.stdout, select.POLLIN)
 
     def until(self, text: str, seconds: float = 60) -> str:
-        """What it says until it has said this; the rest stays for the next call."""
+        """Its output until it has printed this; the rest stays for the next call."""
         end = time.monotonic() + seconds
         assert self.process.stdout is not None
         while text not in self.told:
@@ -42,7 +42,7 @@ class Watching:
         return said + text
 
     def round(self) -> str:
-        """What it says until the next round has ended that was worth a word."""
+        """Its output until the next round worth reporting has ended."""
         return self.until(READY)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ class Unruly:
     Attributes:
         url: Where it answers.
         requests: The first line of each request.
-        script: What it says; it may be changed at any time.
+        script: Its output; it may be changed at any time.
     """
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:

@@ -30,11 +30,11 @@ class CacheError(PivotError):
 
 
 class ArtifactError(CacheError):
-    """What is at a path cannot be an artifact, or cannot be read.
+    """A path holds something that cannot be an artifact, or cannot be read.
 
     Attributes:
         path: Where it is.
-        problem: What is wrong with it.
+        problem: The problem.
     """
 
     def __init__(self, path: Path, problem: str, *, hint: str | None = None) -> None:
@@ -52,7 +52,7 @@ class LockFileError(CacheError):
     Attributes:
         file: The lock file's path, as the caller named it.
         field: Where in it, ``outs.clean.json.size``; None for the file as a whole.
-        problem: What is wrong there.
+        problem: The problem.
     """
 
     def __init__(self, file: str, problem: str, *, field: str | None = None, hint: str | None = None) -> None:
@@ -74,9 +74,9 @@ class TreeError(CacheError):
     """The listing of a directory does not say what a listing must say.
 
     Attributes:
-        name: What was read.
+        name: The name of the data.
         field: Where in it, ``files.a/b``; None for the listing as a whole.
-        problem: What is wrong there.
+        problem: The problem.
     """
 
     def __init__(self, name: str, problem: str, *, field: str | None = None) -> None:
@@ -111,7 +111,7 @@ class CorruptObjectError(CacheError):
     """An object's bytes do not have its digest; they were not used.
 
     Attributes:
-        digest: What the bytes should have.
+        digest: The digest that the bytes should have.
         quarantined: Where the bad bytes lie now; None where they could not be moved.
     """
 
@@ -190,7 +190,7 @@ def belonging(path: Path) -> str | None:
         if owner == os.geteuid() or os.geteuid() == 0:
             return None
         if not os.access(place, os.W_OK):
-            # What is beside it was likely made in the same run.
+            # Files beside it were likely created in the same run.
             import shlex  # noqa: PLC0415 - as below
 
             top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)

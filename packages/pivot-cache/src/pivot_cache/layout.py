@@ -59,7 +59,7 @@ class Layout(Value):
 
     @property
     def gitignore_file(self) -> Path:
-        """What keeps derived data out of git."""
+        """The file that keeps derived data out of git."""
         return self.state_dir / ".gitignore"
 
     @property
@@ -104,7 +104,7 @@ class Layout(Value):
 
     @property
     def kept_dir(self) -> Path:
-        """What was replaced and nothing else names."""
+        """Files that were replaced and that nothing else names."""
         return self.cache_dir / "kept"
 
     @property
@@ -139,12 +139,12 @@ class Layout(Value):
 
     @property
     def snapshots_dir(self) -> Path:
-        """What the last load of each pipeline gave."""
+        """The results of the last load of each pipeline."""
         return self.database_dir / "snapshots"
 
     @property
     def logs_dir(self) -> Path:
-        """What stages printed."""
+        """The output of stages."""
         return self.database_dir / "logs"
 
     def lock_file(self, address: str) -> Path:

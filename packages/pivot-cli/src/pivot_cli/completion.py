@@ -1,4 +1,4 @@
-"""What a shell offers when a name is half typed: from what is recorded, so that nothing of the user's is imported."""
+"""The completions of a half-typed name: from what is recorded, so that nothing of the user's is imported."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ else:
 
 
 VARIABLE: Final = "_PIVOT_COMPLETE"
-"""What a shell sets to ask what could be typed next."""
+"""The variable by which a shell asks for completions."""
 
 TAKES_TARGETS: Final = frozenset(
     {
@@ -81,7 +81,7 @@ class _Completed(_Text):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> "list[CompletionItem]":
-        """What begins so."""
+        """Candidates with this prefix."""
         return self._complete(incomplete)
 
 

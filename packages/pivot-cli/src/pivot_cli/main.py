@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _COMPLETE = "_PIVOT_COMPLETE"
-"""What a shell sets to ask what could be typed next."""
+"""The variable by which a shell asks for completions."""
 _OFTEN_THE_SAME = ("repro", "status")
 """Commands whose answer may be known."""
 

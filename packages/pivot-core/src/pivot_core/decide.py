@@ -12,7 +12,7 @@ from pivot_core.values import Value
 
 
 class Verdict(enum.Enum):
-    """What must happen to a stage."""
+    """The verdict on a stage."""
 
     UP_TO_DATE = "up_to_date"
     RESTORE = "restore"
@@ -66,7 +66,7 @@ class Change(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Decision(Value):
-    """What must happen to a stage.
+    """The verdict on a stage.
 
     Attributes:
         verdict: What.
@@ -83,7 +83,7 @@ class Decision(Value):
 
 
 class Memory(Protocol):
-    """What earlier runs left behind, as far as a decision asks for it."""
+    """The results of earlier runs, as far as a decision asks for them."""
 
     def recorded(self, key: str) -> RunRecord | None:
         """A run with this inputs key, if one is remembered and all code that it observed is as it was."""
@@ -95,7 +95,7 @@ class Memory(Protocol):
 
 
 def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: bool = False) -> Decision:
-    """What must happen to a stage whose last run is ``lock`` and that is ``now`` so.
+    """The verdict on a stage with the last run ``lock`` and the current state ``now``.
 
     ``memory`` is asked only where the stage is not up to date. It must answer the same
     for as long as the call lasts.

@@ -137,8 +137,8 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> "tuple[Pipelin
     """Import a ``pipeline.py`` as the module ``pipeline`` and return its pipelines.
 
     The file's directory, then the root, come first on ``sys.path``, so that modules beside
-    the file and packages in the root can be imported; they stay there. What the import
-    raises is passed on, and leaves no half-made module behind. A process should import the
+    the file and packages in the root can be imported; they stay there. Exceptions of the import are passed on, and
+    leave no half-made module behind. A process should import the
     pipelines of one directory only: modules of one name beside two of them are one module.
 
     Raises:

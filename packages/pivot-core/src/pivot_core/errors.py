@@ -10,7 +10,7 @@ class PivotError(Exception):
 
     Attributes:
         hint: The way out, or None where the sentence already says it.
-        exit_code: What a command that ends with this error exits with: 1 "the answer is no",
+        exit_code: The exit code of a command that ends with this error: 1 "the answer is no",
             2 "wrong usage or configuration", 3 "could not tell".
     """
 

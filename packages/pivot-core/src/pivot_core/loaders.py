@@ -182,7 +182,7 @@ class YAML(Value):
 class CSV(Value):
     """A pandas ``DataFrame`` as comma-separated text. Needs pandas.
 
-    What CSV cannot hold is refused rather than lost: an index that ``index`` does not name,
+    Values that CSV cannot represent are errors, not losses: an index that ``index`` does not name,
     columns of several levels, of one name, or whose name is no text. An unnamed index of
     integers is the numbering of rows and is not written. Types of columns are not written
     either: pandas guesses them again where ``dtype`` and ``parse_dates`` do not say them, so
@@ -257,7 +257,7 @@ def _check_names(names: list[object]) -> None:
 
 
 def _exact_floats(version: str) -> Mapping[str, str]:
-    """What makes pandas read back the very floats that it wrote; from 3.1 on it does so by itself."""
+    """Makes pandas read back the exact floats that it wrote; from 3.1 on it does so by itself."""
     major, minor = map(int, version.split(".")[:2])
     return {"float_precision": "round_trip"} if (major, minor) < (3, 1) else {}
 

@@ -1,4 +1,4 @@
-"""What is known of a stage: the inputs it depends on, what is on disk now, and what its last run left."""
+"""The known facts about a stage: the inputs it depends on, what is on disk now, and what its last run left."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -52,7 +52,7 @@ class InputLine(Value):
 
     Attributes:
         kind: ``code``, ``observed``, ``package``, ``param``, ``env``, ``dep`` or ``out``.
-        key: What it is about, unique in its kind.
+        key: The subject, unique in its kind.
         value: Its canonical text; equal texts are equal facts.
         location: Where it stands, if in code.
     """
@@ -72,7 +72,7 @@ class Inputs(Value):
         code: By manifest key.
         params: Plain values by name.
         deps: The content of each dep.
-        outs: What is declared of each out.
+        outs: The declaration of each out.
         observed: By key, code that a run was observed to depend on beyond ``code``.
         packages: By name, as much of the version of each library as counts.
         env: By name, a digest of the value of each environment variable; ``""`` if it is not set.
@@ -128,11 +128,11 @@ class LibraryUse(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageLock(Value):
-    """What the last run of a stage depended on and left; what its lock file holds.
+    """The record of a stage's last run; what its lock file holds.
 
     Attributes:
-        inputs: What it depended on.
-        outs: What it left.
+        inputs: The inputs of the run.
+        outs: The outs of the run.
         libraries: By distribution, what its code named of libraries.
         accepted: Why somebody accepted these outs instead of running the stage; empty where it ran.
     """
@@ -145,12 +145,12 @@ class StageLock(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RunRecord(Value):
-    """What some run with a given inputs key left; what the run cache holds.
+    """The result of some run with a given inputs key; what the run cache holds.
 
     Attributes:
         key: The inputs key.
-        outs: What it left.
-        observed: What it was observed to depend on beyond the code in its key.
+        outs: The outs of the run.
+        observed: Other code that it was observed to depend on, beyond the code in its key.
     """
 
     key: str
@@ -170,7 +170,7 @@ class Observation(Value):
         missing: Deps that are not on disk, and that no stage that is about to run will write.
         upstream: Addresses of the stages that will run first and so may change a dep.
         blocked: Addresses of the upstream stages that cannot run.
-        unresolved: What the fingerprint could not follow.
+        unresolved: The code that the fingerprint could not follow.
         taken: Outs in whose place is what no run may replace, and what that is.
     """
 

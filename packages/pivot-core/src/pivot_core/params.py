@@ -75,7 +75,7 @@ class StageParams:
             DefinitionError: A public attribute that looks like a parameter has no type.
         """
         super().__init_subclass__(**options)
-        # What is below is for all classes: methods that attrs writes for each take most of the time to make one.
+        # The code below serves all classes: methods that attrs writes for each take most of the time to make one.
         attrs.define(
             cls,
             auto_attribs=True,
@@ -224,7 +224,7 @@ def fit(cls: type, name: str, value: Any) -> Any:
 
 
 def told(field: Field, error: MisfitError) -> str:
-    """What is wrong with a value; a secret is not quoted."""
+    """The problem of a value; a secret is not quoted."""
     quoted = "" if field.secret else f", not {shortened(error.value)}"
     if error.inside.endswith(": refused"):
         return f"{error.inside}: {error.wanted}"
@@ -238,7 +238,7 @@ def shortened(value: object, most: int = 60) -> str:
 
 
 def refusal(error: Exception) -> str:
-    """What a class says against its values, on one line and without links."""
+    """The objection of a class to its values, on one line and without links."""
     details = getattr(error, "errors", None)
     if callable(details):  # pydantic's, whose text has many lines
         return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details())

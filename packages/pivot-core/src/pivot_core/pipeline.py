@@ -30,7 +30,7 @@ _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin 
 
 @attrs.frozen(eq=False, repr=False)
 class Registration(Value):
-    """What a stage is made of.
+    """The parts of a stage.
 
     Attributes:
         name: The stage's own name, with its variant.
@@ -41,7 +41,7 @@ class Registration(Value):
         outs: Other paths by key.
         env: Names of environment variables on whose values its result rests.
         mutex: Groups of which only one stage runs at a time.
-        resources: What it occupies while it runs.
+        resources: The resources that it uses while it runs.
         timeout: After how many seconds a run of it is ended.
         retries: How often it is run again if it has failed.
         places: By parameter, where its value stands; by default all at ``location``.
@@ -162,14 +162,14 @@ class Pipeline:
             func: A `command`, or a function whose parameters are annotated with `Dep` or a class of parameters (or have
                 defaults) and whose return type declares its `Out`; left out, a decorator is returned.
             name: The stage's name; by default the function's.
-            variant: What follows the name after an ``@``: one of a family of stages.
+            variant: The part of the name after an ``@``: one of a family of stages.
             params: Values of its parameters: an instance of their class, or a mapping that names some.
             deps: Other paths than the declared ones, by parameter; of every `PlaceholderDep` its path.
             outs: Other paths than the declared ones, by key; of a single out the key is ``return``.
             env: Names of environment variables on whose values its result rests; of these only a digest is kept.
             mutex: Names of groups: of the stages in one group, only one runs at a time.
-            resources: What it occupies while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the configuration
-                says how much there is, else it is 1.
+            resources: The resources that it uses while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the
+                configuration says how much there is, else it is 1.
             timeout: After how many seconds a run of it is ended and counts as failed.
             retries: How often it is run again if it has failed, each time from the beginning.
 
@@ -304,7 +304,7 @@ def _retries(stage: str, location: Location, retries: Any) -> int:
 
 
 def _given(given: Registration, taken: Taken | None) -> Taken | None:
-    """What a stage takes, with what its registration gives."""
+    """The parameters of a stage, with the values of its registration."""
     if given.params is None:
         return taken
     if taken is None:
@@ -332,7 +332,7 @@ def plain_call(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Call a stage with the values of its deps; the values of its outs by key.
 
     Raises:
-        StageError: What it returned is not what its return type declares.
+        StageError: The return value does not match the declared return type.
     """
     returned = stage.func(**values)
     if stage.single:

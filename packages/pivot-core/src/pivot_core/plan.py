@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _NEGLIGIBLE: Final = 0.2
-"""What is done in so many seconds may come in any order."""
+"""Stages that are done in so many seconds may come in any order."""
 _CLEARLY: Final = 1.5
 """How many times longer is longer for certain."""
 
@@ -29,7 +29,7 @@ class Plan:
     Args:
         upstream: For every stage of the run its predecessors in the run, in the order in
             which ready stages are preferred.
-        needs: What each stage occupies while it runs, and how much of it.
+        needs: The resources that each stage uses while it runs, and how much of each.
         capacities: How much there is of each; 1 of what is not named. No stage may need more.
         seconds: How long stages are known to take. Preferred is what has clearly the longest way of them before it.
     """

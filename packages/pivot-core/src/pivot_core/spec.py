@@ -1,4 +1,4 @@
-"""What a stage amounts to as plain data: all of it that crosses process boundaries."""
+"""A stage as plain data: all of it that crosses process boundaries."""
 
 import os
 import posixpath
@@ -29,7 +29,7 @@ class Location:
 
 @attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
-    """What is declared of an out; all of it is part of the inputs key.
+    """The declaration of an out; all of it is part of the inputs key.
 
     Attributes:
         path: Where it is.
@@ -66,8 +66,8 @@ class StageSpec(Value):
         deps: The artifacts it reads, sorted, each once.
         outs: The artifacts it writes, sorted.
         mutex: The groups of stages of which only one runs at a time.
-        resources: What it occupies while it runs, and how much.
-        named: What a shell stage's command names without declaring it as a dep or out.
+        resources: The resources that it uses while it runs, and how much of each.
+        named: The files that a shell stage's command names without declaring them as deps or outs.
         timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
         retries: How often it is run again after it has failed.
     """
@@ -96,7 +96,7 @@ class StageError(DefinitionError):
     Attributes:
         stage: The stage's name.
         location: Where its function is defined.
-        problem: What is wrong with it.
+        problem: The problem.
     """
 
     def __init__(self, stage: str, location: Location, problem: str, *, hint: str | None = None) -> None:

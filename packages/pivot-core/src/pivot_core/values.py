@@ -1,4 +1,4 @@
-"""What all small values have in common: they are compared and shown field by field."""
+"""The common base of all small values: they are compared and shown field by field."""
 
 import operator
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Value:
 
 
 def _getter(cls: type) -> Callable[[Any], tuple[Any, ...]]:
-    """What counts of a value of a class."""
+    """The fields of a class that count."""
     names = [field.name for field in _fields(cls) if field.eq]
     if len(names) < _LEAST_OF_A_TUPLE:
         return _getters.setdefault(cls, lambda value: tuple([getattr(value, name) for name in names]))

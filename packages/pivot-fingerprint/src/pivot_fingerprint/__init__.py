@@ -44,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """What observes is imported when it is first asked for: most users never do."""
+    """The observing modules are imported on first use: most users never do."""
     if name in __all__:
         from pivot_fingerprint import observation  # noqa: PLC0415 - for start-up time
 

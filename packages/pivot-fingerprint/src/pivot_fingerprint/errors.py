@@ -1,4 +1,4 @@
-"""What can go wrong in this package: one family of errors."""
+"""The errors of this package: one family of errors."""
 
 __pivot_module__ = "pivot_fingerprint"
 
@@ -20,7 +20,7 @@ class ManifestError(FingerprintError):
 
 
 class NotCallableError(FingerprintError, TypeError):
-    """What was to be fingerprinted is nothing that can be called."""
+    """The object to fingerprint is not callable."""
 
     def __init__(self, value: object) -> None:
         super().__init__(value)

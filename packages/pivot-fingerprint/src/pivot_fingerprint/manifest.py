@@ -100,7 +100,7 @@ class Manifest(Mapping[str, Entry]):
 
     @property
     def unresolved(self) -> tuple[Unresolved, ...]:
-        """What could not be followed, sorted by entry, file and line."""
+        """Everything that could not be followed, sorted by entry, file and line."""
         return self._unresolved
 
     @property

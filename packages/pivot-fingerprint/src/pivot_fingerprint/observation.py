@@ -1,4 +1,4 @@
-"""What really ran: observe a process and its children, and compare with what a manifest knows."""
+"""The code that really ran: observe a process and its children, and compare with what a manifest knows."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -64,12 +64,12 @@ class Observer:
 
     @property
     def observed(self) -> Observed:
-        """What has been seen so far, in this process and in its children."""
+        """The observations so far, in this process and in its children."""
         return self._recorder.observed()
 
 
 def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) -> tuple[ObservedEntry, ...]:
-    """What ran but is not in the manifest, sorted by key; for ordinary code there is nothing.
+    """The code that ran but is not in the manifest, sorted by key; for ordinary code there is nothing.
 
     With each function come the classes and constants of the project that it uses and the manifest
     does not have, since reading a value is not running it. All is read from source; nothing is imported.
@@ -85,7 +85,7 @@ def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) 
 def source_digest(text: bytes | str, qualname: str) -> str | None:
     """32 hex digits over the canonical source form of one name in a module's text; None if it is not there.
 
-    What is nested counts with the definition at the top of the module that holds it: `Net.fit` and
+    Nested code counts with the definition at the top of the module that contains it: `Net.fit` and
     `Net.fit.<locals>.step` with all of `Net`. The name of a constant stands for every statement that
     mentions it, `<module>` for the module's body without the bodies of functions and methods, `<effects>` for what in
     it does more than to bind names.
@@ -96,7 +96,7 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
 
 
 def recheck(text: bytes | str, key: str) -> str | None:
-    """What `ObservedEntry.digest` is now for this key, if `text` is its file's; None if it is not there."""
+    """The current `ObservedEntry.digest` for this key, if `text` is its file's; None if it is not there."""
     kind, _, rest = key.partition(":")
     name = rest.partition(":")[2]
     return source_digest(text, name or ("<effects>" if kind == "effects" else "<module>"))

@@ -73,14 +73,14 @@ class TargetError(EngineError):
 
 
 class TraceError(EngineError):
-    """What a stage opens cannot be watched as it was asked for."""
+    """The files that a stage opens cannot be observed as requested."""
 
 
 class ConfigError(EngineError):
     """The configuration holds something that it must not hold, or lacks something.
 
     Attributes:
-        problem: What is wrong.
+        problem: The problem.
         key: The key at fault, or "".
         source: The file or the environment variable, or "".
         line: The line of the file, from 1 on; None where there is none.

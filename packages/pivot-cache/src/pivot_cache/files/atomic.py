@@ -8,7 +8,7 @@ there are `pivot_cache.files.durable` and `ObjectStore.persist`. Of the rest, re
 verified before use (`pivot_cache.objects.store`), a damaged lock file or run record means "no run".
 ``docs/decisions/durability.md`` says why.
 
-What a killed process left under a temporary name is removed by the next process that writes to the same directory.
+The next process that writes to the same directory removes temporary files of killed processes.
 The kernel knows whether the owner lives: it holds a lock (flock) on what it has open. Where the file system has
 no such locks, leftovers stay.
 """

@@ -20,7 +20,7 @@ _FEW = 8
 
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EROFS})
-"""What a file system says that cannot flush a directory, or has nothing to flush."""
+"""Errors of a file system that cannot flush a directory, or has nothing to flush."""
 
 _UNREADABLE = frozenset({errno.EACCES, errno.EPERM})
 _reached: set[tuple[str, int]] = set()

@@ -29,7 +29,7 @@ _KINDS = {
 
 @attrs.frozen(eq=False, repr=False)
 class Hashed(Value):
-    """What was read.
+    """The name of the data.
 
     Attributes:
         digest: Of exactly these bytes.

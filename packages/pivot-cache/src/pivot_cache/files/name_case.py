@@ -30,5 +30,5 @@ def clashes[Path_: str](paths: Iterable[Path_]) -> dict[Path_, Path_]:
 
 
 def _folded(path: str) -> str:
-    """What such a file system compares: decomposed, folded, and once more, since folding may compose."""
+    """The form of a name that such a file system compares: decomposed, folded, and again, since folding may compose."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())

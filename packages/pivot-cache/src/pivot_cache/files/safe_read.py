@@ -38,7 +38,7 @@ def opened(file: Path) -> Iterator[BinaryIO]:
 
 
 def read_json(file: Path) -> Any:
-    """What a file of JSON says; nothing is waited for.
+    """The content of a JSON file; nothing is waited for.
 
     Raises:
         OSError: It cannot be read, or it is no file.

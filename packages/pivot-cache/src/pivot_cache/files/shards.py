@@ -1,4 +1,4 @@
-"""What is as ``ab/cdef...`` in a directory: objects and run records, in their places and in the trash."""
+"""The files stored as ``ab/cdef...`` in a directory: objects and run records, in their places and in the trash."""
 
 import os
 import stat

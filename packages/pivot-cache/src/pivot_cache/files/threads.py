@@ -14,11 +14,11 @@ For smaller files they would only wait for one another at the interpreter's lock
 def each[T, R](
     work: Callable[[T], R], items: Sequence[T], size: Callable[[T], int], jobs: int | None = None
 ) -> list[R]:
-    """What ``work`` gives for every item, in order; the first error stops all threads, and is raised.
+    """The results of ``work`` for every item, in order; the first error stops all threads, and is raised.
 
     Args:
         work: Called in several threads at once.
-        items: What it is called with.
+        items: The arguments of the calls.
         size: How large an item is, in bytes; only large ones are shared out.
         jobs: The number of threads; by default that of the processors.
     """

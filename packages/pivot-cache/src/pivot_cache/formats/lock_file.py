@@ -53,11 +53,11 @@ _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
 def read(file: Path, name: str | None = None) -> StageLock | None:
-    """What a lock file holds; None if there is none, or if a merge or a power cut has left it empty.
+    """The content of a lock file; None if there is none, or if a merge or a power cut has left it empty.
 
     Args:
         file: The lock file.
-        name: What errors call it; by default its path.
+        name: The name in errors; by default its path.
 
     Raises:
         NewerFormatError: Only a newer Pivot can tell.
@@ -136,7 +136,7 @@ def loads(text: str, name: str) -> StageLock:
     """The lock that a text describes.
 
     Args:
-        text: What a lock file holds.
+        text: The text of a lock file.
         name: The file's name, for errors.
 
     Raises:

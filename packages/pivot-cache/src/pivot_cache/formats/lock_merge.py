@@ -7,7 +7,7 @@ from pivot_cache.formats import lock_file, pvt
 from pivot_core.lock import Artifact, StageLock
 
 STALE = b""
-"""What a lock file holds whose stage must run again: it is read as one that never ran."""
+"""The content of a lock file whose stage must run again: it is read as one that never ran."""
 
 
 def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
@@ -68,7 +68,7 @@ def _lock(data: bytes) -> StageLock | None:
 def _merged(
     base: Mapping[Hashable, str], ours: Mapping[Hashable, str], theirs: Mapping[Hashable, str]
 ) -> Mapping[Hashable, str] | None:
-    """What both sides make of the base; None if they contradict each other."""
+    """The merge of both sides' changes to the base; None if they contradict each other."""
     merged = {}
     for fact in base.keys() | ours.keys() | theirs.keys():
         was, our, their = base.get(fact), ours.get(fact), theirs.get(fact)

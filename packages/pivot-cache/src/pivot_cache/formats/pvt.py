@@ -23,7 +23,7 @@ FORMAT = 1
 """The version of the layout above."""
 
 SUFFIX = ".pvt"
-"""What is appended to the name of the file that it stands for."""
+"""The suffix of the name of the file that it describes."""
 
 _HEAD = frozenset({"format", "algorithm"})
 _OWN = frozenset({"format", "algorithm", "digest"})
@@ -42,7 +42,7 @@ class NewerFileError(LockFileError):
 
 
 def read(file: Path, name: str | None = None) -> Artifact:
-    """What the data that a file stands for hold; ``name`` is what errors call the file.
+    """The content of a `.pvt` file; ``name`` is what errors call the file.
 
     Raises:
         ForeignFileError: It is not Pivot's.
@@ -79,7 +79,7 @@ def loads(data: bytes, name: str) -> Artifact:
     """The artifact that a text describes.
 
     Args:
-        data: What the file holds.
+        data: The bytes of the file.
         name: The file's name, for errors.
 
     Raises:

@@ -95,7 +95,7 @@ class Tree(Value):
 
         Args:
             data: The text.
-            name: What errors call it.
+            name: The name in errors.
 
         Raises:
             TreeError: It is not the text of a tree; ``what is wrong @ name: field``.

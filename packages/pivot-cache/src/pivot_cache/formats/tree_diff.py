@@ -12,8 +12,8 @@ class Difference(Value):
 
     Attributes:
         changed: Files that hold something else, or may be executed where they might not, or the reverse.
-        added: What is not listed.
-        absent: What is listed, and not here.
+        added: Entries that are not listed.
+        absent: Entries that are listed but missing.
         listed: How many files are listed.
     """
 

@@ -36,7 +36,7 @@ class Bad(Value):
 
     Attributes:
         digest: Its name.
-        problem: What is wrong with it.
+        problem: The problem.
         quarantined: Where it is now; None where it could not be moved.
     """
 
@@ -47,7 +47,7 @@ class Bad(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Report(Value):
-    """What was found.
+    """The findings.
 
     Attributes:
         objects: How many objects were looked at.
@@ -99,7 +99,7 @@ def check(
 
     Args:
         store: Which.
-        wanted: What should be there.
+        wanted: The artifacts that should be there.
         full: Read all bytes.
         jobs: How many objects are read at once; by default as many as there are processors.
         progress: Told of every object.
@@ -207,7 +207,7 @@ class _Looks:
 
 
 def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
-    """What of an artifact is not here; of a directory whose listing is not, the listing stands for all."""
+    """The missing parts of an artifact; of a directory whose listing is not, the listing stands for all."""
 
     def here(digest: str) -> bool:
         return digest in there or store.has(digest)  # a store that misses something looks in the trash
@@ -239,7 +239,7 @@ def _tree(store: ObjectStore, digest: str) -> Tree | None:
 
 
 def _foreign(directory: Path) -> list[str]:
-    """What is in the store's directories and is no object, nor what is being written."""
+    """Names in the store's directories that are neither objects nor files being written."""
     known = {f"{digest[:2]}/{digest[2:]}" for digest, _ in sharding.entries(directory)}
     found = []
     try:

@@ -33,10 +33,10 @@ _CLOCKS_NS = 5_000_000_000
 
 @attrs.frozen(eq=False, repr=False)
 class Collected(Value):
-    """What a collection did.
+    """The result of a collection.
 
     Attributes:
-        plan: What it was to do.
+        plan: Its plan.
         batch: Where what it moved is; None if there was nothing.
         removed: Size by digest of the objects that were moved.
         runs: How many run records were moved.
@@ -68,9 +68,9 @@ def collect(
     """Move what nothing names to the trash, and delete what has been there for long enough.
 
     Args:
-        cache: What is to be collected.
+        cache: The cache to collect.
         gather: Reads the roots; called a second time if anything was moved.
-        rules: What is old.
+        rules: The rules for ages.
         progress: Told of every object.
         doubt: As for `pivot_cache.maintenance.gc_plan.mark`.
         since_ns: Objects that changed at this time or later are left alone; by default the file system's present.
@@ -97,7 +97,7 @@ def collect(
 def undo(cache: Cache) -> Collected | None:
     """Bring back what the newest collection, or drop, moved to the trash; None if there is nothing.
 
-    What is in its place again meanwhile stays as it is. Can be repeated after any failure.
+    Objects that are back in their place meanwhile stay as they are. Can be repeated after any failure.
 
     Raises:
         CacheError: Something cannot be moved.

@@ -1,4 +1,4 @@
-"""What is garbage in a store, and what is not: the roots, all that belongs to them, and the plan.
+"""Decides which objects of a store are garbage: the roots, all that belongs to them, and the plan.
 
 Nothing here changes anything.
 """
@@ -27,7 +27,7 @@ type Doubt = Callable[[CacheError], object]
 
 @attrs.frozen(eq=False, repr=False)
 class Cache(Value):
-    """What is collected together.
+    """The stores that are collected together.
 
     Attributes:
         store: The objects.
@@ -47,12 +47,12 @@ class Object(NamedTuple):
 
 @attrs.frozen(eq=False, repr=False)
 class Rules(Value):
-    """What is old.
+    """The rules for ages.
 
     Attributes:
         now_ns: The present, in ns since the epoch.
         retention_ns: Run records younger than this keep what they name.
-        grace_ns: What has been in the trash for this long is deleted.
+        grace_ns: Objects that have been in the trash for this long are deleted.
     """
 
     now_ns: int
@@ -62,7 +62,7 @@ class Rules(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Marked(Value):
-    """What must stay.
+    """The objects that must stay.
 
     Attributes:
         digests: Every object that something names, whether or not it is here.
@@ -75,7 +75,7 @@ class Marked(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Plan(Value):
-    """What a collection does.
+    """The steps of a collection.
 
     Attributes:
         remove: Size by digest of objects that go to the trash.
@@ -83,8 +83,8 @@ class Plan(Value):
         keep_size: Their size.
         recent: Objects that nothing names, but that changed since the roots began to be read.
         runs: Keys of run records that are older than the retention.
-        expired: What is deleted from the trash.
-        marked: What stays, as far as it is there.
+        expired: The objects to delete from the trash.
+        marked: The objects that stay, as far as they exist.
     """
 
     remove: Mapping[str, int]
@@ -144,11 +144,11 @@ def inventory(store: ObjectStore) -> dict[str, Object]:
 
 
 def plan(objects: Mapping[str, Object], marked: Marked, since_ns: int) -> Plan:
-    """What goes and what stays; every object is in exactly one of the three groups. Pure.
+    """Decides which objects go and which stay; every object is in exactly one of the three groups. Pure.
 
     Args:
-        objects: What is there.
-        marked: What must stay.
+        objects: The existing objects.
+        marked: The objects that must stay.
         since_ns: Objects that changed at this time or later are left alone.
     """
     remove, recent, keep, keep_size = {}, set(), 0, 0
@@ -169,9 +169,9 @@ def prepare(
     """The plan of a collection.
 
     Args:
-        cache: What is to be collected.
-        roots: What must stay, beside what young run records name.
-        rules: What is old.
+        cache: The cache to collect.
+        roots: The artifacts that must stay, besides those that young run records name.
+        rules: The rules for ages.
         since_ns: When the roots began to be read; by default now.
         doubt: As for `mark`.
 
@@ -188,7 +188,7 @@ def prepare(
 
 
 def young(runs: RunCache, rules: Rules) -> list[Artifact]:
-    """What is named by run records that are younger than the retention.
+    """The artifacts named by run records that are younger than the retention.
 
     Raises:
         CacheError: A directory cannot be read.

@@ -20,7 +20,7 @@ _NOT_FOR_ARTIFACTS = frozenset({".git", ".pivot"})
 
 @attrs.frozen(eq=False, repr=False)
 class CheckoutPlan(Value):
-    """What a checkout will do; every wanted path is in exactly one of the three.
+    """The steps of a checkout; every wanted path is in exactly one of the three.
 
     Attributes:
         create: Files to write where nothing is, with their content.
@@ -34,11 +34,11 @@ class CheckoutPlan(Value):
 
 
 def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath, Artifact | None]) -> CheckoutPlan:
-    """What must be done so that every wanted artifact is in the workspace; nothing else is touched.
+    """The steps that bring every wanted artifact into the workspace; nothing else is touched.
 
     Args:
-        wanted: What should be at each path.
-        found: What is there; a path that is not in it, or is None, is free.
+        wanted: The artifact that should be at each path.
+        found: The existing artifacts; a path that is not in it, or is None, is free.
     """
     return CheckoutPlan(
         create={path: artifact for path, artifact in wanted.items() if found.get(path) is None},
@@ -85,17 +85,17 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
 ) -> int:
     """Write what a plan says, each file swapped in whole; can be repeated after any failure.
 
-    What is where something else belongs is lost, also a file where a directory around it belongs: whoever calls this
+    Anything in the place of another artifact is lost, even a file in the place of a directory: whoever calls this
     has made sure that it is elsewhere. A directory that is there is changed file by file: only what differs is written,
-    what does not belong is removed. One that is not there appears at once. What a killed checkout left beside the
-    artifacts is swept.
+    what does not belong is removed. One that is not there appears at once. Leftovers of a killed checkout beside the
+    artifacts are removed.
 
     Args:
-        plan: What `compare` gave.
+        plan: The plan of `compare`.
         store: Where the objects are.
         layout: Where the artifacts lie.
         mode: How files are made from objects.
-        files: What knows the files that have not changed; without it, directories that are there are hashed.
+        files: The record of unchanged files; without it, directories that are there are hashed.
         progress: Called with the size of each artifact when it is there.
         follow: Whether the symbolic link at a path stays, and what it leads to is written; by default none does.
 

@@ -15,7 +15,7 @@ _LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name is behind a 
 
 @attrs.frozen(eq=False, repr=False)
 class Content(Value):
-    """What artifacts consist of.
+    """The objects that artifacts consist of.
 
     Attributes:
         sizes: Every object by digest, with its size; None where only the object itself can tell.
@@ -55,7 +55,7 @@ def listed(digest: str, store: ObjectStore) -> frozenset[str]:
 
 
 def content(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collection[str] = ()) -> Content:
-    """What artifacts consist of, as far as the listings are in the store.
+    """The objects that artifacts consist of, as far as the listings are in the store.
 
     Args:
         artifacts: Files and directories.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WORTH_WAITING = 1 << 20
 _PER_FILE = 4096
-"""What looking at a file costs, as bytes that could be hashed in that time."""
+"""The cost of a look at a file, as bytes that could be hashed in that time."""
 
 
 def ingest(
@@ -41,10 +41,10 @@ def ingest(
     Args:
         path: A file or a directory; symlinks are followed.
         store: Where the objects go.
-        files: What knows the files that have not changed.
+        files: The record of unchanged files.
         jobs: How many files are copied at once; by default as many as there are processors.
         progress: Called with the size of each file when it is stored, from several threads.
-        strong: What knows the SHA-256 of objects; the artifact then has one. The store computes those of new files.
+        strong: The record of the SHA-256 of objects; the artifact then has one. The store computes those of new files.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if something changes meanwhile.

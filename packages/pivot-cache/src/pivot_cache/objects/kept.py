@@ -1,4 +1,4 @@
-"""What was in the way and was kept: which contents a command replaced that nothing else names, so that they come back.
+"""Saved content: replaced by a command, named by nothing else, and available to be restored.
 
 ``<cache>/kept/<time>-<digest>`` holds one of them as JSON. Who collects garbage keeps what a young one names.
 """
@@ -31,7 +31,7 @@ class Kept(Value):
     Attributes:
         root: The root of the project that it was in.
         path: Where it lay.
-        artifact: What it was.
+        artifact: The saved artifact.
         at_ns: When it was replaced, in ns since the epoch.
         by: The command that replaced it.
         alone: Nothing but this names it as a whole.
@@ -118,10 +118,10 @@ class KeptFiles:
 
 
 def loads(data: bytes, name: str) -> Kept:
-    """What a file says.
+    """The record in a file.
 
     Args:
-        data: What it holds.
+        data: The bytes of the file.
         name: Its name, for errors.
 
     Raises:

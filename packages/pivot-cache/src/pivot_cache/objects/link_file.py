@@ -41,7 +41,7 @@ def fill(objects: Objects, artifact: Artifact, target: Path | str, shown: Path, 
         objects: Where the object is.
         artifact: The content.
         target: A free name.
-        shown: What errors call it.
+        shown: The name in errors.
         mode: How.
 
     Raises:

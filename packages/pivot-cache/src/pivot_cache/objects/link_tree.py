@@ -49,8 +49,8 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
     what does not belong is removed, and each file swapped in.
 
     Args:
-        tree: What should be there.
-        found: What is there; what is not in it is taken for something else.
+        tree: The artifacts that should be there.
+        found: The existing artifacts; what is not in it is taken for something else.
         place: An empty directory on the same file system.
         target: The directory.
         fill: Makes a file.

@@ -42,10 +42,10 @@ _SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
 class Digests(Protocol):
-    """What remembers the digests of files by their stat signatures: a `pivot_cache.state.stat_cache.StatCache`."""
+    """A memory of the digests of files by their stat signatures: a `pivot_cache.state.stat_cache.StatCache`."""
 
     def known(self, path: Path) -> Artifact | None:
-        """What is remembered of a file that has not changed since."""
+        """The remembered digest of a file that has not changed since."""
         ...
 
     def artifact(self, path: Path) -> Artifact | None:

@@ -1,4 +1,4 @@
-"""What earlier runs left behind in a cache, as `pivot_core.decide` asks for it."""
+"""The results of earlier runs in a cache, as `pivot_core.decide` asks for them."""
 
 from collections.abc import Callable
 

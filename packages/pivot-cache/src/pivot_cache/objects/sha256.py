@@ -1,7 +1,7 @@
 """SHA-256 beside the fast digest, for what comes from where others can write: a digest that nobody can forge.
 
 That of a file is of its bytes. That of a directory is of one line for each thing in it, files with their own SHA-256.
-What was computed once is kept by the object's digest, in a database that may be lost at any time.
+Each computed digest is kept by the object's digest, in a database that may be lost at any time.
 """
 
 import hashlib

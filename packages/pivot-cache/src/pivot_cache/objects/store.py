@@ -42,7 +42,7 @@ class ObjectStore:
     Attributes:
         directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
         quarantine: Where damaged objects are moved; by default ``quarantine`` beside the directory.
-        strong: What is stored also gets its SHA-256.
+        strong: Stored objects also get their SHA-256.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class ObjectStore:
         Args:
             directory: Where the objects lie.
             quarantine: Where damaged objects are moved.
-            boot: What another start of the machine does not share; by default the system is asked.
+            boot: The session of the machine, which another start does not share; by default the system is asked.
             started_ns: When the machine started, in ns since the epoch; by default the system is asked.
-            strong: What is stored also gets its SHA-256.
-            files: What remembers that an object was verified which belongs to somebody else, and so cannot be marked.
+            strong: Stored objects also get their SHA-256.
+            files: A memory of verified objects that belong to somebody else, and so cannot be marked.
         """
         self.strong = strong
         self.directory = directory
@@ -80,7 +80,7 @@ class ObjectStore:
 
     @functools.cached_property
     def trash(self) -> "Trash":
-        """What was collected, in ``trash`` beside the directory; what is missed in the store comes back from there."""
+        """The collected objects, in ``trash`` beside the directory; missing objects come back from there."""
         from pivot_cache.objects.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
 
         return Trash(self._trash, like=self.directory)
@@ -135,7 +135,7 @@ class ObjectStore:
     def temporary(self) -> Iterator[Path]:
         """A directory of your own in the store, for what is not yet an object; gone at the end, or once its owner is.
 
-        What is written there can be given to `adopt`.
+        Files in it can be given to `adopt`.
 
         Raises:
             CacheError: The store cannot be written.
@@ -150,7 +150,7 @@ class ObjectStore:
 
         Args:
             source: The file.
-            place: What `temporary` gave, by whoever stores many files.
+            place: The directory from `temporary`, for callers that store many files.
 
         Returns:
             The artifact, which describes exactly the stored bytes, even if the file changes meanwhile.
@@ -196,8 +196,8 @@ class ObjectStore:
 
         Args:
             temp: The file.
-            digest: What it must have.
-            sha256: What it must have, too; empty if that is not known.
+            digest: The digest that it must have.
+            sha256: The SHA-256 that it must have, too; empty if that is not known.
 
         Raises:
             ForgedObjectError: It has this digest, but not this SHA-256; it stays where it is.
@@ -271,10 +271,10 @@ class ObjectStore:
         copied is 0644 or 0755 under the usual umask.
 
         Args:
-            artifact: What should be there.
+            artifact: The artifacts that should be there.
             target: Where.
             mode: How files are made from objects.
-            known: What is in a directory that is there; by default all files in it are hashed.
+            known: The known content of an existing directory; by default all files in it are hashed.
             over_directory: A directory at ``target`` may be replaced by a file: what it holds is elsewhere.
 
         Returns:
@@ -330,7 +330,7 @@ class ObjectStore:
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
-    """What is in a directory; nothing that could be kept, if there is something that cannot be an artifact."""
+    """The content of a directory; nothing that could be kept, if there is something that cannot be an artifact."""
     try:
         return (hash_tree if known is None else known)(target).files
     except ArtifactError:

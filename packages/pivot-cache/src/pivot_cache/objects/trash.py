@@ -39,7 +39,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 
 @attrs.frozen(eq=False, repr=False)
 class Batch(Value):
-    """What one collection moved here; its directory is made when the first thing is.
+    """The objects that one collection moved here; its directory is made when the first thing is.
 
     Attributes:
         directory: Where it is.

@@ -31,7 +31,7 @@ LISTING: Final = 1 << 30
 """No listing has more bytes; how many one has, only the remote tells."""
 
 _SMALL: Final = 1 << 20
-"""What is not larger is verified without a thread, in less time than a thread would take to start."""
+"""Smaller objects are verified without a thread, in less time than a thread would take to start."""
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -48,7 +48,7 @@ class Receiver(Value):
         jobs: The most requests at once.
         retry: How to try again.
         part: The size of a part.
-        sha256: What objects must also have, by digest.
+        sha256: The SHA-256 that objects must also have, by digest.
     """
 
     remote: Remote
@@ -121,7 +121,7 @@ class Receiver(Value):
             if not resumed:
                 found.restart()
                 raise
-            # What an earlier process left may have suffered from a power cut: only fresh bytes prove anything.
+            # Leftovers of an earlier process may have suffered from a power cut: only fresh bytes prove anything.
             moved(-found.arrived())
             found.restart()
             await self._parts(found, moved)

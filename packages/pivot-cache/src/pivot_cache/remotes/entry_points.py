@@ -1,4 +1,4 @@
-"""What installed packages provide under an entry-point group, without `importlib.metadata` where that can be avoided.
+"""The entries that installed packages provide under an entry-point group, without `importlib.metadata` where possible.
 
 Importing that, and letting it look at every package, takes a sixth of the time of a push that has nothing to push.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def provided(group: str, name: str, usual: str | None) -> Any:
-    """What an entry point names; None if there is no such entry point.
+    """The object that an entry point names; None if there is no such entry point.
 
     Args:
         group: The group.

@@ -52,7 +52,7 @@ class Options(Value):
     """How to transfer.
 
     Attributes:
-        known: What this machine knows of remotes; None asks the remote about everything.
+        known: The objects that this machine knows to be on remotes; None asks the remote about everything.
         refresh: Ask the remote about everything, and forget what was known of it.
         dry_run: Find out what would be moved; only listings are fetched.
         jobs: The most objects, and the most requests, at once.

@@ -4,7 +4,7 @@
   <digest>          the parts that have arrived, each in its place
   <digest>.parts    "<size> <part size>", then the number of each part that is in its place, one per line
 
-The second file is locked by the process that fetches the object. What nobody has touched for a week is removed.
+The second file is locked by the process that fetches the object. A file that nobody has touched for a week is removed.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class Partial:
 
 @contextlib.contextmanager
 def opened(directory: Path, digest: str, size: int, part: int) -> Iterator[Partial | None]:
-    """What has arrived of an object, which nobody else can change; None while another process fetches it.
+    """The downloaded part of an object, which nobody else can change; None while another process fetches it.
 
     Its files stay if the block ends with an error, and are removed otherwise.
     """

@@ -1,4 +1,4 @@
-"""What a remote is, what can go wrong with one, and how the remote of a URL is found.
+"""The protocol of remotes, their errors, and the lookup of a remote by its URL.
 
 A remote keeps objects under their digests, as the local store does. It is used on an event loop, and this module
 imports none: naming a remote costs nothing, only using it does. Packages provide remotes through the entry-point
@@ -82,7 +82,7 @@ class RemoteCorruptError(RemoteError):
     """The remote's bytes do not have the digest that they are stored under; they were not used.
 
     Attributes:
-        digest: What the bytes should have.
+        digest: The digest that the bytes should have.
     """
 
     default_hint = "delete the object on the remote and `pivot push --refresh` it again from where it is good"

@@ -8,7 +8,7 @@ from pivot_cache.remotes.protocol import RemoteThrottledError, RemoteTimeoutErro
 from pivot_core.values import Value
 
 PASSING = (RemoteThrottledError, RemoteUnreachableError)
-"""What may be gone the next time."""
+"""Errors that may be gone the next time."""
 
 
 async def _sleep(seconds: float) -> None:

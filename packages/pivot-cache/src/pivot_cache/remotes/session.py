@@ -23,10 +23,10 @@ _OF_ONE_OBJECT = (
     ArtifactError,
     IncompleteTreeError,
 )
-"""What says nothing about other objects."""
+"""Errors that say nothing about other objects."""
 
 _SMALL = 1 << 20
-"""What is not larger is hashed without a thread, in less time than a thread would take to start."""
+"""Smaller objects are hashed without a thread, in less time than a thread would take to start."""
 
 
 def push(wanted: Content, there: set[str], store: ObjectStore, remote: Remote, options: Options) -> Outcome:
@@ -54,7 +54,7 @@ async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: Options
 async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> tuple[set[str], set[str]]:
     """Those of the objects that the remote has, and those of which it has something of another length.
 
-    What it has is remembered, and so is what it has no longer.
+    The objects that it has are remembered, and those that it no longer has are forgotten.
     """
     retry = options.retry or Retry()
     found = await retry(lambda: remote.exists(sizes.keys()))
@@ -155,7 +155,7 @@ class _Exchange:
             return
         there = self._there()
         contents = {digest: {digest, *files} for digest, files in wanted.listings.items() if files is not None}
-        # What was known before, and not asked for, must not be known for any longer.
+        # Objects that were known before, and not asked for, must be forgotten.
         whole = [digest for digest, parts in contents.items() if parts <= there and not parts.issubset(before)]
         known.add(self._remote.identity, self._transferred)
         known.add(self._remote.identity, whole, whole=True)

@@ -20,11 +20,11 @@ from pivot_core.paths import ArtifactPath
 MOST: Final = 16
 """So many records of a key are looked at."""
 LONGEST: Final = 1 << 20
-"""What has more bytes is no record."""
+"""A longer text is no record."""
 
 
 def share(records: Iterable[RunRecord], remote: Remote, options: Options) -> int:
-    """Bring run records to a remote; returns how many are new there. What is known to be there is not sent.
+    """Bring run records to a remote; returns how many are new there. Records that are known to be there are not sent.
 
     Raises:
         RemoteError: The remote refuses, fails, or cannot keep run records.

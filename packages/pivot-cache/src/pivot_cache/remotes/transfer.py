@@ -31,7 +31,8 @@ __all__ = [
 def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
     """Bring to a remote what it lacks of the artifacts.
 
-    What the remote has, is never replaced. Where everything is known to be there, the remote is not even connected to.
+    Objects on the remote are never replaced. Where everything is known to be there, the remote is not even connected
+    to.
 
     Returns:
         The outcome of each object.

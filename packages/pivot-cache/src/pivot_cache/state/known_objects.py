@@ -1,8 +1,8 @@
-"""What this machine knows of the objects on remotes, so that nothing is asked twice in a short time.
+"""The objects that this machine knows to be on remotes, so that nothing is asked twice in a short time.
 
 One SQLite file for all remotes, kept apart by their identity: a remote whose URL changes is another remote. An
 entry says that an object was seen there, and for a listing also whether all its files were; it counts for
-`LIFETIME_S`. What a remote says overrides what is known: whoever hears otherwise calls `forget`. The file may be
+`LIFETIME_S`. The answer of a remote overrides it: whoever hears otherwise calls `forget`. The file may be
 lost at any time; where it is damaged, locked, read-only or newer, the remotes are asked.
 """
 

@@ -1,4 +1,4 @@
-"""What is in a directory: every file with its status, every empty directory, and one digest over all of it."""
+"""The content of a directory: every file with its status, every empty directory, and one digest over all of it."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ _COARSE_STEP_NS = 2 * _SECOND_NS
 
 @attrs.frozen(eq=False, repr=False)
 class Scan(Value):
-    """What a walk through a directory found.
+    """The result of a walk through a directory.
 
     Attributes:
         files: Relative path and status of every file, in the order of the walk; symlinks are followed.
@@ -65,7 +65,7 @@ def scan(root: Path) -> Scan:
 
 
 def hash_path(path: Path) -> Artifact:
-    """What a path holds, a file or a directory, without any memory; several large files are hashed at once.
+    """The digest of the file or directory at a path, without any memory; several large files are hashed at once.
 
     Raises:
         ArtifactError: There is nothing, or something that cannot be part of an artifact, or that cannot be read.
@@ -93,7 +93,7 @@ def hash_tree(root: Path) -> Tree:
 
 
 def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
-    """What ``work`` gives for a file that a walk through ``root`` found.
+    """The result of ``work`` for a file that a walk through ``root`` found.
 
     Raises:
         ArtifactError: It has been removed meanwhile.

@@ -128,7 +128,7 @@ class Rows:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """What a database may raise; asked for only once something has been raised."""
+    """The errors that a database may raise; asked for only once something has been raised."""
     import sqlite3  # noqa: PLC0415 - start-up time
 
     return (sqlite3.Error, OSError)
@@ -139,7 +139,7 @@ def _version(database: "sqlite3.Connection") -> object:
 
 
 def _seal(key: bytes, signature: str, digest: str) -> str:
-    """What a row must carry to be believed, since the database is never flushed."""
+    """The seal that a row must carry to be believed, since the database is never flushed."""
     return xxhash.xxh3_64_hexdigest(b"\0".join((key, signature.encode(), digest.encode())))
 
 

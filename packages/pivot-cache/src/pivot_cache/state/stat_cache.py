@@ -2,9 +2,9 @@
 
 A digest is remembered with the file's stat signature, and only if the file had already been left alone for
 longer than one step of the file system's clock when hashing began: an edit after that must change the
-signature, also one that keeps the size and sets the time of modification back. What was hashed within
-`_FLUSHED_NS` of its last change is believed only until the machine starts again, since a power cut may keep
-the signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
+signature, also one that keeps the size and sets the time of modification back. A digest that was computed within
+`_FLUSHED_NS` of the file's last change is believed only until the machine starts again, since a power cut may keep the
+signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
 it is never flushed, and where it is damaged, locked, read-only or newer, the files are hashed instead.
 
 A directory has a row of its own beside those of its files: one signature over all of them. While that holds, a
@@ -57,7 +57,7 @@ class StatCache:
             file: The database.
             readonly: Nothing is ever written, not even the database.
             clock: The present in ns since the epoch.
-            boot: What another start of the machine does not share; by default the system is asked.
+            boot: The session of the machine, which another start does not share; by default the system is asked.
         """
         self._rows = Rows(file, readonly=readonly)
         self._clock = clock
@@ -81,7 +81,7 @@ class StatCache:
         A symlink means the content it leads to; one that leads nowhere is nothing.
 
         Raises:
-            ArtifactError: What is there, or something in it, is no regular file, or cannot be read.
+            ArtifactError: The path, or something in it, is no regular file, or cannot be read.
         """
         try:
             status = path.stat()
@@ -111,14 +111,14 @@ class StatCache:
             raise ArtifactError(path, "there is no such directory") from None
 
     def known(self, path: Path) -> Artifact | None:
-        """What is remembered of a file that has not changed since; None if nothing is. Nothing is hashed."""
+        """The remembered digest of a file that has not changed since; None if nothing is. Nothing is hashed."""
         try:
             return self._known(path, path.stat())
         except OSError:
             return None
 
     def storing[P: (Path, str)](self, path: P, put: Callable[[P], Artifact]) -> Artifact:
-        """What ``put`` returns for the file that it reads, remembered as its content: the file is read only once.
+        """The result of ``put`` for the file that it reads, remembered as its content: the file is read only once.
 
         A large file that has just been written is first left alone until the clock of the file system has moved on:
         less than 20 ms, or 2 s where that clock keeps whole seconds.
@@ -144,7 +144,7 @@ class StatCache:
         self._remember_tree(path, found, tree.artifact(), began)
 
     def known_below(self, path: Path, found: Scan) -> dict[str, Artifact]:
-        """What is remembered of the files of a directory; one query for all. What has gone is forgotten."""
+        """The known digests of the files of a directory; one query for all. Rows of deleted files are forgotten."""
         prefix = os.fsencode(path) + b"/"
         with self._guard:
             rows = self._rows.below(prefix[:-1])

@@ -1,4 +1,4 @@
-"""What a power cut may leave of a directory, for tests: any part of what was not flushed may be lost, in any order.
+"""Possible states of a directory after a power cut, for tests: any unflushed part may be lost, in any order.
 
 A `Recorder` notes what is flushed while something works in a directory, and can keep how everything looks at each
 moment. From such a `Moment`, `strike` makes the directory what the disk may hold after a cut: of each name that was not
@@ -29,7 +29,7 @@ class Node(Value):
         mode: Its kind and its permissions.
         time: When it was last modified, in ns since the epoch.
         content: The bytes of a file, or where a symlink leads.
-        names: What is in a directory, by inode.
+        names: The entries of a directory, by inode.
     """
 
     mode: int
@@ -47,7 +47,7 @@ class Moment(Value):
     """How a directory looks, and what of it is on the disk.
 
     Attributes:
-        event: What was about to happen.
+        event: The change that was about to happen.
         top: The inode of the directory.
         seen: As every process sees it.
         flushed: The same as it was when it was last flushed, as far as it ever was.
@@ -120,11 +120,11 @@ def strike(
     Args:
         root: The directory; what is in it now is forgotten.
         moment: When.
-        chance: What decides.
+        chance: The source of decisions.
         spared: Relative paths of what is not harmed, as if it had been flushed.
 
     Returns:
-        What was lost, in words.
+        The losses, in words.
     """
     with os.scandir(root) as entries:
         old = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -218,7 +218,7 @@ def _below(top: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _node(file: str | int, status: os.stat_result) -> Node:
-    """What is at a path, or is open."""
+    """The node at a path, or of an open file."""
     if stat.S_ISDIR(status.st_mode):
         with os.scandir(file) as entries:
             return Node(status.st_mode, status.st_mtime_ns, names={entry.name: entry.inode() for entry in entries})

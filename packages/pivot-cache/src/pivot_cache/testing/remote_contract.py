@@ -26,11 +26,11 @@ from pivot_core.values import Value
 
 @attrs.define
 class Fault:
-    """What goes wrong at one call.
+    """The failure at one call.
 
     Attributes:
         method: The name of the method of `Remote`.
-        error: What it raises; of ``read``, after ``after`` bytes.
+        error: The error that it raises; of ``read``, after ``after`` bytes.
         after: Of ``read``: how many bytes arrive before the error, or before a silent end if there is none.
         garble: Of ``read``: the last of these bytes is wrong, and nothing else is.
         digest: Only calls for this object count.
@@ -65,7 +65,7 @@ class MemoryRemote:
         identity: As the name.
         objects: By digest.
         run_records: By inputs key, the newest first.
-        faults: What goes wrong; the first that strikes does.
+        faults: The failures to simulate; the first that strikes does.
         calls: The method and the digest of each call, in order; an ``exists`` counts once.
         busiest: The most calls that were under way at once.
     """
@@ -206,7 +206,7 @@ async def _turn() -> None:
 
 
 class RemoteContract:
-    """What every remote must do: a class for pytest, to be inherited by a class of tests.
+    """The contract of every remote: a class for pytest, to be inherited by a class of tests.
 
     That class overrides `make` by a fixture, which gives a function that makes a `Remote`: each time another client
     of the same objects, of which there are none when a test begins. A remote that keeps state between uploads says
@@ -216,7 +216,7 @@ class RemoteContract:
     part = 100_000
 
     def run[T](self, make: Callable[[], Remote], work: Callable[[Remote], Awaitable[T]]) -> T:
-        """What ``work`` gives for a remote that is open."""
+        """The result of ``work`` for an open remote."""
         import asyncio  # noqa: PLC0415 - only where something is tested
 
         async def inside() -> T:
@@ -401,5 +401,5 @@ async def _read(remote: Remote, digest: str, start: int = 0, stop: int | None = 
 
 
 def broken_connection(remote: str = "memory://remote") -> RemoteUnreachableError:
-    """What a remote raises whose connection broke."""
+    """The error of a remote whose connection broke."""
     return RemoteUnreachableError(remote, "the connection broke")

@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def called(command: str, targets: Sequence[str]) -> str:
-    """What others see of this command, as one would type it; values of parameters may be secrets."""
+    """The command line that others see for this command; values of parameters may be secrets."""
     import shlex  # noqa: PLC0415  # start-up time
 
     whole = f"{command} {shlex.join(targets)}".rstrip()

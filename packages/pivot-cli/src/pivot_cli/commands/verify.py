@@ -126,7 +126,7 @@ def _print(project: Project, found: Verification, form: str, told: str, differin
 def _run_once_more(
     project: Project, found: Verification, *, everything: bool, percent: int
 ) -> tuple[str, dict[str, str]]:
-    """What is to be said of it, and by address what is not the same."""
+    """The reports to print, and by address the results that differ."""
     from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]

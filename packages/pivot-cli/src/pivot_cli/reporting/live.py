@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pivot_cli.reporting.live_rich import Display
 
 _PATIENCE_S = 0.5
-"""What is over before is not worth drawing."""
+"""Shorter runs are not worth drawing."""
 _STEP_S = 0.1
 _TAIL_BYTES = 4096
 
@@ -61,7 +61,7 @@ class LiveView:
             return
         from pivot_cli.reporting.live_rich import Display  # noqa: PLC0415  # start-up time: a short run draws nothing
 
-        # What goes wrong here must not reach the run: then there is nothing to see, and that is all.
+        # Errors here must not reach the run: then there is nothing to see, and that is all.
         with contextlib.suppress(Exception), Display(sys.stderr) as display, console.diverted(display.say):
             while not self._over.wait(_STEP_S):
                 self._update(display)

@@ -30,7 +30,7 @@ def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
 
 
 def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:
-    """What a killed run had set aside counts as in its place, which the user does not see."""
+    """Outs that a killed run had set aside count as in their place, which the user does not see."""
     if paths:
         them = "it" if len(paths) == 1 else "them"
         console.hint(f"a run was killed while {phrases.listed(paths)} lay aside: 'pivot repro' puts {them} back first")

@@ -14,7 +14,7 @@ from pivot_runtime.project.project import Project
 
 
 class Telling(NamedTuple):
-    """What the user asked for, as the options of `options.telling`."""
+    """The user's choice, from the options of `options.telling`."""
 
     explain: bool = False
     quiet: bool = False
@@ -34,10 +34,10 @@ def reporting(
     """The reporter of a run of ``command``; on a terminal it also draws what is at work.
 
     Args:
-        telling: What the user asked for.
-        command: What the user has called.
+        telling: The user's choice.
+        command: The command that the user has called.
         project: Where.
-        output: What stages print is reported immediately.
+        output: The output of stages is reported immediately.
         shared: The stages write to the terminal themselves, so that nothing may be drawn there.
 
     Raises:

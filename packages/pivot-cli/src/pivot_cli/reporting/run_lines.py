@@ -48,7 +48,7 @@ class Lines:
             explain: Say in full why each stage runs.
             quiet: Say only what goes wrong.
             costs: Say what each stage cost.
-            output: What stages print is reported immediately.
+            output: The output of stages is reported immediately.
         """
         self._explain = explain
         self._quiet = quiet

@@ -1,4 +1,4 @@
-"""What a live view shows of a run: which stages are at work, for how long, and what they said last; pure."""
+"""The state of a live view of a run: which stages are at work, for how long, and what they said last; pure."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What goes to the terminal beside a command's data: errors, hints, progress; all on stderr."""
+"""Output to the terminal besides a command's data: errors, hints, progress; all on stderr."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ _MOST: Final = 1 << 20
 
 
 class Heard:
-    """What was printed, unless it is much."""
+    """The captured output, unless it is large."""
 
     def __init__(self, most: int = _MOST) -> None:
         """Nothing was printed yet."""
@@ -53,7 +53,7 @@ def text(message: str) -> None:
 
 
 def printed(message: str) -> None:
-    """What a stage has printed or raised, on stderr, as far as a terminal may obey it."""
+    """The output or exception of a stage, on stderr, with only those control codes that are harmless."""
     _put(sanitize.harmless(message))
 
 
@@ -82,7 +82,7 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def data(message: str) -> None:
-    """What the command was asked for, on stdout, with what others say in it escaped."""
+    """The result of the command, on stdout, with text from elsewhere escaped."""
     message = sanitize.escaped(message)
     whole = message if message.endswith("\n") or not message else f"{message}\n"
     _hear("out", whole, sys.stdout)
@@ -104,7 +104,7 @@ def _hear(stream: str, line: str, to: IO[str]) -> None:
 
 
 def error(message: str) -> None:
-    """What went wrong."""
+    """An error."""
     _marked("error", message)
 
 
@@ -114,12 +114,12 @@ def hint(message: str) -> None:
 
 
 def warning(message: str) -> None:
-    """What should be looked at."""
+    """A warning."""
     _marked("warning", message)
 
 
 def note(message: str) -> None:
-    """What is good to know."""
+    """A note."""
     _marked("note", message)
 
 

@@ -13,7 +13,7 @@ _SEQUENCE: Final = (
 _RESET: Final = "\x1b[0m"
 
 
-# What `console.coloured` makes, where it stands: a word or two at the beginning of a line.
+# The colours of `console.coloured`, in place: a word or two at the beginning of a line.
 _OURS: Final = re.compile(r"(?m)^\x1b\[[39][0-7]m(?:\x1b\[1m)?[\w :]{1,16}\x1b\[0m")
 
 

@@ -1,4 +1,4 @@
-"""What commands found or did in the cache, as text for a person and as the documented JSON; pure."""
+"""The results of cache commands, as text for a person and as the documented JSON; pure."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _MOST = 10
 
 
 def status(found: CacheStatus, project: Project) -> str:
-    """What it holds, a line for each stage and each tracked path, and what else is to be known."""
+    """Its content, a line for each stage and each tracked path, and other facts."""
     rows = [(share.name, share.here, f"{share.missing} missing" if share.missing else "") for share in found.shares]
     if found.rest.objects:
         rows.append(("(others)", found.rest, "of other branches, earlier runs, or nobody"))
@@ -80,7 +80,7 @@ def verification(found: CacheCheck) -> str:
 
 
 def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
-    """What is wrong, the first ten of a kind."""
+    """The errors, the first ten of each kind."""
     report = found.report
     problems = [
         f"object {bad.digest} {bad.problem}"
@@ -134,7 +134,7 @@ def verification_json(found: CacheCheck) -> dict[str, Any]:
 
 
 def collection(done: GcReport) -> str:
-    """What was removed, or would be; what stays."""
+    """The objects that were removed, or would be; what stays."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     would = made is None
@@ -156,7 +156,7 @@ def collection(done: GcReport) -> str:
 
 
 def collection_notes(done: GcReport) -> Iterator[str]:
-    """What is good to know of what was kept, and why."""
+    """Notes about what was kept, and why."""
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:
@@ -185,7 +185,7 @@ def collection_json(done: GcReport) -> dict[str, Any]:
 
 
 def undone(done: Collected | None) -> str:
-    """What came back."""
+    """The objects that came back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
     parts = [_heap(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
@@ -215,7 +215,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
 
 
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
-    """What is nowhere else."""
+    """The objects that are nowhere else."""
     yield from _some([f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere])
 
 
@@ -227,7 +227,7 @@ def _places(target: DropTarget) -> str:
 
 
 def _stages(found: CacheCheck) -> list[str]:
-    """What must run again, by address."""
+    """The stages that must run again, by address."""
     return sorted({record.address for record in found.lacking if record.address is not None})
 
 

@@ -1,4 +1,4 @@
-"""What `pivot verify` found, as CI services read it: JUnit's XML, GitHub's annotations and step summary; pure."""
+"""The results of `pivot verify`, as CI services read them: JUnit's XML, GitHub's annotations and step summary; pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ def junit(found: Verification, differing: Mapping[str, str]) -> str:
     """One test suite with a test case per stage: a failed stage is a failure, an unknown one an error.
 
     Args:
-        found: What was found.
+        found: The findings.
         differing: The results of reruns that differ, by address.
     """
     suite = ET.Element("testsuite", name="pivot verify")
@@ -46,7 +46,7 @@ def annotations(found: Verification, differing: Mapping[str, str], inside: str =
     """Commands to GitHub's runner, one per problem, which show it beside the line that it is about.
 
     Args:
-        found: What was found.
+        found: The findings.
         differing: As for `junit`.
         inside: Where the project is in the repository; ``""`` is its root.
     """
@@ -82,7 +82,7 @@ def plain_lines(text: str) -> str:
 
 
 def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a stage: of which kind, and in words."""
+    """The problems of a stage: of which kind, and in words."""
     if stage.status == "unknown":
         yield "unknown", verify.why(stage, found)
     elif stage.status == "failed":
@@ -92,7 +92,7 @@ def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, 
 
 
 def _valid(attributes: Mapping[str, str]) -> dict[str, str]:
-    """What XML can hold of it."""
+    """The text without characters that XML cannot contain."""
     return {name: _NOT_IN_XML.sub("\ufffd", sanitize.escaped(value)) for name, value in attributes.items()}
 
 

@@ -1,4 +1,4 @@
-"""What is configured, as text for a person and as JSON; pure."""
+"""Settings, as text for a person and as JSON; pure."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def plain(setting: Setting) -> dict[str, Any]:
 
 
 def plain_problem(problem: ConfigError) -> Mapping[str, Any]:
-    """What is wrong, as JSON-able data."""
+    """The problem, as JSON-able data."""
     return {
         "key": problem.key or None,
         "problem": problem.problem,

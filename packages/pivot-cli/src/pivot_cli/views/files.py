@@ -1,4 +1,4 @@
-"""What commands did to files, as text for a person; pure."""
+"""The effects of commands on files, as text for a person; pure."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> st
 
 
 def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
-    """What was overwritten, and where it is now."""
+    """The files that were overwritten, and where they are now."""
     for path, digest in done.kept.items():
         yield (
             f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
@@ -112,7 +112,7 @@ def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterat
 
 
 def advice(found: "Iterable[TrackedFile]") -> Iterator[str]:
-    """What to do about tracked data that are not clean, the likeliest first."""
+    """Hints for tracked data that are not clean, the likeliest first."""
     states: dict[TrackedState, bool] = {}
     for each in found:
         states[each.state] = states.get(each.state, True) and each.in_cache

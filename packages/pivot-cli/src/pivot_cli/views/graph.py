@@ -20,7 +20,7 @@ class Node(Value):
 
     Attributes:
         key: Unique in the drawing.
-        label: What is written on it.
+        label: The text on it.
         kind: ``stage`` or ``artifact``.
     """
 
@@ -45,7 +45,7 @@ class Drawing(Value):
 
 
 def drawing(overview: Overview, *, stages: bool = True, artifacts: bool = False) -> Drawing:
-    """What is to be drawn: stages, artifacts, or both with every read and write as an edge."""
+    """The graph to draw: stages, artifacts, or both with every read and write as an edge."""
     graph, names = overview.graph, overview.names
     if stages and artifacts:
         return _everything(graph, names)
@@ -98,7 +98,7 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
 def text(found: Drawing) -> str:
     """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a depends on b.
 
-    What depends on several things has them as branches below it. What stood before is not repeated.
+    A node that depends on several others has them as branches below it. Nodes shown before are not repeated.
     """
     before = found.before()
     labels = {node.key: node.label for node in found.nodes}

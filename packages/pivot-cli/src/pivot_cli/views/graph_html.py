@@ -24,9 +24,9 @@ def page(found: Drawing, states: Mapping[str, str], title: str) -> str:
     """The page.
 
     Args:
-        found: What to draw.
+        found: The graph to draw.
         states: By key of a node, its state: ``cached``, ``stale`` or ``blocked``.
-        title: What it is called.
+        title: The title of the page.
     """
     places, width, height = _places(found)
     numbers = {node.key: number for number, node in enumerate(found.nodes)}

@@ -28,7 +28,7 @@ def runs(found: Sequence[PastRun]) -> str:
 
 
 def run(found: PastRun) -> str:
-    """What ran, why, how long and at what cost, in the order in which it began."""
+    """The stages of a run, with reasons, times and resources, in the order in which they began."""
     lines = [
         f"Run {found.number}: {found.command}, {began(found)}, took {phrases.seconds(found.seconds)}",
         f"{found.state}: {found.problem or counts(found)}",
@@ -57,7 +57,7 @@ def _table(stages: Sequence[PastStage]) -> Iterator[str]:
 
 
 def why(stage: PastStage) -> str:
-    """What went wrong, else why it had to be done, on one line."""
+    """The error, else the reason of the run, on one line."""
     if stage.problem or not stage.reasons:
         return stage.problem
     first = stage.reasons[0]

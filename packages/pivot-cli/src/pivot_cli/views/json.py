@@ -129,7 +129,7 @@ def _via(change: Change, stage: StageStatus) -> tuple[str, ...]:
 
 
 def fingerprint(stage: StageStatus) -> dict[str, Any]:
-    """What a stage's fingerprint tracks, what its last run was observed to run, and what is not tracked."""
+    """The tracked code of a stage, the code that its last run was observed to use, and untracked code."""
     evaluation = stage.evaluation
     loaded = evaluation.stage
     return {

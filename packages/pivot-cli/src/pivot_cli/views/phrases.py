@@ -26,7 +26,7 @@ _PREFIX: Mapping[Reason, str] = {
 }
 _SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none
 _WHOLE = ":*"
-"""What the key of a whole module ends with."""
+"""The suffix of the key of a whole module."""
 _DIGITS = 8
 _MOST = 3
 
@@ -39,7 +39,7 @@ def short_key(key: str) -> str:
 
 
 def bare_name(key: str) -> str:
-    """What a manifest key is about: ``func:utils:normalize`` is ``normalize``."""
+    """The name in a manifest key: ``func:utils:normalize`` is ``normalize``."""
     return key.removesuffix(_WHOLE).rpartition(":")[2]
 
 
@@ -132,7 +132,7 @@ def bring_back(path: str) -> str:
 
 
 def action(verdict: Verdict) -> str:
-    """What a verdict means for a stage that is looked at."""
+    """The meaning of a verdict for a stage."""
     return {
         Verdict.UP_TO_DATE: "CACHED",
         Verdict.RUN: "WILL RUN",
@@ -201,7 +201,7 @@ def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], durat
     """``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
 
     Args:
-        doing: What is done to the objects.
+        doing: The operation on the objects.
         objects: How many are done, and how many there are.
         moved: How many bytes have been moved, and how many there are as far as is known.
         duration: How long that took.

@@ -47,7 +47,7 @@ def status(found: Status) -> str:
 
 
 def _provide(found: Status) -> str:
-    """What to do where no stage can run."""
+    """Hints if no stage can run."""
     for stage in found.stages:
         for path, told in sorted(stage.evaluation.observation.taken.items()):
             return ways_out(path, told)
@@ -124,7 +124,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
 
 
 def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
-    """What the stage depends on and Pivot does not track."""
+    """Dependencies of a stage that Pivot does not track."""
     variables = stage.facts.get("variables", ())
     if variables:
         yield ""

@@ -1,4 +1,4 @@
-"""What a fingerprint could not follow, for readers: each reason once, the weighty ones first."""
+"""The code that a fingerprint could not follow, for readers: each reason once, the weighty ones first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -40,7 +40,7 @@ class Group(Value):
 
 
 def edges(stage: StageStatus) -> list[Unresolved]:
-    """What the last run of a stage could not see, and what its fingerprint could not follow."""
+    """The code that the last run of a stage could not observe, and that its fingerprint could not follow."""
     unseen = [Unresolved(f"seen when it ran: {reason}") for reason in stage.facts.get("unseen", ())]
     return [*unseen, *stage.evaluation.observation.unresolved]
 

@@ -1,4 +1,4 @@
-"""What `pivot verify` found, as text and as the documented JSON; pure."""
+"""The results of `pivot verify`, as text and as the documented JSON; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final

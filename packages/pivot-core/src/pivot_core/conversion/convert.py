@@ -30,8 +30,8 @@ class MisfitError(DefinitionError):
     """A value does not fit a hint.
 
     Attributes:
-        wanted: What would fit.
-        value: What does not; not part of the error's text.
+        wanted: The values that would fit.
+        value: The value that does not; not part of the error's text.
         inside: Where in the whole, as in ``[2].name``.
     """
 
@@ -46,8 +46,8 @@ def fit(hint: Any, value: Any, nested: Nested) -> Any:
     """The value as the hint wants it: integers become floats, lists become tuples or sets, texts paths, enums, dates.
 
     Args:
-        hint: What is declared.
-        value: What is given.
+        hint: The declared type.
+        value: The given value.
         nested: Makes an instance of a class with fields; raises `MisfitError`.
 
     Raises:

@@ -1,9 +1,9 @@
 """Values of parameters as plain data, which locks keep and decisions compare: equal data, equal values.
 
-What JSON has no form of its own for is a mapping with a key that begins with ``$``: ``$tuple``, ``$set``, ``$bytes``,
-``$dict`` (whose keys are no texts, or begin with ``$``), ``$path``, ``$enum``, ``$datetime`` and its kin, ``$decimal``.
-Instances of classes with fields are mappings with their class's name under ``$class``. ``True``, ``1`` and ``1.0``
-differ, as do ``0.0`` and ``-0.0``; NaN is NaN.
+Values without a JSON form of their own are mappings with a key that begins with ``$``: ``$tuple``, ``$set``,
+``$bytes``, ``$dict`` (whose keys are no texts, or begin with ``$``), ``$path``, ``$enum``, ``$datetime`` and its kin,
+``$decimal``. Instances of classes with fields are mappings with their class's name under ``$class``. ``True``, ``1``
+and ``1.0`` differ, as do ``0.0`` and ``-0.0``; NaN is NaN.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ def to_plain(value: object, fields_of: Fields = lambda _: None) -> Any:
     """A value as JSON-able data.
 
     Args:
-        value: What is to be written.
+        value: The value to write.
         fields_of: The fields by name of an instance of a class that has fields; None for other values.
 
     Raises:

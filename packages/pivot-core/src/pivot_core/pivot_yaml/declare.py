@@ -16,7 +16,7 @@ from pivot_core.stages.interpolation import FillError, Path, fill
 from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
-"""What a command may refer to that is known only when the stage is."""
+"""References of a command that are known only when the stage is."""
 
 MOST_VALUES = 300_000
 """How many values a file may have once references are filled and matrices are stages; a long text is several."""
@@ -35,7 +35,7 @@ class Text(Protocol):
 
     @property
     def data(self) -> Any:
-        """What it says, as JSON has it."""
+        """The content, as JSON has it."""
         ...
 
     def line(self, path: Path = ()) -> int:
@@ -92,7 +92,7 @@ class Declared(Value):
 
 
 def declared(text: Text) -> Declared:
-    """What a file declares.
+    """The declarations of a file.
 
     Raises:
         DeclarationError: It says something that it must not; the message has file and line.

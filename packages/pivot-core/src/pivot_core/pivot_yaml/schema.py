@@ -1,9 +1,9 @@
-"""What may be in a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
+"""The schema of a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
 
 import json
 from typing import Any, Final
 
-_REFERENCE: Final = {"type": "string", "pattern": r"\$\{", "description": "A ${name}, filled from vars or matrix."}
+_REFERENCE: Final = {"type": "string", "pattern": r"\$\{", "description": "A ${name}, substituted from vars or matrix."}
 
 
 def _or_reference(kind: dict[str, Any]) -> dict[str, Any]:
@@ -17,11 +17,11 @@ _OUT: Final = {
     "properties": {
         "path": {"description": "Relative to the directory of the pipeline.", **_PATHS},
         "cache": {
-            "description": "Whether its content is kept in the cache; else it is for git.",
+            "description": "Whether its content is stored in the cache; otherwise, it is for git.",
             **_or_reference({"type": "boolean"}),
         },
         "directory": {
-            "description": "Whether it is a directory; so is a path with a / at its end.",
+            "description": "Whether it is a directory, as is a path that ends with a /.",
             **_or_reference({"type": "boolean"}),
         },
     },
@@ -34,7 +34,7 @@ _STAGE: Final = {
         "python": {
             "type": "string",
             "minLength": 1,
-            "description": "The function that runs, as module:function; modules are looked for beside this file.",
+            "description": "The function that runs, as module:function; modules are searched for beside this file.",
         },
         "cmd": {
             "type": "string",
@@ -42,7 +42,7 @@ _STAGE: Final = {
             "description": "The shell command that runs, in the directory of the pipeline.",
         },
         "deps": {
-            "description": "What it reads: for python by parameter; for cmd a list of paths, or a mapping to them.",
+            "description": "Its deps: for python, paths by parameter; for cmd, a list of paths, or paths by name.",
             "anyOf": [
                 {"type": "object", "additionalProperties": _PATHS},
                 {"type": "array", "items": _PATH},
@@ -50,8 +50,8 @@ _STAGE: Final = {
             ],
         },
         "outs": {
-            "description": "What it writes: for python by key of what is returned, of a single out 'return'; "
-            "for cmd a list, or a mapping.",
+            "description": "Its outs: for python, paths by key of the result ('return' for a single out); "
+            "for cmd, a list, or paths by name.",
             "anyOf": [
                 {"type": "object", "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _OUT]}},
                 {"type": "array", "items": {"anyOf": [_PATH, _OUT]}},
@@ -63,7 +63,7 @@ _STAGE: Final = {
             **_or_reference({"type": "object", "additionalProperties": True}),
         },
         "matrix": {
-            "description": "Several stages from this one: by dimension the values, or values by name.",
+            "description": "Creates several stages: for each dimension its values, or values by name.",
             "type": "object",
             "additionalProperties": {
                 "anyOf": [
@@ -74,25 +74,25 @@ _STAGE: Final = {
             },
         },
         "env": {
-            "description": "Environment variables on which its result rests; of their values a digest is kept.",
+            "description": "Environment variables that its result depends on; only digests of their values are kept.",
             **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
         },
         "mutex": {
-            "description": "Groups of which only one stage runs at a time.",
+            "description": "Groups in which only one stage runs at a time.",
             **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
         },
         "resources": {
-            "description": "What it occupies while it runs, and how much of it.",
+            "description": "The resources that it uses while it runs, and how much of each.",
             **_or_reference(
                 {"type": "object", "additionalProperties": _or_reference({"type": "integer", "minimum": 1})}
             ),
         },
         "timeout": {
-            "description": "After how many seconds a run of it is ended and counts as failed.",
+            "description": "After how many seconds a run is ended and counts as failed.",
             **_or_reference({"type": "number"}),
         },
         "retries": {
-            "description": "How often it is run again if it has failed.",
+            "description": "How often it runs again after a failure.",
             **_or_reference({"type": "integer", "minimum": 0}),
         },
     },
@@ -103,7 +103,7 @@ _STAGE: Final = {
 SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "pivot.yaml",
-    "description": "The stages of a pipeline of Pivot.",
+    "description": "The stages of a Pivot pipeline.",
     "type": "object",
     "properties": {
         "pipeline": {
@@ -114,7 +114,7 @@ SCHEMA: Final[dict[str, Any]] = {
         "root": {
             "type": "string",
             "minLength": 1,
-            "description": "The directory against which paths resolve and in which stages run.",
+            "description": "The directory in which stages run, and to which paths are relative.",
         },
         "vars": {
             "type": "object",

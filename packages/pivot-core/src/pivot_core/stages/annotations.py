@@ -1,4 +1,4 @@
-"""What a stage's signature says about files: `Dep`, `Out` and its kinds, to be used inside ``Annotated``."""
+"""The declarations of files in a stage's signature: `Dep`, `Out` and its kinds, to be used inside ``Annotated``."""
 
 import os
 from collections.abc import Sequence

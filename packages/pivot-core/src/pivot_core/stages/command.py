@@ -36,7 +36,7 @@ KEY: Final = "command"
 
 @attrs.frozen(eq=False)
 class Command:
-    """What a shell stage runs; made by `command`.
+    """The command of a shell stage; made by `command`.
 
     Attributes:
         text: For the shell, with ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` still in it.
@@ -55,7 +55,7 @@ class Command:
     created: str = ""
 
     def signature(self) -> Signature:
-        """What it declares, as the signature of a function does.
+        """The declarations, as the signature of a function has them.
 
         Raises:
             DefinitionError: It refers to something that it does not declare.

@@ -1,4 +1,4 @@
-"""What the command line says of parameters: ``-p STAGE.NAME=VALUE``, and which stages it means."""
+"""The parameters on the command line: ``-p STAGE.NAME=VALUE``, and which stages it means."""
 
 from collections.abc import Iterable, Sequence
 
@@ -55,7 +55,7 @@ class Override(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Takes(Value):
-    """What is known of a stage when overrides are checked: its names, and those of its parameters."""
+    """The known parameters of a stage when overrides are checked: its names, and those of its parameters."""
 
     pipeline: str
     stage: str

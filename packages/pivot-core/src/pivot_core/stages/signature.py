@@ -26,7 +26,7 @@ def location_of(func: Callable[..., Any]) -> Location:
 
 
 class Signature(NamedTuple):
-    """What a signature declares.
+    """The declarations in a signature.
 
     Attributes:
         deps: By parameter.
@@ -44,7 +44,7 @@ class Signature(NamedTuple):
 
 
 def read(name: str, func: Callable[..., Any]) -> Signature:
-    """What the signature of a stage declares.
+    """The declarations in the signature of a stage.
 
     Raises:
         StageError: The signature leaves something open.
@@ -227,7 +227,7 @@ def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _called(func: Callable[..., Any]) -> Callable[..., Any]:
-    """What a call enters first: under partials and methods, but not under decorators, which may change its kind."""
+    """The function that a call enters: below partials and methods, above decorators, which may change its kind."""
     while True:
         if isinstance(func, functools.partial):
             func = func.func

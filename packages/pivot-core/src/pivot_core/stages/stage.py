@@ -36,7 +36,7 @@ class Stage:
 
     Attributes:
         name: The stage's own name.
-        func: What runs: a function, or a `pivot_core.stages.command.Command`.
+        func: The function that runs: a function, or a `pivot_core.stages.command.Command`.
         location: Where it is defined, with the file's absolute path.
         deps: By parameter.
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
@@ -46,7 +46,7 @@ class Stage:
         values: By parameter, what it is called with besides what is loaded.
         env: The environment variables that it depends on.
         mutex: The groups of stages of which only one runs at a time.
-        resources: What it occupies while it runs, and how much.
+        resources: The resources that it uses while it runs, and how much of each.
         timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
         retries: How often it is run again after it has failed.
     """

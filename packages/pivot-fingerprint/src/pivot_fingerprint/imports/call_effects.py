@@ -1,4 +1,4 @@
-"""What running code may do to the names of all modules, through everything that it may call."""
+"""The effects of running code on the names of all modules, through everything that it may call."""
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
@@ -13,7 +13,7 @@ from pivot_fingerprint.syntax.scopes import Import
 
 
 class NameEffects(NamedTuple):
-    """What is done to names; each field but `writes` is a set of bits."""
+    """The effects on names; each field but `writes` is a set of bits."""
 
     binds: int = 0
     changes: int = 0  # the object that a name stands for, or what that holds
@@ -43,7 +43,7 @@ class CallEffects:
         self._closure = Closure(lambda spot: spot.key, self._look, _either)
 
     def of(self, spots: Iterable[NameTarget]) -> NameEffects:
-        """What running all that these names stand for may do in the end."""
+        """The total effects of running everything that these names refer to."""
         return reduce(NameEffects.__or__, (self._closure.of(spot) for spot in spots), NameEffects())
 
     def changed(self, module: Module, changes: Iterable[NameChange]) -> Iterator[tuple[NameChange, GlobalName, int]]:
@@ -53,7 +53,7 @@ class CallEffects:
                 yield change, spot.key, len(spot.rest) + change.steps
 
     def _look(self, spot: NameTarget) -> tuple[NameEffects, list[NameTarget]]:
-        """What the code that a name stands for does by itself, and which names it mentions."""
+        """The effects that the code behind a name has by itself, and the names that it mentions."""
         module, source = spot.module, spot.module.source
         further: list[NameTarget] = []
         done = NameEffects()
@@ -85,7 +85,7 @@ class CallEffects:
         return done
 
     def _bound_by(self, module: Module, statements: list[Statement]) -> NameEffects:
-        """What calling the value of a name may do that some statements bind: `add = table.append`."""
+        """The effects of calling the value of a name that some statements bind: `add = table.append`."""
         done = self._changed_by(module, [change for one in statements for change in one.changes])
         methods = [ref for one in statements for ref in one.form.refs if ref.attrs]
         keys = {each.key for ref in methods for each in self._leads.refers(module, ref)}
@@ -100,7 +100,7 @@ class CallEffects:
 
 
 def touch(bit: int, depth: int) -> NameEffects:
-    """What is done to one name; 0: it is bound, 1: its object is changed, more: what that holds."""
+    """The effect on one name; 0: it is bound, 1: its object is changed, more: what that holds."""
     return NameEffects(bit if not depth else 0, bit if depth else 0, bit if depth > 1 else 0)
 
 

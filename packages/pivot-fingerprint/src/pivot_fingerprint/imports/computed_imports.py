@@ -1,4 +1,4 @@
-"""What code takes from modules that it imports by computed names: these names alone, or there is no telling."""
+"""The names that code takes from modules that it imports by computed names: these names alone, or unknown."""
 
 import ast
 import re
@@ -17,12 +17,12 @@ _LOOKING = frozenset(
 )
 """Names by which code gets at modules, or at all that is in them."""
 _LISTING = frozenset({"extend_path", "iter_modules", "walk_packages"})
-"""What of `pkgutil` gives no more than the names of modules."""
+"""The functions of `pkgutil` that return only names of modules."""
 _HINTS = re.compile(rb"import_module|__import__|\b(?:%b)\b" % b"|".join(sorted(name.encode() for name in _LOOKING)))
 
 
 class TakenNames(NamedTuple):
-    """What some code takes from modules that it finds at run time."""
+    """The names that some code takes from modules that it finds at run time."""
 
     names: frozenset[str] = frozenset()
     imports: int = 0  # how often a module is imported by a computed name
@@ -39,7 +39,7 @@ def concerns(content: bytes) -> bool:
 
 
 def taken(nodes: Iterable[ast.AST]) -> TakenNames:
-    """What these statements take."""
+    """The names that these statements take."""
     found = TakenNames()
     for node in nodes:
         above = {id(child): each for each in walk(node) for child in ast.iter_child_nodes(each)}

@@ -16,11 +16,11 @@ class LibraryChanges:
         self._closure = Closure(lambda spot: spot.key, self._look, _union)
 
     def by(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> frozenset[str]:
-        """What of libraries is changed, by full names, when what a chain of names stands for runs."""
+        """The library objects that are changed, by full names, when the target of a chain of names runs."""
         return frozenset(name for spot in self._leads.lead(module, root, attrs) for name in self._closure.of(spot))
 
     def _look(self, spot: NameTarget) -> tuple[frozenset[str], list[NameTarget]]:
-        """What the code that a name stands for changes by itself, and which names it mentions."""
+        """The changes that the code behind a name makes by itself, and the names that it mentions."""
         module, source = spot.module, spot.module.source
         if source is None:
             return frozenset(), []

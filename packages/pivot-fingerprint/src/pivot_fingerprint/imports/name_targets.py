@@ -20,7 +20,7 @@ class GlobalName(NamedTuple):
 
 
 class NameTarget(NamedTuple):
-    """What a chain of names leads to, and the attributes that are left of it."""
+    """The target of a chain of names, and the attributes that are left of it."""
 
     module: Module
     name: str
@@ -41,7 +41,7 @@ class NameTargets:
         self._known_chains: dict[tuple[Module, str | Import, tuple[str, ...]], tuple[list[NameTarget], list[str]]] = {}
 
     def statements(self, source: SourceFile) -> Statements:
-        """What is at the top of a file."""
+        """The statements at the top of a file."""
         known = self._known.get(source)
         if known is None:
             known = self._known[source] = statements(source)
@@ -63,7 +63,7 @@ class NameTargets:
         return self._followed(module, root, attrs)[0]
 
     def libraries(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[str]:
-        """What of libraries a chain of names leads to, by full names."""
+        """The library objects that a chain of names leads to, by full names."""
         return self._followed(module, root, attrs)[1]
 
     def _followed(
@@ -112,7 +112,7 @@ class NameTargets:
         return any(not binding.imports for binding in bindings), on
 
     def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[NameTarget | str]:
-        """What an import gives, and of it what the attributes lead to; of libraries, the full name."""
+        """The target of an import, and within it the target of the attributes; of libraries, the full name."""
         home = self._modules.named(module.absolute(target))
         rest = rest if target.name is None else (target.name, *rest)
         if home is None:

@@ -112,7 +112,7 @@ class Slices:
         return [each for each in every if any(each.line <= line <= (each.end or each.line) for line in lines)]
 
     def effects(self, module: Module, is_reached: Callable[[GlobalName], bool]) -> dict[GlobalName, list[Statement]]:
-        """What importing a module does to those names of other modules of the user's that are reached."""
+        """The effects of importing a module on reached names of the user's other modules."""
         others = self._others.get(module)
         if others is None:
             names = self._names.items(self._facts_of(module).names)

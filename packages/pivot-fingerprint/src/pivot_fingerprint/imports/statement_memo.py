@@ -1,4 +1,4 @@
-"""What is at the top of a file and what its definitions do: with a memo, found out once for each content."""
+"""The statements at the top of a file and the effects of its definitions: with a memo, once for each content."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,7 +22,7 @@ def statements(source: SourceFile) -> Statements:
 
 
 class _Bodies:
-    """What all definitions of a file do, looked up when it is first asked for one of them."""
+    """The effects of all definitions of a file, computed at the first lookup."""
 
     def __init__(self, source: SourceFile, memo: Memo) -> None:
         self._source = source

@@ -47,7 +47,7 @@ class Statement(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What the code of a definition may do when it runs."""
+    """The possible effects of running the code of a definition."""
 
     assigns: frozenset[str]  # names of the module
     changes: tuple[NameChange, ...]
@@ -81,7 +81,7 @@ class Statements:
         return self._binding.get(name, [])
 
     def put_into(self, name: str) -> list[Ref]:
-        """What the statements mention that bind a name or change its value."""
+        """The names in statements that bind a name or change its value."""
         return [ref for each in (*self.binding(name), *self._changing.get(name, ())) for ref in each.form.refs]
 
 
@@ -116,7 +116,7 @@ def _statement(parsed: Parsed, node: ast.stmt, guards: "_Guards") -> Statement:
 
 
 class _Guards(NamedTuple):
-    """What decides whether a statement is reached."""
+    """The conditions under which a statement is reached."""
 
     nodes: tuple[ast.AST, ...] = ()
     tried: tuple[Import, ...] = ()
@@ -186,7 +186,7 @@ def _head(node: ast.stmt) -> ast.stmt:
 
 
 def _said(node: ast.stmt) -> list[ast.AST]:
-    """What of a statement counts here: definitions and imports have entries of their own."""
+    """The part of a statement that counts here: definitions and imports have entries of their own."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return []
     if isinstance(node, _DEFINITIONS):
@@ -248,7 +248,7 @@ def _is_plain(node: ast.stmt) -> bool:
 
 
 def body(node: Definition, names: frozenset[str]) -> Body:
-    """What the code of a definition does; `names` are the module's names that it mentions."""
+    """The effects of a definition's code; `names` are the module's names that it mentions."""
     inside = list(walk(node))
     given = {arg.arg for each in inside if isinstance(each, (*_FUNCTIONS, ast.Lambda)) for arg in parameters(each.args)}
     seen = Changes(names | given, inside=True)

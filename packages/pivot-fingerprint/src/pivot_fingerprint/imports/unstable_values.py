@@ -18,7 +18,7 @@ _FROM_CLASS = 1 << 9
 
 
 class UnstableValues(NamedTuple):
-    """What values count by that may be other ones at each import.
+    """The digests of values that may differ at each import.
 
     Attributes:
         digests: By the key of each entry that holds such a value, a digest of the statements that make it what it is,
@@ -31,7 +31,7 @@ class UnstableValues(NamedTuple):
 
 
 def parts_of(value: object, token: Callable[[object], str]) -> dict[str, str]:
-    """What the parts of a value count by, the outer ones first: `.name` and `[key]` lead to them."""
+    """The digests of the parts of a value, the outer ones first: `.name` and `[key]` lead to them."""
     found: dict[str, str] = {}
     waiting: deque[tuple[str, object, int]] = deque([("", value, 0)])
     while waiting and len(found) < _MOST:

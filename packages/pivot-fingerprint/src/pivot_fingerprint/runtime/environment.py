@@ -27,7 +27,7 @@ def _heard(event: str, args: tuple[bytes, ...]) -> None:
 
 
 def of_programs() -> dict[str, str]:
-    """What a program gets that is given no environment of its own; to look is not to ask for any variable."""
+    """The environment of a program that is given none of its own; to look is not to ask for any variable."""
     found: dict[bytes, bytes] = dict(_ENVIRONMENT._data)  # type: ignore[attr-defined]  # noqa: SLF001  # else noted
     for name, value in list(_changed.items()):
         if value is None:

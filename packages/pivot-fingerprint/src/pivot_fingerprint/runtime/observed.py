@@ -1,4 +1,4 @@
-"""What ran, as a value: functions and modules by name and place, and why it may not be all."""
+"""The code that ran, as a value: functions and modules by name and place, and why it may not be all."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Observed(NamedTuple):
 
     @classmethod
     def from_json(cls, data: object) -> "Observed":
-        """What `to_json` wrote.
+        """The output of `to_json`.
 
         Raises:
             ManifestError: the data is nothing that `to_json` writes; `field` says where.

@@ -21,7 +21,7 @@ _before: dict[int, str] = {}
 def watch(asked: Asked) -> None:
     """Before a program is started, ask what `PYTHONPATH` is to be for it, if that matters.
 
-    What is asked is given the words, and the environment if the program gets one of its own: that has been read
+    The callback receives the words, and the environment if the program gets one of its own: that has been read
     already, and cannot be changed any more. A hook for audit events cannot be taken back: it is set once.
     """
     if not _hooks:
@@ -31,7 +31,7 @@ def watch(asked: Asked) -> None:
 
 
 def undo() -> None:
-    """What this thread has started has started: the environment is again as it was."""
+    """The program that this thread was starting has started: the environment is again as it was."""
     before = _before.pop(get_ident(), None)
     if before is not None:
         _set(before)

@@ -32,7 +32,7 @@ _STARTED = "a Python program was started: what ran in it was not observed"
 
 
 class Recorder:
-    """What has run since `start`, in memory; in children, line by line in a file of the spool directory."""
+    """The code that has run since `start`, in memory; in children, line by line in a file of the spool directory."""
 
     def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
         self.root = real(root)
@@ -181,7 +181,7 @@ class Recorder:
                 os.close(fd)
 
     def observed(self) -> Observed:
-        """What has been seen so far, also by children."""
+        """The observations so far, also of children."""
         ran, reasons = set(self.ran), set(self.reasons)
         names = self._children()
         if any(start_file.unbegun(self.spool or "", names)):
@@ -303,7 +303,7 @@ def start_in_child(
 
 
 def _import_from_source(shown: Callable[[str], str | None]) -> None:
-    """What runs must be what is hashed: a `.pyc` may be of a text that was edited within the same second."""
+    """The running code must be the hashed code: a `.pyc` may be of a text that was edited within the same second."""
     loader: Any = sys.modules["_frozen_importlib_external"].SourceFileLoader
     path_stats = loader.path_stats
 

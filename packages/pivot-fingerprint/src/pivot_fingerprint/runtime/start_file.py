@@ -20,12 +20,12 @@ _numbers = itertools.count()
 
 
 class Companion(NamedTuple):
-    """What else begins in each process that is observed: a function with arguments of plain data.
+    """Another function that begins in each observed process: a function with arguments of plain data.
 
     Attributes:
         module: The module; all that it needs, of the standard library and of its own package, is imported with it.
         function: The function's name.
-        arguments: What the function is given.
+        arguments: The arguments of the function.
         place: The directory of the module's package.
     """
 

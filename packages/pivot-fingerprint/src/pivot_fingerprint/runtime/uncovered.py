@@ -36,7 +36,7 @@ class ObservedEntry(NamedTuple):
 
 
 class _Known:
-    """What a manifest says of one module."""
+    """The entries of a manifest for one module."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -69,7 +69,7 @@ class _Step(NamedTuple):
 
 
 class UncoveredCode:
-    """What ran and what a manifest knows; everything else is read from the files below the root."""
+    """The code that ran and the code that a manifest knows; everything else is read from the files below the root."""
 
     def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
         self._root = real(root)
@@ -164,7 +164,7 @@ class UncoveredCode:
         self._todo.append((place, canonical(source_digest.effects(source.parsed)), False))
 
     def _taken(self) -> TakenNames:
-        """What all code that is known or has run takes from modules that it imports by computed names."""
+        """The names that all known or executed code takes from modules that it imports by computed names."""
         if self._all_taken is None:
             self._all_taken = TakenNames()
             for file, names in self._known_names().items():

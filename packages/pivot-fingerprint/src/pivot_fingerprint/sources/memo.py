@@ -1,4 +1,4 @@
-"""What one file's text gives, kept as bytes: whoever can store bytes under a key spares the next process the parse."""
+"""Results derived from one file's text, kept as bytes under a key, so that the next process need not parse it."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -41,12 +41,12 @@ class Memo(Protocol):
     """Somewhere to keep bytes by key: a table, a directory, a dict. It may forget whatever it likes.
 
     A key is 16 bytes and stands for the content of one file, the `SCHEMA`, the minor version of Python and one of the
-    few things that the text gives, so that nothing kept ever becomes wrong. What comes back is checked: bytes that are
-    damaged, or were kept under another key, are made again and put again. What `get` and `put` raise is not caught.
+    few things that the text gives, so that nothing kept ever becomes wrong. Returned content is checked: bytes that are
+    damaged, or were kept under another key, are made again and put again. Exceptions of `get` and `put` are not caught.
     """
 
     def get(self, key: bytes, /) -> bytes | None:
-        """What was put under this key, if it is still there."""
+        """The content under this key, if it is still there."""
         ...
 
     def put(self, key: bytes, content: bytes, /) -> object:

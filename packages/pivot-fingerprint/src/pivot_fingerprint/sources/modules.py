@@ -116,7 +116,7 @@ class Modules:
         return self.of_namespace(vars(module))
 
     def of_parts(self, package: ModuleType, name: str) -> list[tuple[Module, str, object]]:
-        """What a lazy package may give for a name: that of its modules, as far as they are imported."""
+        """The possible values of a name in a lazy package: that of its modules, as far as they are imported."""
         inside = [part for full, part in sorted(sys.modules.items()) if full.startswith(f"{package.__name__}.")]
         having = [part for part in inside if type(part) is ModuleType and name in vars(part)]
         return [(self.of(part), name, vars(part)[name]) for part in having]
@@ -161,7 +161,7 @@ class Modules:
         return self._static[name]
 
     def by_system(self, module: Module, name: str) -> list[str]:
-        """What a name counts by that every module has; whoever asks where a package is looks for modules in it."""
+        """The digest of a name that every module has; whoever asks where a package is looks for modules in it."""
         inside = self._inside(module) if name == "__path__" and module.is_user else []
         return [f"{name} {module.name}", *([f"inside {' '.join(inside)}"] if inside else [])]
 
@@ -206,7 +206,7 @@ class Modules:
         return home.binds(name) or any(each.binds(name) for each in self.starred(home))
 
     def exported(self, home: Module) -> frozenset[str] | None:
-        """What `__all__` of a module says, if it is a literal."""
+        """The value of a module's `__all__`, if it is a literal."""
         source = home.source
         bound = source.parsed.bindings["__all__"] if source is not None and "__all__" in source.bindings else ()
         literal = literal_binding(bound)

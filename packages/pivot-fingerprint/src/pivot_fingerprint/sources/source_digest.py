@@ -35,8 +35,8 @@ def digest(source: Parsed, name: str) -> str | None:
 
     A definition counts with all that is in it, and so does whatever else binds its name or changes it. Any
     other name counts by every statement that mentions it, since each may change its value. `<module>` stands
-    for the module's own body, `<effects>` for that part of it that does more than to bind names. What is
-    imported under the names that all this uses counts as well.
+    for the module's own body, `<effects>` for that part of it that does more than to bind names. Imports under the
+    names that all this uses count as well.
     """
     if name == "<module>":
         return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
@@ -62,7 +62,7 @@ def statements(source: Parsed, name: str) -> list[ast.stmt]:
 
 
 def _imported(source: Parsed, name: str) -> Iterator[str]:
-    """What import statements at the top of a module bind a name to, in words; of other names, what they may."""
+    """The target of a name that imports at the top of a module bind, in words; of others, the possible ones."""
     binding = source.bindings.get(name, ())
     for node in binding if any(isinstance(node, _IMPORTS) for node in binding) else ():
         bound = imports(node) if isinstance(node, _IMPORTS) else ((name, type(node).__name__),)
@@ -103,7 +103,7 @@ class _Statement:
 
 @functools.lru_cache(maxsize=16)
 def _statements(source: Parsed) -> tuple[list[_Statement], list[_Statement]]:
-    """What `loose` has, and the definitions."""
+    """The result of `loose`, and the definitions."""
     passed_over = (*_DEFINITIONS, *_IMPORTS)
     others = [_Statement(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
     return others, [_Statement(node) for node in source.tree.body if isinstance(node, _DEFINITIONS)]

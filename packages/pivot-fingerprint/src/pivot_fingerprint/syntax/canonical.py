@@ -254,7 +254,7 @@ class _Writer:
         self.out.append(")")
 
     def decorators(self, nodes: list[ast.expr]) -> tuple[Ref, ...]:
-        """What the decorators' names mean where they stand."""
+        """The meaning of the decorators' names in their place."""
         refs = []
         for node in nodes:
             root, attrs = _chain(node.func if isinstance(node, ast.Call) else node)

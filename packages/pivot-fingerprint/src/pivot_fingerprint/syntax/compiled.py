@@ -1,6 +1,6 @@
 """The form of code that has no source, read off its instructions: constants, names and operators in their order.
 
-What versions of Python write differently does not count: how values are moved about, and which instructions are one.
+Differences between versions of Python do not count: how values are moved about, and which instructions are one.
 """
 
 import dis

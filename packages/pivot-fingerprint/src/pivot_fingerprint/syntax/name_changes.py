@@ -1,4 +1,4 @@
-"""What some code may change when it runs, and which names it binds by other means than assignment."""
+"""The changes that some code may make when it runs, and the names that it binds other than by assignment."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ class NameChange(NamedTuple):
 
 
 class Changes:
-    """What some code does, gathered expression by expression."""
+    """The effects of some code, gathered expression by expression."""
 
     def __init__(self, own: Iterable[str], *, inside: bool = False) -> None:
         self._own = own  # names that are not the builtins that they may look like
@@ -156,7 +156,7 @@ class Changes:
 
 
 def _evaluated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
-    """What runs where a function is defined."""
+    """The code that runs where a function is defined."""
     return [*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each is not None)]
 
 

@@ -1,4 +1,4 @@
-"""What the names of a piece of code mean where they stand, as the compiler would say, and all they depend on."""
+"""The meaning of the names in a piece of code, as the compiler would resolve them, and all that they depend on."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class Names:
         self._refs: Refs = {}
 
     def refs(self) -> tuple[Ref, ...]:
-        """What was met, in an order that the text alone decides."""
+        """The names met, in an order that the text alone decides."""
         return in_order(self._refs)
 
     def note(self, ref: Ref) -> None:
@@ -57,7 +57,7 @@ class Names:
         return [name]
 
     def enter(self, scope: Scope) -> Scope | None:
-        """What follows is in a new scope; gives the one to come back to."""
+        """Enters a new scope; gives the one to come back to."""
         outer, self.scope = self.scope, scope
         return outer
 

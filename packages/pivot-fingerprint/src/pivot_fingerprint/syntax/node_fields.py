@@ -1,4 +1,4 @@
-"""What the fields of each class of node hold, worked out once per class."""
+"""The fields of each class of node, worked out once per class."""
 
 import ast
 import functools
@@ -52,7 +52,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def _kind(annotation: Any) -> int:
-    """What a field holds, by the type that `ast` says it has."""
+    """The kind of a field, by the type that `ast` gives it."""
     inner = _inner(annotation)
     if get_origin(annotation) is not list:
         return NODE if issubclass(inner, ast.AST) else SCALAR

@@ -1,4 +1,4 @@
-"""What a walk asks of a source file, as plain data: it can be read off a tree, or off what a memo has kept."""
+"""The facts about a source file that a walk needs, as plain data: from its tree, or from a memo."""
 
 from typing import NamedTuple, Protocol
 
@@ -72,7 +72,7 @@ class Outline(Protocol):
 
     @property
     def acts(self) -> list[Act]:
-        """What statements do to names, at the top and in definitions."""
+        """The effects of statements on names, at the top and in definitions."""
         ...
 
     @property

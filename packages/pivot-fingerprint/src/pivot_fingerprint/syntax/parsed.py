@@ -76,7 +76,7 @@ class TreeOutline:
 
     @property
     def acts(self) -> list[Act]:
-        """What statements do to names, at the top and in definitions."""
+        """The effects of statements on names, at the top and in definitions."""
         if self._acts is None:
             self._acts = acts(self._parsed.tree, self._parsed.tops)
         return self._acts

@@ -11,7 +11,7 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class Import(NamedTuple):
-    """What an import statement binds a name to: a module, or `name` out of it."""
+    """The target to which an import statement binds a name: a module, or `name` out of it."""
 
     level: int
     module: str

@@ -1,4 +1,4 @@
-"""What the statements of a file do to names other than binding them, and what it imports: the text alone says it."""
+"""The effects of a file's statements on names other than binding them, and its imports: the text alone says it."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ def _running(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
 
 
 def _further(statement: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
-    """What else a statement calls, and whether it does so for no more than what that does."""
+    """Other calls of a statement, and whether it calls only for their effects."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield from ((each, False) for each in statement.decorator_list)
     elif isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Call):
@@ -90,7 +90,7 @@ def _further(statement: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
 
 
 def _inside(number: int, top: Definition) -> Iterator[Act]:
-    """What a definition does; names that it imports itself are led back to what they import."""
+    """The effects of a definition; names that it imports itself are led back to what they import."""
     stack: list[ast.AST] = [top]
     statements: list[ast.stmt] = []
     own: dict[str, Import] = {}

@@ -81,7 +81,7 @@ def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each 
 
 
 def _said(value: Any, kind: Any) -> object:
-    """What a value says that it counts by."""
+    """The content that a value declares for itself."""
     try:
         return getattr(kind, _OWN_FORM)(value)
     except Exception as error:

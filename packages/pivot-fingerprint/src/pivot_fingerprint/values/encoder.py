@@ -42,7 +42,7 @@ class TakeApart(Protocol):
 
 
 class Encoded(NamedTuple):
-    """What a value counts by, and all parts in it that lead further: entries, code, libraries, issues."""
+    """The digest of a value, and all parts in it that lead further: entries, code, libraries, issues."""
 
     token: str
     notes: tuple[Parts, ...]
@@ -112,7 +112,7 @@ class Encoder:
         return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
 
     def kept(self, value: object, *, afresh: bool) -> _Kept | None:
-        """What is known of this very object."""
+        """The known facts about this very object."""
         kept = self._kept.get(id(value))
         return None if kept is None or (afresh and (kept.notes or not kept.heavy)) else kept
 

@@ -11,7 +11,7 @@ class DraftWalk(Protocol):
     """Finds out what is asked of a draft."""
 
     def look(self, draft: Draft, /) -> DraftFacts:
-        """What a draft says and where it leads; what it found may be remembered."""
+        """The content of a draft and its targets; what it found may be remembered."""
         ...
 
     def look_again(self, draft: Draft, /) -> DraftFacts:
@@ -19,12 +19,12 @@ class DraftWalk(Protocol):
         ...
 
     def further(self, looks: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
-        """What more counts because all these are reached: each with the one that brings it along."""
+        """The entries that also count because all these are reached: each with the one that brings it along."""
         ...
 
 
 class Reached(NamedTuple):
-    """What can be reached: each entry with the one before it, and with those of its live objects that are reached."""
+    """The reachable entries: each with the one before it, and with those of its live objects that are reached."""
 
     via: dict[Draft, Draft | None]
     lives: dict[Draft, list[Draft]]

@@ -242,7 +242,7 @@ def _cells(function: types.FunctionType) -> list[object]:
 
 
 def _extras(function: types.FunctionType) -> list[object]:
-    """What a function object carries besides its code."""
+    """The parts of a function object besides its code."""
     extras: list[object] = []
     if function.__defaults__:
         extras += ["defaults", function.__defaults__]
@@ -256,7 +256,7 @@ def _extras(function: types.FunctionType) -> list[object]:
 
 
 def _members(cls: type, body: Sequence[str] | None, is_user_code: Predicate) -> list[object]:
-    """What a class is made of as it is now: bases, metaclass and members, also those assigned later."""
+    """The current members of a class: bases, metaclass and members, also those assigned later."""
     parts: list[object] = [cls.__bases__, type(cls)]
     members: dict[str, Any] = getattr(cls, "__members__", {}) if isinstance(cls, enum.EnumMeta) else {}
     for name, member in members.items():

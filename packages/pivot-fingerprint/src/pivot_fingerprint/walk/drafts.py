@@ -106,7 +106,7 @@ class Findings:
 
 
 class DraftFacts:
-    """What has been found out about a draft."""
+    """The findings about a draft."""
 
     __slots__ = ("_digests", "_forms", "found", "lines")
 

@@ -114,7 +114,7 @@ class Fingerprinter:
         return gather(roots, walk, self._libraries.of)
 
     def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> UnstableValues:
-        """What the values that a function depends on count by where they may be other ones at each import.
+        """The digests of the values that a function depends on and that may differ at each import.
 
         The same as at another import means: if the value differs all the same, then by chance.
 
@@ -187,7 +187,7 @@ def unresolved(
     root: str | os.PathLike[str] | None = None,
     values: Mapping[str, object] | None = None,
 ) -> tuple[Unresolved, ...]:
-    """What cannot be followed from here: `fingerprint(...).unresolved`."""
+    """Limits of following from here: `fingerprint(...).unresolved`."""
     return fingerprint(func, is_user_code=is_user_code, root=root, values=values).unresolved
 
 
@@ -242,11 +242,11 @@ class _Walk:
         return xxh3_128_hexdigest(lines.encode("utf-8", "surrogatepass"))
 
     def encoded(self, value: object) -> str:
-        """What a value counts by."""
+        """The digest of a value."""
         return self._encoder.encode(value).token if self.of is None else self.of.encoded(value)
 
     def parts(self, key: str) -> dict[str, str]:
-        """What the parts of a value that was left out count by."""
+        """The digests of the parts of a value that was left out."""
         if key not in self._parts:
             room = sum(map(len, self._parts.values())) < _PARTS
             self._parts[key] = parts_of(self.loose[key][1], self.encoded) if room else {}
@@ -259,13 +259,13 @@ class _Walk:
         return draft
 
     def look(self, draft: Draft) -> DraftFacts:
-        """What a draft says and where it leads, found out once."""
+        """The content of a draft and its targets, found out once."""
         if draft.look is None:
             draft.look = self._look(draft)
         return draft.look
 
     def further(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
-        """What imports do to what is reached: each entry with the one that brings it along."""
+        """The effects of imports on what is reached: each entry with the one that brings it along."""
         return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks)
 
     def look_again(self, draft: Draft) -> DraftFacts:

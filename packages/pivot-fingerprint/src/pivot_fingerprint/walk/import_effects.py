@@ -1,4 +1,4 @@
-"""What importing modules does beyond binding their names: to libraries, and to names of other modules of the user's."""
+"""The effects of importing modules beyond binding their names: on libraries, and on the user's other modules."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -51,7 +51,7 @@ class Effects:
         return draft
 
     def on_others(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
-        """What modules that will be imported during a run do then to what is reached; each with what it is done to."""
+        """The effects on reached names of modules that will be imported during a run; each with what it is done to."""
         names = [imported for look in looks.values() for imported in look.found.imports]
         unseen = [draft.module.name for draft in looks if draft.module is not None and draft.module.namespace is None]
         most = len(self._closure({*names, *unseen}, self._named_by))

@@ -30,7 +30,7 @@ READERS = {
         }
     ),
 }
-"""What reads docstrings and signatures."""
+"""Readers of docstrings and signatures."""
 
 
 def is_third_party(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What importing does to libraries that code uses: through functions, on conditions, in modules it does not use."""
+"""The effects of imports on libraries that code uses: through functions, on conditions, in modules it does not use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
@@ -13,7 +13,7 @@ from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.drafts import Draft, DraftFacts, Drafts, EntrySpan
 from pivot_fingerprint.walk.import_effects import add_statements
 
-# What is done to these at import changes no result.
+# Effects of an import on these change no result.
 _QUIET = frozenset({"atexit", "faulthandler", "gc", "json", "logging", "shutil", "subprocess", "threading", "time"})
 _PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # of these, nothing else
 

@@ -1,4 +1,4 @@
-"""What a name in some code stands for now: an entry, a library's name, or something that cannot be followed."""
+"""The current value of a name in some code: an entry, a library's name, or something that cannot be followed."""
 
 import builtins
 import sys
@@ -77,7 +77,7 @@ class Resolver:
         return sorted(names)
 
     def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
-        """What else counts because it is read: of that definition alone, where it is one by this very name."""
+        """The entries that also count because they are read: of that definition alone, if it has this very name."""
         drafts = [token.entry.owner or token.entry for token in tokens if not isinstance(token, str)]
         drafts = [draft for draft in drafts if not draft.key.endswith(":__doc__")]  # a module's, which is a value
         for at, name in enumerate(ref.attrs):
@@ -117,7 +117,7 @@ class Resolver:
         return lines
 
     def made(self, draft: Draft, found: Findings) -> list[str]:
-        """What makes the value of an entry's name what it is, where the value itself does not tell."""
+        """The statements that make the value of an entry's name, if the value itself does not show it."""
         owner = draft.owner or draft
         if owner.module is None or owner.home is None or not owner.module.is_user:
             return []
@@ -154,7 +154,7 @@ class Resolver:
         return False
 
     def _tokens(self, module: Module, ref: Ref) -> list[Token]:
-        """What a name stands for; asked once per module, unless there is something to say of each place."""
+        """The value of a name; asked once per module, unless there is something to say of each place."""
         key = (module, ref.root, ref.attrs, ref.weak)
         known = self._known.get(key)
         if known is not None:

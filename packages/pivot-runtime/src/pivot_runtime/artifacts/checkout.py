@@ -44,17 +44,17 @@ class CheckoutOptions(Value):
 
 @attrs.define
 class CheckoutReport:
-    """What a checkout did, or would do.
+    """The result of a checkout, or of a dry run.
 
     Attributes:
         files: How many files were written.
-        paths: What was restored.
-        modified: What was left alone because it, or of a directory these files in it, is nowhere else.
-        missing: What the cache does not have.
-        failed: What could not be written, and why.
-        ways: What to do about that.
+        paths: The restored paths.
+        modified: The paths that were left alone because they, or these files in a directory, are nowhere else.
+        missing: The paths that the cache lacks.
+        failed: The paths that could not be written, and why.
+        ways: Hints for them.
         computed: Of what the cache does not have, something is no tracked data, so that a run makes it again.
-        kept: What was overwritten although it was nowhere else, and where it is now.
+        kept: The paths that were overwritten although they were nowhere else, and where they are now.
     """
 
     files: int = 0
@@ -239,7 +239,7 @@ class _Checkout:
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
     def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
-        """What would be lost of what is at a path: nothing that the cache has, or would have by then."""
+        """The content at a path that would be lost: nothing that the cache has, or would have by then."""
         certain = artifact.tree and path in self._wishes.coming
         coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
         return kept.only_here(self._stores, path, found, coming)

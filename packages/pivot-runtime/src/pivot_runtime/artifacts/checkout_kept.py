@@ -41,7 +41,7 @@ class KeptRestored(Value):
 
 
 def listed(project: Project) -> list[Kept]:
-    """What was kept of a project and the cache still has, the newest first.
+    """The saved files of a project that the cache still has, the newest first.
 
     Raises:
         CacheError: It cannot be read.
@@ -59,7 +59,7 @@ def bring_back(
         project: Where.
         name: A path, of which the newest is meant, or the first digits of a digest.
         to: Where it is put instead.
-        force: What is there is replaced; it is kept too, if it is nowhere else.
+        force: Existing files are replaced; it is kept too, if it is nowhere else.
         report: Told what to wait for.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What was in the way: kept before it is replaced, for the grace period."""
+"""Content that was in the way: kept before it is replaced, for the grace period."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -88,14 +88,14 @@ def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
 
 
 def only_here(stores: Stores, path: ArtifactPath, found: Artifact, coming: Collection[str] = ()) -> tuple[str, ...]:
-    """What would be lost of what is at a path, since the cache has it at most as kept.
+    """The content at a path that would be lost, since the cache has it at most as saved.
 
     Of a directory these are files in it, or "" if nothing but its being kept names it as a whole; "" for a file.
 
     Args:
         stores: Where it may be.
         path: Where it is.
-        found: What is there.
+        found: The existing objects.
         coming: Digests of what the cache counts as having.
     """
     if is_kept(stores, found):
@@ -158,7 +158,7 @@ def readable(layout: Layout) -> list[Kept]:
 
 
 def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
-    """What must not be collected yet: what was kept within the grace period; ``doubt`` hears of what cannot be read."""
+    """The artifacts saved within the grace period, which must stay; ``doubt`` hears of unreadable records."""
     since = time.time_ns() - grace_ns
     found = set()
     for each in KeptFiles(layout.kept_dir).read():

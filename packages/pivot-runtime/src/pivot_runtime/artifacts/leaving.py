@@ -1,4 +1,4 @@
-"""What leaves the record of a tracked directory when it is recorded again: it is never dropped unseen."""
+"""The files that leave the record of a tracked directory when it is recorded again: it is never dropped unseen."""
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import tree_diff

@@ -15,7 +15,7 @@ _SUFFIX = ".lock"
 
 
 def read(project: Project, address: str) -> StageLock | None:
-    """What the last run of a stage depended on and left; None if there was none, or nobody can tell any more.
+    """The record of a stage's last run; None if there was none, or nobody can tell any more.
 
     Raises:
         NewerFormatError: Only a newer Pivot can tell.

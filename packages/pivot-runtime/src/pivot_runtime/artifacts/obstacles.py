@@ -1,4 +1,4 @@
-"""What is in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
+"""The content in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
 
 A file of the user's where a stage writes a file is no obstacle: it is kept before it is replaced. A directory is, but
 if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.
@@ -41,7 +41,7 @@ class Obstacles:
         Args:
             spec: The stage.
             lock: Its last run.
-            outs: What is in the places of its outs.
+            outs: The content in the places of its outs.
         """
         recorded = {} if lock is None else lock.outs
         found = {}
@@ -106,7 +106,7 @@ class Obstacles:
 
 
 def ways_out(path: str, told: str) -> str:
-    """What to do about one."""
+    """A hint for one."""
     if "tracked" in told:
         return "'pivot untrack' the data, or let the stage write elsewhere"
     import shlex  # noqa: PLC0415  # start-up time

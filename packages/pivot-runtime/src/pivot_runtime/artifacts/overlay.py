@@ -23,9 +23,9 @@ class Overlay:
 
         Args:
             stores: Of the project.
-            look: What is on disk.
-            elsewhere: What would be at these paths, if nothing is there.
-            listing: What is in a directory; it may raise `MissingObjectError`.
+            look: The content on disk.
+            elsewhere: The artifacts that would be at these paths, if nothing is there.
+            listing: The content of a directory; it may raise `MissingObjectError`.
         """
         self._stores = stores
         self._look = look
@@ -34,10 +34,10 @@ class Overlay:
         self._listing = listing
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What is at a path, or would.
+        """The artifact at a path, real or overlaid.
 
         Raises:
-            MissingObjectError: What is in a directory that is not here cannot be known.
+            MissingObjectError: The content of a missing directory is unknown.
         """
         found = self._look(path)
         inner = f"{path}/"
@@ -53,7 +53,7 @@ class Overlay:
         return None
 
     def touching(self, path: ArtifactPath) -> Iterator[tuple[ArtifactPath, Artifact]]:
-        """What is not on disk and is at a path, around it or below it."""
+        """The overlaid artifacts at a path, around it or below it that are not on disk."""
         if path in self._elsewhere and self._look(path) is None:
             yield path, self._elsewhere[path]
         yield from self._around(path)

@@ -1,4 +1,4 @@
-"""What the project's lock files and `.pvt` files say should lie where: read without importing any user code."""
+"""The artifacts that the project's lock files and `.pvt` files record, read without importing any user code."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ class Record(Value):
 
     Attributes:
         path: Where it belongs.
-        artifact: What belongs there.
+        artifact: The recorded artifact.
         address: The stage that wrote it; None if it is tracked without a stage.
         cache: Whether its content is kept in the cache; else it is for git.
     """
@@ -51,7 +51,7 @@ class ContradictionError(CacheError):
 
 
 type Opened = Callable[[Record], Tree | None]
-"""What is in a recorded directory; None where that is not known."""
+"""The content of a recorded directory; None where that is not known."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -61,7 +61,7 @@ class Records(Value):
     Attributes:
         by_path: By where it belongs.
         specs: The stages, as far as their lock files know them.
-        damaged: What is recorded, and nobody can tell how: the `.pvt` file is damaged, or two files contradict each
+        damaged: Records that cannot be read: the `.pvt` file is damaged, or two files contradict each
             other; and why.
     """
 
@@ -176,7 +176,7 @@ def read(project: Project, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
     A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
-    over; data that the command is ``mending`` cause no doubt. So is a path of which two files say different things.
+    over; data that the command is ``repairing`` cause no doubt. So is a path of which two files say different things.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.

@@ -29,13 +29,13 @@ from pivot_runtime.project.project import Project
 
 @attrs.frozen(eq=False, repr=False)
 class Tracked(Value):
-    """What `track` did.
+    """The result of `track`.
 
     Attributes:
         path: The data.
-        artifact: What they hold, now also in the cache.
+        artifact: Their content, now also in the cache.
         new: They were not tracked before.
-        changed: What is recorded of them is another content than before.
+        changed: The recorded content differs from before.
         dropped: Of a directory, files that were recorded before, and are not any more.
     """
 
@@ -128,7 +128,7 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
-    """What is where the `.pvt` file belongs is replaced only if it is one, damaged or not."""
+    """A file in the place of the `.pvt` file is replaced only if it is one, damaged or not."""
     file = _pvt_file(project.layout.artifact(path))
     if file.is_symlink() or not file.exists():
         return

@@ -1,4 +1,4 @@
-"""What can be put under Pivot as data: the path that a name means, or the reason why that cannot be tracked."""
+"""The data that can be tracked: the path that a name means, or the reason why that cannot be tracked."""
 
 import os
 import pathlib
@@ -39,7 +39,7 @@ def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
 
     Raises:
         TargetError: It cannot be tracked; it says why.
-        ContradictionError: What is recorded of it already must be settled first.
+        ContradictionError: An existing record of it must be settled first.
     """
     path = _path(name, project)
     _refuse_name(path, project)
@@ -65,7 +65,7 @@ def _path(name: str, project: Project) -> ArtifactPath:
 
 
 def _refuse_name(path: ArtifactPath, project: Project) -> None:
-    """What no `.pvt` file or line of a `.gitignore` can be written for, and what has a meaning for git or Pivot."""
+    """Refuse names that cannot be in a `.pvt` file or a line of a `.gitignore`, or that git or Pivot uses."""
     *above, last = path.split("/")
     if last.endswith(pvt.SUFFIX):
         stem = path.removesuffix(pvt.SUFFIX)

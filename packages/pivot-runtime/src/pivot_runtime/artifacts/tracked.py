@@ -42,7 +42,7 @@ class TrackedFile(Value):
         state: Compared with what is recorded.
         size: In bytes, now; of what is recorded if it is missing.
         difference: Of a directory, which files differ, where that is known.
-        in_cache: What is recorded is in the cache.
+        in_cache: The recorded content is in the cache.
     """
 
     path: ArtifactPath
@@ -67,7 +67,7 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
 
 
 def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
-    """What is there; what cannot be read is reported, and is like nothing that was ever recorded."""
+    """The existing artifacts; what cannot be read is reported, and is like nothing that was ever recorded."""
     file = project.layout.artifact(path)
     project.notes.look(file)
     try:

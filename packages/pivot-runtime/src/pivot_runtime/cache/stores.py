@@ -1,4 +1,4 @@
-"""What a project keeps: contents by digest, results by inputs key, what is known of files; and its configuration."""
+"""The stores of a project: contents by digest, results by inputs key, what is known of files; and its configuration."""
 
 import functools
 import os
@@ -37,7 +37,7 @@ class Stores(Value):
         files: The content of files, remembered by their stat signatures.
         store: Contents by digest.
         runs: Results by inputs key.
-        strong: What knows the SHA-256 of objects, where that is configured.
+        strong: The record of the SHA-256 of objects, if that is configured.
     """
 
     layout: Layout
@@ -48,7 +48,7 @@ class Stores(Value):
     strong: "StrongDigests | None" = None
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What is at ``path`` now, or None."""
+        """The artifact at ``path`` now, or None."""
         return self.files.artifact(self.layout.artifact(path))
 
     def ingest(self, file: pathlib.Path) -> Artifact:

@@ -31,7 +31,7 @@ class User(Value):
         root: Where it is, or was.
         host: The machine that said so; "" where the place of the cache says so.
         file: The file that names it; None where the place of the cache does.
-        name: What distinguishes it from others; "" where only its root does that.
+        name: Its identity among others; "" where only its root does that.
         around: Which directory it was in, as `identity.place` says.
         marks: By what it is known.
     """

@@ -61,7 +61,7 @@ def read(text: str) -> tuple[Entry, ...]:
 
 
 def read_lines(text: str) -> tuple[Entry, ...] | None:
-    """What `read_yaml` gives, of a text of simple lines; None for any other. YAML takes long to import."""
+    """The result of `read_yaml`, for a text of simple lines; None for any other. YAML takes long to import."""
     lines = text.split("\n")
     found = []
     for number, line in enumerate(lines, 1):

@@ -18,10 +18,10 @@ class Remote(Value):
     """A remote.
 
     Attributes:
-        name: What commands call it.
+        name: The name in commands.
         url: Where it is.
         default: It is meant where a command names none.
-        setting: What says so.
+        setting: The setting that defines it.
     """
 
     name: str

@@ -20,7 +20,7 @@ _BY_HAND = "repair the file by hand: one 'key: value' on each line"
 
 
 class Origin(enum.Enum):
-    """What says that a setting is as it is, the weakest first."""
+    """The source of a setting, the weakest first."""
 
     DEFAULT = "default"
     USER = "user"
@@ -33,7 +33,7 @@ class Setting(NamedTuple):
 
     Attributes:
         name: The key as it is written.
-        key: What is known of it.
+        key: Its definition.
         value: The value; None for none.
         origin: The kind of place that says so.
         source: The file or the variable; "" for a default.
@@ -54,11 +54,11 @@ class Setting(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is configured, and what is wrong with it.
+    """The settings, and their problems.
 
     Attributes:
         said: By name, what the strongest place says.
-        problems: What must not be there.
+        problems: Entries that must not be there.
     """
 
     said: Mapping[str, Setting]
@@ -131,7 +131,7 @@ def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings
 
 
 def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> Found:
-    """What the files and the environment say, right or wrong; None is a file that does not count."""
+    """The values in the files and the environment, right or wrong; None is a file that does not count."""
     said: dict[str, Setting] = {}
     problems: list[ConfigError] = []
     for origin, file in ((Origin.USER, user), (Origin.PROJECT, project)):

@@ -1,4 +1,4 @@
-"""What can be configured: every key with its values, default and meaning, and the typed object that they make."""
+"""The settings: every key with its values, default and meaning, and the typed object that they make."""
 
 import enum
 import os
@@ -32,7 +32,7 @@ USUAL_CACHE = ".pivot/cache"
 
 
 class Fsync(enum.Enum):
-    """What is put on the disk itself before a command goes on or ends."""
+    """The bytes that are flushed to the disk before a command continues or ends."""
 
     KEPT = "kept"
     ALL = "all"
@@ -73,7 +73,7 @@ class WorkerStart(enum.Enum):
 
 
 class Settings(NamedTuple):
-    """What is configured, resolved once; each attribute is a key of `KEYS`, which says what it means."""
+    """All settings, resolved once; each attribute is a key of `KEYS`, which says what it means."""
 
     cache_dir: str = USUAL_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
@@ -160,10 +160,10 @@ class Key(NamedTuple):
 
     Attributes:
         name: As it is written.
-        attribute: What it sets of `Settings`; of a family, by the name.
-        kind: What its value is.
-        meaning: What it is good for, in Markdown.
-        unset: What holds where there is no value and `Settings` has none, in Markdown.
+        attribute: The attribute of `Settings` that it sets; of a family, by the name.
+        kind: The kind of its value.
+        meaning: Its purpose, in Markdown.
+        unset: The effective value if there is none and `Settings` has none, in Markdown.
         read: Something asks for it; else it is accepted, but neither listed nor documented.
     """
 
@@ -176,7 +176,7 @@ class Key(NamedTuple):
 
     @property
     def family(self) -> str | None:
-        """What the keys of a family begin with; None if it is a single key."""
+        """The prefix of the keys of a family; None if it is a single key."""
         return self.name.removesuffix("<name>") if self.name.endswith(".<name>") else None
 
     @property
@@ -364,7 +364,7 @@ def parsed(name: str, text: str) -> tuple[Key, Any]:
 
 
 def suggestion(name: str) -> str:
-    """What may have been meant by a name that is not known."""
+    """The known name that an unknown one may stand for."""
     import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
 
     last = name.rpartition(".")[2]

@@ -34,7 +34,7 @@ class Configuration(Value):
     environment: Mapping[str, str]
 
     def look(self, *, user: bool = False) -> resolve.Found:
-        """What is configured, right or wrong; with ``user``, what the user's file says, and nothing else."""
+        """The settings, right or wrong; with ``user``, what the user's file says, and nothing else."""
         mine = resolve.user_file(self.environment)
         if user:
             return resolve.look(None, mine, {})
@@ -119,7 +119,7 @@ def check_remote(key: str, url: str) -> None:
 
 
 def concerns(found: resolve.Found) -> Iterator[str]:
-    """What is no error yet, but will be one."""
+    """Concerns that are no errors yet, but will be."""
     default = found.said.get("default_remote")
     if default is not None and f"remotes.{default.value}" not in found.said:
         yield f"default_remote is {default.value!r}, but no remote of that name is configured"

@@ -1,4 +1,4 @@
-"""What the command of a shell stage was observed to create besides its outs: such a file is none of its code.
+"""The files that the command of a shell stage was observed to create besides its outs: such a file is none of its code.
 
 One JSON file for each stage, of derived data: where it is missing, such a file counts as code, and the stage runs
 once more.
@@ -37,7 +37,7 @@ def watching(text: str, outs: Iterable[str], record: pathlib.Path | None) -> Ite
 
     Args:
         text: Of the command, as its words are looked for when it is loaded.
-        outs: What it declares to write.
+        outs: Its declared outs.
         record: The file that remembers; None where nothing does.
     """
     declared = [os.path.normpath(out) for out in outs]

@@ -61,7 +61,7 @@ class ParamResolver:
 
 
 def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str, object]:
-    """What a fingerprint must follow for parameters: classes with code of their own; of others the values say all."""
+    """The code of parameters that a fingerprint must follow: classes with code of their own; else, values suffice."""
     if stage.params is None:
         return {}
     classes = params.behaving(stage.params.cls, is_user_code)
@@ -77,7 +77,7 @@ def variables(stage: Stage, address: str) -> dict[str, str]:
 
 
 def secret_digest(address: str, name: str, text: str) -> str:
-    """What may be known of a secret: equal for equal secrets of one parameter of one stage, on every machine.
+    """The part of a secret that may be known: equal for equal secrets of one parameter of one stage, on every machine.
 
     The address and the name are the salt, so that the digest needs no file of its own, and a result in the run cache
     is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.

@@ -26,7 +26,7 @@ class ParamFiles(Value):
     """The files that count for one pipeline file, the more general first.
 
     Attributes:
-        documents: What they say.
+        documents: Their contents.
         sources: The digest of each, by absolute path; of one that is not there, that it is not.
         complete: Whether the last of them is beside the pipeline, so that all its keys must be stages there.
     """
@@ -36,7 +36,7 @@ class ParamFiles(Value):
     complete: bool = False
 
     def layers(self, pipeline: str, stage: str) -> tuple[Given, ...]:
-        """What they give a stage, what is more general first."""
+        """The layers that they give a stage, the most general first."""
         return tuple(
             Given(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
             for document in self.documents

@@ -23,7 +23,7 @@ from pivot_runtime.errors import EngineError, UnimportedError
 
 @attrs.frozen(eq=False, repr=False)
 class Definitions(Value):
-    """What a file describes.
+    """The pipelines that a file describes.
 
     Attributes:
         pipelines: With their live stages.
@@ -35,7 +35,7 @@ class Definitions(Value):
 
 
 def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Definitions:
-    """The pipelines in a file. What the user's modules raise while they are imported is passed on.
+    """The pipelines in a file. Exceptions of the user's modules during the import are passed on.
 
     Raises:
         UnimportedError: Without ``imports``: something would have to be imported.

@@ -23,7 +23,7 @@ class Live:
         sources: dict[str, str],
         imported: Callable[[], None] = lambda: None,
     ) -> None:
-        """Import it. What the user's modules raise is passed on.
+        """Import it. Exceptions of the user's modules are passed on.
 
         Args:
             file: The pipeline's.

@@ -1,4 +1,4 @@
-"""What the command of a shell stage depends on: its text, and the files that it names."""
+"""The files that the command of a shell stage depends on: its text, and the files that it names."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _LARGEST: Final = 1 << 24
 
 
 class ShellInputs(NamedTuple):
-    """What a command depends on.
+    """The files that a command depends on.
 
     Attributes:
         manifest: Its text, and the files that it names without declaring them.
@@ -41,7 +41,7 @@ class ShellInputs(NamedTuple):
 
 
 def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, ShellInputs]:
-    """What the command of each shell stage depends on, by the stage's address.
+    """The files that the command of each shell stage depends on, by the stage's address.
 
     Raises:
         PivotError: The paths of a stage cannot be artifacts.
@@ -60,9 +60,9 @@ def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> 
 
 
 def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> ShellInputs:
-    """What the command of a stage that runs in ``base`` depends on besides its deps and parameters.
+    """The files that the command of a stage that runs in ``base`` depends on besides its deps and parameters.
 
-    What its runs created, as ``record`` remembers, is listed as not tracked.
+    Files that its runs created, as ``record`` remembers, are listed as not tracked.
     """
     text = filled(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)

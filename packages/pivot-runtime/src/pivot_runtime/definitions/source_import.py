@@ -29,8 +29,8 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 def user_code_predicate() -> Callable[[str], bool]:
     """Decides whether a file is the user's code: not installed, not the standard library, not Pivot itself.
 
-    What a developer put on the path by hand (the project, an editable install, ``PYTHONPATH``)
-    is theirs to edit, so it counts; what an installer put there changes with its version.
+    Directories that a developer put on the path by hand (the project, an editable install, ``PYTHONPATH``) are theirs
+    to edit, so they count; what an installer put there changes with its version.
     """
     installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     installed |= {*site.getsitepackages(), site.getusersitepackages()}

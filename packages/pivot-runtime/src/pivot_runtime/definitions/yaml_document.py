@@ -38,7 +38,7 @@ class YamlError(EngineError):
 
 @attrs.frozen(eq=False, repr=False)
 class Document(Value):
-    """What a file says.
+    """The record in a file.
 
     Attributes:
         name: Of the file, for errors.
@@ -93,7 +93,7 @@ _SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 
 
 def parse(text: str, name: str) -> Document:
-    """What a text says.
+    """The value of a text.
 
     Raises:
         YamlError: It is not YAML or more than is read, a key stands twice, or a key is not a text.

@@ -106,8 +106,8 @@ def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | No
     """The node of the only document in a text; None where there is none.
 
     Args:
-        text: What a file says.
-        reading: What knows which plain words have which tag.
+        text: The record in a file.
+        reading: The reader that knows which plain words have which tag.
 
     Raises:
         TextError: It is not YAML, or more than is read.
@@ -123,7 +123,7 @@ def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | No
 
 
 def _not_yaml(error: yaml.YAMLError, text: str) -> TextError:
-    """What YAML says is wrong; of what is never closed, where it was opened."""
+    """The problem that YAML reports; of what is never closed, where it was opened."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return TextError(f"this is not YAML: the character U+{ord(text[error.position]):04X} is not allowed", line)

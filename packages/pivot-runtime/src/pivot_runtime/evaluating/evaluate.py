@@ -15,7 +15,7 @@ from pivot_runtime.loading.loaded import LoadedStage
 
 
 class World(Protocol):
-    """What a decision needs to know beyond the code that was loaded."""
+    """The facts that a decision needs beyond the loaded code."""
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The content of the file at a path now, or None."""
@@ -26,7 +26,7 @@ class World(Protocol):
         ...
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What is at a relative path in a directory with this content, if anything is."""
+        """The artifact at a relative path in a directory with this content, if there is one."""
         ...
 
     def taken(
@@ -40,7 +40,7 @@ class World(Protocol):
         ...
 
     def memory(self) -> Memory:
-        """What earlier runs left behind."""
+        """The results of earlier runs."""
         ...
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
@@ -54,12 +54,12 @@ class World(Protocol):
 
 @attrs.frozen(eq=False, repr=False)
 class Foresight(Value):
-    """What a command that only looks knows of stages it would have acted on.
+    """The effects that a read-only command foresees for stages that it would have acted on.
 
     Attributes:
         running: Addresses of stages that would run, so that what they write is not known.
         blocked: Addresses of stages that could not run.
-        restored: What would have been written from the cache.
+        restored: The paths that would have been written from the cache.
     """
 
     running: Collection[str] = ()
@@ -135,7 +135,7 @@ def _lost(
 def having_read(
     observation: Observation, stage: LoadedStage, variables: Iterable[str]
 ) -> tuple[Observation, tuple[str, ...]]:
-    """What a stage that has run depends on, with the variables that it read; and those of them that do not count."""
+    """The inputs of a stage that has run, with the variables that it read; and those of them that do not count."""
     variables = tuple(variables)
     env = _reading(stage, variables)
     known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))
@@ -148,7 +148,7 @@ def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:
-    """What will be at a path once everything is restored, which may be a directory around it."""
+    """The artifact that will be at a path once everything is restored, which may be a directory around it."""
     if path in restored:
         return restored[path]
     end = path.rfind("/") if restored else -1
@@ -163,7 +163,7 @@ def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world:
 def evaluate(
     graph: Graph, stages: Mapping[str, LoadedStage], world: World, *, schema: int, force: bool = False
 ) -> dict[str, Evaluation]:
-    """What would have to happen to every stage of the graph, in its order; changes nothing."""
+    """The verdict on every stage of the graph, in its order; changes nothing."""
     memory = world.memory()
     running: set[str] = set()
     blocked: set[str] = set()

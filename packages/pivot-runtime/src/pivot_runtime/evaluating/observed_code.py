@@ -1,7 +1,7 @@
 """Code that runs were observed to depend on, hashed again from source without importing anything.
 
-What a file gives is kept with the file's mark and with its content's digest, so that files which are as they were
-are neither read nor parsed again: derived data in one file, which belongs to one state of our own code.
+Results from a file are kept with the file's mark and with its content's digest, so that unchanged files are neither
+read nor parsed again: derived data in one file, which belongs to one state of our own code.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _MOST: Final = 8000
 
 
 class _File:
-    """What one file gave: each entry's digest by its key, None for what is not there."""
+    """The results from one file: each entry's digest by its key, None for what is not there."""
 
     def __init__(self, marked: str, content: str, digests: dict[str, str | None]) -> None:
         self.marked = marked
@@ -128,7 +128,7 @@ def _recalled(memory: pathlib.Path | None) -> dict[str, _File]:
 
 
 def _head(text: bytes) -> bytes:
-    """What was kept must have been kept so, by the same code as ours, and with the same Python's idea of source."""
+    """The kept results must have been kept so, by the same code as ours, and with the same Python's idea of source."""
     spec = importlib.util.find_spec("pivot_fingerprint")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]

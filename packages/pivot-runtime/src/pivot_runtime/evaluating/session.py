@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False, repr=False)
 class Session(Value):
-    """What every command needs of a project.
+    """The open stores and views of a project that every command needs.
 
     Attributes:
         project: Where.
@@ -47,10 +47,10 @@ class Session(Value):
         stores: Where contents and results are kept, and the configuration.
         rechecker: The current state of code that runs were observed to depend on.
         forms: The source texts that earlier runs depended on.
-        left: What a killed run has set aside counts as put back, for a command that only looks.
-        to_come: What of that has been looked for, and found.
+        left: The outs that a killed run has set aside count as put back, for a read-only command.
+        to_come: Those of them that have been looked for and found.
         literal: A directory of which something is not here is another directory, and not missing.
-        unreadable: What was looked for and cannot be read, and why.
+        unreadable: Those that have been looked for and cannot be read, and why.
         obstacles: Looks for what is in the way of outs.
     """
 
@@ -83,7 +83,7 @@ class Session(Value):
         return self.stores.runs
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What is at ``path`` now, or None, also for a directory of which only a part was fetched.
+        """The artifact at ``path`` now, or None, also for a partly fetched directory.
 
         And for what cannot be read, which is reported.
         """
@@ -104,7 +104,7 @@ class Session(Value):
         return found
 
     def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
-        """What cannot be read is in the way of the stage that writes there, and missing for one that reads it."""
+        """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
         self.project.notes.partial = True
         self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
@@ -125,7 +125,7 @@ class Session(Value):
         return not self.store.holds(artifact, self.project.notes.look)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What is at a relative path in a directory with this content, if anything is and the cache knows it."""
+        """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""
         try:
             return self.store.tree(directory).at(path)
         except CacheError:
@@ -157,7 +157,7 @@ class Session(Value):
         return self.obstacles.of(spec, lock, outs) | unreadable
 
     def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
-        """What to say of a stage that cannot run."""
+        """The report of a stage that cannot run."""
         missing = observation.missing
         unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
         tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))
@@ -176,7 +176,7 @@ class Session(Value):
         lock_files.retire(self.project, self.stages.keys(), writers)
 
     def memory(self) -> CacheMemory:
-        """What earlier runs left in the cache."""
+        """The results of earlier runs in the cache."""
         return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)
 
     def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
@@ -199,7 +199,7 @@ class Session(Value):
     def evaluate(
         self, addresses: Iterable[str], *, force: bool = False, world: World | None = None
     ) -> dict[str, Evaluation]:
-        """What would have to happen to these stages and all that they depend on; in another world, if one is given."""
+        """The verdicts on these stages and all that they depend on; in another world, if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
         return evaluate(graph, self.stages, world or self, schema=self.schema, force=force)
 
@@ -229,7 +229,7 @@ def opened(
 
 
 def _left(project: Project) -> "OutStash | None":
-    """What a run that was killed has set aside."""
+    """The outs that a killed run has set aside."""
     directory = project.layout.database_dir / "aside"
     try:
         with os.scandir(directory) as entries:

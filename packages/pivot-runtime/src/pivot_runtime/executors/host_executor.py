@@ -43,8 +43,8 @@ class Finished(Value):
         failure: How it ended badly; None if it did not.
         observed: By key, code that it was observed to depend on and that its fingerprint does not have.
         incomplete: Why something that it depends on may not have been seen.
-        seen: What else it used.
-        usage: What it cost, where that is known.
+        seen: Other things that it used.
+        usage: The resources that it used, if known.
         left: The command lines of processes that it left running and that had to be ended.
     """
 
@@ -119,7 +119,7 @@ class HostExecutor:
 
         Args:
             host_of: Has the host of each stage, by address.
-            watching: What is to be seen of the stages.
+            watching: The observations to make of stages.
             shown: Given each stage's lines as they are printed.
             spawned: Told of each stage that might have been forked, and the threads because of which it was not.
             silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.

@@ -38,7 +38,7 @@ class Accounting:
 
     @property
     def watching(self) -> Watching:
-        """What is to be seen of the stages."""
+        """The observations to make of stages."""
         return Watching(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
 
     def unruly(self, spec: StageSpec, seen: Seen) -> str:

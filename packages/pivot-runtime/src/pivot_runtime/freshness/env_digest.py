@@ -1,4 +1,4 @@
-"""What is known of environment variables without keeping their values; imports next to nothing."""
+"""The digests of environment variables, without their values: imports next to nothing."""
 
 import xxhash
 

@@ -1,4 +1,4 @@
-"""What a load depended on: facts about files, directories and the environment, to be checked without loading again."""
+"""The facts that a load depended on: about files, directories and the environment, checked without loading again."""
 
 import os
 import stat
@@ -16,15 +16,15 @@ from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, mark, place, settl
 FILE: Final = "file"
 """The content of a file that was read."""
 PROBE: Final = "probe"
-"""What is at a path that was looked at: of a file its size, time and mode, of a directory that it is one."""
+"""The kind of thing at a checked path: of a file its size, time and mode, of a directory that it is one."""
 LINK: Final = "link"
 """Whether there is a symlink at a path, and where it leads."""
 TYPE: Final = "type"
 """Whether there is a file, a directory or nothing at a path."""
 NAMES: Final = "names"
-"""What a directory that was listed holds, and which of it are directories."""
+"""The entries of a listed directory, and which of them are directories."""
 MODULES: Final = "modules"
-"""What a directory of the user's holds that could be imported by one of the names that were asked for, be it never."""
+"""The entries of a directory of the user's that could be imported by one of the requested names, now or later."""
 STAMP: Final = "stamp"
 """When the names in a directory of installed packages, or a file that configures Python, last changed."""
 
@@ -47,9 +47,9 @@ class Grounds(NamedTuple):
     """All that a load depended on.
 
     Attributes:
-        facts: What was so.
+        facts: The recorded facts.
         asked: The names, without their packages, of the modules that were asked for.
-        salt: What the digests of variables are made with.
+        salt: The salt of the digests of variables.
         identity: Which machine, user and interpreter.
     """
 
@@ -70,7 +70,7 @@ class Grounds(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What a look at all facts gave.
+    """The result of checking all facts.
 
     Attributes:
         broken: The first that no longer holds; None if all do.
@@ -135,7 +135,7 @@ def content(path: str) -> str:
 
 
 def probe(path: str) -> str:
-    """What `PROBE` says of a path."""
+    """The value of `PROBE` for a path."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -146,7 +146,7 @@ def probe(path: str) -> str:
 
 
 def link(path: str) -> str:
-    """What `LINK` says of a path."""
+    """The value of `LINK` for a path."""
     try:
         mode = os.lstat(path).st_mode
         return f"to {os.readlink(path)}" if stat.S_ISLNK(mode) else str(stat.S_IFMT(mode))
@@ -155,7 +155,7 @@ def link(path: str) -> str:
 
 
 def type_of(path: str) -> str:
-    """What `TYPE` says of a path."""
+    """The value of `TYPE` for a path."""
     try:
         return str(stat.S_IFMT(os.stat(path).st_mode))
     except (OSError, ValueError):
@@ -163,7 +163,7 @@ def type_of(path: str) -> str:
 
 
 def names(path: str) -> str:
-    """What `NAMES` says of a directory."""
+    """The value of `NAMES` for a directory."""
     try:
         with os.scandir(path) as entries:
             found = sorted(f"{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries)
@@ -173,18 +173,18 @@ def names(path: str) -> str:
 
 
 def modules(path: str, asked: Collection[str]) -> str:
-    """What `MODULES` says of a directory."""
+    """The value of `MODULES` for a directory."""
     held = listing(path, asked)
     return ABSENT if held is None else modules_of(held, asked)
 
 
 def modules_of(held: Iterable[str], asked: Collection[str]) -> str:
-    """What `MODULES` says of a directory that holds this, as `listing` gives it."""
+    """The value of `MODULES` for a directory with this content, as `listing` returns it."""
     return _digest("\0".join(sorted(name for name in held if name.rstrip("/").partition(".")[0] in asked)))
 
 
 def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] | None:
-    """What a directory holds, or that of it which may be a module of these names; with a ``/`` what may be a package.
+    """The entries of a directory, or those that may be modules of these names; with a ``/`` what may be a package.
 
     None for what is no directory that can be read.
     """
@@ -200,7 +200,7 @@ def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] 
 
 
 def stamp(path: str) -> str:
-    """What `STAMP` says of a path."""
+    """The value of `STAMP` for a path."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

@@ -38,7 +38,7 @@ _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 class Answer:
-    """What a command printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     def __init__(self, out: str, err: str, code: int) -> None:
         """The command's output; `elapsed` is the text that replaces its time."""
@@ -48,7 +48,7 @@ class Answer:
 
 
 def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> Answer | None:
-    """What this command would say, if that is known; ``began`` is when it began, of `time.perf_counter_ns`."""
+    """The known answer to this command; ``began`` is when it began, of `time.perf_counter_ns`."""
     try:
         asked = _asked(arguments, environment)
         with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
@@ -156,7 +156,7 @@ def _terminal(fd: int) -> str:
 
 
 def _boot() -> str:
-    """What another start of the machine does not share: a power cut may keep a mark and lose what it is of."""
+    """The session of the machine, which ends with it: a power cut may keep a mark and lose the file."""
     try:
         with open(_BOOT, "rb") as file:
             return file.read(64).decode()
@@ -182,7 +182,7 @@ def _root() -> str:
 
 
 def _at_once(file: str, flags: int) -> int:
-    """What is no file, such as a pipe, is not waited for."""
+    """A path that is no file, such as a pipe, is not waited for."""
     return os.open(file, flags | os.O_NONBLOCK)
 
 

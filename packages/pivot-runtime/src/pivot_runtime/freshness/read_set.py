@@ -8,7 +8,7 @@ from pivot_runtime.freshness.stamps import DIRECTORY, mark, place
 
 
 class Notes:
-    """What one command looked at.
+    """The paths that one command looked at.
 
     Attributes:
         marks: By absolute path; of directories whose names do not matter, only which directory it is.
@@ -25,7 +25,7 @@ class Notes:
         self.partial = False
 
     def look(self, path: str | os.PathLike[str]) -> None:
-        """What is at a path is about to be looked at."""
+        """The content of a path is about to be looked at."""
         name = os.fspath(path)
         if name not in self.marks:
             self.marks[name] = mark(name)

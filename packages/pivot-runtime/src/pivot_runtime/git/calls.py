@@ -1,6 +1,7 @@
 """The only place that starts git: in a directory, and for nothing but what is there.
 
-What git sets for its hooks, and users for other repositories, would lead us to another repository, index or store.
+Variables that git sets for its hooks, and users for other repositories, would lead us to another repository, index or
+store.
 """
 
 import os
@@ -14,7 +15,7 @@ _SETTINGS: Final = "GIT_CONFIG_"
 
 
 def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """What a command of git gives, whatever its exit code.
+    """The output of a git command, whatever its exit code.
 
     Raises:
         OSError: Git cannot be started.

@@ -55,7 +55,7 @@ def remove(directory: pathlib.Path, name: str) -> bool:
 
 
 def _bare(line: str) -> str:
-    """What git reads: only a line feed ends a line, and a carriage return before it is none of it."""
+    """The names without git's markers: only a line feed ends a line, and a carriage return before it is none of it."""
     return line.removesuffix("\r")
 
 

@@ -1,4 +1,4 @@
-"""What git remembers of the files that name objects: in every ref, stash, worktree and index.
+"""The files that name objects in git's refs: in every ref, stash, worktree and index.
 
 Nothing here changes the repository. Every failure of git is an error: a ref that cannot be read is never a ref
 that names nothing.
@@ -46,7 +46,7 @@ class Remembered(Value):
     Attributes:
         where: The ref, stash, worktree or index that has it.
         path: Its path in the repository.
-        data: What it holds.
+        data: The bytes of the file.
     """
 
     where: str
@@ -155,12 +155,12 @@ class Repository:
 
     @contextlib.contextmanager
     def reading(self) -> "Iterator[RefReader]":
-        """What reads the files of this repository; each content once."""
+        """A reader of this repository's files; each content once."""
         with _Objects.opened(self._root, self._git) as objects:
             yield RefReader(self, _Walk(objects))
 
     def underway(self) -> Iterator[tuple[str, str]]:
-        """What merges, rebases and the like have set aside in the worktrees."""
+        """The objects that merges, rebases and the like have set aside in the worktrees."""
         for worktree in self.worktrees():
             if worktree.directory.is_dir():
                 yield from self._set_aside(worktree.directory)

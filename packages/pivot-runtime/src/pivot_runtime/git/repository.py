@@ -67,7 +67,7 @@ class Ignored(Value):
         path: Relative to the root.
         source: The file that says so, as git names it.
         line: The line in it.
-        pattern: What that line says.
+        pattern: The text of that line.
         around: The directory that it leaves out, if it is not the path itself.
     """
 
@@ -123,7 +123,7 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
 
 
 def way_out(ignored: Ignored) -> str:
-    """What makes git take an ignored file in all the same."""
+    """A command that makes git add an ignored file anyway."""
     once = f"'git add -f {shlex.quote(ignored.path)}'"
     if ignored.around is None:
         directory = f"**/{STATE_DIR}/stages/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
@@ -153,7 +153,7 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
         merge: The command, to which the base, ours, theirs and the path are added.
 
     Returns:
-        What was changed, in words.
+        The changes, in words.
 
     Raises:
         GitSetupError: There is no repository around the project, or git cannot be configured.

@@ -1,4 +1,4 @@
-"""What the engine tells while it works; it never prints."""
+"""The events of the engine; it never prints."""
 
 from collections.abc import Callable, Mapping
 
@@ -85,7 +85,7 @@ class Fetching(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InputsFetched(Value):
-    """What a stage that is about to run reads was brought from a remote: these paths."""
+    """The inputs of a stage that is about to run were fetched from a remote: these paths."""
 
     address: str
     remote: str
@@ -131,7 +131,7 @@ class StageRan(Value):
         decision: Why it ran.
         seconds: How long.
         incomplete: Why what it depends on may be more than what was seen.
-        usage: What it cost, where that is known.
+        usage: The resources that it used, if known.
         variables: The names of environment variables that it read and does not declare.
     """
 
@@ -215,7 +215,7 @@ class StageFailed(Value):
         output: The last lines that it printed.
         log: The file with all that it printed, relative to the root; None if it did not start.
         hint: The way out.
-        usage: What it cost, where that is known.
+        usage: The resources that it used, if known.
     """
 
     address: str
@@ -311,7 +311,7 @@ type Reporter = Callable[[Event], None]
 
 
 def waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
-    """What a guard is given to tell for whom a command waits."""
+    """The callback by which a guard reports for whom a command waits."""
     return lambda pid, command, age: report(Waiting(pid, command, age))
 
 

@@ -42,10 +42,10 @@ def running(project: Project) -> Mapping[str, Running]:
 
 
 class Follower:
-    """What one stage prints, from its first byte on.
+    """The output of one stage, from its first byte on.
 
     Attributes:
-        state: What has become of it, as of `history.STATES`.
+        state: Its state, as in `history.STATES`.
     """
 
     def __init__(self, project: Project, address: str, running: Running) -> None:
@@ -61,7 +61,7 @@ class Follower:
         self._seen = b""
 
     def read(self) -> Iterator[bytes]:
-        """What it has printed since the last call; whether it has ended is looked up before."""
+        """Its output since the last call; whether it has ended is looked up before."""
         if self.state == RUNNING:
             self.state = self._now()
         while True:

@@ -27,7 +27,7 @@ _ENDS: Mapping[str, str] = {
 _MOST_SECONDS: Final = 1e11
 _MOST_BYTES: Final = 1e18
 STATES = ("failed", "blocked", "torn", "interrupted", "running", "ran", "restored", "cached")
-"""What can have become of a stage, the gravest first."""
+"""The possible states of a stage, the gravest first."""
 
 
 class HistoryError(EngineError):
@@ -48,8 +48,8 @@ class PastStage(Value):
         seconds: How long that took; None if nothing had to be done, or it did not end.
         reasons: Why it had to be done, the weightiest first.
         changes: The keys of what had changed, with the reason that each is.
-        usage: What it cost, where that is known.
-        problem: What went wrong, in one line.
+        usage: The resources that it used, if known.
+        problem: The problem, in one line.
         undeclared: Files that it used and does not declare.
     """
 
@@ -72,7 +72,7 @@ class PastRun(Value):
     Attributes:
         number: Its name.
         time: When it began, in seconds since the epoch.
-        command: What the user had called.
+        command: The command that the user had called.
         state: ``done``, ``not done``, ``interrupted``, ``stopped``, ``running``, or ``died``.
         seconds: How long it took, or how long it is known to have lasted.
         stages: In the order in which they came to an end; last those that did not.
@@ -150,11 +150,11 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> PastRun | None:
-    """What a run did, from its lines; None if they do not say what they must.
+    """The events of a run, from its lines; None if they do not say what they must.
 
     Args:
         number: Its number.
-        lines: What was recorded, from its first line on.
+        lines: The recorded lines, from the first one on.
         alive: Its process is still there.
     """
     replayed = _Replay()

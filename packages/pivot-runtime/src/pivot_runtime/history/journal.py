@@ -20,7 +20,7 @@ KEPT: Final = 100
 """How many runs are kept."""
 
 _PASSING: Final = (events.Fetching, events.StageSilent)
-"""What nobody wants to know afterwards."""
+"""Events that nobody needs afterwards."""
 _WORTH: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 

@@ -13,7 +13,7 @@ KEPT: Final = 3
 
 
 class RunLog:
-    """A file that never grows beyond ``HEAD + 2 * TAIL`` and a line. What cannot be written is lost, and nothing else.
+    """A file that never grows beyond ``HEAD + 2 * TAIL`` and a line. Output that cannot be written is lost.
 
     Attributes:
         fd: Its descriptor; None if there is none.
@@ -96,7 +96,7 @@ class TextLines:
         return [_shown(line) for line in complete]
 
     def rest(self) -> list[str]:
-        """What came after the last end of a line."""
+        """The text after the last end of a line."""
         pending, self._pending = self._pending, b""
         return [_shown(pending)] if pending else []
 

@@ -1,4 +1,4 @@
-"""What stages printed when they ran: found by the name of the stage alone, so that nothing is imported."""
+"""The output of stages when they ran: found by the name of the stage alone, so that nothing is imported."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What the last runs have taught of each stage beyond its lock: derived data in one SQLite file.
+"""Statistics of each stage from its last runs, beyond its lock: derived data in one SQLite file.
 
 Where it is missing, damaged or locked, nothing is known, and nothing else happens.
 """
@@ -65,7 +65,7 @@ def seconds(layout: Layout) -> dict[str, float]:
 
 
 def state_of(lock: StageLock) -> str:
-    """What a stage depended on and left, as one text."""
+    """The inputs and outs of a stage, as one text."""
     outs = " ".join(f"{path}={artifact.digest}" for path, artifact in sorted(lock.outs.items()))
     return f"{lock.inputs.key()} {outs}"
 

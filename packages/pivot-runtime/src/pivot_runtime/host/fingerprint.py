@@ -29,7 +29,7 @@ def fingerprint(
         base: The directory of its pipeline, relative to the root.
         root: The project's.
         is_user_code: Whether code in a file is the user's.
-        chance: What the import has asked for that is another one at each.
+        chance: The calls of the import whose results differ at each.
     """
 
     def resolved(declared: Dep | Out) -> str | list[str]:

@@ -1,4 +1,4 @@
-"""What an error amounts to that keeps a pipeline from being loaded: one line, the traceback, a hint."""
+"""The report of an error that keeps a pipeline from being loaded: one line, the traceback, a hint."""
 
 import pathlib
 import sys
@@ -28,7 +28,7 @@ def broken(
     is_user_code: Callable[[str], bool],
     replaced: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What the user's module has raised, or has made others raise by what it ``replaced``, as JSON-able data."""
+    """The user's module's error, or an error caused by what it ``replaced``, as JSON-able data."""
     place = error.__traceback__
     while place is not None and not is_user_code(place.tb_frame.f_code.co_filename):
         place = place.tb_next
@@ -59,7 +59,7 @@ def _placed(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str],
 
 
 def _way_out(error: BaseException, is_user_code: Callable[[str], bool]) -> str | None:
-    """What may help where an import failed."""
+    """A hint for a failed import."""
     if is_user_code(getattr(sys.modules.get(_FACADE), "__file__", None) or "<none>"):
         return f"a module of yours is called {_FACADE!r} and hides the package: rename it"
     if not isinstance(error, ModuleNotFoundError) or error.name is None:

@@ -49,7 +49,7 @@ class Recorder:
     """A context manager around each part of a load. Afterwards `grounds` has what it depended on.
 
     Attributes:
-        chance: What the user's code has asked for that is another in each process.
+        chance: The calls of the user's code whose results differ in each process.
         unrecorded: Why the grounds are not complete; empty if they are.
         sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
         threads: Where threads were started.
@@ -115,7 +115,7 @@ class Recorder:
             self.chance.watch(code)
 
     def grounds(self, sources: Mapping[str, str]) -> Grounds:
-        """What the load depended on.
+        """The facts that the load depended on.
 
         Args:
             sources: The digest of each file of code that was imported, by absolute path.
@@ -212,7 +212,7 @@ class Recorder:
         return self._quieted(on=False)
 
     def unheard(self) -> contextlib.AbstractContextManager[None]:
-        """What this thread does meanwhile is not of the user's doing."""
+        """Actions of this thread meanwhile are not the user's."""
         return self._quieted(on=True)
 
     @contextlib.contextmanager
@@ -298,7 +298,7 @@ def _by_import(depth: int) -> bool:
 
 
 def _asked(kind: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the caller of a function of `os` wants to know."""
+    """The name that the caller of a function of `os` asks for."""
     caller = sys._getframe(2)  # noqa: SLF001
     module = caller.f_globals.get("__name__")
     if kind == load_trace.LINK or options.get("follow_symlinks") is False:
@@ -322,7 +322,7 @@ def _installed(own: Sequence[str]) -> tuple[str, ...]:
 
 
 def _start_files() -> Iterator[str]:
-    """What Python reads to find out what its path is."""
+    """The files that Python reads to find out its path."""
     for name in _FILES_READ_BY_START:
         yield os.path.join(sys.prefix, name)
     for place in {*site.getsitepackages(), site.getusersitepackages()}:

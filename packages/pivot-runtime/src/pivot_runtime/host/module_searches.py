@@ -49,7 +49,7 @@ class Searches:
                 self._look(os.path.join(path, name))
 
     def facts(self) -> list[Fact]:
-        """What must be as it was for each of these modules to be found, or not found, where it was."""
+        """The facts that decide where each of these modules is found, or that it is not."""
         self.sought(_INIT, sys.path)
         return [
             Fact(load_trace.STAMP, path, held)

@@ -1,4 +1,4 @@
-"""What the text of each source file says, kept by content, so that only edited files are parsed."""
+"""The outline of each source file, cached by content, so that only edited files are parsed."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ class Outlines:
         self._counted = False
 
     def get(self, key: bytes) -> bytes | None:
-        """What was kept under a key, if it can be read."""
+        """The content under a key, if it can be read."""
         try:
             with open(self._file(key), "rb", buffering=0, opener=_at_once) as file:
                 return file.read(_LARGEST)
@@ -54,5 +54,5 @@ class Outlines:
 
 
 def _at_once(file: str, flags: int) -> int:
-    """What is no file, such as a pipe, is not waited for."""
+    """A path that is no file, such as a pipe, is not waited for."""
     return os.open(file, flags | os.O_NONBLOCK, 0o666)

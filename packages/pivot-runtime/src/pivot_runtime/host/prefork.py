@@ -48,15 +48,15 @@ class Forked(NamedTuple):
 
 @attrs.frozen(eq=False, repr=False)
 class World(Value):
-    """What a child finds in its memory.
+    """The data that a child finds in its memory.
 
     Attributes:
         root: The absolute path of the project.
         stages: By address, each with the absolute path of its directory.
         is_user_code: Whether code in a file is the user's.
-        randomness: What the user's module has made of the random state.
+        randomness: The random state after the user's module was imported.
         spools: The directory for what children of stages see.
-        own: What Pivot works with, and what the user's module has put in place of it.
+        own: The originals that Pivot works with, and the replacements of the user's module.
     """
 
     root: str
@@ -144,7 +144,7 @@ class Forker:
         result, childs_result, output, childs_output = ends = pipes()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
-        # What is done before the fork is done in memory that need not be copied.
+        # Work before the fork is done in memory that need not be copied.
         watched = Observer(root=self._world.root, is_user_code=self._world.is_user_code, spool=spool)
         watched.prepare()
         stage_main.flush()

@@ -176,7 +176,7 @@ class Host:
                     stage_main.leave()
                 pipelines = described.pipelines
                 settled = params.ParamResolver(pipelines, file, root=root, overrides=overrides)
-                # What the words of a command name is looked for among the files.
+                # Words of a command are looked for among the files.
                 commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))
                 self._sources |= {**described.sources, **settled.sources}
                 self._assigned = environ_changes.assigned(

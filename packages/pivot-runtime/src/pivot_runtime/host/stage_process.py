@@ -36,14 +36,14 @@ class Child:
         number: Its number, from the coordinator.
         address: Its stage.
         pid: Its process, which leads a group of its own.
-        message: What it reported last.
+        message: Its last report.
         status: How its process ended; None if it has not.
         seconds: How long its process has run, once it has ended.
         usage: Seconds of processors and most bytes of memory that it took, once it has ended.
         overdue: It ran longer than it may.
         left: Command lines of processes that it left running and that had to be ended.
-        strays: What it has left that still runs, by pid.
-        lost: What cannot be ended.
+        strays: Processes that it left running, by pid.
+        lost: Processes that cannot be ended.
     """
 
     def __init__(self, number: int, address: str, pid: int, *, result: int, output: int) -> None:
@@ -88,7 +88,7 @@ class Child:
             self._deadline = self._began + timeout
 
     def fds(self) -> list[int]:
-        """What becomes readable when there is something to do."""
+        """The descriptors that become readable when there is something to do."""
         result = None if self._messages.closed else self._result
         death = None if self.status is not None else self._death
         return [fd for fd in (result, self._output, death) if fd is not None]

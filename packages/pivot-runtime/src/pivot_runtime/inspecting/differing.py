@@ -9,7 +9,7 @@ from typing import Any, Final
 
 _BLOCK: Final = 1 << 20
 _READABLE: Final = 1 << 24
-"""What is longer is not parsed."""
+"""Longer texts are not parsed."""
 _ALL: Final = "$"
 
 

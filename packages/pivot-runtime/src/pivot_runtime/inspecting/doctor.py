@@ -46,9 +46,9 @@ class Finding(Value):
 
     Attributes:
         level: How much it matters.
-        about: What it is about, in a word or two.
+        about: The subject, in a word or two.
         text: How it is.
-        hint: What can be done, if something can.
+        hint: A way to solve it, if there is one.
     """
 
     level: Level
@@ -155,7 +155,7 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
 
 
 def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
-    """What git takes in and should not, and the other way round."""
+    """Files that git adds and should not, and the other way round."""
     try:
         layout = Layout(project.root, settings.cache_home(project.root))
     except PivotError:

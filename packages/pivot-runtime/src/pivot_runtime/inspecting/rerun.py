@@ -105,7 +105,7 @@ def rerun(
 
 
 def fact(result: Rerun, lock: StageLock) -> dict[str, Any]:
-    """What is kept of a result."""
+    """The kept part of a result."""
     return {
         "verdict": result.verdict,
         "detail": result.detail,

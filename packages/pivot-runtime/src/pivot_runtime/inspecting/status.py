@@ -34,7 +34,7 @@ class StageStatus(Value):
         name: As it is shown.
         evaluation: How it is.
         diffs: By key what was edited, where that is known.
-        facts: What earlier runs have taught of it, by the names in `pivot_runtime.history.stage_stats`.
+        facts: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
         absent: Where the remote was asked: its outs that are not here, and where they are.
         differences: Of its outs that are directories and differ from what its last run left, which files do.
     """
@@ -60,9 +60,9 @@ class Status(Value):
 
     Attributes:
         broken: Pipelines that cannot be loaded and may write what is read here.
-        grounds: What the loads depended on.
+        grounds: The facts that the loads depended on.
         whereabouts: Where all is that is recorded, if the remote was asked.
-        to_come: What is not in its place, since a run was killed, and the next one puts there first.
+        to_come: Paths that are missing because a run was killed, and that the next one restores first.
     """
 
     stages: tuple[StageStatus, ...]

@@ -32,9 +32,9 @@ class StageVerdict(Value):
 
     Attributes:
         name: As it is shown.
-        address: What distinguishes all stages of the project.
+        address: The address among all stages of the project.
         location: Where it is defined, or what changed; None where that is not known.
-        decision: What would have to happen to it, where what is not on disk is taken to be as it is recorded.
+        decision: The decision for it, if missing files are taken to be as recorded.
         upstream: The stages that would run first.
         missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
         lost: Those of them that are in place: a run stores them again.
@@ -78,7 +78,7 @@ class Verification(Value):
     """The stages asked for, in graph order, and how all are named.
 
     Attributes:
-        stages: What was found of each.
+        stages: The verdict on each.
         names: By address.
         broken: Pipelines that could not be loaded, and that may write what is read here.
         unread: Pipeline files of which nothing is known.
@@ -116,7 +116,7 @@ def verify(
         project: Where.
         targets: Stage names, addresses or out paths.
         everything: Load every pipeline of the project.
-        allow_missing: What is missing here may be on the default remote instead.
+        allow_missing: Missing files may be on the default remote instead.
         quiet: Drop what the user's code prints while it is imported.
         static: Import nothing, and report for each stage what is unknown then.
 
@@ -225,7 +225,7 @@ def _unasked(stage: StageVerdict) -> StageVerdict:
 
 
 def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
-    """What is available neither here nor, if it may be there, on the remote; that is asked once for everything."""
+    """The files that are available neither here nor, if they may be there, on the remote, which is asked once."""
     absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
     if not (absent and allow_missing):
         return absent
@@ -302,7 +302,7 @@ class _Recorded:
         return self._session.counted(libraries)
 
     def needed(self, evaluation: Evaluation) -> Iterable[tuple[ArtifactPath, Artifact]]:
-        """What a stage reads and writes that must be in the cache, or on the remote: all outs, and absent deps."""
+        """The files of a stage that must be in the cache, or on the remote: all outs, and absent deps."""
         cached = {out.path for out in evaluation.stage.spec.outs if out.cache}
         lock = evaluation.lock
         for path, artifact in (lock.outs if lock is not None else {}).items():

@@ -42,15 +42,15 @@ class LoadedFile(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Assembly(Value):
-    """What a command works on.
+    """The pipelines and stages that a command works on.
 
     Attributes:
         files: Every pipeline file that was loaded, the command's own first.
         own: The addresses of the command's own stages.
         graph: These, and all that they depend on.
         stages: Of every loaded file, by address.
-        broken: What could not be loaded.
-        starter: What starts further hosts.
+        broken: Pipelines that could not be loaded.
+        starter: The starter of further hosts.
     """
 
     files: tuple[LoadedFile, ...]
@@ -62,7 +62,7 @@ class Assembly(Value):
 
     @property
     def grounds(self) -> tuple[Grounds, ...]:
-        """What the loads depended on."""
+        """The facts that the loads depended on."""
         return tuple(each.loaded.grounds for each in self.files if each.loaded.grounds is not None)
 
     @property
@@ -172,7 +172,7 @@ def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
 
 
 def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:
-    """What was loaded as one graph, of which the first ``own`` files are the command's own.
+    """The loaded pipelines as one graph, of which the first ``own`` files are the command's own.
 
     Raises:
         PivotError: Two of them contradict each other.
@@ -327,7 +327,7 @@ class _Loader:
                 self._search(path)
 
     def broken(self, graph: Graph) -> Iterator[Broken]:
-        """What could not be loaded, with the deps of the graph that it may write."""
+        """The pipelines that could not be loaded, with the deps of the graph that they may write."""
         for file, error in self._errors.items():
             suspected = tuple(
                 path

@@ -1,4 +1,4 @@
-"""What loaded pipelines may not say together."""
+"""Contradictions between loaded pipelines."""
 
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathli
 
 
 def refuse_undeclared(graph: Graph) -> None:
-    """What a command names and another stage writes is a dep, or the order of the two would be chance.
+    """A path that a command names and another stage writes must be a dep, or the order of the two would be undefined.
 
     Raises:
         StageError: It is none.

@@ -33,10 +33,10 @@ def _nothing(_: float, __: str) -> None:
 
 
 type Slow = Callable[[float, str], None]
-"""What is called when an import takes long: with how many seconds it has taken, and the line that it is at, or none."""
+"""The callback for a long import: with how many seconds it has taken, and the line that it is at, or none."""
 type Slowness = tuple[Slow, float]
-"""What is called when an import has taken a second, and after how many it is called again; then after twice as many,
-and so on. 0 is never."""
+"""The callback for an import that takes a second, and after how many seconds it is called again; then after twice as
+many, and so on. 0 means never."""
 
 _UNHEEDED: Slowness = (_nothing, 0.0)
 
@@ -195,7 +195,7 @@ class HostProcess:
     def close(self) -> None:
         """End the host and all that it runs, and wait until it is gone.
 
-        What the user's modules do at the end, and threads that they have started, may take a while, but not forever.
+        Shutdown code of the user's modules, and threads that they have started, may take a while, but not forever.
         """
         if self._open:  # may be called again
             self._open = False

@@ -66,7 +66,7 @@ class WarmHost:
         """Know how to start it.
 
         Args:
-            expected: What its load must give.
+            expected: The required result of its load.
             load: Starts it and loads the file.
             process: The process, if it has been started.
         """
@@ -79,7 +79,7 @@ class WarmHost:
         """The process, which is started if need be.
 
         Raises:
-            OutdatedError: What it loaded is not what was expected.
+            OutdatedError: Its load differs from the expected one.
             PivotError: The pipeline cannot be loaded any more.
         """
         if self._process is None:

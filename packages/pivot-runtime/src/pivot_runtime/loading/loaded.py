@@ -1,4 +1,4 @@
-"""What a load yields: the stages of a project and the code they depend on, as plain data."""
+"""The result of a load: the stages of a project and the code they depend on, as plain data."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -39,16 +39,16 @@ class LoadedStage(Value):
     """One stage: what it declares, and the fingerprint of its code.
 
     Attributes:
-        spec: What it declares.
+        spec: Its declaration.
         code: The entries of its manifest.
-        unresolved: What its fingerprint could not follow.
+        unresolved: The code that its fingerprint could not follow.
         libraries: By distribution, what its code names of libraries.
         via: For each entry but those where the walk began, the entry that leads to it.
         spans: The first and the last line of each entry whose source is known.
         params: Its parameters by name, as plain data.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
         texts: The text of each entry that is in no lines of its own: a command.
-        steady: What its values count by if they may be other ones by chance; None where none can.
+        steady: The digests of its values that may differ by chance; None where none can.
         assigned: As ``env``, of each variable that the import of its pipeline set: those that it reads count.
     """
 
@@ -86,7 +86,7 @@ class Loaded(Value):
         stages: In the order of registration.
         sources: The digest of each source file of the user's that was imported, and of each file that declares or
             sets something, by absolute path; ``""`` where a file was looked for that is not there.
-        grounds: What else it depended on; None where that is not known.
+        grounds: Other facts that it depended on; None where that is not known.
         unrecorded: Why ``grounds`` are not all that it depended on.
         read: As ``sources``, of each further file that a fingerprint was taken of without an import.
     """

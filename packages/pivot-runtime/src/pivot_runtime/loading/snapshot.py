@@ -32,7 +32,7 @@ class Found(Value):
     """A snapshot that holds.
 
     Attributes:
-        loaded: What a load would give.
+        loaded: The result that a load would give.
         check: How everything that it depends on was found.
     """
 
@@ -45,8 +45,8 @@ class Unusable(Value):
     """Why a pipeline file must be imported.
 
     Attributes:
-        changed: What is no longer as it was; None if no load is known.
-        unrecorded: What of the last load cannot be checked.
+        changed: The facts that have changed; None if no load is known.
+        unrecorded: The facts of the last load that cannot be checked.
     """
 
     changed: Fact | None = None
@@ -61,7 +61,7 @@ class Snapshots:
         self._directory = directory
 
     def find(self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Found | Unusable:
-        """What loading ``file`` with these parameters would give, if nothing that it depends on has changed."""
+        """The result of loading ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
         if kept is None or kept["of"] != os.fspath(file):
@@ -150,7 +150,7 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
 
 
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
-    """What was kept; None for what is not there, damaged, or of another format."""
+    """The kept result; None for what is not there, damaged, or of another format."""
     try:
         head, _, text = safe_read.read_bytes(place).partition(b"\n")
     except OSError:

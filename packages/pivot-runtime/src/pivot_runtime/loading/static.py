@@ -28,7 +28,7 @@ _DEFINED = re.compile(r"(?:func|class):[^:]*:(?P<name>[^\W\d]\w*)")
 
 @attrs.frozen(eq=False, repr=False)
 class Static(Value):
-    """What is known of stages of which nothing was imported.
+    """The known facts about stages without an import.
 
     Attributes:
         assembly: The stages; its hosts cannot be started.
@@ -140,7 +140,7 @@ def _sent(project: Project) -> bool:
 
 
 def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path) -> Iterator[tuple[ArtifactPath, str]]:
-    """What is read and nothing known writes, with a file that is not known and may."""
+    """The path that is read and that nothing known writes, with an unknown file that may write it."""
     for path in {path for spec in graph.stages.values() for path in spec.deps}:
         if not graph.writers(path):
             for file in pipelines_above(path, root):
@@ -149,7 +149,7 @@ def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path)
 
 
 def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
-    """What lock files tell of stages of other pipelines than those that could be read."""
+    """The stages in lock files of pipelines that could not be read."""
     names = {stage.spec.pipeline for stage in readable.stages.values()}
     written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
     sources = _Sources(project.root)

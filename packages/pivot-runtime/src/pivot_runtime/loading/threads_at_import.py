@@ -16,7 +16,7 @@ _NAME = "threads.json"
 
 
 class Spawning:
-    """What is known of the pipelines of a project, by file, relative to the root."""
+    """The spawned pipelines of a project, by file, relative to the root."""
 
     def __init__(self, layout: Layout) -> None:
         """Nothing is read before it is needed."""

@@ -15,7 +15,7 @@ from pivot_runtime.loading.manifests import stage_of
 
 
 def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Loaded:
-    """What an import of a pipeline file would give.
+    """The result that an import of a pipeline file would give.
 
     Raises:
         UnimportedError: It is a ``pipeline.py``, or names functions.

@@ -23,10 +23,10 @@ type States = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 @attrs.frozen(eq=False, repr=False)
 class Known(Value):
-    """What is known of the loads of one file.
+    """The known loads of one file.
 
     Attributes:
-        codes: What counted at the last one.
+        codes: The codes that counted at the last one.
         states: By the address of a stage, by the key of each entry that holds a value which may differ by chance: for
             each state of the code that makes it, the digest by which it counted; the last comes last.
         parts: By the key of such an entry, by the path into its value, what the part counted by at the last load.
@@ -73,8 +73,8 @@ def settle(
     """A load in which such values count as they did when the code was the same; and what is known now.
 
     Args:
-        loaded: What a load gave now.
-        known: What was known before.
+        loaded: The current result of a load.
+        known: The earlier result.
         holds: Whether all that the last load depended on is as it was.
         inputs_hold: The same of all but the sources of code.
     """

@@ -53,7 +53,7 @@ class DropReport(Value):
     """The result.
 
     Attributes:
-        targets: What was asked for.
+        targets: The requested targets.
         removed: Size by digest of what was moved to the trash.
         shared: How many objects of the targets stay, since other outs or tracked data consist of them too.
         refused: Nothing was dropped, since something is nowhere else.

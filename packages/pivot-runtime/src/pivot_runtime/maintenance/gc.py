@@ -40,7 +40,7 @@ class GcOptions(Value):
 
     Attributes:
         keep_since_ns: Run records younger than this keep what they name; None for what is configured.
-        grace_ns: What has been in the trash for this long is deleted; None for what is configured.
+        grace_ns: Objects that have been in the trash for this long are deleted; None for what is configured.
         all_projects: Read also what the other projects need that use this cache.
         only_this_project: Take no respect of what the other projects need.
         skip_damaged: Go on without files that cannot be understood.
@@ -58,11 +58,11 @@ class GcReport(Value):
     """The result of a collection.
 
     Attributes:
-        planned: What goes and what stays.
-        done: What was done; None if only the plan was asked for.
+        planned: The plan: objects that go and that stay.
+        done: The steps that were taken; None if only the plan was asked for.
         projects: The other projects whose needs were read.
         gone: Projects that used the cache and are no more.
-        skipped: What could not be understood, and was left out.
+        skipped: Files that could not be read and were left out.
     """
 
     planned: Plan

@@ -1,4 +1,4 @@
-"""What must not be collected: all that any lock or `.pvt` file of a project names, in the workspace and in git."""
+"""The artifacts that must not be collected: all that lock and `.pvt` files name, in the workspace and in git."""
 
 import os
 import pathlib
@@ -55,7 +55,7 @@ def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artif
 
 
 def named(name: str, data: bytes) -> Iterator[Artifact]:
-    """What one lock or `.pvt` file names that the cache keeps.
+    """The cached artifacts that one lock or `.pvt` file names.
 
     Raises:
         LockFileError: It does not say what it must say.

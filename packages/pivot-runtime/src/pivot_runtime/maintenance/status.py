@@ -19,12 +19,12 @@ from pivot_runtime.project.project import Project
 
 @attrs.frozen(eq=False, repr=False)
 class CacheUsage(Value):
-    """What part of the cache somebody needs.
+    """The part of the cache that somebody needs.
 
     Attributes:
         name: A stage's address, or the path of tracked data.
         tracked: It is tracked data.
-        here: What of it is here; some may be others' too.
+        here: The objects of it that are here; some may be others' too.
         missing: How many objects it needs that are not here; at least, where a listing is not.
     """
 
@@ -44,17 +44,17 @@ class ObjectCount(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class CacheStatus(Value):
-    """What a cache holds.
+    """The content of a cache.
 
     Attributes:
         directory: Where it is.
         all: Everything.
-        shares: What each stage and each tracked path needs.
-        rest: What no file in the workspace names; branches or earlier runs may need it.
+        shares: The needs of each stage and each tracked path.
+        rest: The objects that no file in the workspace names; branches or earlier runs may need it.
         runs: How many run records there are.
-        trash: What waits to be deleted.
+        trash: The objects that wait to be deleted.
         collections: How many collections it comes from.
-        quarantine: What was found damaged.
+        quarantine: The objects that were found damaged.
         modes: Whether each way to link files works here.
         users: The other projects that use it.
     """

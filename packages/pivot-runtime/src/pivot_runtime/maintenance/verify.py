@@ -29,9 +29,9 @@ class CacheCheck(Value):
     """The findings, and what was done about them.
 
     Attributes:
-        report: What is in the store.
-        affected: What the workspace's files name and the cache did not have whole and good.
-        lacking: What of that it still does not have.
+        report: The content of the store.
+        affected: The artifacts that the workspace's files name and that were missing or damaged in the cache.
+        lacking: Those of them that are still missing.
     """
 
     report: Report
@@ -45,7 +45,7 @@ class CacheCheck(Value):
 
     @property
     def mended(self) -> tuple[Record, ...]:
-        """What the cache has again."""
+        """The artifacts that are in the cache again."""
         return tuple(record for record in self.affected if record not in self.lacking)
 
 

@@ -19,28 +19,28 @@ from pivot_runtime.processes.startup_state import Origin
 _NEEDED = frozenset(
     {"pivot", "pivot_core", "pivot_cache", "pivot_runtime", "pivot_fingerprint"} | {"attr", "attrs", "xxhash"}
 )
-"""What the new process would import anyhow."""
+"""The modules that the new process would import anyhow."""
 _FIRST = 3
 _MOST = 1 << 20
 _TOOLS = 6
 """How many `sys.monitoring` can have."""
 
 _kept: list[object] = []
-"""What is forgotten but must not be taken down: its descriptors are closed, and their numbers have other uses."""
+"""Objects that are forgotten but not torn down: their descriptors are closed, and the numbers have other uses."""
 
 
 def fork(main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, origin: Origin) -> int:
     """Start ``main`` in a process that leads a group of its own; returns its pid.
 
     Args:
-        main: What it does; then it ends, as an interpreter does.
+        main: Its work; then it ends, as an interpreter does.
         given: The descriptors that it has besides the standard ones: each with the number that it has there.
         quiet: Drop what it prints; else that goes where this process's errors go.
-        origin: What this process was when it began.
+        origin: The state of this process when it began.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    # What a signal means to this process it must not mean to the other, not even in its first moments.
+    # Signals to this process must not affect the other, not even in its first moments.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
@@ -86,7 +86,7 @@ def _place(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
         os.dup2(fd, number)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    # What is printed while importing is no answer of ours, so it does not go to our stdout.
+    # Output while importing is no answer of ours, so it does not go to our stdout.
     if quiet:
         os.dup2(nothing, 2)
     os.dup2(2, 1)
@@ -112,7 +112,7 @@ def _forget_signals() -> None:
 
 
 def _forget_tools() -> None:
-    """What profiles or debugs the command is not asked for here."""
+    """Tools that profile or debug the command are not wanted here."""
     threading.setprofile(None)
     threading.settrace(None)
     sys.setprofile(None)

@@ -1,7 +1,7 @@
 """The live threads of this process: while there are others than the one that asks, it must not be forked.
 
-A forked process has only the thread that forked it. What another thread held at that moment (a lock, a place in a
-queue) is held there forever, and who waits for it waits forever, silently.
+A forked process has only the thread that forked it. Locks and places in queues that another thread held at that moment
+are held there forever, and whoever waits for them waits forever, silently.
 """
 
 import ctypes
@@ -49,7 +49,7 @@ class Starts:
             self._places[thread] = (frame.f_code.co_filename, frame.f_lineno)
 
     def told(self, thread: threading.Thread, root: str) -> str:
-        """What a thread is called, and where it was started, if that is known."""
+        """The name of a thread, and where it was started, if known."""
         file, line = self._places.get(thread, ("", 0))
         return f"{thread.name}, started at {os.path.relpath(file, root)}:{line}" if file else thread.name
 

@@ -1,7 +1,7 @@
 """Python's library and Pivot as they were before the user's code could replace parts of them.
 
-A module may replace `json.dumps`, `builtins.open` or `time.time`, in its own process with good right. What Pivot does
-in that process, before and after the user's code and never beside it, is done with the functions that were there first.
+A module may replace `json.dumps`, `builtins.open` or `time.time`, in its own process with good right. Pivot's own work
+in that process, before and after the user's code and never beside it, uses the original functions.
 """
 
 import os
@@ -23,7 +23,7 @@ _AT_THE_END: Final = frozenset(
         ),
     }
 )
-"""What is used of it when a stage has ended."""
+"""The parts of it that are used when a stage has ended."""
 _KINDS: Final = (ModuleType, type(os.environ))
 _GONE: Final = object()
 _callable, _type = callable, type  # these too may be replaced
@@ -32,7 +32,7 @@ type Place = tuple[dict[str, Any], str]
 
 
 class Replaced:
-    """What the user's code had put in place of something; `apply` puts it there again."""
+    """The replacements by the user's code; `apply` puts it there again."""
 
     def __init__(self, values: Iterable[tuple[Place, Any]] = ()) -> None:
         """By default it has replaced nothing."""
@@ -40,7 +40,7 @@ class Replaced:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What of Python's own was replaced: ``module.name`` each."""
+        """The names of replaced parts of Python: ``module.name`` each."""
         told = [f"{mapping.get('__name__')}.{name}" for (mapping, name), _ in self._values if "__name__" in mapping]
         return tuple(each for each in told if each.partition(".")[0] in sys.stdlib_module_names)
 

@@ -100,7 +100,7 @@ def command_of(pid: int) -> str:
 
 
 def circles(pid: int) -> frozenset[str]:
-    """What a process shares with those that started it, and with nobody else: its group, its session, its output."""
+    """The group, session and output that a process shares with those that started it, and with nobody else."""
     found: set[str] = set()
     with contextlib.suppress(OSError):
         found.add(f"group {os.getpgid(pid)}")
@@ -116,7 +116,7 @@ def circles(pid: int) -> frozenset[str]:
 
 
 def told(strays: Mapping[int, str]) -> list[str]:
-    """What a user is to know of strays: not of those that only help, nor of those that are just ending."""
+    """The text about strays for users: not of those that only help, nor of those that are just ending."""
     own = command_of(os.getpid())
     known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
     return [
@@ -136,7 +136,7 @@ def is_helper(command: str) -> bool:
 
 
 def _nameless(pid: int) -> str:
-    """What a process is called that is ending, so that its command line is gone."""
+    """The name of a process that is ending, so that its command line is gone."""
     return f"process {pid}"
 
 

@@ -1,4 +1,4 @@
-"""What a process was when it began: as much as one that is forked from it goes back to."""
+"""The state of a process when it began: as much as one that is forked from it goes back to."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ _THREADS = "/proc/self/task"
 
 
 class Origin(NamedTuple):
-    """What a program notes before it does anything else, if it lets its hosts be forked from it.
+    """The state that a program records before anything else, if it lets its hosts be forked from it.
 
     Attributes:
         modules: The names of the modules that were imported, but for the program's own.

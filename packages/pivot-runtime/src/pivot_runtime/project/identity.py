@@ -68,7 +68,7 @@ def place(directory: pathlib.Path) -> str:
 
 
 def host() -> str:
-    """What the machine is called."""
+    """The name of the machine."""
     return os.uname().nodename
 
 

@@ -1,4 +1,4 @@
-"""What the user's ``.pivotignore`` leaves out of scans; never applied to what is declared."""
+"""The patterns of the user's ``.pivotignore``, which scans leave out; never applied to what is declared."""
 
 import pathlib
 from collections.abc import Callable

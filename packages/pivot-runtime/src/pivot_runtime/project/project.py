@@ -64,9 +64,9 @@ class Project(Value):
         cwd: The absolute path of the directory that the command was given in, at or below the root.
         overrides: Values of parameters that the command was given, each as ``stage.name=value``.
         hosts: Where hosts are kept that outlive the command, if they are to.
-        notes: What the command has looked at.
-        origin: What the process was when it began, if hosts may be forked from it.
-        doubts: What the command has passed over.
+        notes: The paths that the command has looked at.
+        origin: The state of the process when it began, if hosts may be forked from it.
+        doubts: The records that the command has passed over.
         slow: Called if importing a pipeline takes long, with how many seconds it has taken, and the line that it is at.
     """
 
@@ -152,7 +152,7 @@ def physical(named: str, root: pathlib.Path) -> str:
 
 @attrs.frozen(eq=False, repr=False)
 class Initialized(Value):
-    """What `init` did.
+    """The result of `init`.
 
     Attributes:
         created: The files and directories that are new, relative to the directory.

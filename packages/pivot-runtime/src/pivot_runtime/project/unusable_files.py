@@ -28,7 +28,7 @@ def _silent(_: Doubt) -> None:
 
 
 class Doubts:
-    """What one command has passed over."""
+    """The records that one command has passed over."""
 
     def __init__(self, tell: Callable[[Doubt], object] = _silent) -> None:
         """``tell`` is called with each doubt, once."""
@@ -41,7 +41,7 @@ class Doubts:
         return any(doubt.grave for doubt in self._told)
 
     def pass_over(self, error: PivotError) -> None:
-        """What this is about is not respected."""
+        """The subject of this doubt is ignored."""
         self.add(Doubt(str(error), error.hint))
 
     def add(self, doubt: Doubt) -> None:

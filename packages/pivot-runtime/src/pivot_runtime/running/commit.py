@@ -23,16 +23,16 @@ from pivot_runtime.running.outs import Outs
 _COSMETIC = frozenset(
     {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
 )
-"""What may be behind a change that leaves the result as it is; other data or parameters do not."""
+"""Possible causes of a change that leaves the result as it is; other data or parameters do not."""
 
 
 class NotAcceptedError(EngineError):
-    """What is in the workspace cannot be the result of the stage as it is now."""
+    """The workspace cannot be the result of the stage as it is now."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Accepted(Value):
-    """What was accepted.
+    """The accepted stages.
 
     Attributes:
         names: The stages, by the names they are shown by, in graph order.

@@ -38,7 +38,7 @@ class DepWatch:
         """Those of the deps that are no longer what they were, or were written since the stage was started.
 
         Raises:
-            ArtifactError: What is there can be no dep.
+            ArtifactError: The path cannot be a dep.
         """
         before = self._marks.pop(address)
         return tuple(path for path, dep in deps.items() if self._look(path) != dep or self._written(path, before[path]))
@@ -72,7 +72,8 @@ class CodeWatch:
     ) -> None:
         """Watch what was loaded, with ``overrides``, from each pipeline file of the project.
 
-        What a stage writes is no edit, though another one may have been fingerprinted by it: it counts in the next run.
+        The outs of a stage are no edits, though another one may have been fingerprinted by them: it counts in the next
+        run.
         """
         files = list(files)
         outs = {out.path for _, loaded in files for stage in loaded.stages for out in stage.spec.outs}
@@ -80,7 +81,7 @@ class CodeWatch:
         self._files = [_WatchedFile(root, file, loaded, overrides, written) for file, loaded in files]
 
     def moved(self, address: str) -> tuple[str, ...]:
-        """What of a stage is no longer as it was loaded: manifest keys, parameters, or files that cannot be loaded.
+        """The changes of a stage since it was loaded: manifest keys, parameters, or files that cannot be loaded.
 
         An edit that changes no fingerprint, such as a comment, is no move.
         """
@@ -144,6 +145,6 @@ class _WatchedFile:
 
 
 def _facts(stage: LoadedStage) -> dict[str, str]:
-    """What a load says of a stage, by name."""
+    """The facts of a load about a stage, by name."""
     code = {key: entry.digest for key, entry in stage.code.items()}
     return code | {f"param:{name}": canonical_json(value) for name, value in stage.params.items()}

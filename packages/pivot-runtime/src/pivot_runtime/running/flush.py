@@ -14,7 +14,7 @@ _PERIOD_S = 1.0
 
 
 class Flushing:
-    """What one run has recorded and is not on the disk yet."""
+    """The records of one run that are not flushed yet."""
 
     def __init__(self, stores: Stores, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing has been recorded."""

@@ -11,7 +11,7 @@ from pivot_runtime.loading.threads_at_import import Spawning
 
 
 def executor(assembly: Assembly, session: Session, options: Options, report: Reporter) -> Executor:
-    """What runs the stages; what they print is reported if the options say so."""
+    """The executor of the stages; what they print is reported if the options say so."""
     watching = Accounting(session, report, trace=options.trace_io).watching
     if options.in_process:
         from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug

@@ -97,7 +97,7 @@ class Outs:
         return [out.path for out in spec.outs if not self._layout.artifact(out.path).exists()]
 
     def take_in(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
-        """What the stage has left, now in the cache where it is declared so.
+        """The outs of the stage, now in the cache if declared so.
 
         Raises:
             ArtifactError: Something there is not what was declared, or cannot be read.

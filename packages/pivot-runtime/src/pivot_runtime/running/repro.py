@@ -56,7 +56,7 @@ class Outcome:
         blocked: It depends on one that failed.
         unstarted: It could have run, but the run ended early.
         seconds: How long the whole run took.
-        grounds: What the loads depended on.
+        grounds: The facts that the loads depended on.
     """
 
     cached: set[str] = attrs.field(factory=set)

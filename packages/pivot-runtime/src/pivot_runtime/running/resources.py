@@ -1,4 +1,4 @@
-"""What stages share and may not use at once: groups of which one runs, and resources that are counted."""
+"""Resources that stages share and may not use at once: groups of which one runs, and resources that are counted."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from pivot_core.spec import StageError, StageSpec
 
 
 def needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """What each stage occupies while it runs, by address; a group counts as something of which there is one.
+    """The resources that each stage uses while it runs, by address; a group counts as something of which there is one.
 
     Raises:
         StageError: One needs more than there is.

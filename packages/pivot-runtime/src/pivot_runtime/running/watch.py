@@ -1,8 +1,9 @@
 """`pivot repro --watch`: run, and again whenever something has changed that decides what has to run.
 
-A round is an ordinary run, with hosts that stay. What it looked at is noted, each thing with the mark that it had
+A round is an ordinary run, with hosts that stay. The paths that it looked at are noted, each with the mark that it had
 before; afterwards a look at all stages notes the same again, so that whatever is edited meanwhile has another mark
-than the one in the notes. Only such a difference begins the next round. What a run writes is looked at after the run.
+than the one in the notes. Only such a difference begins the next round. Files that a run writes are looked at after the
+run.
 Where only that has another mark, as it has after another command's run, the next round begins if what is found differs.
 """
 
@@ -44,7 +45,7 @@ _PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "site-packages"}
 
 @attrs.frozen(eq=False, repr=False)
 class Round(Value):
-    """What one round did.
+    """The result of one round.
 
     Attributes:
         outcome: Of each stage; None if there was an error.
@@ -259,7 +260,7 @@ def _objects_dir(project: Project) -> pathlib.Path:
 
 
 def changed(notes: Notes) -> list[str]:
-    """What has another mark than in the notes."""
+    """The paths whose mark differs from the notes."""
     found = [path for path, marked in notes.marks.items() if now(path, marked) != marked]
     return found + [path for path, signature in notes.trees.items() if _signature(path) != signature]
 

@@ -24,7 +24,7 @@ class InputFetcher:
     """Where one run looks and what it brings.
 
     Attributes:
-        world: What decisions depend on.
+        world: The facts that decisions depend on.
     """
 
     def __init__(self, session: Session, graph: Graph, report: Reporter, *, pull: bool) -> None:
@@ -68,7 +68,7 @@ class InputFetcher:
 def told(
     address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[Progress], None]:
-    """What a transfer for a stage is to call: it reports the first call, and then one now and again."""
+    """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
     last: float | None = None
 
     def tell(progress: Progress) -> None:

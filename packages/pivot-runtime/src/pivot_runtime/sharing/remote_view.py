@@ -42,7 +42,7 @@ class SyncState(Value):
 
     Attributes:
         remote: The remote's name.
-        absent: What is not in the workspace, and where it is available.
+        absent: The artifacts that are not in the workspace, and where they are available.
         synced: How many outs and tracked paths both the cache and the remote have.
         to_push: How many only the cache has.
         to_fetch: How many only the remote has.
@@ -207,7 +207,7 @@ class RemoteView:
         self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.TransferOptions()))
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """What is at a path, or would if the remote's were here."""
+        """The artifact at a path, or the one that would be there if the remote's were here."""
         return self._laid.look(path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
@@ -215,7 +215,7 @@ class RemoteView:
         return self._session.look(path) is not None and self._session.lost(path, artifact)
 
     def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        """What is at a relative path in a directory with this content, if anything is."""
+        """The artifact at a relative path in a directory with this content, if there is one."""
         try:
             return self._listing(directory).at(path)
         except MissingObjectError:
@@ -226,7 +226,7 @@ class RemoteView:
         return self._session.lock(address)
 
     def memory(self) -> Memory:
-        """What earlier runs left, in the cache or on the remote."""
+        """The results of earlier runs, in the cache or on the remote."""
         return _Memory(self, self._session.memory())
 
     def taken(
@@ -255,7 +255,7 @@ class RemoteView:
             self._asked |= artifacts
 
     def _listing(self, directory: Artifact) -> Tree:
-        """What is in a directory; its listing is fetched if it is not here, and no file of it is."""
+        """The content of a directory; its listing is fetched if it is not here, and no file of it is."""
         stores = self._session.stores
         try:
             return stores.store.tree(directory)
@@ -267,7 +267,7 @@ class RemoteView:
 
 @attrs.frozen(eq=False, repr=False)
 class _Memory(Value):
-    """What earlier runs left, where the remote counts."""
+    """The results of earlier runs, where the remote counts."""
 
     afar: RemoteView
     local: Memory
@@ -280,7 +280,7 @@ class _Memory(Value):
 
 
 def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
-    """What the lock files say of the outs that the cache keeps."""
+    """The outs in lock files that the cache keeps."""
     for address, spec in graph.stages.items():
         lock = session.lock(address)
         if lock is not None:

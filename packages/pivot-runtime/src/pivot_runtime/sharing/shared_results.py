@@ -31,7 +31,7 @@ class Fetched(Value):
     """The result.
 
     Attributes:
-        moved: What was brought here.
+        moved: The objects that were brought here.
         unasked: Why nothing of others was looked for, if that is so.
     """
 
@@ -86,7 +86,7 @@ def _found(project: Project, remote: str | None, selected: Container[str | None]
 
 
 def _run(evaluation: Evaluation) -> RunRecord | None:
-    """What would be restored, if it is not what the lock file names."""
+    """The run that would be restored, if the lock file does not name it."""
     run, lock = evaluation.decision.restore, evaluation.lock
     if evaluation.decision.verdict is not Verdict.RESTORE or run is None:
         return None

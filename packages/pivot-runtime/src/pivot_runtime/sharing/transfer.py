@@ -122,7 +122,7 @@ def fetch(
         project: Where.
         targets: What.
         wishes: How.
-        more: What is to be brought besides.
+        more: Other artifacts to bring.
 
     Raises:
         ConfigError: No remote is configured, or none of that name.
@@ -229,7 +229,7 @@ def fetching(
 
 
 def elsewhere(project: Project) -> Callable[[Collection[str]], set[str]] | None:
-    """What tells which of some objects the default remote has now; None if there is none.
+    """A function that reports which objects the default remote has now; None if there is none.
 
     Raises:
         RemoteError: When called: the remote cannot tell.

@@ -14,7 +14,7 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 _OWN: Final = frozenset({".pivot", ".git"})
 _PARTS: Final = frozenset({"__pycache__", "site-packages", "dist-packages", ".git"})
 _METADATA: Final = (".dist-info", ".egg-info")
-"""What an installer, also one that installs the project itself, writes about a distribution."""
+"""Files that an installer, also one that installs the project itself, writes about a distribution."""
 _READERS_OF_SOURCE: Final = frozenset(
     {
         "_frozen_importlib_external",

@@ -46,7 +46,7 @@ class Handed:
                 self._given.add((program, name))
 
     def unseen(self, read: Collection[str]) -> tuple[str, ...]:
-        """What is to be said of it in words, a line for each program; ``read`` are the variables that count anyway."""
+        """The text about it, a line for each program; ``read`` are the variables that count anyway."""
         by_program: dict[str, list[str]] = {}
         for program, name in sorted(self._given):
             if name not in read:

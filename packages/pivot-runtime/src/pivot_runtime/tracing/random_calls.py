@@ -18,7 +18,7 @@ _CHANCE: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
 }
-"""What the user's own module code must not call: names, of functions of the modules below or methods of their types."""
+"""Functions that the user's module code must not call: names of functions of the modules below, or of methods."""
 
 _OF_CHANCE: Final = frozenset({"time", "datetime", "random", "_random", "secrets", "uuid", "posix", "pandas", "numpy"})
 _UNAUDITED: Final = frozenset(
@@ -41,7 +41,7 @@ _OF_PROCESS: Final = frozenset(
         ),
     }
 )
-"""What gives something of this process alone, by which programs seldom decide anything: functions of these modules."""
+"""Modules with functions whose results belong to this process, and by which programs seldom decide anything."""
 _HOMES: Final = frozenset({"posix", "time", "tempfile", "_thread", "threading"})
 _HASHED: Final = (str, bytes, tuple, frozenset)
 """Types whose hash is another one in each process, or may be."""
@@ -54,7 +54,7 @@ class Chance:
     """Notices calls, in the code of the user's modules, of what gives another answer each time.
 
     Attributes:
-        numbers: What `id` and `hash` gave: numbers of this process alone, each with what it stands for.
+        numbers: The numbers that `id` and `hash` returned: numbers of this process alone, each with what it stands for.
         possible: Whether something was asked for that is another one in each process, and not reported.
     """
 

@@ -1,4 +1,4 @@
-"""What the processes that a stage has started have seen, line by line, in files of one directory."""
+"""The observations of the processes that a stage has started, line by line, in files of one directory."""
 
 import contextlib
 import os

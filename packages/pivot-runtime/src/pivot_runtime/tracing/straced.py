@@ -1,4 +1,4 @@
-"""What strace has written: which files were read and written; pure."""
+"""The output of strace: which files were read and written; pure."""
 
 import codecs
 import os
@@ -25,8 +25,8 @@ def files(lines: Iterable[str], directory: str) -> Iterator[tuple[str, bool]]:
     """Each file that a call which succeeded has named, and whether it was to be written.
 
     Args:
-        lines: What ``strace -f -y`` has written.
-        directory: What paths are relative to where nothing says so.
+        lines: The output of ``strace -f -y``.
+        directory: The directory to which paths are relative by default.
     """
     begun: dict[str, str] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""What a stage uses in processes that it starts: in interpreters of pools, and in programs in Python."""
+"""The files and variables that a stage uses in processes that it starts: interpreters of pools, and Python programs."""
 
 from pivot_runtime.tracing.audit import Audit
 from pivot_runtime.tracing.environ import Variables

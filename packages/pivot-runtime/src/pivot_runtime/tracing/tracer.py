@@ -1,4 +1,4 @@
-"""What a stage's process can see of itself: the files and the environment variables that the stage uses."""
+"""The observations of a stage's process about itself: the files and the environment variables that the stage uses."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ class Witness:
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, places()[2])
         self.also = Companion(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
-        """What begins in the interpreters that the stage starts."""
+        """The observation in the interpreters that the stage starts."""
 
     def __enter__(self) -> Self:
         self._spool.begin()
@@ -77,7 +77,7 @@ class Witness:
 
     @property
     def seen(self) -> Seen:
-        """What was seen."""
+        """The observations."""
         audit = self._audit
         return Seen(
             tuple(sorted(audit.read)) if audit is not None else (),

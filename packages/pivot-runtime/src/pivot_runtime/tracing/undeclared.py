@@ -1,4 +1,4 @@
-"""What a stage used and did not declare, and the line that would declare it; pure."""
+"""The files that a stage used and did not declare, and the line that would declare each; pure."""
 
 import json
 import keyword
@@ -26,7 +26,7 @@ class Undeclared(Value):
     Attributes:
         path: The file, or the directory that holds what was used.
         wrote: It was written; else it was read.
-        line: What to add to the signature: a parameter for what is read, a key of the returned TypedDict for what
+        line: The line to add to the signature: a parameter for what is read, a key of the returned TypedDict for what
             is written. Empty where another stage writes it already: then no line would do.
         owner: The address of the stage whose out it is, if it is one.
         count: How many files were used in a directory; 1 for a file.
@@ -42,10 +42,10 @@ class Undeclared(Value):
 def undeclared(
     seen: Seen, spec: StageSpec, graph: Graph, ignored: Callable[[str], bool] = lambda _: False, *, shell: bool = False
 ) -> tuple[Undeclared, ...]:
-    """What ``spec`` should declare after a run in which all this was seen, what it wrote last.
+    """The declarations that ``spec`` lacks after a run with these observations, writes last.
 
     Args:
-        seen: What was seen.
+        seen: The observations.
         spec: The stage.
         graph: It knows who writes what.
         ignored: Whether a path is of no interest.
@@ -68,7 +68,7 @@ def undeclared(
 def _used(
     paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph
 ) -> Iterator[tuple[ArtifactPath, bool, str | None, int]]:
-    """What should be declared: the path, whether it is a directory, whose out it is, how many files it stands for."""
+    """The files that should be declared: path, whether it is a directory, whose out it is, how many files it means."""
     declared = [*spec.deps, *(out.path for out in spec.outs), *spec.named]
     loose: dict[str, list[ArtifactPath]] = {}
     owned: dict[ArtifactPath, list[ArtifactPath]] = {}

@@ -1,4 +1,4 @@
-"""What was seen of a stage while it ran: files of the project, environment variables, and what it cost."""
+"""The observations of a stage while it ran: files of the project, environment variables, and what it cost."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,13 +10,13 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class Seen(Value):
-    """What a stage used beyond what it declares.
+    """The things that a stage used beyond its declaration.
 
     Attributes:
         read: Files of the project that it read, relative to the root, sorted.
         wrote: Files of the project that it wrote and that are still there.
         variables: The names of environment variables that its code, or a library, asked for.
-        unseen: What else it may have used, in words.
+        unseen: Other things that it may have used, in words.
     """
 
     read: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Seen(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Usage(Value):
-    """What a process and the children that it waited for have cost, as the kernel counts it.
+    """The resources of a process and the children that it waited for, as the kernel counts them.
 
     Attributes:
         cpu: Seconds of processor time, its own and the system's for it.
@@ -59,7 +59,7 @@ class Usage(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Watching(Value):
-    """What is to be seen of a stage.
+    """The observations to make of a stage.
 
     Attributes:
         files: Which files of the project it opens.

@@ -1,4 +1,4 @@
-"""What an error in a stage amounts to: one line, its traceback, a hint; whatever the error itself says or does."""
+"""The report of an error in a stage: one line, its traceback, a hint; whatever the error itself says or does."""
 
 import os
 import traceback
@@ -13,7 +13,7 @@ from pivot_core.spec import StageError
 
 _OWN: Final = tuple(os.path.join(place, "") for package in (pivot_runtime, pivot_core) for place in package.__path__)
 _NO_INPUT = ("", "EOF when reading a line")
-"""What `getpass` and `input` say."""
+"""The messages of `getpass` and `input`."""
 _INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
 _MOST_FRAMES = 1000
 _MOST_AT_END = 1 << 17
@@ -21,7 +21,7 @@ _DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """What an error in a stage amounts to, as JSON-able data: one line, its traceback, a hint."""
+    """The report of an error in a stage, as JSON-able data: one line, its traceback, a hint."""
     try:
         return _failure(error)
     except BaseException:  # noqa: BLE001  # whatever a user's exception does when it is asked what it is
@@ -60,7 +60,7 @@ def _notes(error: BaseException) -> str:
 
 
 def _asked(say: Callable[[], str]) -> str:
-    """What a user's object says; nothing if it fails to."""
+    """The text of a user's object; nothing if it fails to."""
     try:
         return say()
     except BaseException:  # noqa: BLE001  # whatever it raises, it is not the error that is reported

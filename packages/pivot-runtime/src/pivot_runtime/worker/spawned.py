@@ -26,7 +26,7 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
     """Start the interpreter; returns its pid.
 
     Args:
-        job: What it is to do, as `main` reads it.
+        job: Its work, as `main` reads it.
         output: The descriptor that takes all that it prints.
         result: The descriptor that takes its one message.
     """

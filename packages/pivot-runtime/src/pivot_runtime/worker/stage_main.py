@@ -39,7 +39,7 @@ _THREADS_SECONDS = 2.0
 
 @attrs.frozen(eq=False, repr=False)
 class Place(Value):
-    """What the process of a stage is given.
+    """The descriptors of the process of a stage.
 
     Attributes:
         output: The descriptor that takes everything that the stage prints.
@@ -124,7 +124,7 @@ def leave(error: BaseException | None = None) -> NoReturn:
 
 
 def _last_words(error: BaseException) -> int:
-    """What the interpreter does at the end of a program that has raised something; returns its exit code."""
+    """The interpreter's own steps at the end of a program that has raised something; returns its exit code."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return (error.code or 0) & 0xFF
     with contextlib.suppress(Exception):
@@ -140,7 +140,7 @@ def _redirect(output: int) -> None:
     os.close(nothing)
     if output > _STANDARD_FDS:
         os.close(output)
-    # What the host's own buffers held at the fork is the host's to print.
+    # Text in the host's own buffers at the fork is the host's to print.
     # Line by line, so that a crash loses nothing of what led to it.
     sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
@@ -160,7 +160,7 @@ def _lasting() -> list[Thread]:
 
 
 def _finish(before: list[Thread]) -> None:
-    """What else the interpreter does at its end, and os._exit would pass over: functions registered by the stage.
+    """The other steps of the interpreter at its end, and os._exit would pass over: functions registered by the stage.
 
     The threads ``before`` are not the stage's: they began when the pipeline was imported, and may never end.
     """
