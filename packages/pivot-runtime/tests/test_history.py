@@ -153,7 +153,7 @@ def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
 
 def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) -> None:
     recorded_run(shop)
-    known = stage_stats.stage_facts(shop.layout)
+    known = stage_stats.project_stats(shop.layout)
     assert known.recall()["p.one"][stage_stats.VARIABLES] == []
 
     known.remember({"p.one": {stage_stats.VARIABLES: ["HOME"]}})
@@ -236,7 +236,7 @@ def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
 
 
 def test_an_error_is_said_in_words() -> None:
-    from pivot_runtime.broken_pipeline import Broken  # noqa: PLC0415  # one test needs it
+    from pivot_runtime.errors import BrokenPipeline  # noqa: PLC0415  # one test needs it
 
-    line = event_json.form(events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), ()),)), 0)
-    assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "suspected": []}]
+    line = event_json.form(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)
+    assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "may_write": []}]

@@ -82,7 +82,7 @@ def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
         '  File "<string>", line 1 in <module>',
     ]
 
-    assert list(filter(Frames().theirs, crash)) == crash[:3]
+    assert list(filter(Frames().is_users, crash)) == crash[:3]
 
 
 def test_what_begins_in_other_interpreters_is_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:

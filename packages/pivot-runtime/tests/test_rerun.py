@@ -43,9 +43,9 @@ def test_a_result_is_about_the_state_that_it_was_taken_of() -> None:
     lock = StageLock(Inputs(1), {path: Artifact("a" * 32, 1)})
     known = {stage_stats.SECONDS: 1.0, stage_stats.RERUN: fact(Rerun("p.s", DIFFERS, "out in line 1"), lock)}
 
-    assert stage_stats.about(lock, known) == known
+    assert stage_stats.valid_stats(lock, known) == known
     for other in [None, StageLock(Inputs(2), lock.outs), StageLock(Inputs(1), {path: Artifact("b" * 32, 1)})]:
-        assert stage_stats.about(other, known) == {stage_stats.SECONDS: 1.0}
+        assert stage_stats.valid_stats(other, known) == {stage_stats.SECONDS: 1.0}
 
 
 @pytest.fixture

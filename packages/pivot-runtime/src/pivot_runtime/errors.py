@@ -1,13 +1,17 @@
-"""The engine's errors: what can go wrong between reading a project and running its stages."""
+"""Errors of this package, and `BrokenPipeline`, the record of a pipeline that a command goes on without."""
 
 from collections.abc import Iterable
 from typing import ClassVar
 
+import attrs
+
 from pivot_core.errors import PivotError
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
 
 
 class EngineError(PivotError):
-    """The family of this package."""
+    """Base of this package's errors."""
 
 
 class LoadError(EngineError):
@@ -29,7 +33,7 @@ class HostError(EngineError):
 
 
 class BusyError(EngineError):
-    """Another command is working on the project, and waiting for it was not wanted."""
+    """Another command is working on the project, and this one does not wait (`--no-wait`)."""
 
     exit_code: ClassVar[int] = 3
 
@@ -53,8 +57,8 @@ class NestedError(EngineError):
         )
 
 
-class EditedError(EngineError):
-    """Code was edited between the moment when it was looked at and the moment when it was to run."""
+class SourceChangedError(EngineError):
+    """Code was edited after it was fingerprinted and before it ran."""
 
     exit_code: ClassVar[int] = 1
 
@@ -63,21 +67,21 @@ class EditedError(EngineError):
 
 
 class LogError(EngineError):
-    """There is no log of such a run."""
+    """The run has no log."""
 
     exit_code: ClassVar[int] = 1
 
 
 class TargetError(EngineError):
-    """A target on the command line is not known, or not one thing."""
+    """A target on the command line is unknown or ambiguous."""
 
 
 class TraceError(EngineError):
-    """The files that a stage opens cannot be observed as requested."""
+    """The requested way of tracing the files that a stage opens is not available."""
 
 
 class ConfigError(EngineError):
-    """The configuration holds something that it must not hold, or lacks something.
+    """A setting is invalid or missing.
 
     Attributes:
         problem: The problem.
@@ -97,7 +101,7 @@ class ConfigError(EngineError):
 
     @property
     def place(self) -> str:
-        """``FILE:LINE``, as far as they are known."""
+        """``FILE:LINE``, as far as it is known."""
         return f"{self.source}:{self.line}" if self.line is not None else self.source
 
     def __str__(self) -> str:
@@ -105,13 +109,12 @@ class ConfigError(EngineError):
         return f"{key}{self.problem}{f' @ {self.place}' if self.source else ''}"
 
 
-class UnimportedError(EngineError):
-    """A pipeline would have to be imported, and that was not wanted."""
+class ImportRequiredError(EngineError):
+    """A pipeline would have to be imported, which the caller ruled out (`--static`)."""
 
     exit_code: ClassVar[int] = 3
 
     def __init__(self) -> None:
-        """There is nothing more to say."""
         super().__init__(
             "it would have to be imported, or has changed since it was",
             hint="leave out --static, if you trust its code",
@@ -119,25 +122,38 @@ class UnimportedError(EngineError):
 
 
 class StaticError(EngineError):
-    """Without an import nothing is known of a project."""
+    """No stage of the project is known without an import."""
 
     exit_code: ClassVar[int] = 3
 
     def __init__(self) -> None:
-        """There is nothing more to say."""
         super().__init__(
             "no stage is known without importing the pipelines: there are no lock files",
             hint="commit those in .pivot/stages/, or leave out --static, if you trust the code",
         )
 
 
-class OutdatedError(HostError):
-    """A pipeline that was thought to be unchanged was loaded, and is another one."""
+class StaleSnapshotError(HostError):
+    """A pipeline whose snapshot seemed valid was imported, and its stages differ from the snapshot's."""
 
     def __init__(self) -> None:
-        """There is nothing more to say."""
         super().__init__("a pipeline was edited meanwhile", hint="repeat the command when the edits have ended")
 
 
 class LinkError(EngineError):
-    """A symbolic link is where something of Pivot's own is to be."""
+    """A symbolic link is in the place of a file or directory of Pivot's own."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class BrokenPipeline(Value):
+    """A pipeline that cannot be loaded, where a command goes on without it.
+
+    Attributes:
+        file: The pipeline file, relative to the project's root.
+        error: The error of its load.
+        may_write: Deps that no other stage writes, and that this pipeline may write.
+    """
+
+    file: str
+    error: PivotError
+    may_write: tuple[ArtifactPath, ...]

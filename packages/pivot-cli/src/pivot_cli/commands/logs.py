@@ -46,7 +46,9 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
         raise click.UsageError("Missing argument 'STAGE...'.")
     project = context.project()
     running = following.running(project)
-    addresses = list(dict.fromkeys(logs.meant(project.layout, stage, running) for stage in stages)) or list(running)
+    addresses = list(dict.fromkeys(logs.resolve_name(project.layout, stage, running) for stage in stages)) or list(
+        running
+    )
     if follow:
         return _follow(project, addresses, running)
     for address in addresses:
@@ -75,7 +77,7 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
     with contextlib.suppress(FileNotFoundError), safe_read.opened(log) as file:
         frames = logs.Frames()
         for line in file:
-            if frames.theirs(line.decode(errors="replace")):
+            if frames.is_users(line.decode(errors="replace")):
                 sys.stdout.buffer.write(line)
 
 
@@ -138,5 +140,5 @@ class _Shown:
         return False
 
     def _print(self, line: bytes) -> None:
-        if self._frames.theirs(line.decode(errors="replace")):
+        if self._frames.is_users(line.decode(errors="replace")):
             sys.stdout.buffer.write(self._mark + line + b"\n")

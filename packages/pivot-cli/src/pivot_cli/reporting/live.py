@@ -14,7 +14,7 @@ from pivot_cli.reporting.progress import Hashing
 from pivot_cli.reporting.running import Running
 from pivot_cli.terminal import console
 from pivot_runtime.history import events
-from pivot_runtime.history.stage_stats import seconds
+from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class LiveView:
         display.show(rows, footer, self._hashing.now(), transfer)
 
     def _estimates(self) -> Mapping[str, float]:
-        return seconds(self._layout)
+        return last_durations(self._layout)
 
     def _last_lines(self, address: str) -> str:
         return tail(self._layout.logs_dir / f"{address}.log")

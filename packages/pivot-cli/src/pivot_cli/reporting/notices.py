@@ -7,16 +7,16 @@ from contextlib import AbstractContextManager
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 
 
-def warn_of_broken(found: Iterable[Broken]) -> None:
+def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
     """Name the pipelines that cannot be loaded and that may write what is read here."""
     for each in found:
         trace = getattr(each.error, "traceback", "")
         if trace:
             console.printed(trace)
-        may_write = phrases.listed(each.suspected)
+        may_write = phrases.listed(each.may_write)
         console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
 
 

@@ -18,7 +18,7 @@ from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declare
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import make_command
 from pivot_core.values import Value
-from pivot_runtime.errors import EngineError, UnimportedError
+from pivot_runtime.errors import EngineError, ImportRequiredError
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -38,12 +38,12 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
     """The pipelines in a file. Exceptions of the user's modules during the import are passed on.
 
     Raises:
-        UnimportedError: Without ``imports``: something would have to be imported.
+        ImportRequiredError: Without ``imports``: something would have to be imported.
         PivotError: The file describes none, or something wrong.
     """
     if file.name != DECLARED_FILE:
         if not imports:
-            raise UnimportedError
+            raise ImportRequiredError
         return Definitions(import_pipeline(file, root=root))
     from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: many projects have none
 
@@ -60,7 +60,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
     if imports:
         put_on_path(file, root)
     elif any(stage.command is None for stage in said.stages):
-        raise UnimportedError
+        raise ImportRequiredError
     try:
         pipeline = Pipeline(said.pipeline, root=said.root)
     except DefinitionError as error:

@@ -8,7 +8,7 @@ from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import params
 from pivot_runtime.definitions.pipeline_file import read_definitions
-from pivot_runtime.errors import EditedError
+from pivot_runtime.errors import SourceChangedError
 
 
 class Live:
@@ -50,13 +50,13 @@ class Live:
         ``known`` are the digests of the files that it was fingerprinted by.
 
         Raises:
-            EditedError: A file is not what it was.
+            SourceChangedError: A file is not what it was.
         """
         name, _, stage = address.partition(".")
         pipeline = self._pipelines.get(name)
         moved = sorted(file for file in known.keys() & self._sources.keys() if known[file] != self._sources[file])
         if moved or pipeline is None or stage not in pipeline.stages:
-            raise EditedError(os.path.relpath(file, self._root) for file in moved or [str(self._file)])
+            raise SourceChangedError(os.path.relpath(file, self._root) for file in moved or [str(self._file)])
         return self._settled.stage(pipeline.stages[stage], name)[0]
 
 

@@ -14,7 +14,7 @@ from pivot_core.values import Value
 from pivot_runtime.loading.loaded import LoadedStage
 
 
-class World(Protocol):
+class StageView(Protocol):
     """The facts that a decision needs beyond the loaded code."""
 
     def look(self, path: ArtifactPath) -> Artifact | None:
@@ -53,7 +53,7 @@ class World(Protocol):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Foresight(Value):
+class Forecast(Value):
     """The effects that a read-only command foresees for stages that it would have acted on.
 
     Attributes:
@@ -80,14 +80,14 @@ class Evaluation(Value):
 def observe(
     stage: LoadedStage,
     graph: Graph,
-    world: World,
+    world: StageView,
     *,
     lock: StageLock | None,
     schema: int,
-    foresight: Foresight | None = None,
+    foresight: Forecast | None = None,
 ) -> Observation:
     """A stage as it is now, or as it would be after what is foreseen."""
-    foresight = foresight or Foresight()
+    foresight = foresight or Forecast()
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
     missing = []
@@ -124,7 +124,7 @@ def observe(
 
 
 def _lost(
-    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, world: World
+    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, world: StageView
 ) -> Iterator[ArtifactPath]:
     for path in sorted(out.path for out in spec.outs if out.cache):
         found = outs[path]
@@ -147,7 +147,7 @@ def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
     return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
-def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: World) -> Artifact | None:
+def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: StageView) -> Artifact | None:
     """The artifact that will be at a path once everything is restored, which may be a directory around it."""
     if path in restored:
         return restored[path]
@@ -161,14 +161,14 @@ def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world:
 
 
 def evaluate(
-    graph: Graph, stages: Mapping[str, LoadedStage], world: World, *, schema: int, force: bool = False
+    graph: Graph, stages: Mapping[str, LoadedStage], world: StageView, *, schema: int, force: bool = False
 ) -> dict[str, Evaluation]:
     """The verdict on every stage of the graph, in its order; changes nothing."""
     memory = world.memory()
     running: set[str] = set()
     blocked: set[str] = set()
     restored: dict[ArtifactPath, Artifact] = {}
-    foresight = Foresight(running, blocked, restored)
+    foresight = Forecast(running, blocked, restored)
     evaluations = {}
     for address in graph.stages:
         stage = stages[address]

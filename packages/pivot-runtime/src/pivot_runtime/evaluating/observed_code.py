@@ -36,7 +36,7 @@ class _File:
         self.digests = digests
 
 
-class Rechecker:
+class ObservedCode:
     """Recomputes observed entries; reads a file again only if its mark has changed."""
 
     def __init__(self, root: pathlib.Path, memory: pathlib.Path | None = None) -> None:

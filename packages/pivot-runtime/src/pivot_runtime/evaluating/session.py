@@ -20,9 +20,9 @@ from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.unfetched import is_unfetched
 from pivot_runtime.cache.stores import Stores, open_stores
-from pivot_runtime.evaluating.evaluate import Evaluation, World, evaluate
-from pivot_runtime.evaluating.observed_code import Rechecker
-from pivot_runtime.evaluating.source_texts import FormStore
+from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
+from pivot_runtime.evaluating.observed_code import ObservedCode
+from pivot_runtime.evaluating.source_texts import SourceTexts
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, assemble
 from pivot_runtime.loading.loaded import LoadedStage
@@ -60,8 +60,8 @@ class Session(Value):
     own: tuple[str, ...]
     stages: Mapping[str, LoadedStage]
     stores: Stores
-    rechecker: Rechecker
-    forms: FormStore
+    rechecker: ObservedCode
+    forms: SourceTexts
     left: "OutStash | None" = None
     to_come: set[ArtifactPath] = attrs.field(factory=set)
     literal: bool = False
@@ -197,7 +197,7 @@ class Session(Value):
         return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
     def evaluate(
-        self, addresses: Iterable[str], *, force: bool = False, world: World | None = None
+        self, addresses: Iterable[str], *, force: bool = False, world: StageView | None = None
     ) -> dict[str, Evaluation]:
         """The verdicts on these stages and all that they depend on; in another world, if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
@@ -212,7 +212,7 @@ def opened(
 
     With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they are there.
     """
-    rechecker = Rechecker(project.root, project.layout.database_dir / "observed.json")
+    rechecker = ObservedCode(project.root, project.layout.database_dir / "observed.json")
     with closing(rechecker), open_stores(project) as stores:
         yield Session(
             project=project,
@@ -222,7 +222,7 @@ def opened(
             stages=assembly.stages,
             stores=stores,
             rechecker=rechecker,
-            forms=FormStore(project.layout.database_dir / "forms.sqlite"),
+            forms=SourceTexts(project.layout.database_dir / "forms.sqlite"),
             left=_left(project) if foreseeing else None,
             literal=literal,
         )

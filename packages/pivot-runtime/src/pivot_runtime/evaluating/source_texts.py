@@ -21,7 +21,7 @@ _LONGEST: Final = 1 << 16
 """Characters; what is longer is generated code or data, whose difference nobody reads."""
 
 
-class FormStore:
+class SourceTexts:
     """Source texts by the digest of their canonical form; two texts of one digest differ in looks only."""
 
     def __init__(self, file: pathlib.Path) -> None:
@@ -75,7 +75,7 @@ def source_of(stage: LoadedStage, key: str, root: pathlib.Path) -> str | None:
     return text if text and len(text) <= _LONGEST else None
 
 
-def diffs(stage: LoadedStage, changes: Iterable[Change], store: FormStore, root: pathlib.Path) -> dict[str, str]:
+def diffs(stage: LoadedStage, changes: Iterable[Change], store: SourceTexts, root: pathlib.Path) -> dict[str, str]:
     """For each changed entry whose earlier text is known, a unified diff of what was edited, by key."""
     edited = {change.key: change.old for change in changes if change.reason is Reason.CODE and change.old is not None}
     old = store.recall(edited.values())

@@ -20,7 +20,7 @@ from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import Live, declared
 from pivot_runtime.executors.host_executor import Failure, Finished, Immediate
 from pivot_runtime.executors.options import Debugger
-from pivot_runtime.history.log_file import RunLog
+from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.project.project import Project

@@ -37,7 +37,7 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
         case events.PipelinesBroken(broken=broken):
             return "pipelines_broken", {
                 "broken": [
-                    {"file": each.file, "error": str(each.error), "suspected": _texts(each.suspected)}
+                    {"file": each.file, "error": str(each.error), "may_write": _texts(each.may_write)}
                     for each in broken
                 ]
             }

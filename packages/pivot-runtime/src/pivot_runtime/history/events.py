@@ -7,7 +7,7 @@ import attrs
 from pivot_core.decide import Decision
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.tracing.undeclared import Undeclared
 from pivot_runtime.tracing.usage import Usage
 
@@ -38,7 +38,7 @@ class Importing(Value):
 class PipelinesBroken(Value):
     """Pipelines that may write what nothing else does cannot be loaded; the command goes on without them."""
 
-    broken: tuple[Broken, ...]
+    broken: tuple[BrokenPipeline, ...]
 
 
 @attrs.frozen(eq=False, repr=False)

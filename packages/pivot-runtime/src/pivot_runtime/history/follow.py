@@ -55,7 +55,7 @@ class Follower:
         self._address = address
         self._run = running.run
         self._began = running.began
-        self._log = logs.place(project.layout, address)
+        self._log = logs.path_of(project.layout, address)
         self._fd: int | None = None
         self._at = 0
         self._seen = b""

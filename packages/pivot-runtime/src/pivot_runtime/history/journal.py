@@ -78,7 +78,7 @@ class Journal:
         else:
             self._write(line)
         if isinstance(event, events.RunEnded | events.RunStopped):
-            stage_stats.stage_facts(self._layout).remember(self._learned)
+            stage_stats.project_stats(self._layout).remember(self._learned)
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None

@@ -1,37 +1,141 @@
-"""The output of stages when they ran: found by the name of the stage alone, so that nothing is imported."""
+"""Logs of stage runs: writes them up to a bounded size, finds them by the stage's name, prunes old ones.
+
+Finding a log imports no pipeline.
+"""
 
 import contextlib
 import os
 import pathlib
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from pivot_cache.files import safe_read
 from pivot_cache.layout import Layout
 from pivot_runtime.errors import LogError, TargetError
 
-_SUFFIX = ".log"
-_TAIL_BYTES = 1 << 14
-_MOST_BYTES = 1 << 28
-_FRAME = re.compile(r'  File ".*", line \d+ in ')
-_OWN = re.compile(r'  File ".*[/\\](pivot_runtime[/\\].*|pivot_core[/\\](.*[/\\])?pipeline\.py)", line \d+ in ')
-"""Lines of what a crash leaves, the innermost call first: each call, and where Pivot has called the stage."""
+HEAD: Final = 1 << 20
+"""Bytes of the beginning that a shortened log keeps."""
+TAIL: Final = 1 << 20
+"""Bytes of the end that a shortened log keeps at least."""
+KEPT: Final = 3
+"""Number of logs of earlier runs that are kept, as ``<log>.1`` and so on, the latest first."""
+
+_SUFFIX: Final = ".log"
+_TAIL_BYTES: Final = 1 << 14
+_MOST_BYTES: Final = 1 << 28
+_FRAME: Final = re.compile(r'  File ".*", line \d+ in ')
+_OWN: Final = re.compile(r'  File ".*[/\\](pivot_runtime[/\\].*|pivot_core[/\\](.*[/\\])?pipeline\.py)", line \d+ in ')
+"""Lines of a crash's traceback, the innermost call first: any frame, and a frame of Pivot, which called the stage."""
+
+
+class RunLog:
+    """The log of one stage run: a file of at most ``HEAD + 2 * TAIL`` bytes and a line; write errors are ignored.
+
+    Attributes:
+        fd: Its descriptor; None if there is none.
+    """
+
+    def __init__(self, file: str) -> None:
+        """Begin a log; a non-empty log of the run before is renamed."""
+        self._file = file
+        self.fd: int | None = None
+        self._size = 0
+        self._left_out = 0
+        self._tail_begins = HEAD
+        self._begun = False
+        if os.path.exists(file):
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begun = True
+        with contextlib.suppress(OSError):
+            _rotate(self._file)
+        with contextlib.suppress(OSError):
+            self.fd = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+
+    def write(self, data: bytes) -> None:
+        """Append output; the file is created with the first of it."""
+        if not self._begun:
+            self._begin()
+        if self.fd is None:
+            return
+        view = memoryview(data)
+        try:
+            while view:
+                written = os.pwrite(self.fd, view, self._size)
+                self._size += written
+                view = view[written:]
+            if self._size > self._tail_begins + 2 * TAIL:
+                self._shorten(self.fd)
+        except OSError:
+            self._left_out += len(view)
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self.fd = self.fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _shorten(self, fd: int) -> None:
+        tail = os.pread(fd, TAIL, self._size - TAIL)
+        self._left_out += self._size - self._tail_begins - len(tail)
+        omission = f"\n… {self._left_out} bytes are left out here …\n".encode()
+        os.pwrite(fd, omission + tail, HEAD)
+        self._tail_begins = HEAD + len(omission)
+        self._size = self._tail_begins + len(tail)
+        os.ftruncate(fd, self._size)
+
+
+def _rotate(file: str) -> None:
+    if os.stat(file).st_size == 0:
+        return
+    for number in range(KEPT - 1, 0, -1):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{file}.{number}", f"{file}.{number + 1}")
+    os.replace(file, f"{file}.1")
+
+
+class TextLines:
+    """Decoder of output into whole lines; of a line that overwrites itself, it keeps the last version."""
+
+    _LONGEST = 1 << 14
+
+    def __init__(self) -> None:
+        self._pending = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that these bytes complete."""
+        *complete, self._pending = (self._pending + data).split(b"\n")
+        if len(self._pending) > self._LONGEST:
+            complete.append(self._pending)
+            self._pending = b""
+        return [_decoded(line) for line in complete]
+
+    def rest(self) -> list[str]:
+        """The unfinished last line, if there is one."""
+        pending, self._pending = self._pending, b""
+        return [_decoded(pending)] if pending else []
+
+
+def _decoded(line: bytes) -> str:
+    return line.removesuffix(b"\r").rpartition(b"\r")[2].decode(errors="replace")
 
 
 class Frames:
-    """Tells the lines of a log, one after the other, from those that say where in Pivot a crashed stage was called."""
+    """Filter of a log's lines that drops Pivot's own frames from the traceback of a crash."""
 
     def __init__(self) -> None:
         self._ours = False
 
-    def theirs(self, line: str) -> bool:
-        """Whether the next line is worth showing; it is none of ours, nor says from where ours were called."""
+    def is_users(self, line: str) -> bool:
+        """Whether the next line is not of a frame of Pivot, nor of a frame that called it."""
         self._ours = _OWN.match(line) is not None or (self._ours and _FRAME.match(line) is not None)
         return not self._ours
 
 
 def tail(log: pathlib.Path, lines: int) -> str:
-    """The last lines of a log, of which very long ones may be cut; nothing if it cannot be read."""
+    """The last lines of a log, of which very long ones may be cut; empty if the log cannot be read."""
     try:
         with safe_read.opened(log) as file:
             size = file.seek(0, os.SEEK_END)
@@ -39,14 +143,14 @@ def tail(log: pathlib.Path, lines: int) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(list(filter(Frames().theirs, text.splitlines()))[-lines:])
+    return "\n".join(list(filter(Frames().is_users, text.splitlines()))[-lines:])
 
 
-def meant(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
-    """The address of the stage that has this address or unambiguous name; those that are ``running`` are known, too.
+def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
+    """The address of the stage with this address or unambiguous name, among logged, locked and ``running`` stages.
 
     Raises:
-        TargetError: Nothing is known of such a stage, or more than one has that name.
+        TargetError: No stage has that name, or more than one.
     """
     logged = _addresses(layout.logs_dir, _SUFFIX)
     known = {*logged, *_addresses(layout.stages_dir, ".lock"), *running}
@@ -66,8 +170,8 @@ def meant(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
     return address
 
 
-def place(layout: Layout, address: str) -> pathlib.Path:
-    """Where the log of the last run of a stage is, or will be once it prints something."""
+def path_of(layout: Layout, address: str) -> pathlib.Path:
+    """The file of the log of a stage's last run, which exists once the stage has printed something."""
     return layout.logs_dir / f"{address}{_SUFFIX}"
 
 

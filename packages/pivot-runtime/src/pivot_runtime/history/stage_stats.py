@@ -32,7 +32,7 @@ _REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
 _SELECT: Final = "SELECT address, name, value FROM facts"
 
 
-class Facts:
+class StageStats:
     """JSON values by stage and name."""
 
     def __init__(self, file: pathlib.Path) -> None:
@@ -53,27 +53,27 @@ class Facts:
         return found
 
 
-def stage_facts(layout: Layout) -> Facts:
+def project_stats(layout: Layout) -> StageStats:
     """The facts of a project's stages."""
-    return Facts(layout.database_dir / "facts.sqlite")
+    return StageStats(layout.database_dir / "facts.sqlite")
 
 
-def seconds(layout: Layout) -> dict[str, float]:
+def last_durations(layout: Layout) -> dict[str, float]:
     """How long the last run of each stage took, as far as it is known."""
-    found = {address: facts.get(SECONDS) for address, facts in stage_facts(layout).recall().items()}
+    found = {address: facts.get(SECONDS) for address, facts in project_stats(layout).recall().items()}
     return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
 
 
-def state_of(lock: StageLock) -> str:
+def state_key(lock: StageLock) -> str:
     """The inputs and outs of a stage, as one text."""
     outs = " ".join(f"{path}={artifact.digest}" for path, artifact in sorted(lock.outs.items()))
     return f"{lock.inputs.key()} {outs}"
 
 
-def about(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
+def valid_stats(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a stage, without results of rerunning another state of it."""
     told = known.get(RERUN)
-    if lock is not None and isinstance(told, dict) and told.get("state") == state_of(lock):
+    if lock is not None and isinstance(told, dict) and told.get("state") == state_key(lock):
         return dict(known)
     return {name: value for name, value in known.items() if name != RERUN}
 

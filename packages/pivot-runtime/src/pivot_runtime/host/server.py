@@ -26,7 +26,7 @@ from pivot_fingerprint.observation import Observed, uncovered
 from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
-from pivot_runtime.history.log_file import RunLog
+from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host import environ_changes, load_failure, terminal
 from pivot_runtime.host.fingerprint import fingerprint
 from pivot_runtime.host.load_recorder import Recorder

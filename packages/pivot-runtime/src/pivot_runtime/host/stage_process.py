@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from pivot_runtime.history import logs
-from pivot_runtime.history.log_file import RunLog, TextLines
+from pivot_runtime.history.logs import RunLog, TextLines
 from pivot_runtime.processes import process_tree, wire
 
 GRACE_SECONDS = 5.0
@@ -134,7 +134,7 @@ class Child:
                 break
             self._log.write(data)
             if self._lines is not None:
-                shown += filter(self._frames.theirs, self._lines.feed(data))
+                shown += filter(self._frames.is_users, self._lines.feed(data))
         return shown
 
     def check_time(self) -> None:
@@ -229,7 +229,7 @@ class Child:
                 os.close(fd)
         self._output = self._death = None
         rest = self._lines.rest() if self._lines is not None else ()
-        return [*shown, *filter(self._frames.theirs, rest)]
+        return [*shown, *filter(self._frames.is_users, rest)]
 
 
 def _send(pids: Iterable[int], number: int) -> None:

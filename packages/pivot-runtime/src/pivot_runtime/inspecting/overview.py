@@ -6,7 +6,7 @@ import attrs
 
 from pivot_core.graph import Graph
 from pivot_core.values import Value
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.loading.assembly import assemble
 from pivot_runtime.project import targets as naming
 from pivot_runtime.project.project import Project
@@ -24,7 +24,7 @@ class Overview(Value):
 
     graph: Graph
     names: Mapping[str, str]
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPipeline, ...] = ()
 
 
 def overview(

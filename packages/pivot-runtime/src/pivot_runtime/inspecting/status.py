@@ -12,12 +12,12 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, loading, opened
 from pivot_runtime.evaluating.source_texts import diffs
 from pivot_runtime.freshness.load_trace import Grounds
-from pivot_runtime.history.stage_stats import about, stage_facts
+from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
@@ -68,7 +68,7 @@ class Status(Value):
     stages: tuple[StageStatus, ...]
     names: dict[str, str]
     tracked: tuple[TrackedFile, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPipeline, ...] = ()
     grounds: tuple[Grounds, ...] = ()
     whereabouts: "SyncState | None" = None
     to_come: tuple[ArtifactPath, ...] = ()
@@ -126,7 +126,7 @@ def status(  # noqa: PLR0913  # one parameter per question
         evaluations = evaluate(graph, session.stages, afar or session, schema=session.schema, force=force)
         whereabouts = afar.whereabouts() if afar is not None and remote else None
         names = short_names(session.graph)
-        known = stage_facts(project.layout).recall() if facts else {}
+        known = project_stats(project.layout).recall() if facts else {}
         return Status(
             tuple(
                 _stage_status(
@@ -134,7 +134,7 @@ def status(  # noqa: PLR0913  # one parameter per question
                     names[address],
                     evaluation,
                     diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
-                    about(evaluation.lock, known.get(address, {})),
+                    valid_stats(evaluation.lock, known.get(address, {})),
                     {} if whereabouts is None else whereabouts.of(out.path for out in evaluation.stage.spec.outs),
                 )
                 for address, evaluation in evaluations.items()

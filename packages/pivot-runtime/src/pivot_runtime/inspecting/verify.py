@@ -15,10 +15,10 @@ from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, loading, opened
-from pivot_runtime.history.stage_stats import RERUN, about, stage_facts
+from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.project.project import Project
@@ -87,7 +87,7 @@ class Verification(Value):
 
     stages: tuple[StageVerdict, ...]
     names: Mapping[str, str]
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPipeline, ...] = ()
     unread: tuple[str, ...] = ()
     absent: tuple[ArtifactPath, ...] = ()
 
@@ -183,7 +183,7 @@ def examine(
             for address, files in needed.items()
         }
         names = short_names(session.graph)
-        known = stage_facts(project.layout).recall()
+        known = project_stats(project.layout).recall()
         lost = {
             address: tuple(path for path in paths if world.in_place(path, needed[address][path]))
             for address, paths in missing.items()
@@ -198,7 +198,7 @@ def examine(
                     evaluations[address].observation.upstream,
                     missing[address],
                     lost[address],
-                    rerun=about(evaluations[address].lock, known.get(address, {})).get(RERUN),
+                    rerun=valid_stats(evaluations[address].lock, known.get(address, {})).get(RERUN),
                     differences=out_differences(session.stores, evaluations[address]),
                 )
                 for address in graph.stages

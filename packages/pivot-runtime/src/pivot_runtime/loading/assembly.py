@@ -15,9 +15,8 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.param_overrides import Override, Takes, check
 from pivot_core.values import Value
-from pivot_runtime.broken_pipeline import Broken
 from pivot_runtime.config import resolve
-from pivot_runtime.errors import HostError, LoadError
+from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Grounds
 from pivot_runtime.loading import contradictions, stage_index
@@ -57,7 +56,7 @@ class Assembly(Value):
     own: tuple[str, ...]
     graph: Graph
     stages: Mapping[str, LoadedStage]
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPipeline, ...] = ()
     starter: Starter | None = None
 
     @property
@@ -74,7 +73,7 @@ class Assembly(Value):
         """The host that can run a stage.
 
         Raises:
-            OutdatedError: It has just been started, and loaded something else.
+            StaleSnapshotError: It has just been started, and loaded something else.
         """
         return self._hosts[address].process()
 
@@ -114,7 +113,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         without: Asked where the project has no pipeline at all: whether that is fine, and there are no stages.
 
     Raises:
-        UnimportedError: Something would have to be imported, and must not be: ``instead`` says so.
+        ImportRequiredError: Something would have to be imported, and must not be: ``instead`` says so.
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
@@ -326,16 +325,16 @@ class _Loader:
             for path in self._open_deps(new):
                 self._search(path)
 
-    def broken(self, graph: Graph) -> Iterator[Broken]:
+    def broken(self, graph: Graph) -> Iterator[BrokenPipeline]:
         """The pipelines that could not be loaded, with the deps of the graph that they may write."""
         for file, error in self._errors.items():
-            suspected = tuple(
+            may_write = tuple(
                 path
                 for path in dict.fromkeys(path for spec in graph.stages.values() for path in spec.deps)
                 if not graph.writers(path) and file in pipelines_above(path, self._root)
             )
-            if suspected:
-                yield Broken(str(file.relative_to(self._root)), error, suspected)
+            if may_write:
+                yield BrokenPipeline(str(file.relative_to(self._root)), error, may_write)
 
     def _search(self, path: ArtifactPath) -> None:
         for directory in _directories(path):

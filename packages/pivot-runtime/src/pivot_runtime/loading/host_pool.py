@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pivot_runtime.errors import OutdatedError, UnimportedError
+from pivot_runtime.errors import ImportRequiredError, StaleSnapshotError
 from pivot_runtime.loading.loaded import Loaded
 from pivot_runtime.processes.startup_state import Origin
 
@@ -30,10 +30,10 @@ class Starter:
         """A new host; ``many`` says that there will be more.
 
         Raises:
-            UnimportedError: None is allowed.
+            ImportRequiredError: None is allowed.
         """
         if not self._allowed:
-            raise UnimportedError
+            raise ImportRequiredError
         from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands start none
 
         self._started += 1
@@ -79,14 +79,14 @@ class WarmHost:
         """The process, which is started if need be.
 
         Raises:
-            OutdatedError: Its load differs from the expected one.
+            StaleSnapshotError: Its load differs from the expected one.
             PivotError: The pipeline cannot be loaded any more.
         """
         if self._process is None:
             loaded, process = self._load()
             if loaded.schema != self._expected.schema or loaded.stages != self._expected.stages:
                 process.close()
-                raise OutdatedError
+                raise StaleSnapshotError
             self._process = process
         return self._process
 

@@ -15,7 +15,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
-from pivot_runtime.errors import StaticError, UnimportedError
+from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assemble, assembled
 from pivot_runtime.loading.host_pool import WarmHost
@@ -61,9 +61,9 @@ def known(project: Project, *, everything: bool = False) -> Static:
             instead=lambda file: _read(project, file),
             without=lambda: records.read_tracked(project),
         )
-    except UnimportedError:
+    except ImportRequiredError:
         return _partly(project, everything=everything, sent=sent)
-    found = {path: each.file for each in assembly.broken for path in each.suspected}
+    found = {path: each.file for each in assembly.broken for path in each.may_write}
     return Static(assembly, dict(_resting_on(found, assembly.graph)))
 
 
@@ -127,7 +127,7 @@ def _readable(project: Project, *, sent: bool) -> tuple[Assembly, list[pathlib.P
     def read(file: pathlib.Path) -> Loaded:
         try:
             return _read(project, file)
-        except UnimportedError:
+        except ImportRequiredError:
             closed.append(file)
             return Loaded(SCHEMA, (), {})
 
@@ -160,7 +160,7 @@ def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
 
 
 def _refuse() -> tuple[Loaded, Never]:
-    raise UnimportedError
+    raise ImportRequiredError
 
 
 def _stage(spec: StageSpec, lock: StageLock, sources: "_Sources") -> LoadedStage:

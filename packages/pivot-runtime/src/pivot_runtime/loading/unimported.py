@@ -18,7 +18,7 @@ def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Lo
     """The result that an import of a pipeline file would give.
 
     Raises:
-        UnimportedError: It is a ``pipeline.py``, or names functions.
+        ImportRequiredError: It is a ``pipeline.py``, or names functions.
         PivotError: It says something wrong.
     """
     try:

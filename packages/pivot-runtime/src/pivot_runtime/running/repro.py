@@ -15,7 +15,7 @@ from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.plan import Plan
-from pivot_runtime.errors import OutdatedError
+from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.evaluate import having_read, observe
 from pivot_runtime.evaluating.session import Session, loading, opened
 from pivot_runtime.executors.options import Options as Options  # noqa: PLC0414  # for whoever runs
@@ -24,7 +24,7 @@ from pivot_runtime.freshness.load_trace import Grounds
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.history.journal import Journal
-from pivot_runtime.history.stage_stats import seconds
+from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
@@ -98,7 +98,7 @@ def repro(
     options = options or Options()
     try:
         return _repro(project, targets, options, command, report, fresh=False)
-    except OutdatedError:  # a load did not give what the last one gave, though nothing known of has changed
+    except StaleSnapshotError:  # a load did not give what the last one gave, though nothing known of has changed
         return _repro(project, targets, options, command, report, fresh=True)
 
 
@@ -160,7 +160,7 @@ class Run:
         capacities = session.stores.settings.resources
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = resources.needs(graph.stages.values(), capacities)
-        self._plan = Plan(upstream, needs, capacities, seconds(self._layout) if len(upstream) > 1 else None)
+        self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
         self._accounting = Accounting(session, report)
         self._supply = InputFetcher(session, graph, report, pull=options.pull)

@@ -8,7 +8,7 @@ from pivot_cache.objects.checkout import CheckoutPlan
 from pivot_cache.remotes.options import Progress
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
-from pivot_runtime.evaluating.evaluate import World
+from pivot_runtime.evaluating.evaluate import StageView
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
@@ -38,7 +38,7 @@ class InputFetcher:
         if pull:
             report(events.AskingRemote())
         self._afar = _afar(session, graph) if pull else None
-        self.world: World = self._afar or session
+        self.world: StageView = self._afar or session
 
     def run(self, spec: StageSpec) -> None:
         """Before a run of a stage: bring here what it reads.

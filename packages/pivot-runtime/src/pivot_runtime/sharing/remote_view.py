@@ -62,7 +62,7 @@ class SyncState(Value):
 
 
 class RemoteView:
-    """A `pivot_runtime.evaluating.evaluate.World` of a session and the default remote."""
+    """A `pivot_runtime.evaluating.evaluate.StageView` of a session and the default remote."""
 
     def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
         """Ask the remote what it has of the stages of a graph and of tracked data.

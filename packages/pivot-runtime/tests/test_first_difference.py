@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_runtime.inspecting import differing
-from pivot_runtime.inspecting.differing import first_difference
+from pivot_runtime.inspecting import rerun
+from pivot_runtime.inspecting.rerun import first_difference
 
 
 def between(tmp_path: pathlib.Path, old: bytes, new: bytes) -> str:
@@ -42,7 +42,7 @@ def test_where(tmp_path: pathlib.Path, old: bytes, new: bytes, where: str) -> No
 
 
 def test_far_in_a_large_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(differing, "_READABLE", 10)
+    monkeypatch.setattr(rerun, "_READABLE", 10)
     before = b"x" * (3 << 20)
 
     assert between(tmp_path, before, before[:-1] + b"y") == f"at byte {len(before) - 1}"

@@ -7,7 +7,7 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Unresolved
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.evaluating.evaluate import Foresight, observe
+from pivot_runtime.evaluating.evaluate import Forecast, observe
 from pivot_runtime.loading.loaded import LoadedStage
 
 IN, MIDDLE, END = map(ArtifactPath, ("in", "middle", "end"))
@@ -149,7 +149,7 @@ def test_foresight_of_stages_that_are_not_selected_is_dropped() -> None:
     world = FakeWorld()
     world.write(middle="1")
     seen = observe(
-        LoadedStage(second, {}), graph, world, lock=None, schema=SCHEMA, foresight=Foresight(running={"p.first"})
+        LoadedStage(second, {}), graph, world, lock=None, schema=SCHEMA, foresight=Forecast(running={"p.first"})
     )
 
     assert seen.inputs.deps == {MIDDLE: artifact("1")}

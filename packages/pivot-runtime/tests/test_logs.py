@@ -7,15 +7,15 @@ import pytest
 
 from pivot_cache.layout import Layout
 from pivot_runtime.errors import LogError, TargetError
-from pivot_runtime.history import log_file, logs
-from pivot_runtime.history.log_file import RunLog, TextLines
+from pivot_runtime.history import logs
+from pivot_runtime.history.logs import RunLog, TextLines
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs of 20 bytes at the beginning, and of 10 at the end."""
-    monkeypatch.setattr(log_file, "HEAD", 20)
-    monkeypatch.setattr(log_file, "TAIL", 10)
+    monkeypatch.setattr(logs, "HEAD", 20)
+    monkeypatch.setattr(logs, "TAIL", 10)
 
 
 def logged(file: pathlib.Path, *parts: bytes) -> bytes:
@@ -102,9 +102,9 @@ def layout(tmp_path: pathlib.Path) -> Layout:
 
 
 def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
-    assert logs.meant(layout, "one") == logs.meant(layout, "p.one") == "p.one"
-    assert logs.meant(layout, "new", ["p.new"]) == "p.new"
-    assert logs.find(layout, "p.one") == logs.place(layout, "p.one") == layout.logs_dir / "p.one.log"
+    assert logs.resolve_name(layout, "one") == logs.resolve_name(layout, "p.one") == "p.one"
+    assert logs.resolve_name(layout, "new", ["p.new"]) == "p.new"
+    assert logs.find(layout, "p.one") == logs.path_of(layout, "p.one") == layout.logs_dir / "p.one.log"
     assert logs.find(layout, "q.two") == layout.logs_dir / "q.two.log"
     assert logs.find(layout, "p.one", back=1) == layout.logs_dir / "p.one.log.1"
 
@@ -119,7 +119,7 @@ def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
 )
 def test_what_nobody_knows_has_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
     with pytest.raises(kind, match=told) as error:
-        logs.meant(layout, name)
+        logs.resolve_name(layout, name)
     assert hint in str(getattr(error.value, "hint", None))
 
 

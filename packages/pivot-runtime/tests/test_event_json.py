@@ -6,7 +6,7 @@ import pathlib
 from pivot_core.decide import Change, Decision, Reason, Verdict
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.broken_pipeline import Broken
+from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.history import event_json, events
 from pivot_runtime.tracing.undeclared import Undeclared
 from pivot_runtime.tracing.usage import Usage
@@ -21,7 +21,7 @@ UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
 EVENTS: list[events.Event] = [
     events.Waiting(7, "pivot repro", 1.23456789),
     events.Importing(2.0, "pipeline.py:3, in <module>"),
-    events.PipelinesBroken((Broken("a/pipeline.py", PivotError("no"), (A,)),)),
+    events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), (A,)),)),
     events.AskingRemote(),
     events.RunStarted({"shop.train": "train"}, ("shop.train",)),
     events.Fetching("shop.train", "origin", 1, 2, 10, 20),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location
-from pivot_runtime.evaluating.observed_code import Rechecker
+from pivot_runtime.evaluating.observed_code import ObservedCode
 
 FILES = ("a.py", "b.py")
 KEYS = ("func:m:f", "const:m:A", "module:m", "func:m:gone")
@@ -45,8 +45,8 @@ def test_a_memory_changes_nothing(edits: list[tuple[str, str | None, set[str]]],
             if settled:
                 settle(root)
             observed = {key: ENTRIES[key] for key in sorted(asked)}
-            remembering = Rechecker(root, root / "memory")
-            expected = Rechecker(root).now(observed)
+            remembering = ObservedCode(root, root / "memory")
+            expected = ObservedCode(root).now(observed)
             assert remembering.now(observed) == remembering.now(observed) == expected
             assert remembering.hold(expected)
             remembering.close()
@@ -65,7 +65,7 @@ def test_what_has_not_changed_is_not_read(tmp_path: pathlib.Path) -> None:
 
     def now() -> dict[str, CodeEntry]:
         opened.clear()
-        rechecker = Rechecker(root, root / "memory")
+        rechecker = ObservedCode(root, root / "memory")
         found = rechecker.now(ENTRIES)
         rechecker.close()
         return found
