@@ -19,7 +19,7 @@ from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import opened
 from pivot_runtime.history import events
 from pivot_runtime.project.project import Project
-from pivot_runtime.sharing import pull_inputs, transfer
+from pivot_runtime.sharing import pull_inputs, remote_client, transfer
 from pivot_runtime.sharing.remote_view import Availability, RemoteView
 
 
@@ -31,7 +31,7 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
     def remote_of(*_: object) -> tuple[str, MemoryRemote]:
         return "origin", memory
 
-    monkeypatch.setattr(transfer, "remote_of", remote_of)
+    monkeypatch.setattr(remote_client, "remote_of", remote_of)
     return memory
 
 

@@ -16,14 +16,14 @@ from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import opened
 from pivot_runtime.inspecting import verify
 from pivot_runtime.project.project import Project
-from pivot_runtime.sharing import transfer
+from pivot_runtime.sharing import remote_client, transfer
 
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
     """The default remote of every project."""
     memory = MemoryRemote()
-    monkeypatch.setattr(transfer, "remote_of", lambda *_: ("origin", memory))
+    monkeypatch.setattr(remote_client, "remote_of", lambda *_: ("origin", memory))
     return memory
 
 

@@ -15,7 +15,7 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running import watch
 from pivot_runtime.running.repro import Options, Outcome, repro
-from pivot_runtime.sharing import transfer
+from pivot_runtime.sharing import remote_client, transfer
 
 PIPELINE = """
 import pathlib
@@ -132,7 +132,7 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
 ) -> None:
     prepared(tmp_path, pipeline_py=FORGETFUL, in_txt="a", more_txt="b")
     remote = MemoryRemote()
-    monkeypatch.setattr(transfer, "remote_of", lambda *_: ("origin", remote))
+    monkeypatch.setattr(remote_client, "remote_of", lambda *_: ("origin", remote))
     assert repro(Project.find(tmp_path)).complete
     assert transfer.push(Project.find(tmp_path)).complete
     for file in (*(tmp_path / ".pivot/cache/files").glob("*/*"), tmp_path / "middle.txt", tmp_path / "out.txt"):

@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
-from pivot_runtime.sharing.transfer import TransferOptions
+from pivot_runtime.sharing.remote_client import TransferOptions
 
 
 @click.command("fetch")

@@ -6,7 +6,7 @@ from pivot_cli import context, options, signals
 from pivot_cli.commands.checkout import restored
 from pivot_cli.reporting import transfers
 from pivot_runtime.artifacts import checkout
-from pivot_runtime.sharing.transfer import TransferOptions
+from pivot_runtime.sharing.remote_client import TransferOptions
 
 
 @click.command("pull")

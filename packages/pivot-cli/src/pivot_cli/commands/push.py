@@ -5,7 +5,8 @@ import click
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
 from pivot_cli.reporting.progress import TransferProgress
-from pivot_runtime.sharing.transfer import TransferOptions, push
+from pivot_runtime.sharing.remote_client import TransferOptions
+from pivot_runtime.sharing.transfer import push
 
 
 @click.command("push")

@@ -9,25 +9,20 @@ from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
-from pivot_runtime.sharing.transfer import TransferOptions, TransferReport
+from pivot_runtime.sharing.remote_client import TransferOptions
+from pivot_runtime.sharing.transfer import TransferReport
 
 _MOST = 10
 _CACHE = "the cache"
 
 
-def fetched(project: Project, targets: Sequence[str], wishes: TransferOptions) -> TransferReport:
-    """Fetch, and show how far it is; and say so where nobody could be asked for results of others."""
+def fetched(project: Project, targets: Sequence[str], options: TransferOptions) -> TransferReport:
+    """Fetch and show the progress; warn where results of others could not be asked for."""
     with TransferProgress("fetching") as progress:
-        wishes = attrs.evolve(wishes, progress=progress)
-        if not transfer.shares_runs(project):
-            return transfer.fetch(project, targets, wishes)
-
-        from pivot_runtime.sharing import shared_results  # noqa: PLC0415  # start-up time: seldom is it wanted
-
-        found = shared_results.fetch(project, targets, wishes)
-    if found.unasked is not None:
-        console.warning(f"nothing of others was looked for: {found.unasked}")
-    return found.moved
+        report = transfer.fetch(project, targets, attrs.evolve(options, progress=progress))
+    if report.not_asked is not None:
+        console.warning(f"nothing of others was looked for: {report.not_asked}")
+    return report
 
 
 def told(done: str, would: str, moved: TransferReport, project: Project, *, dry_run: bool) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import attrs
@@ -206,21 +206,31 @@ class Session(Value):
 
 @contextmanager
 def opened(
-    project: Project, assembly: Assembly, *, foreseeing: bool = False, literal: bool = False
+    project: Project,
+    assembly: Assembly,
+    *,
+    foreseeing: bool = False,
+    literal: bool = False,
+    stores: Stores | None = None,
 ) -> Iterator[Session]:
     """A session over what was loaded; what it learned of files is remembered at the end.
 
-    With ``foreseeing`` things are seen as a run would find them that began now, with ``literal`` as they are there.
+    Args:
+        project: The project.
+        assembly: Its pipelines.
+        foreseeing: Things are seen as a run would find them that began now.
+        literal: Things are seen as they are on disk.
+        stores: The open stores of the project, if the caller has opened them.
     """
     rechecker = ObservedCode(project.root, project.layout.database_dir / "observed.json")
-    with closing(rechecker), open_stores(project) as stores:
+    with closing(rechecker), open_stores(project) if stores is None else nullcontext(stores) as opened_stores:
         yield Session(
             project=project,
             schema=assembly.schema,
             graph=assembly.graph,
             own=assembly.own,
             stages=assembly.stages,
-            stores=stores,
+            stores=opened_stores,
             rechecker=rechecker,
             forms=SourceTexts(project.layout.database_dir / "forms.sqlite"),
             left=_left(project) if foreseeing else None,

@@ -23,7 +23,7 @@ from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
-from pivot_runtime.sharing import transfer
+from pivot_runtime.sharing.remote_client import RemoteClient
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -174,7 +174,7 @@ def examine(
             return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in none))
         world = _Recorded(session, graph, tracked)
         if allow_missing and (listings := world.unlisted()):
-            transfer.bring_listings(project, listings)
+            RemoteClient(session.stores).fetch_listings(listings)
         evaluations = evaluate(graph, session.stages, world, schema=session.schema)
         needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
@@ -229,8 +229,7 @@ def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) ->
     absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
     if not (absent and allow_missing):
         return absent
-    with transfer.asking(session.project) as ask:
-        return ask(absent)
+    return RemoteClient(session.stores).missing(absent)
 
 
 class _Recorded:

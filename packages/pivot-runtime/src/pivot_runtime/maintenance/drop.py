@@ -20,7 +20,7 @@ from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
-type Elsewhere = Callable[[Collection[str]], AbstractSet[str]]
+type Elsewhere = Callable[[Stores, Collection[str]], AbstractSet[str]]
 """Which of some objects a remote has."""
 
 
@@ -97,7 +97,7 @@ def drop(
         there = inventory(stores.store)
         mine = _parts(stores, wanted) & there.keys()
         unshared = mine - _parts(stores, others)
-        remote = elsewhere(unshared) if elsewhere is not None and unshared else frozenset[str]()
+        remote = elsewhere(stores, unshared) if elsewhere is not None and unshared else frozenset[str]()
         targets = []
         for record in wanted:
             parts = _parts(stores, [record]) & unshared

@@ -20,7 +20,7 @@ from pivot_runtime.history.events import Reporter, silent
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
-type Fetch = Callable[[Collection[Artifact]], object]
+type Fetch = Callable[[Stores, Collection[Artifact]], object]
 """Gets artifacts into the store from elsewhere, as far as it can."""
 
 
@@ -102,7 +102,7 @@ def _repaired(stores: Stores, affected: tuple[Record, ...], fetch: Fetch | None)
         _from_workspace(stores, record)
     lacking = _not_held(stores, affected)
     if lacking and fetch is not None:
-        fetch([record.artifact for record in lacking])
+        fetch(stores, [record.artifact for record in lacking])
         lacking = _not_held(stores, lacking)
     return lacking
 

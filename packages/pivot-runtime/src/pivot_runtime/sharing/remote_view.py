@@ -13,7 +13,6 @@ import attrs
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
-from pivot_cache.remotes import transfer
 from pivot_cache.remotes.options import Progress
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
@@ -25,7 +24,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.evaluating.evaluate import observe
 from pivot_runtime.evaluating.session import Session
-from pivot_runtime.sharing import transfer as sync
+from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 
 class Availability(enum.Enum):
@@ -85,9 +84,9 @@ class RemoteView:
         self._recorded = {**tracked, **outs}
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.holds(artifact)}
-        self._named = remote
         self._everything = everything
-        self.remote, _ = sync.remote_of(session.stores, remote)
+        self._client = RemoteClient(session.stores, TransferOptions(remote))
+        self.remote = self._client.name
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
         self._ask(known if everything else known - self._here)
@@ -150,9 +149,7 @@ class RemoteView:
         lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.holds(artifact)}
         if not lacking:
             return {}
-        _, remote = sync.remote_of(stores, self._named)
-        options = sync.options(stores, sync.TransferOptions(progress=progress))
-        outcome = transfer.fetch(lacking.values(), stores.store, remote, options)
+        outcome = self._client.fetch(lacking.values(), progress)
         stopped = outcome.stopped
         if stopped is not None:
             raise ArtifactError(
@@ -163,8 +160,8 @@ class RemoteView:
             if not stores.store.holds(artifact):
                 problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} does not have it any more"))
                 self._there.discard(artifact)
-        if problems and options.known is not None:
-            options.known.forget(remote.identity)  # somebody has deleted things there: the next run asks about all
+        if problems:
+            self._client.forget()  # the next run asks about everything
         return problems
 
     def has(self, artifact: Artifact) -> bool:
@@ -200,11 +197,7 @@ class RemoteView:
         self._find(keys)
 
     def _find(self, keys: Iterable[str]) -> None:
-        from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # only where it is wanted
-
-        stores = self._session.stores
-        _, remote = sync.remote_of(stores, self._named)
-        self._shared |= shared_runs.find(keys, remote, sync.options(stores, sync.TransferOptions()))
+        self._shared |= self._client.find_runs(keys)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, or the one that would be there if the remote's were here."""
@@ -245,24 +238,18 @@ class RemoteView:
 
     def _ask(self, artifacts: set[Artifact]) -> None:
         if artifacts:
-            stores = self._session.stores
-            _, remote = sync.remote_of(stores, self._named)
-            if self._everything:
-                self._there |= artifacts - sync.absent_now(artifacts, stores, remote)
-            else:
-                options = sync.options(stores, sync.TransferOptions())
-                self._there |= artifacts - transfer.absent(artifacts, stores.store, remote, options).keys()
+            ask = self._client.missing if self._everything else self._client.lacking
+            self._there |= artifacts - ask(artifacts)
             self._asked |= artifacts
 
     def _listing(self, directory: Artifact) -> Tree:
         """The content of a directory; its listing is fetched if it is not here, and no file of it is."""
-        stores = self._session.stores
+        store = self._session.store
         try:
-            return stores.store.tree(directory)
+            return store.tree(directory)
         except MissingObjectError:
-            _, remote = sync.remote_of(stores, self._named)
-            sync.bring_from(remote, [directory], stores)
-        return stores.store.tree(directory)
+            self._client.fetch_listings([directory])
+        return store.tree(directory)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -8,7 +8,7 @@ from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance.drop import drop
-from pivot_runtime.sharing.transfer import elsewhere
+from pivot_runtime.sharing.remote_client import present_on_default
 
 
 @click.command("drop")
@@ -29,7 +29,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
             targets,
             force=force,
             dry_run=dry_run,
-            elsewhere=None if force else elsewhere(project),
+            elsewhere=None if force else present_on_default,
             report=Lines(),
         )
     console.data(cache.dropped(done, project, dry_run=dry_run))

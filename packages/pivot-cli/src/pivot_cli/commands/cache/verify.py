@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,24 +12,23 @@ from pivot_cli.reporting.run_lines import Lines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_core.lock import Artifact
-from pivot_runtime.maintenance.verify import Fetch, verify
-from pivot_runtime.project.project import Project
+from pivot_runtime.maintenance.verify import verify
+
+if TYPE_CHECKING:
+    from pivot_runtime.cache.stores import Stores
 
 
-def _fetch(project: Project) -> Fetch | None:
-    from pivot_runtime.sharing.transfer import fetching  # noqa: PLC0415  # start-up time: only a repair needs a remote
+def _fetch(stores: "Stores", artifacts: Collection[Artifact]) -> None:
+    """Fetch artifacts that the default remote has into the cache."""
+    from pivot_runtime.sharing.remote_client import RemoteClient  # noqa: PLC0415  # start-up time: only for a repair
 
-    bring = fetching(project, progress := TransferProgress("fetching"))
-    if bring is None:
-        return None
-
-    def fetch(artifacts: Collection[Artifact]) -> None:
-        with progress:
-            stopped = bring(artifacts)
-        if stopped is not None:
-            console.warning(f"not all could be asked for: {stopped}")
-
-    return fetch
+    client = RemoteClient.default(stores)
+    if client is None:
+        return
+    with TransferProgress("fetching") as progress:
+        stopped = client.fetch(artifacts, progress).stopped
+    if stopped is not None:
+        console.warning(f"not all could be asked for: {stopped}")
 
 
 @click.command("verify")
@@ -49,7 +49,7 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
             project,
             full=full,
             repair=repair,
-            fetch=_fetch(project) if repair else None,
+            fetch=_fetch if repair else None,
             report=Lines(),
             progress=progress,
         )
