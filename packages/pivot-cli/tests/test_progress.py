@@ -15,8 +15,8 @@ def test_a_long_import_is_said_to_who_is_looking(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    Lines()(events.Importing(1.0))
+    Lines()(events.ImportSlow(1.0))
 
     assert ("importing your pipeline" in capsys.readouterr().err) == terminal
-    Lines()(events.Importing(60.0))
+    Lines()(events.ImportSlow(60.0))
     assert "still importing your pipeline, for 60 s now" in capsys.readouterr().err

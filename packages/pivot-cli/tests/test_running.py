@@ -37,7 +37,7 @@ def test_stages_at_work_and_what_they_said_last() -> None:
 
 
 def test_there_is_nothing_to_say_before_the_stages_are_known() -> None:
-    assert following((0, events.Importing(1.0))).footer() == ""
+    assert following((0, events.ImportSlow(1.0))).footer() == ""
 
 
 def test_how_far_it_is_with_what_a_stage_needs() -> None:

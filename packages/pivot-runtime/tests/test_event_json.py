@@ -19,8 +19,8 @@ DECISION = Decision(Verdict.RUN, (Reason.CODE,), (Change(Reason.CODE, "train.py:
 USAGE = Usage(1.23456789, 4096)
 UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
 EVENTS: list[events.Event] = [
-    events.Waiting(7, "pivot repro", 1.23456789),
-    events.Importing(2.0, "pipeline.py:3, in <module>"),
+    events.WaitingForGuard(7, "pivot repro", 1.23456789),
+    events.ImportSlow(2.0, "pipeline.py:3, in <module>"),
     events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), (A,)),)),
     events.AskingRemote(),
     events.RunStarted({"shop.train": "train"}, ("shop.train",)),
@@ -37,12 +37,12 @@ EVENTS: list[events.Event] = [
     events.StageOutput("shop.train", ("one", "two")),
     events.StageSilent("shop.train", 61.23456789, 60.0),
     events.StageRetried("shop.train", 1.23456789, "ValueError: no", 2),
-    events.ProcessesEnded("shop.train", ("sleep 60",)),
-    events.StageTorn("shop.train", 1.23456789, ("train.py",), USAGE),
+    events.LeftoverProcessesKilled("shop.train", ("sleep 60",)),
+    events.StageInputsChanged("shop.train", 1.23456789, ("train.py",), USAGE),
     events.StageFailed("shop.train", 1.5, "ValueError: no", "Traceback", "printed", "logs/train", "a way out", USAGE),
     events.StageBlocked("shop.train", "shop.a", (A,), {B: "a directory"}, (A,), {A: "no right to read it"}),
-    events.FileKept(A, "ab/cdef"),
-    events.OutsStored((A, B)),
+    events.UserFileSaved(A, "ab/cdef"),
+    events.OutsRecached((A, B)),
     events.Interrupted(("shop.train",)),
     events.RunEnded(1.23456789, complete=False),
     events.RunStopped("interrupted"),
@@ -62,7 +62,7 @@ def test_each_event_is_pinned() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     unknown: list[events.Event] = [
-        events.Waiting(7, "pivot repro"),
+        events.WaitingForGuard(7, "pivot repro"),
         events.StageRan("shop.train", DECISION, 1.0),
         events.StageFailed("shop.train", 1.0, "no"),
     ]

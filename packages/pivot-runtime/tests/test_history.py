@@ -20,7 +20,7 @@ from pivot_runtime.tracing.usage import Usage
 
 def told(root: pathlib.Path, *given: Event) -> None:
     """Record events as one run."""
-    record = Journal(Workshop(root).layout, "pivot repro", events.silent)
+    record = Journal(Workshop(root).layout, "pivot repro", events.no_report)
     for event in given:
         record(event)
 
@@ -43,7 +43,7 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
 
 
 def recorded_run(shop: Workshop, **options: Any) -> None:
-    record = Journal(shop.layout, "pivot repro", events.silent)
+    record = Journal(shop.layout, "pivot repro", events.no_report)
     shop.run(**options)
     for event in shop.events:
         record(event)
@@ -119,7 +119,7 @@ def test_only_the_last_runs_are_kept(tmp_path: pathlib.Path, monkeypatch: pytest
 
 def test_a_run_whose_process_is_there_is_running_and_else_it_died(tmp_path: pathlib.Path) -> None:
     layout = Workshop(tmp_path).layout
-    record = Journal(layout, "pivot repro", events.silent)
+    record = Journal(layout, "pivot repro", events.no_report)
     record(events.StageBlocked("p.a", ""))
     assert history.run(project(tmp_path)).state == "running"
 

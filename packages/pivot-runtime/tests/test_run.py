@@ -175,9 +175,9 @@ def test_what_the_cache_has_lost_and_is_in_place_is_stored_again(done: Workshop)
         ("p.a", "p.b", "p.c"), (Reason.OUT_LOST,)
     )
     assert parts_of(done.run()) == {"restored": {"a", "b", "c"}}
-    assert done.told(events.OutsStored) == [events.OutsStored(tuple(map(ArtifactPath, ("middle", "end", "aside"))))]
+    assert done.told(events.OutsRecached) == [events.OutsRecached(tuple(map(ArtifactPath, ("middle", "end", "aside"))))]
     parts_of(done.run())
-    assert done.told(events.OutsStored) == []
+    assert done.told(events.OutsRecached) == []
     for name in ("middle", "end", "aside"):
         (done.root / name).unlink()
     assert parts_of(done.run()) == {"restored": {"a", "b", "c"}}
@@ -400,7 +400,7 @@ def test_missing_input(chain: Workshop) -> None:
 
     assert parts_of(chain.run(keep_going=True)) == {"blocked": {"a", "b", "c"}}
     first = chain.told(events.StageBlocked)[0]
-    assert (first.address, first.because, first.missing) == ("p.a", "", ("in",))
+    assert (first.address, first.failed_upstream, first.missing) == ("p.a", "", ("in",))
 
 
 def test_stage_that_does_not_write_its_out(shop: Workshop) -> None:
@@ -538,7 +538,7 @@ def test_dep_that_moves_while_its_stage_runs(shop: Workshop) -> None:
     shop.write("in", "1")
 
     assert parts_of(shop.run()) == {"torn": {"s"}, "blocked": {"after"}}
-    assert shop.told(events.StageTorn)[0].moved == ("in",)
+    assert shop.told(events.StageInputsChanged)[0].changed == ("in",)
     assert (shop.read("middle"), shop.locks()) == ("1", {})
     assert parts_of(shop.run()) == {"ran": {"s", "after"}}
     assert shop.read("end") == "2"
@@ -563,7 +563,7 @@ def test_dep_that_is_another_one_only_while_its_stage_runs(shop: Workshop, how: 
     os.utime(shop.root / name, ns=(0, 0))
 
     assert parts_of(shop.run()) == {"torn": {"s"}}
-    assert shop.told(events.StageTorn)[0].moved == ("in",)
+    assert shop.told(events.StageInputsChanged)[0].changed == ("in",)
     assert parts_of(shop.run()) == {"ran": {"s"}}
 
 
@@ -619,9 +619,9 @@ def test_file_in_the_way_is_kept(chain: Workshop) -> None:
     chain.write("middle", "mine")
     chain.run()
 
-    (kept,) = chain.told(events.FileKept)
+    (kept,) = chain.told(events.UserFileSaved)
     assert kept.path == "middle"
-    assert chain.read(kept.kept) == "mine"
+    assert chain.read(kept.saved_as) == "mine"
     assert chain.read("middle") == "1a"
 
 
@@ -629,15 +629,15 @@ def test_edited_out_is_kept_where_it_is_restored(done: Workshop) -> None:
     done.write("middle", "mine")
     done.run()
 
-    (kept,) = done.told(events.FileKept)
-    assert (done.read(kept.kept), done.read("middle")) == ("mine", "1a")
+    (kept,) = done.told(events.UserFileSaved)
+    assert (done.read(kept.saved_as), done.read("middle")) == ("mine", "1a")
 
 
 def test_what_is_in_the_cache_already_is_not_told(done: Workshop) -> None:
     done.versions["a"] = 1
     done.run()
 
-    assert done.told(events.FileKept) == []
+    assert done.told(events.UserFileSaved) == []
 
 
 def test_link_in_the_way_of_an_out_is_replaced_and_its_target_stays(chain: Workshop) -> None:
@@ -821,7 +821,7 @@ def test_a_file_of_the_users_is_flushed_before_it_is_replaced(done: Workshop) ->
     mine = done.write("end", "mine")
     done.run()
 
-    (told,) = done.told(events.FileKept)
-    kept = done.root / told.kept
+    (told,) = done.told(events.UserFileSaved)
+    kept = done.root / told.saved_as
     assert (mine.read_text(), kept.read_text()) == ("1ab", "mine")
     assert kept.stat().st_mtime_ns == VERIFIED_NS

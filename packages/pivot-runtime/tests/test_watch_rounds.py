@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running import watch
@@ -87,7 +87,7 @@ def watched(
 
     @contextlib.contextmanager
     def reporting(_: Sequence[str]) -> Iterator[Reporter]:
-        yield silent
+        yield no_report
 
     monkeypatch.setattr(watch, "Waiter", Waiter)
     watching = watch.Watch(

@@ -40,7 +40,7 @@ def test_what_runs_did(make: Callable[[str], Project]) -> None:
     streamed = project.pivot("repro", "--jsonl", "--quiet")
     assert streamed.stderr == ""
     every = [json.loads(line) for line in streamed.stdout.splitlines()]
-    lines = [line for line in every if line["event"] != "importing"]  # only where that takes long
+    lines = [line for line in every if line["event"] != "import_slow"]  # only where that takes long
     assert [line["event"] for line in lines] == [
         "began",
         "run_started",

@@ -221,7 +221,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             (Verdict.BLOCKED, outcome.failed | outcome.blocked),
         ):
             told |= {address.removeprefix("p."): verdict for address in addresses}
-        kept = {(self.root / event.kept).read_text() for event in heard if isinstance(event, events.FileKept)}
+        kept = {(self.root / event.saved_as).read_text() for event in heard if isinstance(event, events.UserFileSaved)}
         self.lost &= {name for name, verdict in told.items() if verdict is Verdict.BLOCKED}
         self.check_locks()
         return told, kept

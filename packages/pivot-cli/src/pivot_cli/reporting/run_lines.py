@@ -28,10 +28,10 @@ _GRAVE: Final = (
     events.PipelinesBroken,
     events.RunStarted,
     events.StageUndeclared,
-    events.StageTorn,
+    events.StageInputsChanged,
     events.StageFailed,
     events.StageBlocked,
-    events.FileKept,
+    events.UserFileSaved,
 )
 """Lines that are printed in any case, and the data for them."""
 
@@ -71,10 +71,10 @@ class Lines:
 
     def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
         match event:
-            case events.Waiting(pid=pid, command=command, age=age):
+            case events.WaitingForGuard(pid=pid, command=command, age=age):
                 since = "is working" if age is None else f"has been working for {phrases.seconds(age)}"
                 console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
-            case events.Importing(seconds=seconds, where=where):
+            case events.ImportSlow(seconds=seconds, where=where):
                 console.importing(seconds, where)
             case events.PipelinesBroken(broken=broken):
                 warn_of_broken(broken)
@@ -98,8 +98,8 @@ class Lines:
                 self._line("restored", address, seconds, self._because(decision))
             case events.StageUndeclared():
                 self._undeclared(event)
-            case events.StageTorn(address=address, seconds=seconds, moved=moved):
-                what = phrases.listed([phrases.short_key(key) for key in moved])
+            case events.StageInputsChanged(address=address, seconds=seconds, changed=changed):
+                what = phrases.listed([phrases.short_key(key) for key in changed])
                 self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
             case events.StageOutput(address=address, lines=printed):
                 name = self._name(address)
@@ -109,19 +109,19 @@ class Lines:
             case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
                 more = f", {left} more if that fails" if left else ""
                 self._line("again", address, seconds, f"{summary} (it is run once more{more})")
-            case events.ProcessesEnded(address=address, commands=commands):
+            case events.LeftoverProcessesKilled(address=address, commands=commands):
                 what = phrases.listed(commands)
                 console.note(f"stage {self._name(address)!r} left {what} running, which was ended with it")
             case events.StageFailed():
                 self._failed(event)
             case events.StageBlocked():
                 self._blocked(event)
-            case events.FileKept(path=path, kept=kept):
+            case events.UserFileSaved(path=path, saved_as=saved_as):
                 console.note(
                     f"{path} was not what a recorded run wrote: replaced ('{phrases.bring_back(path)}' brings it "
-                    f"back), and what was there is kept as {kept}"
+                    f"back), and what was there is kept as {saved_as}"
                 )
-            case events.OutsStored(paths=paths):
+            case events.OutsRecached(paths=paths):
                 console.note(f"the cache had lost {phrases.listed(paths)}: stored again")
             case events.Interrupted(running=running) if running:
                 ending = phrases.listed([self._name(address) for address in running])
@@ -165,7 +165,7 @@ class Lines:
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {told}")
             console.hint(ways_out(path, told))
         else:
-            self._line("BLOCKED", event.address, None, f"depends on {self._name(event.because)}")
+            self._line("BLOCKED", event.address, None, f"depends on {self._name(event.failed_upstream)}")
 
     def _explanation(self, address: str, decision: Decision) -> None:
         console.text(f"{self._name(address)}: {phrases.reasons(decision)}")

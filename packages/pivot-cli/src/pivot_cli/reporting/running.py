@@ -62,7 +62,7 @@ class Running:
                 events.StageCached(address=address)
                 | events.StageRestored(address=address)
                 | events.StageRan(address=address)
-                | events.StageTorn(address=address)
+                | events.StageInputsChanged(address=address)
                 | events.StageFailed(address=address)
                 | events.StageBlocked(address=address)
             ):

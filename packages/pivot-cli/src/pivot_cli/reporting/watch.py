@@ -15,7 +15,7 @@ from pivot_runtime.running.repro import Options
 from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_TELLING = (
-    events.Waiting,
+    events.WaitingForGuard,
     events.PipelinesBroken,
     events.Fetching,
     events.StageStarted,

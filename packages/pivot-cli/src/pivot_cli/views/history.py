@@ -8,7 +8,7 @@ from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.history.history import PastRun, PastStage
 
-_WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "torn": "edited"}
+_WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "inputs_changed": "edited"}
 
 
 def runs(found: Sequence[PastRun]) -> str:
@@ -67,7 +67,7 @@ def why(stage: PastStage) -> str:
 
 def counts(found: PastRun) -> str:
     """``2 ran, 1 cached``."""
-    words = {"torn": "not recorded"}
+    words = {"inputs_changed": "not recorded"}
     return ", ".join(f"{count} {words.get(state, state)}" for state, count in found.counts().items())
 
 

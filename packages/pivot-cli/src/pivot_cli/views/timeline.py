@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pivot_cli.views import history, pages, phrases
 from pivot_runtime.history.history import PastRun, PastStage
 
-_COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "torn": "#c08a2d"}
+_COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "inputs_changed": "#c08a2d"}
 _OTHER = "#888888"
 _NARROWEST = 0.15
 """Percent: what took no time can still be pointed at."""

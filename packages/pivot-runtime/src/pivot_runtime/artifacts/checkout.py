@@ -18,7 +18,7 @@ from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.unfetched import differing
 from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -73,7 +73,11 @@ class CheckoutReport:
 
 
 def restore(
-    project: Project, targets: Iterable[str] = (), *, wishes: CheckoutOptions | None = None, report: Reporter = silent
+    project: Project,
+    targets: Iterable[str] = (),
+    *,
+    wishes: CheckoutOptions | None = None,
+    report: Reporter = no_report,
 ) -> CheckoutReport:
     """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
 
@@ -88,7 +92,7 @@ def restore(
         with open_stores(project) as stores:
             return _checked_out(project, stores, targets, wishes)
     with (
-        guarded(project.layout.guard_file, "pivot checkout", events.waiting(report)),
+        guarded(project.layout.guard_file, "pivot checkout", events.report_waiting(report)),
         open_stores(project) as stores,
     ):
         return _checked_out(project, stores, targets, wishes)

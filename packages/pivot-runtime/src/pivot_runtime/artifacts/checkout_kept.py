@@ -11,7 +11,7 @@ from pivot_runtime.artifacts import kept
 from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import EngineError, TargetError
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -51,7 +51,7 @@ def listed(project: Project) -> list[Kept]:
 
 
 def bring_back(
-    project: Project, name: str, *, to: str | None = None, force: bool = False, report: Reporter = silent
+    project: Project, name: str, *, to: str | None = None, force: bool = False, report: Reporter = no_report
 ) -> KeptRestored:
     """Put what was kept of a path where it lay, or elsewhere.
 
@@ -68,7 +68,7 @@ def bring_back(
         CacheError: The cache does not have all of it any more, or it cannot be written.
     """
     command = "pivot checkout --kept"
-    with guarded(project.layout.guard_file, command, events.waiting(report)), open_stores(project) as stores:
+    with guarded(project.layout.guard_file, command, events.report_waiting(report)), open_stores(project) as stores:
         found = _named(name, project, _ours(stores))
         path = found.path if to is None else _path(to, project)
         checkout.check_place(stores.layout, path)

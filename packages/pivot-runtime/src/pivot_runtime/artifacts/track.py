@@ -22,7 +22,7 @@ from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -46,7 +46,9 @@ class Tracked(Value):
     dropped: tuple[str, ...] = ()
 
 
-def track(project: Project, names: Iterable[str], *, force: bool = False, report: Reporter = silent) -> list[Tracked]:
+def track(
+    project: Project, names: Iterable[str], *, force: bool = False, report: Reporter = no_report
+) -> list[Tracked]:
     """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
 
     Everything is checked before anything is written. Files that were recorded of a directory, are not here and are not
@@ -73,7 +75,7 @@ def track(project: Project, names: Iterable[str], *, force: bool = False, report
         return done
 
 
-def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent) -> list[ArtifactPath]:
+def untrack(project: Project, names: Iterable[str], *, report: Reporter = no_report) -> list[ArtifactPath]:
     """Take data from under Pivot again; the data stay where they are, and in the cache.
 
     Raises:
@@ -109,7 +111,7 @@ def untrack(project: Project, names: Iterable[str], *, report: Reporter = silent
 
 
 def _alone(project: Project, command: str, report: Reporter) -> AbstractContextManager[object]:
-    return guarded(project.layout.guard_file, command, events.waiting(report))
+    return guarded(project.layout.guard_file, command, events.report_waiting(report))
 
 
 def _paths(names: Iterable[str], project: Project) -> Iterator[str]:

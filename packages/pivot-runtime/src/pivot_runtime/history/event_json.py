@@ -30,10 +30,10 @@ def head(command: str, *, time: float, pid: int) -> dict[str, Any]:
 
 def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # a case per event
     match event:
-        case events.Waiting(pid=pid, command=command, age=age):
-            return "waiting", {"pid": pid, "command": command, "age": None if age is None else round(age, 6)}
-        case events.Importing(seconds=seconds, where=where):
-            return "importing", {"seconds": round(seconds, 6), "where": where}
+        case events.WaitingForGuard(pid=pid, command=command, age=age):
+            return "waiting_for_guard", {"pid": pid, "command": command, "age": None if age is None else round(age, 6)}
+        case events.ImportSlow(seconds=seconds, where=where):
+            return "import_slow", {"seconds": round(seconds, 6), "where": where}
         case events.PipelinesBroken(broken=broken):
             return "pipelines_broken", {
                 "broken": [
@@ -63,10 +63,10 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
             }
         case events.StagesSpawned(file=file, threads=threads):
             return "stages_spawned", {"file": file, "threads": _texts(threads)}
-        case events.FileKept(path=path, kept=kept):
-            return "file_kept", {"path": str(path), "kept": kept}
-        case events.OutsStored(paths=paths):
-            return "outs_stored", {"paths": _texts(paths)}
+        case events.UserFileSaved(path=path, saved_as=saved_as):
+            return "user_file_saved", {"path": str(path), "saved_as": saved_as}
+        case events.OutsRecached(paths=paths):
+            return "outs_recached", {"paths": _texts(paths)}
         case events.Interrupted(running=running):
             return "interrupted", {"running": _texts(running)}
         case events.RunEnded(seconds=seconds, complete=complete):
@@ -87,8 +87,8 @@ type _OfStage = (
     | events.StageOutput
     | events.StageSilent
     | events.StageRetried
-    | events.ProcessesEnded
-    | events.StageTorn
+    | events.LeftoverProcessesKilled
+    | events.StageInputsChanged
     | events.StageFailed
     | events.StageBlocked
 )
@@ -130,10 +130,10 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
             return "stage_silent", {"seconds": round(seconds, 6), "silent": round(silent, 6)}
         case events.StageRetried(seconds=seconds, summary=summary, left=left):
             return "stage_retried", {"seconds": round(seconds, 6), "summary": summary, "left": left}
-        case events.ProcessesEnded(commands=commands):
-            return "processes_ended", {"commands": _texts(commands)}
-        case events.StageTorn(seconds=seconds, moved=moved, usage=usage):
-            return "stage_torn", {"seconds": round(seconds, 6), "moved": _texts(moved), **_usage(usage)}
+        case events.LeftoverProcessesKilled(commands=commands):
+            return "leftover_processes_killed", {"commands": _texts(commands)}
+        case events.StageInputsChanged(seconds=seconds, changed=changed, usage=usage):
+            return "stage_inputs_changed", {"seconds": round(seconds, 6), "changed": _texts(changed), **_usage(usage)}
         case events.StageFailed():
             return "stage_failed", {
                 "seconds": round(event.seconds, 6),
@@ -146,7 +146,7 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
             }
         case events.StageBlocked():
             return "stage_blocked", {
-                "because": event.because,
+                "failed_upstream": event.failed_upstream,
                 "missing": _texts(event.missing),
                 "taken": _by_text(event.taken),
                 "tracked": _texts(event.tracked),

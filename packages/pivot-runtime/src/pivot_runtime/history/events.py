@@ -1,4 +1,4 @@
-"""The events of the engine; it never prints."""
+"""Events that a command reports while it works. A reporter prints or records them; this package prints nothing."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,8 +13,8 @@ from pivot_runtime.tracing.usage import Usage
 
 
 @attrs.frozen(eq=False, repr=False)
-class Waiting(Value):
-    """Another command holds the project; ``command``, ``pid`` and its age in seconds are what it says of itself."""
+class WaitingForGuard(Value):
+    """Another command holds the project's guard; the guard file has its process id, name and age in seconds."""
 
     pid: int
     command: str
@@ -22,12 +22,12 @@ class Waiting(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Importing(Value):
-    """Importing the user's pipeline takes its time: so many seconds already; reported after one, and then repeatedly.
+class ImportSlow(Value):
+    """The import of the user's pipeline takes long; reported after a second, and then repeatedly.
 
     Attributes:
-        seconds: How many.
-        where: The line of the user's code that it is at, if that is known.
+        seconds: The duration so far.
+        where: The line of the user's code that the import has reached, if that is known.
     """
 
     seconds: float
@@ -36,14 +36,14 @@ class Importing(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PipelinesBroken(Value):
-    """Pipelines that may write what nothing else does cannot be loaded; the command goes on without them."""
+    """Pipelines that may write deps of this one cannot be loaded; the command goes on without them."""
 
     broken: tuple[BrokenPipeline, ...]
 
 
 @attrs.frozen(eq=False, repr=False)
 class RunStarted(Value):
-    """The stages of this run, in their order, and how each stage of the project is called for short."""
+    """The run knows its stages: their addresses in order, and the short name of each stage of the project."""
 
     names: Mapping[str, str]
     addresses: tuple[str, ...]
@@ -59,7 +59,7 @@ class StageStarted(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class AskingRemote(Value):
-    """The remote is asked what it has of all that is recorded."""
+    """The remote is asked which of the recorded objects it has."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -95,7 +95,7 @@ class InputsFetched(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StagesSpawned(Value):
-    """The stages of a pipeline cannot be forked, since importing it leaves threads running; reported only once.
+    """The stages of a pipeline cannot be forked, since its import leaves threads running; reported only once.
 
     Attributes:
         file: The pipeline's, relative to the root.
@@ -108,14 +108,14 @@ class StagesSpawned(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageCached(Value):
-    """Nothing had to be done."""
+    """A stage is up to date."""
 
     address: str
 
 
 @attrs.frozen(eq=False, repr=False)
 class StageRestored(Value):
-    """Its outs were written from the cache."""
+    """The outs of a stage were written from the cache."""
 
     address: str
     decision: Decision
@@ -124,7 +124,7 @@ class StageRestored(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageRan(Value):
-    """It ran, its outs are in place, and it is being recorded.
+    """A stage ran, its outs are in place, and it is being recorded.
 
     Attributes:
         address: Which.
@@ -145,7 +145,7 @@ class StageRan(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageUndeclared(Value):
-    """It used files of the project that it does not declare; ``fatal`` if that makes it fail."""
+    """A stage used files of the project that it does not declare; ``fatal`` if it fails because of them."""
 
     address: str
     found: tuple[Undeclared, ...]
@@ -162,7 +162,7 @@ class StageOutput(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageSilent(Value):
-    """A stage has printed nothing for long; reported again when it has been silent for twice as long, and so on.
+    """A stage has printed nothing for long; reported again after twice as long, and so on.
 
     Attributes:
         address: Which.
@@ -177,7 +177,7 @@ class StageSilent(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageRetried(Value):
-    """It ended badly, and is started again: `left` times more at most after this one."""
+    """A stage failed and is started again: at most `left` times more after this one."""
 
     address: str
     seconds: float
@@ -186,26 +186,26 @@ class StageRetried(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class ProcessesEnded(Value):
-    """A stage left processes running, which were ended; `commands` are their command lines."""
+class LeftoverProcessesKilled(Value):
+    """A stage left processes running, which were killed; `commands` are their command lines."""
 
     address: str
     commands: tuple[str, ...]
 
 
 @attrs.frozen(eq=False, repr=False)
-class StageTorn(Value):
-    """It ran, but what it depends on moved meanwhile: its outs stay, and no lock was written."""
+class StageInputsChanged(Value):
+    """A stage ran, but its inputs changed meanwhile: its outs stay, and no lock was written."""
 
     address: str
     seconds: float
-    moved: tuple[str, ...]
+    changed: tuple[str, ...]
     usage: Usage | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
 class StageFailed(Value):
-    """It ended badly.
+    """A stage failed.
 
     Attributes:
         address: Which.
@@ -230,43 +230,50 @@ class StageFailed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageBlocked(Value):
-    """It cannot run: an upstream stage failed, an input is missing, or where an out belongs is what must stay."""
+    """A stage cannot run.
+
+    Attributes:
+        address: Which.
+        failed_upstream: The stage that failed, or an empty string.
+        missing: Inputs that are not available.
+        taken: For each out whose place holds something that no run may replace, a description of that.
+        tracked: The part of ``missing`` that is recorded as tracked data, so that the cache or a remote may have it.
+        unreadable: The part of ``missing`` that exists and cannot be read, and why.
+    """
 
     address: str
-    because: str
+    failed_upstream: str
     missing: tuple[ArtifactPath, ...] = ()
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
     tracked: tuple[ArtifactPath, ...] = ()
-    """Of what is missing, what is recorded as tracked data, so that the cache or a remote may have it."""
     unreadable: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
-    """Of what is missing, what is there and cannot be read, and why."""
 
 
 @attrs.frozen(eq=False, repr=False)
-class FileKept(Value):
-    """A file that no run had written was in the way of an out; its bytes are now in the cache at ``kept``."""
+class UserFileSaved(Value):
+    """A file that no run had written was in the way of an out; its bytes are now in the cache at ``saved_as``."""
 
     path: ArtifactPath
-    kept: str
+    saved_as: str
 
 
 @attrs.frozen(eq=False, repr=False)
-class OutsStored(Value):
-    """The cache had lost outs that lock files name; those that were in place, at these paths, are in it again."""
+class OutsRecached(Value):
+    """The cache had lost outs that lock files name; those that were in place, at these paths, were stored again."""
 
     paths: tuple[ArtifactPath, ...]
 
 
 @attrs.frozen(eq=False, repr=False)
 class Interrupted(Value):
-    """The user ends the run; the stages that are running are being ended."""
+    """The user interrupts the run; the running stages are being ended."""
 
     running: tuple[str, ...]
 
 
 @attrs.frozen(eq=False, repr=False)
 class RunEnded(Value):
-    """The whole run, with how long it took, and whether every stage is now as it should be."""
+    """The run ended; ``complete`` if every stage is up to date."""
 
     seconds: float
     complete: bool = True
@@ -274,14 +281,14 @@ class RunEnded(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RunStopped(Value):
-    """The run ended before its time, and why."""
+    """The run ended early, and why."""
 
     reason: str
 
 
 type Event = (
-    Waiting
-    | Importing
+    WaitingForGuard
+    | ImportSlow
     | PipelinesBroken
     | AskingRemote
     | RunStarted
@@ -296,12 +303,12 @@ type Event = (
     | StageOutput
     | StageSilent
     | StageRetried
-    | ProcessesEnded
-    | StageTorn
+    | LeftoverProcessesKilled
+    | StageInputsChanged
     | StageFailed
     | StageBlocked
-    | FileKept
-    | OutsStored
+    | UserFileSaved
+    | OutsRecached
     | Interrupted
     | RunEnded
     | RunStopped
@@ -310,10 +317,10 @@ type Event = (
 type Reporter = Callable[[Event], None]
 
 
-def waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
-    """The callback by which a guard reports for whom a command waits."""
-    return lambda pid, command, age: report(Waiting(pid, command, age))
+def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
+    """A callback for `pivot_runtime.project.guard.guarded` that reports the command that holds the guard."""
+    return lambda pid, command, age: report(WaitingForGuard(pid, command, age))
 
 
-def silent(_: Event) -> None:
-    """The reporter that says nothing."""
+def no_report(_: Event) -> None:
+    """A reporter that drops every event."""

@@ -20,13 +20,13 @@ _ENDS: Mapping[str, str] = {
     "stage_ran": "ran",
     "stage_restored": "restored",
     "stage_cached": "cached",
-    "stage_torn": "torn",
+    "stage_inputs_changed": "inputs_changed",
     "stage_failed": "failed",
     "stage_blocked": "blocked",
 }
 _MOST_SECONDS: Final = 1e11
 _MOST_BYTES: Final = 1e18
-STATES = ("failed", "blocked", "torn", "interrupted", "running", "ran", "restored", "cached")
+STATES = ("failed", "blocked", "inputs_changed", "interrupted", "running", "ran", "restored", "cached")
 """The possible states of a stage, the gravest first."""
 
 
@@ -239,12 +239,12 @@ class _Replay:
         match line["event"]:
             case "stage_failed":
                 return str(line["summary"])
-            case "stage_torn":
-                return f"changed while it ran: {', '.join(line['moved'])}"
+            case "stage_inputs_changed":
+                return f"changed while it ran: {', '.join(line['changed'])}"
             case "stage_blocked" if line["missing"]:
                 return f"missing {', '.join(line['missing'])}"
             case "stage_blocked":
-                return f"depends on {self._names.get(line['because'], line['because'])}"
+                return f"depends on {self._names.get(line['failed_upstream'], line['failed_upstream'])}"
         return ""
 
     def run(self, number: int, *, alive: bool) -> PastRun | None:

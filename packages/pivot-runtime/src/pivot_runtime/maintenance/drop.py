@@ -16,7 +16,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -72,7 +72,7 @@ def drop(
     force: bool = False,
     dry_run: bool = False,
     elsewhere: Elsewhere | None = None,
-    report: Reporter = silent,
+    report: Reporter = no_report,
 ) -> DropReport:
     """Move what only these targets consist of to the trash; all of it or nothing.
 
@@ -88,7 +88,7 @@ def drop(
         TargetError: A target is not known.
         CacheError: A record cannot be read, or something cannot be moved.
     """
-    guard = guarded(project.layout.guard_file, "pivot cache drop", events.waiting(report))
+    guard = guarded(project.layout.guard_file, "pivot cache drop", events.report_waiting(report))
     with guard, open_stores(project) as stores:
         everything = records.read(project)
         wanted = [record for record in everything.select(names, project) if record.cache]

@@ -21,7 +21,7 @@ from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.cache.users import User
 from pivot_runtime.errors import EngineError
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.maintenance import gc_roots
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
@@ -81,7 +81,7 @@ def gc(
     wishes: GcOptions | None = None,
     *,
     dry_run: bool = False,
-    report: Reporter = silent,
+    report: Reporter = no_report,
     progress: Progress = _nothing,
 ) -> GcReport:
     """Collect garbage, or with ``dry_run`` find out what it is.
@@ -117,7 +117,7 @@ def gc(
         return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
 
 
-def undo(project: Project, *, report: Reporter = silent) -> Collected | None:
+def undo(project: Project, *, report: Reporter = no_report) -> Collected | None:
     """Bring back what the newest collection, or drop, removed; None if there is nothing.
 
     Raises:
@@ -172,7 +172,7 @@ def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Ite
     with contextlib.ExitStack() as stack:
         for file in (layout.gc_guard_file, *sorted(Layout(place).guard_file for place in places)):
             try:
-                stack.enter_context(guarded(file, COMMAND, events.waiting(report)))
+                stack.enter_context(guarded(file, COMMAND, events.report_waiting(report)))
             except OSError as error:
                 raise cannot("hold", file, error) from error
         yield

@@ -16,7 +16,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -59,7 +59,7 @@ def verify(
     full: bool = True,
     repair: bool = False,
     fetch: Fetch | None = None,
-    report: Reporter = silent,
+    report: Reporter = no_report,
     progress: fsck.Progress = _silent,
 ) -> CacheCheck:
     """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
@@ -85,7 +85,7 @@ def verify(
             with guarded(
                 project.layout.guard_file,
                 "pivot cache verify",
-                events.waiting(report),
+                events.report_waiting(report),
             ):
                 lacking = _repaired(stores, affected, fetch)
         return CacheCheck(found, affected, lacking)

@@ -14,7 +14,7 @@ from pivot_runtime.errors import EngineError
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import Session, loading, opened
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
@@ -49,7 +49,7 @@ def accept(
     *,
     reason: str = "",
     force: bool = False,
-    report: Reporter = silent,
+    report: Reporter = no_report,
 ) -> Accepted:
     """Record the outs that are in the workspace as the results of the targets; of all stages if there are none.
 
@@ -67,8 +67,8 @@ def accept(
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
     with (
-        guarded(project.layout.guard_file, "pivot commit", events.waiting(report)),
-        loading(project, slow=lambda seconds, where: report(events.Importing(seconds, where))) as assembly,
+        guarded(project.layout.guard_file, "pivot commit", events.report_waiting(report)),
+        loading(project, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
         opened(project, assembly, literal=True) as session,
     ):
         assembly.close()

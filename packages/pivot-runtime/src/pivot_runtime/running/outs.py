@@ -12,13 +12,13 @@ from pivot_runtime.artifacts import kept as kept_before
 from pivot_runtime.artifacts.stash import OutStash
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 
 
 class Outs:
     """The outs of all stages of one run."""
 
-    def __init__(self, session: Session, report: Reporter = silent) -> None:
+    def __init__(self, session: Session, report: Reporter = no_report) -> None:
         """Describe them; nothing is touched."""
         self._session = session
         self._layout = session.stores.layout
@@ -43,7 +43,7 @@ class Outs:
             if not store.holds(artifact) or kept_before.is_kept(stores, artifact):
                 kept = self._session.keep(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
-                self._report(events.FileKept(path, str(shown)))
+                self._report(events.UserFileSaved(path, str(shown)))
 
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
         """Make room for a run; what it goes on from is there as a copy of its own."""
@@ -90,7 +90,7 @@ class Outs:
     def tell(self) -> None:
         """At the end: say what was stored again."""
         if self._mended:
-            self._report(events.OutsStored(tuple(self._mended)))
+            self._report(events.OutsRecached(tuple(self._mended)))
 
     def absent(self, spec: StageSpec) -> list[ArtifactPath]:
         """Outs that are not there."""

@@ -22,7 +22,7 @@ from pivot_runtime.executors.options import Options as Options  # noqa: PLC0414 
 from pivot_runtime.executors.strict_io import Accounting
 from pivot_runtime.freshness.load_trace import Grounds
 from pivot_runtime.history import events, logs
-from pivot_runtime.history.events import Reporter, silent
+from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.processes.cpu_count import default_jobs
@@ -87,7 +87,7 @@ def repro(
     *,
     options: Options | None = None,
     command: str = "pivot repro",
-    report: Reporter = silent,
+    report: Reporter = no_report,
 ) -> Outcome:
     """Make the targets, and all that they depend on, true.
 
@@ -108,12 +108,12 @@ def _repro(  # as `repro`
     layout = project.layout
     teller, report = report, Journal(layout, command, report)
     with (
-        guarded(layout.guard_file, command, events.waiting(report), wait=options.wait) as guard,
+        guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
         loading(
             project,
             everything=options.everything,
             fresh=fresh,
-            slow=lambda seconds, where: report(events.Importing(seconds, where)),
+            slow=lambda seconds, where: report(events.ImportSlow(seconds, where)),
             guard=guard,
         ) as assembly,
         opened(project, assembly) as session,
@@ -286,7 +286,7 @@ class Run:
     def _end(self, finished: "Finished") -> None:
         address = finished.address
         if finished.left:
-            self._report(events.ProcessesEnded(address, finished.left))
+            self._report(events.LeftoverProcessesKilled(address, finished.left))
         if finished.failure is not None:
             failure = finished.failure
             self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
@@ -312,7 +312,7 @@ class Run:
         self._outs.release(address)
         if moved:
             self._outcome.torn.add(address)
-            self._report(events.StageTorn(address, finished.seconds, moved, finished.usage))
+            self._report(events.StageInputsChanged(address, finished.seconds, moved, finished.usage))
             self._failed(address)
             return
         observation, variables = having_read(observation, self._session.stages[address], finished.seen.variables)
