@@ -22,9 +22,9 @@ MODULES_OF_OURS = {
 DOOR = "pivot_fingerprint.disk"
 OF_A_RUN = (
     "pivot_fingerprint.runtime.start_file",
-    "pivot_fingerprint.runtime.programs",
+    "pivot_fingerprint.runtime.program_hook",
     "pivot_fingerprint.runtime.recorder",
-    "pivot_fingerprint.runtime.commands",
+    "pivot_fingerprint.programs",
 )  # in the processes of a stage: no fingerprint reads what they touch
 ON_DISK = {
     "os": {"access", "fwalk", "listdir", "lstat", "open", "readlink", "scandir", "stat", "walk"},

@@ -6,9 +6,9 @@ from pivot_fingerprint.disk import Listener
 from pivot_fingerprint.errors import FingerprintError, ManifestError, NotCallableError
 from pivot_fingerprint.imports.unstable_values import UnstableValues
 from pivot_fingerprint.manifest import SCHEMA, Change, Entry, Library, Manifest, Unresolved, diff
-from pivot_fingerprint.optout import no_fingerprint
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.values.builtin_types import register_encoder
+from pivot_fingerprint.walk.code_objects import no_fingerprint
 from pivot_fingerprint.walk.fingerprinter import Fingerprinter, fingerprint, unresolved
 
 if TYPE_CHECKING:

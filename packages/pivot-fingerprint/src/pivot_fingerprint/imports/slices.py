@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint.imports.call_effects import CallEffects, NameEffects, touch
+from pivot_fingerprint.imports.call_effects import CallEffects, LibraryChanges, NameEffects, touch
 from pivot_fingerprint.imports.graphs import Bits, places
-from pivot_fingerprint.imports.library_changes import LibraryChanges
 from pivot_fingerprint.imports.name_targets import GlobalName, NameTarget, NameTargets
 from pivot_fingerprint.imports.statements import HOLDS, PART, Statement
 from pivot_fingerprint.sources.modules import Module, Modules

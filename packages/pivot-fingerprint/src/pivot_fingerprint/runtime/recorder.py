@@ -10,8 +10,9 @@ from json import dumps, loads  # the observed code decides what happens to the m
 from types import CodeType, FrameType
 from typing import Any
 
+from pivot_fingerprint import programs
 from pivot_fingerprint.disk import real
-from pivot_fingerprint.runtime import commands, environment, monitoring_tool, programs, start_file
+from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
 from pivot_fingerprint.runtime.observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint.runtime.start_file import Companion, StartArguments
 from pivot_fingerprint.user_code import Predicate, default_is_user_code, remembered
@@ -73,7 +74,7 @@ class Recorder:
         if tool is None:
             return
         _active.remove(self)
-        programs.undo()
+        program_hook.restore()
         monitoring_tool.end(tool, self._met)
         self._met.clear()
 
@@ -227,13 +228,13 @@ class Recorder:
         """`subprocess` is about to start a program."""
         if frame.f_globals.get("__name__") != "subprocess":
             return
-        programs.undo()
-        words = commands.words(frame.f_locals.get("args"))
-        if not commands.starts_python(words):
+        program_hook.restore()
+        words = programs.command_words(frame.f_locals.get("args"))
+        if not programs.starts_python(words):
             return
         given = frame.f_locals.get("env")
         try:
-            env: dict[Any, Any] = environment.of_programs() if given is None else dict(given)
+            env: dict[Any, Any] = programs.inherited_environment() if given is None else dict(given)
         except (TypeError, ValueError):
             self.reason(_STARTED)
             return
@@ -244,10 +245,10 @@ class Recorder:
 
     def starting(self, words: list[str], env: object) -> str | None:
         """A program is about to be started in another way; what `PYTHONPATH` is to be for it."""
-        if not commands.starts_python(words):
+        if not programs.starts_python(words):
             return None
         if env is None:
-            return self._path_for(words, environment.of_programs())
+            return self._path_for(words, programs.inherited_environment())
         if not isinstance(env, Mapping) or self.spool is None or not start_file.is_arranged(env, self.spool):
             self.reason(_STARTED)
         return None
@@ -357,7 +358,7 @@ def _watch_forks() -> None:
     if not _hooks:
         _hooks.append(True)
         os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
-        programs.watch(_asked)
+        program_hook.watch(_asked)
 
 
 def _in_parent() -> None:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from pivot_fingerprint.disk import INIT, real
 from pivot_fingerprint.sources.source_file import SourceFile, Sources
-from pivot_fingerprint.syntax.literals import literal_binding
+from pivot_fingerprint.syntax.parsed import literal_binding
 from pivot_fingerprint.syntax.scopes import Import
 from pivot_fingerprint.user_code import Predicate
 

@@ -7,20 +7,22 @@ import enum
 import os
 import sys
 import types
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint.optout import OptOut, opt_out
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
-from pivot_fingerprint.syntax.literals import literal_extras
 from pivot_fingerprint.syntax.outline import Top, TopPlace
+from pivot_fingerprint.syntax.parsed import literal_extras
 from pivot_fingerprint.user_code import Predicate
 from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, EntrySpan, NamesTask, ValueTask
 
+__pivot_module__ = "pivot_fingerprint"
+
+_OPT_OUT = "__pivot_no_fingerprint__"
 _DESCRIPTORS = (
     types.WrapperDescriptorType,
     types.MethodDescriptorType,
@@ -28,6 +30,36 @@ _DESCRIPTORS = (
     types.GetSetDescriptorType,
     types.MemberDescriptorType,
 )
+
+
+class OptOut(NamedTuple):
+    """The mark on a function; wrappers that copy attributes carry another function's mark, which does not count."""
+
+    function: object
+    code_deps: tuple[str, ...]
+
+
+def no_fingerprint[F: Callable[..., object]](*, code_deps: Sequence[str] = ()) -> Callable[[F], F]:
+    """Decorator: the function's body is not analysed.
+
+    It counts by its name and by the bytes of the files in `code_deps`, which are relative to the
+    directory of the file that defines the function. Use it where analysis can say nothing useful.
+    """
+    if isinstance(code_deps, str):
+        raise TypeError("code_deps is a sequence of file names, not one text")
+    files = tuple(code_deps)
+
+    def mark(function: F) -> F:
+        setattr(function, _OPT_OUT, OptOut(function, files))
+        return function
+
+    return mark
+
+
+def opt_out(function: object) -> OptOut | None:
+    """The mark of this very function, if it has one."""
+    mark = getattr(function, "__dict__", {}).get(_OPT_OUT)
+    return mark if isinstance(mark, OptOut) and mark.function is function else None
 
 
 class Describer:
@@ -152,7 +184,7 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
-        from pivot_fingerprint.syntax.compiled import compiled  # noqa: PLC0415 - for start-up time: it reads instructions
+        from pivot_fingerprint.syntax.bytecode import compiled  # noqa: PLC0415 - for start-up time: it reads instructions
 
         name, form = function.__qualname__, compiled(function.__code__)
         identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)

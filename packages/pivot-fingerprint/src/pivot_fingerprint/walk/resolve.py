@@ -10,7 +10,7 @@ from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.canonical import READING, canonical
 from pivot_fingerprint.syntax.form import Ref, Signature
-from pivot_fingerprint.syntax.literals import literal_binding
+from pivot_fingerprint.syntax.parsed import literal_binding
 from pivot_fingerprint.syntax.scopes import Import
 from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.code_objects import Describer

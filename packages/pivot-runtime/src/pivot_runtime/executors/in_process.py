@@ -15,7 +15,7 @@ from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
-from pivot_fingerprint.runtime.environment import heed
+from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import Live, declared
 from pivot_runtime.executors.host_executor import Failure, Finished, Immediate
@@ -54,7 +54,7 @@ class InProcessExecutor(Immediate):
         self._imported: pathlib.Path | None = None
         self._live: Live | None = None
         source_import.import_from_source(self._is_user_code, self._sources)
-        heed()
+        track_putenv()
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`; returns when the stage has ended."""

@@ -12,7 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
 from pivot_core import digest
-from pivot_fingerprint.runtime.environment import heed, of_programs
+from pivot_fingerprint.programs import inherited_environment, track_putenv
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.env_digest import VARIABLE, VARIABLES, of_environment
 from pivot_runtime.freshness.load_trace import Fact, Grounds
@@ -88,7 +88,7 @@ class Recorder:
         self._before = frozenset(sys.modules)
         if not self._hooked:
             self._hooked = True
-            heed()
+            track_putenv()
             sys.addaudithook(self._hook)
         sys.meta_path.insert(0, self._searches)
         for name, kind in (("stat", load_trace.PROBE), ("lstat", load_trace.LINK), ("access", load_trace.PROBE)):
@@ -190,7 +190,7 @@ class Recorder:
         """
         held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001 - all else tells that it was asked
         now = {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
-        programs = of_programs()
+        programs = inherited_environment()
         put = {name: f"{now.get(name, '')}\n{value}" for name, value in programs.items() if now.get(name) != value}
         return self._environment, now | put
 

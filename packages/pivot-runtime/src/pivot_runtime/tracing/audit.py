@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pivot_fingerprint.runtime.commands import starts_python
+from pivot_fingerprint.programs import starts_python
 from pivot_runtime.tracing.spool import READ, WROTE, Spool
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from pivot_fingerprint.runtime.commands import starts_python, words
+from pivot_fingerprint.programs import command_words, starts_python
 from pivot_runtime.tracing.spool import UNSEEN, Spool
 
 _SHELL: Final = "os.system"
@@ -61,7 +61,7 @@ class Handed:
             with suppress(Exception):  # an exception here would fail what the stage does
                 program, command, *_, env = args if len(args) > 1 else (args[0], args[0], None)
                 if not isinstance(program, int) and ("/" not in os.fsdecode(program) or os.path.exists(program)):
-                    self._starting(words(command) or words(program), env)
+                    self._starting(command_words(command) or command_words(program), env)
 
     def _starting(self, command: list[str], env: object) -> None:
         names = [each for each in self._assigned if env is None or (isinstance(env, Mapping) and _is_in(each, env))]

@@ -10,7 +10,7 @@ from typing import Any
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint.observation import Observer
-from pivot_fingerprint.runtime.environment import heed
+from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import Live, declared
 from pivot_runtime.processes import parent_death, process_tree, wire
@@ -58,7 +58,7 @@ def main(host: int) -> None:
     faulthandler.enable(file=2)  # what a crash leaves in the log
     with open(0, "rb", closefd=False) as told:
         job = wire.loads(told.read().decode())
-    heed()
+    track_putenv()
     is_user_code = source_import.user_code_predicate()
     pristine, process = Pristine(), os.getpid()
     try:

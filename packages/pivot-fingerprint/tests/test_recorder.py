@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import pivot_fingerprint
-from pivot_fingerprint import Observer
-from pivot_fingerprint.runtime import environment, monitoring_tool, programs, start_file
+from pivot_fingerprint import Observer, programs
+from pivot_fingerprint.programs import starts_python
+from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
 from pivot_fingerprint.runtime import recorder as recording
-from pivot_fingerprint.runtime.commands import starts_python
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
 from pivot_fingerprint.runtime.start_file import StartArguments, arrange
@@ -284,10 +284,10 @@ def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path)
 
 
 def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "_hooks", [recording._asked])
-    programs.watch(recording._asked)
+    monkeypatch.setattr(program_hook, "_hooks", [recording._asked])
+    program_hook.watch(recording._asked)
 
-    assert programs._hooks == [recording._asked]
+    assert program_hook._hooks == [recording._asked]
     assert recording._asked([sys.executable], None) is None
 
 
@@ -302,56 +302,56 @@ def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    environment.heed()
+    programs.track_putenv()
     monkeypatch.setenv("BOTH", "python")
     monkeypatch.setenv("GONE", "python")
     os.putenv("BOTH", "c")
     os.putenv("ONLY", "c")
     os.unsetenv("GONE")
-    found = environment.of_programs()
+    found = programs.inherited_environment()
     os.unsetenv("ONLY")
     for change in (("os.putenv", (b"BOTH", b"c")), ("os.unsetenv", (b"GONE",)), ("open", ())):
-        environment._heard(*change)  # as the interpreter does, where no coverage tool sees it
+        programs._record(*change)  # as the interpreter does, where no coverage tool sees it
 
-    assert environment.of_programs()["BOTH"] == "c"
+    assert programs.inherited_environment()["BOTH"] == "c"
     assert (found["BOTH"], found["ONLY"], "GONE" in found) == ("c", "c", False)
 
 
 def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/before")
     recorder = recorder_of(tmp_path, spool="spool")
-    monkeypatch.setattr(programs, "_hooks", [recorder.starting])
-    environment.heed()
+    monkeypatch.setattr(program_hook, "_hooks", [recorder.starting])
+    programs.track_putenv()
 
     for event, args in [
         ("os.system", (b"python x.py",)),
         ("os.exec", (sys.executable, ["python"], None)),
         ("os.exec", (0, ["one", "x.py"], None)),
     ]:
-        programs._heard(event, args)
-        given = environment.of_programs()["PYTHONPATH"]
+        program_hook._on_event(event, args)
+        given = programs.inherited_environment()["PYTHONPATH"]
         assert given.startswith(f"{tmp_path}/spool/boot-"), event
         assert given.endswith(":/before")
         assert os.environ["PYTHONPATH"] == "/before"
-        programs._heard("open", ())
-        assert environment.of_programs()["PYTHONPATH"] == "/before"
+        program_hook._on_event("open", ())
+        assert programs.inherited_environment()["PYTHONPATH"] == "/before"
     monkeypatch.delenv("PYTHONPATH")
-    programs._heard("os.system", ("python x.py",))
-    programs.undo()
-    assert "PYTHONPATH" not in environment.of_programs()
+    program_hook._on_event("os.system", ("python x.py",))
+    program_hook.restore()
+    assert "PYTHONPATH" not in programs.inherited_environment()
     for event, args in [
         ("os.system", ("true",)),
         ("os.exec", ("/nowhere/python", ["python"], None)),
         ("os.system", ()),
     ]:
-        programs._heard(event, args)
-        assert "PYTHONPATH" not in environment.of_programs()
+        program_hook._on_event(event, args)
+        assert "PYTHONPATH" not in programs.inherited_environment()
     assert recorder.reasons == set()
 
     arranged = {"PYTHONPATH": f"{recorder.spool}/boot-1"}
-    programs._heard("os.posix_spawn", (sys.executable, ["python"], arranged))
+    program_hook._on_event("os.posix_spawn", (sys.executable, ["python"], arranged))
     assert recorder.reasons == set()
-    programs._heard("os.posix_spawn", (sys.executable, ["python"], {}))
+    program_hook._on_event("os.posix_spawn", (sys.executable, ["python"], {}))
     assert len(recorder.reasons) == 1
 
 
