@@ -47,7 +47,7 @@ class FakeWorld:
     directories: dict[str, dict[str, Artifact]] = attrs.field(factory=dict)
     held: dict[ArtifactPath, str] = attrs.field(factory=dict)
 
-    def look(self, path: ArtifactPath) -> Artifact | None:
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         self.looked.append(path)
         return self.disk.get(path)
 
@@ -55,7 +55,7 @@ class FakeWorld:
         assert self.disk[path] == artifact
         return artifact.digest in self.lacking
 
-    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         return self.directories[directory.digest].get(path)
 
     def lock(self, address: str) -> StageLock | None:
@@ -70,10 +70,10 @@ class FakeWorld:
         del lock, outs
         return {out.path: self.held[out.path] for out in spec.outs if out.path in self.held}
 
-    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+    def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         return {key: entry for key, entry in observed.items() if key not in self.gone}
 
-    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+    def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         return {name: use.version for name, use in libraries.items()}
 
     def recorded(self, key: str) -> RunRecord | None:

@@ -149,7 +149,7 @@ def test_foresight_of_stages_that_are_not_selected_is_dropped() -> None:
     world = FakeWorld()
     world.write(middle="1")
     seen = observe(
-        LoadedStage(second, {}), graph, world, lock=None, schema=SCHEMA, foresight=Forecast(running={"p.first"})
+        LoadedStage(second, {}), graph, world, lock=None, schema=SCHEMA, forecast=Forecast(running={"p.first"})
     )
 
     assert seen.inputs.deps == {MIDDLE: artifact("1")}

@@ -65,9 +65,9 @@ def test_what_has_not_changed_is_not_read(tmp_path: pathlib.Path) -> None:
 
     def now() -> dict[str, CodeEntry]:
         opened.clear()
-        rechecker = ObservedCode(root, root / "memory")
-        found = rechecker.now(ENTRIES)
-        rechecker.close()
+        observed = ObservedCode(root, root / "memory")
+        found = observed.now(ENTRIES)
+        observed.close()
         return found
 
     sys.addaudithook(note)

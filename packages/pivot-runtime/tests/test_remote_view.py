@@ -16,7 +16,7 @@ from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
-from pivot_runtime.evaluating.session import opened
+from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.history import events
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import pull_inputs, remote_client, transfer
@@ -56,7 +56,7 @@ def pushed(shop: Workshop, *gone: str) -> None:
 
 
 def looked[T](shop: Workshop, work: Callable[[RemoteView], T]) -> T:
-    with opened(Project(shop.root, shop.root), shop.assembly()) as session:
+    with open_session(Project(shop.root, shop.root), shop.assembly()) as session:
         return work(RemoteView(session, session.graph, everything=True))
 
 
@@ -203,7 +203,7 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
     shop.copying("right", "parts/two", "all/right", str.upper)
     shop.add("join", joined)
     project = Project(shop.root, shop.root)
-    with opened(project, shop.assembly()) as session:
+    with open_session(project, shop.assembly()) as session:
         pvt.write(shop.root / "raw.pvt", session.ingest(ArtifactPath("raw")))
     shop.run()
     assert shop.read("sum") == "ONE,TWO"

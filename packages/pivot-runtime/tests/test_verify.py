@@ -13,7 +13,7 @@ from pivot_core.decide import Verdict
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
-from pivot_runtime.evaluating.session import opened
+from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.inspecting import verify
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import remote_client, transfer
@@ -28,7 +28,7 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
 
 
 def track(shop: Workshop, name: str) -> None:
-    with opened(Project(shop.root, shop.root), shop.assembly()) as session:
+    with open_session(Project(shop.root, shop.root), shop.assembly()) as session:
         pvt.write(shop.root / f"{name}.pvt", session.ingest(ArtifactPath(name)))
 
 

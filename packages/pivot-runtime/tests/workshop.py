@@ -13,7 +13,7 @@ from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.evaluating.evaluate import Evaluation
-from pivot_runtime.evaluating.session import opened
+from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.host_executor import Executor, Finished
 from pivot_runtime.executors.inline import InlineExecutor
 from pivot_runtime.history import events
@@ -90,7 +90,7 @@ class Workshop:
         self.events = []
         project, assembly = Project(self.root, self.root), self.assembly()
         stages = {f"p.{name}": (stage, self.root) for name, stage in self.pipeline.stages.items()}
-        with opened(project, assembly) as session:
+        with open_session(project, assembly) as session:
             return Run(
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
@@ -102,7 +102,7 @@ class Workshop:
 
     def evaluate(self) -> dict[str, Evaluation]:
         """The answer of a read-only command."""
-        with opened(Project(self.root, self.root), self.assembly()) as session:
+        with open_session(Project(self.root, self.root), self.assembly()) as session:
             return session.evaluate(session.resolve(()))
 
     def told[E](self, kind: type[E]) -> list[E]:

@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913  # one parameter per option
             keep(project, found.grounds)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
-    notices.tell_of_what_is_to_come(found.to_come)
+    notices.tell_of_what_is_to_come(found.will_be_restored)
     if as_json:
         console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:

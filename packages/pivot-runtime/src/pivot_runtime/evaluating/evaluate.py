@@ -17,7 +17,7 @@ from pivot_runtime.loading.loaded import LoadedStage
 class StageView(Protocol):
     """The facts that a decision needs beyond the loaded code."""
 
-    def look(self, path: ArtifactPath) -> Artifact | None:
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """The content of the file at a path now, or None."""
         ...
 
@@ -25,7 +25,7 @@ class StageView(Protocol):
         """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
         ...
 
-    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one."""
         ...
 
@@ -43,11 +43,11 @@ class StageView(Protocol):
         """The results of earlier runs."""
         ...
 
-    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+    def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """The current state of code that a run was observed to depend on; deleted code is left out."""
         ...
 
-    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+    def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """As much of each library's version as counts."""
         ...
 
@@ -80,28 +80,28 @@ class Evaluation(Value):
 def observe(
     stage: LoadedStage,
     graph: Graph,
-    world: StageView,
+    view: StageView,
     *,
     lock: StageLock | None,
     schema: int,
-    foresight: Forecast | None = None,
+    forecast: Forecast | None = None,
 ) -> Observation:
     """A stage as it is now, or as it would be after what is foreseen."""
-    foresight = foresight or Forecast()
+    forecast = forecast or Forecast()
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
     missing = []
     for path in spec.deps:
         writers = graph.writers(path)
-        if not writers.isdisjoint(foresight.running):
+        if not writers.isdisjoint(forecast.running):
             continue
-        found = _found(path, foresight.restored, world)
+        found = _found(path, forecast.restored, view)
         if found is not None:
             deps[path] = found
-        elif writers.isdisjoint(foresight.blocked):
+        elif writers.isdisjoint(forecast.blocked):
             missing.append(path)
     upstream = graph.upstream[spec.address]
-    outs = {out.path: world.look(out.path) for out in spec.outs}
+    outs = {out.path: view.artifact_at(out.path) for out in spec.outs}
     return Observation(
         inputs=Inputs(
             schema=schema,
@@ -109,26 +109,26 @@ def observe(
             params=stage.params,
             deps=deps,
             outs=spec.outs,
-            observed=world.recheck(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
-            packages=world.counted(stage.libraries),
+            observed=view.current_code(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
+            packages=view.library_versions(stage.libraries),
             env=_reading(stage, lock.inputs.env if lock is not None else ()),
         ),
         outs=outs,
-        lost=() if lock is None else tuple(_lost(spec, outs, lock, world)),
+        lost=() if lock is None else tuple(_lost(spec, outs, lock, view)),
         missing=tuple(missing),
-        upstream=tuple(sorted(upstream.intersection(foresight.running))),
-        blocked=tuple(sorted(upstream.intersection(foresight.blocked))),
+        upstream=tuple(sorted(upstream.intersection(forecast.running))),
+        blocked=tuple(sorted(upstream.intersection(forecast.blocked))),
         unresolved=stage.unresolved,
-        taken=world.taken(spec, lock, outs),
+        taken=view.taken(spec, lock, outs),
     )
 
 
 def _lost(
-    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, world: StageView
+    spec: StageSpec, outs: Mapping[ArtifactPath, Artifact | None], lock: StageLock, view: StageView
 ) -> Iterator[ArtifactPath]:
     for path in sorted(out.path for out in spec.outs if out.cache):
         found = outs[path]
-        if found is not None and found == lock.outs.get(path) and world.lost(path, found):
+        if found is not None and found == lock.outs.get(path) and view.lost(path, found):
             yield path
 
 
@@ -147,7 +147,7 @@ def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
     return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
-def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world: StageView) -> Artifact | None:
+def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: StageView) -> Artifact | None:
     """The artifact that will be at a path once everything is restored, which may be a directory around it."""
     if path in restored:
         return restored[path]
@@ -155,25 +155,25 @@ def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], world:
     while end > 0:
         around = restored.get(ArtifactPath(path[:end]))
         if around is not None:
-            return world.inside(around, path[end + 1 :])
+            return view.artifact_in(around, path[end + 1 :])
         end = path.rfind("/", 0, end)
-    return world.look(path)
+    return view.artifact_at(path)
 
 
 def evaluate(
-    graph: Graph, stages: Mapping[str, LoadedStage], world: StageView, *, schema: int, force: bool = False
+    graph: Graph, stages: Mapping[str, LoadedStage], view: StageView, *, schema: int, force: bool = False
 ) -> dict[str, Evaluation]:
     """The verdict on every stage of the graph, in its order; changes nothing."""
-    memory = world.memory()
+    memory = view.memory()
     running: set[str] = set()
     blocked: set[str] = set()
     restored: dict[ArtifactPath, Artifact] = {}
-    foresight = Forecast(running, blocked, restored)
+    forecast = Forecast(running, blocked, restored)
     evaluations = {}
     for address in graph.stages:
         stage = stages[address]
-        lock = world.lock(address)
-        observation = observe(stage, graph, world, lock=lock, schema=schema, foresight=foresight)
+        lock = view.lock(address)
+        observation = observe(stage, graph, view, lock=lock, schema=schema, forecast=forecast)
         decision = decide(lock, observation, memory, force=force)
         match decision.verdict:
             case Verdict.RUN:

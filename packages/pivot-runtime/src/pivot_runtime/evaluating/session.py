@@ -11,6 +11,7 @@ from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.objects.run_memory import CacheMemory
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.run_cache import RunCache
+from pivot_core.decide import Memory
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
@@ -45,10 +46,10 @@ class Session(Value):
         own: The addresses of the command's own stages; the graph has also what they depend on.
         stages: By address.
         stores: Where contents and results are kept, and the configuration.
-        rechecker: The current state of code that runs were observed to depend on.
-        forms: The source texts that earlier runs depended on.
-        left: The outs that a killed run has set aside count as put back, for a read-only command.
-        to_come: Those of them that have been looked for and found.
+        observed_code: The current state of code that runs were observed to depend on.
+        source_texts: The source texts that earlier runs depended on.
+        stashed: The outs that a killed run has set aside count as put back, for a read-only command.
+        will_be_restored: Those of them that have been looked for and found.
         literal: A directory of which something is not here is another directory, and not missing.
         unreadable: Those that have been looked for and cannot be read, and why.
         obstacles: Looks for what is in the way of outs.
@@ -60,10 +61,10 @@ class Session(Value):
     own: tuple[str, ...]
     stages: Mapping[str, LoadedStage]
     stores: Stores
-    rechecker: ObservedCode
-    forms: SourceTexts
-    left: "OutStash | None" = None
-    to_come: set[ArtifactPath] = attrs.field(factory=set)
+    observed_code: ObservedCode
+    source_texts: SourceTexts
+    stashed: "OutStash | None" = None
+    will_be_restored: set[ArtifactPath] = attrs.field(factory=set)
     literal: bool = False
     unreadable: dict[ArtifactPath, str] = attrs.field(factory=dict)
     obstacles: Obstacles = attrs.field(init=False, eq=False, repr=False)
@@ -82,7 +83,7 @@ class Session(Value):
         """Results by inputs key."""
         return self.stores.runs
 
-    def look(self, path: ArtifactPath) -> Artifact | None:
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at ``path`` now, or None, also for a partly fetched directory.
 
         And for what cannot be read, which is reported.
@@ -94,8 +95,8 @@ class Session(Value):
         except ArtifactError as error:
             self._pass_over(path, error)
             return None
-        if found is None and self.left is not None:
-            return self._left(path, self.left)
+        if found is None and self.stashed is not None:
+            return self._from_stash(path, self.stashed)
         if found is not None and found.tree:
             self.project.notes.tree(file, *self.stores.files.walked[file])
             if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
@@ -111,12 +112,12 @@ class Session(Value):
         told = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
         self.unreadable[path] = error.problem if error.problem.startswith("the name of") else told
 
-    def _left(self, path: ArtifactPath, left: "OutStash") -> Artifact | None:
-        waiting = left.left(path)
+    def _from_stash(self, path: ArtifactPath, stash: "OutStash") -> Artifact | None:
+        waiting = stash.left(path)
         if waiting is None:
             return None
         self.project.notes.partial = True  # when it has been put back, this is not so for the same reason
-        self.to_come.add(path)
+        self.will_be_restored.add(path)
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
@@ -124,7 +125,7 @@ class Session(Value):
         del path
         return not self.store.holds(artifact, self.project.notes.look)
 
-    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""
         try:
             return self.store.tree(directory).at(path)
@@ -168,7 +169,7 @@ class Session(Value):
         lock = lock_files.read(self.project, address)
         if lock is None or not lock.libraries:
             return lock
-        return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.counted(lock.libraries)))
+        return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.library_versions(lock.libraries)))
 
     def retire(self) -> None:
         """Remove the lock files of stages that are gone, and whose outs others write now, and tell it."""
@@ -177,15 +178,15 @@ class Session(Value):
 
     def memory(self) -> CacheMemory:
         """The results of earlier runs in the cache."""
-        return CacheMemory(self.store, self.runs, lambda record: self.recheck(record.observed) == record.observed)
+        return CacheMemory(self.store, self.runs, lambda record: self.current_code(record.observed) == record.observed)
 
-    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+    def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """The current state of code that a run was observed to depend on; deleted code is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.project.notes.look(self.project.root / file)
-        return self.rechecker.now(observed) if observed else {}
+        return self.observed_code.now(observed) if observed else {}
 
-    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+    def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """As much of each library's version as counts under the policy."""
         return self.stores.settings.counted(libraries)
 
@@ -197,19 +198,65 @@ class Session(Value):
         return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
     def evaluate(
-        self, addresses: Iterable[str], *, force: bool = False, world: StageView | None = None
+        self, addresses: Iterable[str], *, force: bool = False, view: StageView | None = None
     ) -> dict[str, Evaluation]:
-        """The verdicts on these stages and all that they depend on; in another world, if one is given."""
+        """The verdicts on these stages and all that they depend on; in another view, if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
-        return evaluate(graph, self.stages, world or self, schema=self.schema, force=force)
+        return evaluate(graph, self.stages, view or self, schema=self.schema, force=force)
+
+
+class SessionView:
+    """A `StageView` that agrees with its session: the base of views that see some of the artifacts differently."""
+
+    def __init__(self, session: Session) -> None:
+        """See what the session sees."""
+        self._session = session
+
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
+        """The artifact at a path now, or None."""
+        return self._session.artifact_at(path)
+
+    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
+        """The artifact at a relative path in a directory with this content, if there is one and it is known."""
+        return self._session.artifact_in(directory, path)
+
+    def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
+        return self._session.lost(path, artifact)
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None."""
+        return self._session.lock(address)
+
+    def memory(self) -> Memory:
+        """The results of earlier runs."""
+        return self._session.memory()
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
+        return self._session.taken(spec, lock, {path: self._on_disk(path) for path in outs})
+
+    def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
+        """The current state of code that a run was observed to use; deleted code is left out."""
+        return self._session.current_code(observed)
+
+    def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
+        """The part of each library's version that counts."""
+        return self._session.library_versions(libraries)
+
+    def _on_disk(self, path: ArtifactPath) -> Artifact | None:
+        """The artifact that the session finds at a path, whatever this view shows there."""
+        return self._session.artifact_at(path)
 
 
 @contextmanager
-def opened(
+def open_session(
     project: Project,
     assembly: Assembly,
     *,
-    foreseeing: bool = False,
+    as_next_run: bool = False,
     literal: bool = False,
     stores: Stores | None = None,
 ) -> Iterator[Session]:
@@ -218,12 +265,12 @@ def opened(
     Args:
         project: The project.
         assembly: Its pipelines.
-        foreseeing: Things are seen as a run would find them that began now.
+        as_next_run: Things are seen as a run would find them that began now.
         literal: Things are seen as they are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
-    rechecker = ObservedCode(project.root, project.layout.database_dir / "observed.json")
-    with closing(rechecker), open_stores(project) if stores is None else nullcontext(stores) as opened_stores:
+    observed_code = ObservedCode(project.root, project.layout.database_dir / "observed.json")
+    with closing(observed_code), open_stores(project) if stores is None else nullcontext(stores) as opened_stores:
         yield Session(
             project=project,
             schema=assembly.schema,
@@ -231,14 +278,14 @@ def opened(
             own=assembly.own,
             stages=assembly.stages,
             stores=opened_stores,
-            rechecker=rechecker,
-            forms=SourceTexts(project.layout.database_dir / "forms.sqlite"),
-            left=_left(project) if foreseeing else None,
+            observed_code=observed_code,
+            source_texts=SourceTexts(project.layout.database_dir / "forms.sqlite"),
+            stashed=_stashed(project) if as_next_run else None,
             literal=literal,
         )
 
 
-def _left(project: Project) -> "OutStash | None":
+def _stashed(project: Project) -> "OutStash | None":
     """The outs that a killed run has set aside."""
     directory = project.layout.database_dir / "aside"
     try:
@@ -254,7 +301,7 @@ def _left(project: Project) -> "OutStash | None":
 
 
 @contextmanager
-def loading(  # noqa: PLR0913  # each is a wish of the command
+def load_pipelines(  # noqa: PLR0913  # each is a wish of the command
     project: Project,
     *,
     everything: bool = False,

@@ -17,7 +17,7 @@ from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.host_executor import Finished, HostExecutor
 from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, remove, scratch
@@ -89,10 +89,10 @@ def rerun(
     """
     store = stage_stats.project_stats(project.layout)
     wanted = chosen(tuple(addresses), percent, store.recall())
-    with loading(project, everything=everything, quiet=True) as assembly:
+    with load_pipelines(project, everything=everything, quiet=True) as assembly:
         assembly.close()
     results = []
-    with opened(project, assembly) as session, scratch(session.stores) as copy:
+    with open_session(project, assembly) as session, scratch(session.stores) as copy:
         copy.copy_sources(each.loaded for each in assembly.files)
         with _Hosts(project, assembly, copy.root) as hosts:
             for address in wanted:
@@ -226,7 +226,7 @@ class _Once:
         try:
             self._session.store.restore(recorded, old)
         except CacheError:
-            if self._session.look(path) != recorded:
+            if self._session.artifact_at(path) != recorded:
                 return "(what it held is no longer available)"
             old = self._session.project.root / path
         try:

@@ -14,7 +14,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.evaluating.source_texts import diffs
 from pivot_runtime.freshness.load_trace import Grounds
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
@@ -62,7 +62,7 @@ class Status(Value):
         broken: Pipelines that cannot be loaded and may write what is read here.
         grounds: The facts that the loads depended on.
         whereabouts: Where all is that is recorded, if the remote was asked.
-        to_come: Paths that are missing because a run was killed, and that the next one restores first.
+        will_be_restored: Paths that are missing because a run was killed, and that the next one restores first.
     """
 
     stages: tuple[StageStatus, ...]
@@ -71,7 +71,7 @@ class Status(Value):
     broken: tuple[BrokenPipeline, ...] = ()
     grounds: tuple[Grounds, ...] = ()
     whereabouts: "SyncState | None" = None
-    to_come: tuple[ArtifactPath, ...] = ()
+    will_be_restored: tuple[ArtifactPath, ...] = ()
 
     @property
     def cached(self) -> bool:
@@ -115,11 +115,11 @@ def status(  # noqa: PLR0913  # one parameter per question
         RemoteError: The remote cannot tell what it has.
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
-    with loading(
+    with load_pipelines(
         project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
     ) as assembly:
         assembly.close()
-    with opened(project, assembly, foreseeing=True) as session:
+    with open_session(project, assembly, as_next_run=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         afar = _afar(session, graph, everything=remote) if remote or pull else None
@@ -133,7 +133,9 @@ def status(  # noqa: PLR0913  # one parameter per question
                     session,
                     names[address],
                     evaluation,
-                    diffs(evaluation.stage, evaluation.decision.changes, session.forms, project.root) if diff else {},
+                    diffs(evaluation.stage, evaluation.decision.changes, session.source_texts, project.root)
+                    if diff
+                    else {},
                     valid_stats(evaluation.lock, known.get(address, {})),
                     {} if whereabouts is None else whereabouts.of(out.path for out in evaluation.stage.spec.outs),
                 )
@@ -147,7 +149,7 @@ def status(  # noqa: PLR0913  # one parameter per question
             assembly.broken,
             assembly.grounds,
             whereabouts,
-            tuple(sorted(session.to_come)),
+            tuple(sorted(session.will_be_restored)),
         )
 
 

@@ -9,15 +9,15 @@ from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_cache.formats.tree_diff import Difference
 from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, LibraryUse, StageLock
+from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, StageSpec
+from pivot_core.spec import Location
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.evaluating.session import Session, SessionView, load_pipelines, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.loading.assembly import Assembly
@@ -128,7 +128,7 @@ def verify(
     """
     named = list(targets)
     if not static:
-        with loading(
+        with load_pipelines(
             project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
         ) as assembly:
             assembly.close()
@@ -163,7 +163,7 @@ def examine(
     Raises:
         PivotError: As `verify`.
     """
-    with opened(project, assembly) as session:
+    with open_session(project, assembly) as session:
         if allow_missing:
             session.stores.settings.remote_url()
         wanted = session.resolve(named) if named else tuple(session.graph.stages)
@@ -172,11 +172,11 @@ def examine(
         if not assembly.files:
             none = _lacking(session, set(tracked.values()), allow_missing)
             return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in none))
-        world = _Recorded(session, graph, tracked)
-        if allow_missing and (listings := world.unlisted()):
+        view = _RecordedView(session, graph, tracked)
+        if allow_missing and (listings := view.unlisted()):
             RemoteClient(session.stores).fetch_listings(listings)
-        evaluations = evaluate(graph, session.stages, world, schema=session.schema)
-        needed = {address: dict(world.needed(evaluations[address])) for address in wanted}
+        evaluations = evaluate(graph, session.stages, view, schema=session.schema)
+        needed = {address: dict(view.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
         missing = {
             address: tuple(sorted(path for path, artifact in files.items() if artifact in lacking))
@@ -185,7 +185,7 @@ def examine(
         names = short_names(session.graph)
         known = project_stats(project.layout).recall()
         lost = {
-            address: tuple(path for path in paths if world.in_place(path, needed[address][path]))
+            address: tuple(path for path in paths if view.in_place(path, needed[address][path]))
             for address, paths in missing.items()
         }
         return Verification(
@@ -232,11 +232,11 @@ def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) ->
     return RemoteClient(session.stores).missing(absent)
 
 
-class _Recorded:
-    """The world as it is, and where nothing is on disk as it is recorded."""
+class _RecordedView(SessionView):
+    """The view of a session in which artifacts that are not on disk are as recorded."""
 
     def __init__(self, session: Session, graph: Graph, tracked: Mapping[ArtifactPath, Artifact]) -> None:
-        self._session = session
+        super().__init__(session)
         self._graph = graph
         self._found: dict[ArtifactPath, Artifact | None] = {}
         self._recorded = dict(tracked)
@@ -251,7 +251,7 @@ class _Recorded:
                 if self._is_inside(path):  # any other that is not here nothing can bring back
                     self._recorded.setdefault(path, artifact)
 
-    def look(self, path: ArtifactPath) -> Artifact | None:
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         if self._on_disk(path) is None and path in self._session.unreadable:
             return None
         try:
@@ -261,13 +261,13 @@ class _Recorded:
         return self._recorded.get(path) if found is None and not self._is_inside(path) else found
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Of all that should be in the cache, or may be on the remote, it is told apart from the decision."""
+        """False: files that the cache lacks are reported apart from the decision."""
         del path, artifact
         return False
 
     def _on_disk(self, path: ArtifactPath) -> Artifact | None:
         if path not in self._found:
-            self._found[path] = self._session.look(path)
+            self._found[path] = super()._on_disk(path)
         return self._found[path]
 
     def _is_inside(self, path: ArtifactPath) -> bool:
@@ -280,25 +280,8 @@ class _Recorded:
         around = {each for path in needed for at, each in self._laid.touching(path) if at != path and each.tree}
         return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
 
-    def inside(self, directory: Artifact, path: str) -> Artifact | None:
-        return self._session.inside(directory, path)
-
-    def lock(self, address: str) -> StageLock | None:
-        return self._session.lock(address)
-
     def memory(self) -> Memory:
         return _NoMemory()
-
-    def taken(
-        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
-    ) -> Mapping[ArtifactPath, str]:
-        return self._session.taken(spec, lock, {path: self._on_disk(path) for path in outs})
-
-    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        return self._session.recheck(observed)
-
-    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        return self._session.counted(libraries)
 
     def needed(self, evaluation: Evaluation) -> Iterable[tuple[ArtifactPath, Artifact]]:
         """The files of a stage that must be in the cache, or on the remote: all outs, and absent deps."""

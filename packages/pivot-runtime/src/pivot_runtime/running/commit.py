@@ -12,7 +12,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.errors import EngineError
 from pivot_runtime.evaluating.evaluate import Evaluation
-from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
@@ -68,8 +68,8 @@ def accept(
     """
     with (
         guarded(project.layout.guard_file, "pivot commit", events.report_waiting(report)),
-        loading(project, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
-        opened(project, assembly, literal=True) as session,
+        load_pipelines(project, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
+        open_session(project, assembly, literal=True) as session,
     ):
         assembly.close()
         names = short_names(session.graph)
@@ -99,7 +99,9 @@ def accept(
 def _changed_deps(session: Session, evaluation: Evaluation) -> list[ArtifactPath]:
     """Also those that a stale stage upstream writes: its outs are accepted as they are now."""
     before = {} if evaluation.lock is None else evaluation.lock.inputs.deps
-    return [path for path, dep in before.items() if (now := session.look(path)) is None or now.digest != dep.digest]
+    return [
+        path for path, dep in before.items() if (now := session.artifact_at(path)) is None or now.digest != dep.digest
+    ]
 
 
 def _check(
@@ -134,8 +136,8 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     stage, spec = evaluation.stage, evaluation.stage.spec
     outs = Outs(session).take_in(spec)
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
-    deps = {path: artifact for path in spec.deps if (artifact := session.look(path)) is not None}
+    deps = {path: artifact for path in spec.deps if (artifact := session.artifact_at(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
     lock = StageLock(inputs, outs, stage.libraries, reason)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
-    session.forms.remember(stage, session.project.root)
+    session.source_texts.remember(stage, session.project.root)

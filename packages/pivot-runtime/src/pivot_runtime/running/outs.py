@@ -83,7 +83,7 @@ class Outs:
         """
         session = self._session
         for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
-            if not session.store.holds(recorded[path]) and session.look(path) == recorded[path]:
+            if not session.store.holds(recorded[path]) and session.artifact_at(path) == recorded[path]:
                 session.ingest(path)
                 self._mended.append(path)
 
@@ -112,7 +112,7 @@ class Outs:
             if self._layout.kept_dir.exists():
                 kept_before.named(self._session.stores, artifact)
             return artifact
-        found = self._session.look(out.path)
+        found = self._session.artifact_at(out.path)
         if found is None:
             raise ArtifactError(self._layout.artifact(out.path), "was removed while it was read")
         return found

@@ -17,7 +17,7 @@ from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.plan import Plan
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.evaluate import having_read, observe
-from pivot_runtime.evaluating.session import Session, loading, opened
+from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.options import Options as Options  # noqa: PLC0414  # for whoever runs
 from pivot_runtime.executors.strict_io import Accounting
 from pivot_runtime.freshness.load_trace import Grounds
@@ -109,14 +109,14 @@ def _repro(  # as `repro`
     teller, report = report, Journal(layout, command, report)
     with (
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
-        loading(
+        load_pipelines(
             project,
             everything=options.everything,
             fresh=fresh,
             slow=lambda seconds, where: report(events.ImportSlow(seconds, where)),
             guard=guard,
         ) as assembly,
-        opened(project, assembly) as session,
+        open_session(project, assembly) as session,
     ):
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
@@ -154,7 +154,7 @@ class Run:
         self._graph = graph
         self._start_executor = executor
         self._started: Executor | None = None
-        self._code, self._deps = watch, DepWatch(session.look, self._layout)
+        self._code, self._deps = watch, DepWatch(session.artifact_at, self._layout)
         self._options = options
         self._report = report
         capacities = session.stores.settings.resources
@@ -347,7 +347,7 @@ class Run:
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lock_file.write(file := self._layout.lock_file(address), lock)
         self._flushing.add(record, inputs.outs, file)
-        self._session.forms.remember(self._session.stages[address], self._session.project.root)
+        self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
 
     def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
         address = finished.address

@@ -1,4 +1,4 @@
-"""The world where what a remote has counts as here, so that no more is fetched than what a run of some stage reads.
+"""The view of a session in which the default remote counts as here, so that only the inputs of runs are fetched.
 
 The remote is asked once, about all that is recorded and not here. An out that only the remote has counts as being in
 its place: its stage is up to date, and decisions about downstream stages use its digest. Outs in the cache are restored
@@ -16,14 +16,14 @@ from pivot_cache.objects import checkout
 from pivot_cache.remotes.options import Progress
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, LibraryUse, RunRecord, StageLock
+from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.evaluating.evaluate import observe
-from pivot_runtime.evaluating.session import Session
+from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 
@@ -60,14 +60,14 @@ class SyncState(Value):
         return {path: self.absent[path] for path in paths if path in self.absent}
 
 
-class RemoteView:
-    """A `pivot_runtime.evaluating.evaluate.StageView` of a session and the default remote."""
+class RemoteView(SessionView):
+    """The view of a session in which the default remote counts as here."""
 
     def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
         """Ask the remote what it has of the stages of a graph and of tracked data.
 
         Args:
-            session: The world without the remote.
+            session: The view without the remote.
             graph: The stages that matter.
             everything: Ask also about what the cache has, and what is thought to be known.
             remote: The name of the remote; None for the usual one.
@@ -76,7 +76,7 @@ class RemoteView:
             ConfigError: No remote is configured, or nothing says which one is meant.
             RemoteError: The remote cannot tell.
         """
-        self._session = session
+        super().__init__(session)
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
         self._shared: dict[str, tuple[RunRecord, ...]] = {}
         outs = dict(_outs(session, graph))
@@ -95,9 +95,9 @@ class RemoteView:
             for path, artifact in self._recorded.items()
             if (artifact in self._there or (path in tracked and artifact in self._here))
             and not (path in outs and artifact in self._here)
-            and session.look(path) is None
+            and session.artifact_at(path) is None
         }
-        self._laid = Overlay(session.stores, session.look, self._afar, self._listing)
+        self._laid = Overlay(session.stores, session.artifact_at, self._afar, self._listing)
         if session.stores.settings.share_runs:
             self._foresee(graph)
 
@@ -111,7 +111,7 @@ class RemoteView:
             only_here += here and not there
             only_there += there and not here
             neither += not (here or there)
-            if self._session.look(path) is None:
+            if self._session.artifact_at(path) is None:
                 absent[path] = Availability.CACHE if here else Availability.REMOTE if there else Availability.NOWHERE
         return SyncState(self.remote, absent, both, only_here, only_there, neither)
 
@@ -180,7 +180,7 @@ class RemoteView:
             self._find([key])
         for record in self._shared[key]:
             fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
-            if fitting and self._session.rechecker.hold(record.observed):
+            if fitting and self._session.observed_code.hold(record.observed):
                 return record
         return None
 
@@ -199,42 +199,24 @@ class RemoteView:
     def _find(self, keys: Iterable[str]) -> None:
         self._shared |= self._client.find_runs(keys)
 
-    def look(self, path: ArtifactPath) -> Artifact | None:
+    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, or the one that would be there if the remote's were here."""
         return self._laid.look(path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether this is at a path, and not only would, and the cache does not hold all of it."""
-        return self._session.look(path) is not None and self._session.lost(path, artifact)
+        return self._session.artifact_at(path) is not None and self._session.lost(path, artifact)
 
-    def inside(self, directory: Artifact, path: str) -> Artifact | None:
+    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one."""
         try:
             return self._listing(directory).at(path)
         except MissingObjectError:
-            return self._session.inside(directory, path)
-
-    def lock(self, address: str) -> StageLock | None:
-        """The last run of a stage, or None."""
-        return self._session.lock(address)
+            return super().artifact_in(directory, path)
 
     def memory(self) -> Memory:
         """The results of earlier runs, in the cache or on the remote."""
         return _Memory(self, self._session.memory())
-
-    def taken(
-        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
-    ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place is what no run may replace, and what that is."""
-        return self._session.taken(spec, lock, {path: self._session.look(path) for path in outs})
-
-    def recheck(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to depend on; deleted code is left out."""
-        return self._session.recheck(observed)
-
-    def counted(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """As much of each library's version as counts under the policy."""
-        return self._session.counted(libraries)
 
     def _ask(self, artifacts: set[Artifact]) -> None:
         if artifacts:

@@ -18,7 +18,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.cache.stores import Stores
 from pivot_runtime.evaluating.evaluate import Evaluation
-from pivot_runtime.evaluating.session import opened
+from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.loading import static
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing.remote_view import RemoteView
@@ -75,8 +75,8 @@ def _found(
 ) -> dict[str, RunRecord]:
     """By address, what would be restored of each of these stages and is not known here, or not here in full."""
     assembly = static.readable(project)
-    with opened(project, assembly, stores=stores) as session:
-        evaluations = session.evaluate(assembly.graph.stages, world=RemoteView(session, assembly.graph, remote=remote))
+    with open_session(project, assembly, stores=stores) as session:
+        evaluations = session.evaluate(assembly.graph.stages, view=RemoteView(session, assembly.graph, remote=remote))
         return {
             address: run
             for address, evaluation in evaluations.items()
