@@ -15,10 +15,10 @@ from pivot_cli.views import cache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.users import User
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport
 from pivot_runtime.maintenance.verify import CacheCheck
+from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.project import Project
 
 ROOT = pathlib.Path("/project")

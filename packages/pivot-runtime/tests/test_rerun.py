@@ -11,7 +11,7 @@ from source_projects import Sources
 from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact, Inputs, StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.cache.stores import open_stores
+from pivot_runtime.artifacts.stores import open_stores
 from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.rerun import DIFFERS, Rerun, chosen, fact
 from pivot_runtime.inspecting.scratch import InputGoneError, scratch

@@ -5,8 +5,7 @@ import pathlib
 import pytest
 
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.artifacts import checkout
-from pivot_runtime.cache import stores
+from pivot_runtime.artifacts import checkout, stores
 from pivot_runtime.project.project import Project, init
 
 

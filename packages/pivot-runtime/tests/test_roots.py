@@ -13,10 +13,9 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_runtime.cache import users
 from pivot_runtime.git.refs import GitError, Repository
 from pivot_runtime.maintenance import gc_roots
-from pivot_runtime.project import identity
+from pivot_runtime.project import cache_users, identity
 
 _WHO = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main")
 
@@ -367,11 +366,11 @@ def test_projects_that_share_a_cache_know_of_each_other(tmp_path: pathlib.Path) 
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     for layout in (first, second, second):
         layout.state_dir.mkdir(parents=True, exist_ok=True)
-        users.register(layout)
+        cache_users.register(layout)
 
-    assert [user.root for user in users.others(first)] == [second.root]
-    assert [user.root for user in users.others(second)] == [first.root]
-    (user,) = users.others(first)
+    assert [user.root for user in cache_users.others(first)] == [second.root]
+    assert [user.root for user in cache_users.others(second)] == [first.root]
+    (user,) = cache_users.others(first)
     assert user.present
     assert not user.gone
     shutil.rmtree(second.state_dir)
@@ -396,34 +395,34 @@ def test_two_projects_at_one_path_are_two(
     layout = shared(tmp_path / "work")
     (tmp_path / "a/.pivot").mkdir(parents=True)
     in_place(layout, root=tmp_path / "a", host=hosts[0], monkeypatch=monkeypatch)
-    users.register(layout)
+    cache_users.register(layout)
     if copied:
         shutil.copytree(layout.root, tmp_path / "b")
     (tmp_path / "b/.pivot").mkdir(parents=True, exist_ok=True)
     in_place(layout, root=tmp_path / "b", host=hosts[1], monkeypatch=monkeypatch)
-    users.register(layout)
+    cache_users.register(layout)
 
-    (other,) = users.others(layout)
+    (other,) = cache_users.others(layout)
     assert (other.root, other.host, other.present, other.gone) == (layout.root, hosts[0], False, False)
 
 
 def test_a_copy_elsewhere_is_another_project(tmp_path: pathlib.Path) -> None:
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     first.state_dir.mkdir(parents=True)
-    users.register(first)
+    cache_users.register(first)
     shutil.copytree(first.root, second.root, copy_function=shutil.copy2)
 
-    assert [user.root for user in users.others(second)] == []  # it has not used the cache yet, and says so then
-    users.register(second)
-    assert [user.root for user in users.others(second)] == [first.root]
-    assert [user.root for user in users.others(first)] == [second.root]
+    assert [user.root for user in cache_users.others(second)] == []  # it has not used the cache yet, and says so then
+    cache_users.register(second)
+    assert [user.root for user in cache_users.others(second)] == [first.root]
+    assert [user.root for user in cache_users.others(first)] == [second.root]
 
 
 @pytest.mark.parametrize("change", ["moved", "renamed host", "chmod", "no state.db", "nothing"])
 def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = shared(tmp_path / "first")
     layout.state_dir.mkdir(parents=True)
-    users.register(layout)
+    cache_users.register(layout)
     match change:
         case "moved":
             layout.root.rename(tmp_path / "second")
@@ -436,9 +435,9 @@ def test_a_project_stays_itself(tmp_path: pathlib.Path, change: str, monkeypatch
             shutil.rmtree(layout.database_dir)
         case _:
             pass
-    users.register(layout)
+    cache_users.register(layout)
 
-    assert users.others(layout) == []
+    assert cache_users.others(layout) == []
     assert len(list(layout.projects_dir.iterdir())) == 1
 
 
@@ -449,8 +448,8 @@ def test_a_project_that_cannot_be_written_is_known_all_the_same(
     first, second = shared(tmp_path / "first"), shared(tmp_path / "second")
     for layout in (first, second, first):
         layout.state_dir.mkdir(parents=True, exist_ok=True)
-        users.register(layout)
-    assert [user.root for user in users.others(second)] == [first.root]
+        cache_users.register(layout)
+    assert [user.root for user in cache_users.others(second)] == [first.root]
 
 
 def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> None:
@@ -462,9 +461,9 @@ def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> Non
         [(identity.host(), layout.root), ("elsewhere", layout.root), (identity.host(), other.root)]
     ):
         (layout.projects_dir / f"{number:016x}").write_text(json.dumps({"host": host, "root": str(root)}))
-    users.register(layout)
+    cache_users.register(layout)
 
-    assert [(user.root, user.host) for user in users.others(layout)] == [
+    assert [(user.root, user.host) for user in cache_users.others(layout)] == [
         (layout.root, "elsewhere"),
         (other.root, identity.host()),
     ]
@@ -472,9 +471,9 @@ def test_an_entry_of_an_earlier_version_is_heeded(tmp_path: pathlib.Path) -> Non
 
 def test_a_cache_of_ones_own_has_no_other_users(tmp_path: pathlib.Path) -> None:
     layout = Layout(tmp_path)
-    users.register(layout)
+    cache_users.register(layout)
 
-    assert users.others(layout) == []
+    assert cache_users.others(layout) == []
     assert not layout.cache_dir.exists()
 
 
@@ -485,10 +484,10 @@ def test_a_damaged_entry_is_an_error_that_names_it(tmp_path: pathlib.Path, text:
     file.write_text(text)
 
     with pytest.raises(LockFileError, match=str(file)):
-        users.others(shared(tmp_path / "first"))
+        cache_users.others(shared(tmp_path / "first"))
 
 
 def test_a_cache_that_cannot_be_written_is_not_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / "shared").write_text("in the way")
 
-    users.register(shared(tmp_path / "first"))
+    cache_users.register(shared(tmp_path / "first"))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pivot_cache.errors import ArtifactError
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.artifacts import pvt_files, records, track
+from pivot_runtime.artifacts import records, track
 from pivot_runtime.artifacts.checkout import restore
+from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import TrackedState, states
-from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.project.project import Project, init
@@ -312,5 +312,5 @@ def test_what_is_not_refused_is_found(tmp_path_factory: pytest.TempPathFactory, 
     (directory / "x.pvt").touch()
     path = ArtifactPath("/".join([*parts, "x"]))
 
-    found = directory / "x.pvt" in set(pvt_files.find(root, lambda _: None))
-    assert found == (pvt_files.unsearched(root, path) is None)
+    found = directory / "x.pvt" in set(records.find_pvt_files(root, lambda _: None))
+    assert found == (records.unsearched(root, path) is None)

@@ -60,13 +60,13 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
-    from pivot_runtime.artifacts import checkout_kept  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     if not targets:
-        console.data(files.kept(checkout_kept.listed(project), project))
+        console.data(files.kept(kept.list_kept(project), project))
         return 0
     for target in targets:
-        done = checkout_kept.bring_back(project, target, to=to, force=force, report=Lines())
+        done = kept.restore_kept(project, target, to=to, force=force, report=Lines())
         console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
     return 0
 

@@ -1,5 +1,6 @@
 """`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
 
+import os
 import pathlib
 from collections.abc import Callable, Container, Iterable, Mapping
 
@@ -10,17 +11,21 @@ from pivot_cache.files import name_case
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
 from pivot_cache.objects.store import CheckoutMode
+from pivot_cache.state.scan import leads_to_object
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.artifacts import kept, records, tracked_links
+from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.artifacts.unfetched import differing
-from pivot_runtime.cache.stores import Stores, open_stores
+from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.artifacts.tracked import differing
+from pivot_runtime.git import repository
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
+
+_STATE = frozenset({".git", STATE_DIR})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -186,13 +191,13 @@ class _Checkout:
             return
         layout = self._stores.layout
         file = layout.artifact(path)
-        if tracked_links.is_followed(file):
-            tracked_links.check(layout.root, path, artifact)
+        if _is_user_link(file):
+            _refuse_link(layout.root, path, artifact)
         if found is None or not (found.tree and artifact.tree) or self._wishes.only_missing:
             return
         wanted = self._stores.store.tree(artifact).files
         there = self._stores.files.tree(file).files
-        name = tracked_links.replaced(file, {name for name, each in there.items() if wanted.get(name) != each})
+        name = _replaced_link(file, {name for name, each in there.items() if wanted.get(name) != each})
         if name is not None and not self._wishes.force:
             raise CacheError(
                 f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
@@ -229,7 +234,7 @@ class _Checkout:
                 stores.layout,
                 self._mode,
                 files=stores.files,
-                follow=tracked_links.is_followed if path in self._tracked else None,
+                follow=_is_user_link if path in self._tracked else None,
             )
         self._done.paths.append(path)
 
@@ -262,3 +267,36 @@ class _Checkout:
             listed = self._stores.store.tree(artifact).files
             count += sum(there.get(name) != each for name, each in listed.items())
         return count
+
+
+def _is_user_link(file: pathlib.Path) -> bool:
+    """Whether a path is a link of the user's: not one that Pivot made, to an object of a cache."""
+    return file.is_symlink() and not leads_to_object(os.fspath(file))
+
+
+def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> None:
+    """Refuse to write through a link that the user has not made for these data.
+
+    A link and a `.pvt` file may both come with the branch of a stranger; data that are tracked are not in git.
+
+    Raises:
+        CacheError: Nothing is to be written through it; it says why.
+    """
+    file = root / path
+    real = pathlib.Path(os.path.realpath(file))
+    way = "put the data themselves in its place, or remove it"
+    if not real.exists():
+        raise CacheError(f"{file} is a symbolic link that leads nowhere: {way}", hint=way)
+    if real.is_dir() is not artifact.tree:
+        kinds = ("directory", "file") if real.is_dir() else ("file", "directory")
+        raise CacheError(f"{file} is a symbolic link to a {kinds[0]}, and a {kinds[1]} is recorded: {way}", hint=way)
+    inside = os.path.relpath(real, os.path.realpath(root))
+    if not inside.startswith("..") or not _STATE.isdisjoint(part.casefold() for part in real.parts):
+        raise CacheError(f"{file} is a symbolic link to {real}, where nothing is restored to: {way}", hint=way)
+    if repository.tracks(root, path):
+        raise CacheError(f"{file} is a symbolic link that has come by git, which is not followed: {way}", hint=way)
+
+
+def _replaced_link(directory: pathlib.Path, names: "set[str]") -> str | None:
+    """The first of these files in a directory that is a link of the user's, and would be replaced by a file."""
+    return next((name for name in sorted(names) if _is_user_link(directory / name)), None)

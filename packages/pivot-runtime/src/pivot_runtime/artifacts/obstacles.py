@@ -13,8 +13,8 @@ from pivot_cache.formats import pvt
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
-from pivot_runtime.artifacts import pvt_files
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.read_set import Notes
 from pivot_runtime.history.unfinished import Unfinished
 
@@ -60,7 +60,7 @@ class Obstacles:
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
         if within:
-            for file in pvt_files.find(self._root / path, lambda _: None):
+            for file in records.find_pvt_files(self._root / path, lambda _: None):
                 inside = file.relative_to(self._root).as_posix().removesuffix(pvt.SUFFIX)
                 if self._is_tracked(inside):
                     return f"{inside} in it is tracked"

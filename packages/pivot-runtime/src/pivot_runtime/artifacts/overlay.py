@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pivot_cache.formats.tree import Tree
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts.stores import Stores
 
 
 class Overlay:

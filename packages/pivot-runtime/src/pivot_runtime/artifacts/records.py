@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+import pathlib
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -15,13 +16,15 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
-from pivot_runtime.artifacts import lock_files, pvt_files
+from pivot_runtime.artifacts import lock_files
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
 _LOCK = ".lock"
+_ENVIRONMENT = "pyvenv.cfg"
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -253,7 +256,7 @@ def _tracked(
     project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
 ) -> Iterator[tuple[Record, str]]:
     foreign: dict[str, str] = {}
-    for file in pvt_files.find(project.root, project.notes.look, foreign):
+    for file in find_pvt_files(project.root, project.notes.look, foreign):
         project.notes.look(file)
         shown = str(file.relative_to(project.root))
         try:
@@ -274,3 +277,61 @@ def _tracked(
         project.doubts.add(
             Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
         )
+
+
+def find_pvt_files(
+    root: pathlib.Path, look: Callable[[str], object], foreign: Collection[str] = ()
+) -> Iterator[pathlib.Path]:
+    """All of them.
+
+    Hidden directories, environments and what is behind symbolic links are not searched, nor are tracked directories
+    themselves: `track` refuses to put a file there.
+
+    Args:
+        root: Of the project.
+        look: Called for each directory before it is listed.
+        foreign: Whoever takes a file adds its path here if it stands for nothing.
+    """
+    pending = [os.fspath(root)]
+    while pending:
+        directory = pending.pop()
+        look(directory)
+        inner: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    is_directory = entry.is_dir(follow_symlinks=False)
+                    if entry.name.endswith(pvt.SUFFIX) and entry.name != pvt.SUFFIX and not is_directory:
+                        names.append(entry.name)
+                    elif entry.name == _ENVIRONMENT and directory != os.fspath(root):
+                        inner.clear()
+                        names.clear()
+                        break
+                    elif is_directory and not _is_skipped(entry.name):
+                        inner.append(entry.name)
+        except OSError:
+            continue  # what cannot be listed holds nothing that could be restored either
+        for name in names:
+            yield pathlib.Path(directory, name)
+        here = {name for name in names if os.path.join(directory, name) not in foreign}
+        pending.extend(os.path.join(directory, name) for name in inner if f"{name}{pvt.SUFFIX}" not in here)
+
+
+def unsearched(root: pathlib.Path, path: str) -> tuple[str, str] | None:
+    """The first directory on the way to a project path that `find` does not search, and why; None if it gets there."""
+    parts = path.split("/")[:-1]
+    for length in range(1, len(parts) + 1):
+        around = "/".join(parts[:length])
+        directory = root / around
+        if directory.is_symlink():
+            return around, "is a symbolic link"
+        if _is_skipped(parts[length - 1]):
+            return around, "is left out of searches"
+        if (directory / _ENVIRONMENT).exists():
+            return around, f"is a virtual environment ({_ENVIRONMENT})"
+    return None
+
+
+def _is_skipped(name: str) -> bool:
+    return name.startswith(".") or name in _SKIPPED

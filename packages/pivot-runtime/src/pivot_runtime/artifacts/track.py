@@ -8,23 +8,25 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from pivot_cache.errors import ArtifactError, LockFileError, reporting
-from pivot_cache.formats import pvt
+from pivot_cache.errors import ArtifactError, CacheError, LockFileError, reporting
+from pivot_cache.formats import pvt, tree_diff
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.artifacts import kept, leaving, lock_files, records
+from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.records import Record
+from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.trackable import trackable
-from pivot_runtime.cache.stores import Stores, open_stores
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
+
+_MOST = 10
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -68,7 +70,7 @@ def track(
         _refuse_overlaps(wanted)
         _refuse_git_tracked(wanted, project)
         for path in wanted if not force else ():
-            leaving.refuse_unfetched(path, known.by_path.get(path), project, stores)
+            _refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
         done = [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
         lock_files.tell_ignored(project, [f"{path}{pvt.SUFFIX}" for path in wanted])
@@ -196,7 +198,7 @@ def _marked(data: pathlib.Path) -> Scan:
 
 def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project, stores: Stores) -> Tracked:
     data = project.layout.artifact(path)
-    dropped = leaving.dropped(before, artifact, stores)
+    dropped = _dropped(before, artifact, stores)
     changed = pvt.write(_pvt_file(data), artifact)
     gitignore.add(data.parent, data.name)
     kept.tracked(stores, path, artifact)
@@ -205,3 +207,41 @@ def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, proje
 
 def _pvt_file(data: pathlib.Path) -> pathlib.Path:
     return data.with_name(data.name + pvt.SUFFIX)
+
+
+def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Project, stores: Stores) -> None:
+    """Refuse to record a directory without files that are not here, and never were: the user did not remove them.
+
+    Raises:
+        TargetError: There are such files, or nobody can tell.
+    """
+    if before is None or not before.artifact.tree or not project.layout.artifact(path).is_dir():
+        return
+    hint = f"'pivot pull {project.shown(path)}' brings them here; with --force the rest is recorded alone"
+    try:
+        listed = stores.store.tree(before.artifact)
+    except CacheError:
+        if stores.look(path) == before.artifact:
+            return
+        problem = f"the listing that is recorded of {path} is not in the cache, so that nobody can tell what went"
+        raise TargetError(problem, hint=hint) from None
+    gone = tree_diff.between(listed, stores.files.tree(project.layout.artifact(path))).absent
+    files = {name: listed.files[name] for name in gone if name in listed.files}
+    lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.has(file.digest)]
+    if lost:
+        shown = ", ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+        raise TargetError(
+            f"{path} would be recorded without {len(lost)} of its {len(listed.files)} files, "
+            f"which are neither here nor in the cache: {shown}",
+            hint=hint,
+        )
+
+
+def _dropped(before: Record | None, artifact: Artifact, stores: Stores) -> tuple[str, ...]:
+    """The files that were recorded of a directory before, and are not in it as it is recorded now."""
+    if before is None or not (before.artifact.tree and artifact.tree) or before.artifact == artifact:
+        return ()
+    try:
+        return tree_diff.between(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
+    except CacheError:
+        return ()

@@ -10,7 +10,7 @@ from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
 from pivot_core.paths import STATE_DIR, ArtifactPath
-from pivot_runtime.artifacts import pvt_files, records
+from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.definitions.params_file import NAME as PARAMS_FILE
 from pivot_runtime.errors import TargetError
@@ -105,7 +105,7 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
 
 def _refuse_place(path: ArtifactPath, project: Project) -> None:
     """A `.pvt` file beside it would be found by nobody, or could not be committed."""
-    found = pvt_files.unsearched(project.root, path)
+    found = records.unsearched(project.root, path)
     if found is None:
         return
     around, why = found
@@ -193,5 +193,5 @@ def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:
             is_ignored = is_ignored or ignored(project.layout.ignore_file)
             parts = found.split("/")[:-1]
             ways = ("/".join(parts[: length + 1]) + "/" for length in range(len(parts)))
-            if pvt_files.unsearched(project.root, found) is None and not any(map(is_ignored, ways)):
+            if records.unsearched(project.root, found) is None and not any(map(is_ignored, ways)):
                 yield found

@@ -19,8 +19,8 @@ from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
-from pivot_runtime.artifacts.unfetched import is_unfetched
-from pivot_runtime.cache.stores import Stores, open_stores
+from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.artifacts.tracked import is_unfetched
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.evaluating.observed_code import ObservedCode
 from pivot_runtime.evaluating.source_texts import SourceTexts

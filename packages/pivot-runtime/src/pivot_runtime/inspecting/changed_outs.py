@@ -6,8 +6,8 @@ from pivot_cache.errors import ArtifactError
 from pivot_cache.formats.tree_diff import Difference
 from pivot_core.decide import Reason
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.artifacts.unfetched import differing
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts.stores import Stores
+from pivot_runtime.artifacts.tracked import differing
 from pivot_runtime.evaluating.evaluate import Evaluation
 
 _OF_OUTS = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})

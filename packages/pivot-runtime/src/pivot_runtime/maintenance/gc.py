@@ -16,13 +16,13 @@ from pivot_cache.maintenance.gc_plan import Cache, Plan, Rules, prepare
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
-from pivot_runtime.cache import users
-from pivot_runtime.cache.stores import Stores, open_stores
-from pivot_runtime.cache.users import User
+from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.errors import EngineError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.maintenance import gc_roots
+from pivot_runtime.project import cache_users
+from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
@@ -138,7 +138,7 @@ def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[
     """The other projects to be respected, and those that are gone."""
     if wishes.only_this_project:
         return [], []
-    others = users.others(layout)
+    others = cache_users.others(layout)
     gone = [user for user in others if user.gone]
     heeded = [user for user in others if not user.gone]
     if heeded and not wishes.all_projects:

@@ -12,8 +12,8 @@ from pivot_cache.maintenance.gc_plan import Object, inventory, mark
 from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.cache import users
-from pivot_runtime.cache.stores import open_stores
+from pivot_runtime.artifacts.stores import open_stores
+from pivot_runtime.project import cache_users
 from pivot_runtime.project.project import Project
 
 
@@ -106,7 +106,7 @@ def cache_status(project: Project) -> CacheStatus:
             collections=len(batches),
             quarantine=_quarantined(store.quarantine),
             modes=working(store.directory, layout.database_dir),
-            users=tuple(user.root for user in users.others(layout) if not user.gone),
+            users=tuple(user.root for user in cache_users.others(layout) if not user.gone),
         )
 
 

@@ -14,7 +14,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.stores import Stores, open_stores
+from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded

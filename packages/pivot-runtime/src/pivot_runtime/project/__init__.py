@@ -1,1 +1,1 @@
-"""The project on disk: its root, its guard, its targets and ignored files."""
+"""The project on disk: its root, its guard, its targets and ignored files, and the projects that share its cache."""

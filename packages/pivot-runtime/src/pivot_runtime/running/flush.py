@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.spec import OutSpec
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.config.settings import Fsync
 
 _PERIOD_S = 1.0

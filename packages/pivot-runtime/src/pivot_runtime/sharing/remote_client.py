@@ -11,7 +11,7 @@ from pivot_cache.remotes.protocol import Remote, RemoteSettings, connect
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.values import Value
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts.stores import Stores
 
 
 def no_progress(_: Progress) -> None:

@@ -16,7 +16,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.cache.stores import Stores
+from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.loading import static

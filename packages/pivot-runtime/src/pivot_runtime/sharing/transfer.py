@@ -15,7 +15,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.records import Opened, Record
-from pivot_runtime.cache.stores import Stores, open_stores
+from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 

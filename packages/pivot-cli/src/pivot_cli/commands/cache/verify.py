@@ -15,7 +15,7 @@ from pivot_core.lock import Artifact
 from pivot_runtime.maintenance.verify import verify
 
 if TYPE_CHECKING:
-    from pivot_runtime.cache.stores import Stores
+    from pivot_runtime.artifacts.stores import Stores
 
 
 def _fetch(stores: "Stores", artifacts: Collection[Artifact]) -> None:

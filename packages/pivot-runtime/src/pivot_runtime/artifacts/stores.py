@@ -17,14 +17,14 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.cache import users
 from pivot_runtime.config import resolve
 from pivot_runtime.config.settings import Settings
+from pivot_runtime.project import cache_users
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_cache.objects.sha256 import StrongDigests
-    from pivot_runtime.cache.object_links import ObjectLinks
+    from pivot_runtime.artifacts.object_links import ObjectLinks
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -83,7 +83,7 @@ def open_stores(project: Project) -> Iterator[Stores]:
         from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the usual one
 
         cache_dir.prepare(layout)
-    users.register(layout)
+    cache_users.register(layout)
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
         store.before_losing(_parting(layout))
@@ -93,7 +93,7 @@ def open_stores(project: Project) -> Iterator[Stores]:
 def _parting(layout: Layout) -> Callable[[str], object]:
     @functools.cache
     def links() -> "ObjectLinks":
-        from pivot_runtime.cache.object_links import ObjectLinks  # noqa: PLC0415  # start-up time: seldom is one damaged
+        from pivot_runtime.artifacts.object_links import ObjectLinks  # noqa: PLC0415  # start-up time: seldom is one damaged
 
         return ObjectLinks(layout)
 
