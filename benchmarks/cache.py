@@ -20,7 +20,7 @@ import xxhash
 
 from pivot_cache import CheckoutMode, ObjectStore, StatCache
 from pivot_cache.objects.ingest import ingest
-from pivot_cache.objects.sha256 import StrongDigests
+from pivot_cache.objects.sha256 import Sha256Index
 
 MIB = 1 << 20
 SMALL = 300  # bytes in a small file
@@ -91,7 +91,7 @@ def large(place: pathlib.Path, size: int, times: Times) -> None:
 
     def store_it_strongly() -> None:
         with StatCache(place / "strong-stat.sqlite") as files:
-            strong = StrongDigests(place / "strong.sqlite")
+            strong = Sha256Index(place / "strong.sqlite")
             ingest(source, ObjectStore(place / "strong" / "files", strong=True), files, strong=strong)
 
     def look() -> None:

@@ -39,7 +39,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes.transfer import Options, fetch, push
+from pivot_cache.remotes.transfer import TransferSettings, fetch, push
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
@@ -87,11 +87,11 @@ import json, pathlib, sys
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_cache.remotes.protocol import connect
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes.transfer import Options, push
+from pivot_cache.remotes.transfer import TransferSettings, push
 from pivot_core.lock import Artifact
 place = pathlib.Path(sys.argv[1])
 artifacts = [Artifact(digest, 1) for digest in json.loads((place / "digests.json").read_text())]
-options = Options(known=KnownObjects(place / "remotes.sqlite"))
+options = TransferSettings(known=KnownObjects(place / "remotes.sqlite"))
 outcome = push(artifacts, ObjectStore(place / "none" / "files"), connect("s3://bucket/prefix"), options)
 assert len(outcome.present) == len(artifacts)
 """
@@ -304,14 +304,14 @@ def pivot_client(url: str, place: pathlib.Path, artifacts: list[Artifact]) -> Cl
     )
 
     def pushing() -> None:
-        options = Options(jobs=JOBS, known=KnownObjects(place / "remotes.sqlite"))
+        options = TransferSettings(jobs=JOBS, known=KnownObjects(place / "remotes.sqlite"))
         assert len(push(artifacts, ObjectStore(place / "store" / "files"), remote, options).transferred) == len(
             artifacts
         )
 
     def pulling() -> None:
         other = ObjectStore(place / "pulled" / "pivot" / "files")
-        assert len(fetch(artifacts, other, remote, Options(jobs=JOBS)).transferred) == len(artifacts)
+        assert len(fetch(artifacts, other, remote, TransferSettings(jobs=JOBS)).transferred) == len(artifacts)
 
     return pushing, pulling
 

@@ -8,9 +8,9 @@ import pytest
 from pivot_cache import ArtifactError, Hashed, ObjectStore
 from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance import fsck
-from pivot_cache.maintenance.fsck import Report, check
+from pivot_cache.maintenance.fsck import FsckReport, check
 from pivot_cache.maintenance.gc import collect
-from pivot_cache.maintenance.gc_plan import Cache, Rules
+from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.state.run_cache import RunCache
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -45,7 +45,7 @@ def rewrite(store: ObjectStore, artifact: Artifact, content: bytes) -> Path:
 
 
 def test_an_empty_store_is_good(store: ObjectStore) -> None:
-    assert check(store) == Report(0, 0, (), {}, {}, frozenset(), ())
+    assert check(store) == FsckReport(0, 0, (), {}, {}, frozenset(), ())
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -176,7 +176,7 @@ def test_a_damaged_listing_is_bad_and_missing(store: ObjectStore) -> None:
 def test_what_waits_in_the_trash_is_not_missing(store: ObjectStore, tmp_path: Path) -> None:
     artifact = put(store, b"content")
     day = 24 * 3600 * 1_000_000_000
-    collect(Cache(store, RunCache(tmp_path / "runs")), tuple, Rules(20_000 * day, 0, day), since_ns=1 << 63)
+    collect(Cache(store, RunCache(tmp_path / "runs")), tuple, Retention(20_000 * day, 0, day), since_ns=1 << 63)
 
     assert check(store, [artifact]).missing == frozenset()
     assert store.path_of(artifact.digest).exists()

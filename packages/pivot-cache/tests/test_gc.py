@@ -16,8 +16,8 @@ from pivot_cache import CacheError, CorruptObjectError, ObjectStore, RunCache
 from pivot_cache.errors import TreeError
 from pivot_cache.files import syscalls
 from pivot_cache.formats.tree import Tree
-from pivot_cache.maintenance.gc import Collected, collect, drop, undo
-from pivot_cache.maintenance.gc_plan import Cache, Marked, Object, Plan, Rules, inventory, mark, plan, prepare
+from pivot_cache.maintenance.gc import GcResult, collect, drop, undo
+from pivot_cache.maintenance.gc_plan import Cache, GcPlan, LiveSet, Object, Retention, inventory, mark, plan, prepare
 from pivot_cache.objects.trash import OBJECTS, Trash
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact, RunRecord
@@ -38,9 +38,9 @@ def cache_in(directory: Path) -> Cache:
     return Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"))
 
 
-def rules(*, days: int = 0, retention: int = 30, grace: int = 14) -> Rules:
+def rules(*, days: int = 0, retention: int = 30, grace: int = 14) -> Retention:
     """As they are after some days."""
-    return Rules(NOW + days * DAY, retention * DAY, grace * DAY)
+    return Retention(NOW + days * DAY, retention * DAY, grace * DAY)
 
 
 def put(cache: Cache, content: str) -> Artifact:
@@ -62,7 +62,7 @@ def record(cache: Cache, name: str, *outs: Artifact, days: int = 0) -> str:
     return key
 
 
-def collected(cache: Cache, *roots: Artifact, since_ns: int | None = EVER, **given: int) -> Collected:
+def collected(cache: Cache, *roots: Artifact, since_ns: int | None = EVER, **given: int) -> GcResult:
     return collect(cache, lambda: roots, rules(**given), since_ns=since_ns)
 
 
@@ -349,7 +349,7 @@ def test_a_listing_that_is_none_stops_the_collection(cache: Cache) -> None:
 def test_a_listing_that_is_not_here_is_told(cache: Cache) -> None:
     absent = Tree({"a": Artifact(digests.of_bytes(b"A"), 1)}).artifact()
 
-    assert mark([absent], cache.store) == Marked({absent.digest}, {absent.digest})
+    assert mark([absent], cache.store) == LiveSet({absent.digest}, {absent.digest})
 
 
 def test_a_listing_in_the_trash_is_read_there(cache: Cache) -> None:
@@ -416,11 +416,11 @@ def test_a_plan_puts_every_object_into_one_group(
     found: dict[int, tuple[int, int]], named: set[int], since: int
 ) -> None:
     there = {str(digest): Object(*facts) for digest, facts in found.items()}
-    marked = Marked({str(digest) for digest in named}, frozenset())
+    marked = LiveSet({str(digest) for digest in named}, frozenset())
 
     planned = plan(there, marked, since)
 
-    assert isinstance(planned, Plan)
+    assert isinstance(planned, GcPlan)
     assert planned.remove.keys() | planned.recent <= there.keys()
     assert not planned.remove.keys() & planned.recent
     assert not (planned.remove.keys() | planned.recent) & marked.digests
@@ -576,13 +576,13 @@ def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Pat
         import sys, time
         from pathlib import Path
         from pivot_cache import ObjectStore, RunCache
-        from pivot_cache.maintenance.gc_plan import Cache, Rules
+        from pivot_cache.maintenance.gc_plan import Cache, Retention
         from pivot_cache.maintenance.gc import collect
 
         directory = Path(sys.argv[1]) / "cache"
         cache = Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"))
         for turn in range(150):
-            collect(cache, tuple, Rules(time.time_ns(), 0, 10**18), since_ns=sys.maxsize)
+            collect(cache, tuple, Retention(time.time_ns(), 0, 10**18), since_ns=sys.maxsize)
     """
     processes = [
         subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(tmp_path), str(number)])

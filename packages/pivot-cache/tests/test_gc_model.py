@@ -14,7 +14,7 @@ from pivot_cache.files import syscalls
 from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance.fsck import check
 from pivot_cache.maintenance.gc import collect, drop, undo
-from pivot_cache.maintenance.gc_plan import Cache, Rules
+from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.objects.trash import OBJECTS
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -117,7 +117,7 @@ class Collections(RuleBasedStateMachine):
         self.store &= named
 
     def _collect(self) -> None:
-        rules = Rules(self.day * DAY, 0, GRACE * DAY)
+        rules = Retention(self.day * DAY, 0, GRACE * DAY)
         collect(self.cache, lambda: list(self.roots), rules, since_ns=sys.maxsize)
 
     @rule(days=st.integers(1, 10))

@@ -9,7 +9,7 @@ import pytest
 from pivot_cache.errors import LockFileError
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.objects.ingest import ingest
-from pivot_cache.objects.sha256 import StrongDigests, is_genuine
+from pivot_cache.objects.sha256 import Sha256Index, is_genuine
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import transfer
 from pivot_cache.remotes.download import PART
@@ -31,7 +31,7 @@ class Bench:
 
     def ingest(self, path: pathlib.Path) -> Artifact:
         with StatCache(self.place / "stat.sqlite") as files:
-            return ingest(path, self.store, files, strong=StrongDigests(self.place / "strong.sqlite"))
+            return ingest(path, self.store, files, strong=Sha256Index(self.place / "strong.sqlite"))
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_forged_file_never_becomes_an_object(bench: Bench, tmp_path: pathlib.P
     file = tmp_path / "file"
     file.write_bytes(b"x" * size)
     artifact = bench.ingest(file)
-    remote, options = MemoryRemote(), transfer.Options(part=100)
+    remote, options = MemoryRemote(), transfer.TransferSettings(part=100)
     transfer.push([artifact], bench.store, remote)
     mine = ObjectStore(tmp_path / "mine" / "files")
 

@@ -26,12 +26,12 @@ from pivot_cache.remotes.protocol import (
 from pivot_cache.remotes.retry import Retry
 from pivot_cache.remotes.transfer import (
     IncompleteTreeError,
-    Options,
-    Outcome,
-    Progress,
+    TransferCounts,
+    TransferResult,
+    TransferSettings,
     absent,
-    content,
     fetch,
+    objects_of,
     push,
 )
 from pivot_cache.state.known_objects import LIFETIME_S, KnownObjects
@@ -47,7 +47,7 @@ async def at_once(seconds: float) -> None:
 
 
 RETRY = Retry(attempts=4, sleep=at_once)
-OPTIONS = Options(retry=RETRY, jobs=4, part=1000)
+OPTIONS = TransferSettings(retry=RETRY, jobs=4, part=1000)
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_everything_and_nothing_else_is_moved_both_ways(
     pushed = push(artifacts, store, remote, OPTIONS)
     fetched = fetch(artifacts, other, remote, OPTIONS)
 
-    assert pushed == Outcome(transferred=frozenset(wanted))
-    assert fetched == Outcome(transferred=frozenset(wanted))
+    assert pushed == TransferResult(transferred=frozenset(wanted))
+    assert fetched == TransferResult(transferred=frozenset(wanted))
     assert remote.objects.keys() == names(other) == wanted
     assert all(map(other.holds, artifacts))
     assert oct(other.path_of(artifacts[0].digest).stat().st_mode)[-3:] == "444"
@@ -130,7 +130,9 @@ def test_what_is_there_is_not_moved_again(store: ObjectStore, other: ObjectStore
     push(artifacts[:1], store, remote, OPTIONS)
 
     outcome = push(artifacts, store, remote, OPTIONS)
-    assert outcome == Outcome(transferred=frozenset({artifacts[1].digest}), present=frozenset({artifacts[0].digest}))
+    assert outcome == TransferResult(
+        transferred=frozenset({artifacts[1].digest}), present=frozenset({artifacts[0].digest})
+    )
     assert sorted(map(str, uploads(remote))) == sorted(artifact.digest for artifact in artifacts)
 
     fetch(artifacts[:1], other, remote, OPTIONS)
@@ -141,7 +143,7 @@ def test_what_is_there_is_not_moved_again(store: ObjectStore, other: ObjectStore
 
 
 def test_a_second_push_asks_nothing(store: ObjectStore, remote: MemoryRemote, known: KnownObjects) -> None:
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two", b"three")]
     first = push(artifacts, store, remote, options)
     calls = len(remote.calls)
@@ -155,20 +157,20 @@ def test_a_second_push_asks_nothing(store: ObjectStore, remote: MemoryRemote, kn
 
 
 def test_a_refresh_asks_about_everything(store: ObjectStore, remote: MemoryRemote, known: KnownObjects) -> None:
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two", b"three")]
     push(artifacts, store, remote, options)
     remote.objects.clear()
 
     assert push(artifacts, store, remote, options).transferred == set()
-    again = push(artifacts, store, remote, Options(retry=RETRY, known=known, refresh=True))
+    again = push(artifacts, store, remote, TransferSettings(retry=RETRY, known=known, refresh=True))
     assert again.transferred == names(store)
 
 
 def test_knowledge_is_healed_by_what_the_remote_says(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects
 ) -> None:
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two", b"three")]
     push(artifacts, store, remote, options)
     lost = digests.of_bytes(b"two")
@@ -181,7 +183,7 @@ def test_knowledge_is_healed_by_what_the_remote_says(
 def test_knowledge_expires_although_it_is_used(store: ObjectStore, remote: MemoryRemote, tmp_path: Path) -> None:
     now = 1e6
     known = KnownObjects(tmp_path / "remotes.sqlite", clock=lambda: now)
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     tree = directory(store, b"two", b"three")
     push([tree], store, remote, options)
     now += LIFETIME_S - 10
@@ -212,14 +214,16 @@ def test_what_is_in_neither_place_is_missing(store: ObjectStore, other: ObjectSt
     assert isinstance(pushed.failed[tree.digest], IncompleteTreeError)
 
     fetched = fetch([here, gone, tree], other, remote, OPTIONS)
-    assert fetched == Outcome(transferred=frozenset({here.digest}), missing=frozenset({gone.digest, tree.digest}))
+    assert fetched == TransferResult(
+        transferred=frozenset({here.digest}), missing=frozenset({gone.digest, tree.digest})
+    )
 
 
 def test_a_listing_that_is_not_here_may_be_there(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     tree = directory(store, b"one")
     push([tree], store, remote, OPTIONS)
 
-    assert push([tree], other, remote, OPTIONS) == Outcome(present=frozenset({tree.digest}))
+    assert push([tree], other, remote, OPTIONS) == TransferResult(present=frozenset({tree.digest}))
 
 
 def test_absent_says_what_the_remote_lacks_of_what(store: ObjectStore, remote: MemoryRemote) -> None:
@@ -235,7 +239,7 @@ def test_absent_says_what_the_remote_lacks_of_what(store: ObjectStore, remote: M
 def test_a_dry_run_moves_nothing(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects
 ) -> None:
-    options = Options(retry=RETRY, dry_run=True, known=known)
+    options = TransferSettings(retry=RETRY, dry_run=True, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two"), Artifact(digests.of_bytes(b"gone"), 4)]
     wanted = names(store)
 
@@ -302,7 +306,7 @@ def test_a_connection_that_breaks_in_mid_body_is_taken_up_where_it_broke(
     remote.faults.append(Fault("read", broken(), after=size // 3, times=2))
     remote.faults.append(Fault("read", after=0))  # ends without an error
 
-    assert fetch([artifact], other, remote, OPTIONS) == Outcome(transferred=frozenset({artifact.digest}))
+    assert fetch([artifact], other, remote, OPTIONS) == TransferResult(transferred=frozenset({artifact.digest}))
     assert other.holds(artifact)
 
 
@@ -310,9 +314,9 @@ def test_a_broken_listing_arrives_too(store: ObjectStore, other: ObjectStore, re
     tree = directory(store, *(b"%d" % number for number in range(100)))
     push([tree], store, remote, OPTIONS)
     remote.faults.append(Fault("read", broken(), after=1234, digest=tree.digest, times=2))
-    seen: list[Progress] = []
+    seen: list[TransferCounts] = []
 
-    fetch([tree], other, remote, Options(retry=RETRY, progress=seen.append))
+    fetch([tree], other, remote, TransferSettings(retry=RETRY, progress=seen.append))
 
     assert other.holds(tree)
     assert (seen[-1].objects, seen[-1].of_objects) == (101, 101)
@@ -403,19 +407,19 @@ def test_jobs_bound_what_happens_at_once(store: ObjectStore, other: ObjectStore,
 def test_progress_ends_where_it_said(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     artifacts = [file(store, b"x" * size) for size in (0, 5, 999, 2500)]
     remote.faults += [Fault("upload", broken()), Fault("read", broken(), after=300, times=2)]
-    seen: list[Progress] = []
-    options = Options(retry=RETRY, jobs=2, part=1000, progress=seen.append)
+    seen: list[TransferCounts] = []
+    options = TransferSettings(retry=RETRY, jobs=2, part=1000, progress=seen.append)
 
     push(artifacts, store, remote, options)
-    assert seen[-1] == Progress(4, 4, 3504, 3504)
+    assert seen[-1] == TransferCounts(4, 4, 3504, 3504)
     seen.clear()
     fetch(artifacts, other, remote, options)
-    assert seen[-1] == Progress(4, 4, 3504, 3504)
+    assert seen[-1] == TransferCounts(4, 4, 3504, 3504)
 
 
 def interrupted_fetch(artifact: Artifact, other: ObjectStore, remote: MemoryRemote, *, after: int) -> None:
     remote.faults = [Fault("read", RemoteDeniedError(URL, "expired"), skip=after, times=1000)]
-    fetch([artifact], other, remote, Options(retry=RETRY, jobs=1, part=1000))
+    fetch([artifact], other, remote, TransferSettings(retry=RETRY, jobs=1, part=1000))
     remote.faults = []
     remote.calls.clear()
 
@@ -426,13 +430,13 @@ def test_parts_that_have_arrived_are_not_fetched_again(
     artifact = file(store, bytes(number % 251 for number in range(9500)))
     push([artifact], store, remote, OPTIONS)
     interrupted_fetch(artifact, other, remote, after=6)
-    seen: list[Progress] = []
+    seen: list[TransferCounts] = []
 
-    outcome = fetch([artifact], other, remote, Options(retry=RETRY, jobs=4, part=1000, progress=seen.append))
+    outcome = fetch([artifact], other, remote, TransferSettings(retry=RETRY, jobs=4, part=1000, progress=seen.append))
 
     assert outcome.transferred == {artifact.digest}
     assert len(reads(remote)) == 4
-    assert seen[-1] == Progress(1, 1, 9500, 9500)
+    assert seen[-1] == TransferCounts(1, 1, 9500, 9500)
     assert list((other.directory.parent / "partial").iterdir()) == []
 
 
@@ -493,16 +497,16 @@ def test_interrupted_transfer_remembers_what_was_sent(
 ) -> None:
     artifacts = [file(store, b"%d" % number) for number in range(20)]
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: TransferCounts) -> None:
         if progress.objects == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        push(artifacts, store, remote, Options(retry=RETRY, jobs=1, known=known, progress=interrupt))
+        push(artifacts, store, remote, TransferSettings(retry=RETRY, jobs=1, known=known, progress=interrupt))
 
     assert known.among(remote.identity, [artifact.digest for artifact in artifacts]) == remote.objects.keys()
     assert len(remote.objects) == 7
-    assert len(push(artifacts, store, remote, Options(retry=RETRY, known=known)).transferred) == 13
+    assert len(push(artifacts, store, remote, TransferSettings(retry=RETRY, known=known)).transferred) == 13
 
 
 def test_things_lie_where_the_layout_says(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
@@ -536,11 +540,11 @@ def test_any_push_and_fetch_move_the_difference(
     place = tmp_path_factory.mktemp("transfer")
     store, other = ObjectStore(place / "store" / "files"), ObjectStore(place / "other" / "files")
     remote = MemoryRemote()
-    options = Options(retry=RETRY, known=KnownObjects(place / "known.sqlite") if remember else None)
+    options = TransferSettings(retry=RETRY, known=KnownObjects(place / "known.sqlite") if remember else None)
     push(make(store, before), store, remote, options)
     there = set(remote.objects)
     artifacts = make(store, after)
-    wanted = content(artifacts, store)
+    wanted = objects_of(artifacts, store)
     for data in lost:
         store.path_of(digests.of_bytes(data)).unlink(missing_ok=True)
     gone = {digest for digest in wanted.sizes if not store.has(digest)}
@@ -569,12 +573,12 @@ def test_what_was_cut_short_on_the_remote_is_not_there_and_is_pushed_again(
     store: ObjectStore, remote: MemoryRemote, known: KnownObjects, left: bytes
 ) -> None:
     artifacts = [file(store, b"long enough"), directory(store, b"two", b"three")]
-    push(artifacts, store, remote, Options(retry=RETRY))
+    push(artifacts, store, remote, TransferSettings(retry=RETRY))
     whole = dict(remote.objects)
     for digest in whole:
         remote.objects[digest] = left[: len(whole[digest]) - 1]
 
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     assert set(absent(artifacts, store, remote, options)) == {artifacts[0], artifacts[1]}
     outcome = push(artifacts, store, remote, options)
     assert outcome.transferred == whole.keys()
@@ -586,7 +590,7 @@ def test_what_was_found_wrong_on_a_remote_lets_the_next_push_ask_about_everythin
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects, damage: bytes | None
 ) -> None:
     artifacts = [file(store, b"large"), file(store, b"gone too")]
-    options = Options(retry=RETRY, known=known)
+    options = TransferSettings(retry=RETRY, known=known)
     push(artifacts, store, remote, options)
     if damage is None:
         del remote.objects[artifacts[0].digest]

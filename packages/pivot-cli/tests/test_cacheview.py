@@ -6,9 +6,9 @@ from typing import Any
 import click
 import pytest
 
-from pivot_cache.maintenance.fsck import Bad, Report
-from pivot_cache.maintenance.gc import Collected
-from pivot_cache.maintenance.gc_plan import Marked, Plan
+from pivot_cache.maintenance.fsck import DamagedObject, FsckReport
+from pivot_cache.maintenance.gc import GcResult
+from pivot_cache.maintenance.gc_plan import GcPlan, LiveSet
 from pivot_cache.objects.trash import Batch
 from pivot_cli import options
 from pivot_cli.views import cache
@@ -26,17 +26,17 @@ PROJECT = Project(ROOT, ROOT / "sub")
 DIGEST = "0123456789abcdef" * 2
 OUT = Record(ArtifactPath("out.csv"), Artifact(DIGEST, 3), "p.stage")
 DATA = Record(ArtifactPath("data.csv"), Artifact(DIGEST, 3))
-PLAN = Plan({DIGEST: 3}, 1, 2, {"a" * 32}, Marked({"b" * 32}, {"b" * 32}), runs=("c" * 32,))
+PLAN = GcPlan({DIGEST: 3}, 1, 2, {"a" * 32}, LiveSet({"b" * 32}, {"b" * 32}), runs=("c" * 32,))
 BATCH = Batch(ROOT / "trash", 1, dropped=False, like=ROOT)
 
 
-def report(**changes: object) -> Report:
+def report(**changes: object) -> FsckReport:
     facts: dict[str, Any] = {"bad": (), "suspect": {}, "unreadable": {}, "missing": frozenset(), "foreign": ()}
-    return Report(1, 3, **{**facts, **changes})
+    return FsckReport(1, 3, **{**facts, **changes})
 
 
 def test_a_dry_run_says_what_would_be() -> None:
-    planned = Plan({}, 0, 0, set(), Marked(set(), set()), expired=(BATCH,))
+    planned = GcPlan({}, 0, 0, set(), LiveSet(set(), set()), expired=(BATCH,))
 
     assert cache.collection(GcReport(planned, None, (), (), ())).splitlines() == [
         "Would move 0 objects (0 B) to the trash; 0 objects (0 B) needed",
@@ -46,7 +46,7 @@ def test_a_dry_run_says_what_would_be() -> None:
 
 def test_a_collection_says_what_it_did() -> None:
     done = GcReport(
-        PLAN, Collected(PLAN, BATCH, {DIGEST: 3}, 1, {"d" * 32}, (2, 5)), (), (User(ROOT, ""),), ("what @ where",)
+        PLAN, GcResult(PLAN, BATCH, {DIGEST: 3}, 1, {"d" * 32}, (2, 5)), (), (User(ROOT, ""),), ("what @ where",)
     )
 
     assert cache.collection(done).splitlines() == [
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
 
 
 def test_the_first_ten_of_a_kind_are_named() -> None:
-    found = CacheCheck(report(bad=tuple(Bad(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
+    found = CacheCheck(report(bad=tuple(DamagedObject(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
     lines = list(cache.verification_errors(found, PROJECT))
 
     assert len(lines) == 11
@@ -119,7 +119,7 @@ def test_drop_says_where_each_target_is() -> None:
 
 
 def test_undone_says_what_came_back() -> None:
-    assert cache.undone(Collected(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
+    assert cache.undone(GcResult(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
     assert cache.undone_json(None) == {"returned": [], "runs": 0}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pivot_cache.files import hashing
 from pivot_cache.remotes import stalls
-from pivot_cache.remotes.options import Progress
+from pivot_cache.remotes.options import TransferCounts
 from pivot_cli.reporting.progress import HashProgress, ObjectProgress, TransferProgress
 from pivot_cli.terminal import console
 
@@ -152,7 +152,7 @@ def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch: pytest.Monke
 
     with TransferProgress("fetching", stream=stream, clock=clock) as progress:
         for clock.now in (2, 3):
-            progress(Progress(4, 10, 4000, 10_000))
+            progress(TransferCounts(4, 10, 4000, 10_000))
             lines = screen(stream.getvalue())
             assert len(lines) <= 1
             assert all(len(line) <= columns for line in lines)
@@ -186,7 +186,7 @@ def test_one_in_the_place_of_another_leaves_nothing() -> None:
         outer(10, 4, 0)
         with TransferProgress("fetching", stream=stream, clock=clock) as inner:
             clock.now = 4
-            inner(Progress(4, 10, 4000, 10_000))
+            inner(TransferCounts(4, 10, 4000, 10_000))
             assert [line.split()[0] for line in screen(stream.getvalue())] == ["fetching"]
         assert screen(stream.getvalue()) == []
         outer(10, 1, 0)
@@ -201,7 +201,7 @@ def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFi
 
     with TransferProgress("pushing", stream=stream, clock=clock) as progress:
         clock.now = 2
-        progress(Progress(4, 10, 4000, 10_000))
+        progress(TransferCounts(4, 10, 4000, 10_000))
         stalls.tell("http://127.0.0.1:9000", 10.02)
         assert screen(stream.getvalue()) == ["note: waiting for http://127.0.0.1:9000 (no answer for 10 s)"]
     stalls.tell("http://127.0.0.1:9000", 20.0)
@@ -222,7 +222,7 @@ def test_how_far_a_transfer_is() -> None:
 
     with TransferProgress("pushing", stream=stream, clock=clock) as progress:
         clock.now = 2
-        progress(Progress(4, 10, 4000, 10_000))
+        progress(TransferCounts(4, 10, 4000, 10_000))
         assert list(map(text, screen(stream.getvalue()))) == [
             "pushing [bar] 4 of 10 objects, 4.0 kB of 10 kB, 2.0 kB/s, 3.0s left"
         ]

@@ -14,7 +14,7 @@ import pytest
 
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import stalls
-from pivot_cache.remotes.options import Options
+from pivot_cache.remotes.options import TransferSettings
 from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
@@ -71,7 +71,7 @@ def answering(
 
 def failure(remote: S3Remote, tmp_path: Path) -> RemoteError:
     store = ObjectStore(tmp_path / "cache" / "files")
-    stopped = fetch([Artifact(DIGEST, 1000)], store, remote, Options()).stopped
+    stopped = fetch([Artifact(DIGEST, 1000)], store, remote, TransferSettings()).stopped
     assert isinstance(stopped, RemoteError)
     assert stopped.exit_code == 3
     assert stopped.hint
@@ -131,7 +131,7 @@ def test_an_unexpected_response_is_refused(answer: bytes, said: str, tmp_path: P
 def test_responses_of_other_servers_have_an_error_and_a_hint(answer: bytes, said: str, tmp_path: Path) -> None:
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(answer, close=True) as remote:
-        stopped = fetch([Artifact(DIGEST, 1000)], store, remote, Options(retry=Retry(sleep=at_once))).stopped
+        stopped = fetch([Artifact(DIGEST, 1000)], store, remote, TransferSettings(retry=Retry(sleep=at_once))).stopped
     assert stopped is not None
     assert said in str(stopped)
     assert stopped.hint
@@ -162,7 +162,7 @@ def test_a_program_for_credentials_has_a_deadline(tmp_path: Path, monkeypatch: p
         stalls.heard(lambda address, _: reported.append(address)),
         pytest.raises(RemoteDeniedError, match="no credentials"),
     ):
-        fetch([Artifact(DIGEST, 1000)], store, remote, Options())
+        fetch([Artifact(DIGEST, 1000)], store, remote, TransferSettings())
 
     assert reported == ["the credentials of AWS"]
     gc.collect()  # a transport that is left open would warn
@@ -242,7 +242,7 @@ def test_an_invalid_total_is_ignored(total: str, tmp_path: Path) -> None:
     head = f"Connection: close\r\nContent-Range: bytes 0-1/{total}\r\nContent-Length: 3\r\n\r\nxyz"
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(OK + head.encode()) as remote:
-        (error,) = fetch([Artifact(DIGEST, 1000)], store, remote, Options()).failed.values()
+        (error,) = fetch([Artifact(DIGEST, 1000)], store, remote, TransferSettings()).failed.values()
     assert isinstance(error, RemoteCorruptError)
 
 
@@ -250,13 +250,13 @@ def test_a_tree_with_too_many_bytes_is_refused_before_it_arrives(tmp_path: Path)
     """The size of a directory does not give that of its listing."""
     store = ObjectStore(tmp_path / "cache" / "files")
     with answering(OK + b"Content-Length: 99999999999\r\n\r\n", drip=b"x" * 1000) as remote:
-        outcome = fetch([Artifact(DIGEST, 1000, tree=True)], store, remote, Options())
+        outcome = fetch([Artifact(DIGEST, 1000, tree=True)], store, remote, TransferSettings())
     assert isinstance(outcome.failed[DIGEST], RemoteCorruptError)
 
 
 def test_a_byte_for_each_connection_is_no_progress(tmp_path: Path) -> None:
     asked = itertools.count()
-    options = Options(retry=Retry(attempts=4, sleep=at_once))
+    options = TransferSettings(retry=Retry(attempts=4, sleep=at_once))
 
     def say() -> bytes:
         next(asked)

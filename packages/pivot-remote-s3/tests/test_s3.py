@@ -32,7 +32,7 @@ from pivot_cache.remotes.protocol import (
 )
 from pivot_cache.remotes.protocol import connect as connect_any
 from pivot_cache.remotes.retry import Retry
-from pivot_cache.remotes.transfer import Options, Outcome, fetch, push
+from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -49,7 +49,7 @@ async def at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-OPTIONS = Options(retry=Retry(attempts=3, step=PART, sleep=at_once), jobs=4, part=PART)
+OPTIONS = TransferSettings(retry=Retry(attempts=3, step=PART, sleep=at_once), jobs=4, part=PART)
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def unfinished(location: S3Location) -> int:
     return len(s3_backends["123456789012"]["aws"].buckets[location.bucket].multiparts)
 
 
-def moved(artifact: Artifact) -> Outcome:
-    return Outcome(transferred=frozenset({artifact.digest}))
+def moved(artifact: Artifact) -> TransferResult:
+    return TransferResult(transferred=frozenset({artifact.digest}))
 
 
 @pytest.mark.parametrize("fault", ["503:SlowDown", "500:InternalError", "429:Throttling", "drop", "unanswered"])
@@ -249,7 +249,7 @@ def test_a_missing_bucket(store: ObjectStore, proxy: Any) -> None:
     for outcome in (
         push([file(store, b"data")], store, remote, OPTIONS),
         fetch([Artifact("0" * 32, 4)], store, remote, OPTIONS),
-        fetch([Artifact("0" * 32, 4)], store, remote, Options(dry_run=True)),
+        fetch([Artifact("0" * 32, 4)], store, remote, TransferSettings(dry_run=True)),
     ):
         assert isinstance(outcome.stopped, RemoteNotFoundError)
         assert "there is no bucket 'nobodys-bucket'" in str(outcome.stopped)
@@ -322,7 +322,9 @@ def test_an_invalid_configuration(  # noqa: PLR0913, PLR0917 - fixtures
         waited.append(seconds)
 
     try:
-        outcome = push([file(store, b"data")], store, S3Remote(S3Location("bucket")), Options(retry=Retry(sleep=wait)))
+        outcome = push(
+            [file(store, b"data")], store, S3Remote(S3Location("bucket")), TransferSettings(retry=Retry(sleep=wait))
+        )
         error = outcome.stopped
     except RemoteDeniedError as denied:
         error = denied
@@ -411,12 +413,12 @@ def killed(work: str, remote: S3Remote, proxy: Any, skip: int, pattern: str) -> 
     script = f"""
 from pathlib import Path
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes.transfer import Options, fetch, push
+from pivot_cache.remotes.transfer import TransferSettings, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 location, settings = S3Location.parse({remote.name!r}), S3Settings(endpoint={proxy.settings.endpoint!r})
 remote = S3Remote(location, settings, jobs=1, state=Path({str(remote._state)!r}), part={PART})
-{work}, remote, Options(jobs=1, part={PART}))
+{work}, remote, TransferSettings(jobs=1, part={PART}))
 """
     proxy.fault("hang", pattern, skip=skip)
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) as running:
@@ -605,7 +607,7 @@ def test_many_objects_are_found_in_few_requests(location: S3Location, remote: S3
 
 
 def test_a_second_push_makes_no_request(store: ObjectStore, remote: S3Remote, proxy: Any, tmp_path: Path) -> None:
-    options = Options(retry=OPTIONS.retry, known=KnownObjects(tmp_path / "remotes.sqlite"))
+    options = TransferSettings(retry=OPTIONS.retry, known=KnownObjects(tmp_path / "remotes.sqlite"))
     artifacts = [file(store, b"%d" % number) for number in range(20)]
     push(artifacts, store, remote, options)
     proxy.clear()

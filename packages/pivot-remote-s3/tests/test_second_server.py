@@ -12,7 +12,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes.protocol import RemoteCorruptError, RemoteDeniedError
 from pivot_cache.remotes.retry import Retry
-from pivot_cache.remotes.transfer import Options, Outcome, fetch, push
+from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
 from pivot_remote_s3.client import open_client
@@ -24,7 +24,7 @@ async def at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-OPTIONS = Options(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
+OPTIONS = TransferSettings(retry=Retry(attempts=3, sleep=at_once), jobs=4, part=PART)
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def large(store: ObjectStore) -> Artifact:
     return Artifact(store.put_bytes(bytes(range(250)) * (PART * 95 // 10 // 250)), PART * 95 // 10)
 
 
-def moved(artifact: Artifact) -> Outcome:
-    return Outcome(transferred=frozenset({artifact.digest}))
+def moved(artifact: Artifact) -> TransferResult:
+    return TransferResult(transferred=frozenset({artifact.digest}))
 
 
 def listed(remote: S3Remote) -> set[str]:
@@ -60,7 +60,7 @@ def test_pushed_objects_can_be_fetched(
     first = push(artifacts, store, make(), OPTIONS)
     assert (first.failed, first.transferred) == ({}, frozenset(store.digests()))
     rclone_proxy.clear()
-    assert push(artifacts, store, make(), OPTIONS) == Outcome(present=first.transferred)
+    assert push(artifacts, store, make(), OPTIONS) == TransferResult(present=first.transferred)
     assert rclone_proxy.count("^PUT") == 0
     assert listed(make()) == first.transferred
     assert fetch(artifacts, other, make(), OPTIONS) == first

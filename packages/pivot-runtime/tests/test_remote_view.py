@@ -10,7 +10,7 @@ from workshop import Workshop, parts_of
 
 from pivot_cache.formats import pvt
 from pivot_cache.remotes import shared_runs
-from pivot_cache.remotes.options import Progress
+from pivot_cache.remotes.options import TransferCounts
 from pivot_cache.remotes.protocol import RemoteUnreachableError
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.loaders import PathOnly, Text
@@ -104,8 +104,8 @@ def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
     times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
     tell = pull_inputs.told("p.a", "origin", heard.append, clock=lambda: next(times))
     for done in range(5):
-        tell(Progress(done, 5, 10 * done, 50))
-    pull_inputs.told("p.a", "origin", heard.append)(Progress(0, 0, 0, 0))
+        tell(TransferCounts(done, 5, 10 * done, 50))
+    pull_inputs.told("p.a", "origin", heard.append)(TransferCounts(0, 0, 0, 0))
 
     assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
 

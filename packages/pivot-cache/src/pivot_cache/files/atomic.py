@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pivot_cache.errors import reporting
 from pivot_cache.files import syscalls
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 
 PREFIX = ".pivot-"
 SUFFIX = ".tmp"
@@ -191,7 +191,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
 def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
     """As `write_bytes`, unless ``data`` is the content already: then nothing is touched, and this is False."""
     try:
-        if read_bytes(path) == data:
+        if read_regular(path) == data:
             if durable:
                 _flushed(path)
             return False

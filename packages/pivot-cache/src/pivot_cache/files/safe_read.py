@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def read_bytes(file: Path) -> bytes:
+def read_regular(file: Path) -> bytes:
     """The content of a file; nothing is waited for.
 
     Raises:
@@ -47,7 +47,7 @@ def read_json(file: Path) -> Any:
     import json  # noqa: PLC0415  # start-up time
 
     try:
-        return json.loads(read_bytes(file))
+        return json.loads(read_regular(file))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

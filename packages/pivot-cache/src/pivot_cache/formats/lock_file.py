@@ -30,7 +30,7 @@ from pathlib import Path
 
 from pivot_cache.errors import LockFileError, NewerFormatError, reporting
 from pivot_cache.files import atomic, syscalls
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError, below
 from pivot_core.digest import ALGORITHM, canonical_json
@@ -65,7 +65,7 @@ def read(file: Path, name: str | None = None) -> StageLock | None:
     """
     name = str(file) if name is None else name
     try:
-        data = read_bytes(file)
+        data = read_regular(file)
     except FileNotFoundError:
         return None
     except OSError as error:

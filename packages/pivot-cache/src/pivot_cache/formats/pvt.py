@@ -13,7 +13,7 @@ from shlex import quote
 
 from pivot_cache.errors import LockFileError, cannot
 from pivot_cache.files import atomic
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError
 from pivot_core.digest import ALGORITHM, canonical_json
@@ -51,7 +51,7 @@ def read(file: Path, name: str | None = None) -> Artifact:
     """
     name = str(file) if name is None else name
     try:
-        data = read_bytes(file)
+        data = read_regular(file)
     except OSError as error:
         if file.is_symlink() and not file.exists():
             problem = "it is a symbolic link that leads nowhere"

@@ -31,7 +31,7 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @attrs.frozen(eq=False, repr=False)
-class Bad(Value):
+class DamagedObject(Value):
     """An object that is not what its name says.
 
     Attributes:
@@ -46,7 +46,7 @@ class Bad(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Report(Value):
+class FsckReport(Value):
     """The findings.
 
     Attributes:
@@ -61,7 +61,7 @@ class Report(Value):
 
     objects: int
     size: int
-    bad: tuple[Bad, ...]
+    bad: tuple[DamagedObject, ...]
     suspect: Mapping[str, str]
     unreadable: Mapping[str, str]
     missing: frozenset[str]
@@ -89,7 +89,7 @@ def check(
     full: bool = True,
     jobs: int | None = None,
     progress: Progress = _silent,
-) -> Report:
+) -> FsckReport:
     """Look at every object, and at whether the store has all of ``wanted``.
 
     With ``full``, all bytes are read, whatever was known of an object; one that has other bytes than its name
@@ -122,7 +122,7 @@ def check(
     missing = set()
     for artifact in wanted:
         missing |= _absent(store, artifact, there, {*suspect, *unreadable})
-    return Report(
+    return FsckReport(
         len(names),
         sum(one.size for one in found),
         tuple(bad.values()),
@@ -137,7 +137,7 @@ class _Found(NamedTuple):
     """The result of one check."""
 
     size: int
-    bad: Bad | None = None
+    bad: DamagedObject | None = None
     doubt: str = ""
     unread: str = ""
 
@@ -203,7 +203,7 @@ class _Looks:
         return _Found(status.st_size, doubt=doubt)
 
     def _condemned(self, digest: str, seen: os.stat_result, problem: str) -> _Found:
-        return _Found(seen.st_size, bad=Bad(digest, problem, self._store.condemn(digest, seen)))
+        return _Found(seen.st_size, bad=DamagedObject(digest, problem, self._store.condemn(digest, seen)))
 
 
 def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:

@@ -17,7 +17,18 @@ import attrs
 from pivot_cache.errors import reporting
 from pivot_cache.files.atomic import staging
 from pivot_cache.layout import sharded
-from pivot_cache.maintenance.gc_plan import Cache, Doubt, Marked, Plan, Rules, is_old, mark, prepare, refuse, young
+from pivot_cache.maintenance.gc_plan import (
+    Cache,
+    Doubt,
+    GcPlan,
+    LiveSet,
+    Retention,
+    is_old,
+    mark,
+    prepare,
+    refuse,
+    young,
+)
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import OBJECTS, RUNS, Batch
 from pivot_cache.state.run_cache import RunCache
@@ -32,7 +43,7 @@ _CLOCKS_NS = 5_000_000_000
 
 
 @attrs.frozen(eq=False, repr=False)
-class Collected(Value):
+class GcResult(Value):
     """The result of a collection.
 
     Attributes:
@@ -44,7 +55,7 @@ class Collected(Value):
         deleted: Number and size of the objects that were deleted from the trash.
     """
 
-    plan: Plan
+    plan: GcPlan
     batch: Batch | None
     removed: Mapping[str, int]
     runs: int
@@ -59,12 +70,12 @@ def _nothing(_: str, __: int) -> None:
 def collect(
     cache: Cache,
     gather: Callable[[], Iterable[Artifact]],
-    rules: Rules,
+    rules: Retention,
     *,
     progress: Progress = _nothing,
     doubt: Doubt = refuse,
     since_ns: int | None = None,
-) -> Collected:
+) -> GcResult:
     """Move what nothing names to the trash, and delete what has been there for long enough.
 
     Args:
@@ -91,10 +102,10 @@ def collect(
         returned |= back
     with reporting("tidy", batch.directory):
         batch.remove_empty()
-    return Collected(planned, batch if removed or runs else None, removed, runs, returned, deleted)
+    return GcResult(planned, batch if removed or runs else None, removed, runs, returned, deleted)
 
 
-def undo(cache: Cache) -> Collected | None:
+def undo(cache: Cache) -> GcResult | None:
     """Bring back what the newest collection, or drop, moved to the trash; None if there is nothing.
 
     Objects that are back in their place meanwhile stay as they are. Can be repeated after any failure.
@@ -112,8 +123,8 @@ def undo(cache: Cache) -> Collected | None:
                 batch.give_back(RUNS, key, sharded(cache.runs.directory, key))
             batch.remove_empty()
         if objects or records:
-            nothing = Plan({}, 0, 0, frozenset(), Marked(frozenset(), frozenset()))
-            return Collected(nothing, batch, objects, len(records), frozenset(objects), (0, 0))
+            nothing = GcPlan({}, 0, 0, frozenset(), LiveSet(frozenset(), frozenset()))
+            return GcResult(nothing, batch, objects, len(records), frozenset(objects), (0, 0))
     return None
 
 
@@ -149,7 +160,7 @@ def _present(store: ObjectStore) -> int:
         return time.time_ns() - _CLOCKS_NS
 
 
-def _move_runs(runs: RunCache, keys: Iterable[str], batch: Batch, rules: Rules) -> int:
+def _move_runs(runs: RunCache, keys: Iterable[str], batch: Batch, rules: Retention) -> int:
     moved = 0
     with reporting("move to the trash from", runs.directory):
         for key in keys:

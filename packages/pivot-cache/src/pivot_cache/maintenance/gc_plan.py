@@ -46,7 +46,7 @@ class Object(NamedTuple):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Rules(Value):
+class Retention(Value):
     """The rules for ages.
 
     Attributes:
@@ -61,7 +61,7 @@ class Rules(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Marked(Value):
+class LiveSet(Value):
     """The objects that must stay.
 
     Attributes:
@@ -74,7 +74,7 @@ class Marked(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Plan(Value):
+class GcPlan(Value):
     """The steps of a collection.
 
     Attributes:
@@ -91,7 +91,7 @@ class Plan(Value):
     keep: int
     keep_size: int
     recent: AbstractSet[str]
-    marked: Marked
+    marked: LiveSet
     runs: tuple[str, ...] = ()
     expired: tuple[Batch, ...] = ()
 
@@ -101,7 +101,7 @@ def refuse(error: CacheError) -> None:
     raise error
 
 
-def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refuse) -> Marked:
+def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refuse) -> LiveSet:
     """Every object that belongs to these artifacts: directories are looked into. Changes nothing.
 
     Args:
@@ -130,7 +130,7 @@ def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refus
             unlisted.add(artifact.digest)
         else:
             marked |= tree.digests()
-    return Marked(marked, unlisted)
+    return LiveSet(marked, unlisted)
 
 
 def inventory(store: ObjectStore) -> dict[str, Object]:
@@ -143,7 +143,7 @@ def inventory(store: ObjectStore) -> dict[str, Object]:
         return {digest: Object(status.st_size, status.st_ctime_ns) for digest, status in shards.files(store.directory)}
 
 
-def plan(objects: Mapping[str, Object], marked: Marked, since_ns: int) -> Plan:
+def plan(objects: Mapping[str, Object], marked: LiveSet, since_ns: int) -> GcPlan:
     """Decides which objects go and which stay; every object is in exactly one of the three groups. Pure.
 
     Args:
@@ -160,12 +160,12 @@ def plan(objects: Mapping[str, Object], marked: Marked, since_ns: int) -> Plan:
             recent.add(digest)
         else:
             remove[digest] = found.size
-    return Plan(remove, keep, keep_size, recent, marked)
+    return GcPlan(remove, keep, keep_size, recent, marked)
 
 
 def prepare(
-    cache: Cache, roots: Iterable[Artifact], rules: Rules, *, since_ns: int | None = None, doubt: Doubt = refuse
-) -> Plan:
+    cache: Cache, roots: Iterable[Artifact], rules: Retention, *, since_ns: int | None = None, doubt: Doubt = refuse
+) -> GcPlan:
     """The plan of a collection.
 
     Args:
@@ -187,7 +187,7 @@ def prepare(
     return attrs.evolve(found, runs=tuple(old), expired=expired)
 
 
-def young(runs: RunCache, rules: Rules) -> list[Artifact]:
+def young(runs: RunCache, rules: Retention) -> list[Artifact]:
     """The artifacts named by run records that are younger than the retention.
 
     Raises:
@@ -198,7 +198,7 @@ def young(runs: RunCache, rules: Rules) -> list[Artifact]:
     return [artifact for key in keys for record in runs.get(key) for artifact in record.outs.values()]
 
 
-def is_old(written_ns: int, rules: Rules) -> bool:
+def is_old(written_ns: int, rules: Retention) -> bool:
     """Whether a run record that was written then is older than the retention."""
     return rules.now_ns - written_ns >= rules.retention_ns
 

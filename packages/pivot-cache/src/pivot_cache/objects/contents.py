@@ -14,7 +14,7 @@ _LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name is behind a 
 
 
 @attrs.frozen(eq=False, repr=False)
-class Content(Value):
+class ObjectSet(Value):
     """The objects that artifacts consist of.
 
     Attributes:
@@ -54,7 +54,7 @@ def listed(digest: str, store: ObjectStore) -> frozenset[str]:
     return frozenset(found.decode() for found in _LISTED.findall(text))
 
 
-def content(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collection[str] = ()) -> Content:
+def objects_of(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collection[str] = ()) -> ObjectSet:
     """The objects that artifacts consist of, as far as the listings are in the store.
 
     Args:
@@ -85,4 +85,4 @@ def content(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collec
             listings[digest] = frozenset(file.digest for file in files)
             for file in files:
                 sizes.setdefault(file.digest, file.size)
-    return Content(sizes, listings, broken)
+    return ObjectSet(sizes, listings, broken)

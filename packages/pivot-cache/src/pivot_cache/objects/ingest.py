@@ -17,7 +17,7 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 
 if TYPE_CHECKING:
-    from pivot_cache.objects.sha256 import StrongDigests
+    from pivot_cache.objects.sha256 import Sha256Index
 
 _WORTH_WAITING = 1 << 20
 _PER_FILE = 4096
@@ -31,7 +31,7 @@ def ingest(
     *,
     jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
-    strong: "StrongDigests | None" = None,
+    strong: "Sha256Index | None" = None,
 ) -> Artifact:
     """Store what is at an absolute path, and remember it in the stat cache.
 

@@ -12,7 +12,7 @@ import attrs
 
 from pivot_cache.errors import LockFileError, cannot
 from pivot_cache.files import atomic
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError
 from pivot_core.digest import canonical_json
@@ -25,7 +25,7 @@ _OPTIONAL = frozenset({"files"})
 
 
 @attrs.frozen(eq=False, repr=False)
-class Kept(Value):
+class KeptContent(Value):
     """A content that was in the way.
 
     Attributes:
@@ -59,7 +59,7 @@ class KeptFiles:
         """Describe them; the directory is made when the first is written."""
         self._directory = directory
 
-    def add(self, kept: Kept) -> None:
+    def add(self, kept: KeptContent) -> None:
         """Write one down, on the disk itself; one of the same name is replaced.
 
         Raises:
@@ -77,7 +77,7 @@ class KeptFiles:
             facts["files"] = sorted(kept.files)
         atomic.write_bytes(self._directory / kept.name, f"{canonical_json(facts)}\n".encode(), durable=True)
 
-    def forget(self, kept: Kept) -> None:
+    def forget(self, kept: KeptContent) -> None:
         """Remove one; it may be gone already.
 
         Raises:
@@ -89,7 +89,7 @@ class KeptFiles:
         except OSError as error:
             raise cannot("remove", file, error) from error
 
-    def read(self) -> Iterator[Kept | LockFileError]:
+    def read(self) -> Iterator[KeptContent | LockFileError]:
         """All of them, the newest first; in the place of one that cannot be read, why.
 
         Raises:
@@ -106,7 +106,7 @@ class KeptFiles:
                 continue
             file = self._directory / name
             try:
-                kept = loads(read_bytes(file), str(file))
+                kept = loads(read_regular(file), str(file))
             except FileNotFoundError:
                 continue
             except LockFileError as error:
@@ -117,7 +117,7 @@ class KeptFiles:
                 yield kept
 
 
-def loads(data: bytes, name: str) -> Kept:
+def loads(data: bytes, name: str) -> KeptContent:
     """The record in a file.
 
     Args:
@@ -132,7 +132,7 @@ def loads(data: bytes, name: str) -> Kept:
         record = json.loads(data.decode(), object_pairs_hook=artifact_json.unique_pairs)
         record = artifact_json.fields(record, "", _FIELDS, _OPTIONAL)
         files = artifact_json.sequence(record.get("files", []), "files")
-        return Kept(
+        return KeptContent(
             artifact_json.text(record["root"], "root"),
             artifact_json.path(artifact_json.text(record["path"], "path"), "path"),
             artifact_json.artifact(record["artifact"], "artifact"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.files import syscalls
 from pivot_cache.files.hashing import opened
-from pivot_cache.objects.object_files import MODE, Objects, copy_bytes
+from pivot_cache.objects.object_files import MODE, ObjectFiles, copy_bytes
 from pivot_core.lock import Artifact
 
 _NOT_LINKABLE = {
@@ -34,7 +34,7 @@ class CheckoutMode(enum.Enum):
     SYMLINK = "symlink"
 
 
-def fill(objects: Objects, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
+def materialize(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
     """Make the new file ``target`` with this content, verified; the caller publishes it.
 
     Args:
@@ -56,7 +56,7 @@ def fill(objects: Objects, artifact: Artifact, target: Path | str, shown: Path, 
         _link(objects, artifact, target, shown, mode)
 
 
-def _copy(objects: Objects, artifact: Artifact, target: Path | str) -> None:
+def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
     digest = artifact.digest
     path = objects.path(digest)
     try:
@@ -76,7 +76,7 @@ def _copy(objects: Objects, artifact: Artifact, target: Path | str) -> None:
         _copy(objects, artifact, target)
 
 
-def _link(objects: Objects, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
+def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
     digest = artifact.digest
     path = objects.path(digest)
     if not objects.intact(digest, artifact.size):

@@ -2,8 +2,8 @@
 
 An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
 which never replaces what another process published first. It is flushed to the disk only where nothing else has its
-bytes (`Objects.persist`); for the others the time of modification, which objects have no other use for, says how far
-the bytes can be relied on:
+bytes (`ObjectFiles.persist`); for the others the time of modification, which objects have no other use for, says how
+far the bytes can be trusted:
 
     mark of this session    as published (see `pivot_cache.files.boot`): good until the machine starts again
     VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
@@ -53,7 +53,7 @@ class Digests(Protocol):
         ...
 
 
-class Objects:
+class ObjectFiles:
     """The files ``ab/cdef...`` in a directory; threads and processes may use them at once."""
 
     def __init__(

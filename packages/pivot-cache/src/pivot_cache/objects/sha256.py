@@ -21,7 +21,7 @@ from pivot_core.lock import Artifact
 _MARK = "sha256"
 
 
-class StrongDigests:
+class Sha256Index:
     """The SHA-256 of the objects of a store, as far as they were computed here; for one thread."""
 
     def __init__(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Objects: bytes that are written once, read-only, named by their digest, and given back verified."""
+"""ObjectFiles: bytes that are written once, read-only, named by their digest, and given back verified."""
 
 import contextlib
 import functools
@@ -23,9 +23,9 @@ from pivot_cache.files.atomic import staging
 from pivot_cache.files.hashing import Hashed, hash_descriptor, opened
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects.link_file import CheckoutMode, fill
+from pivot_cache.objects.link_file import CheckoutMode, materialize
 from pivot_cache.objects.link_tree import build, update
-from pivot_cache.objects.object_files import VERIFIED_NS, Digests, Objects
+from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -69,7 +69,9 @@ class ObjectStore:
         self.directory = directory
         self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
-        self._objects = Objects(directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files)
+        self._objects = ObjectFiles(
+            directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files
+        )
 
     def before_losing(self, call: Callable[[str], object]) -> None:
         """Call something with the path of an object that is damaged, before that is replaced or moved.
@@ -298,7 +300,7 @@ class ObjectStore:
 
         with reporting("restore", target), staging(target.parent) as place:
             if tree is None:
-                fill(self._objects, artifact, place / "new", target, mode)
+                materialize(self._objects, artifact, place / "new", target, mode)
                 if there:
                     syscalls.rename(target, place / "old")
                 try:
@@ -308,7 +310,7 @@ class ObjectStore:
                         syscalls.rename(place / "old", target)
                     raise
                 return 1
-            make = functools.partial(fill, self._objects, mode=mode)
+            make = functools.partial(materialize, self._objects, mode=mode)
             if there:
                 return update(tree, _found(target, known), place, target, make)
             return build(tree, place, target, make)

@@ -37,7 +37,7 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLO
 
 
 @attrs.frozen(eq=False, repr=False)
-class Receiver(Value):
+class Downloader(Value):
     """Brings objects of one remote into one store.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Options, progress and outcome of transfers."""
+"""Settings, progress and result of transfers."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ class IncompleteTreeError(CacheError):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Progress(Value):
+class TransferCounts(Value):
     """How far a transfer is; numbers of bytes grow as listings arrive, and shrink where something is sent again.
 
     Attributes:
@@ -48,7 +48,7 @@ class Progress(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Options(Value):
+class TransferSettings(Value):
     """How to transfer.
 
     Attributes:
@@ -67,14 +67,14 @@ class Options(Value):
     refresh: bool = False
     dry_run: bool = False
     jobs: int = JOBS
-    progress: Callable[[Progress], object] = lambda _: None
+    progress: Callable[[TransferCounts], object] = lambda _: None
     retry: "Retry | None" = None
     partials: Path | None = None
     part: int | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
-class Outcome(Value):
+class TransferResult(Value):
     """The outcome of each object, by digest; each is in one of the four.
 
     Attributes:

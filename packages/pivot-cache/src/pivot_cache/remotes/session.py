@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.files.hashing import hash_file
 from pivot_cache.objects import sha256
-from pivot_cache.objects.contents import Content, content
+from pivot_cache.objects.contents import ObjectSet, objects_of
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import partial_file
-from pivot_cache.remotes.download import PART, Receiver
-from pivot_cache.remotes.options import IncompleteTreeError, Options, Outcome, Progress
+from pivot_cache.remotes.download import PART, Downloader
+from pivot_cache.remotes.options import IncompleteTreeError, TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
 from pivot_cache.remotes.retry import Retry
 from pivot_core.lock import Artifact
@@ -29,29 +29,33 @@ _SMALL = 1 << 20
 """Smaller objects are hashed without a thread, in less time than a thread would take to start."""
 
 
-def push(wanted: Content, there: set[str], store: ObjectStore, remote: Remote, options: Options) -> Outcome:
+def push(
+    wanted: ObjectSet, there: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
+) -> TransferResult:
     """Bring to the remote what is wanted and not known to be there."""
-    return asyncio.run(_Exchange(store, remote, options).push(wanted, there))
+    return asyncio.run(_Session(store, remote, options).push(wanted, there))
 
 
 def fetch(
-    artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: Options
-) -> Outcome:
+    artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
+) -> TransferResult:
     """Bring from the remote what artifacts consist of and is not here."""
-    return asyncio.run(_Exchange(store, remote, options).fetch(artifacts, here))
+    return asyncio.run(_Session(store, remote, options).fetch(artifacts, here))
 
 
-def ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
+def ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:
     """Those of the objects that the remote has, in full where their size is known."""
     return asyncio.run(_ask(sizes, remote, options))
 
 
-async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> set[str]:
+async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:
     async with remote:
         return (await _found(sizes, remote, options))[0]
 
 
-async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Options) -> tuple[set[str], set[str]]:
+async def _found(
+    sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings
+) -> tuple[set[str], set[str]]:
     """Those of the objects that the remote has, and those of which it has something of another length.
 
     The objects that it has are remembered, and those that it no longer has are forgotten.
@@ -68,10 +72,10 @@ async def _found(sizes: Mapping[str, int | None], remote: Remote, options: Optio
     return there, cut
 
 
-class _Exchange:
+class _Session:
     """One transfer, with the outcome of each object so far."""
 
-    def __init__(self, store: ObjectStore, remote: Remote, options: Options) -> None:
+    def __init__(self, store: ObjectStore, remote: Remote, options: TransferSettings) -> None:
         self._store = store
         self._remote = remote
         self._options = options
@@ -84,7 +88,7 @@ class _Exchange:
         self._stopped: CacheError | None = None
         self._done = self._objects = self._bytes = self._of_bytes = 0
 
-    async def push(self, wanted: Content, there: set[str]) -> Outcome:
+    async def push(self, wanted: ObjectSet, there: set[str]) -> TransferResult:
         self._present |= there
         asked = wanted.sizes.keys() - there
         async with self._remote:
@@ -149,7 +153,7 @@ class _Exchange:
     def _there(self) -> set[str]:
         return self._transferred | self._present
 
-    def _remember_sent(self, wanted: Content, before: Collection[str]) -> None:
+    def _remember_sent(self, wanted: ObjectSet, before: Collection[str]) -> None:
         known = self._options.known
         if known is None:
             return
@@ -160,13 +164,13 @@ class _Exchange:
         known.add(self._remote.identity, self._transferred)
         known.add(self._remote.identity, whole, whole=True)
 
-    async def fetch(self, artifacts: Collection[Artifact], here: set[str]) -> Outcome:
+    async def fetch(self, artifacts: Collection[Artifact], here: set[str]) -> TransferResult:
         self._present |= here
         async with self._remote:
             partials = self._options.partials or self._store.directory.parent / "partial"
             partial_file.sweep(partials)
             with self._store.temporary() as place:
-                receiver = Receiver(
+                receiver = Downloader(
                     self._remote,
                     self._store,
                     place,
@@ -183,10 +187,10 @@ class _Exchange:
                     self._remember_fetched()
         return self._outcome()
 
-    async def _bring(self, artifacts: Collection[Artifact], receiver: Receiver) -> None:
+    async def _bring(self, artifacts: Collection[Artifact], receiver: Downloader) -> None:
         listings = {artifact.digest for artifact in artifacts if artifact.tree} - self._present
         await self._receive(dict.fromkeys(listings), receiver)
-        wanted = content(artifacts, self._store)
+        wanted = objects_of(artifacts, self._store)
         self._failed.update(wanted.broken)
         self._transferred -= wanted.broken.keys()
         self._present -= wanted.broken.keys()
@@ -221,7 +225,7 @@ class _Exchange:
             self._transferred -= parts
             self._failed[artifact.digest] = RemoteForgedError(self._remote.name, artifact.digest)
 
-    async def _receive(self, sizes: dict[str, int | None], receiver: Receiver) -> None:
+    async def _receive(self, sizes: dict[str, int | None], receiver: Downloader) -> None:
         self._plan({digest: size or 0 for digest, size in sizes.items()})
 
         async def receive(digest: str) -> None:
@@ -291,10 +295,10 @@ class _Exchange:
 
     def _moved(self, number: int) -> None:
         self._bytes += number
-        self._options.progress(Progress(self._done, self._objects, self._bytes, self._of_bytes))
+        self._options.progress(TransferCounts(self._done, self._objects, self._bytes, self._of_bytes))
 
-    def _outcome(self) -> Outcome:
-        return Outcome(
+    def _outcome(self) -> TransferResult:
+        return TransferResult(
             frozenset(self._transferred),
             frozenset(self._present),
             frozenset(self._missing),

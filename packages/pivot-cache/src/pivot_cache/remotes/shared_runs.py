@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from pivot_cache.remotes.options import Options
+from pivot_cache.remotes.options import TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteError, RunKeeper
 from pivot_cache.remotes.retry import Retry
 from pivot_cache.state import run_cache
@@ -23,7 +23,7 @@ LONGEST: Final = 1 << 20
 """A longer text is no record."""
 
 
-def share(records: Iterable[RunRecord], remote: Remote, options: Options) -> int:
+def share(records: Iterable[RunRecord], remote: Remote, options: TransferSettings) -> int:
     """Bring run records to a remote; returns how many are new there. Records that are known to be there are not sent.
 
     Raises:
@@ -36,7 +36,7 @@ def share(records: Iterable[RunRecord], remote: Remote, options: Options) -> int
     return asyncio.run(_share(wanted, remote, options)) if wanted else 0
 
 
-async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, options: Options) -> int:
+async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, options: TransferSettings) -> int:
     retry, new = options.retry or Retry(), 0
     async with remote:
         keeper = _keeper(remote)
@@ -47,7 +47,7 @@ async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, option
     return new
 
 
-def find(keys: Iterable[str], remote: Remote, options: Options) -> dict[str, tuple[RunRecord, ...]]:
+def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict[str, tuple[RunRecord, ...]]:
     """The run records that a remote has under each inputs key, asked for together; what is not understood is none.
 
     Raises:
@@ -61,7 +61,7 @@ def find(keys: Iterable[str], remote: Remote, options: Options) -> dict[str, tup
     }
 
 
-async def _find(keys: Iterable[str], remote: Remote, options: Options) -> list[list[bytes]]:
+async def _find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> list[list[bytes]]:
     retry, most = options.retry or Retry(), asyncio.Semaphore(options.jobs)
     async with remote:
         keeper = _keeper(remote)

@@ -8,27 +8,29 @@ from collections.abc import Collection, Iterable
 
 import attrs
 
-from pivot_cache.objects.contents import Content, content, listed
+from pivot_cache.objects.contents import ObjectSet, listed, objects_of
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes.options import IncompleteTreeError, Options, Outcome, Progress
+from pivot_cache.remotes.options import IncompleteTreeError, TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote
 from pivot_core.lock import Artifact
 
 __all__ = [
-    "Content",
     "IncompleteTreeError",
-    "Options",
-    "Outcome",
-    "Progress",
+    "ObjectSet",
+    "TransferCounts",
+    "TransferResult",
+    "TransferSettings",
     "absent",
-    "content",
     "fetch",
+    "objects_of",
     "present",
     "push",
 ]
 
 
-def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
+def push(
+    artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
+) -> TransferResult:
     """Bring to a remote what it lacks of the artifacts.
 
     Objects on the remote are never replaced. Where everything is known to be there, the remote is not even connected
@@ -37,14 +39,14 @@ def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opti
     Returns:
         The outcome of each object.
     """
-    options = options or Options()
+    options = options or TransferSettings()
     whole = list(artifacts)
     closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
-    wanted = content(whole, store, closed=closed)
+    wanted = objects_of(whole, store, closed=closed)
     there = _known(remote, options, wanted.sizes)
     inside = frozenset[str]().union(*(listed(digest, store) for digest in closed))
     if there.issuperset(wanted.sizes):
-        return Outcome(present=frozenset(there) | inside)
+        return TransferResult(present=frozenset(there) | inside)
 
     from pivot_cache.remotes import session  # noqa: PLC0415 - nothing to push needs no event loop
 
@@ -52,7 +54,9 @@ def push(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opti
     return attrs.evolve(outcome, present=outcome.present | (inside - outcome.transferred))
 
 
-def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None) -> Outcome:
+def fetch(
+    artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
+) -> TransferResult:
     """Bring from a remote what the store lacks of the artifacts, verified.
 
     Where nothing is lacking, the remote is not even connected to.
@@ -60,12 +64,12 @@ def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opt
     Returns:
         The outcome of each object. Where a listing is neither here nor there, its files are unknown.
     """
-    options = options or Options()
+    options = options or TransferSettings()
     whole = list(artifacts)
-    wanted = content(whole, store)
+    wanted = objects_of(whole, store)
     here = {digest for digest, size in wanted.sizes.items() if store.has(digest, size)}
     if here.issuperset(wanted.sizes) and not wanted.broken:
-        return Outcome(present=frozenset(here))
+        return TransferResult(present=frozenset(here))
 
     from pivot_cache.remotes import session  # noqa: PLC0415 - nothing to fetch needs no event loop
 
@@ -73,7 +77,7 @@ def fetch(artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, opt
 
 
 def absent(
-    artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: Options | None = None
+    artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
 ) -> dict[Artifact, frozenset[str]]:
     """The artifacts that the remote does not have in full, with the objects that it lacks of each.
 
@@ -82,10 +86,10 @@ def absent(
     Raises:
         RemoteError: The remote cannot tell.
     """
-    options = options or Options()
+    options = options or TransferSettings()
     whole = set(artifacts)
     closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
-    wanted = content(whole, store, closed=closed)
+    wanted = objects_of(whole, store, closed=closed)
     there = _known(remote, options, wanted.sizes)
     if not there.issuperset(wanted.sizes):
         from pivot_cache.remotes import session  # noqa: PLC0415 - what is known needs no event loop
@@ -98,7 +102,7 @@ def absent(
     return {artifact: frozenset(digests) for artifact, digests in lacking.items() if digests}
 
 
-def present(digests: Iterable[str], remote: Remote, options: Options | None = None) -> set[str]:
+def present(digests: Iterable[str], remote: Remote, options: TransferSettings | None = None) -> set[str]:
     """Those of some objects that the remote has, whatever was known of it before.
 
     Raises:
@@ -106,10 +110,10 @@ def present(digests: Iterable[str], remote: Remote, options: Options | None = No
     """
     from pivot_cache.remotes import session  # noqa: PLC0415 - as above
 
-    return session.ask(dict.fromkeys(digests), remote, options or Options())
+    return session.ask(dict.fromkeys(digests), remote, options or TransferSettings())
 
 
-def _known(remote: Remote, options: Options, digests: Collection[str], *, whole: bool = False) -> set[str]:
+def _known(remote: Remote, options: TransferSettings, digests: Collection[str], *, whole: bool = False) -> set[str]:
     if options.known is None or options.refresh:
         return set()
     return options.known.among(remote.identity, digests, whole=whole)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pivot_cache.errors import reporting
 from pivot_cache.files import atomic
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.files.shards import files
 from pivot_cache.formats import artifact_json
 from pivot_cache.layout import sharded
@@ -41,7 +41,7 @@ class RunCache:
         """
         file = self.file(key)
         try:
-            return loads(key, read_bytes(file))
+            return loads(key, read_regular(file))
         except (OSError, ValueError):
             return ()
 

@@ -14,7 +14,7 @@ from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 
 if TYPE_CHECKING:
-    from pivot_cache.remotes.options import Progress
+    from pivot_cache.remotes.options import TransferCounts
     from pivot_cli.terminal.status_line import StatusLine
 
 _PATIENCE_S: Final = 1.0
@@ -125,7 +125,7 @@ class TransferProgress(_Progress):
         self._leaving.enter_context(stalls.heard(self._stalled))
         return self
 
-    def __call__(self, progress: "Progress") -> None:
+    def __call__(self, progress: "TransferCounts") -> None:
         """Show how far it is."""
         seconds = self._due()
         if seconds is not None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from pivot_cache.maintenance.gc import Collected
+from pivot_cache.maintenance.gc import GcResult
 from pivot_cli.terminal import sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.artifacts.records import Record
@@ -184,7 +184,7 @@ def collection_json(done: GcReport) -> dict[str, Any]:
     }
 
 
-def undone(done: Collected | None) -> str:
+def undone(done: GcResult | None) -> str:
     """The objects that came back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
@@ -193,7 +193,7 @@ def undone(done: Collected | None) -> str:
     return f"Brought back {' and '.join(parts)}\n"
 
 
-def undone_json(done: Collected | None) -> dict[str, Any]:
+def undone_json(done: GcResult | None) -> dict[str, Any]:
     """The same as JSON."""
     return {
         "returned": [] if done is None else sorted(done.removed),

@@ -9,7 +9,7 @@ from pivot_cli.views import phrases
 from pivot_runtime.artifacts.tracked import TrackedState
 
 if TYPE_CHECKING:
-    from pivot_cache.objects.kept import Kept
+    from pivot_cache.objects.kept import KeptContent
     from pivot_runtime.artifacts.checkout import CheckoutReport
     from pivot_runtime.artifacts.track import Tracked
     from pivot_runtime.artifacts.tracked import TrackedFile
@@ -44,7 +44,7 @@ def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
         )
 
 
-def kept(found: "Sequence[Kept]", project: "Project") -> str:
+def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
     """A line for each: its path, its size, when and by what it was replaced, and the digits that name it."""
     if not found:
         return "Nothing that was replaced is kept.\n"

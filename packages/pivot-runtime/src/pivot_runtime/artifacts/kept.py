@@ -11,7 +11,7 @@ import attrs
 from pivot_cache.errors import CacheError, CorruptObjectError, LockFileError, MissingObjectError, TreeError
 from pivot_cache.layout import Layout
 from pivot_cache.objects import checkout
-from pivot_cache.objects.kept import Kept, KeptFiles
+from pivot_cache.objects.kept import KeptContent, KeptFiles
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -43,7 +43,7 @@ class KeptRestored(Value):
         files: How many files were written.
     """
 
-    kept: Kept
+    kept: KeptContent
     to: ArtifactPath
     files: int
 
@@ -105,7 +105,7 @@ def _write_down(
     stores: Stores, path: ArtifactPath, artifact: Artifact, by: str, *, alone: bool, files: frozenset[str]
 ) -> None:
     now = time.time_ns()
-    record = Kept(str(stores.layout.root), path, artifact, now, by, alone, files)
+    record = KeptContent(str(stores.layout.root), path, artifact, now, by, alone, files)
     KeptFiles(stores.layout.kept_dir).add(record)
     _forget(stores, path, artifact, before_ns=now)
 
@@ -187,9 +187,9 @@ def is_kept(stores: Stores, artifact: Artifact) -> bool:
     )
 
 
-def readable(layout: Layout) -> list[Kept]:
+def readable(layout: Layout) -> list[KeptContent]:
     """All that was kept in a cache, the newest first; what cannot be read is left out."""
-    return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, Kept)]
+    return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, KeptContent)]
 
 
 def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
@@ -218,7 +218,7 @@ def tidy(stores: Stores, grace_ns: int) -> None:
             KeptFiles(stores.layout.kept_dir).forget(each)
 
 
-def list_kept(project: Project) -> list[Kept]:
+def list_kept(project: Project) -> list[KeptContent]:
     """The saved files of a project that the cache still has, the newest first.
 
     Raises:
@@ -274,7 +274,7 @@ def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bo
         keep(stores, around, f"{by} --force")
 
 
-def _ours(stores: Stores) -> list[Kept]:
+def _ours(stores: Stores) -> list[KeptContent]:
     shared = stores.layout.cache is not None or stores.layout.cache_dir.is_symlink()
     root = str(stores.layout.root)
     return [
@@ -288,7 +288,7 @@ def _is_there(stores: Stores, digest: str) -> bool:
     return stores.store.path_of(digest).exists() or stores.store.trash.find(digest) is not None
 
 
-def _named(name: str, project: Project, known: list[Kept]) -> Kept:
+def _named(name: str, project: Project, known: list[KeptContent]) -> KeptContent:
     path = _path(name, project) if name else ""
     for each in known:
         if each.path == path:

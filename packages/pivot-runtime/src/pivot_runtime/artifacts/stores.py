@@ -23,7 +23,7 @@ from pivot_runtime.project import cache_users
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
-    from pivot_cache.objects.sha256 import StrongDigests
+    from pivot_cache.objects.sha256 import Sha256Index
     from pivot_runtime.artifacts.object_links import ObjectLinks
 
 
@@ -45,7 +45,7 @@ class Stores(Value):
     files: StatCache
     store: ObjectStore
     runs: RunCache
-    strong: "StrongDigests | None" = None
+    strong: "Sha256Index | None" = None
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at ``path`` now, or None."""
@@ -100,9 +100,9 @@ def _parting(layout: Layout) -> Callable[[str], object]:
     return lambda path: links().part(path)
 
 
-def _strong(layout: Layout, settings: Settings) -> "StrongDigests | None":
+def _strong(layout: Layout, settings: Settings) -> "Sha256Index | None":
     if not settings.strong_digest:
         return None
-    from pivot_cache.objects.sha256 import StrongDigests  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415  # start-up time: seldom is it wanted
 
-    return StrongDigests(layout.database_dir / "strong.sqlite")
+    return Sha256Index(layout.database_dir / "strong.sqlite")

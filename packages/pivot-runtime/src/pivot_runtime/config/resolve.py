@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_runtime.config import settings
 from pivot_runtime.config.settings import KEYS, Key, Settings
 from pivot_runtime.errors import ConfigError
@@ -154,7 +154,7 @@ def text_of(file: pathlib.Path) -> str:
         ConfigError: It cannot be read.
     """
     try:
-        return read_bytes(file).decode()
+        return read_regular(file).decode()
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:

@@ -49,7 +49,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
 
     name = str(file.relative_to(root))
     try:
-        content = safe_read.read_bytes(file)
+        content = safe_read.read_regular(file)
     except OSError as error:
         raise EngineError(f"{name} cannot be read: {error.strerror}") from None
     try:

@@ -18,7 +18,7 @@ import attrs
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_core import digest
 from pivot_core.lock import CodeEntry
 from pivot_runtime.freshness.stamps import ABSENT, mark, settled
@@ -109,7 +109,7 @@ def _taken(text: bytes, keys: Iterable[str]) -> dict[str, str | None]:
 
 def _read(path: str) -> bytes | None:
     try:
-        return read_bytes(pathlib.Path(path))
+        return read_regular(pathlib.Path(path))
     except OSError:
         return None
 

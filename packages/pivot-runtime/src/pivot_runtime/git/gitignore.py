@@ -61,7 +61,7 @@ def _bare(line: str) -> str:
 
 def _text(file: pathlib.Path) -> str:
     try:
-        return safe_read.read_bytes(file).decode(errors="surrogateescape")
+        return safe_read.read_regular(file).decode(errors="surrogateescape")
     except FileNotFoundError:
         return ""
 

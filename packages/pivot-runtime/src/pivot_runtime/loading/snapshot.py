@@ -152,7 +152,7 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
     """The kept result; None for what is not there, damaged, or of another format."""
     try:
-        head, _, text = safe_read.read_bytes(place).partition(b"\n")
+        head, _, text = safe_read.read_regular(place).partition(b"\n")
     except OSError:
         return None
     if f"{head.decode(errors='replace')}\n".encode() != _head(text):

@@ -189,7 +189,7 @@ class _Sources:
         if file not in self._words:
             place = self._root / file
             try:
-                self._words[file] = frozenset(re.findall(r"\w+", safe_read.read_bytes(place).decode()))
+                self._words[file] = frozenset(re.findall(r"\w+", safe_read.read_regular(place).decode()))
             except FileNotFoundError:
                 moved = place.with_suffix("") / "__init__.py", place.parent.with_suffix(".py")
                 self._words[file] = None if any(each.exists() for each in moved) else frozenset()

@@ -9,10 +9,10 @@ import attrs
 
 from pivot_cache.errors import CacheError, cannot
 from pivot_cache.layout import Layout
-from pivot_cache.maintenance.gc import Collected, collect
+from pivot_cache.maintenance.gc import GcResult, collect
 from pivot_cache.maintenance.gc import Progress as Progress  # noqa: PLC0414 - for whoever shows it
 from pivot_cache.maintenance.gc import undo as bring_back
-from pivot_cache.maintenance.gc_plan import Cache, Plan, Rules, prepare
+from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
@@ -65,8 +65,8 @@ class GcReport(Value):
         skipped: Files that could not be read and were left out.
     """
 
-    planned: Plan
-    done: Collected | None
+    planned: GcPlan
+    done: GcResult | None
     projects: tuple[pathlib.Path, ...]
     gone: tuple[User, ...]
     skipped: tuple[str, ...]
@@ -117,7 +117,7 @@ def gc(
         return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
 
 
-def undo(project: Project, *, report: Reporter = no_report) -> Collected | None:
+def undo(project: Project, *, report: Reporter = no_report) -> GcResult | None:
     """Bring back what the newest collection, or drop, removed; None if there is nothing.
 
     Raises:
@@ -127,11 +127,11 @@ def undo(project: Project, *, report: Reporter = no_report) -> Collected | None:
         return bring_back(Cache(stores.store, stores.runs))
 
 
-def _rules(stores: Stores, wishes: GcOptions) -> Rules:
+def _rules(stores: Stores, wishes: GcOptions) -> Retention:
     settings = stores.settings
     retention = settings.retention_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
     grace = settings.grace_days * _DAY_NS if wishes.grace_ns is None else wishes.grace_ns
-    return Rules(time.time_ns(), retention, grace)
+    return Retention(time.time_ns(), retention, grace)
 
 
 def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[User]]:

@@ -126,7 +126,7 @@ def _names(directory: pathlib.Path) -> list[str]:
 def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if stat.S_ISREG(file.stat().st_mode):
-            yield str(file), safe_read.read_bytes(file)
+            yield str(file), safe_read.read_regular(file)
         elif file.name.endswith(_LOCK):
             doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:

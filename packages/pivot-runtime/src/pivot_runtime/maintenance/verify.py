@@ -7,7 +7,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance import fsck
-from pivot_cache.maintenance.fsck import Report
+from pivot_cache.maintenance.fsck import FsckReport
 from pivot_cache.maintenance.gc_plan import mark
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -34,7 +34,7 @@ class CacheCheck(Value):
         lacking: Those of them that are still missing.
     """
 
-    report: Report
+    report: FsckReport
     affected: tuple[Record, ...]
     lacking: tuple[Record, ...]
 

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Callable
 
-from pivot_cache.files.safe_read import read_bytes
+from pivot_cache.files.safe_read import read_regular
 from pivot_runtime.errors import EngineError
 
 
@@ -16,7 +16,7 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
         EngineError: The file cannot be read, or a line of it is no pattern.
     """
     try:
-        lines = read_bytes(file).decode().splitlines()
+        lines = read_regular(file).decode().splitlines()
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pivot_cache.objects.checkout import CheckoutPlan
-from pivot_cache.remotes.options import Progress
+from pivot_cache.remotes.options import TransferCounts
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
 from pivot_runtime.evaluating.evaluate import StageView
@@ -67,11 +67,11 @@ class InputFetcher:
 
 def told(
     address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
-) -> Callable[[Progress], None]:
+) -> Callable[[TransferCounts], None]:
     """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
     last: float | None = None
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TransferCounts) -> None:
         nonlocal last
         now = clock()
         if progress.of_objects and (last is None or now - last >= _STEP_S):

@@ -6,7 +6,7 @@ from typing import Self
 import attrs
 
 from pivot_cache.remotes import transfer
-from pivot_cache.remotes.options import Options, Outcome, Progress
+from pivot_cache.remotes.options import TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteSettings, connect
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact, RunRecord
@@ -14,7 +14,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores
 
 
-def no_progress(_: Progress) -> None:
+def no_progress(_: TransferCounts) -> None:
     """Ignore the progress of a transfer."""
 
 
@@ -36,7 +36,7 @@ class TransferOptions(Value):
     dry_run: bool = False
     refresh: bool = False
     all_objects: bool = False
-    progress: Callable[[Progress], object] = no_progress
+    progress: Callable[[TransferCounts], object] = no_progress
 
 
 class RemoteClient:
@@ -56,7 +56,7 @@ class RemoteClient:
         options = options or TransferOptions()
         self.name, self._remote = remote_of(stores, options)
         self._store = stores.store
-        self._options = Options(
+        self._options = TransferSettings(
             known=KnownObjects(stores.layout.remotes_file),
             refresh=options.refresh,
             dry_run=options.dry_run,
@@ -70,11 +70,13 @@ class RemoteClient:
         """The client of the default remote; None if there is no such remote."""
         return cls(stores, options) if stores.settings.usual_remote in stores.settings.remotes else None
 
-    def push(self, artifacts: Iterable[Artifact]) -> Outcome:
+    def push(self, artifacts: Iterable[Artifact]) -> TransferResult:
         """Bring to the remote what it lacks of some artifacts."""
         return transfer.push(artifacts, self._store, self._remote, self._options)
 
-    def fetch(self, artifacts: Iterable[Artifact], progress: Callable[[Progress], object] | None = None) -> Outcome:
+    def fetch(
+        self, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object] | None = None
+    ) -> TransferResult:
         """Bring into the cache what it lacks of some artifacts."""
         options = self._options if progress is None else attrs.evolve(self._options, progress=progress)
         return transfer.fetch(artifacts, self._store, self._remote, options)

@@ -13,7 +13,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
-from pivot_cache.remotes.options import Progress
+from pivot_cache.remotes.options import TransferCounts
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
@@ -115,7 +115,7 @@ class RemoteView(SessionView):
                 absent[path] = Availability.CACHE if here else Availability.REMOTE if there else Availability.NOWHERE
         return SyncState(self.remote, absent, both, only_here, only_there, neither)
 
-    def supply(self, spec: StageSpec, progress: Callable[[Progress], object]) -> tuple[ArtifactPath, ...]:
+    def supply(self, spec: StageSpec, progress: Callable[[TransferCounts], object]) -> tuple[ArtifactPath, ...]:
         """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
 
         Args:
@@ -138,7 +138,7 @@ class RemoteView(SessionView):
         return tuple(sorted(wanted))
 
     def fetch(
-        self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[Progress], object]
+        self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[TransferCounts], object]
     ) -> dict[ArtifactPath, str]:
         """Bring artifacts into the cache; returns why some are unavailable, which count as nowhere from now on.
 

@@ -8,7 +8,7 @@ from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectErro
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import transfer
-from pivot_cache.remotes.options import Outcome
+from pivot_cache.remotes.options import TransferResult
 from pivot_cache.remotes.protocol import RemoteError
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
@@ -35,7 +35,7 @@ class TransferReport(Value):
     """
 
     remote: str
-    outcome: Outcome
+    outcome: TransferResult
     failed: dict[str, CacheError]
     missing: tuple[str, ...]
     runs: int = 0
@@ -144,7 +144,7 @@ def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
 
 
 def _report(
-    name: str, outcome: Outcome, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool
+    name: str, outcome: TransferResult, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool
 ) -> TransferReport:
     """Which artifacts are concerned, where something went wrong or is only planned."""
     failed: dict[str, CacheError] = {}
@@ -153,7 +153,7 @@ def _report(
     if outcome.failed or outcome.missing or dry_run:
         held_back = {part for part, error in outcome.failed.items() if isinstance(error, transfer.IncompleteTreeError)}
         for record in selected:
-            sizes = transfer.content([record.artifact], store).sizes
+            sizes = transfer.objects_of([record.artifact], store).sizes
             parts = {record.artifact.digest, *sizes}
             if dry_run and not parts.isdisjoint(outcome.transferred):
                 planned[record.path] = sum(sizes.get(part) or 0 for part in parts & outcome.transferred)
