@@ -81,7 +81,7 @@ def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, r
     lock = chain.lock("third")
     assert lock is not None
     del remote.objects[lock.outs[ArtifactPath("d")].digest]
-    assert looked(chain, RemoteView.whereabouts).absent == {"d": Availability.NOWHERE}
+    assert looked(chain, RemoteView.sync_state).absent == {"d": Availability.NOWHERE}
 
 
 def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, remote: MemoryRemote) -> None:
@@ -210,7 +210,7 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
     pushed(shop, "raw", "parts", "all", "sum")
 
     absent: dict[Any, Any] = dict.fromkeys(["raw", "parts", "all/left", "all/right", "sum"], Availability.REMOTE)
-    assert looked(shop, RemoteView.whereabouts).absent == absent
+    assert looked(shop, RemoteView.sync_state).absent == absent
     assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "right", "join"}}
     shop.versions["right"] = 1
     assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "join"}, "ran": {"right"}}
@@ -285,7 +285,7 @@ def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     (chain.root / "c").unlink()
     (chain.root / "b").unlink()
 
-    found = looked(chain, RemoteView.whereabouts)
+    found = looked(chain, RemoteView.sync_state)
     assert (found.synced, found.to_push, found.to_fetch, found.missing) == (1, 0, 1, 1)
     assert found.absent == {"b": Availability.CACHE, "c": Availability.REMOTE}
 

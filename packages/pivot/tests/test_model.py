@@ -23,7 +23,7 @@ from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_runtime.errors import HostError
 from pivot_runtime.history import events
-from pivot_runtime.inspecting.status import status
+from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running.repro import Options, Outcome, repro
@@ -370,7 +370,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         """The expected answer of a look."""
         return {
             stage.evaluation.stage.spec.name: stage.evaluation.decision.verdict
-            for stage in status(self.project, closure=True, force=force).stages
+            for stage in status(self.project, options=StatusOptions(with_upstream=True, force=force)).stages
         }
 
     def check_locks(self) -> None:

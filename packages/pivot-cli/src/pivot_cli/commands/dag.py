@@ -56,10 +56,10 @@ def _page(project: Project, targets: tuple[str, ...], drawn: graph.Drawing, *, e
     """With the state of each stage, which the other forms do not need."""
     from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
-    from pivot_runtime.inspecting.status import status  # noqa: PLC0415
+    from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
 
     states = {}
-    for stage in status(project, targets, everything=everything, closure=True).stages:
+    for stage in status(project, targets, StatusOptions(all_pipelines=everything, with_upstream=True)).stages:
         blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
         state = "cached" if stage.cached else "blocked" if blocked else "stale"
         address = stage.evaluation.stage.spec.address

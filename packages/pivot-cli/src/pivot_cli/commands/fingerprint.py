@@ -9,7 +9,7 @@ from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import status as render
-from pivot_runtime.inspecting.status import status
+from pivot_runtime.inspecting.status import StatusOptions, status
 
 
 @click.command("fingerprint")
@@ -27,7 +27,7 @@ def command(
     classes, constants and loaders that a stage reaches, other code that its last run was observed to use, the
     libraries that it uses, and code that could not be followed.
     """
-    found = status(context.project(overrides), stages, everything=everything)
+    found = status(context.project(overrides), stages, StatusOptions(all_pipelines=everything))
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))

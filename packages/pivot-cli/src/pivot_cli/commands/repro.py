@@ -13,7 +13,7 @@ from pivot_cli.terminal import console
 from pivot_cli.views import phrases
 from pivot_cli.views import status as render
 from pivot_runtime.artifacts import lock_files
-from pivot_runtime.inspecting.status import status
+from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import Options, repro
 
@@ -57,11 +57,13 @@ def command(  # noqa: PLR0913  # one parameter per option
             planned = status(
                 project,
                 targets,
-                everything=everything,
-                closure=True,
-                force=force,
-                facts=told["explain"] or told["verbose"],
-                remote=pull,
+                StatusOptions(
+                    all_pipelines=everything,
+                    with_upstream=True,
+                    force=force,
+                    stats=told["explain"] or told["verbose"],
+                    remote="all" if pull else "none",
+                ),
             )
         warn_of_broken(planned.broken)
         in_full = told["explain"] or told["verbose"]

@@ -12,7 +12,7 @@ from pivot_cli.terminal import console
 from pivot_cli.views import files
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import status as render
-from pivot_runtime.inspecting.status import status
+from pivot_runtime.inspecting.status import StatusOptions, status
 
 
 @click.command("status")
@@ -52,12 +52,14 @@ def command(  # noqa: PLR0913  # one parameter per option
         found = status(
             project,
             stages,
-            everything=everything,
-            quiet=quiet,
-            diff=diff or (as_json and explain),
-            tracked=not (quiet or stages_only or stages),
-            facts=explain,
-            remote=remote,
+            StatusOptions(
+                all_pipelines=everything,
+                quiet=quiet,
+                diff=diff or (as_json and explain),
+                tracked=not (quiet or stages_only or stages),
+                stats=explain,
+                remote="all" if remote else "none",
+            ),
         )
     if quiet:
         if found.cached and not (found.broken or remote):

@@ -24,7 +24,7 @@ def status(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]
         "tracked_files": [_tracked(each, found) for each in found.tracked],
         "suggestions": [] if stages_only else list(_suggestions(found)),
     }
-    where = found.whereabouts
+    where = found.sync_state
     if where is not None:
         plain["remote"] = {
             "name": where.remote,
@@ -42,8 +42,8 @@ def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
     if differs.changed or differs.added or differs.absent:
         names = {"changed": differs.changed, "added": differs.added, "not_here": differs.absent}
         plain["differs"] = {what: list(each) for what, each in names.items()}
-    if found.whereabouts is not None:
-        place = found.whereabouts.absent.get(file.path)
+    if found.sync_state is not None:
+        place = found.sync_state.absent.get(file.path)
         plain["where"] = "workspace" if place is None else place.value
     return plain
 
@@ -59,7 +59,7 @@ _OF_TRACKED = (
 def _suggestions(found: Status) -> Iterator[str]:
     states = {each.state for each in found.tracked}
     yield from (told for which, told in _OF_TRACKED if not states.isdisjoint(which))
-    where = found.whereabouts
+    where = found.sync_state
     if where is not None and where.to_push:
         yield f"Run 'pivot push' to share {phrases.counted(where.to_push, 'file')} that only the cache has"
     if where is not None and where.to_fetch:
@@ -84,7 +84,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
         "status": "cached" if stage.cached else "stale",
         "reason": "" if stage.cached else phrases.because(decision, found.names, evaluation.observation.upstream),
     }
-    if found.whereabouts is not None:
+    if found.sync_state is not None:
         plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]
     if explain:
         plain |= {
@@ -117,8 +117,8 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
             ],
             "unresolved": [_edge(edge) for edge in untracked.edges(stage)],
-            "variables_read": list(stage.facts.get("variables", ())),
-            "rerun": phrases.rerun_plain(stage.facts.get("rerun")),
+            "variables_read": list(stage.stats.get("variables", ())),
+            "rerun": phrases.rerun_plain(stage.stats.get("rerun")),
         }
     return plain
 

@@ -41,8 +41,8 @@ def status(found: Status) -> str:
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
         lines += ["", f"{total}, all cached"]
-    if found.whereabouts is not None:
-        lines.append(_synced(found.whereabouts))
+    if found.sync_state is not None:
+        lines.append(_synced(found.sync_state))
     return _text(lines)
 
 
@@ -59,7 +59,7 @@ def _told(stage: StageStatus, found: Status) -> str:
     if not stage.cached:
         return _because(stage, found)
     absent: dict[str, list[str]] = {}
-    remote = "" if found.whereabouts is None else found.whereabouts.remote
+    remote = "" if found.sync_state is None else found.sync_state.remote
     for path, place in sorted(stage.absent.items()):
         where = "in the cache" if place.value == "cache" else f"on {remote!r}"
         absent.setdefault(where, []).append(path)
@@ -102,7 +102,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
     yield f"  Status: {phrases.action(decision.verdict)}"
     if decision.reasons:
         yield f"  Reason: {phrases.reasons(decision)}"
-    told = phrases.rerun(stage.facts.get("rerun"))
+    told = phrases.rerun(stage.stats.get("rerun"))
     if told:
         yield f"  Rerun: It {told}"
     upstream = stage.evaluation.observation.upstream
@@ -125,7 +125,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
 
 def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     """Dependencies of a stage that Pivot does not track."""
-    variables = stage.facts.get("variables", ())
+    variables = stage.stats.get("variables", ())
     if variables:
         yield ""
         yield "  Environment read, but not declared:"

@@ -41,7 +41,7 @@ class Group(Value):
 
 def edges(stage: StageStatus) -> list[Unresolved]:
     """The code that the last run of a stage could not observe, and that its fingerprint could not follow."""
-    unseen = [Unresolved(f"seen when it ran: {reason}") for reason in stage.facts.get("unseen", ())]
+    unseen = [Unresolved(f"seen when it ran: {reason}") for reason in stage.stats.get("unseen", ())]
     return [*unseen, *stage.evaluation.observation.unresolved]
 
 

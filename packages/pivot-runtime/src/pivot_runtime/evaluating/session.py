@@ -1,9 +1,9 @@
 """One command at work on a project: its loaded stages, graph, and the open stores."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -11,7 +11,7 @@ from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.objects.run_memory import CacheMemory
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.run_cache import RunCache
-from pivot_core.decide import Memory
+from pivot_core.decide import Memory, Reason
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
@@ -20,7 +20,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.artifacts.tracked import is_unfetched
+from pivot_runtime.artifacts.tracked import differing, is_unfetched
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.evaluating.observed_code import ObservedCode
 from pivot_runtime.evaluating.source_texts import SourceTexts
@@ -32,7 +32,10 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
 if TYPE_CHECKING:
+    from pivot_cache.formats.tree_diff import Difference
     from pivot_runtime.artifacts.stash import OutStash
+
+_OUT_REASONS: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -197,6 +200,21 @@ class Session(Value):
             return self.own
         return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
+    def out_differences(self, evaluation: Evaluation) -> "dict[str, Difference]":
+        """The files that differ in each out of a stage that is a directory and not as its last run left it."""
+        found = {}
+        recorded = evaluation.lock.outs if evaluation.lock is not None else {}
+        for change in evaluation.decision.changes:
+            path = ArtifactPath(change.key)
+            if change.reason not in _OUT_REASONS or path not in recorded or not recorded[path].tree:
+                continue
+            with contextlib.suppress(ArtifactError):  # unreadable data have been reported
+                now = self.stores.look(path)
+                differs = differing(self.stores, path, recorded[path]) if now is not None and now.tree else None
+                if differs is not None:
+                    found[change.key] = differs
+        return found
+
     def evaluate(
         self, addresses: Iterable[str], *, force: bool = False, view: StageView | None = None
     ) -> dict[str, Evaluation]:
@@ -251,7 +269,7 @@ class SessionView:
         return self._session.artifact_at(path)
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_session(
     project: Project,
     assembly: Assembly,
@@ -270,7 +288,10 @@ def open_session(
         stores: The open stores of the project, if the caller has opened them.
     """
     observed_code = ObservedCode(project.root, project.layout.database_dir / "observed.json")
-    with closing(observed_code), open_stores(project) if stores is None else nullcontext(stores) as opened_stores:
+    with (
+        contextlib.closing(observed_code),
+        open_stores(project) if stores is None else contextlib.nullcontext(stores) as opened_stores,
+    ):
         yield Session(
             project=project,
             schema=assembly.schema,
@@ -300,7 +321,7 @@ def _stashed(project: Project) -> "OutStash | None":
     return None if held(project.layout.guard_file) else OutStash(directory, project.root)
 
 
-@contextmanager
+@contextlib.contextmanager
 def load_pipelines(  # noqa: PLR0913  # each is a wish of the command
     project: Project,
     *,

@@ -1,6 +1,6 @@
-"""The source text behind fingerprint entries, by digest, so that an explanation can show what was edited.
+"""Source texts of fingerprint entries, by digest, from which an explanation shows the edit as a diff.
 
-Derived data in one SQLite file: where it is missing, damaged or locked, explanations are shorter, and nothing else.
+Derived data in one SQLite file: if it is missing, damaged or locked, explanations lack the diffs.
 """
 
 import pathlib
@@ -47,6 +47,19 @@ class SourceTexts:
             derived_db.use(self._file, lambda database: found.update(_select(database, digests)))
         return found
 
+    def diffs(self, stage: LoadedStage, changes: Iterable[Change], root: pathlib.Path) -> dict[str, str]:
+        """A unified diff of each changed entry whose earlier text is known, by key."""
+        edited = {each.key: each.old for each in changes if each.reason is Reason.CODE and each.old is not None}
+        old = self.recall(edited.values())
+        found = {}
+        for key, digest in edited.items():
+            if digest in old:
+                import difflib  # noqa: PLC0415  # start-up time: seldom needed
+
+                now = source_of(stage, key, root) or ""
+                found[key] = "".join(difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now"))
+        return {key: text for key, text in found.items() if text}
+
 
 def _insert(database: "sqlite3.Connection", new: Mapping[str, str]) -> None:
     with database:
@@ -73,21 +86,6 @@ def source_of(stage: LoadedStage, key: str, root: pathlib.Path) -> str | None:
     except OSError:
         return None
     return text if text and len(text) <= _LONGEST else None
-
-
-def diffs(stage: LoadedStage, changes: Iterable[Change], store: SourceTexts, root: pathlib.Path) -> dict[str, str]:
-    """For each changed entry whose earlier text is known, a unified diff of what was edited, by key."""
-    edited = {change.key: change.old for change in changes if change.reason is Reason.CODE and change.old is not None}
-    old = store.recall(edited.values())
-    found = {}
-    for key, digest in edited.items():
-        if digest in old:
-            now = source_of(stage, key, root) or ""
-            import difflib  # noqa: PLC0415  # start-up time: seldom needed
-
-            lines = difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now")
-            found[key] = "".join(lines)
-    return {key: text for key, text in found.items() if text}
 
 
 def _lines(text: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""`pivot status`: what would have to happen to each stage, and why; changes nothing."""
+"""`pivot status`: the verdict on each stage and its reasons; changes nothing."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -15,10 +15,8 @@ from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
-from pivot_runtime.evaluating.source_texts import diffs
 from pivot_runtime.freshness.load_trace import Grounds
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
-from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
 
@@ -28,27 +26,27 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False, repr=False)
 class StageStatus(Value):
-    """One stage.
+    """The status of one stage.
 
     Attributes:
-        name: As it is shown.
-        evaluation: How it is.
-        diffs: By key what was edited, where that is known.
-        facts: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
-        absent: Where the remote was asked: its outs that are not here, and where they are.
-        differences: Of its outs that are directories and differ from what its last run left, which files do.
+        name: The name that is shown.
+        evaluation: Its last run, its current state and the decision.
+        diffs: By key, a diff of the edited source, where that is known.
+        stats: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
+        absent: If the remote was asked, its outs that are not in the workspace, and where they are available.
+        differences: For each out that is a directory and differs from its last run's, the files that differ.
     """
 
     name: str
     evaluation: Evaluation
     diffs: Mapping[str, str] = attrs.field(factory=dict)
-    facts: Mapping[str, Any] = attrs.field(factory=dict)
+    stats: Mapping[str, Any] = attrs.field(factory=dict)
     absent: "Mapping[ArtifactPath, Availability]" = attrs.field(factory=dict)
     differences: Mapping[str, Difference] = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:
-        """Nothing has to be done; where the remote was asked, but to restore or to fetch what is not here."""
+        """Nothing has to be done; if the remote was asked, nothing but to restore or fetch outs that are not here."""
         decision = self.evaluation.decision
         elsewhere = bool(self.absent) and decision.reasons == (Reason.OUT_MISSING,)
         return decision.verdict is Verdict.UP_TO_DATE or (decision.verdict is Verdict.RESTORE and elsewhere)
@@ -56,12 +54,15 @@ class StageStatus(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Status(Value):
-    """The stages asked for, in graph order, the names by which all stages are shown, and tracked data.
+    """The status of a project.
 
     Attributes:
+        stages: The selected stages, in graph order.
+        names: The shown name of every stage, by address.
+        tracked: The tracked data, if they were asked for or there are no stages.
         broken: Pipelines that cannot be loaded and may write what is read here.
         grounds: The facts that the loads depended on.
-        whereabouts: Where all is that is recorded, if the remote was asked.
+        sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
         will_be_restored: Paths that are missing because a run was killed, and that the next one restores first.
     """
 
@@ -70,7 +71,7 @@ class Status(Value):
     tracked: tuple[TrackedFile, ...] = ()
     broken: tuple[BrokenPipeline, ...] = ()
     grounds: tuple[Grounds, ...] = ()
-    whereabouts: "SyncState | None" = None
+    sync_state: "SyncState | None" = None
     will_be_restored: tuple[ArtifactPath, ...] = ()
 
     @property
@@ -81,91 +82,97 @@ class Status(Value):
         return all(stage.cached for stage in self.stages)
 
 
-def status(  # noqa: PLR0913  # one parameter per question
-    project: Project,
-    targets: Iterable[str] = (),
-    *,
-    everything: bool = False,
-    closure: bool = False,
-    force: bool = False,
-    quiet: bool = False,
-    diff: bool = False,
-    tracked: bool = False,
-    facts: bool = False,
-    remote: bool = False,
-    pull: bool = False,
-) -> Status:
-    """Evaluate the targets; if there are none, the stages of the command's pipeline and all that they depend on.
+type RemoteUse = Literal["none", "pull", "all"]
+
+
+@attrs.frozen(eq=False, repr=False)
+class StatusOptions(Value):
+    """The options of `status`.
+
+    Attributes:
+        all_pipelines: Load every pipeline of the project.
+        with_upstream: List also the stages that the targets depend on.
+        force: Evaluate as a forced run would.
+        quiet: Drop the output of the user's code while it is imported.
+        diff: Find out what was edited.
+        tracked: Add the tracked data.
+        stats: Add the statistics of each stage from earlier runs.
+        remote: With ``pull``, evaluate as `repro --pull` would: artifacts of the default remote count as here. With
+            ``all``, also ask the remote about artifacts that are here, and report where each is available.
+    """
+
+    all_pipelines: bool = False
+    with_upstream: bool = False
+    force: bool = False
+    quiet: bool = False
+    diff: bool = False
+    tracked: bool = False
+    stats: bool = False
+    remote: RemoteUse = "none"
+
+
+def status(project: Project, targets: Iterable[str] = (), options: StatusOptions | None = None) -> Status:
+    """Evaluate the targets; without targets, the stages of the command's pipeline and everything upstream.
 
     Args:
-        project: Where.
+        project: The project.
         targets: Stage names, addresses or out paths.
-        everything: Load every pipeline of the project.
-        closure: List also the stages that the targets depend on.
-        force: Evaluate as a forced run would.
-        quiet: Drop what the user's code prints while it is imported.
-        diff: Find out what was edited.
-        tracked: Look also at data that are tracked without a stage.
-        facts: Add what earlier runs have taught of each stage.
-        remote: Artifacts of the default remote count as here, as in a run that pulls; the status says where each is.
-        pull: As such a run sees it, and no more: of what the cache has the remote is not asked.
+        options: What to load, to ask and to report.
 
     Raises:
-        ConfigError: With ``remote`` or ``pull``, no remote is configured.
-        RemoteError: The remote cannot tell what it has.
+        ConfigError: The remote is to be asked, and none is configured.
+        RemoteError: The remote cannot answer.
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
+    options = options or StatusOptions()
     with load_pipelines(
-        project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
+        project,
+        everything=options.all_pipelines,
+        quiet=options.quiet,
+        without=lambda: records.read_tracked(project),
     ) as assembly:
         assembly.close()
     with open_session(project, assembly, as_next_run=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
-        afar = _afar(session, graph, everything=remote) if remote or pull else None
-        evaluations = evaluate(graph, session.stages, afar or session, schema=session.schema, force=force)
-        whereabouts = afar.whereabouts() if afar is not None and remote else None
+        remote = None if options.remote == "none" else _remote_view(session, graph, everything=options.remote == "all")
+        evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
+        sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = short_names(session.graph)
-        known = project_stats(project.layout).recall() if facts else {}
+        stats = project_stats(project.layout).recall() if options.stats else {}
         return Status(
-            tuple(
-                _stage_status(
-                    session,
+            stages=tuple(
+                StageStatus(
                     names[address],
                     evaluation,
-                    diffs(evaluation.stage, evaluation.decision.changes, session.source_texts, project.root)
-                    if diff
-                    else {},
-                    valid_stats(evaluation.lock, known.get(address, {})),
-                    {} if whereabouts is None else whereabouts.of(out.path for out in evaluation.stage.spec.outs),
+                    diffs=_diffs(session, evaluation) if options.diff else {},
+                    stats=valid_stats(evaluation.lock, stats.get(address, {})),
+                    absent={}
+                    if sync_state is None
+                    else sync_state.of(each.path for each in evaluation.stage.spec.outs),
+                    differences=session.out_differences(evaluation),
                 )
                 for address, evaluation in evaluations.items()
-                if closure or address in wanted
+                if options.with_upstream or address in wanted
             ),
-            dict(names),
-            tuple(states(project, session.stores, records.read_tracked(project)))
-            if tracked or not assembly.files
-            else (),
-            assembly.broken,
-            assembly.grounds,
-            whereabouts,
-            tuple(sorted(session.will_be_restored)),
+            names=dict(names),
+            tracked=_tracked(session) if options.tracked or not assembly.files else (),
+            broken=assembly.broken,
+            grounds=assembly.grounds,
+            sync_state=sync_state,
+            will_be_restored=tuple(sorted(session.will_be_restored)),
         )
 
 
-def _stage_status(
-    session: Session,
-    name: str,
-    evaluation: Evaluation,
-    edited: Mapping[str, str],
-    facts: Mapping[str, Any],
-    absent: "Mapping[ArtifactPath, Availability]",
-) -> StageStatus:
-    found = out_differences(session.stores, evaluation)
-    return StageStatus(name, evaluation, edited, facts, absent, found)
+def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
+    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes, session.project.root)
 
 
-def _afar(session: Session, graph: Graph, *, everything: bool) -> "RemoteView":
+def _tracked(session: Session) -> tuple[TrackedFile, ...]:
+    return tuple(states(session.project, session.stores, records.read_tracked(session.project)))
+
+
+def _remote_view(session: Session, graph: Graph, *, everything: bool) -> "RemoteView":
     from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: remotes are seldom asked
 
     return RemoteView(session, graph, everything=everything)

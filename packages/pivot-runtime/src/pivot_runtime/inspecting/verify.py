@@ -19,7 +19,6 @@ from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, SessionView, load_pipelines, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
-from pivot_runtime.inspecting.changed_outs import out_differences
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
@@ -152,10 +151,10 @@ def examine(
     *,
     allow_missing: bool = False,
 ) -> Verification:
-    """Verify stages that have been loaded.
+    """Verify loaded stages.
 
     Args:
-        project: Where.
+        project: The project.
         assembly: The stages.
         named: As of `verify`.
         allow_missing: As of `verify`.
@@ -170,43 +169,35 @@ def examine(
         graph = session.graph.select(session.graph.ancestors(wanted))
         tracked = {record.path: record.artifact for record in records.read_tracked(project)}
         if not assembly.files:
-            none = _lacking(session, set(tracked.values()), allow_missing)
-            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in none))
+            lacking = _lacking(session, set(tracked.values()), allow_missing)
+            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in lacking))
         view = _RecordedView(session, graph, tracked)
         if allow_missing and (listings := view.unlisted()):
             RemoteClient(session.stores).fetch_listings(listings)
         evaluations = evaluate(graph, session.stages, view, schema=session.schema)
         needed = {address: dict(view.needed(evaluations[address])) for address in wanted}
         lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
-        missing = {
-            address: tuple(sorted(path for path, artifact in files.items() if artifact in lacking))
-            for address, files in needed.items()
-        }
         names = short_names(session.graph)
-        known = project_stats(project.layout).recall()
-        lost = {
-            address: tuple(path for path in paths if view.in_place(path, needed[address][path]))
-            for address, paths in missing.items()
-        }
-        return Verification(
-            tuple(
-                StageVerdict(
-                    names[address],
-                    address,
-                    _place(evaluations[address]),
-                    evaluations[address].decision,
-                    evaluations[address].observation.upstream,
-                    missing[address],
-                    lost[address],
-                    rerun=valid_stats(evaluations[address].lock, known.get(address, {})).get(RERUN),
-                    differences=out_differences(session.stores, evaluations[address]),
+        stats = project_stats(project.layout).recall()
+        verdicts = []
+        for address in graph.stages:
+            if address in needed:
+                evaluation = evaluations[address]
+                missing = {path: artifact for path, artifact in needed[address].items() if artifact in lacking}
+                verdicts.append(
+                    StageVerdict(
+                        names[address],
+                        address,
+                        location=_place(evaluation),
+                        decision=evaluation.decision,
+                        upstream=evaluation.observation.upstream,
+                        missing=tuple(sorted(missing)),
+                        lost=tuple(path for path in sorted(missing) if view.in_place(path, missing[path])),
+                        rerun=valid_stats(evaluation.lock, stats.get(address, {})).get(RERUN),
+                        differences=session.out_differences(evaluation),
+                    )
                 )
-                for address in graph.stages
-                if address in needed
-            ),
-            names,
-            assembly.broken,
-        )
+        return Verification(tuple(verdicts), names, assembly.broken)
 
 
 def _place(evaluation: Evaluation) -> Location:

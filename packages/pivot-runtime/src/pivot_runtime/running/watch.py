@@ -25,7 +25,7 @@ from pivot_runtime.freshness.file_events import Waiter
 from pivot_runtime.freshness.read_set import Notes
 from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, now, settled
 from pivot_runtime.history.events import Reporter
-from pivot_runtime.inspecting.status import Status, status
+from pivot_runtime.inspecting.status import Status, StatusOptions, status
 from pivot_runtime.loading.host_pool import Pool
 from pivot_runtime.project.guard import awaited, held
 from pivot_runtime.project.ignore import ignored
@@ -235,10 +235,12 @@ class Watch:
             found = status(
                 look,
                 self._targets,
-                everything=self._options.everything,
-                closure=True,
-                quiet=True,
-                pull=self._options.pull,
+                StatusOptions(
+                    all_pipelines=self._options.everything,
+                    with_upstream=True,
+                    quiet=True,
+                    remote="pull" if self._options.pull else "none",
+                ),
             )
             if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(
                 self._guard

@@ -101,7 +101,7 @@ class RemoteView(SessionView):
         if session.stores.settings.share_runs:
             self._foresee(graph)
 
-    def whereabouts(self) -> SyncState:
+    def sync_state(self) -> SyncState:
         """Where all is; what the cache has only if everything was asked for."""
         both = only_here = only_there = neither = 0
         absent = {}
