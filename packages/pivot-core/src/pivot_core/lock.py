@@ -1,6 +1,6 @@
 """The known facts about a stage: the inputs it depends on, what is on disk now, and what its last run left."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -87,22 +87,21 @@ class Inputs(Value):
     packages: Mapping[str, str] = attrs.field(factory=dict)
     env: Mapping[str, str] = attrs.field(factory=dict)
 
-    def lines(self) -> Iterator[InputLine]:
+    def lines(self) -> list[InputLine]:
         """All facts but the schema, sorted within their kind: the only walk, so that key and explanation agree."""
-        for key, entry in sorted(self.code.items()):
-            yield InputLine("code", key, entry.digest, entry.location)
-        for key, entry in sorted(self.observed.items()):
-            yield InputLine("observed", key, entry.digest, entry.location)
-        for name, version in sorted(self.packages.items()):
-            yield InputLine("package", name, version)
-        for key, value in sorted(self.params.items()):
-            yield InputLine("param", key, digest.canonical_json(value))
-        for name, value in sorted(self.env.items()):
-            yield InputLine("env", name, value)
-        for path, artifact in sorted(self.deps.items()):
-            yield InputLine("dep", path, artifact.digest)
-        for out in sorted(self.outs, key=lambda spec: spec.path):
-            yield InputLine("out", out.path, digest.canonical_json(out.facts()))
+        lines = [InputLine("code", key, entry.digest, entry.location) for key, entry in sorted(self.code.items())]
+        lines += [
+            InputLine("observed", key, entry.digest, entry.location) for key, entry in sorted(self.observed.items())
+        ]
+        lines += [InputLine("package", name, version) for name, version in sorted(self.packages.items())]
+        lines += [InputLine("param", key, digest.canonical_json(value)) for key, value in sorted(self.params.items())]
+        lines += [InputLine("env", name, value) for name, value in sorted(self.env.items())]
+        lines += [InputLine("dep", path, artifact.digest) for path, artifact in sorted(self.deps.items())]
+        lines += [
+            InputLine("out", out.path, digest.canonical_json(out.facts()))
+            for out in sorted(self.outs, key=lambda spec: spec.path)
+        ]
+        return lines
 
     def key(self) -> str:
         """The inputs key: equal if and only if the schema and all lines are equal.

@@ -1,14 +1,15 @@
-"""Artifacts as JSON, read without trust: every error says what is wrong and in which field."""
+"""Records of lock files, ``.pvt`` files and runs as JSON, read without trust: every error names its field."""
 
 import re
 from collections.abc import Callable, Mapping
+from json import loads as _loads
 from typing import Any
 
 from pivot_core import digest as digests
 from pivot_core.errors import PathError
-from pivot_core.lock import Artifact, CodeEntry
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location
+from pivot_core.spec import Location, OutSpec
 
 _MOST = (1 << 63) - 1
 
@@ -22,8 +23,22 @@ class FieldError(Exception):
         self.problem = problem
 
 
-def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, as ``object_pairs_hook``; a key that stands twice is refused."""
+def parse(text: str | bytes, constant: Callable[[str], object] | None = None) -> Any:
+    """The data of a JSON text, in which no key stands twice.
+
+    Args:
+        text: The text.
+        constant: Called with ``NaN`` and the infinities; by default they are numbers.
+
+    Raises:
+        FieldError: A key stands twice.
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return _loads(text, object_pairs_hook=_unique_pairs, parse_constant=constant)
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         seen: set[str] = set()
@@ -101,8 +116,17 @@ def path(value: str, field: str) -> ArtifactPath:
         raise FieldError(field, str(error)) from None
 
 
-def artifacts[T](value: object, field: str, read: Callable[[object, str], T]) -> dict[ArtifactPath, T]:
-    """An object of one ``read`` thing per path."""
+def texts(value: object, field: str) -> dict[str, str]:
+    """An object of one text per key."""
+    return {key: text(item, below(field, key)) for key, item in mapping(value, field).items()}
+
+
+def artifacts(value: object, field: str) -> dict[ArtifactPath, Artifact]:
+    """An object of one artifact per path."""
+    return _by_path(value, field, artifact)
+
+
+def _by_path[T](value: object, field: str, read: Callable[[object, str], T]) -> dict[ArtifactPath, T]:
     return {path(key, below(field, key)): read(item, below(field, key)) for key, item in mapping(value, field).items()}
 
 
@@ -142,6 +166,73 @@ def encode(value: Artifact) -> Mapping[str, object]:
     if value.sha256:
         plain["sha256"] = value.sha256
     return plain
+
+
+_DEP = frozenset({"digest", "size", "tree"})
+_DEP_OPTIONAL = frozenset({"tree"})
+
+
+def deps(value: object, field: str) -> dict[ArtifactPath, Artifact]:
+    """An object of one dep per path: an artifact whose executable bit is not kept."""
+    return _by_path(value, field, _dep)
+
+
+def _dep(value: object, field: str) -> Artifact:
+    record = fields(value, field, _DEP, _DEP_OPTIONAL)
+    return Artifact(
+        digest(record["digest"], below(field, "digest")),
+        number(record["size"], below(field, "size")),
+        tree=boolean(record.get("tree", False), below(field, "tree")),
+    )
+
+
+def encode_dep(dep: Artifact) -> dict[str, object]:
+    """The plain form that `deps` reads."""
+    plain: dict[str, object] = {"digest": dep.digest, "size": dep.size}
+    return {**plain, "tree": True} if dep.tree else plain
+
+
+def outs(value: object, field: str) -> tuple[dict[ArtifactPath, Artifact], tuple[OutSpec, ...]]:
+    """An object of one out per path: the artifacts, and their declarations, sorted."""
+    found = _by_path(value, field, _out)
+    specs = [
+        OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental)
+        for path, (artifact, cache, incremental) in sorted(found.items())
+    ]
+    return {path: artifact for path, (artifact, _, _) in found.items()}, tuple(specs)
+
+
+def _out(value: object, field: str) -> tuple[Artifact, bool, bool]:
+    record = mapping(value, field)
+    if "cache" not in record:
+        raise FieldError(below(field, "cache"), "is missing")
+    cache = boolean(record.pop("cache"), below(field, "cache"))
+    incremental = boolean(record.pop("incremental", False), below(field, "incremental"))
+    return artifact(record, field), cache, incremental
+
+
+def encode_out(artifact: Artifact, spec: OutSpec) -> dict[str, object]:
+    """The plain form that `outs` reads."""
+    plain: dict[str, object] = {**encode(artifact), "cache": spec.cache}
+    return {**plain, "incremental": True} if spec.incremental else plain
+
+
+_LIBRARY = frozenset({"version", "names"})
+
+
+def libraries(value: object, field: str) -> dict[str, LibraryUse]:
+    """An object of one library per distribution."""
+    return {name: _library(item, below(field, name)) for name, item in mapping(value, field).items()}
+
+
+def _library(value: object, field: str) -> LibraryUse:
+    record = fields(value, field, _LIBRARY)
+    names = record["names"]
+    if not isinstance(names, list):
+        raise FieldError(below(field, "names"), "must be a list")
+    return LibraryUse(
+        text(record["version"], below(field, "version")), tuple(text(name, below(field, "names")) for name in names)
+    )
 
 
 _CODE = frozenset({"digest", "file", "line"})

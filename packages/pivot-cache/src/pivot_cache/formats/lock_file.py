@@ -25,17 +25,15 @@ where it was computed. A dep's executable bit is not kept: no result depends on 
 import itertools
 import os
 from collections.abc import Iterator, Mapping
-from json import loads as _parse
 from pathlib import Path
 
 from pivot_cache.errors import LockFileError, NewerFormatError, reporting
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
-from pivot_cache.formats.artifact_json import FieldError, below
+from pivot_cache.formats.artifact_json import FieldError
 from pivot_core.digest import ALGORITHM, canonical_json
-from pivot_core.lock import Artifact, Inputs, LibraryUse, StageLock
-from pivot_core.spec import OutSpec
+from pivot_core.lock import Inputs, StageLock
 
 FORMAT = 1
 """The version of the layout above."""
@@ -44,9 +42,6 @@ _TOP = frozenset(
     {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "env", "deps", "outs"}
 )
 _TOP_OPTIONAL = frozenset({"accepted", "env"})
-_LIBRARY = frozenset({"version", "names"})
-_DEP = frozenset({"digest", "size", "tree"})
-_DEP_OPTIONAL = frozenset({"tree"})
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
 _HINT = "`pivot repro` writes it again; or `git checkout` the file"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
@@ -123,8 +118,8 @@ def dumps(lock: StageLock) -> str:
         "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
         "params": lock.inputs.params,
         **({"env": lock.inputs.env} if lock.inputs.env else {}),
-        "deps": {path: _encode_dep(dep) for path, dep in lock.inputs.deps.items()},
-        "outs": {path: {**artifact_json.encode(out), **_encode_spec(specs[path])} for path, out in lock.outs.items()},
+        "deps": {path: artifact_json.encode_dep(dep) for path, dep in lock.inputs.deps.items()},
+        "outs": {path: artifact_json.encode_out(out, specs[path]) for path, out in lock.outs.items()},
     }
     lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
     lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
@@ -144,7 +139,7 @@ def loads(text: str, name: str) -> StageLock:
         LockFileError: It says what is wrong, and where.
     """
     try:
-        return _lock(artifact_json.mapping(_parse(text, object_pairs_hook=artifact_json.unique_pairs), ""))
+        return _lock(artifact_json.mapping(artifact_json.parse(text), ""))
     except _NewerError as error:
         raise NewerFormatError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
     except FieldError as error:
@@ -169,67 +164,18 @@ def _lock(record: Mapping[str, object]) -> StageLock:
     algorithm = artifact_json.text(top["algorithm"], "algorithm")
     if algorithm != ALGORITHM:
         raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}, not of {algorithm!r}")
-    outs = artifact_json.artifacts(top["outs"], "outs", _out)
+    outs, specs = artifact_json.outs(top["outs"], "outs")
     accepted = artifact_json.text(top.get("accepted", ""), "accepted")
     inputs = Inputs(
         schema=artifact_json.number(top["schema"], "schema"),
         code=artifact_json.code_entries(top["code"], "code"),
         params=artifact_json.mapping(top["params"], "params"),
-        deps=artifact_json.artifacts(top["deps"], "deps", _dep),
-        outs=tuple(
-            OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental)
-            for path, (artifact, cache, incremental) in sorted(outs.items())
-        ),
+        deps=artifact_json.deps(top["deps"], "deps"),
+        outs=specs,
         observed=artifact_json.code_entries(top["observed"], "observed"),
-        env={
-            name: artifact_json.text(value, below("env", name))
-            for name, value in artifact_json.mapping(top.get("env", {}), "env").items()
-        },
+        env=artifact_json.texts(top.get("env", {}), "env"),
     )
-    libraries = {
-        name: _library(item, below("libraries", name))
-        for name, item in artifact_json.mapping(top["libraries"], "libraries").items()
-    }
-    return StageLock(inputs, {path: artifact for path, (artifact, _, _) in outs.items()}, libraries, accepted)
-
-
-def _library(value: object, field: str) -> LibraryUse:
-    record = artifact_json.fields(value, field, _LIBRARY)
-    names = record["names"]
-    if not isinstance(names, list):
-        raise FieldError(below(field, "names"), "must be a list")
-    return LibraryUse(
-        artifact_json.text(record["version"], below(field, "version")),
-        tuple(artifact_json.text(name, below(field, "names")) for name in names),
-    )
-
-
-def _dep(value: object, field: str) -> Artifact:
-    record = artifact_json.fields(value, field, _DEP, _DEP_OPTIONAL)
-    return Artifact(
-        artifact_json.digest(record["digest"], below(field, "digest")),
-        artifact_json.number(record["size"], below(field, "size")),
-        tree=artifact_json.boolean(record.get("tree", False), below(field, "tree")),
-    )
-
-
-def _encode_dep(dep: Artifact) -> dict[str, object]:
-    plain: dict[str, object] = {"digest": dep.digest, "size": dep.size}
-    return {**plain, "tree": True} if dep.tree else plain
-
-
-def _out(value: object, field: str) -> tuple[Artifact, bool, bool]:
-    record = artifact_json.mapping(value, field)
-    if "cache" not in record:
-        raise FieldError(below(field, "cache"), "is missing")
-    cache = artifact_json.boolean(record.pop("cache"), below(field, "cache"))
-    incremental = artifact_json.boolean(record.pop("incremental", False), below(field, "incremental"))
-    return artifact_json.artifact(record, field), cache, incremental
-
-
-def _encode_spec(spec: OutSpec) -> dict[str, object]:
-    plain: dict[str, object] = {"cache": spec.cache}
-    return {**plain, "incremental": True} if spec.incremental else plain
+    return StageLock(inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted)
 
 
 def _section(entries: Mapping[str, object]) -> str:

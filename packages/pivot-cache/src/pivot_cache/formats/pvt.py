@@ -7,7 +7,6 @@ One JSON object, one fact per line, so that git merges and shows it well::
 ``"tree": true`` is added where it stands for a directory. Everything read is untrusted.
 """
 
-from json import loads as _parse
 from pathlib import Path
 from shlex import quote
 
@@ -98,7 +97,7 @@ def loads(data: bytes, name: str) -> Artifact:
             f"`pivot track {quote(stands_for)}` records the current data; in the end `git add {quote(name)}`",
         )
     try:
-        record = _parse(data.decode(), object_pairs_hook=artifact_json.unique_pairs)
+        record = artifact_json.parse(data.decode())
         if not isinstance(record, dict) or _OWN.isdisjoint(record):
             raise ForeignFileError(name, "it is not Pivot's")
         return _artifact(artifact_json.mapping(record, ""))

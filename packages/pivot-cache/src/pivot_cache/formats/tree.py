@@ -8,7 +8,6 @@ The text is canonical JSON with one entry per line, so that listings can be comp
     },"format":1}
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted  # the C function, where there is one
 from typing import Final
@@ -109,7 +108,7 @@ class Tree(Value):
 
 
 def _read(data: bytes) -> Tree:
-    value = json.loads(data.decode("ascii"), object_pairs_hook=artifact_json.unique_pairs, parse_constant=_no_constant)
+    value = artifact_json.parse(data.decode("ascii"), _no_constant)
     version = artifact_json.mapping(value, "").get("format")
     if version != FORMAT or type(version) is not int:
         raise FieldError("format", f"is {version!r}, not {FORMAT}: written by another version of Pivot, or damaged")

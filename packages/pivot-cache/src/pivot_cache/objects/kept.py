@@ -3,7 +3,6 @@
 ``<cache>/kept/<time>-<digest>`` holds one of them as JSON. Who collects garbage keeps what a young one names.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,7 +128,7 @@ def loads(data: bytes, name: str) -> KeptContent:
     """
     hint = "delete the file: what it names stays in the cache until the next collection"
     try:
-        record = json.loads(data.decode(), object_pairs_hook=artifact_json.unique_pairs)
+        record = artifact_json.parse(data.decode())
         record = artifact_json.fields(record, "", _FIELDS, _OPTIONAL)
         files = artifact_json.sequence(record.get("files", []), "files")
         return KeptContent(

@@ -1,6 +1,5 @@
 """The run cache: what some run with given inputs left, one small file per inputs key."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def loads(key: str, data: bytes) -> tuple[RunRecord, ...]:
         ValueError: It is no such text.
     """
     try:
-        value = json.loads(data, object_pairs_hook=artifact_json.unique_pairs)
+        value = artifact_json.parse(data)
         top = artifact_json.fields(value, "", _FIELDS)
         if (top["format"], top["algorithm"], top["key"]) != (FORMAT, ALGORITHM, key):
             raise ValueError("it is of another format, or about something else")
@@ -110,7 +109,7 @@ def _record(key: str, value: object) -> RunRecord:
     run = artifact_json.fields(value, "runs", _RUN)
     return RunRecord(
         key,
-        artifact_json.artifacts(run["outs"], "outs", artifact_json.artifact),
+        artifact_json.artifacts(run["outs"], "outs"),
         artifact_json.code_entries(run["observed"], "observed"),
     )
 
