@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 WHERE = r"(?:in|into|at|on|below|beside|beneath|between|there|here|elsewhere|inside|outside|under|above|behind|nowhere)"
 PHRASES = {
     r"\brest(?:s|ed|ing)? (?:up)?on\b": "depends on",
+    r"\b(?:on|upon) which [^.?!:;]{1,40} rests?\b": "which it depends on",
     r"\b(?:to be|may be|can be|cannot be) had\b": "available",
     r"\btold\b(?! apart)": "reported",
     r"\bcannot be told\b": "is unknown",
@@ -44,6 +45,11 @@ PHRASES = {
     r"\bwithout a word\b": "silently",
     r"\bhang together\b": "depend on each other",
     r"\bcomes? to be\b": "is created",
+    r"\bsee to (?!it that\b)": "check",
+    r"\b(?:stand|stands|stood) twice\b": "occurs twice",
+    r"\bthe usual one\b": "the default",
+    r"\b(?:is|are) no more\b(?! than\b)": "no longer exists",
+    r"\btakes its time\b": "is slow",
     r"\b(?:thereof|therein|wherein|whence|whither|hither|hereby|herein)\b": "a plain word",
 }
 """Regular expressions over prose with single spaces, and what to write instead."""

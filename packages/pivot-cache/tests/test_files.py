@@ -1,4 +1,4 @@
-"""Paths, whole files and digests: the ground on which the rest stands."""
+"""Paths, whole files and digests: the base of everything else."""
 
 import errno
 import os

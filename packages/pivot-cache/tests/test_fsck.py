@@ -125,7 +125,7 @@ def test_fast_looks_at_sizes_marks_and_kinds_and_moves_nothing(store: ObjectStor
         empty.digest: "is empty",
         touched.digest: "was written to, or touched, in place",
         listed.digest: "has 5 bytes instead of 6",
-        "ab" + "0" * 30: "is no regular file",
+        "ab" + "0" * 30: "is not a regular file",
     }
     assert report.bad == ()
     assert not report.good
@@ -140,7 +140,7 @@ def test_what_is_no_file_is_moved_away(store: ObjectStore) -> None:
 
     (bad,) = check(store).bad
 
-    assert bad.problem == "is no regular file"
+    assert bad.problem == "is not a regular file"
     assert not odd.is_symlink()
 
 

@@ -209,11 +209,11 @@ HOSTILE = {
     "empty object": ("{}", "algorithm", "is missing"),
     "conflict": (TEXT.replace('"schema": 1', '<<<<<<< HEAD\n"schema": 1'), None, "merge conflict"),
     "conflict in outs": (TEXT.replace('"clean', '=======\n"clean'), None, "merge conflict"),
-    "twice at the top": (TEXT.replace('"schema": 1', '"schema": 1,\n"schema": 1'), "schema", "stands twice"),
+    "twice at the top": (TEXT.replace('"schema": 1', '"schema": 1,\n"schema": 1'), "schema", "occurs twice"),
     "twice in a section": (
         TEXT.replace('"threshold": 0.5', '"threshold": 0.5,\n"threshold": 1'),
         "threshold",
-        "stands twice",
+        "occurs twice",
     ),
     "newer": (edited("format", value=2), "format", "format 2 is newer"),
     "newer, other fields": ('{"format": 2}', "format", "format 2 is newer"),

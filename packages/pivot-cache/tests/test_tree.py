@@ -140,8 +140,8 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str, problem: str) -> None
         (text(files={"a": [ONE, 1.0]}), "must be a whole number, not a number @ t: files.a"),
         (text(files={"a": [ONE, 1], "a/b": [ONE, 1]}), "is a file, but another entry is below it @ t: files.a"),
         (text(files={"a/b/c": [ONE, 1], "a": [ONE, 1]}), "is a file, but another entry is below it @ t: files.a"),
-        (text(empty=["a"]), "'a' stands twice @ t: empty.0"),
-        (text(empty=["b", "b"]), "'b' stands twice @ t: empty.1"),
+        (text(empty=["a"]), "'a' occurs twice @ t: empty.0"),
+        (text(empty=["b", "b"]), "'b' occurs twice @ t: empty.1"),
         (text(empty=["a/b"]), "is a file, but another entry is below it @ t: files.a"),
         (text(empty=["b", "b/c"]), "'b' is not empty: another entry is below it @ t: empty.0"),
         (text(), "is not in the canonical form: entries out of order, or other spacing @ t"),
@@ -158,7 +158,7 @@ def test_what_is_no_listing_is_refused_with_its_place(data: bytes, message: str)
 def test_an_entry_that_stands_twice_is_refused() -> None:
     data = Tree({"a": Artifact(ONE, 1)}).dumps().replace(b'"a":', b'"a":["%s",1],\n"a":' % TWO.encode())
 
-    with pytest.raises(TreeError, match="the key stands twice @ t: a"):
+    with pytest.raises(TreeError, match="the key occurs twice @ t: a"):
         Tree.loads(data, "t")
 
 

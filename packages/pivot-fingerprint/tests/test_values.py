@@ -286,7 +286,7 @@ def test_a_value_that_flaps_is_named() -> None:
     reasons = reason_of([Flapping()])
 
     assert len(reasons) == 1
-    assert "Flapping is another one at each look" in reasons[0]
+    assert "Flapping differs at each look" in reasons[0]
 
 
 def test_an_object_that_is_given_up_counts_by_its_class() -> None:

@@ -641,8 +641,8 @@ def test_the_entry_point_makes_the_remote(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"colour": "red"}, "'colour' is no option of S3 remotes"),
-        ({"addressing": "up"}, "'up' is no way of addressing"),
+        ({"colour": "red"}, "'colour' is not an option of S3 remotes"),
+        ({"addressing": "up"}, "'up' is not a way of addressing"),
         ({"endpoint": "localhost:9000"}, "begins with http:// or https://"),
         ({"endpoint": "http://"}, "begins with http:// or https://"),
         ({"endpoint": "http://me:hunter2@localhost"}, "the URL of an endpoint holds no credentials"),

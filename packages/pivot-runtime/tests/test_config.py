@@ -288,7 +288,7 @@ def test_a_user_without_a_home(places: Places) -> None:
     configuration = Configuration(places.root, {})
 
     assert list(configuration.look(user=True).said) == []
-    with pytest.raises(ConfigError, match="no place") as caught:
+    with pytest.raises(ConfigError, match="no directory") as caught:
         configuration.assign("run.jobs", "1", user=True)
     assert caught.value.hint == "set HOME or XDG_CONFIG_HOME"
 

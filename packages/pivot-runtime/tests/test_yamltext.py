@@ -35,7 +35,7 @@ def test_what_stands_in_a_mapping_wins_over_what_is_merged_into_it() -> None:
     assert found.data["d"] == {"x": {"q": 3}, "y": 5, "z": 4}
     assert found.where(("b", "x")) == "x:4"
     assert found.where(("b", "x", "p")) == "x:4"
-    with pytest.raises(YamlError, match="x:4: the key 'y' is here for the second time"):
+    with pytest.raises(YamlError, match="x:4: the key 'y' occurs for the second time"):
         parse("a: &a {y: 1}\nb:\n  y: 1\n  y: 2\n  <<: *a\n", "x")
 
 
@@ -80,7 +80,7 @@ def bomb(levels: int) -> str:
         ("a:\n  b: !own {c: 1}", r"^p:2: this is not YAML that is read here: the tag !own"),
         ("a:\n  b: !!set {c, d}", r"the tag !!set"),
         ("a:\n  <<: 1", r"^p:2: << takes a mapping"),
-        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: {y: 1}", r"^p:4: the key '<<' is here for the second time"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: {y: 1}", r"^p:4: the key '<<' occurs for the second time"),
     ],
     ids=range(19),
 )
@@ -104,7 +104,7 @@ def test_an_empty_file_and_merged_keys() -> None:
     ("text", "message"),
     [
         ("a: 1\nb: [", r"^p:2: this is not YAML"),
-        ("a: 1\na: 2", r"^p:2: the key 'a' is here for the second time"),
+        ("a: 1\na: 2", r"^p:2: the key 'a' occurs for the second time"),
         ("a:\n  1: x", r"^p:2: the key 1 must be a text"),
         ("a: !!python/object:os.system x", r"^p:1: this is not YAML"),
         ("a: 1\n---\nb: 2", r"^p:2: this is not YAML"),

@@ -345,7 +345,7 @@ def test_a_clone_that_is_gone_no_longer_counts(clones: tuple[Project, Project]) 
 
     done = first.pivot("cache", "gc", *ALL)
 
-    assert f"note: {second.root} used this cache, and is no more\n" in done.stderr
+    assert f"note: {second.root} used this cache, and no longer exists\n" in done.stderr
     assert kept(first, "../shared") == mine
 
 

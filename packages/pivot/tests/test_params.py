@@ -180,7 +180,7 @@ def test_the_order_of_a_set_does_not_depend_on_the_process(project: Project) -> 
         ("train:\n\n  rate: fast\n", "params.yaml:3: stage 'train': parameter rate must be float, not 'fast'", ""),
         ("train:\n  layers: [1, x]\n", "params.yaml:2: stage 'train': parameter layers[1] must be int, not 'x'", ""),
         ("plain:\n  x: 1\n", "params.yaml:1: stage 'plain' takes no parameters", "StageParams"),
-        ("train:\n  rate: 1\n  rate: 2\n", "params.yaml:3: the key 'rate' is here for the second time", ""),
+        ("train:\n  rate: 1\n  rate: 2\n", "params.yaml:3: the key 'rate' occurs for the second time", ""),
         ("train: [\n", "params.yaml:2: this is not YAML", ""),
     ],
 )

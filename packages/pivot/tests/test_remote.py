@@ -428,5 +428,5 @@ def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
     mate.write("words/in.txt", "three")
     team.env |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     told = team.pivot("fetch", "upper", project=mate)
-    assert "warning: nothing of others was looked for: s3://" in told
+    assert "warning: results of others were not looked up: s3://" in told
     assert "0 transferred, 1 skipped" in told

@@ -201,7 +201,7 @@ def test_the_coordinator_is_killed(project: Project) -> None:
     (project.root / "long.txt").unlink()
     before = project.snapshot()
     looked = project.pivot("status")
-    assert "hint: a run was killed while long.txt lay aside: 'pivot repro' puts it back first\n" in looked.stderr
+    assert "hint: a run was killed that had set aside long.txt: 'pivot repro' puts it back first\n" in looked.stderr
     assert "2 stages, all cached" in looked.stdout
     assert project.snapshot() == before
     assert "up to date" in project.pivot("repro").stdout

@@ -198,7 +198,7 @@ def ruled() -> Annotated[str, pivot.Out("ruled.txt", loaders.Text())]:
 
 
 def test_what_only_the_fingerprint_reads_counts(make: Callable[[str], Project]) -> None:
-    """Also what it looks for in vain; `status` says the same as one that imports everything again."""
+    """Also files that it does not find; `status` says the same as one that imports everything again."""
     project = make(LAZY)
     project.write("helper.py", "from lower import go\n")
     project.write("lower.py", "def go():\n    return 'one'\n")

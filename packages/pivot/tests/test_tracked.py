@@ -349,7 +349,7 @@ def test_a_stage_is_not_accepted_on_top_of_a_stale_one(project: Project) -> None
     project.replace("pipeline.py", "text[-1]", "text[2]")
 
     assert (
-        "'last' cannot be accepted: p.shout, on which it rests, is stale"
+        "'last' cannot be accepted: p.shout, which it depends on, is stale"
         in project.pivot("commit", "last", code=2).stderr
     )
     assert project.pivot("commit").stdout == "Accepted shout\nAccepted last\n"

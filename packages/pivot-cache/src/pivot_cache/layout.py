@@ -46,7 +46,7 @@ class Layout(Value):
 
     Attributes:
         root: The project's root, absolute.
-        cache: The directory of the cache, absolute, where it is not the usual one.
+        cache: The directory of the cache, absolute, where it is not the default.
     """
 
     root: Path

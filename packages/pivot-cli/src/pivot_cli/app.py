@@ -241,7 +241,7 @@ def _refused(error: OSError) -> int:
         else "the permissions and the free space there"
     )
     other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
-    console.hint(other or f"see to {see}, and repeat the command; nothing was lost")
+    console.hint(other or f"check {see}, and repeat the command; nothing was lost")
     return 3
 
 

@@ -69,7 +69,7 @@ def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
         return None
     match = re.fullmatch(r"(\d{1,6})([smhdw])|0", value)
     if match is None:
-        raise click.BadParameter(f"{value!r} is no age; write it as 30d, 12h or 2w")
+        raise click.BadParameter(f"{value!r} is not an age; write it as 30d, 12h or 2w")
     return int(match[1] or 0) * _SECONDS[match[2] or "s"] * 1_000_000_000
 
 

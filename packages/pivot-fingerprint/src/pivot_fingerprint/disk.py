@@ -1,4 +1,4 @@
-"""The one way to the disk: what a fingerprint reads, or looks for in vain, goes through here and can be heard of."""
+"""The one way to the disk: all reads and lookups of a fingerprint go through here, so that they can be observed."""
 
 import os
 import stat

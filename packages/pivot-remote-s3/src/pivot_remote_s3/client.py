@@ -63,7 +63,9 @@ class S3Settings(Value):
 
     def __attrs_post_init__(self) -> None:
         if self.addressing not in (None, *_ADDRESSING):
-            raise S3Error(f"{self.addressing!r} is no way of addressing", hint=f"use one of {', '.join(_ADDRESSING)}")
+            raise S3Error(
+                f"{self.addressing!r} is not a way of addressing", hint=f"use one of {', '.join(_ADDRESSING)}"
+            )
         if self.endpoint is not None:
             from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
 
@@ -85,7 +87,9 @@ class S3Settings(Value):
         """
         unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
-            raise S3Error(f"{unknown[0]!r} is no option of S3 remotes", hint=f"there are {', '.join(sorted(_OPTIONS))}")
+            raise S3Error(
+                f"{unknown[0]!r} is not an option of S3 remotes", hint=f"there are {', '.join(sorted(_OPTIONS))}"
+            )
         return cls(**options)
 
     def identity(self) -> str:

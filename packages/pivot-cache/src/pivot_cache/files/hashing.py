@@ -48,7 +48,7 @@ def hash_file(path: Path | str) -> Hashed:
     Other threads run meanwhile.
 
     Raises:
-        ArtifactError: It is no regular file, or cannot be read.
+        ArtifactError: It is not a regular file, or cannot be read.
     """
     with opened(path) as (descriptor, status), reading(path):
         return hash_descriptor(descriptor, status.st_size)
@@ -128,7 +128,7 @@ def opened(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
     """A regular file, open for reading, and its status; a named pipe never makes this wait.
 
     Raises:
-        ArtifactError: It is no regular file, or cannot be opened.
+        ArtifactError: It is not a regular file, or cannot be opened.
         FileNotFoundError: Nothing is there.
     """
     try:

@@ -24,14 +24,14 @@ class FieldError(Exception):
 
 
 def parse(text: str | bytes, constant: Callable[[str], object] | None = None) -> Any:
-    """The data of a JSON text, in which no key stands twice.
+    """The data of a JSON text, in which no key occurs twice.
 
     Args:
         text: The text.
         constant: Called with ``NaN`` and the infinities; by default they are numbers.
 
     Raises:
-        FieldError: A key stands twice.
+        FieldError: A key occurs twice.
         ValueError: It is not JSON.
         RecursionError: It is nested too deeply.
     """
@@ -44,7 +44,7 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise FieldError(key, "the key stands twice")
+                raise FieldError(key, "the key occurs twice")
             seen.add(key)
     return result
 

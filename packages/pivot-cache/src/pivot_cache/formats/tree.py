@@ -180,7 +180,7 @@ def _check_places(files: Mapping[str, Artifact], empty: list[str]) -> None:
         if path in directories:
             raise FieldError(field, f"{path!r} is not empty: another entry is below it")
         if path in files or path in seen:
-            raise FieldError(field, f"{path!r} stands twice")
+            raise FieldError(field, f"{path!r} occurs twice")
         seen.add(path)
 
 

@@ -168,7 +168,7 @@ class _Looks:
         try:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode):
-                return self._condemned(digest, status, "is no regular file")
+                return self._condemned(digest, status, "is not a regular file")
             hashed = hash_file(path)
             if hashed.digest != digest:
                 return self._condemned(digest, status, "has other bytes than its name says")
@@ -191,7 +191,7 @@ class _Looks:
             return _Found(0, unread=error.strerror or str(error))
         doubt = ""
         if not stat.S_ISREG(status.st_mode):
-            doubt = "is no regular file"
+            doubt = "is not a regular file"
         elif (wanted := self._sizes.get(digest, status.st_size)) != status.st_size:
             doubt = f"has {status.st_size} bytes instead of {wanted}"
         elif (not status.st_size) != (digest == _EMPTY):

@@ -81,7 +81,7 @@ class StatCache:
         A symlink means the content it leads to; one that leads nowhere is nothing.
 
         Raises:
-            ArtifactError: The path, or something in it, is no regular file, or cannot be read.
+            ArtifactError: The path, or something in it, is not a regular file, or cannot be read.
         """
         try:
             status = path.stat()
@@ -102,7 +102,7 @@ class StatCache:
         """All that is in a directory.
 
         Raises:
-            ArtifactError: It is no directory, or something in it is no regular file, or cannot be read.
+            ArtifactError: It is no directory, or something in it is not a regular file, or cannot be read.
         """
         try:
             began = self._clock()

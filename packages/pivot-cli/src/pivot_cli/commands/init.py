@@ -42,7 +42,7 @@ def command(*, git: bool) -> None:
         for each in changed:
             console.line(f"  {each}")
     for inner in done.inner[:_MOST]:
-        console.warning(f"{inner} is a project too, and part of this one from now on: what ran there counts no longer")
+        console.warning(f"{inner} is a project too, and now part of this one: its recorded runs no longer count")
     if done.inner:
         console.hint(f"remove {directory / '.pivot'} and {directory / '.pivotignore'} if you did not mean that")
     if done.outer is not None:

@@ -17,7 +17,7 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
         if trace:
             console.printed(trace)
         may_write = phrases.listed(each.may_write)
-        console.warning(f"{each.error}; going on without {each.file}, which may be what writes {may_write}")
+        console.warning(f"{each.error}; continuing without {each.file}, which may be what writes {may_write}")
 
 
 def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
@@ -33,4 +33,6 @@ def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:
     """Outs that a killed run had set aside count as in their place, which the user does not see."""
     if paths:
         them = "it" if len(paths) == 1 else "them"
-        console.hint(f"a run was killed while {phrases.listed(paths)} lay aside: 'pivot repro' puts {them} back first")
+        console.hint(
+            f"a run was killed that had set aside {phrases.listed(paths)}: 'pivot repro' puts {them} back first"
+        )

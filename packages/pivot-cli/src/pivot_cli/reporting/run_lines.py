@@ -93,7 +93,7 @@ class Lines:
                 cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
                 self._line("ran", address, seconds, f"{self._because(decision)}{cost}")
                 for reason in event.incomplete:
-                    console.note(f"what {self._name(address)!r} ran was not seen in full: {reason}")
+                    console.note(f"the code that {self._name(address)!r} ran was not fully observed: {reason}")
             case events.StageRestored(address=address, decision=decision, seconds=seconds):
                 self._line("restored", address, seconds, self._because(decision))
             case events.StageUndeclared():

@@ -21,7 +21,7 @@ def fetched(project: Project, targets: Sequence[str], options: TransferOptions) 
     with TransferProgress("fetching") as progress:
         report = transfer.fetch(project, targets, attrs.evolve(options, progress=progress))
     if report.not_asked is not None:
-        console.warning(f"nothing of others was looked for: {report.not_asked}")
+        console.warning(f"results of others were not looked up: {report.not_asked}")
     return report
 
 

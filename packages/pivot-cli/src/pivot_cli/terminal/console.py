@@ -128,7 +128,7 @@ def importing(seconds: float, where: str = "") -> None:
     if seconds > _FIRST_SECONDS:
         note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")
     elif sys.stderr.isatty():  # in a log it would only say that the machine is busy
-        note("importing your pipeline takes its time")
+        note("importing your pipeline is slow")
 
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:

@@ -97,7 +97,7 @@ def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
     """The way out; empty if there is nothing to be done."""
     stages = _stages(found)
     if found.report.suspect and not full:
-        return "'pivot cache verify --full' reads them, and tells for sure"
+        return "'pivot cache verify --full' reads them, and finds out"
     if found.lacking and not repair:
         return "'pivot cache verify --repair' gets back what it can"
     if stages:
@@ -160,7 +160,7 @@ def collection_notes(done: GcReport) -> Iterator[str]:
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:
-        yield f"{user.root} used this cache, and is no more"
+        yield f"{user.root} used this cache, and no longer exists"
     if done.planned.marked.unlisted:
         directories = phrases.counted(len(done.planned.marked.unlisted), "needed directory listing")
         yield f"{directories} not in the cache: files that only such a directory consists of are not kept"

@@ -96,7 +96,7 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
 
 
 def text(found: Drawing) -> str:
-    """A tree for each node on which nothing rests, for 80 columns: ``a ← b`` says that a depends on b.
+    """A tree for each node that nothing depends on, for 80 columns: ``a ← b`` says that a depends on b.
 
     A node that depends on several others has them as branches below it. Nodes shown before are not repeated.
     """

@@ -107,7 +107,7 @@ class Encoder:
         token = run.encode(value)
         if run.library and _Run(self, afresh=True).encode(value) != token:
             token = _UNSTABLE
-            issue = f"a value that holds a {run.library} is another one at each look"
+            issue = f"a value that holds a {run.library} differs at each look"
             run.log.append(Parts("", issue=issue, lost=True))
         return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
 

@@ -80,7 +80,7 @@ def open_stores(project: Project) -> Iterator[Stores]:
     settings = resolve.resolve(project.layout.state_dir, os.environ)
     layout = Layout(project.root, settings.cache_home(project.root))
     if layout.cache is not None:
-        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the usual one
+        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
 
         cache_dir.prepare(layout)
     cache_users.register(layout)

@@ -223,7 +223,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
     except CacheError:
         if stores.look(path) == before.artifact:
             return
-        problem = f"the listing that is recorded of {path} is not in the cache, so that nobody can tell what went"
+        problem = f"the listing that is recorded of {path} is not in the cache, so that the missing files are unknown"
         raise TargetError(problem, hint=hint) from None
     gone = tree_diff.between(listed, stores.files.tree(project.layout.artifact(path))).absent
     files = {name: listed.files[name] for name in gone if name in listed.files}

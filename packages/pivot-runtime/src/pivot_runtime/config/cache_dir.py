@@ -64,7 +64,7 @@ def prepare(layout: Layout) -> None:
 
 
 def _make(home: pathlib.Path) -> None:
-    hint = "pivot config set cache.dir DIRECTORY, or 'pivot config unset cache.dir' for the usual one"
+    hint = "pivot config set cache.dir DIRECTORY, or 'pivot config unset cache.dir' for the default"
     if home.is_symlink() and not home.exists():
         problem = f"{home} is a symbolic link that leads nowhere"
         raise ConfigError(problem, key=_KEY, hint=f"make the directory that it leads to; or {hint}")

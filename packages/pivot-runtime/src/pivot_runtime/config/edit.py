@@ -146,5 +146,5 @@ def _checked(text: str, wanted: Sequence[tuple[str, str | None]], line: int) -> 
     except FormatError:
         found = [("", None)]
     if [pair for pair in found if pair[1] != ""] != [pair for pair in wanted if pair[1] != ""]:
-        raise FormatError("the form of this file is too intricate to be changed here: edit the line by hand", line)
+        raise FormatError("the form of this file is too complex to be changed here: edit the line by hand", line)
     return text

@@ -78,7 +78,7 @@ def directory(text: str) -> str:
 def patterns(text: str) -> str:
     """Patterns as in a `.gitignore`."""
     if not text.isprintable():
-        raise ValueError(f"{text!r} is no list of patterns")
+        raise ValueError(f"{text!r} is not a list of patterns")
     return text
 
 

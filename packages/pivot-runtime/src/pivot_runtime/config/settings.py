@@ -99,14 +99,14 @@ class Settings(NamedTuple):
     worker_start: WorkerStart = WorkerStart.FORK
 
     def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
-        """The absolute directory of the cache, if it is not the usual one.
+        """The absolute directory of the cache, if it is not the default.
 
         Raises:
             ConfigError: It names a variable, or a user, that there is not.
         """
         if self.cache_dir == USUAL_CACHE:
             return None
-        from pivot_runtime.config import cache_dir as cacheplace  # noqa: PLC0415  # start-up time: most projects have the usual one
+        from pivot_runtime.config import cache_dir as cacheplace  # noqa: PLC0415  # start-up time: most projects have the default
 
         home = pathlib.Path(os.path.normpath(root / cacheplace.meant(self.cache_dir, os.environ)))
         return None if home == root / USUAL_CACHE else home
@@ -119,7 +119,7 @@ class Settings(NamedTuple):
         return next(iter(self.remotes)) if len(self.remotes) == 1 else None
 
     def remote_url(self, name: str | None = None) -> str:
-        """The URL of a remote, or of the usual one.
+        """The URL of a remote, or of the default.
 
         Raises:
             ConfigError: There is none of that name, or nothing says which one is meant.

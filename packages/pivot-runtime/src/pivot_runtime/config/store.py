@@ -56,7 +56,7 @@ class Configuration(Value):
             return Layout(symlinks.find(self.cwd)).state_dir / resolve.FILE
         file = resolve.user_file(self.environment)
         if file is None:
-            raise ConfigError("there is no place for settings of yours", hint="set HOME or XDG_CONFIG_HOME")
+            raise ConfigError("there is no directory for your own settings", hint="set HOME or XDG_CONFIG_HOME")
         return file
 
     def assign(self, name: str, text: str, *, user: bool = False) -> None:

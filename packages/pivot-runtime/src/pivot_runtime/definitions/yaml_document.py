@@ -96,7 +96,7 @@ def parse(text: str, name: str) -> Document:
     """The value of a text.
 
     Raises:
-        YamlError: It is not YAML or more than is read, a key stands twice, or a key is not a text.
+        YamlError: It is not YAML or more than is read, a key occurs twice, or a key is not a text.
     """
     lines: dict[Path, int] = {}
     try:
@@ -143,7 +143,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
             own[key] = (key_node, value_node)
         if twice:
             hint = "merge a list: <<: [*a, *b]" if key_node.tag == f"{_TAG}merge" else "keep one"
-            raise TextError(f"the key {key!r} is here for the second time", _line(key_node), hint=hint)
+            raise TextError(f"the key {key!r} occurs for the second time", _line(key_node), hint=hint)
     found: dict[str, tuple[Any, Any]] = {}
     for each in reversed(merged or ()):
         found.update(_pairs(each))

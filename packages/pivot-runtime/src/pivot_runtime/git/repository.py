@@ -196,7 +196,7 @@ def _checked(root: pathlib.Path, *arguments: str) -> str:
     if done.returncode:
         told = done.stderr.strip().splitlines()
         raise GitSetupError(
-            f"git {arguments[0]} failed: {told[-1] if told else 'it said nothing'}", hint="see to it, and repeat"
+            f"git {arguments[0]} failed: {told[-1] if told else 'it said nothing'}", hint="solve that, and repeat"
         )
     return done.stdout
 

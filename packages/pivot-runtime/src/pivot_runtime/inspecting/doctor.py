@@ -104,11 +104,11 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
     while not place.is_dir():
         place = place.parent
     if not os.access(place, os.W_OK):
-        yield Finding(Level.BAD, "cache", f"{place} cannot be written", belonging(place) or "see to its permissions")
+        yield Finding(Level.BAD, "cache", f"{place} cannot be written", belonging(place) or "check its permissions")
         return
     if layout.database_dir.is_dir() and not os.access(layout.database_dir, os.W_OK):
         text = f"{layout.database_dir} cannot be written"
-        yield Finding(Level.BAD, "state", text, belonging(layout.database_dir) or "see to its permissions")
+        yield Finding(Level.BAD, "state", text, belonging(layout.database_dir) or "check its permissions")
     free = shutil.disk_usage(place).free
     if free < _SCARCE:
         yield Finding(
@@ -144,7 +144,7 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
             Level.BAD,
             "git",
             f"{STATE_DIR}/.gitignore is missing, so that the cache may get into git",
-            "'pivot init' makes it again",
+            "'pivot init' creates it again",
         )
     else:
         try:

@@ -161,7 +161,7 @@ class _Once:
         if lock is None:
             return Rerun(address, SKIPPED, "it has never run")
         if any(out.incremental for out in spec.outs):
-            return Rerun(address, SKIPPED, "it goes on from what its last run left")
+            return Rerun(address, SKIPPED, "it continues from its last result")
         outs = [out.path for out in spec.outs]
         try:
             self._copy.clear(outs)

@@ -117,7 +117,7 @@ def status(project: Project, targets: Iterable[str] = (), options: StatusOptions
     Args:
         project: The project.
         targets: Stage names, addresses or out paths.
-        options: What to load, to ask and to report.
+        options: Options for loading, asking and reporting.
 
     Raises:
         ConfigError: The remote is to be asked, and none is configured.

@@ -61,7 +61,7 @@ class GcReport(Value):
         planned: The plan: objects that go and that stay.
         done: The steps that were taken; None if only the plan was asked for.
         projects: The other projects whose needs were read.
-        gone: Projects that used the cache and are no more.
+        gone: Projects that used the cache and no longer exist.
         skipped: Files that could not be read and were left out.
     """
 
@@ -151,7 +151,7 @@ def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[
         if not user.present:
             raise SharedCacheError(
                 f"{user.root} on {user.host or 'this machine'} uses this cache, and cannot be read from here",
-                hint=f"if that project is no more, delete {user.file}; or give --only-this-project",
+                hint=f"if that project no longer exists, delete {user.file}; or give --only-this-project",
             )
     return [user.root for user in heeded], gone
 
@@ -159,7 +159,7 @@ def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[
 def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], None]:
     def doubt(error: CacheError) -> None:
         if not skip:
-            hint = "; ".join(filter(None, (error.hint, "--skip-damaged goes on, as if it named nothing")))
+            hint = "; ".join(filter(None, (error.hint, "--skip-damaged continues as if it named nothing")))
             raise CacheError(str(error), hint=hint) from error
         skipped[str(error)] = None
 

@@ -51,7 +51,7 @@ class User(Value):
 
     @property
     def gone(self) -> bool:
-        """It was on this machine, and is no more: the directory that it was in is there, and nothing of its name in it.
+        """It was on this machine, and no longer exists: its parent directory exists, without anything of its name.
 
         Else it may be that another disk, or what another container sees at this path, is not here.
         """

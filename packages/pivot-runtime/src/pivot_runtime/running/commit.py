@@ -120,7 +120,7 @@ def _check(
     waiting = [address for address in (*observation.upstream, *observation.blocked) if address not in accepted]
     if waiting:
         raise NotAcceptedError(
-            f"stage {name!r} cannot be accepted: {waiting[0]}, on which it rests, is stale",
+            f"stage {name!r} cannot be accepted: {waiting[0]}, which it depends on, is stale",
             hint="accept or run that one first",
         )
     more = [reason for reason in decision.reasons if reason not in _COSMETIC and reason is not Reason.UPSTREAM]

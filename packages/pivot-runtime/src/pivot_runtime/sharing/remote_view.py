@@ -70,7 +70,7 @@ class RemoteView(SessionView):
             session: The view without the remote.
             graph: The stages that matter.
             everything: Ask also about what the cache has, and what is thought to be known.
-            remote: The name of the remote; None for the usual one.
+            remote: The name of the remote; None for the default.
 
         Raises:
             ConfigError: No remote is configured, or nothing says which one is meant.

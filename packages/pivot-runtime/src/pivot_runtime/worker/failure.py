@@ -14,7 +14,7 @@ from pivot_core.spec import StageError
 _OWN: Final = tuple(os.path.join(place, "") for package in (pivot_runtime, pivot_core) for place in package.__path__)
 _NO_INPUT = ("", "EOF when reading a line")
 """The messages of `getpass` and `input`."""
-_INPUT_HINT = "a stage can ask nobody, unless it has the terminal: pivot run --in-process STAGE"
+_INPUT_HINT = "a stage cannot ask questions without the terminal: pivot run --in-process STAGE"
 _MOST_FRAMES = 1000
 _MOST_AT_END = 1 << 17
 _DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
