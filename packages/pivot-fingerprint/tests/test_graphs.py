@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_fingerprint.imports.graphs import Bits, components, places
+from pivot_fingerprint.imports.graphs import BitSets, bit_positions, components
 
 graphs = st.lists(st.lists(st.integers(0, 11), max_size=4), min_size=12, max_size=12)
 
@@ -40,10 +40,10 @@ def test_a_long_chain_takes_no_recursion() -> None:
 
 @given(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2)))
 def test_bits_are_sets(ones: list[str], others: list[str]) -> None:
-    bits = Bits[str]()
+    bits = BitSets[str]()
     one, other = bits.all(ones), bits.all(others)
 
     assert set(bits.items(one | other)) == {*ones, *others}
     assert set(bits.items(one & other)) == set(ones) & set(others)
-    assert one.bit_count() == len(set(ones)) == len(list(places(one)))
+    assert one.bit_count() == len(set(ones)) == len(list(bit_positions(one)))
     assert bits.all(ones) == one

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_fingerprint import Fingerprinter
-from pivot_fingerprint.imports.statement_memo import statements
+from pivot_fingerprint.imports.statement_memo import statements_of
 from pivot_fingerprint.sources import source_file
-from pivot_fingerprint.sources.memo import key_of, restored, written
+from pivot_fingerprint.sources.memo import memo_key, pack_outline, unpack_outline
 from pivot_fingerprint.syntax.outline import Outline
 from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
 
@@ -189,7 +189,7 @@ def test_what_was_kept_for_another_file_is_not_taken(stages: list[Callable[..., 
 @settings(deadline=None)
 @given(st.binary(), st.binary())
 def test_any_bytes_are_harmless(content: bytes, key: bytes) -> None:
-    assert restored(content, key) is None
+    assert unpack_outline(content, key) is None
 
 
 def test_an_edit_is_seen_through_a_memo(write: Callable[[str], Path]) -> None:
@@ -231,19 +231,19 @@ def everything(outline: Outline) -> object:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_what_comes_back_is_what_was_kept(path: Path) -> None:
     content = path.read_bytes()
-    key = key_of(content)
+    key = memo_key(content)
     outline = TreeOutline(Parsed(content))
     expected = everything(outline)
-    kept = restored(written(TreeOutline(Parsed(content)), key), key)
+    kept = unpack_outline(pack_outline(TreeOutline(Parsed(content)), key), key)
 
     assert kept is not None
     assert everything(kept) == expected
-    assert written(TreeOutline(Parsed(content)), key) == written(outline, key)
+    assert pack_outline(TreeOutline(Parsed(content)), key) == pack_outline(outline, key)
 
 
 def all_statements(source: source_file.SourceFile) -> object:
     """All that the statements of a file can say."""
-    found = statements(source)
+    found = statements_of(source)
     forms = [(each.form[:5], [(one.form, one.decorators) for one in each.form.signatures]) for each in found.all]
     bodies = [found.body(number) for number in range(len(source.tops))]
     return [found.imports, [each[:-1] for each in found.all], re.sub(r" at 0x\w+", "", repr(forms)), bodies]
@@ -253,7 +253,7 @@ def all_statements(source: source_file.SourceFile) -> object:
 def test_statements_that_come_back_are_those_that_were_kept(path: Path) -> None:
     memo = Kept()
     plain, first, second = (source_file.SourceFile(str(path), path.read_bytes()) for _ in range(3))
-    first.kept_by = second.kept_by = memo
+    first.memo = second.memo = memo
     expected = all_statements(plain)
 
     assert all_statements(first) == expected

@@ -20,7 +20,7 @@ from pivot_fingerprint.runtime import recorder as recording
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
 from pivot_fingerprint.runtime.start_file import StartArguments, arrange
-from pivot_fingerprint.user_code import default_is_user_code, remembered
+from pivot_fingerprint.user_code import cached, default_is_user_code
 
 DISABLE = sys.monitoring.DISABLE
 HOME = "pivot_observed_home"
@@ -445,7 +445,7 @@ def test_a_code_that_is_gone_needs_no_restoring(tmp_path: Path) -> None:
 
 def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
     (place,) = pivot_fingerprint.__path__
-    is_user = remembered(lambda _: True)
+    is_user = cached(lambda _: True)
 
     assert not is_user(os.path.join(place, "module.py"))
     assert not is_user(os.path.join(place, "room", "module.py"))

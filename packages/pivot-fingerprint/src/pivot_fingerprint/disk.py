@@ -46,12 +46,12 @@ class Disk:
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
 
-    def read(self, path: str, *, again: bool = False) -> bytes | None:
+    def read(self, path: str, *, keep: bool = False) -> bytes | None:
         """The content of a file as it is now; None if there is none.
 
-        `again`: it is kept in memory, and the same object is given for as long as the file is the same.
+        `keep`: it is kept in memory, and the same object is given for as long as the file is the same.
         """
-        content = _read(path, again=again)
+        content = _read(path, keep=keep)
         if self._listener is not None:
             self._listener.read(path, content)
         return content
@@ -117,12 +117,12 @@ def distributions() -> "Mapping[str, list[Distribution]]":
 
     found: dict[str, list[Distribution]] = {}
     for each in distributions():
-        for top in tops(each):
+        for top in top_level_names(each):
             found.setdefault(top, []).append(each)
     return found
 
 
-def tops(distribution: "Distribution") -> set[str]:
+def top_level_names(distribution: "Distribution") -> set[str]:
     """The top-level names that a distribution installs; none of its files is looked at, of which there may be many."""
     text = distribution.read_text("top_level.txt")
     if text:
@@ -145,7 +145,7 @@ def distribution(name: str) -> "Distribution | None":
 _FILES: "dict[str, tuple[tuple[int, ...], bytes]]" = {}
 
 
-def _read(path: str, *, again: bool) -> bytes | None:
+def _read(path: str, *, keep: bool) -> bytes | None:
     try:
         found = os.stat(path)
         signature = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
@@ -160,6 +160,6 @@ def _read(path: str, *, again: bool) -> bytes | None:
         return None
     if known is not None and known[1] == content:
         content = known[1]
-    if again:
+    if keep:
         _FILES[path] = (signature, content)
     return content

@@ -28,7 +28,7 @@ def default_is_user_code(filename: str) -> bool:
     return not path.startswith(roots)
 
 
-def remembered(predicate: Predicate) -> Predicate:
+def cached(predicate: Predicate) -> Predicate:
     """The same predicate, asked once per file; this package itself never counts as user code."""
     known: dict[str, bool] = {}
 

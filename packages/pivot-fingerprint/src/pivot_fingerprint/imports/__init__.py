@@ -1,5 +1,5 @@
-"""The effects of importing the user's modules.
+"""Effects of importing the user's modules, from source text alone.
 
-Which statements make a name what it is, which of them change libraries or other modules, and which values may
-differ at each import; all of it from source text.
+Here are the statements that determine the value of a name, the changes that they make to other modules and to
+libraries, and the values that may differ at each import. Entries for all this are made in `walk`.
 """

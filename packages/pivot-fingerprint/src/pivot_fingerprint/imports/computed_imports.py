@@ -1,4 +1,4 @@
-"""The names that code takes from modules that it imports by computed names: these names alone, or unknown."""
+"""Names that code takes from modules with computed names (`import_module(name).run`), if they can be listed."""
 
 import ast
 import re
@@ -15,41 +15,41 @@ _LOOKING = frozenset(
         *("__dict__", "modules", "exec_module", "load_module", "spec_from_file_location"),
     }
 )
-"""Names by which code gets at modules, or at all that is in them."""
+"""Names that give access to modules, or to everything in them."""
 _LISTING = frozenset({"extend_path", "iter_modules", "walk_packages"})
 """The functions of `pkgutil` that return only names of modules."""
 _HINTS = re.compile(rb"import_module|__import__|\b(?:%b)\b" % b"|".join(sorted(name.encode() for name in _LOOKING)))
 
 
 class TakenNames(NamedTuple):
-    """The names that some code takes from modules that it finds at run time."""
+    """Names that some code takes from modules that it finds at run time."""
 
     names: frozenset[str] = frozenset()
-    imports: int = 0  # how often a module is imported by a computed name
+    imports: int = 0  # the number of imports with a computed name
     bounded: bool = True  # nothing else of those modules is used
 
-    def plus(self, other: "TakenNames") -> "TakenNames":
-        """Both together."""
+    def __or__(self, other: "TakenNames") -> "TakenNames":
+        """The names of both."""
         return TakenNames(self.names | other.names, self.imports + other.imports, self.bounded and other.bounded)
 
 
-def concerns(content: bytes) -> bool:
-    """Whether there can be anything to find in a file."""
+def may_look_up_modules(content: bytes) -> bool:
+    """Whether the text of a file can contain a computed import at all."""
     return _HINTS.search(content) is not None
 
 
-def taken(nodes: Iterable[ast.AST]) -> TakenNames:
-    """The names that these statements take."""
+def taken_names(nodes: Iterable[ast.AST]) -> TakenNames:
+    """The names that these statements take from modules with computed names."""
     found = TakenNames()
     for node in nodes:
         above = {id(child): each for each in walk(node) for child in ast.iter_child_nodes(each)}
         for each in walk(node):
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
             if name in _LOOKING and not (name == "pkgutil" and _attribute(each, above) in _LISTING):
-                found = found.plus(TakenNames(bounded=False))
+                found |= TakenNames(bounded=False)
             elif isinstance(each, ast.Call) and is_import_call(each.func) and literal_import(each) is None:
                 names = _of_import(each, above)
-                found = found.plus(TakenNames(names or frozenset(), 1, names is not None))
+                found |= TakenNames(names or frozenset(), 1, names is not None)
     return found
 
 
@@ -59,7 +59,7 @@ def _attribute(node: ast.AST, above: dict[int, ast.AST]) -> str:
 
 
 def _of_import(call: ast.Call, above: dict[int, ast.AST]) -> frozenset[str] | None:
-    """The names taken from what a call imports; None if it may be used in any other way."""
+    """The names taken from the module that a call imports; None if the module may be used in any other way."""
     holder = above.get(id(call))
     if isinstance(holder, ast.Expr):
         return frozenset()
@@ -81,7 +81,7 @@ def _of_import(call: ast.Call, above: dict[int, ast.AST]) -> frozenset[str] | No
 
 
 def _of_use(node: ast.expr, holder: ast.AST | None) -> str | None:
-    """The one name that is taken from a module where it is here."""
+    """The name that is taken from a module in this use of it; None for any other use."""
     if isinstance(holder, ast.Attribute):
         return holder.attr
     if isinstance(holder, ast.Call) and isinstance(holder.func, ast.Name) and holder.func.id == "getattr":

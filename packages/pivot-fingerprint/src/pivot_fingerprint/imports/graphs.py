@@ -1,26 +1,26 @@
-"""Graphs that are discovered while they are walked: components, closures, and sets as bits."""
+"""Graph algorithms over edges that are discovered on the way: components, closures, and sets as bits."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
 
-def components[Node: Hashable](start: Node, leads: Callable[[Node], Iterable[Node]]) -> Iterator[list[Node]]:
-    """The groups of nodes that lead to each other; each group comes after all others that it leads to.
+def components[Node: Hashable](start: Node, successors: Callable[[Node], Iterable[Node]]) -> Iterator[list[Node]]:
+    """The strongly connected components that are reachable from a node, each after all that it leads to.
 
     Tarjan's algorithm, without recursion.
 
     Args:
-        start: where the walk begins.
-        leads: the nodes that one leads to; asked once for each.
+        start: The node where the walk begins.
+        successors: The nodes that a node leads to; called once for each.
     """
     numbers: dict[Node, int] = {}
-    lowest: dict[Node, int] = {}  # of those that are in no group yet
+    lowest: dict[Node, int] = {}  # of nodes without a component so far
     waiting: list[Node] = []
     path: list[tuple[Node, Iterator[Node]]] = []
 
     def enter(node: Node) -> None:
         numbers[node] = lowest[node] = len(numbers)
         waiting.append(node)
-        path.append((node, iter(leads(node))))
+        path.append((node, iter(successors(node))))
 
     enter(start)
     while path:
@@ -44,8 +44,8 @@ def components[Node: Hashable](start: Node, leads: Callable[[Node], Iterable[Nod
                 yield group
 
 
-class Bits[Item: Hashable]:
-    """Gives each item a bit of its own, in the order in which they are met."""
+class BitSets[Item: Hashable]:
+    """Sets of items as integers: each item has its own bit, in the order of first use."""
 
     def __init__(self) -> None:
         self._items: list[Item] = []
@@ -68,11 +68,11 @@ class Bits[Item: Hashable]:
 
     def items(self, bits: int) -> Iterator[Item]:
         """The members of a set, in the order of their bits."""
-        return (self._items[place] for place in places(bits))
+        return (self._items[place] for place in bit_positions(bits))
 
 
-def places(bits: int) -> Iterator[int]:
-    """The places of the bits that are set, the lowest first."""
+def bit_positions(bits: int) -> Iterator[int]:
+    """The positions of the bits that are set, the lowest first."""
     while bits:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
@@ -80,24 +80,24 @@ def places(bits: int) -> Iterator[int]:
 
 
 class Closure[Key: Hashable, Item, Fact]:
-    """Facts of items, each joined with those of all items that it leads to; every item is looked at once."""
+    """Facts of items, each combined with the facts of all items that it leads to; every item is examined once."""
 
     def __init__(
         self,
         key: Callable[[Item], Key],
-        look: Callable[[Item], tuple[Fact, Iterable[Item]]],
-        join: Callable[[Iterable[Fact]], Fact],
+        examine: Callable[[Item], tuple[Fact, Iterable[Item]]],
+        combine: Callable[[Iterable[Fact]], Fact],
     ) -> None:
-        """Make it.
+        """Create a closure without items.
 
         Args:
-            key: the identity of an item.
-            look: the fact of one item by itself, and the items that it leads to.
-            join: the fact of several items together.
+            key: The identity of an item.
+            examine: The fact of one item by itself, and the items that it leads to.
+            combine: The fact of several items together.
         """
         self._key = key
-        self._look = look
-        self._join = join
+        self._examine = examine
+        self._combine = combine
         self._own: dict[Key, tuple[Fact, list[Item]]] = {}
         self._joined: dict[Key, Fact] = {}
 
@@ -109,7 +109,7 @@ class Closure[Key: Hashable, Item, Fact]:
             for group in components(start, self._ahead):
                 ahead = dict.fromkeys(self._key(each) for key in group for each in self._own[key][1])
                 known = [self._joined[key] for key in ahead if key in self._joined]
-                self._joined |= dict.fromkeys(group, self._join([*known, *(self._own[key][0] for key in group)]))
+                self._joined |= dict.fromkeys(group, self._combine([*known, *(self._own[key][0] for key in group)]))
         return self._joined[start]
 
     def _ahead(self, key: Key) -> Iterator[Key]:
@@ -122,5 +122,5 @@ class Closure[Key: Hashable, Item, Fact]:
     def _enter(self, item: Item) -> None:
         key = self._key(item)
         if key not in self._own:
-            fact, further = self._look(item)
+            fact, further = self._examine(item)
             self._own[key] = fact, list(further)

@@ -1,9 +1,9 @@
-"""Where the names that are in a module lead, through all imports and aliases."""
+"""Targets of the names in a module, through all imports and aliases."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint.imports.statement_memo import statements
+from pivot_fingerprint.imports.statement_memo import statements_of
 from pivot_fingerprint.imports.statements import Statements
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
@@ -20,7 +20,7 @@ class GlobalName(NamedTuple):
 
 
 class NameTarget(NamedTuple):
-    """The target of a chain of names, and the attributes that are left of it."""
+    """The global name that a chain of names leads to, and the remaining attributes."""
 
     module: Module
     name: str
@@ -28,12 +28,12 @@ class NameTarget(NamedTuple):
 
     @property
     def key(self) -> GlobalName:
-        """The module and the name, without the attributes that are left."""
+        """The module and the name, without the remaining attributes."""
         return GlobalName(self.module.name, self.name)
 
 
 class NameTargets:
-    """Looks at modules as text alone; each chain of names is followed once."""
+    """Follows names through the text of modules; each chain of names only once."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
@@ -44,31 +44,29 @@ class NameTargets:
         """The statements at the top of a file."""
         known = self._known.get(source)
         if known is None:
-            known = self._known[source] = statements(source)
+            known = self._known[source] = statements_of(source)
         return known
 
-    def refers(self, module: Module, ref: Ref) -> list[NameTarget]:
-        """Where what a statement refers to leads."""
-        return self.lead(module, ref.root, ref.attrs)
+    def follow_ref(self, module: Module, ref: Ref) -> list[NameTarget]:
+        """The targets of a reference in a statement."""
+        return self.follow(module, ref.root, ref.attrs)
 
     def is_defined(self, name: GlobalName) -> bool:
-        """Whether a name stands for a function or class of the text."""
+        """Whether a name is bound only by definitions of functions and classes."""
         module = self._modules.named(name.module)
         source = module.source if module is not None else None
         bindings = source.bindings.get(name.name, ()) if source is not None else ()
         return bool(bindings) and all(binding.top is not None for binding in bindings)
 
-    def lead(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[NameTarget]:
-        """Where a chain of names that is in a module leads, through all imports."""
-        return self._followed(module, root, attrs)[0]
+    def follow(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[NameTarget]:
+        """The targets of a chain of names in a module, through all imports."""
+        return self._follow(module, root, attrs)[0]
 
     def libraries(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> list[str]:
-        """The library objects that a chain of names leads to, by full names."""
-        return self._followed(module, root, attrs)[1]
+        """The library objects that a chain of names leads to, by full name."""
+        return self._follow(module, root, attrs)[1]
 
-    def _followed(
-        self, module: Module, root: str | Import, attrs: tuple[str, ...]
-    ) -> tuple[list[NameTarget], list[str]]:
+    def _follow(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> tuple[list[NameTarget], list[str]]:
         key = (module, root, attrs)
         known = self._known_chains.get(key)
         if known is None:
@@ -76,47 +74,51 @@ class NameTargets:
             outside: dict[str, None] = {}
             seen: set[tuple[GlobalName, tuple[str, ...]]] = set()
             stack = (
-                [NameTarget(module, root, attrs)] if isinstance(root, str) else list(self._out_of(module, root, attrs))
+                [NameTarget(module, root, attrs)]
+                if isinstance(root, str)
+                else list(self._import_targets(module, root, attrs))
             )
             while stack:
-                spot = stack.pop()
-                if isinstance(spot, str):
-                    outside[spot] = None
+                target = stack.pop()
+                if isinstance(target, str):
+                    outside[target] = None
                     continue
-                if (spot.key, spot.rest) in seen:
+                if (target.key, target.rest) in seen:
                     continue
-                seen.add((spot.key, spot.rest))
-                ends, on = self._step(spot)
-                if ends:
-                    found[spot.key, spot.rest] = spot
-                stack += on
+                seen.add((target.key, target.rest))
+                is_bound, further = self._step(target)
+                if is_bound:
+                    found[target.key, target.rest] = target
+                stack += further
             known = self._known_chains[key] = (list(found.values()), list(outside))
         return known
 
-    def _step(self, spot: NameTarget) -> tuple[bool, list[NameTarget | str]]:
-        """Whether a name is bound here by more than imports, and where its imports lead."""
-        source = spot.module.source
-        if source is None or spot.name == ANY:
-            return spot.name == ANY, []
-        bindings = source.bindings.get(spot.name, ())
+    def _step(self, target: NameTarget) -> tuple[bool, list[NameTarget | str]]:
+        """Whether a name is bound here by more than imports, and the targets of its imports and aliases."""
+        source = target.module.source
+        if source is None or target.name == ANY:
+            return target.name == ANY, []
+        bindings = source.bindings.get(target.name, ())
         if not bindings:
-            stars = [self._modules.named(spot.module.absolute(star)) for star in source.stars]
-            return True, [NameTarget(home, spot.name, spot.rest) for home in stars if home is not None and home.is_user]
-        targets = [target for binding in bindings for target in binding.imports]
-        aliases = [each.alias for each in self.statements(source).binding(spot.name) if each.alias]
-        # `node = node.next` leads on and on: no deeper than any object is looked into
-        on: list[NameTarget | str] = [
-            NameTarget(spot.module, alias[0], (*alias[1:], *spot.rest)[:FAR]) for alias in aliases
+            stars = [self._modules.named(target.module.absolute(star)) for star in source.stars]
+            return True, [
+                NameTarget(home, target.name, target.rest) for home in stars if home is not None and home.is_user
+            ]
+        imports = [imported for binding in bindings for imported in binding.imports]
+        aliases = [each.alias for each in self.statements(source).binding(target.name) if each.alias]
+        # `node = node.next` would never end: stop at the greatest depth
+        further: list[NameTarget | str] = [
+            NameTarget(target.module, alias[0], (*alias[1:], *target.rest)[:FAR]) for alias in aliases
         ]
-        on += [each for target in targets for each in self._out_of(spot.module, target, spot.rest)]
-        return any(not binding.imports for binding in bindings), on
+        further += [each for imported in imports for each in self._import_targets(target.module, imported, target.rest)]
+        return any(not binding.imports for binding in bindings), further
 
-    def _out_of(self, module: Module, target: Import, rest: tuple[str, ...]) -> Iterator[NameTarget | str]:
-        """The target of an import, and within it the target of the attributes; of libraries, the full name."""
-        home = self._modules.named(module.absolute(target))
-        rest = rest if target.name is None else (target.name, *rest)
+    def _import_targets(self, module: Module, imported: Import, rest: tuple[str, ...]) -> Iterator[NameTarget | str]:
+        """The targets of an import and of the attributes taken from it; a full name for libraries."""
+        home = self._modules.named(module.absolute(imported))
+        rest = rest if imported.name is None else (imported.name, *rest)
         if home is None:
-            yield ".".join((module.absolute(target), *rest))
+            yield ".".join((module.absolute(imported), *rest))
             return
         while home.is_user:
             if not rest:

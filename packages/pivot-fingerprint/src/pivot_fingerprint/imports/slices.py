@@ -1,10 +1,10 @@
-"""Which statements make a name what it is: those that bind it, and those that may change its value, in any module."""
+"""Slices: the statements, in any module, that determine the value of a name by binding or changing it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from pivot_fingerprint.imports.call_effects import CallEffects, LibraryChanges, NameEffects, touch
-from pivot_fingerprint.imports.graphs import Bits, places
+from pivot_fingerprint.imports.call_effects import CallEffects, LibraryChanges, NameEffects, effect_on
+from pivot_fingerprint.imports.graphs import BitSets, bit_positions
 from pivot_fingerprint.imports.name_targets import GlobalName, NameTarget, NameTargets
 from pivot_fingerprint.imports.statements import HOLDS, PART, Statement
 from pivot_fingerprint.sources.modules import Module, Modules
@@ -13,25 +13,25 @@ from pivot_fingerprint.syntax.name_changes import ANY
 _WIDE = 32  # names
 
 
-class _Facts(NamedTuple):
-    """One statement among the names of all modules; each field but the first is a set of bits."""
+class _StatementFacts(NamedTuple):
+    """A statement and the names of all modules that it concerns; each field but the first is a set of bits."""
 
     statement: Statement
-    mentions: int  # that what it binds may have in it
+    mentions: int  # names whose values may be in the value that it binds
     binds: int
-    bound: int  # those of them that stand for more than a number or a text
-    changes: int  # the object that a name stands for, or what that holds
-    deep: int  # what the object holds
-    surely: int  # else only if what the name is given to sets attributes
-    imports: int  # modules, by code that it runs
+    bound: int  # bound names whose values are more than a number or a text
+    changes: int  # names whose object or its content it changes
+    deep: int  # names of whose object it changes the content
+    surely: int  # names that it certainly changes, not only if a called function sets attributes
+    imports: int  # modules that are imported by code that it runs
 
 
 class _Index:
-    """The places of statements by the names that they have something to do with."""
+    """The positions of statements by the names that they concern."""
 
     def __init__(self, sets: list[int]) -> None:
         self.all = 0
-        self._wide: list[tuple[int, int]] = []  # quicker to compare than to spread out
+        self._wide: list[tuple[int, int]] = []  # faster to compare than to expand
         self._narrow = 0
         self._places: dict[int, int] = {}
         for place, bits in enumerate(sets):
@@ -40,24 +40,24 @@ class _Index:
                 self._wide.append((1 << place, bits))
                 continue
             self._narrow |= bits
-            for name in places(bits):
+            for name in bit_positions(bits):
                 self._places[name] = self._places.get(name, 0) | 1 << place
 
     def of(self, bits: int) -> int:
-        """All places where one of these names stands, as bits."""
+        """The positions of all statements that concern one of these names, as bits."""
         found = 0
         for place, wide in self._wide:
             if wide & bits:
                 found |= place
-        for name in places(bits & self._narrow):
+        for name in bit_positions(bits & self._narrow):
             found |= self._places[name]
         return found
 
 
-class _Known:
+class _ModuleFacts:
     """The facts of a module's statements."""
 
-    def __init__(self, facts: list[_Facts]) -> None:
+    def __init__(self, facts: list[_StatementFacts]) -> None:
         self.facts = facts
         self.touching = _Index([each.binds | each.changes for each in facts])
         several = [each.bound if each.binds.bit_count() > 1 else 0 for each in facts]  # `t = u = {}`
@@ -68,30 +68,30 @@ class _Known:
             for name in each.statement.binds:
                 self.binding[name] = self.binding.get(name, 0) | 1 << place
 
-    def at(self, found: int) -> list[_Facts]:
-        """The statements at some places, in their order."""
-        return [self.facts[place] for place in places(found)]
+    def at(self, found: int) -> list[_StatementFacts]:
+        """The statements at some positions, in order."""
+        return [self.facts[place] for place in bit_positions(found)]
 
 
 class Slices:
-    """Looks at modules as text alone; each is looked at once."""
+    """Slices of all modules, from their text alone; each module is examined once."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        self._leads = NameTargets(modules)
-        self._names = Bits[GlobalName]()
-        self._runs = CallEffects(self._leads, self._names)
-        self.acting = LibraryChanges(self._leads)
-        self._facts: dict[Module, _Known] = {}
-        self._sliced: dict[tuple[Module, GlobalName], list[Statement]] = {}
+        self._targets = NameTargets(modules)
+        self._names = BitSets[GlobalName]()
+        self._call_effects = CallEffects(self._targets, self._names)
+        self.library_changes = LibraryChanges(self._targets)
+        self._facts: dict[Module, _ModuleFacts] = {}
+        self._known_slices: dict[tuple[Module, GlobalName], list[Statement]] = {}
         self._imported: dict[Module, list[Module]] = {}
         self._others: dict[Module, list[GlobalName]] = {}
         self._plain: dict[GlobalName, bool] = {}
 
     def of(self, module: Module, name: str, *, defined: bool = False) -> list[Statement]:
-        """All statements of a module that make a name of it what it is.
+        """All statements of a module that determine the value of one of its names.
 
-        `defined`: also those that define it, which have entries of their own.
+        `defined`: include definitions, which have their own entries.
         """
         found = self._slice(module, GlobalName(module.name, name))
         if not defined:
@@ -102,12 +102,12 @@ class Slices:
 
     def conditional_stars(self, module: Module) -> list[Statement]:
         """The star imports of a module that are not always reached."""
-        every = self._leads.statements(module.source).all if module.source is not None else ()
+        every = self._targets.statements(module.source).all if module.source is not None else ()
         return [each for each in every if each.defines and each.guarded and not each.binds]
 
-    def standing_at(self, module: Module, lines: Iterable[int]) -> list[Statement]:
-        """The statements of a module at these lines."""
-        every = self._leads.statements(module.source).all if module.source is not None else ()
+    def at_lines(self, module: Module, lines: Iterable[int]) -> list[Statement]:
+        """The statements of a module that contain these lines."""
+        every = self._targets.statements(module.source).all if module.source is not None else ()
         return [each for each in every if any(each.line <= line <= (each.end or each.line) for line in lines)]
 
     def effects(self, module: Module, is_reached: Callable[[GlobalName], bool]) -> dict[GlobalName, list[Statement]]:
@@ -119,47 +119,47 @@ class Slices:
         slices = {name: self._slice(module, name) for name in others if is_reached(name)}
         return {name: statements for name, statements in slices.items() if statements}
 
-    def named_by(self, module: Module) -> Iterator[str]:
-        """The modules that its import statements name; a name of such a module may be among them."""
+    def named_modules(self, module: Module) -> Iterator[str]:
+        """The modules that its import statements name; some may be other names of a module."""
         source = module.source
-        for target in self._leads.statements(source).imports if source is not None else ():
+        for target in self._targets.statements(source).imports if source is not None else ():
             home = module.absolute(target)
             yield home
             if target.name is not None:
                 yield f"{home}.{target.name}"
 
-    def imported(self, module: Module) -> list[Module]:
-        """The modules of the user's that importing this one imports, also by code that runs then."""
+    def imported_modules(self, module: Module) -> list[Module]:
+        """The user's modules that are imported with this one, also by code that runs at import."""
         known = self._imported.get(module)
         if known is None:
-            names = [*self.named_by(module)]
+            names = [*self.named_modules(module)]
             by_code = 0
             for each in self._facts_of(module).facts:
                 by_code |= each.imports
-            names += sorted(self._runs.imports.items(by_code))
-            found = [each for name in dict.fromkeys(names) for each in self.packages(name)]
+            names += sorted(self._call_effects.imports.items(by_code))
+            found = [each for name in dict.fromkeys(names) for each in self.with_packages(name)]
             known = self._imported[module] = list(dict.fromkeys(found))
         return known
 
-    def packages(self, name: str) -> Iterator[Module]:
-        """A module by its full name, and the packages that it is in."""
+    def with_packages(self, name: str) -> Iterator[Module]:
+        """A module by its full name, and the packages that contain it."""
         while name:
             module = self._modules.named(name)
             if module is not None and module.is_user:
                 yield module
             name = name.rpartition(".")[0]
 
-    def held(self, name: GlobalName) -> set[GlobalName]:
-        """The names whose values may be a part of what a name stands for."""
+    def held_names(self, name: GlobalName) -> set[GlobalName]:
+        """The names whose values may be a part of the value of a name."""
         module = self._modules.named(name.module)
         if module is not None and module.namespace is not None and module.source is not None:
-            # Of what is imported, all is read off the values themselves: the text is only asked what is in them.
+            # The values of imported modules are encoded themselves: the text only shows which names are in them.
             return {
-                spot.key
-                for ref in self._leads.statements(module.source).put_into(name.name)
-                for spot in self._leads.refers(module, ref)
+                target.key
+                for ref in self._targets.statements(module.source).refs_of(name.name)
+                for target in self._targets.follow_ref(module, ref)
             }
-        if module is None:  # names of code that was made from a text
+        if module is None:  # names of generated code
             return set()
         known = self._facts_of(module)
         found = 0
@@ -168,15 +168,15 @@ class Slices:
         return set(self._names.items(found))
 
     def _slice(self, module: Module, name: GlobalName) -> list[Statement]:
-        found = self._sliced.get((module, name))
+        found = self._known_slices.get((module, name))
         if found is None:
-            found = self._sliced[module, name] = self._sliced_by(module, name)
+            found = self._known_slices[module, name] = self._compute_slice(module, name)
         return found
 
-    def _sliced_by(self, module: Module, name: GlobalName) -> list[Statement]:
+    def _compute_slice(self, module: Module, name: GlobalName) -> list[Statement]:
         known = self._facts_of(module)
         own = name.module == module.name
-        defined, plain = self._leads.is_defined(name), self._is_plain(name)
+        defined, plain = self._targets.is_defined(name), self._is_plain(name)
         itself = self._names.of(name) | self._names.of(GlobalName(name.module, ANY))
         same, holders = (0, 0) if plain else self._aliases(known, name, own=own)
         binding = known.binding.get(name.name, 0) if own else 0
@@ -192,8 +192,8 @@ class Slices:
                 found.append(statement)
         return found
 
-    def _aliases(self, known: _Known, name: GlobalName, *, own: bool) -> tuple[int, int]:
-        """The names that may stand for the same object or for a part of it, and those that may hold it."""
+    def _aliases(self, known: _ModuleFacts, name: GlobalName, *, own: bool) -> tuple[int, int]:
+        """The names that may have the same object or a part of it as value, and those whose values may contain it."""
         same, holders = self._names.of(name), 0
         new = same
         while new:
@@ -205,7 +205,7 @@ class Slices:
                 in_same = bool(same & each.mentions)
                 if not in_same and not holders & each.mentions:
                     continue
-                if each.statement.defines and in_same:  # a subclass has what its bases have
+                if each.statement.defines and in_same:  # a subclass shares the members of its bases
                     module, names = name.module if own else "", each.statement.binds
                     same |= self._names.all(
                         at for at in (GlobalName(module, each) for each in names) if self._is_class(at)
@@ -226,12 +226,12 @@ class Slices:
         return any(top.site.kind == "class" for top in tops)
 
     def _is_plain(self, name: GlobalName) -> bool:
-        """Whether a name only ever stands for a number or a text, so that nothing but binding it changes it."""
+        """Whether the value of a name is always a number or a text, so that only binding it can change it."""
         if name not in self._plain:
-            self._plain[name] = True  # one that is asked for while it is found out
+            self._plain[name] = True  # the answer for a name that depends on itself
             module = self._modules.named(name.module)
             source = module.source if module is not None else None
-            statements = self._leads.statements(source) if source is not None else None
+            statements = self._targets.statements(source) if source is not None else None
             binding = [*statements.binding(name.name), *statements.binding(ANY)] if statements is not None else []
             self._plain[name] = bool(binding) and all(
                 each.plain and all(self._is_plain(GlobalName(name.module, read)) for read in each.reads - {name.name})
@@ -241,34 +241,36 @@ class Slices:
 
     # Statements among the names of all modules
 
-    def _facts_of(self, module: Module) -> _Known:
+    def _facts_of(self, module: Module) -> _ModuleFacts:
         known = self._facts.get(module)
         if known is None:
             source = module.source
-            statements = self._leads.statements(source).all if source is not None else []
-            known = self._facts[module] = _Known([self._facts_about(module, each) for each in statements])
+            statements = self._targets.statements(source).all if source is not None else []
+            known = self._facts[module] = _ModuleFacts([self._facts_about(module, each) for each in statements])
         return known
 
-    def _facts_about(self, module: Module, statement: Statement) -> _Facts:
-        mentioned = {ref: self._leads.refers(module, ref) for ref in statement.form.refs}
+    def _facts_about(self, module: Module, statement: Statement) -> _StatementFacts:
+        mentioned = {ref: self._targets.follow_ref(module, ref) for ref in statement.form.refs}
         own = self._names.all(GlobalName(module.name, name) for name in statement.binds) if not statement.defines else 0
         code = (
-            self._runs.of(spot for spots in mentioned.values() for spot in spots) if statement.runs else NameEffects()
+            self._call_effects.of(target for targets in mentioned.values() for target in targets)
+            if statement.runs
+            else NameEffects()
         )
         done = NameEffects(binds=own)
         surely = own | code.binds | code.changes
-        for change, name, depth in self._runs.changed(module, statement.changes):
-            done |= touch(self._names.of(name), depth)
+        for change, name, depth in self._call_effects.changed_names(module, statement.changes):
+            done |= effect_on(self._names.of(name), depth)
             surely |= self._names.of(name) if not change.passed or code.writes else 0
         given = code.values if statement.results else 0
         mentions = self._names.all(
-            spot.key
-            for ref, spots in mentioned.items()
-            for spot in spots
-            if not (ref.root in statement.called and not ref.attrs and self._is_function(spot))
+            target.key
+            for ref, targets in mentioned.items()
+            for target in targets
+            if not (ref.root in statement.called and not ref.attrs and self._is_function(target))
         )
         binds = done.binds | code.binds
-        return _Facts(
+        return _StatementFacts(
             statement,
             mentions=mentions | (code.values if statement.gives == PART else 0),
             binds=binds,
@@ -280,9 +282,9 @@ class Slices:
         )
 
     @staticmethod
-    def _is_function(spot: NameTarget) -> bool:
-        source = spot.module.source
-        bindings = source.bindings.get(spot.name, ()) if source is not None else ()
+    def _is_function(target: NameTarget) -> bool:
+        source = target.module.source
+        bindings = source.bindings.get(target.name, ()) if source is not None else ()
         return bool(bindings) and all(
             source is not None and binding.top is not None and source.tops[binding.top].site.kind == "func"
             for binding in bindings

@@ -1,23 +1,22 @@
-"""The statements at the top of a file and the effects of its definitions: with a memo, once for each content."""
+"""Memo of the statements at the top of a file and of the effects of its definitions."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from pivot_fingerprint.imports import statements as statements_of
-from pivot_fingerprint.imports.statements import Body, Statement, Statements
-from pivot_fingerprint.sources.memo import Memo, decoded, form_of, key_of, packed, plain, unpacked
+from pivot_fingerprint.imports.statements import BodyEffects, Statement, Statements, body_effects, read_statements
+from pivot_fingerprint.sources.memo import Memo, decode_line, form_from_json, form_to_json, memo_key, pack, unpack
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.name_changes import NameChange
 from pivot_fingerprint.syntax.scopes import Import
 
 
-def statements(source: SourceFile) -> Statements:
-    """The statements of a file."""
-    memo = source.kept_by
+def statements_of(source: SourceFile) -> Statements:
+    """The statements at the top of a file, from its memo if there is one."""
+    memo = source.memo
     if memo is None:
-        return Statements(*statements_of.look(source.parsed), partial(_body, source))
-    imports, *every = _kept(source, memo, "statements", lambda: _lines(source))
+        return Statements(*read_statements(source.parsed), partial(_body, source))
+    imports, *every = _memoised(source, memo, "statements", lambda: _lines(source))
     return Statements([_statement(raw) for raw in every], _imports(imports), _Bodies(source, memo))
 
 
@@ -29,11 +28,11 @@ class _Bodies:
         self._memo = memo
         self._known: list[Any] | None = None
 
-    def __call__(self, number: int) -> Body:
+    def __call__(self, number: int) -> BodyEffects:
         if self._known is None:
-            self._known = _kept(self._source, self._memo, "bodies", self._lines)
+            self._known = _memoised(self._source, self._memo, "bodies", self._lines)
         assigns, changes, aliases, writes = self._known[number]
-        return Body(frozenset(assigns), _changes(changes), aliases, writes)
+        return BodyEffects(frozenset(assigns), _changes(changes), aliases, writes)
 
     def _lines(self) -> Iterable[object]:
         for top in self._source.tops:
@@ -41,35 +40,33 @@ class _Bodies:
             yield [sorted(done.assigns), done.changes, done.aliases, done.writes]
 
 
-def _body(source: SourceFile, number: int) -> Body:
+def _body(source: SourceFile, number: int) -> BodyEffects:
     refs = source.form(source.tops[number]).refs
-    return statements_of.body(
-        source.parsed.tops[number], frozenset(ref.root for ref in refs if isinstance(ref.root, str))
-    )
+    return body_effects(source.parsed.tops[number], frozenset(ref.root for ref in refs if isinstance(ref.root, str)))
 
 
-def _kept(source: SourceFile, memo: Memo, kind: str, make: Callable[[], Iterable[object]]) -> list[Any]:
-    key = key_of(source.content, kind)
-    lines = unpacked(memo.get(key), key)
+def _memoised(source: SourceFile, memo: Memo, kind: str, make: Callable[[], Iterable[object]]) -> list[Any]:
+    key = memo_key(source.content, kind)
+    lines = unpack(memo.get(key), key)
     if lines is None:
-        made = packed(make(), key)
+        made = pack(make(), key)
         memo.put(key, made)
-        lines = unpacked(made, key) or []
-    return [decoded(line) for line in lines if line]
+        lines = unpack(made, key) or []
+    return [decode_line(line) for line in lines if line]
 
 
 def _lines(source: SourceFile) -> Iterable[object]:
-    every, imports = statements_of.look(source.parsed)
+    every, imports = read_statements(source.parsed)
     yield imports
     for each in every:
         sets = {"binds": sorted(each.binds), "called": sorted(each.called)}
-        yield each._asdict() | sets | {"form": plain(each.form)}
+        yield each._asdict() | sets | {"form": form_to_json(each.form)}
 
 
 def _statement(raw: dict[str, Any]) -> Statement:
     raw["binds"], raw["called"] = frozenset(raw["binds"]), frozenset(raw["called"])
     raw["changes"], raw["alias"], raw["tried"] = _changes(raw["changes"]), tuple(raw["alias"]), _imports(raw["tried"])
-    return Statement(**raw | {"form": form_of(raw["form"])})
+    return Statement(**raw | {"form": form_from_json(raw["form"])})
 
 
 def _changes(raw: Any) -> tuple[NameChange, ...]:

@@ -1,4 +1,4 @@
-"""The statements that run when a module is imported: what each binds and changes, and when it is reached."""
+"""Statements that run when a module is imported: the names that each binds and changes, and its conditions."""
 
 import ast
 import copy
@@ -13,7 +13,8 @@ from pivot_fingerprint.syntax.parsed import Definition, Parsed, walk
 from pivot_fingerprint.syntax.scopes import Import, Scope, parameters
 from pivot_fingerprint.syntax.statement_acts import is_main, is_type_checking
 
-HOLDS, SAME, PART = range(3)  # how a value may have another in it: as one of its parts, as itself, or it is a part
+# How a value relates to another one that its statement mentions: it contains it, is the same, or is a part of it.
+HOLDS, SAME, PART = range(3)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -23,48 +24,48 @@ _SCALAR = (ast.Constant, ast.JoinedStr, ast.Tuple, ast.UnaryOp, ast.BinOp, ast.C
 
 
 class Statement(NamedTuple):
-    """One statement; a loop is one as a whole, of other compound statements each one in them is."""
+    """A statement at the top of a module; a loop is one, other compound statements are taken apart."""
 
     line: int
     end: int | None
     binds: frozenset[str]  # `*`: any name
     changes: tuple[NameChange, ...]
-    called: frozenset[str]  # those of the names that it reads that are called and nothing else
-    gives: int  # HOLDS, SAME, PART
-    runs: bool  # whether it runs code of which the statement itself does not tell
-    results: bool  # whether it changes what such code gives
-    alias: tuple[str, ...]  # the chain of names that it gives another name to
-    plain: bool  # binds its names to numbers and texts, if such are all that it reads
-    defines: bool  # is a definition or an import, which have entries of their own
+    called: frozenset[str]  # names that are called here, and not used otherwise
+    gives: int  # HOLDS, SAME or PART
+    runs: bool  # whether it may run code that is elsewhere
+    results: bool  # whether it changes the result of such code
+    alias: tuple[str, ...]  # the chain of names to which it gives another name
+    plain: bool  # binds its names to numbers and texts, if it only reads such
+    defines: bool  # is a definition or an import, which has its own entry
     guarded: bool
-    tried: tuple[Import, ...]  # the imports that decide whether it is reached
+    tried: tuple[Import, ...]  # imports on whose success it depends
     form: Form
 
     @property
     def reads(self) -> frozenset[str]:
-        """The names of its module."""
+        """The names of its module that it mentions."""
         return frozenset(ref.root for ref in self.form.refs if isinstance(ref.root, str))
 
 
-class Body(NamedTuple):
+class BodyEffects(NamedTuple):
     """The possible effects of running the code of a definition."""
 
     assigns: frozenset[str]  # names of the module
     changes: tuple[NameChange, ...]
-    aliases: bool  # changes what a local name stands for, and so perhaps anything that it mentions
-    writes: bool  # sets attributes of what it is given, or sees to how subclasses are made
+    aliases: bool  # changes the value of a local name, and so perhaps of anything that it mentions
+    writes: bool  # sets attributes of its arguments, or customises subclasses
 
 
 class Statements:
-    """All of a file's, in their order, and what its definitions do.
+    """All statements at the top of a file, in order, and the effects of its definitions.
 
     Args:
-        every: as `look` finds them.
-        imports: all that they import.
-        body: what the definition of a number does.
+        every: The statements.
+        imports: Everything that they import.
+        body: The effects of the definition with a given number.
     """
 
-    def __init__(self, every: list[Statement], imports: tuple[Import, ...], body: Callable[[int], Body]) -> None:
+    def __init__(self, every: list[Statement], imports: tuple[Import, ...], body: Callable[[int], BodyEffects]) -> None:
         self.all = every
         self.imports = imports
         self.body = body
@@ -80,13 +81,13 @@ class Statements:
         """The statements that bind a name."""
         return self._binding.get(name, [])
 
-    def put_into(self, name: str) -> list[Ref]:
-        """The names in statements that bind a name or change its value."""
+    def refs_of(self, name: str) -> list[Ref]:
+        """The names in the statements that bind a name or change its value."""
         return [ref for each in (*self.binding(name), *self._changing.get(name, ())) for ref in each.form.refs]
 
 
-def look(parsed: Parsed) -> tuple[list[Statement], tuple[Import, ...]]:
-    """The statements at the top of a file, and all that they import."""
+def read_statements(parsed: Parsed) -> tuple[list[Statement], tuple[Import, ...]]:
+    """The statements at the top of a file, and everything that they import."""
     flat = list(_flat(parsed.tree.body))
     imports = dict.fromkeys(target for node, _ in flat for target in _imported(node))
     return [_statement(parsed, node, guards) for node, guards in flat], tuple(imports)
@@ -103,7 +104,7 @@ def _statement(parsed: Parsed, node: ast.stmt, guards: "_Guards") -> Statement:
         binds=frozenset(seen.binds | scope.names.keys() - {"*"}),
         changes=tuple(seen.all),
         called=frozenset(seen.called - seen.other),
-        gives=_gives(node),
+        gives=_holding(node),
         runs=seen.runs,
         results=seen.results,
         alias=_alias(node),
@@ -111,7 +112,7 @@ def _statement(parsed: Parsed, node: ast.stmt, guards: "_Guards") -> Statement:
         defines=isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)),
         guarded=bool(guards.nodes or guards.tried),
         tried=guards.tried,
-        form=canonical([*guards.nodes, *_said(node)], walrus=parsed.walrus),
+        form=canonical([*guards.nodes, *_counted(node)], walrus=parsed.walrus),
     )
 
 
@@ -129,7 +130,7 @@ type _Block = tuple[Sequence[ast.stmt], _Guards]
 
 
 def _flat(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, _Guards]]:
-    """Each statement with what decides whether it is reached."""
+    """The statements of a body, each with its guards."""
     stack: list[tuple[ast.stmt, _Guards]] = [(node, _Guards()) for node in reversed(body)]
     while stack:
         node, guards = stack.pop()
@@ -145,17 +146,20 @@ def _flat(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, _Guards]]:
 
 
 def _blocks(node: ast.stmt, guards: _Guards) -> list[_Block] | None:  # noqa: PLR0911 - one for each kind
-    """The blocks of a compound statement that is taken apart; None for others."""
+    """The blocks of a compound statement that is taken apart; None for any other statement."""
     if isinstance(node, ast.If):
         if is_main(node):
             return []
         if is_type_checking(node.test):
             return [(node.orelse, guards)]
-        return [(node.body, guards.and_(node.test)), (node.orelse, guards.and_(node.test, ast.Constant("else")))]
+        return [
+            (node.body, guards.and_(node.test)),
+            (node.orelse, guards.and_(node.test, ast.Constant("else"))),
+        ]
     if isinstance(node, ast.With | ast.AsyncWith):
         return [(node.body, guards.and_(*(item.context_expr for item in node.items)))]
     if isinstance(node, ast.Try | ast.TryStar):
-        done = [said for each in node.body for said in _said(each) if not is_silent(each)]
+        done = [said for each in node.body for said in _counted(each) if not is_silent(each)]
         tried = [target for each in node.body for target in _imported(each)]
         caught = [
             (each.body, guards.and_(*done, *([each.type] if each.type is not None else []), tried=tried))
@@ -173,7 +177,7 @@ def _blocks(node: ast.stmt, guards: _Guards) -> list[_Block] | None:  # noqa: PL
 
 
 def _head(node: ast.stmt) -> ast.stmt:
-    """A compound statement without its blocks: what is evaluated and bound to get there."""
+    """A compound statement without its blocks: the expressions that are evaluated before them."""
     head: ast.stmt = copy.copy(node)
     for field in ("body", "orelse"):
         if hasattr(head, field):
@@ -185,8 +189,8 @@ def _head(node: ast.stmt) -> ast.stmt:
     return head
 
 
-def _said(node: ast.stmt) -> list[ast.AST]:
-    """The part of a statement that counts here: definitions and imports have entries of their own."""
+def _counted(node: ast.stmt) -> list[ast.AST]:
+    """The part of a statement that counts here: definitions and imports have their own entries."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return []
     if isinstance(node, _DEFINITIONS):
@@ -197,7 +201,7 @@ def _said(node: ast.stmt) -> list[ast.AST]:
 
 
 def _imported(node: ast.AST) -> Iterator[Import]:
-    """All that is imported where this runs at import."""
+    """Everything that is imported by this node at import time."""
     stack = [node]
     while stack:
         each = stack.pop()
@@ -209,7 +213,7 @@ def _imported(node: ast.AST) -> Iterator[Import]:
             stack += children(each)
 
 
-def _gives(node: ast.stmt) -> int:
+def _holding(node: ast.stmt) -> int:
     value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
     if isinstance(node, ast.Assign) and not all(isinstance(target, ast.Name) for target in node.targets):
         return PART
@@ -229,7 +233,7 @@ def _alias(node: ast.stmt) -> tuple[str, ...]:
 
 
 def _is_plain(node: ast.stmt) -> bool:
-    """Whether only numbers, texts and tuples of them can come of it, if such are all that it reads."""
+    """Whether it can only bind numbers, texts and tuples of these, if it only reads such."""
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets
@@ -247,8 +251,8 @@ def _is_plain(node: ast.stmt) -> bool:
     return True
 
 
-def body(node: Definition, names: frozenset[str]) -> Body:
-    """The effects of a definition's code; `names` are the module's names that it mentions."""
+def body_effects(node: Definition, names: frozenset[str]) -> BodyEffects:
+    """The effects of the code of a definition; `names` are the names of the module that it mentions."""
     inside = list(walk(node))
     given = {arg.arg for each in inside if isinstance(each, (*_FUNCTIONS, ast.Lambda)) for arg in parameters(each.args)}
     seen = Changes(names | given, inside=True)
@@ -262,15 +266,15 @@ def body(node: Definition, names: frozenset[str]) -> Body:
             outer.append(change)
         elif root in given:
             writes = writes or (len(change.chain) > 1 and not change.passed and root != "self")
-            aliases = aliases or (isinstance(node, ast.ClassDef) and change.depth > 1)  # what an instance was given
+            aliases = aliases or (isinstance(node, ast.ClassDef) and change.depth > 1)  # an argument of an instance
         elif root not in fresh or (change.depth > 1 and not change.passed):
             aliases, writes = True, writes or len(change.chain) > 1
     hooks = any(isinstance(each, _FUNCTIONS) and each.name == "__init_subclass__" for each in inside)
-    return Body(frozenset(assigns | seen.binds), tuple(outer), aliases, writes or hooks)
+    return BodyEffects(frozenset(assigns | seen.binds), tuple(outer), aliases, writes or hooks)
 
 
 def _fresh(nodes: Iterable[ast.AST]) -> set[str]:
-    """The local names that only stand for containers that are made there."""
+    """The local names that are only bound to containers that are created there."""
     made, other = set(), set()
     for node in nodes:
         if isinstance(node, ast.Assign) and _is_fresh(node.value):

@@ -1,4 +1,4 @@
-"""Values that may be another one at each import: what they count by instead, and what their parts count by."""
+"""Values that may differ at each import: the digests that stand for them and for their parts."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,16 +14,16 @@ _MOST = 200
 _FIRST = 20
 """Items of one container."""
 _FROM_CLASS = 1 << 9
-"""The flag of types that a `class` statement made."""
+"""The flag of types that were made by a `class` statement."""
 
 
 class UnstableValues(NamedTuple):
     """The digests of values that may differ at each import.
 
     Attributes:
-        digests: By the key of each entry that holds such a value, a digest of the statements that make it what it is,
-            and of all that they use.
-        parts: By the same key, by the path into the value, what each part counts by.
+        digests: By the key of each entry with such a value: a digest of the statements that determine the value, and
+            of everything that these use.
+        parts: By the same key and by the path into the value: the digest of each part.
     """
 
     digests: Mapping[str, str]
@@ -31,7 +31,7 @@ class UnstableValues(NamedTuple):
 
 
 def parts_of(value: object, token: Callable[[object], str]) -> dict[str, str]:
-    """The digests of the parts of a value, the outer ones first: `.name` and `[key]` lead to them."""
+    """The digests of the parts of a value by path (`.name`, `[key]`), the outer parts first."""
     found: dict[str, str] = {}
     waiting: deque[tuple[str, object, int]] = deque([("", value, 0)])
     while waiting and len(found) < _MOST:

@@ -15,7 +15,7 @@ from pivot_fingerprint.disk import real
 from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
 from pivot_fingerprint.runtime.observed import MODULE, Observed, Ran, ran_from_json
 from pivot_fingerprint.runtime.start_file import Companion, StartArguments
-from pivot_fingerprint.user_code import Predicate, default_is_user_code, remembered
+from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
 
 _DISABLE = sys.monitoring.DISABLE
 _MAINS = frozenset({"__main__", "__mp_main__"})
@@ -44,7 +44,7 @@ class Recorder:
         self.reasons: set[str] = set()
         self.ran: set[Ran] = set()
         self.file = ""  # in a child: where it writes
-        self._is_user = remembered(is_user_code)
+        self._is_user = cached(is_user_code)
         self._shown: dict[str, str | None] = {}
         self._patience: dict[Ran, int] = {}
         self._met: list[weakref.ref[CodeType]] = []

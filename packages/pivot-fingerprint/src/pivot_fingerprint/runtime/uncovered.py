@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pivot_fingerprint.disk import INIT, real
-from pivot_fingerprint.imports.computed_imports import TakenNames, concerns, taken
+from pivot_fingerprint.imports.computed_imports import TakenNames, may_look_up_modules, taken_names
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.observed import MODULE, Ran
 from pivot_fingerprint.sources import source_digest
@@ -171,11 +171,11 @@ class UncoveredCode:
                 source = self._source(file)
                 if source is None or source.stars:
                     bounded = source is not None and file not in self._late
-                    self._all_taken = self._all_taken.plus(TakenNames(bounded=bounded))
-                if source is not None and concerns(source.content):
+                    self._all_taken |= TakenNames(bounded=bounded)
+                if source is not None and may_look_up_modules(source.content):
                     body = source.parsed.tree.body
                     nodes = [node for node in body if MODULE in names or not names.isdisjoint(_defined(node))]
-                    self._all_taken = self._all_taken.plus(taken(nodes))
+                    self._all_taken |= taken_names(nodes)
         return self._all_taken
 
     def _known_names(self) -> dict[str, set[str]]:

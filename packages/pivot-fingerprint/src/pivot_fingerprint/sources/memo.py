@@ -54,52 +54,52 @@ class Memo(Protocol):
         ...
 
 
-def key_of(content: bytes, kind: str = "") -> bytes:
+def memo_key(content: bytes, kind: str = "") -> bytes:
     """The key of one of the things that a file with this content gives."""
     return xxh3_128_digest(kind.encode() + _MARK + content)
 
 
-def written(outline: TreeOutline, key: bytes) -> bytes:
+def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
     """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
     whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
     head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
-    lines: list[object] = [head, plain(whole)]
+    lines: list[object] = [head, form_to_json(whole)]
     lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
-    lines += [plain(outline.lambda_form(number)) for number in range(len(lambdas))]
-    lines += [plain(outline.top_form(number)) for number in tops]
+    lines += [form_to_json(outline.lambda_form(number)) for number in range(len(lambdas))]
+    lines += [form_to_json(outline.top_form(number)) for number in tops]
     lines += [outline.sites(number) for number in tops]
-    return packed(lines, key)
+    return pack(lines, key)
 
 
-def packed(lines: Iterable[object], key: bytes) -> bytes:
+def pack(lines: Iterable[object], key: bytes) -> bytes:
     """Plain data as bytes, each on a line, with what tells whether they are whole and were put under this key."""
     payload = "\n".join(_encode(line) for line in lines).encode()
     return xxh3_128_digest(key + payload) + payload
 
 
-def decoded(line: bytes) -> Any:
+def decode_line(line: bytes) -> Any:
     """The plain data of one line."""
     return _decode(line.decode())
 
 
-def unpacked(content: bytes | None, key: bytes) -> list[bytes] | None:
+def unpack(content: bytes | None, key: bytes) -> list[bytes] | None:
     """The lines that were packed for this key; None if these bytes are not what was packed."""
     if content is None or content[:_CHECK] != xxh3_128_digest(key + content[_CHECK:]):
         return None
     return content[_CHECK:].split(b"\n")
 
 
-def restored(content: bytes | None, key: bytes) -> Outline | None:
+def unpack_outline(content: bytes | None, key: bytes) -> Outline | None:
     """The outline that was written under this key; None if these bytes are not what was written."""
-    lines = unpacked(content, key)
-    return KeptOutline(lines) if lines is not None else None
+    lines = unpack(content, key)
+    return MemoOutline(lines) if lines is not None else None
 
 
-class KeptOutline:
+class MemoOutline:
     """The outline that is read off a memo's bytes, each line when it is first asked for."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        tops, bindings, stars, effects, lambdas, imports, acts = decoded(lines[0])
+        tops, bindings, stars, effects, lambdas, imports, acts = decode_line(lines[0])
         self.tops = [_site(raw) for raw in tops]
         self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
         self.stars = [Import(*raw) for raw in stars]
@@ -112,11 +112,11 @@ class KeptOutline:
         self._after_lambdas = self._after_effects + len(lambdas)
 
     def _line(self, number: int) -> Any:
-        return decoded(self._lines[number])
+        return decode_line(self._lines[number])
 
     def top_form(self, number: int) -> Form:
         """The form of a definition at the top."""
-        return form_of(self._line(self._after_lambdas + number))
+        return form_from_json(self._line(self._after_lambdas + number))
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first."""
@@ -128,7 +128,7 @@ class KeptOutline:
 
     def lambda_form(self, number: int) -> Form:
         """The form of one of these."""
-        return form_of(self._line(self._after_effects + number))
+        return form_from_json(self._line(self._after_effects + number))
 
     def effects_form(self, numbers: list[int]) -> Form:
         """The form of some of the effects together."""
@@ -136,17 +136,17 @@ class KeptOutline:
 
     def whole_form(self) -> Form:
         """The form of the module's whole text."""
-        return form_of(self._line(1))
+        return form_from_json(self._line(1))
 
 
-def plain(form: Form) -> object:
+def form_to_json(form: Form) -> object:
     """A form as plain data."""
-    signatures = [[plain(signature.form), signature.decorators] for signature in form.signatures]
+    signatures = [[form_to_json(signature.form), signature.decorators] for signature in form.signatures]
     return [form.digest.hex(), form.docs.hex(), form.refs, form.issues, sorted(form.reads), signatures]
 
 
-def form_of(raw: Any) -> Form:
-    """The form that `plain` gave."""
+def form_from_json(raw: Any) -> Form:
+    """The form that `form_to_json` gave."""
     digest, docs, refs, issues, reads, signatures = raw
     return Form(
         bytes.fromhex(digest),
@@ -154,7 +154,7 @@ def form_of(raw: Any) -> Form:
         _refs(refs),
         tuple(Issue(*issue) for issue in issues),
         frozenset(reads),
-        tuple(Signature(partial(form_of, form), _refs(decorators)) for form, decorators in signatures),
+        tuple(Signature(partial(form_from_json, form), _refs(decorators)) for form, decorators in signatures),
     )
 
 

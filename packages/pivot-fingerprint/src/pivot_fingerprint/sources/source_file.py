@@ -4,7 +4,7 @@ from bisect import bisect_right
 from types import CodeType
 
 from pivot_fingerprint.disk import Disk
-from pivot_fingerprint.sources.memo import Memo, key_of, restored, written
+from pivot_fingerprint.sources.memo import Memo, memo_key, pack_outline, unpack_outline
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.syntax.outline import Outline, Site, Top, TopPlace
 from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
@@ -18,7 +18,7 @@ class SourceFile:
     def __init__(self, path: str, content: bytes, kept: Outline | None = None) -> None:
         self.path = path
         self.content = content
-        self.kept_by: Memo | None = None
+        self.memo: Memo | None = None
         self._parsed: Parsed | None = None
         self.outline: Outline = kept if kept is not None else TreeOutline(self.parsed)
         self.bindings = self.outline.bindings
@@ -125,30 +125,30 @@ class Sources:
         return self._known[path]
 
     def _read(self, path: str) -> SourceFile | None:
-        content = self.disk.read(path, again=True)
+        content = self.disk.read(path, keep=True)
         if content is None:
             return None
         known = _FILES.get(path)
-        source = known[1] if known is not None and known[0] is content else _made(path, content, self._memo)
+        source = known[1] if known is not None and known[0] is content else _load(path, content, self._memo)
         _FILES[path] = (content, source)
-        if source is not None and self._memo is not None and source.kept_by is not self._memo:
-            source.kept_by = self._memo
-            key = key_of(content)
+        if source is not None and self._memo is not None and source.memo is not self._memo:
+            source.memo = self._memo
+            key = memo_key(content)
             outline = source.outline if isinstance(source.outline, TreeOutline) else TreeOutline(source.parsed)
-            self._memo.put(key, written(outline, key))
+            self._memo.put(key, pack_outline(outline, key))
         return source
 
 
 _FILES: dict[str, tuple[bytes, SourceFile | None]] = {}
 
 
-def _made(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
+def _load(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
     if memo is not None:
-        key = key_of(content)
-        kept = restored(memo.get(key), key)
+        key = memo_key(content)
+        kept = unpack_outline(memo.get(key), key)
         if kept is not None:
             source = SourceFile(path, content, kept)
-            source.kept_by = memo
+            source.memo = memo
             return source
     try:
         return SourceFile(path, content)

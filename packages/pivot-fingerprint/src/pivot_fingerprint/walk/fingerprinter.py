@@ -18,7 +18,7 @@ from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import Modules, PortablePaths
 from pivot_fingerprint.sources.source_file import Sources
 from pivot_fingerprint.syntax.form import Form
-from pivot_fingerprint.user_code import default_is_user_code, remembered
+from pivot_fingerprint.user_code import cached, default_is_user_code
 from pivot_fingerprint.values.builtin_types import familiar, take_apart
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
@@ -65,9 +65,7 @@ class Fingerprinter:
         listener: Listener | None = None,
     ) -> None:
         self._root = os.fspath(root) if root is not None else None
-        self._modules = Modules(
-            remembered(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener))
-        )
+        self._modules = Modules(cached(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener)))
         self._libraries = Libraries(self._modules)
         self._chance = chance if chance is not None else {}
         self._walks: dict[str | None, _Walk] = {}

@@ -57,7 +57,7 @@ class Effects:
         most = len(self._closure({*names, *unseen}, self._named_by))
         if most > _MOST:
             return [(min(looks, key=lambda draft: draft.key), self._too_many(most))]
-        modules = self._closure({*names, *unseen}, self._slices.imported)
+        modules = self._closure({*names, *unseen}, self._slices.imported_modules)
         if not modules:
             return []
         reached = self._reached(looks)
@@ -91,12 +91,12 @@ class Effects:
         return draft
 
     def _named_by(self, module: Module) -> list[Module]:
-        return [each for name in self._slices.named_by(module) for each in self._slices.packages(name)]
+        return [each for name in self._slices.named_modules(module) for each in self._slices.with_packages(name)]
 
     def _closure(self, names: Iterable[str], imported: Callable[[Module], Iterable[Module]]) -> set[Module]:
         """The modules that are not imported yet, and that importing these imports."""
         found: set[Module] = set()
-        stack = [module for name in names for module in self._slices.packages(name)]
+        stack = [module for name in names for module in self._slices.with_packages(name)]
         while stack:
             module = stack.pop()
             if module.namespace is None and module not in found:
@@ -115,7 +115,7 @@ class Effects:
             if name not in found:
                 found[name] = draft
                 if name not in self._held:
-                    self._held[name] = self._slices.held(name)
+                    self._held[name] = self._slices.held_names(name)
                 stack += [(each, draft) for each in sorted(self._held[name], reverse=True)]
         return found
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_fingerprint.disk import INIT, distribution, distributions, real, tops
+from pivot_fingerprint.disk import INIT, distribution, distributions, real, top_level_names
 from pivot_fingerprint.manifest import Library
 from pivot_fingerprint.sources.modules import Modules
 
@@ -77,7 +77,7 @@ class Libraries:
         known = self._by_top.get(top)
         if known is None:
             named = distribution(top)
-            if named is not None and top in tops(named) and not self._is_namespace(top):
+            if named is not None and top in top_level_names(named) and not self._is_namespace(top):
                 known = [named]
             else:
                 if self._index is None:

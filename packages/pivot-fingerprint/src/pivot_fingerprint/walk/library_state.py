@@ -36,7 +36,7 @@ class LibraryState:
         self._modules = modules
         self._slices = slices
         self._tokens = tokens
-        self._acting = slices.acting
+        self._library_changes = slices.library_changes
         self._imports: dict[Module, list[Module]] = {}
         self._done: dict[Module, list[_Done]] = {}
 
@@ -52,7 +52,7 @@ class LibraryState:
         begun: dict[Module, Draft] = {}
         for draft in sorted(looks, key=lambda draft: draft.key):
             for name in sorted(looks[draft].found.imports):
-                for module in self._slices.packages(name):
+                for module in self._slices.with_packages(name):
                     begun.setdefault(module, draft)
             if draft.module is not None and draft.module.is_user:
                 begun.setdefault(draft.module, draft)
@@ -66,7 +66,7 @@ class LibraryState:
         return sorted(found, key=lambda pair: pair[1].key)
 
     def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
-        statements = self._slices.standing_at(module, lines)
+        statements = self._slices.at_lines(module, lines)
         identity = ("library effects", module, library, *lines)
         span = EntrySpan(module.shown, lines[0], lines[0], statements[-1].end)
         draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
@@ -97,10 +97,10 @@ class LibraryState:
     def _imported_at(self, module: Module) -> Iterator[Module]:
         for target in module.source.outline.imports if module.source is not None else ():
             name = module.absolute(target)
-            yield from self._slices.packages(name)
+            yield from self._slices.with_packages(name)
             home = self._modules.named(name) if target.name is not None else None
             if home is not None and home.is_user and self._may_be_module(home, target):
-                yield from self._slices.packages(f"{name}.{target.name}")
+                yield from self._slices.with_packages(f"{name}.{target.name}")
 
     @staticmethod
     def _may_be_module(home: Module, target: Import) -> bool:
@@ -119,7 +119,7 @@ class LibraryState:
                 if act.changes and names is not None:
                     known += [_Done(act.line, name, is_known=not act.guarded) for name in names]
                 elif names is None:
-                    led = self._acting.by(module, act.root, act.attrs)
+                    led = self._library_changes.of(module, act.root, act.attrs)
                     known += [_Done(act.line, name, is_known=False) for name in _counting(led)]
         return known
 
