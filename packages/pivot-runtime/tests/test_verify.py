@@ -15,6 +15,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.inspecting import verify
+from pivot_runtime.inspecting.rerun import DIFFERS, SKIPPED, Rerun
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import remote_client, transfer
 
@@ -151,3 +152,15 @@ def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cac
     assert shop.evaluate()["p.copy"].decision.verdict is Verdict.BLOCKED
     assert verdicts(shop)["copy"] == ("failed", ())
     assert not verify.examine(Project(shop.root, shop.root), shop.assembly()).passed
+
+
+def test_reruns_replace_the_results_that_stages_had(split: Workshop) -> None:
+    found = verify.examine(Project(split.root, split.root), split.assembly())
+    old, new = found.stages[0], found.stages[1]
+
+    reruns = [Rerun(old.address, SKIPPED), Rerun(new.address, DIFFERS, "out in line 1", time=1.0)]
+    after = found.with_reruns(reruns)
+
+    assert after.stages[0] == old
+    assert after.stages[1].rerun == {"verdict": "differs", "detail": "out in line 1", "time": 1.0}
+    assert after.stages[2:] == found.stages[2:]

@@ -70,6 +70,11 @@ def state_key(lock: StageLock) -> str:
     return f"{lock.inputs.key()} {outs}"
 
 
+def bound_to(lock: StageLock, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result of running a stage once more, with the state of the stage for which it is valid."""
+    return {**result, "state": state_key(lock)}
+
+
 def valid_stats(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a stage, without results of rerunning another state of it."""
     told = known.get(RERUN)

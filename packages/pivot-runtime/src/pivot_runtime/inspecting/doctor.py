@@ -1,4 +1,4 @@
-"""`pivot doctor`: what of a project, its machine and its configuration is in the way, or costs time."""
+"""`pivot doctor`: finds problems of a project, its machine and its configuration, and settings that cost time."""
 
 import enum
 import os
@@ -26,8 +26,8 @@ from pivot_runtime.loading.assembly import Assembly, assemble
 from pivot_runtime.loading.threads_at_import import Spawning
 from pivot_runtime.project.project import Project
 
-_ASKED = 200
-"""So many lock files, and so many other files, are asked git about."""
+_MOST_CHECKED = 200
+"""Most lock files, and most other files, that are checked with git."""
 _SCARCE = 1 << 30
 """Bytes of free space below which a run may fail."""
 
@@ -42,7 +42,7 @@ class Level(enum.Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class Finding(Value):
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         level: How much it matters.
@@ -58,7 +58,7 @@ class Finding(Value):
 
 
 def examine(project: Project) -> Iterator[Finding]:
-    """Look at everything, the most basic first; nothing is changed, and every pipeline is imported."""
+    """Run all checks, the most basic first; imports every pipeline, and changes nothing."""
     yield Finding(
         Level.GOOD,
         "python",
@@ -155,7 +155,7 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
 
 
 def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
-    """Files that git adds and should not, and the other way round."""
+    """Files that git would add and should not, and files that git ignores and should not."""
     try:
         layout = Layout(project.root, settings.cache_home(project.root))
     except PivotError:
@@ -167,7 +167,9 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
         return
     locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
     files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
-    for each in repository.ignored(project.root, [*locks[:_ASKED], *files[:_ASKED]] or [f"{STATE_DIR}/stages/x.lock"]):
+    for each in repository.ignored(
+        project.root, [*locks[:_MOST_CHECKED], *files[:_MOST_CHECKED]] or [f"{STATE_DIR}/stages/x.lock"]
+    ):
         yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", repository.way_out(each))
     for directory in (layout.objects_dir, layout.database_dir):
         if directory.is_relative_to(project.root):

@@ -1,4 +1,4 @@
-"""The stages of a project and how they depend on each other, without a look at what is stale."""
+"""`pivot list` and `pivot dag`: the stages of a project and their graph, without evaluating them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,12 +14,12 @@ from pivot_runtime.project.project import Project
 
 @attrs.frozen(eq=False, repr=False)
 class Overview(Value):
-    """Stages as they are declared.
+    """Stages as declared.
 
     Attributes:
-        graph: The stages asked for, and the edges between them.
-        names: How each stage is shown.
-        broken: Pipelines that cannot be loaded and may write what is read here.
+        graph: The selected stages, and the edges between them.
+        names: The shown name of every stage, by address.
+        broken: Pipelines that cannot be loaded, and that may write deps of these stages.
     """
 
     graph: Graph

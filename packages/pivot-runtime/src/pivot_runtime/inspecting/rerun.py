@@ -1,4 +1,4 @@
-"""`pivot verify --rerun`: does a stage leave the same bytes when it runs once more on the same inputs?"""
+"""`pivot verify --rerun`: runs stages once more on the same inputs, in a scratch copy, and compares their outs."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ from pivot_core.values import Value
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.host_executor import Finished, HostExecutor
 from pivot_runtime.history import stage_stats
-from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, remove, scratch
+from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scratch, remove
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.loading.host_client import HostProcess
@@ -38,29 +38,40 @@ class Rerun(Value):
     """The result of running a stage once more.
 
     Attributes:
-        address: Which.
+        address: The stage.
         verdict: `SAME`, `DIFFERS`, `FAILED`, or `SKIPPED`.
-        detail: Where the first difference is, or why there is no answer.
-        seconds: How long it took.
+        detail: The place of the first difference, or the reason why there is no answer.
+        seconds: The duration.
+        time: The end, in seconds since the epoch.
     """
 
     address: str
     verdict: str
     detail: str = ""
     seconds: float = 0.0
+    time: float = attrs.field(factory=time.time)
 
     @property
     def good(self) -> bool:
         """Nothing speaks against the stage."""
         return self.verdict in (SAME, SKIPPED)
 
+    @property
+    def skipped(self) -> bool:
+        """The stage was not run."""
+        return self.verdict == SKIPPED
 
-def chosen(addresses: Sequence[str], percent: int, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """So many of the stages, at least one, in their order: first those that were never run again, or longest ago."""
+    def to_stats(self) -> dict[str, Any]:
+        """The part that the stage's statistics keep, without the state of the stage that it is valid for."""
+        return {"verdict": self.verdict, "detail": self.detail, "time": self.time}
+
+
+def sample(addresses: Sequence[str], percent: int, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """A share of the stages, at least one, in their order: those that were run again never, or longest ago."""
 
     def when(address: str) -> float:
-        told = known.get(address, {}).get(stage_stats.RERUN)
-        return float(told["time"]) if isinstance(told, dict) and "time" in told else 0.0
+        kept = known.get(address, {}).get(stage_stats.RERUN)
+        return float(kept["time"]) if isinstance(kept, dict) and "time" in kept else 0.0
 
     count = math.ceil(len(addresses) * percent / 100)
     oldest = set(sorted(addresses, key=when)[:count])
@@ -78,45 +89,35 @@ def rerun(
     """Run stages that are up to date once more in a scratch copy, and keep the results.
 
     Args:
-        project: Where.
-        addresses: Which stages.
+        project: The project.
+        addresses: The stages.
         everything: Load every pipeline of the project.
-        percent: How many of them.
-        starting: Told the address of each stage before it runs.
+        percent: The share of them to run.
+        starting: Called with the address of each stage before it runs.
 
     Raises:
         PivotError: A pipeline cannot be loaded.
     """
     store = stage_stats.project_stats(project.layout)
-    wanted = chosen(tuple(addresses), percent, store.recall())
+    wanted = sample(tuple(addresses), percent, store.recall())
     with load_pipelines(project, everything=everything, quiet=True) as assembly:
         assembly.close()
     results = []
-    with open_session(project, assembly) as session, scratch(session.stores) as copy:
+    with open_session(project, assembly) as session, open_scratch(session.stores) as copy:
         copy.copy_sources(each.loaded for each in assembly.files)
         with _Hosts(project, assembly, copy.root) as hosts:
             for address in wanted:
                 starting(address)
-                result = _Once(session, copy, hosts).run(address)
+                result = _Repetition(session, copy, hosts).run(address)
                 results.append(result)
                 lock = session.lock(address)
-                if lock is not None and result.verdict != SKIPPED:
-                    store.remember({address: {stage_stats.RERUN: fact(result, lock)}})
+                if lock is not None and not result.skipped:
+                    store.remember({address: {stage_stats.RERUN: stage_stats.bound_to(lock, result.to_stats())}})
     return tuple(results)
 
 
-def fact(result: Rerun, lock: StageLock) -> dict[str, Any]:
-    """The kept part of a result."""
-    return {
-        "verdict": result.verdict,
-        "detail": result.detail,
-        "time": time.time(),
-        "state": stage_stats.state_key(lock),
-    }
-
-
 class _Hosts:
-    """The hosts of the copied pipelines, each started when it is first needed."""
+    """Hosts of the copied pipelines, each started when it is first needed."""
 
     def __init__(self, project: Project, assembly: Assembly, root: pathlib.Path) -> None:
         self._root = root
@@ -147,8 +148,8 @@ class _Hosts:
         return self._hosts[file]
 
 
-class _Once:
-    """One stage run in the copy, compared with its last run."""
+class _Repetition:
+    """A run of one stage in the copy, compared with its last run."""
 
     def __init__(self, session: Session, copy: Scratch, hosts: _Hosts) -> None:
         self._session = session
@@ -165,7 +166,7 @@ class _Once:
         outs = [out.path for out in spec.outs]
         try:
             self._copy.clear(outs)
-            self._copy.give(lock.inputs.deps)
+            self._copy.place_inputs(lock.inputs.deps)
             for path in outs:
                 (self._copy.root / path).parent.mkdir(parents=True, exist_ok=True)
             finished = self._execute(address)
@@ -187,7 +188,7 @@ class _Once:
         return executor.wait()
 
     def _difference(self, lock: StageLock) -> str:
-        """Where the first out that is not as it was differs; empty if all are the same."""
+        """The place of the first difference in the outs; empty if all are the same."""
         with StatCache(self._copy.root / ".rerun.sqlite", readonly=True) as files:
             for path, recorded in sorted(lock.outs.items()):
                 found = files.artifact(self._copy.root / path)

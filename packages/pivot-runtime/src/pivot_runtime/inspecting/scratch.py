@@ -18,20 +18,20 @@ _LEFT_OUT = frozenset({STATE_DIR, ".git", "__pycache__", "node_modules", "site-p
 
 
 class InputGoneError(Exception):
-    """An input is not available as it was."""
+    """The former content of an input is not available."""
 
 
 class Scratch:
-    """A directory that is a project."""
+    """The copy: a directory that is a project of its own."""
 
     def __init__(self, root: pathlib.Path, stores: Stores) -> None:
-        """Describe the copy at ``root``; `scratch` makes one."""
+        """Describe the copy at ``root``; `open_scratch` makes one."""
         self.root = root
         self._stores = stores
         self._project = stores.layout.root
 
-    def give(self, deps: Mapping[ArtifactPath, Artifact]) -> None:
-        """Put inputs in their places, as they were.
+    def place_inputs(self, deps: Mapping[ArtifactPath, Artifact]) -> None:
+        """Put inputs in their places, with the content that they had.
 
         Raises:
             InputGoneError: One is neither in the cache nor in the workspace any more.
@@ -53,7 +53,7 @@ class Scratch:
                 shutil.copy2(self._project / path, target)
 
     def copy_sources(self, loaded: Iterable[Loaded]) -> None:
-        """Copy what the pipelines are made of: every Python file of the project, and what loading them has read."""
+        """Copy the sources of the pipelines: every Python file of the project, and the files that loading them read."""
         files = {self._project / name for name in _python_files(self._project)}
         for each in loaded:
             files |= {pathlib.Path(file) for file in each.sources}
@@ -81,8 +81,8 @@ def remove(path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def scratch(stores: Stores) -> Iterator[Scratch]:
-    """An empty copy that is gone at the end; what a killed process has left is removed first."""
+def open_scratch(stores: Stores) -> Iterator[Scratch]:
+    """An empty copy, removed at the end; copies that killed processes have left are removed first."""
     home = stores.layout.database_dir / "rerun"
     home.mkdir(parents=True, exist_ok=True)
     for name in os.listdir(home):

@@ -60,7 +60,7 @@ class Status(Value):
         stages: The selected stages, in graph order.
         names: The shown name of every stage, by address.
         tracked: The tracked data, if they were asked for or there are no stages.
-        broken: Pipelines that cannot be loaded and may write what is read here.
+        broken: Pipelines that cannot be loaded, and that may write deps of these stages.
         grounds: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
         will_be_restored: Paths that are missing because a run was killed, and that the next one restores first.

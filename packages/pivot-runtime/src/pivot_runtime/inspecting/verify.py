@@ -1,7 +1,7 @@
-"""`pivot verify`: is every stage as its code and inputs want it, and is what it left available? Nothing is run."""
+"""`pivot verify`: checks that stages are up to date and that the cache or the remote has their files; runs nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
@@ -24,23 +24,26 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
 from pivot_runtime.sharing.remote_client import RemoteClient
 
+if TYPE_CHECKING:
+    from pivot_runtime.inspecting.rerun import Rerun
+
 
 @attrs.frozen(eq=False, repr=False)
 class StageVerdict(Value):
-    """One stage.
+    """The verdict on one stage.
 
     Attributes:
-        name: As it is shown.
-        address: The address among all stages of the project.
-        location: Where it is defined, or what changed; None where that is not known.
+        name: The name that is shown.
+        address: The address, which is unique in the project.
+        location: The place of the most important change, or else of the stage; None if unknown.
         decision: The decision for it, if missing files are taken to be as recorded.
         upstream: The stages that would run first.
-        missing: Files that it reads or writes and that must be in the cache, or on the remote, and are not.
-        lost: Those of them that are in place: a run stores them again.
-        unknown: Why it is unknown whether its code is that of its last run; empty if it is known.
-        rerun: The result of rerunning its current state, with ``verdict``, ``detail`` and ``time``; None where
-            nobody has tried.
-        differences: Of its outs that are directories and differ from what its last run left, which files do.
+        missing: Its inputs and outs that must be in the cache, or on the remote, and are not.
+        lost: The part of ``missing`` that is in the workspace: a run stores it again.
+        unknown: The reason why nobody knows whether its code is that of its last run; empty if that is known.
+        rerun: The result of running its current state once more, with ``verdict``, ``detail`` and ``time``; None
+            without such a run.
+        differences: For each out that is a directory and differs from its last run's, the files that differ.
     """
 
     name: str
@@ -56,17 +59,17 @@ class StageVerdict(Value):
 
     @property
     def current(self) -> bool:
-        """As far as is known, its code, its inputs and its outs on disk are those of its last run."""
+        """Its code, its inputs and its outs on disk are those of its last run, as far as is known."""
         return self.decision.verdict is Verdict.UP_TO_DATE
 
     @property
     def never_run(self) -> bool:
-        """Nobody has recorded a run of it."""
+        """No run of it is recorded."""
         return Reason.NEVER_RUN in self.decision.reasons
 
     @property
     def status(self) -> Literal["passed", "failed", "unknown"]:
-        """A stage passes if it is current and has all its files available; it fails whatever else is not known."""
+        """``passed`` if it is current and all its files are available; ``unknown`` only if nothing has failed."""
         if self.missing or not self.current:
             return "failed"
         return "unknown" if self.unknown else "passed"
@@ -74,12 +77,12 @@ class StageVerdict(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Verification(Value):
-    """The stages asked for, in graph order, and how all are named.
+    """The verdicts on the selected stages.
 
     Attributes:
-        stages: The verdict on each.
-        names: By address.
-        broken: Pipelines that could not be loaded, and that may write what is read here.
+        stages: The verdicts, in graph order.
+        names: The shown name of every stage, by address.
+        broken: Pipelines that could not be loaded, and that may write deps of these stages.
         unread: Pipeline files of which nothing is known.
         absent: In a project without pipelines, the tracked data that are available nowhere.
     """
@@ -92,11 +95,17 @@ class Verification(Value):
 
     @property
     def passed(self) -> bool:
-        """All stages have passed, and there are no others."""
+        """All stages have passed, and no pipeline file or tracked data are left."""
         return self.count("passed") == len(self.stages) and not (self.unread or self.absent)
 
+    def with_reruns(self, reruns: "Iterable[Rerun]") -> Self:
+        """The same, with the results of stages that have been run once more since."""
+        found = {each.address: each.to_stats() for each in reruns if not each.skipped}
+        stages = (attrs.evolve(each, rerun=found.get(each.address, each.rerun)) for each in self.stages)
+        return attrs.evolve(self, stages=tuple(stages))
+
     def count(self, status: str) -> int:
-        """How many stages have this status."""
+        """The number of stages with this status."""
         return sum(stage.status == status for stage in self.stages)
 
 
@@ -201,7 +210,7 @@ def examine(
 
 
 def _place(evaluation: Evaluation) -> Location:
-    """Where the weightiest change is, or else the stage."""
+    """The place of the most important change, or else of the stage."""
     decision = evaluation.decision
     changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
     return changed[0] if changed else evaluation.stage.spec.location
@@ -262,11 +271,11 @@ class _RecordedView(SessionView):
         return self._found[path]
 
     def _is_inside(self, path: ArtifactPath) -> bool:
-        """Whether a path belongs into a directory that is not on disk, and so is known to be in it or not."""
+        """Whether a path is in a directory that is not on disk, whose listing says whether the path exists."""
         return any(True for _ in self._laid.touching(path))
 
     def unlisted(self) -> set[Artifact]:
-        """The directories that are not on disk, and of which it must be known what is in them, and is not."""
+        """The directories that are not on disk, and whose listings are needed and not in the cache."""
         needed = {path for spec in self._graph.stages.values() for path in spec.deps}
         around = {each for path in needed for at, each in self._laid.touching(path) if at != path and each.tree}
         return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
@@ -289,12 +298,12 @@ class _RecordedView(SessionView):
                 yield path, recorded
 
     def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this is at a path that has been looked at."""
+        """Whether this artifact is in the workspace at a path that has been looked at."""
         return self._found.get(path) == artifact
 
 
 class _NoMemory:
-    """A stage that could only be restored is not verified: its lock file is out of date."""
+    """An empty run cache: a stage that could only be restored is not verified, since its lock file is out of date."""
 
     def recorded(self, key: str) -> None:
         """Nothing."""
