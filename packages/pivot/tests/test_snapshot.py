@@ -305,7 +305,7 @@ _ANSWERING = frozenset(
         "pivot_runtime.freshness.noop_cache",
         "pivot_runtime.freshness.stamps",
     }
-    | {"pivot_runtime.freshness.env_digest", "xxhash", "xxhash._xxhash", "xxhash.version", "binascii", "linecache"}
+    | {"pivot_runtime.freshness.stamps", "xxhash", "xxhash._xxhash", "xxhash.version", "binascii", "linecache"}
 )
 _STARTED = frozenset(
     {"_io", "marshal", "posix", "_frozen_importlib_external", "time", "zipimport", "_codecs", "codecs", "encodings"}

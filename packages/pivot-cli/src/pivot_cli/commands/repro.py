@@ -98,7 +98,7 @@ def work(project: Project, targets: Sequence[str], wanted: Options, *, command: 
         console.data(render.summary(outcome))
     asked_again = not wanted.alone  # nobody looks for what is kept of `pivot run`
     if outcome.idle and asked_again and not (telling.jsonl or wanted.force or wanted.pull):
-        keep(project, outcome.grounds, phrases.seconds(outcome.seconds) if telling.summary else "")
+        keep(project, outcome.load_traces, phrases.seconds(outcome.seconds) if telling.summary else "")
     if outcome.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if outcome.complete else 1

@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         )
     if quiet:
         if found.cached and not (found.broken or remote):
-            keep(project, found.grounds)
+            keep(project, found.load_traces)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
     notices.tell_of_what_is_to_come(found.will_be_restored)
@@ -78,5 +78,5 @@ def command(  # noqa: PLR0913  # one parameter per option
             for line in files.tracked_states(found.tracked, project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
-        keep(project, found.grounds)
+        keep(project, found.load_traces)
     return 0

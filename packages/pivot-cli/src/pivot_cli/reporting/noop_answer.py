@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pivot_cli.terminal import console
 from pivot_runtime.freshness import noop_cache
-from pivot_runtime.freshness.load_trace import Grounds
-from pivot_runtime.freshness.noop_cache import Answer
+from pivot_runtime.freshness.load_trace import LoadTrace
+from pivot_runtime.freshness.noop_cache import CachedOutput
 from pivot_runtime.project.project import Project
 
 
-def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> None:
+def keep(project: Project, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
     """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
     if project.overrides:  # one of them may be a secret
         return
@@ -20,8 +20,8 @@ def keep(project: Project, grounds: Sequence[Grounds], elapsed: str = "") -> Non
         return
     out, err = heard
     if not _moves_the_cursor(out + err):
-        kept = Answer(out, err, 0)
-        noop_cache.keep(sys.argv[1:], os.environ, kept, notes=project.notes, grounds=grounds, elapsed=elapsed)
+        kept = CachedOutput(out, err, 0)
+        noop_cache.keep(sys.argv[1:], os.environ, kept, read_set=project.read_set, traces=traces, elapsed=elapsed)
 
 
 def _moves_the_cursor(text: str) -> bool:

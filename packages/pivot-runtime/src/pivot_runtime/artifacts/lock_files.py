@@ -21,7 +21,7 @@ def read(project: Project, address: str) -> StageLock | None:
         NewerFormatError: Only a newer Pivot can tell.
     """
     file = project.layout.lock_file(address)
-    project.notes.look(file)
+    project.read_set.look(file)
     try:
         return lock_file.read(file, str(file))
     except NewerFormatError:
@@ -41,7 +41,7 @@ def retire(project: Project, addresses: Collection[str], writers: Mapping[Artifa
         addresses: All stages of some pipelines.
         writers: Which of them writes what.
     """
-    project.notes.look(project.layout.stages_dir)
+    project.read_set.look(project.layout.stages_dir)
     pipelines = {address.partition(".")[0] for address in addresses}
     for name in sorted(_names(project)):
         address = name.removesuffix(_SUFFIX)

@@ -15,7 +15,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.freshness.read_set import Notes
+from pivot_runtime.freshness.stamps import ReadSet
 from pivot_runtime.history.unfinished import Unfinished
 
 _ABOVE = " is a file that no run has written"
@@ -24,10 +24,10 @@ _ABOVE = " is a file that no run has written"
 class Obstacles:
     """Looks for what is in the way of outs; what it has found of a directory it does not look for again."""
 
-    def __init__(self, stores: Stores, notes: Notes) -> None:
+    def __init__(self, stores: Stores, read_set: ReadSet) -> None:
         """Know where to look."""
         self._stores = stores
-        self._notes = notes
+        self._read_set = read_set
         self._root = stores.layout.root
         self._unfinished = Unfinished(stores.layout.database_dir)
         self._prefix = os.path.join(self._root, "")
@@ -70,7 +70,7 @@ class Obstacles:
         known = self._tracked.get(path)
         if known is None:
             file = f"{self._prefix}{path}{pvt.SUFFIX}"  # a path object for each of many would cost more than the look
-            self._notes.look(os.path.dirname(file))
+            self._read_set.look(os.path.dirname(file))
             known = self._tracked[path] = os.path.lexists(file) and _stands_for_data(pathlib.Path(file))
         return known
 

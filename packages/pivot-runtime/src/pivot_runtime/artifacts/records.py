@@ -256,8 +256,8 @@ def _tracked(
     project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
 ) -> Iterator[tuple[Record, str]]:
     foreign: dict[str, str] = {}
-    for file in find_pvt_files(project.root, project.notes.look, foreign):
-        project.notes.look(file)
+    for file in find_pvt_files(project.root, project.read_set.look, foreign):
+        project.read_set.look(file)
         shown = str(file.relative_to(project.root))
         try:
             path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))

@@ -59,27 +59,29 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
     """How tracked data are now; nothing is changed."""
     done = [
         _state(
-            stores, record, _look(project, stores, record.path), stores.store.holds(record.artifact, project.notes.look)
+            stores,
+            record,
+            _look(project, stores, record.path),
+            stores.store.holds(record.artifact, project.read_set.look),
         )
         for record in found
     ]
-    project.notes.partial |= any(
-        each.state is not TrackedState.CLEAN for each in done
-    )  # it depends on what the cache has
+    if any(each.state is not TrackedState.CLEAN for each in done):  # it depends on the content of the cache
+        project.read_set.incomplete = True
     return done
 
 
 def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
     """The existing artifacts; what cannot be read is reported, and is like nothing that was ever recorded."""
     file = project.layout.artifact(path)
-    project.notes.look(file)
+    project.read_set.look(file)
     try:
         found = stores.files.artifact(file)
     except ArtifactError as error:
         project.doubts.add(Doubt(str(error), error.hint, grave=False))
         return _UNREADABLE
     if found is not None and found.tree:
-        project.notes.tree(file, *stores.files.walked[file])
+        project.read_set.tree(file, *stores.files.walked[file])
     return found
 
 
@@ -144,7 +146,7 @@ def _differing(stores: Stores, path: ArtifactPath, recorded: Artifact, found: Ar
 
 def _tracked(project: Project, path: ArtifactPath) -> Artifact | None:
     file = project.root / f"{path}{pvt.SUFFIX}"
-    project.notes.look(file)
+    project.read_set.look(file)
     if not os.path.lexists(file):
         return None
     try:

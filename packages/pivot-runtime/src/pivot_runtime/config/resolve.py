@@ -216,15 +216,16 @@ def _variables(said: Mapping[str, Setting], environment: Mapping[str, str]) -> I
     A variable names a member of a family by its upper case: it overrides the members that the files
     name so, else it is a new one, in lower case.
     """
-    for key in KEYS:
+    set_ = sorted(variable for variable, value in environment.items() if variable.startswith("PIVOT_") and value)
+    if not set_:
+        return
+    for prefix, key in settings.VARIABLES:
         if key.family is None:
-            variable = settings.variable(key.name)
-            if environment.get(variable):
-                yield key.name, variable
+            if prefix in set_:
+                yield key.name, prefix
             continue
-        prefix = settings.variable(key.family)
-        for variable in sorted(environment):
-            if variable.startswith(prefix) and environment[variable]:
+        for variable in set_:
+            if variable.startswith(prefix):
                 meant = [name for name in said if settings.variable(name) == variable and settings.find(name) == key]
                 fresh = [f"{key.family}{variable.removeprefix(prefix).lower()}"]
                 yield from ((name, variable) for name in meant or fresh)

@@ -327,6 +327,15 @@ _BY_NAME = {key.name: key for key in KEYS if not key.family}
 _FAMILIES = {key.family: key for key in KEYS if key.family}
 
 
+def variable(name: str) -> str:
+    """The environment variable that overrides the files for a key."""
+    return f"PIVOT_{re.sub(r'[.-]', '_', name).upper()}"
+
+
+VARIABLES: tuple[tuple[str, Key], ...] = tuple((variable(key.family or key.name), key) for key in KEYS)
+"""Each key with its environment variable; of a family, with what the variables of its members begin with."""
+
+
 def find(name: str) -> Key | None:
     """The key, or the family, of a name as it is written; None if there is none."""
     family, dot, _ = name.partition(".")
@@ -378,11 +387,6 @@ def suggestion(name: str) -> str:
 def section(name: str) -> bool:
     """Whether keys begin with this name and a dot."""
     return any(key.name.startswith(f"{name}.") for key in KEYS)
-
-
-def variable(name: str) -> str:
-    """The environment variable that overrides the files for a key."""
-    return f"PIVOT_{re.sub(r'[.-]', '_', name).upper()}"
 
 
 def _said(key: Key) -> str:

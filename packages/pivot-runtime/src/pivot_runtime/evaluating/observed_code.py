@@ -21,7 +21,7 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_regular
 from pivot_core import digest
 from pivot_core.lock import CodeEntry
-from pivot_runtime.freshness.stamps import ABSENT, mark, settled
+from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 
 _MOST: Final = 8000
 """Files; beyond that all go."""
@@ -80,7 +80,7 @@ class ObservedCode:
             self._files = _recalled(self._memory)
         path = os.fspath(self._root / file)
         began = time.time_ns()
-        marked = mark(path)
+        marked = stamp(path)
         known = self._files.get(file)
         if known is None or marked == ABSENT or marked != known.marked:
             text = _read(path)
@@ -88,7 +88,7 @@ class ObservedCode:
                 return {}
             content = digest.of_bytes(text)
             digests = known.digests if known is not None and known.content == content else {}
-            known = self._files[file] = _File(marked if settled(marked, began) else ABSENT, content, digests)
+            known = self._files[file] = _File(marked if is_settled(marked, began) else ABSENT, content, digests)
             self._learned = True
         unknown = [key for key in keys if key not in known.digests]
         if unknown:
@@ -132,5 +132,5 @@ def _head(text: bytes) -> bytes:
     spec = importlib.util.find_spec("pivot_fingerprint")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]
-    of = digest.of_lines([sys.version, *(f"{path} {mark(path)}" for path in code), digest.of_bytes(text)])
+    of = digest.of_lines([sys.version, *(f"{path} {stamp(path)}" for path in code), digest.of_bytes(text)])
     return f"pivot observed 1 {of}\n".encode()

@@ -74,7 +74,7 @@ class Session(Value):
 
     @obstacles.default
     def _obstacles(self) -> Obstacles:
-        return Obstacles(self.stores, self.project.notes)
+        return Obstacles(self.stores, self.project.read_set)
 
     @property
     def store(self) -> ObjectStore:
@@ -92,7 +92,7 @@ class Session(Value):
         And for what cannot be read, which is reported.
         """
         file = self.stores.layout.artifact(path)
-        self.project.notes.look(file)
+        self.project.read_set.look(file)
         try:
             found = self.stores.look(path)
         except ArtifactError as error:
@@ -101,15 +101,15 @@ class Session(Value):
         if found is None and self.stashed is not None:
             return self._from_stash(path, self.stashed)
         if found is not None and found.tree:
-            self.project.notes.tree(file, *self.stores.files.walked[file])
+            self.project.read_set.tree(file, *self.stores.files.walked[file])
             if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
-                self.project.notes.partial = True  # it depends on what the cache has
+                self.project.read_set.incomplete = True  # it depends on what the cache has
                 return None
         return found
 
     def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
         """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
-        self.project.notes.partial = True
+        self.project.read_set.incomplete = True
         self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
         told = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
@@ -119,14 +119,14 @@ class Session(Value):
         waiting = stash.left(path)
         if waiting is None:
             return None
-        self.project.notes.partial = True  # when it has been put back, this is not so for the same reason
+        self.project.read_set.incomplete = True  # when it has been put back, this is not so for the same reason
         self.will_be_restored.add(path)
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether the cache does not hold all of what is at a path, and it should keep."""
         del path
-        return not self.store.holds(artifact, self.project.notes.look)
+        return not self.store.holds(artifact, self.project.read_set.look)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""
@@ -186,7 +186,7 @@ class Session(Value):
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """The current state of code that a run was observed to depend on; deleted code is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
-            self.project.notes.look(self.project.root / file)
+            self.project.read_set.look(self.project.root / file)
         return self.observed_code.now(observed) if observed else {}
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:

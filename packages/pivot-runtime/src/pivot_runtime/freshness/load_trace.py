@@ -10,8 +10,7 @@ from typing import Any, Final, NamedTuple
 import xxhash
 
 from pivot_core import digest as digests
-from pivot_runtime.freshness.env_digest import VARIABLE, VARIABLES, of_environment
-from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, mark, place, settled
+from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, stamp_all
 
 FILE: Final = "file"
 """The content of a file that was read."""
@@ -25,7 +24,7 @@ NAMES: Final = "names"
 """The entries of a listed directory, and which of them are directories."""
 MODULES: Final = "modules"
 """The entries of a directory of the user's that could be imported by one of the requested names, now or later."""
-STAMP: Final = "stamp"
+MTIME: Final = "stamp"
 """When the names in a directory of installed packages, or a file that configures Python, last changed."""
 
 
@@ -43,71 +42,68 @@ class Fact(NamedTuple):
     value: str
 
 
-class Grounds(NamedTuple):
+class LoadTrace(NamedTuple):
     """All that a load depended on.
 
     Attributes:
         facts: The recorded facts.
-        asked: The names, without their packages, of the modules that were asked for.
+        requested: The names, without their packages, of the modules that were looked for.
         salt: The salt of the digests of variables.
         identity: Which machine, user and interpreter.
     """
 
     facts: tuple[Fact, ...]
-    asked: tuple[str, ...]
+    requested: tuple[str, ...]
     salt: str
     identity: str
 
     def to_plain(self) -> list[Any]:
         """The same as JSON-able data."""
-        return [[list(fact) for fact in self.facts], list(self.asked), self.salt, self.identity]
+        return [[list(fact) for fact in self.facts], list(self.requested), self.salt, self.identity]
 
     @classmethod
-    def from_plain(cls, plain: Any) -> "Grounds":
+    def from_plain(cls, plain: Any) -> "LoadTrace":
         """The inverse of `to_plain`."""
-        facts, asked, salt, identity = plain
-        return cls(tuple(Fact(*fact) for fact in facts), tuple(asked), salt, identity)
+        facts, requested, salt, identity = plain
+        return cls(tuple(Fact(*fact) for fact in facts), tuple(requested), salt, identity)
 
 
-class Check(NamedTuple):
+class TraceCheck(NamedTuple):
     """The result of checking all facts.
 
     Attributes:
         broken: The first that no longer holds; None if all do.
-        marks: The mark of each path, from before it was looked at.
-        stamps: The marks of the files that were found as they were, and that will have another mark when they are not.
+        stamps: The stamp of each path, from before it was looked at.
+        unchanged: The settled stamps of the files that are as they were.
     """
 
     broken: Fact | None
-    marks: Mapping[str, str]
     stamps: Mapping[str, str]
+    unchanged: Mapping[str, str]
 
 
-def check(grounds: Grounds, environment: Mapping[str, str], stamps: Mapping[str, str]) -> Check:
-    """Look whether everything is still so; a file whose mark is in ``stamps`` is not read."""
-    marks: dict[str, str] = {}
-    fresh: dict[str, str] = {}
-    if grounds.identity != identity():
-        return Check(Fact("identity", "", grounds.identity), marks, fresh)
-    asked = frozenset(grounds.asked)
-    for fact in grounds.facts:
-        if fact.kind in (VARIABLE, VARIABLES):
-            if of_environment(fact.kind, fact.subject, environment, grounds.salt) != fact.value:
-                return Check(fact, marks, fresh)
-            continue
+def check(trace: LoadTrace, environment: Mapping[str, str], known: Mapping[str, str]) -> TraceCheck:
+    """Look whether everything is still so; a file whose stamp is in ``known`` is not read."""
+    if trace.identity != identity():
+        return TraceCheck(Fact("identity", "", trace.identity), {}, {})
+    requested = frozenset(trace.requested)
+    paths = dict.fromkeys(fact.subject for fact in trace.facts if fact.kind not in (VARIABLE, VARIABLES))
+    by_content = {fact.subject for fact in trace.facts if fact.kind not in (PROBE, LINK, TYPE)}
+    stamps, settled = stamp_all(paths, paths.keys() - by_content, time.time_ns())
+    unchanged: dict[str, str] = {}
+    for fact in trace.facts:
         path = fact.subject
-        now = time.time_ns()
-        marked = place(path) if fact.kind in (PROBE, LINK, TYPE) else mark(path)
-        if marks.get(path, DIRECTORY).startswith(DIRECTORY):  # else the first mark counts
-            marks[path] = marked
-        if fact.kind == FILE:
-            if stamps.get(path) != marked and content(path) != fact.value:
-                return Check(fact, marks, fresh)
-            if settled(marked, now):
-                fresh[path] = marked
-        elif of_path(fact.kind, path, asked) != fact.value:
-            return Check(fact, marks, fresh)
-    return Check(None, marks, fresh)
+        if fact.kind in (VARIABLE, VARIABLES):
+            holds = environment_digest(fact.kind, path, environment, trace.salt) == fact.value
+        elif fact.kind == FILE:
+            holds = known.get(path) == stamps[path] or content(path) == fact.value
+            if holds and path in settled:
+                unchanged[path] = stamps[path]
+        else:
+            holds = of_path(fact.kind, path, requested) == fact.value
+        if not holds:
+            return TraceCheck(fact, stamps, unchanged)
+    return TraceCheck(None, stamps, unchanged)
 
 
 def identity() -> str:
@@ -199,8 +195,8 @@ def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] 
         return None
 
 
-def stamp(path: str) -> str:
-    """The value of `STAMP` for a path."""
+def mtime(path: str) -> str:
+    """The value of `MTIME` for a path."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -218,5 +214,5 @@ _VALUES: Final[Mapping[str, Callable[[str], str]]] = {
     LINK: link,
     TYPE: type_of,
     NAMES: names,
-    STAMP: stamp,
+    MTIME: mtime,
 }

@@ -10,14 +10,14 @@ import os
 import sys
 import time
 
-from pivot_runtime.freshness.stamps import now, settled
+from pivot_runtime.freshness.stamps import are_settled, are_unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pivot_runtime.freshness.load_trace import Grounds
-    from pivot_runtime.freshness.read_set import Notes
+    from pivot_runtime.freshness.load_trace import LoadTrace
+    from pivot_runtime.freshness.stamps import ReadSet
 
 _HEAD = "pivot answer 1"
 _ELAPSED = "\x01"
@@ -37,7 +37,7 @@ _NAMED = frozenset(
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-class Answer:
+class CachedOutput:
     """The output of a command, and its exit code."""
 
     def __init__(self, out: str, err: str, code: int) -> None:
@@ -47,7 +47,7 @@ class Answer:
         self.code = code
 
 
-def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> Answer | None:
+def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> CachedOutput | None:
     """The known answer to this command; ``began`` is when it began, of `time.perf_counter_ns`."""
     try:
         asked = _asked(arguments, environment)
@@ -57,9 +57,8 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
             return None
         out, err, code, marked, trees, variables = fields[2:8]
         end = 8 + 2 * int(marked)
-        for at in range(8, end, 2):
-            if now(fields[at], fields[at + 1]) != fields[at + 1]:
-                return None
+        if not are_unchanged(fields[8:end]):
+            return None
         begin, end = end, end + 4 * int(variables)
         same = variables == "0" or _same_variables(fields[begin:end], environment)
         if same and trees != "0":
@@ -70,21 +69,21 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     if not same or took >= _LONG_NS:  # longer times are written in another way
         return None
     shown = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"
-    return Answer(out.replace(_ELAPSED, shown), err, int(code))
+    return CachedOutput(out.replace(_ELAPSED, shown), err, int(code))
 
 
 def keep(  # each is one part of the file
     arguments: "Sequence[str]",
     environment: "Mapping[str, str]",
-    answer: Answer,
+    answer: CachedOutput,
     *,
-    notes: "Notes",
-    grounds: "Sequence[Grounds]",
+    read_set: "ReadSet",
+    traces: "Sequence[LoadTrace]",
     elapsed: str = "",
 ) -> None:
     """Keep what a command said, if all that it looked at can be marked; ``elapsed`` is the time that it printed."""
-    marks = notes.marks
-    if notes.partial or not all(settled(marked, notes.began) for marked in marks.values()):
+    stamps = read_set.stamps
+    if read_set.incomplete or not are_settled(stamps.values(), read_set.began):
         return
     if any("\0" in text or _ELAPSED in text for text in (answer.out, answer.err, *arguments)):
         return
@@ -95,16 +94,16 @@ def keep(  # each is one part of the file
         out = out.replace(elapsed, _ELAPSED)
     variables = [
         (fact.kind, fact.subject, each.salt, fact.value)
-        for each in grounds
+        for each in traces
         for fact in each.facts
         if fact.kind in ("variable", "variables") and not fact.subject.startswith(_VARIABLES)
     ]
     asked = _asked(arguments, environment)
     fields = [_HEAD, asked, out, answer.err, str(answer.code)]
-    fields += [str(len(marks)), str(len(notes.trees)), str(len(variables))]
-    fields += [text for each in marks.items() for text in each]
+    fields += [str(len(stamps)), str(len(read_set.trees)), str(len(variables))]
+    fields += [text for each in stamps.items() for text in each]
     fields += [text for each in variables for text in each]
-    fields += [text for each in notes.trees.items() for text in each]
+    fields += [text for each in read_set.trees.items() for text in each]
     _write(_file(_root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
 
 
@@ -194,10 +193,10 @@ def _file(root: str, asked: str) -> str:
 
 
 def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -> bool:
-    from pivot_runtime.freshness.env_digest import of_environment  # noqa: PLC0415  # start-up time
+    from pivot_runtime.freshness.stamps import environment_digest  # noqa: PLC0415  # start-up time
 
     return all(
-        of_environment(kind, name, environment, salt) == value
+        environment_digest(kind, name, environment, salt) == value
         for kind, name, salt, value in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True)
     )
 

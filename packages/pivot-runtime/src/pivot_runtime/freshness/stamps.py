@@ -1,17 +1,31 @@
-"""Marks of files and directories: short texts that change with what is at a path; imports next to nothing."""
+"""Stamps of files, directories and the environment: short texts that change with what they stand for.
+
+A command that finds nothing to do imports this module and little else, so it imports next to nothing itself.
+"""
 
 import os
 import stat
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 ABSENT = "-"
 DIRECTORY = "directory"
+VARIABLE = "variable"
+"""One environment variable."""
+VARIABLES = "variables"
+"""All variables with a prefix; with an empty prefix all but those that every shell and prompt changes."""
+
 _SECOND_NS = 1_000_000_000
 _FINE_STEP_NS = 20_000_000
 _COARSE_STEP_NS = 2 * _SECOND_NS
+_RESTLESS = frozenset({"_", "OLDPWD", "PWD", "SHLVL"})
 
 
-def mark(path: str) -> str:
-    """The mark of what is at a path, symlinks followed: `ABSENT` if nothing is there or it cannot be looked at."""
+def stamp(path: str) -> str:
+    """The stamp of a path, symlinks followed: `ABSENT` if nothing is there or it cannot be looked at."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -19,26 +33,111 @@ def mark(path: str) -> str:
     return f"{found.st_ctime_ns} {found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_dev} {found.st_mode}"
 
 
-def settled(marked: str, now: int) -> bool:
-    """Whether any change after ``now``, in ns since the epoch, must give the path another mark."""
-    if marked == ABSENT or marked.startswith(DIRECTORY):
+def is_settled(stamped: str, now: int) -> bool:
+    """Whether any change after ``now``, in ns since the epoch, must give the path another stamp."""
+    if stamped == ABSENT or stamped.startswith(DIRECTORY):
         return True
-    changed = int(marked.partition(" ")[0])
+    changed = int(stamped.partition(" ")[0])
     coarse = changed % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
     return changed + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS) <= now
 
 
-def place(path: str) -> str:
-    """As `mark`, but of a directory only that it is this one, whatever is in it."""
+def are_settled(stamps: "Iterable[str]", now: int) -> bool:
+    """Whether `is_settled` holds for all of them."""
+    return all(is_settled(each, now) for each in stamps)
+
+
+def dir_stamp(path: str) -> str:
+    """As `stamp`, but of a directory only its identity, whatever is in it."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return ABSENT
     if stat.S_ISDIR(found.st_mode):
         return f"{DIRECTORY} {found.st_ino} {found.st_dev} {found.st_mode}"
-    return mark(path)
+    return stamp(path)
 
 
-def now(path: str, like: str) -> str:
-    """The mark of a path now, of the kind that ``like`` is."""
-    return place(path) if like.startswith(DIRECTORY) else mark(path)
+def restamp(path: str, like: str) -> str:
+    """The stamp of a path now, of the kind that ``like`` is."""
+    return dir_stamp(path) if like.startswith(DIRECTORY) else stamp(path)
+
+
+def are_unchanged(pairs: "Sequence[str]") -> bool:
+    """Whether each path still has its stamp; the texts are path, stamp, path, stamp and so on."""
+    return all(restamp(pairs[at], pairs[at + 1]) == pairs[at + 1] for at in range(0, len(pairs), 2))
+
+
+def stamp_all(paths: "Iterable[str]", identity_only: "Container[str]", now: int) -> tuple[dict[str, str], set[str]]:
+    """The stamps of paths, and the paths whose stamps are settled at ``now``.
+
+    Args:
+        paths: The paths.
+        identity_only: Those of which a `dir_stamp` is enough.
+        now: The time before which nothing has been looked at, in ns since the epoch.
+    """
+    stamps = {path: dir_stamp(path) if path in identity_only else stamp(path) for path in paths}
+    return stamps, {path for path, each in stamps.items() if is_settled(each, now)}
+
+
+def environment_digest(kind: str, name: str, environment: "Mapping[str, str]", salt: str) -> str:
+    """The state of a `VARIABLE` or of `VARIABLES`: a salted digest, from which nobody can guess the value."""
+    if kind == VARIABLE:
+        value = environment.get(name)
+        return ABSENT if value is None else _salted_digest(value, salt)
+    chosen = sorted(
+        f"{each}={value}"
+        for each, value in environment.items()
+        if each.startswith(name) and (name or each not in _RESTLESS)
+    )
+    return _salted_digest("\0".join(chosen), salt)
+
+
+def _salted_digest(text: str, salt: str) -> str:
+    import xxhash  # noqa: PLC0415  # start-up time: most answers depend on no variable
+
+    return xxhash.xxh3_128_hexdigest(f"{salt}\0{text}".encode("utf-8", "surrogateescape"))
+
+
+class ReadSet:
+    """The paths that one command looked at.
+
+    Attributes:
+        stamps: By absolute path, from before it was looked at; of directories whose names do not matter, a `dir_stamp`.
+        trees: The signatures of directories all of whose files matter.
+        began: When the command began, in ns since the epoch.
+        incomplete: The command depends on something else, too, so that the stamps are not enough.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was looked at."""
+        self.stamps: dict[str, str] = {}
+        self.trees: dict[str, str] = {}
+        self.began = time.time_ns()
+        self.incomplete = False
+
+    def look(self, path: str | os.PathLike[str]) -> None:
+        """The content of a path is about to be looked at."""
+        name = os.fspath(path)
+        if name not in self.stamps:
+            self.stamps[name] = stamp(name)
+
+    def add(self, stamps: "Mapping[str, str]") -> None:
+        """Paths were looked at that had these stamps before."""
+        for name, stamped in stamps.items():
+            if self.stamps.get(name, DIRECTORY).startswith(DIRECTORY):
+                self.stamps[name] = stamped
+
+    def tree(self, path: str | os.PathLike[str], signature: str, settles_at: int) -> None:
+        """All the files of a directory were looked at, and had this signature; when it is final, in ns."""
+        name = os.fspath(path)
+        self.stamps[name] = dir_stamp(name)
+        self.trees.setdefault(name, signature)
+        if settles_at > self.began:
+            self.incomplete = True
+
+    def probe(self, path: str | os.PathLike[str]) -> None:
+        """The kind of thing at a path is about to be looked at."""
+        name = os.fspath(path)
+        if name not in self.stamps:
+            self.stamps[name] = dir_stamp(name)

@@ -14,9 +14,8 @@ from typing import Any, Final, Self
 from pivot_core import digest
 from pivot_fingerprint.programs import inherited_environment, track_putenv
 from pivot_runtime.freshness import load_trace
-from pivot_runtime.freshness.env_digest import VARIABLE, VARIABLES, of_environment
-from pivot_runtime.freshness.load_trace import Fact, Grounds
-from pivot_runtime.freshness.stamps import ABSENT, mark, settled
+from pivot_runtime.freshness.load_trace import Fact, LoadTrace
+from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
 from pivot_runtime.host.module_searches import Searches
 from pivot_runtime.processes import live_threads
 from pivot_runtime.tracing.random_calls import Chance
@@ -46,11 +45,11 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 
 
 class Recorder:
-    """A context manager around each part of a load. Afterwards `grounds` has what it depended on.
+    """A context manager around each part of a load. Afterwards `trace` has what it depended on.
 
     Attributes:
         chance: The calls of the user's code whose results differ in each process.
-        unrecorded: Why the grounds are not complete; empty if they are.
+        unrecorded: Why the trace is not complete; empty if they are.
         sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
         threads: Where threads were started.
     """
@@ -114,7 +113,7 @@ class Recorder:
         if self._active:
             self.chance.watch(code)
 
-    def grounds(self, sources: Mapping[str, str]) -> Grounds:
+    def trace(self, sources: Mapping[str, str]) -> LoadTrace:
         """The facts that the load depended on.
 
         Args:
@@ -125,16 +124,16 @@ class Recorder:
         for path, (marked, at) in self._opened.items():
             if path not in files and path not in self._written:
                 files[path] = load_trace.content(path)
-                if mark(path) != marked or not settled(marked, at):
+                if stamp(path) != marked or not is_settled(marked, at):
                     self.unrecorded[f"{path} was being written"] = None
         for path in self._binaries():
             files.setdefault(path, load_trace.content(path))
         facts += [Fact(load_trace.FILE, path, value) for path, value in files.items()]
         facts += self._searches.facts()
-        facts += [Fact(load_trace.STAMP, path, load_trace.stamp(path)) for path in _start_files()]
+        facts += [Fact(load_trace.MTIME, path, load_trace.mtime(path)) for path in _start_files()]
         for prefix in ("PYTHON", "LC_", "LANG"):
             facts.append(self._of_environment(VARIABLES, prefix))
-        return Grounds(
+        return LoadTrace(
             tuple(dict.fromkeys(facts)), tuple(sorted(self._searches.asked)), self._salt, load_trace.identity()
         )
 
@@ -161,7 +160,7 @@ class Recorder:
                 self._written.add(full)
             if (not writes or "+" in str(mode)) and self._counts(full) and full not in self._opened:
                 with self.unheard():
-                    self._opened[full] = (mark(full), time.time_ns())
+                    self._opened[full] = (stamp(full), time.time_ns())
 
     def _probing(self, real: Callable[..., Any], kind: str) -> Callable[..., Any]:
         def looked_at(path: Any, *arguments: Any, **options: Any) -> Any:
@@ -230,7 +229,7 @@ class Recorder:
             self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
     def _of_environment(self, kind: str, name: str) -> Fact:
-        return Fact(kind, name, of_environment(kind, name, self._environment, self._salt))
+        return Fact(kind, name, environment_digest(kind, name, self._environment, self._salt))
 
     def _counts(self, full: str) -> bool:
         return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self._is_installed(full)

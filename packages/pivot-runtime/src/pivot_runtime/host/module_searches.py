@@ -52,7 +52,7 @@ class Searches:
         """The facts that decide where each of these modules is found, or that it is not."""
         self.sought(_INIT, sys.path)
         return [
-            Fact(load_trace.STAMP, path, held)
+            Fact(load_trace.MTIME, path, held)
             if isinstance(held, str)
             else Fact(load_trace.MODULES, path, load_trace.modules_of(held, self.asked))
             for path, held in self._held.items()
@@ -63,5 +63,5 @@ class Searches:
         if held is None:
             with self._unheard():
                 listed = None if self._is_installed(f"{path}/") else load_trace.listing(path)
-                held = self._held[path] = load_trace.stamp(path) if listed is None else frozenset(listed)
+                held = self._held[path] = load_trace.mtime(path) if listed is None else frozenset(listed)
         return held

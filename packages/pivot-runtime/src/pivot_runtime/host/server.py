@@ -200,11 +200,11 @@ class Host:
             return {"event": "broken", **load_failure.broken(error, file, root, self._is_user_code, replaced.names)}
         self._replaced = self._pristine.restore()
         self._randomness.imported()
-        grounds = recorder.grounds(self._sources)
+        trace = recorder.trace(self._sources)
         read = {file: found for file, found in recorder.sources.items() if file not in self._sources}
         if source_import.Changes(self._sources | read).find():
             return {"event": "moved"}
-        loaded = Loaded(SCHEMA, tuple(stages), self._sources, grounds, tuple(recorder.unrecorded), read)
+        loaded = Loaded(SCHEMA, tuple(stages), self._sources, trace, tuple(recorder.unrecorded), read)
         return {"event": "loaded", **to_plain(loaded)}
 
     def _stage(

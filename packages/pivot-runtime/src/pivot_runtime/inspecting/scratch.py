@@ -57,7 +57,7 @@ class Scratch:
         files = {self._project / name for name in _python_files(self._project)}
         for each in loaded:
             files |= {pathlib.Path(file) for file in each.sources}
-            facts = each.grounds.facts if each.grounds is not None else ()
+            facts = each.trace.facts if each.trace is not None else ()
             files |= {pathlib.Path(fact.subject) for fact in facts if fact.kind == FILE}
             files |= {self._project / name for stage in each.stages for name in stage.spec.named}
         for file in files:

@@ -15,7 +15,7 @@ from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
-from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
@@ -61,7 +61,7 @@ class Status(Value):
         names: The shown name of every stage, by address.
         tracked: The tracked data, if they were asked for or there are no stages.
         broken: Pipelines that cannot be loaded, and that may write deps of these stages.
-        grounds: The facts that the loads depended on.
+        load_traces: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
         will_be_restored: Paths that are missing because a run was killed, and that the next one restores first.
     """
@@ -70,7 +70,7 @@ class Status(Value):
     names: dict[str, str]
     tracked: tuple[TrackedFile, ...] = ()
     broken: tuple[BrokenPipeline, ...] = ()
-    grounds: tuple[Grounds, ...] = ()
+    load_traces: tuple[LoadTrace, ...] = ()
     sync_state: "SyncState | None" = None
     will_be_restored: tuple[ArtifactPath, ...] = ()
 
@@ -158,7 +158,7 @@ def status(project: Project, targets: Iterable[str] = (), options: StatusOptions
             names=dict(names),
             tracked=_tracked(session) if options.tracked or not assembly.files else (),
             broken=assembly.broken,
-            grounds=assembly.grounds,
+            load_traces=assembly.load_traces,
             sync_state=sync_state,
             will_be_restored=tuple(sorted(session.will_be_restored)),
         )

@@ -18,7 +18,7 @@ from pivot_core.values import Value
 from pivot_runtime.config import resolve
 from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
 from pivot_runtime.freshness import load_trace
-from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import contradictions, stage_index
 from pivot_runtime.loading.host_pool import Starter, WarmHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
@@ -60,9 +60,9 @@ class Assembly(Value):
     starter: Starter | None = None
 
     @property
-    def grounds(self) -> tuple[Grounds, ...]:
+    def load_traces(self) -> tuple[LoadTrace, ...]:
         """The facts that the loads depended on."""
-        return tuple(each.loaded.grounds for each in self.files if each.loaded.grounds is not None)
+        return tuple(each.loaded.trace for each in self.files if each.loaded.trace is not None)
 
     @property
     def schema(self) -> int:
@@ -120,7 +120,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     overrides = [Override.parse(text) for text in project.overrides]
     for looked_at in (project.layout.state_dir / resolve.FILE, resolve.user_file(os.environ)):
         if looked_at is not None:
-            project.notes.look(looked_at)
+            project.read_set.look(looked_at)
     settings = resolve.resolve(project.layout.state_dir, os.environ)
     kept = not fresh and settings.snapshot
     told = (slow or project.slow, float(settings.silence_seconds))
@@ -241,7 +241,7 @@ class _Loader:
         found = self._snapshots.find(file, self._overrides, os.environ)
         if not isinstance(found, Found):
             return None
-        self._project.notes.add(found.check.marks)
+        self._project.read_set.add(found.check.stamps)
         return self._add(file, found.loaded)
 
     def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostProcess | None" = None) -> LoadedFile:
@@ -267,12 +267,12 @@ class _Loader:
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
         loaded = self._snapshots.keep(file, self._overrides, loaded)
-        notes = self._project.notes
-        notes.partial |= loaded.grounds is None or bool(loaded.unrecorded)
-        if loaded.grounds is not None:
-            check = load_trace.check(loaded.grounds, os.environ, {})
-            notes.add(check.marks)
-            notes.partial |= check.broken is not None
+        read_set = self._project.read_set
+        read_set.incomplete |= loaded.trace is None or bool(loaded.unrecorded)
+        if loaded.trace is not None:
+            check = load_trace.check(loaded.trace, os.environ, {})
+            read_set.add(check.stamps)
+            read_set.incomplete |= check.broken is not None
         return self._add(file, loaded, host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
@@ -345,7 +345,7 @@ class _Loader:
             try:
                 found = self.load(file)
             except (LoadError, HostError, PivotError) as error:
-                self._project.notes.partial = True
+                self._project.read_set.incomplete = True
                 self._errors[file] = error
                 continue
             if any(_touch(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
@@ -361,14 +361,14 @@ class _Loader:
 
 def _noting(project: Project) -> Callable[[str], bool]:
     """Which directories are not searched for pipelines; those that are, are noted."""
-    project.notes.look(project.layout.ignore_file)
-    project.notes.look(project.root)
+    project.read_set.look(project.layout.ignore_file)
+    project.read_set.look(project.root)
     is_ignored = ignored(project.layout.ignore_file)
 
     def passed_over(path: str) -> bool:
         if is_ignored(path):
             return True
-        project.notes.look(project.root / path)
+        project.read_set.look(project.root / path)
         return False
 
     return passed_over

@@ -9,7 +9,7 @@ from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_core.values import Value
-from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.freshness.load_trace import LoadTrace
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -86,15 +86,15 @@ class Loaded(Value):
         stages: In the order of registration.
         sources: The digest of each source file of the user's that was imported, and of each file that declares or
             sets something, by absolute path; ``""`` where a file was looked for that is not there.
-        grounds: Other facts that it depended on; None where that is not known.
-        unrecorded: Why ``grounds`` are not all that it depended on.
+        trace: Other facts that it depended on; None where that is not known.
+        unrecorded: Why ``trace`` is not all that it depended on.
         read: As ``sources``, of each further file that a fingerprint was taken of without an import.
     """
 
     schema: int
     stages: tuple[LoadedStage, ...]
     sources: Mapping[str, str]
-    grounds: Grounds | None = attrs.field(default=None, eq=False)
+    trace: LoadTrace | None = attrs.field(default=None, eq=False)
     unrecorded: tuple[str, ...] = ()
     read: Mapping[str, str] = attrs.field(factory=dict)
 
@@ -129,7 +129,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
             for stage in loaded.stages
         ],
         "sources": dict(loaded.sources),
-        "grounds": None if loaded.grounds is None else loaded.grounds.to_plain(),
+        "trace": None if loaded.trace is None else loaded.trace.to_plain(),
         "unrecorded": list(loaded.unrecorded),
         "read": dict(loaded.read),
         "assigned": dict(loaded.stages[0].assigned) if loaded.stages else {},  # the same for all stages of one file
@@ -169,7 +169,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
             for stage in data["stages"]
         ),
         sources=data["sources"],
-        grounds=None if data["grounds"] is None else Grounds.from_plain(data["grounds"]),
+        trace=None if data["trace"] is None else LoadTrace.from_plain(data["trace"]),
         unrecorded=tuple(data["unrecorded"]),
         read=data["read"],
     )

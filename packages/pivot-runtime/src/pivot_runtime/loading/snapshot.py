@@ -15,14 +15,14 @@ from pivot_cache.files import atomic, safe_read
 from pivot_cache.files.boot import session
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
-from pivot_runtime.freshness.load_trace import Check, Fact
+from pivot_runtime.freshness.load_trace import Fact, TraceCheck
 from pivot_runtime.loading import loaded
 from pivot_runtime.loading.loaded import Loaded
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.varying_values import Known
 
-_FORMAT: Final = 5
+_FORMAT: Final = 6
 _MOST: Final = 500
 """Snapshots; beyond that the older half goes."""
 
@@ -37,7 +37,7 @@ class Found(Value):
     """
 
     loaded: Loaded
-    check: Check
+    check: TraceCheck
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -68,19 +68,19 @@ class Snapshots:
             return Unusable()
         if kept["unrecorded"]:
             return Unusable(unrecorded=tuple(kept["unrecorded"]))
-        rested = load_trace.Grounds.from_plain(kept["loaded"]["grounds"])
+        rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
         stamps = kept["stamps"] if kept.get("boot") == session() else {}
         check = load_trace.check(rested, environment, stamps)
         if check.broken is not None:
             return Unusable(check.broken)
-        if any(stamps.get(path) != marked for path, marked in check.stamps.items()):
-            self._write(place, kept | {"boot": session(), "stamps": dict(check.stamps)})
+        if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
+            self._write(place, kept | {"boot": session(), "stamps": dict(check.unchanged)})
         return Found(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
         """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""
-        if found.grounds is None:
+        if found.trace is None:
             return found
         place = self._place(file, overrides)
         found, known = self._settled(_read(place), file, found)
@@ -89,7 +89,7 @@ class Snapshots:
             "unrecorded": list(found.unrecorded),
             "stamps": {},
             "loaded": None if found.unrecorded else loaded.to_plain(found),
-            "grounds": found.grounds.to_plain() if found.grounds is not None and found.unrecorded else None,
+            "trace": found.trace.to_plain() if found.trace is not None and found.unrecorded else None,
             "known": known.to_plain(),
         }
         self._write(place, content)
@@ -100,7 +100,7 @@ class Snapshots:
 
         if kept is None or kept["of"] != os.fspath(file):
             return varying_values.settle(found, varying_values.Known(), holds=lambda: False, inputs_hold=lambda: False)
-        rested = load_trace.Grounds.from_plain(kept["grounds"] or kept["loaded"]["grounds"])
+        rested = load_trace.LoadTrace.from_plain(kept["trace"] or kept["loaded"]["trace"])
         inputs = rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact)))
         return varying_values.settle(
             found,

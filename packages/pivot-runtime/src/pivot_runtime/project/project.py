@@ -14,7 +14,7 @@ from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, fi
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.freshness.read_set import Notes
+from pivot_runtime.freshness.stamps import ReadSet
 from pivot_runtime.processes.startup_state import Origin
 from pivot_runtime.project import symlinks
 from pivot_runtime.project.unusable_files import Doubts
@@ -64,7 +64,7 @@ class Project(Value):
         cwd: The absolute path of the directory that the command was given in, at or below the root.
         overrides: Values of parameters that the command was given, each as ``stage.name=value``.
         hosts: Where hosts are kept that outlive the command, if they are to.
-        notes: The paths that the command has looked at.
+        read_set: The paths that the command has looked at.
         origin: The state of the process when it began, if hosts may be forked from it.
         doubts: The records that the command has passed over.
         slow: Called if importing a pipeline takes long, with how many seconds it has taken, and the line that it is at.
@@ -74,7 +74,7 @@ class Project(Value):
     cwd: pathlib.Path
     overrides: tuple[str, ...] = ()
     hosts: "Pool | None" = attrs.field(default=None, eq=False, repr=False)
-    notes: Notes = attrs.field(factory=Notes, eq=False, repr=False)
+    read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
     slow: Callable[[float, str], None] = attrs.field(default=_nothing, eq=False, repr=False)
@@ -95,10 +95,10 @@ class Project(Value):
             DiscoveryError: There is none.
             LinkError: Something of Pivot's own in it is a symbolic link.
         """
-        notes = Notes()
+        read_set = ReadSet()
         for directory in (cwd, *cwd.parents):
-            notes.probe(directory / STATE_DIR)
-        return cls(symlinks.find(cwd), cwd, overrides, None, notes, origin, doubts or Doubts(), slow or _nothing)
+            read_set.probe(directory / STATE_DIR)
+        return cls(symlinks.find(cwd), cwd, overrides, None, read_set, origin, doubts or Doubts(), slow or _nothing)
 
     @property
     def layout(self) -> Layout:
@@ -136,7 +136,7 @@ class Project(Value):
     def note_pipelines(self, directory: pathlib.Path) -> None:
         """Whether a directory describes pipelines is about to be looked at."""
         for name in (PIPELINE_FILE, DECLARED_FILE):
-            self.notes.probe(directory / name)
+            self.read_set.probe(directory / name)
 
 
 def physical(named: str, root: pathlib.Path) -> str:

@@ -20,7 +20,7 @@ from pivot_runtime.evaluating.evaluate import having_read, observe
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.options import Options as Options  # noqa: PLC0414  # for whoever runs
 from pivot_runtime.executors.strict_io import Accounting
-from pivot_runtime.freshness.load_trace import Grounds
+from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
@@ -56,7 +56,7 @@ class Outcome:
         blocked: It depends on one that failed.
         unstarted: It could have run, but the run ended early.
         seconds: How long the whole run took.
-        grounds: The facts that the loads depended on.
+        load_traces: The facts that the loads depended on.
     """
 
     cached: set[str] = attrs.field(factory=set)
@@ -68,7 +68,7 @@ class Outcome:
     unstarted: set[str] = attrs.field(factory=set)
     tried: dict[str, str] = attrs.field(factory=dict)
     seconds: float = 0.0
-    grounds: tuple[Grounds, ...] = ()
+    load_traces: tuple[LoadTrace, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -130,8 +130,8 @@ def _repro(  # as `repro`
             return launching.executor(assembly, session, options, teller)
 
         outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
-        project.notes.partial = project.notes.partial or bool(assembly.broken)
-        outcome.grounds = assembly.grounds
+        project.read_set.incomplete = project.read_set.incomplete or bool(assembly.broken)
+        outcome.load_traces = assembly.load_traces
         return outcome
 
 

@@ -1,10 +1,9 @@
 """`pivot repro --watch`: run, and again whenever something has changed that decides what has to run.
 
-A round is an ordinary run, with hosts that stay. The paths that it looked at are noted, each with the mark that it had
-before; afterwards a look at all stages notes the same again, so that whatever is edited meanwhile has another mark
-than the one in the notes. Only such a difference begins the next round. Files that a run writes are looked at after the
-run.
-Where only that has another mark, as it has after another command's run, the next round begins if what is found differs.
+A round is an ordinary run, with hosts that stay. Its read set has the paths that it looked at, each with its stamp from
+before; afterwards a look at all stages gives a second read set, so that whatever is edited meanwhile has another stamp
+than the one noted. Only such a difference begins the next round. Files that a run writes are looked at after the run;
+if only these have other stamps, as after another command's run, the next round begins if their content differs.
 """
 
 import os
@@ -22,8 +21,7 @@ from pivot_core.values import Value
 from pivot_runtime.config import resolve
 from pivot_runtime.errors import HostError, TargetError
 from pivot_runtime.freshness.file_events import Waiter
-from pivot_runtime.freshness.read_set import Notes
-from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, now, settled
+from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, ReadSet, are_settled, restamp
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.inspecting.status import Status, StatusOptions, status
 from pivot_runtime.loading.host_pool import Pool
@@ -95,7 +93,7 @@ class Watch:
         self._waiting = waiting
         self._polling = polling
         self._waiter = Waiter()
-        self._seen = Notes()
+        self._seen = ReadSet()
         self._found: object = None
         self._written: tuple[str, ...] = ()
         self._error = ""
@@ -132,7 +130,7 @@ class Watch:
                 outcome = repro(project, self._targets, options=self._options, command=self._command, report=report)
             return Round(outcome)
         except TargetError as error:
-            if not self._seen.marks:
+            if not self._seen.stamps:
                 raise
             return Round(None, error)
         except HostError as error:
@@ -150,14 +148,14 @@ class Watch:
         except PivotError:
             look = self._fresh()
             note_code(look)
-            look.notes.add({**self._seen.marks, **before.notes.marks, **look.notes.marks})
-            self._seen, self._found = look.notes, None
-            return done.outcome is not None or bool(changed(before.notes))
+            look.read_set.add({**self._seen.stamps, **before.read_set.stamps, **look.read_set.stamps})
+            self._seen, self._found = look.read_set, None
+            return done.outcome is not None or bool(changed(before.read_set))
         outs = (out.path for each in found.stages for out in each.evaluation.stage.spec.outs)
         kept = (look.layout.stages_dir, _objects_dir(look))
         self._written = (*(str(look.layout.artifact(path)) for path in outs), *map(str, kept))
         was, self._found = self._found, _deciding(found)
-        self._seen = look.notes
+        self._seen = look.read_set
         outcome = done.outcome
         if outcome is None:  # what was in its way may be gone; but not if it comes to nothing else twice
             error, self._error = self._error, str(done.error)
@@ -170,8 +168,8 @@ class Watch:
         stale = {each.evaluation.stage.spec.address for each in found.stages if not each.cached}
         if stale - ended:
             return True
-        moved = changed(before.notes) if ended else []
-        return any(not self._by_runs(path, before.notes) for path in moved) or (
+        moved = changed(before.read_set) if ended else []
+        return any(not self._by_runs(path, before.read_set) for path in moved) or (
             bool(moved) and _otherwise(outcome, found)
         )
 
@@ -191,8 +189,8 @@ class Watch:
             if not at_work:
                 found = []
 
-    def _next(self, seen: Notes, *, at_work: bool) -> list[str]:
-        """Wait until something has another mark than in the notes, or another command no longer is ``at_work``."""
+    def _next(self, seen: ReadSet, *, at_work: bool) -> list[str]:
+        """Wait until something has another stamp than in the read set, or another command no longer is ``at_work``."""
         self._waiter.wait(
             directories(seen),
             lambda: bool(changed(seen)) or (at_work and not held(self._guard)),
@@ -201,18 +199,18 @@ class Watch:
         )
         found = changed(seen)
         for path in found:  # a round that cannot load looks at little, and must not begin for the same again
-            if path in seen.marks:
-                seen.marks[path] = now(path, seen.marks[path])
+            if path in seen.stamps:
+                seen.stamps[path] = restamp(path, seen.stamps[path])
         return found
 
-    def _by_runs(self, path: str, notes: Notes) -> bool:
+    def _by_runs(self, path: str, read_set: ReadSet) -> bool:
         """Whether a run may have changed it, be it that of a stage that failed, by putting back its outs.
 
         That is an out, what is in it, a directory that it is in, a lock, an object, or which names there are in a
         directory.
         """
         within = f"{path}/"
-        return _only_names(path, notes) or any(
+        return _only_names(path, read_set) or any(
             each.startswith(within) or within.startswith(f"{each}/") for each in self._written
         )
 
@@ -224,7 +222,7 @@ class Watch:
             return True
         if _deciding(found) != self._found:
             return True
-        self._seen = look.notes
+        self._seen = look.read_set
         return False
 
     def _look(self) -> tuple[Project, Status]:
@@ -242,9 +240,8 @@ class Watch:
                     remote="pull" if self._options.pull else "none",
                 ),
             )
-            if all(settled(marked, look.notes.began) for marked in look.notes.marks.values()) and not awaited(
-                self._guard
-            ):
+            read_set = look.read_set
+            if are_settled(read_set.stamps.values(), read_set.began) and not awaited(self._guard):
                 break
             time.sleep(_STEP_SECONDS)
         return look, found
@@ -261,15 +258,15 @@ def _objects_dir(project: Project) -> pathlib.Path:
     return Layout(project.root, settings.cache_home(project.root)).objects_dir
 
 
-def changed(notes: Notes) -> list[str]:
-    """The paths whose mark differs from the notes."""
-    found = [path for path, marked in notes.marks.items() if now(path, marked) != marked]
-    return found + [path for path, signature in notes.trees.items() if _signature(path) != signature]
+def changed(read_set: ReadSet) -> list[str]:
+    """The paths whose stamp differs from the read set."""
+    found = [path for path, stamped in read_set.stamps.items() if restamp(path, stamped) != stamped]
+    return found + [path for path, signature in read_set.trees.items() if _signature(path) != signature]
 
 
-def _only_names(path: str, notes: Notes) -> bool:
+def _only_names(path: str, read_set: ReadSet) -> bool:
     """Whether only names in a directory have changed, as they do when outs of a stage that failed are put back."""
-    return os.path.isdir(path) and path not in notes.trees and notes.marks[path] != ABSENT
+    return os.path.isdir(path) and path not in read_set.trees and read_set.stamps[path] != ABSENT
 
 
 def _otherwise(outcome: Outcome, found: Status) -> bool:
@@ -294,17 +291,17 @@ def _deciding(found: Status) -> object:
     return stages, [(each.file, str(each.error)) for each in found.broken]
 
 
-def directories(notes: Notes) -> set[str]:
+def directories(read_set: ReadSet) -> set[str]:
     """Where something must happen before anything can change."""
     found = set()
-    for path, marked in notes.marks.items():
+    for path, stamped in read_set.stamps.items():
         if path.endswith("/.pivot"):
             continue
-        if not marked.startswith(DIRECTORY) or marked == ABSENT:
+        if not stamped.startswith(DIRECTORY) or stamped == ABSENT:
             found.add(_existing(os.path.dirname(path)))
-        if os.path.isdir(path) and not marked.startswith(DIRECTORY):
+        if os.path.isdir(path) and not stamped.startswith(DIRECTORY):
             found.add(path)
-    for path in notes.trees:
+    for path in read_set.trees:
         found.update(directory for directory, _, _ in os.walk(path))
     return found
 
@@ -319,7 +316,7 @@ def note_code(project: Project) -> None:
     pending = [""]
     while pending:
         below = pending.pop()
-        project.notes.look(f"{root}/{below}".rstrip("/"))
+        project.read_set.look(f"{root}/{below}".rstrip("/"))
         try:
             with os.scandir(f"{root}/{below}") as entries:
                 listed = list(entries)
@@ -331,7 +328,7 @@ def note_code(project: Project) -> None:
                 if not (entry.name.startswith(".") or entry.name in _PASSED_OVER or passed_over(f"{path}/")):
                     pending.append(f"{path}/")
             elif entry.name.endswith(_CODE):
-                project.notes.look(f"{root}/{path}")
+                project.read_set.look(f"{root}/{path}")
 
 
 def _nothing(_: str) -> bool:
