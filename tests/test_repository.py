@@ -14,7 +14,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from pivot_cache.layout import Layout
 from pivot_core.values import Value
+from pivot_runtime.freshness import noop_cache
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
@@ -272,6 +274,27 @@ def test_the_lowest_versions_are_those_that_the_packages_declare() -> None:
                 wrong[wanted.name] = (str(bound), str(found))
 
     assert wrong == {}
+
+
+def test_paths_of_pivots_own_are_built_in_one_place() -> None:
+    """Only `pivot_cache.layout` does; what may not import it says the same."""
+    directories = {name for name in vars(Layout) if name.endswith("_dir")}
+    built = re.compile(r"""["'](?:\.pivot/|\.lock["']|state\.db["'/])|\{STATE_DIR\}/(?:stages|cache|state\.db)""")
+    found = []
+    for path in MODULES:
+        if NAMES[path] in ("pivot_cache.layout", "pivot_runtime.freshness.noop_cache"):
+            continue
+        text = path.read_text()
+        found += [f"{path}: {match.group()}" for match in built.finditer(text)]
+        for node in ast.walk(ast.parse(text)):
+            match node:
+                case ast.BinOp(left=ast.Attribute(attr=attr), op=ast.Div(), right=ast.Constant() | ast.JoinedStr()):
+                    found += [f"{path}:{node.lineno}"] if attr in directories else []
+    assert not found
+    layout = Layout(pathlib.Path())
+    own = (layout.state_dir, layout.stages_dir, layout.database_dir, layout.cache_dir)
+    assert tuple(map(str, own)) == noop_cache._OWN
+    assert str(layout.answers_dir) == noop_cache._PLACE
 
 
 def test_git_is_started_in_one_place() -> None:

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.stash import OutStash
 
@@ -43,7 +44,7 @@ def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch
     """Also where the directory is a mount point, which itself stays."""
     if volume:
         mounted(root / "d", monkeypatch)
-    aside = OutStash(root / "state/aside", root)
+    aside = OutStash(Layout(root))
     aside.take("p.s", [OUT])
     assert (root / "d").exists() is volume
     assert aside.left(OUT) is not None
@@ -52,6 +53,6 @@ def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch
     assert [path.name for path in sorted((root / "d").rglob("*"))] == ["in", "old"]
 
     aside.take("p.s", [OUT])
-    shutil.copytree(root / "state/aside/p.s/d", root / "d", dirs_exist_ok=True)
+    shutil.copytree(Layout(root).aside_dir / "p.s/d", root / "d", dirs_exist_ok=True)
     aside.drop("p.s")
     assert (root / "d/in/old").read_text() == "old"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from workshop import Deferred, Workshop, parts_of
 
-from pivot_cache.layout import Layout
+from pivot_cache.layout import USUAL_CACHE, Layout
 from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
@@ -216,7 +216,7 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, written: str | None
     resolved = Settings() if written is None else Settings(cache_dir=written)
 
     assert resolved.cache_home(root) == (None if meant is None else pathlib.Path(meant))
-    assert Layout(root).cache_dir == root / settings.USUAL_CACHE
+    assert Layout(root).cache_dir == root / USUAL_CACHE
 
 
 # -- what wins

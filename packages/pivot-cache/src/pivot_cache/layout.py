@@ -1,33 +1,45 @@
-"""Where things lie: the only module that builds a path of Pivot's own.
+"""Paths of everything that Pivot writes: the only module that builds one.
 
 <root>/
-.pivotignore                          git   what watching and scanning leave out
-.pivot/                               the directory that marks the root
-.gitignore                          git   anchored: /cache/ /state.db/
-stages/<pipeline>.<stage>.lock      git   what the last run of a stage depended on and left
-cache/                              -     what can be fetched or computed again
-files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
-runs/ab/cdef...                   -     the run cache: one record per inputs key
-quarantine/<digest>               -     objects whose bytes were found damaged
-partial/<digest>                  -     large objects that have not yet arrived in full
-trash/<time>/...                  -     what was collected as garbage, until its grace period is over
-projects/<name>                   -     the projects that share this cache
-kept/<time>-<digest>              -     what was replaced and nothing else names
-gc.guard                          -     held while garbage is collected
-state.db/                           -     a directory of derived data: deleting it costs time, never truth
-statcache.sqlite                  -     digests of files whose stat signature still holds
-remotes.sqlite                    -     which objects were seen on which remote
-uploads/                          -     uploads in parts that are under way
-run.guard                         -     held while a command changes the project
-logs/                             -     what stages printed
-history/<number>.jsonl            -     what a run did, a line per event; the last 100
-project                           -     its name, which distinguishes it from others that share a cache
-unfinished/                       -     the stages that run, or were running when their run was killed
-facts.sqlite                      -     what runs have taught of each stage
-rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
-snapshots/                        -     what the last load of each pipeline gave
+.pivotignore                        git   what watching and scanning leave out
+.pivot/                                   the directory that marks the root
+.gitignore                        git   anchored: /cache/ /state.db/
+config.yaml                       git   the configuration of the project
+stages/<pipeline>.<stage>.lock    git   what the last run of a stage depended on and left
+cache/                            -     what can be fetched or computed again
+files/ab/cdef...                -     objects: mode 0444, named by the digest of their bytes
+runs/ab/cdef...                 -     the run cache: one record per inputs key
+quarantine/<digest>             -     objects whose bytes were found damaged
+partial/<digest>                -     large objects that have not yet arrived in full
+trash/<time>/...                -     what was collected as garbage, until its grace period is over
+projects/<name>                 -     the projects that share this cache
+kept/<time>-<digest>            -     what was replaced and nothing else names
+gc.guard                        -     held while garbage is collected
+state.db/                         -     a directory of derived data: deleting it costs time, never truth
+statcache.sqlite                -     digests of files whose stat signature still holds
+remotes.sqlite                  -     which objects were seen on which remote
+strong.sqlite                   -     the SHA-256 of objects
+uploads/                        -     uploads in parts that are under way
+run.guard                       -     held while a command changes the project
+logs/                           -     what stages printed
+history/<number>.jsonl          -     what a run did, a line per event; the last 100
+project                         -     its name, which distinguishes it from others that share a cache
+unfinished/                     -     the stages that run, or were running when their run was killed
+aside/<address>/<path>          -     previous outs of stages that run
+facts.sqlite                    -     what runs have taught of each stage
+forms.sqlite                    -     source texts of stages, for `pivot status --diff`
+observed.json                   -     the current state of code that runs were observed to depend on
+outlines/                       -     outlines of source files
+created/<address>.json          -     what the command of a shell stage was observed to create
+assigned.json                   -     environment variables that pipelines assign
+stages.json                     -     the stages of each pipeline, for completion
+threads.json                    -     the pipelines that start threads
+answers/                        -     answers to commands that found nothing to do
+rerun/<pid>/                    -     the copy of the project in which a command runs stages once more
+snapshots/                      -     what the last load of each pipeline gave
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -36,6 +48,28 @@ from pivot_cache.errors import CacheError
 from pivot_core import digest as digests
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
+
+LOCK_SUFFIX = ".lock"
+"""What the name of a lock file ends with."""
+
+STAGES = "stages"
+"""The name of the directory of lock files in `STATE_DIR`."""
+
+DATABASES = "state.db"
+"""The name of the directory of derived data in `STATE_DIR`."""
+
+USUAL_CACHE = f"{STATE_DIR}/cache"
+"""The directory of the cache unless it is configured, relative to the root."""
+
+OWN_DIRECTORIES = (
+    "",
+    STAGES,
+    DATABASES,
+    *(f"{DATABASES}/{name}" for name in ("answers", "facts", "history", "logs", "snapshots", "unfinished", "uploads")),
+    "cache",
+    *(f"cache/{name}" for name in ("files", "runs", "partial", "projects")),
+)
+"""Directories in `STATE_DIR` in which nothing may be a symbolic link, each after the one that contains it."""
 
 _DOT_NAMES = frozenset({"", ".", ".."})
 
@@ -70,12 +104,12 @@ class Layout(Value):
     @property
     def stages_dir(self) -> Path:
         """The directory of the lock files."""
-        return self.state_dir / "stages"
+        return self.state_dir / STAGES
 
     @property
     def cache_dir(self) -> Path:
         """The directory of everything that can be fetched or computed again."""
-        return self.state_dir / "cache" if self.cache is None else self.cache
+        return self.root / USUAL_CACHE if self.cache is None else self.cache
 
     @property
     def objects_dir(self) -> Path:
@@ -115,7 +149,7 @@ class Layout(Value):
     @property
     def database_dir(self) -> Path:
         """The directory of derived data."""
-        return self.state_dir / "state.db"
+        return self.state_dir / DATABASES
 
     @property
     def statcache_file(self) -> Path:
@@ -147,6 +181,94 @@ class Layout(Value):
         """The output of stages."""
         return self.database_dir / "logs"
 
+    @property
+    def config_file(self) -> Path:
+        """The configuration of the project."""
+        return self.state_dir / "config.yaml"
+
+    @property
+    def strong_file(self) -> Path:
+        """The database of the SHA-256 of objects."""
+        return self.database_dir / "strong.sqlite"
+
+    @property
+    def history_dir(self) -> Path:
+        """The events of the last runs, a file for each."""
+        return self.database_dir / "history"
+
+    @property
+    def unfinished_dir(self) -> Path:
+        """The stages that run, or were running when their run was killed."""
+        return self.database_dir / "unfinished"
+
+    @property
+    def aside_dir(self) -> Path:
+        """Previous outs of stages that run."""
+        return self.database_dir / "aside"
+
+    @property
+    def name_file(self) -> Path:
+        """The name of the project."""
+        return self.database_dir / "project"
+
+    @property
+    def facts_file(self) -> Path:
+        """The database of statistics of each stage."""
+        return self.database_dir / "facts.sqlite"
+
+    @property
+    def forms_file(self) -> Path:
+        """The database of source texts."""
+        return self.database_dir / "forms.sqlite"
+
+    @property
+    def observed_file(self) -> Path:
+        """The current state of code that runs were observed to depend on."""
+        return self.database_dir / "observed.json"
+
+    @property
+    def outlines_dir(self) -> Path:
+        """Outlines of source files."""
+        return self.database_dir / "outlines"
+
+    @property
+    def assigned_file(self) -> Path:
+        """Environment variables that pipelines assign."""
+        return self.database_dir / "assigned.json"
+
+    @property
+    def known_stages_file(self) -> Path:
+        """The stages of each pipeline when it was last loaded."""
+        return self.database_dir / "stages.json"
+
+    @property
+    def threads_file(self) -> Path:
+        """The pipelines that start threads when they are imported."""
+        return self.database_dir / "threads.json"
+
+    @property
+    def rerun_dir(self) -> Path:
+        """Copies of the project in which stages are run once more."""
+        return self.database_dir / "rerun"
+
+    @property
+    def answers_dir(self) -> Path:
+        """Answers to commands that found nothing to do."""
+        return self.database_dir / "answers"
+
+    @property
+    def spools_dir(self) -> Path:
+        """Records of the files that running stages use."""
+        return self.logs_dir / "seen"
+
+    def log_file(self, address: str) -> Path:
+        """The log of the last run of a stage."""
+        return self.logs_dir / f"{address}.log"
+
+    def created_file(self, address: str) -> Path:
+        """The names of files that the command of a shell stage was observed to create."""
+        return self.database_dir / "created" / f"{address}.json"
+
     def lock_file(self, address: str) -> Path:
         """The lock file of the stage with this address, ``<pipeline>.<stage>``.
 
@@ -155,11 +277,27 @@ class Layout(Value):
         """
         if "/" in address or "\0" in address or address in _DOT_NAMES:
             raise CacheError(f"{address!r} is not the address of a stage")
-        return self.stages_dir / f"{address}.lock"
+        return self.stages_dir / f"{address}{LOCK_SUFFIX}"
 
     def artifact(self, path: ArtifactPath) -> Path:
         """Where an artifact is on this machine."""
         return self.root / path
+
+
+def lock_name(address: str) -> str:
+    """The lock file of a stage, relative to the project's root."""
+    return f"{STATE_DIR}/{STAGES}/{address}{LOCK_SUFFIX}"
+
+
+def is_lock(path: str) -> bool:
+    """Whether a path, in whatever directory its project is, is that of a lock file."""
+    directory, _, name = path.rpartition("/")
+    return name.endswith(LOCK_SUFFIX) and directory.endswith(f"{STATE_DIR}/{STAGES}")
+
+
+def locked_addresses(names: Iterable[str]) -> list[str]:
+    """The addresses of the stages that have a lock file, of the names in a directory of lock files."""
+    return sorted(name.removesuffix(LOCK_SUFFIX) for name in names if name.endswith(LOCK_SUFFIX))
 
 
 def sharded(directory: Path, digest: str) -> Path:

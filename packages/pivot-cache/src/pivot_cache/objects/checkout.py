@@ -12,10 +12,10 @@ from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
-_NOT_FOR_ARTIFACTS = frozenset({".git", ".pivot"})
+_NOT_FOR_ARTIFACTS = frozenset({".git", STATE_DIR})
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -77,7 +77,7 @@ class LiveView:
         return last_durations(self._layout)
 
     def _last_lines(self, address: str) -> str:
-        return tail(self._layout.logs_dir / f"{address}.log")
+        return tail(self._layout.log_file(address))
 
 
 def tail(log: pathlib.Path) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
 from pivot_cache.formats import lock_file
+from pivot_cache.layout import LOCK_SUFFIX, lock_name
 from pivot_core.lock import StageLock
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import ArtifactPath
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
-
-_SUFFIX = ".lock"
 
 
 def read(project: Project, address: str) -> StageLock | None:
@@ -44,7 +43,7 @@ def retire(project: Project, addresses: Collection[str], writers: Mapping[Artifa
     project.read_set.look(project.layout.stages_dir)
     pipelines = {address.partition(".")[0] for address in addresses}
     for name in sorted(_names(project)):
-        address = name.removesuffix(_SUFFIX)
+        address = name.removesuffix(LOCK_SUFFIX)
         if address == name or address in addresses or address.partition(".")[0] not in pipelines:
             continue
         file = project.layout.lock_file(address)
@@ -65,7 +64,7 @@ def shared(project: Project) -> Iterator[None]:
     yield
     new = sorted(_names(project) - before)
     if new:
-        tell_ignored(project, [f"{STATE_DIR}/stages/{name}" for name in new[:1]])
+        tell_ignored(project, [lock_name(name.removesuffix(LOCK_SUFFIX)) for name in new[:1]])
 
 
 def tell_ignored(project: Project, paths: Sequence[str]) -> None:

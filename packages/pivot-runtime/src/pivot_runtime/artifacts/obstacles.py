@@ -29,7 +29,7 @@ class Obstacles:
         self._stores = stores
         self._read_set = read_set
         self._root = stores.layout.root
-        self._unfinished = Unfinished(stores.layout.database_dir)
+        self._unfinished = Unfinished(stores.layout.unfinished_dir)
         self._prefix = os.path.join(self._root, "")
         self._tracked: dict[str, bool] = {}
 

@@ -10,10 +10,11 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_cache.formats.tree import Tree
+from pivot_cache.layout import lock_name, locked_addresses
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
@@ -22,7 +23,6 @@ from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
-_LOCK = ".lock"
 _ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
@@ -226,15 +226,13 @@ def code_files(project: Project) -> dict[str, str]:
 def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
     """Each lock file by the address of its stage."""
     try:
-        names = sorted(os.listdir(project.layout.stages_dir))
+        names = os.listdir(project.layout.stages_dir)
     except FileNotFoundError:
         return
-    for name in names:
-        if name.endswith(_LOCK):
-            address = name.removesuffix(_LOCK)
-            lock = lock_files.read(project, address)
-            if lock is not None:
-                yield address, lock
+    for address in locked_addresses(names):
+        lock = lock_files.read(project, address)
+        if lock is not None:
+            yield address, lock
 
 
 def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
@@ -242,13 +240,13 @@ def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
         for spec in lock.inputs.outs:
             yield (
                 Record(spec.path, lock.outs[spec.path], address, spec.cache),
-                f"{STATE_DIR}/stages/{address}{_LOCK}",
+                lock_name(address),
             )
 
 
 def _spec(address: str, lock: StageLock) -> StageSpec:
     pipeline, _, name = address.partition(".")
-    place = Location(f"{STATE_DIR}/stages/{address}{_LOCK}", 1)
+    place = Location(lock_name(address), 1)
     return StageSpec(name, pipeline, "", place, tuple(lock.inputs.deps), tuple(lock.inputs.outs))
 
 

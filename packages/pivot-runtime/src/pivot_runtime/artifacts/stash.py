@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable
 
 from pivot_cache.errors import ArtifactError, belonging
+from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.history.unfinished import Unfinished
 
@@ -21,11 +22,11 @@ _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 class OutStash:
     """Where outs of running stages wait."""
 
-    def __init__(self, directory: pathlib.Path, root: pathlib.Path) -> None:
-        """Describe it; ``directory`` is made when something is first set aside."""
-        self._directory = directory
-        self._root = root
-        self._unfinished = Unfinished(directory.parent)
+    def __init__(self, layout: Layout) -> None:
+        """Describe it; its directory is made when something is first set aside."""
+        self._directory = layout.aside_dir
+        self._root = layout.root
+        self._unfinished = Unfinished(layout.unfinished_dir)
         self._lasting: set[str] = set()
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:

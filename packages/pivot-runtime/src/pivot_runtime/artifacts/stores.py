@@ -105,4 +105,4 @@ def _strong(layout: Layout, settings: Settings) -> "Sha256Index | None":
         return None
     from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415  # start-up time: seldom is it wanted
 
-    return Sha256Index(layout.database_dir / "strong.sqlite")
+    return Sha256Index(layout.strong_file)

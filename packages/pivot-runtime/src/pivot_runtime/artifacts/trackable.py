@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pivot_cache.files import name_case
 from pivot_cache.formats import pvt
+from pivot_cache.layout import lock_name
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
@@ -131,8 +132,8 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
             raise TargetError(
                 f"{path} cannot be tracked: {other.path} {what}",
                 hint="nothing may be recorded twice: leave one of them out"
-                if other.tracked
-                else f"if there is no such stage any more, delete {STATE_DIR}/stages/{other.address}.lock",
+                if other.address is None
+                else f"if there is no such stage any more, delete {lock_name(other.address)}",
             )
 
 

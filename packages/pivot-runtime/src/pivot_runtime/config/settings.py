@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pivot_cache.layout import USUAL_CACHE
 from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.config.kinds import (
     Kind,
@@ -26,9 +27,6 @@ from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from pivot_core.lock import LibraryUse
-
-USUAL_CACHE = ".pivot/cache"
-"""The directory of a cache that no other project uses, relative to the root."""
 
 
 class Fsync(enum.Enum):

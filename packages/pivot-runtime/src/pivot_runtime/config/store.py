@@ -53,7 +53,7 @@ class Configuration(Value):
             ConfigError: There is no place for a file of the user.
         """
         if not user:
-            return Layout(symlinks.find(self.cwd)).state_dir / resolve.FILE
+            return Layout(symlinks.find(self.cwd)).config_file
         file = resolve.user_file(self.environment)
         if file is None:
             raise ConfigError("there is no directory for your own settings", hint="set HOME or XDG_CONFIG_HOME")

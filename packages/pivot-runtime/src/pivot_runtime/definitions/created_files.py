@@ -19,7 +19,7 @@ from pivot_core.stages.command import words
 
 def record_of(layout: Layout, address: str) -> pathlib.Path:
     """The file that remembers it for a stage."""
-    return layout.database_dir / "created" / f"{address}.json"
+    return layout.created_file(address)
 
 
 def remembered(record: pathlib.Path) -> frozenset[str]:

@@ -287,7 +287,7 @@ def open_session(
         literal: Things are seen as they are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
-    observed_code = ObservedCode(project.root, project.layout.database_dir / "observed.json")
+    observed_code = ObservedCode(project.root, project.layout.observed_file)
     with (
         contextlib.closing(observed_code),
         open_stores(project) if stores is None else contextlib.nullcontext(stores) as opened_stores,
@@ -300,7 +300,7 @@ def open_session(
             stages=assembly.stages,
             stores=opened_stores,
             observed_code=observed_code,
-            source_texts=SourceTexts(project.layout.database_dir / "forms.sqlite"),
+            source_texts=SourceTexts(project.layout.forms_file),
             stashed=_stashed(project) if as_next_run else None,
             literal=literal,
         )
@@ -308,9 +308,8 @@ def open_session(
 
 def _stashed(project: Project) -> "OutStash | None":
     """The outs that a killed run has set aside."""
-    directory = project.layout.database_dir / "aside"
     try:
-        with os.scandir(directory) as entries:
+        with os.scandir(project.layout.aside_dir) as entries:
             if next(entries, None) is None:
                 return None
     except OSError:
@@ -318,7 +317,7 @@ def _stashed(project: Project) -> "OutStash | None":
     from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: it seldom comes to this
     from pivot_runtime.project.guard import held  # noqa: PLC0415
 
-    return None if held(project.layout.guard_file) else OutStash(directory, project.root)
+    return None if held(project.layout.guard_file) else OutStash(project.layout)
 
 
 @contextlib.contextmanager

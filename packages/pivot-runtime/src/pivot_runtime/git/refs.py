@@ -16,14 +16,13 @@ from typing import IO, ClassVar
 import attrs
 
 from pivot_cache.formats import pvt
+from pivot_cache.layout import LOCK_SUFFIX, STAGES, Layout, is_lock
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError
 from pivot_runtime.git import calls
 
 _TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
-_LOCK = ".lock"
-_STAGES = "stages"
 _HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 _AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -142,7 +141,7 @@ class Repository:
         """
         prefix = self._text("rev-parse", "--show-prefix").removesuffix("\n")
         places = [worktree.directory / prefix for worktree in self.worktrees() if not worktree.bare]
-        return [self._root, *(place for place in places if (place / STATE_DIR).is_dir() and place != self._root)]
+        return [self._root, *(place for place in places if Layout(place).state_dir.is_dir() and place != self._root)]
 
     def files(self) -> Iterator[Remembered]:
         """Every lock file and every `.pvt` file, once for each content.
@@ -334,7 +333,7 @@ class _Walk:
 
     def blob(self, where: str, path: str, oid: str) -> Iterator[Remembered]:
         """One file."""
-        key = (oid, path.endswith(_LOCK))
+        key = (oid, path.endswith(LOCK_SUFFIX))
         if key not in self._blobs:
             self._blobs.add(key)
             yield Remembered(where, path, self._objects.get(oid)[2])
@@ -352,8 +351,8 @@ class _Walk:
                 if mode == _TREE:
                     if not inside:
                         pending.append((f"{below}/", entry, STATE_DIR if name == STATE_DIR else ""))
-                    elif inside == STATE_DIR and name == _STAGES:
-                        pending.append((f"{below}/", entry, f"{STATE_DIR}/{_STAGES}"))
+                    elif inside == STATE_DIR and name == STAGES:
+                        pending.append((f"{below}/", entry, f"{STATE_DIR}/{STAGES}"))
                 elif mode == _MODULE:
                     self.pins.add(entry)
                 elif mode != _LINK and _names_objects(below):
@@ -371,9 +370,7 @@ def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:
 
 
 def _names_objects(path: str) -> bool:
-    if path.endswith(_LOCK):
-        return path.rpartition("/")[0].endswith(f"{STATE_DIR}/{_STAGES}")
-    return path.endswith(pvt.SUFFIX)
+    return is_lock(path) if path.endswith(LOCK_SUFFIX) else path.endswith(pvt.SUFFIX)
 
 
 def _started[T](start: Callable[[], T]) -> T:

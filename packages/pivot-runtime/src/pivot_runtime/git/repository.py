@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from pivot_cache.files.atomic import write_bytes
+from pivot_cache.layout import STAGES, lock_name
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError
@@ -18,7 +19,7 @@ from pivot_runtime.git import calls
 _DRIVER: Final = "pivot-lock"
 _ATTRIBUTES: Final = ".gitattributes"
 _PATIENCE_S: Final = 10
-_LINES: Final = (f"/{STATE_DIR}/stages/*.lock merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
+_LINES: Final = (f"/{lock_name('*')} merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
 
 
 class GitSetupError(EngineError):
@@ -126,7 +127,7 @@ def way_out(ignored: Ignored) -> str:
     """A command that makes git add an ignored file anyway."""
     once = f"'git add -f {shlex.quote(ignored.path)}'"
     if ignored.around is None:
-        directory = f"**/{STATE_DIR}/stages/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
+        directory = f"**/{STATE_DIR}/{STAGES}/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
         return f"{once}, or write below that line: !{directory}*.{ignored.path.rpartition('.')[2]}"
     base = ignored.pattern.rstrip("/")
     base = base if base.startswith("/") or "/" in base else f"**/{base}"

@@ -26,7 +26,7 @@ _WORTH: Final = (events.StageStarted, events.StageRestored, events.StageFailed, 
 
 def directory(layout: Layout) -> pathlib.Path:
     """Where the files lie."""
-    return layout.database_dir / "history"
+    return layout.history_dir
 
 
 def numbers(place: pathlib.Path) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pivot_cache.files import safe_read
-from pivot_cache.layout import Layout
+from pivot_cache.layout import LOCK_SUFFIX, Layout
 from pivot_runtime.errors import LogError, TargetError
 
 HEAD: Final = 1 << 20
@@ -153,7 +153,7 @@ def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
         TargetError: No stage has that name, or more than one.
     """
     logged = _addresses(layout.logs_dir, _SUFFIX)
-    known = {*logged, *_addresses(layout.stages_dir, ".lock"), *running}
+    known = {*logged, *_addresses(layout.stages_dir, LOCK_SUFFIX), *running}
     found = {address for address in known if name in (address, address.partition(".")[2])}
     if name in found:
         found = {name}
@@ -172,7 +172,7 @@ def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
 
 def path_of(layout: Layout, address: str) -> pathlib.Path:
     """The file of the log of a stage's last run, which exists once the stage has printed something."""
-    return layout.logs_dir / f"{address}{_SUFFIX}"
+    return layout.log_file(address)
 
 
 def find(layout: Layout, address: str, *, back: int = 0) -> pathlib.Path | None:
@@ -183,7 +183,9 @@ def find(layout: Layout, address: str, *, back: int = 0) -> pathlib.Path | None:
     Raises:
         LogError: No such earlier run has left a log.
     """
-    log = layout.logs_dir / (f"{address}{_SUFFIX}.{back}" if back else f"{address}{_SUFFIX}")
+    log = layout.log_file(address)
+    if back:
+        log = log.with_name(f"{log.name}.{back}")
     if log.exists():
         return log
     if back:

@@ -55,7 +55,7 @@ class StageStats:
 
 def project_stats(layout: Layout) -> StageStats:
     """The facts of a project's stages."""
-    return StageStats(layout.database_dir / "facts.sqlite")
+    return StageStats(layout.facts_file)
 
 
 def last_durations(layout: Layout) -> dict[str, float]:

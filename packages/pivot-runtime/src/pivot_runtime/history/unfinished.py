@@ -14,9 +14,9 @@ class Unfinished:
     a power cut nothing else may tell that a run has written what is there, so an end counts in its session only.
     """
 
-    def __init__(self, databases: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path) -> None:
         """Describe them; the directory is made when a stage begins."""
-        self._directory = databases / "unfinished"
+        self._directory = directory
 
     def knows(self, address: str) -> bool:
         """Whether a stage is one of them."""

@@ -158,7 +158,7 @@ class Host:
         sys.argv[:] = [str(file)]
         self._root, self._file, self._overrides = str(root), str(file), [each.text for each in overrides]
         self._randomness = Randomness()
-        outlines = Outlines(layout.database_dir / "outlines")
+        outlines = Outlines(layout.outlines_dir)
         self._fingerprinter = Fingerprinter(
             is_user_code=self._is_user_code,
             root=root,
@@ -179,9 +179,7 @@ class Host:
                 # Words of a command are looked for among the files.
                 commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))
                 self._sources |= {**described.sources, **settled.sources}
-                self._assigned = environ_changes.assigned(
-                    *recorder.environments(), layout.database_dir / "assigned.json"
-                )
+                self._assigned = environ_changes.assigned(*recorder.environments(), layout.assigned_file)
                 for pipeline in pipelines:
                     for spec in pipeline.specs(base=base, root=str(root)):
                         stage, values = settled.stage(pipeline.stages[spec.name], pipeline.name)
@@ -264,7 +262,7 @@ class Host:
         process_tree.adopt()
         self._others = process_tree.children()  # what the user's module has started is its own affair
         gc.freeze()
-        spools = str(Layout(pathlib.Path(self._root)).logs_dir / "seen")
+        spools = str(Layout(pathlib.Path(self._root)).spools_dir)
         _sweep(spools)
         own = (self._pristine, self._replaced)
         return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools, own))

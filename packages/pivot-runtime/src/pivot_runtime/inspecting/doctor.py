@@ -11,7 +11,7 @@ import attrs
 from pivot_cache.errors import belonging
 from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
 from pivot_cache.formats import pvt
-from pivot_cache.layout import Layout
+from pivot_cache.layout import Layout, lock_name
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
@@ -165,11 +165,10 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
     except PivotError as error:
         yield Finding(Level.BAD, "lock files", str(error), error.hint)
         return
-    locks = [f"{STATE_DIR}/stages/{address}.lock" for address in kept.addresses]
+    locks = [lock_name(address) for address in kept.addresses]
     files = [f"{record.path}{pvt.SUFFIX}" for record in kept.tracked]
-    for each in repository.ignored(
-        project.root, [*locks[:_MOST_CHECKED], *files[:_MOST_CHECKED]] or [f"{STATE_DIR}/stages/x.lock"]
-    ):
+    asked = [*locks[:_MOST_CHECKED], *files[:_MOST_CHECKED]] or [lock_name("x")]
+    for each in repository.ignored(project.root, asked):
         yield Finding(Level.BAD, "git", f"{each}, so that nobody else gets it", repository.way_out(each))
     for directory in (layout.objects_dir, layout.database_dir):
         if directory.is_relative_to(project.root):

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
+from pivot_cache.layout import Layout
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_runtime.artifacts.stores import Stores
@@ -83,13 +84,13 @@ def remove(path: pathlib.Path) -> None:
 @contextlib.contextmanager
 def open_scratch(stores: Stores) -> Iterator[Scratch]:
     """An empty copy, removed at the end; copies that killed processes have left are removed first."""
-    home = stores.layout.database_dir / "rerun"
+    home = stores.layout.rerun_dir
     home.mkdir(parents=True, exist_ok=True)
     for name in os.listdir(home):
         if not _alive(name):
             shutil.rmtree(home / name, ignore_errors=True)
     root = home / str(os.getpid())
-    (root / STATE_DIR).mkdir(parents=True)
+    Layout(root).state_dir.mkdir(parents=True)
     try:
         yield Scratch(root, stores)
     finally:

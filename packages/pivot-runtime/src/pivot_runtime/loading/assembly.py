@@ -118,7 +118,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
     overrides = [Override.parse(text) for text in project.overrides]
-    for looked_at in (project.layout.state_dir / resolve.FILE, resolve.user_file(os.environ)):
+    for looked_at in (project.layout.config_file, resolve.user_file(os.environ)):
         if looked_at is not None:
             project.read_set.look(looked_at)
     settings = resolve.resolve(project.layout.state_dir, os.environ)

@@ -12,10 +12,7 @@ from collections.abc import Mapping, Sequence
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_json
-from pivot_cache.layout import Layout
-
-_NAME = "stages.json"
-_LOCK = ".lock"
+from pivot_cache.layout import Layout, locked_addresses
 
 
 def remember(layout: Layout, files: Mapping[str, Sequence[str]]) -> None:
@@ -27,7 +24,7 @@ def remember(layout: Layout, files: Mapping[str, Sequence[str]]) -> None:
     merged = {**{file: each for file, each in known.items() if (layout.root / file).is_file()}, **new}
     with contextlib.suppress(OSError, CacheError):
         layout.database_dir.mkdir(exist_ok=True)  # in what is a project already
-        write_bytes(layout.database_dir / _NAME, json.dumps(merged, sort_keys=True).encode())
+        write_bytes(layout.known_stages_file, json.dumps(merged, sort_keys=True).encode())
 
 
 def known(root: pathlib.Path) -> list[str]:
@@ -39,13 +36,13 @@ def known(root: pathlib.Path) -> list[str]:
         names = os.listdir(layout.stages_dir)
     except OSError:
         names = []
-    locked = {name.removesuffix(_LOCK) for name in names if name.endswith(_LOCK)}
+    locked = locked_addresses(names)
     return sorted(loaded | {address for address in locked if address.partition(".")[0] not in pipelines})
 
 
 def _read(layout: Layout) -> dict[str, list[str]]:
     try:
-        data = read_json(layout.database_dir / _NAME)
+        data = read_json(layout.known_stages_file)
     except (OSError, ValueError):
         return {}
     if not isinstance(data, dict):

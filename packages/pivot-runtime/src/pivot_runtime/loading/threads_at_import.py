@@ -12,8 +12,6 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_json
 from pivot_cache.layout import Layout
 
-_NAME = "threads.json"
-
 
 class Spawning:
     """The spawned pipelines of a project, by file, relative to the root."""
@@ -33,13 +31,13 @@ class Spawning:
         else:
             del known[file]
         with contextlib.suppress(OSError, CacheError):
-            write_bytes(self._layout.database_dir / _NAME, json.dumps(known, sort_keys=True).encode())
+            write_bytes(self._layout.threads_file, json.dumps(known, sort_keys=True).encode())
         return bool(threads)
 
     def known(self) -> dict[str, list[str]]:
         """By file, the threads that were found last."""
         try:
-            data = read_json(self._layout.database_dir / _NAME)
+            data = read_json(self._layout.threads_file)
         except (OSError, ValueError):
             return {}
         return dict(_sound(data)) if isinstance(data, dict) else {}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pivot_cache.errors import CacheError, LockFileError, cannot
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
-from pivot_cache.layout import Layout
+from pivot_cache.layout import LOCK_SUFFIX, Layout
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR
 from pivot_runtime.git import calls, submodules
@@ -17,7 +17,6 @@ from pivot_runtime.git.refs import Repository
 type Doubt = Callable[[CacheError], object]
 """Called with the error of each file that cannot be understood."""
 
-_LOCK = ".lock"
 _EMPTY = (
     [b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"],
     [b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"],
@@ -91,7 +90,7 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
 
     stages = Layout(root).stages_dir
     for name in sorted(_names(stages)):
-        if name.endswith(_LOCK):
+        if name.endswith(LOCK_SUFFIX):
             yield from (each for each in _read(stages / name, doubt) if each[1] or not _is_merged(stages / name))
     for directory, inner, names in os.walk(root, onerror=unreadable):
         tracked: set[str] = set()
@@ -127,7 +126,7 @@ def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     try:
         if stat.S_ISREG(file.stat().st_mode):
             yield str(file), safe_read.read_regular(file)
-        elif file.name.endswith(_LOCK):
+        elif file.name.endswith(LOCK_SUFFIX):
             doubt(LockFileError(str(file), "it is not a file", hint="`pivot repro` writes it again"))
     except FileNotFoundError:
         return

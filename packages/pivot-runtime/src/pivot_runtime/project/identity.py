@@ -73,7 +73,7 @@ def host() -> str:
 
 
 def _file(layout: Layout) -> pathlib.Path:
-    return layout.database_dir / "project"
+    return layout.name_file
 
 
 def _read(file: pathlib.Path) -> str:

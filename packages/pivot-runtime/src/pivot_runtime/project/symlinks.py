@@ -4,22 +4,13 @@ import os
 import pathlib
 import shlex
 
+from pivot_cache.layout import DATABASES, OWN_DIRECTORIES
 from pivot_core.discovery import find_root
 from pivot_core.errors import DiscoveryError
 from pivot_core.paths import STATE_DIR
 from pivot_runtime.errors import LinkError
 
 _IGNORE = ".pivotignore"
-_PLACES = (
-    "",
-    "stages",
-    "state.db",
-    *(f"state.db/{name}" for name in ("answers", "facts", "history", "logs", "snapshots", "unfinished", "uploads")),
-    "cache",
-    *(f"cache/{name}" for name in ("files", "runs", "partial", "projects")),
-)
-"""Directories in `.pivot/` whose entries are looked at, each after the one that it is in."""
-
 _EDITOR = ".#"
 """Editors mark a file that they change by a link of such a name, which leads nowhere; nothing of Pivot's has one."""
 
@@ -51,7 +42,7 @@ def refuse(root: pathlib.Path, cwd: pathlib.Path) -> None:
     for name in (STATE_DIR, _IGNORE):
         if os.path.islink(root / name):
             raise _refusal(root, name, cwd)
-    for place in _PLACES:
+    for place in OWN_DIRECTORIES:
         directory = os.path.join(STATE_DIR, place)
         try:
             with os.scandir(root / directory) as entries:
@@ -86,7 +77,7 @@ def _hint(name: str, shown: str, file: pathlib.Path) -> str:
     inner = name.removeprefix(f"{STATE_DIR}/")
     if inner == "cache":
         return f"{removed}; to keep the cache elsewhere: pivot config set cache.dir DIRECTORY"
-    if inner.startswith(("state.db", "cache/")):
+    if inner.startswith((DATABASES, "cache/")):
         return f"{removed}; Pivot makes again what is missing there"
     if inner.startswith("stages"):
         return f"{removed}; then 'git checkout' what was recorded, or 'pivot repro'"

@@ -23,7 +23,7 @@ class Outs:
         self._session = session
         self._layout = session.stores.layout
         self._report = report
-        self._aside = OutStash(self._layout.database_dir / "aside", session.project.root)
+        self._aside = OutStash(self._layout)
         self._mended: list[ArtifactPath] = []
 
     def sweep(self) -> None:

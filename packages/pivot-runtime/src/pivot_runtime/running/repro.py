@@ -357,7 +357,7 @@ class Run:
             self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
             return
         if lost:
-            aside = self._layout.database_dir / "aside" / address
+            aside = self._layout.aside_dir / address
             hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
         self._outcome.tried[address] = self._running.pop(address)[0].inputs.key()
         log = self._log(address)
@@ -395,4 +395,4 @@ class Run:
             self._outcome.unstarted.update(self._plan.stop())
 
     def _log(self, address: str) -> pathlib.Path:
-        return self._layout.logs_dir / f"{address}.log"
+        return self._layout.log_file(address)
