@@ -19,7 +19,7 @@ from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
 from pivot_fingerprint.runtime import recorder as recording
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
-from pivot_fingerprint.runtime.start_file import StartArguments, arrange
+from pivot_fingerprint.runtime.start_file import StartArguments, add_start_file
 from pivot_fingerprint.user_code import cached, default_is_user_code
 
 DISABLE = sys.monitoring.DISABLE
@@ -63,7 +63,7 @@ def test_what_is_no_function_of_the_user_is_passed_over(load: Callable[..., Any]
     text = compile("x = 1", "<string>", "exec")
 
     for code in (classes, generic, text, json.dumps.__code__):
-        assert recorder.hit(code, sys._getframe()) is DISABLE
+        assert recorder.record(code, sys._getframe()) is DISABLE
     assert recorder.ran == set()
 
 
@@ -100,8 +100,8 @@ def test_a_child_writes_at_once_and_its_parent_reads(tmp_path: Path) -> None:
     child.enter_child()
     child.add(ran)
     child.add(ran)
-    child.reason("why")
-    child.reason("why")
+    child.add_reason("why")
+    child.add_reason("why")
     (tmp_path / "spool" / "notes.txt").write_text("not ours")
 
     assert parent.observed() == ((ran,), ("why",))
@@ -147,7 +147,7 @@ def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path, monkeypatch
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     spool = os.fspath(tmp_path / "spool")
-    for predicate in (None, recording._portable(default_is_user_code)):
+    for predicate in (None, recording._pickled(default_is_user_code)):
         assert start_in_child(os.fspath(tmp_path), spool, predicate)
         running = recording._active[-1]
         running.stop()
@@ -155,7 +155,7 @@ def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path, monkeypatch
         with pytest.raises(OSError, match=r"^$"):
             loader("m", "m.py").path_stats(os.fspath(tmp_path / "m.py"))
         assert loader("os", os.__file__).path_stats(os.__file__)["size"]
-    assert recording._portable(lambda _file: True) is None
+    assert recording._pickled(lambda _file: True) is None
 
 
 class Process:
@@ -171,10 +171,10 @@ def test_a_starter_travels_with_the_process_object(tmp_path: Path) -> None:
     importlib.import_module("multiprocessing.spawn")
     recorder, process = recorder_of(tmp_path, spool="spool"), Process()
     for home in ("mine", "multiprocessing.popen_fork"):
-        recorder._launched(frame(home, process_obj=process))
+        recorder._before_multiprocessing_start(frame(home, process_obj=process))
     assert process._config == {}
 
-    recorder._launched(frame("multiprocessing.popen_spawn_posix", process_obj=process))
+    recorder._before_multiprocessing_start(frame("multiprocessing.popen_spawn_posix", process_obj=process))
     (starter,) = process._config.values()
     function, arguments = starter.__reduce__()
     assert function is start_in_child
@@ -186,12 +186,12 @@ def test_where_none_can_travel_it_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     spawn = importlib.import_module("multiprocessing.spawn")
     started = frame("multiprocessing.popen_spawn_posix", process_obj=Process())
     without = recorder_of(tmp_path)
-    without._launched(started)
+    without._before_multiprocessing_start(started)
     strange = recorder_of(tmp_path, spool="spool")
-    strange._launched(frame("multiprocessing.popen_spawn_posix", process_obj=None))
+    strange._before_multiprocessing_start(frame("multiprocessing.popen_spawn_posix", process_obj=None))
     monkeypatch.setattr(spawn, "get_executable", lambda: b"/another/python")
     other = recorder_of(tmp_path, spool="spool")
-    other._launched(started)
+    other._before_multiprocessing_start(started)
 
     assert [len(each.reasons) for each in (without, strange, other)] == [1, 1, 1]
 
@@ -209,7 +209,7 @@ def test_where_none_can_travel_it_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 )
 def test_a_python_program_is_named(tmp_path: Path, home: str, args: object, named: bool) -> None:
     recorder = recorder_of(tmp_path)
-    recorder._executed(frame(home, args=args))
+    recorder._before_subprocess_start(frame(home, args=args))
 
     assert bool(recorder.reasons) == named
 
@@ -218,7 +218,7 @@ def test_a_python_program_is_named(tmp_path: Path, home: str, args: object, name
 def test_a_python_program_gets_a_start_file(tmp_path: Path, given: dict[object, object] | None) -> None:
     recorder = recorder_of(tmp_path, spool="spool")
     started = frame("subprocess", args=["python"], env=given)
-    recorder._executed(started)
+    recorder._before_subprocess_start(started)
 
     (place,) = (tmp_path / "spool").iterdir()
     env = started.f_locals["env"]
@@ -236,7 +236,7 @@ def test_a_python_program_gets_a_start_file(tmp_path: Path, given: dict[object, 
 def test_a_python_program_that_heeds_no_environment_is_named(tmp_path: Path, args: list[str], env: object) -> None:
     recorder = recorder_of(tmp_path, spool="spool")
     started = frame("subprocess", args=args, env=env)
-    recorder._executed(started)
+    recorder._before_subprocess_start(started)
 
     assert len(recorder.reasons) == 1
     assert started.f_locals["env"] is env
@@ -256,7 +256,7 @@ def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_stands_by_disables_what_is_of_no_interest() -> None:
-    started = monitoring_tool.interest(lambda file: file == __file__)
+    started = monitoring_tool.disable_others(lambda file: file == __file__)
 
     assert started(recorder_of.__code__, 0) is None
     assert started(recorder_of.__code__.replace(co_filename="<string>"), 0) is DISABLE
@@ -280,25 +280,25 @@ def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path)
     recorder = recorder_of(tmp_path, spool="spool")
     assert recorder.observed().ran == ()
     (tmp_path / "spool").touch()
-    assert start_file.arrange(["python"], {}, start_file.StartArguments("", f"{tmp_path}/spool", None)) is None
+    assert start_file.add_start_file(["python"], {}, start_file.StartArguments("", f"{tmp_path}/spool", None)) is None
 
 
 def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program_hook, "_hooks", [recording._asked])
-    program_hook.watch(recording._asked)
+    monkeypatch.setattr(program_hook, "_hooks", [recording._path_for_program])
+    program_hook.watch(recording._path_for_program)
 
-    assert program_hook._hooks == [recording._asked]
-    assert recording._asked([sys.executable], None) is None
+    assert program_hook._hooks == [recording._path_for_program]
+    assert recording._path_for_program([sys.executable], None) is None
 
 
 def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
     observer = Observer(root=tmp_path, spool=tmp_path / "spool")
-    observer.take_along(start_file.Companion("tool", "begin", (), "/place"))
-    path = observer._recorder.starting([sys.executable, "x.py"], None)
+    observer.add_companion(start_file.Companion("tool", "begin", (), "/place"))
+    path = observer._recorder.path_for_program([sys.executable, "x.py"], None)
 
     assert path is not None
     text = (Path(path.partition(os.pathsep)[0]) / "sitecustomize.py").read_text()
-    assert "ALSO = ('tool', 'begin', (), '/place')\n" in text
+    assert "COMPANION = ('tool', 'begin', (), '/place')\n" in text
 
 
 def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +320,7 @@ def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.
 def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/before")
     recorder = recorder_of(tmp_path, spool="spool")
-    monkeypatch.setattr(program_hook, "_hooks", [recorder.starting])
+    monkeypatch.setattr(program_hook, "_hooks", [recorder.path_for_program])
     programs.track_putenv()
 
     for event, args in [
@@ -369,7 +369,7 @@ def test_something_else_begins_with_the_recorder(tmp_path: Path, monkeypatch: py
     running.stop()
     assert begun == [1, "two"]
     started = frame("subprocess", args=["python"], env={})
-    running._executed(started)
+    running._before_subprocess_start(started)
     place = Path(started.f_locals["env"]["PYTHONPATH"])
     assert "'pivot_fingerprint': '/place'" in (place / "sitecustomize.py").read_text()
 
@@ -378,7 +378,7 @@ def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:
     popen = importlib.import_module("subprocess").Popen
     recorder = recorder_of(tmp_path)
 
-    assert recorder.hit(popen._execute_child.__code__, frame("subprocess", args=["python"])) is None
+    assert recorder.record(popen._execute_child.__code__, frame("subprocess", args=["python"])) is None
     assert len(recorder.reasons) == 1
 
 
@@ -393,7 +393,7 @@ def test_modules_that_have_come_are_recorded(tmp_path: Path, monkeypatch: pytest
         module.__file__ = None if file is None else os.fspath(tmp_path / file)
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(sys.modules, f"{HOME}.strange", object())
-    recorder.imported()
+    recorder.record_imports()
 
     assert recorder.ran == {Ran("py.py", f"{HOME}.py", "<module>", 1)}
     assert recorder.reasons == {f"the module `{HOME}.so` is compiled code"}
@@ -436,11 +436,11 @@ def test_a_code_that_is_gone_needs_no_restoring(tmp_path: Path) -> None:
     recorder.start()
     namespace: dict[str, Any] = {"__name__": "gone"}
     exec(compile("def f(): pass", os.fspath(tmp_path / "gone.py"), "exec"), namespace)
-    recorder.hit(namespace["f"].__code__, sys._getframe())
+    recorder.record(namespace["f"].__code__, sys._getframe())
     namespace.clear()
     recorder.stop()
 
-    assert recorder._met == []
+    assert recorder._disabled == []
 
 
 def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
@@ -453,7 +453,7 @@ def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
 
 
 def test_a_program_finds_the_package_from_its_top(tmp_path: Path) -> None:
-    place = arrange(["python"], {}, StartArguments(str(tmp_path), str(tmp_path), None))
+    place = add_start_file(["python"], {}, StartArguments(str(tmp_path), str(tmp_path), None))
     text = Path(str(place), "sitecustomize.py").read_text()
     packages = {"pivot_fingerprint": pivot_fingerprint.__path__[0]}
 

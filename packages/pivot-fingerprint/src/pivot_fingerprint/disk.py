@@ -18,38 +18,38 @@ INIT = "__init__"
 
 
 class Listener(Protocol):
-    """Hears of all that a fingerprint depends on besides the state of the process.
+    """Records everything that a fingerprint depends on besides the state of the process.
 
-    A path is absolute, or spelled as the code is that names it.
+    A path is absolute, or spelled as in the code that names it.
     """
 
     def read(self, path: str, content: bytes | None, /) -> object:
-        """A file had this content, or there was none that can be read."""
+        """A file had this content, or None if it could not be read."""
         ...
 
     def sought(self, name: str, places: Sequence[str], /) -> object:
-        """A module of this name, without its package's, is about to be looked for in these directories."""
+        """A module of this name, without the name of its package, is about to be searched for in these directories."""
         ...
 
     def probed(self, path: str, /) -> object:
-        """Whether there is something at a path is about to be asked."""
+        """The existence of a path is about to be checked."""
         ...
 
     def called(self) -> AbstractContextManager[object]:
-        """Around each call of what is not ours, and says how a value is made up: it may look at anything."""
+        """A context around each call of other people's code that describes a value: it may look at anything."""
         ...
 
 
 class Disk:
-    """Looks at the disk, and tells the listener, if there is one."""
+    """Read access to the disk, reported to the listener if there is one."""
 
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
 
     def read(self, path: str, *, keep: bool = False) -> bytes | None:
-        """The content of a file as it is now; None if there is none.
+        """The current content of a file, or None if it cannot be read.
 
-        `keep`: it is kept in memory, and the same object is given for as long as the file is the same.
+        `keep`: keep it in memory, and return the same object as long as the file does not change.
         """
         content = _read(path, keep=keep)
         if self._listener is not None:
@@ -57,17 +57,17 @@ class Disk:
         return content
 
     def called(self) -> AbstractContextManager[object]:
-        """Around what runs code of the user's, or of libraries."""
+        """A context around calls that run code of the user or of libraries."""
         return nullcontext() if self._listener is None else self._listener.called()
 
     def exists(self, path: str) -> bool:
-        """Whether there is something at a path."""
+        """Whether a path exists."""
         if self._listener is not None:
             self._listener.probed(path)
         return os.path.exists(path)
 
     def find(self, name: str, places: Sequence[str] | None = None) -> ModuleSpec | None:
-        """Where the import system would find a module: by its full name on `sys.path`, or in its package's places."""
+        """The spec of a module as the import system would find it: on `sys.path`, or in the directories of its package."""
         if places is None and name in sys.builtin_module_names:
             return ModuleSpec(name, None)
         if self._listener is not None:
@@ -75,7 +75,7 @@ class Disk:
         try:
             if places is None:
                 return PathFinder.find_spec(name)
-            # Without its package's name: a namespace in a package asks `sys.modules` for that, where it need not be.
+            # Without the package: a namespace would look for its package in `sys.modules`, which may lack it.
             found = PathFinder.find_spec(name.rpartition(".")[2], list(places))
         except (ImportError, OSError, ValueError, AttributeError):
             return None
@@ -84,7 +84,7 @@ class Disk:
         return found
 
     def module_file(self, name: str, places: Sequence[str]) -> str | None:
-        """The source file of a module or package by its full name below one of some directories."""
+        """The source file of a module or package with this full name below one of some directories."""
         stem = name.replace(".", os.sep)
         names = (os.path.join(stem, f"{INIT}.py"), f"{stem}.py")
         return next(
@@ -92,7 +92,7 @@ class Disk:
         )
 
     def modules_in(self, places: Sequence[str]) -> list[str]:
-        """The names of the modules and packages that are in some directories."""
+        """The names of the modules and packages in some directories."""
         found = set()
         for place in places:
             with self.called(), suppress(OSError):
@@ -102,18 +102,18 @@ class Disk:
         return sorted(found)
 
     def is_package(self, name: str, places: Sequence[str]) -> bool:
-        """Whether there is a directory for a package of this full name below one of some directories."""
+        """Whether one of some directories contains a directory for the package of this full name."""
         return any(os.path.isdir(os.path.join(base, *name.split("."))) for base in places)
 
 
-def real(path: str) -> str:
-    """A path without symbolic links: to compare places, and to show them."""
+def real_path(path: str) -> str:
+    """A path without symbolic links, to be compared or shown."""
     return os.path.realpath(path)
 
 
 def distributions() -> "Mapping[str, list[Distribution]]":
-    """The installed distributions that have modules of each top-level name."""
-    from importlib.metadata import distributions  # noqa: PLC0415 - slow to import, and seldom needed
+    """The installed distributions with modules of each top-level name."""
+    from importlib.metadata import distributions  # noqa: PLC0415 - slow to import, and rarely needed
 
     found: dict[str, list[Distribution]] = {}
     for each in distributions():
@@ -123,7 +123,7 @@ def distributions() -> "Mapping[str, list[Distribution]]":
 
 
 def top_level_names(distribution: "Distribution") -> set[str]:
-    """The top-level names that a distribution installs; none of its files is looked at, of which there may be many."""
+    """The top-level names that a distribution installs, without a look at its files, which may be many."""
     text = distribution.read_text("top_level.txt")
     if text:
         return set(text.split())
@@ -133,7 +133,7 @@ def top_level_names(distribution: "Distribution") -> set[str]:
 
 
 def distribution(name: str) -> "Distribution | None":
-    """An installed distribution by its name."""
+    """The installed distribution of this name."""
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow to import
 
     try:

@@ -1,14 +1,14 @@
-"""The errors of this package: one family of errors."""
+"""The errors of this package."""
 
 __pivot_module__ = "pivot_fingerprint"
 
 
 class FingerprintError(Exception):
-    """Any error of this package; its text is one sentence for the reader."""
+    """Base class of all errors of this package; the text is one sentence for the reader."""
 
 
 class ManifestError(FingerprintError):
-    """A manifest's JSON form is not one; `field` names the place."""
+    """JSON data is not a valid manifest; `field` names the invalid place."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(field, problem)

@@ -1,4 +1,4 @@
-"""The code that really ran: observe a process and its children, and compare with what a manifest knows."""
+"""Observation of running code, in a process and its children, and comparison with a manifest."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from pivot_fingerprint.runtime.observed import Observed, Ran
 from pivot_fingerprint.runtime.recorder import Recorder
 from pivot_fingerprint.runtime.start_file import Companion
 from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
-from pivot_fingerprint.sources import source_digest as digests
+from pivot_fingerprint.sources.source_digest import digest, parsed
 from pivot_fingerprint.user_code import default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
@@ -21,18 +21,18 @@ type Path = str | os.PathLike[str]
 
 
 class Observer:
-    """A context manager that notes which functions and modules of the user run while it is active.
+    """A context manager that records which functions and modules of the user run while it is active.
 
-    It takes one free tool id of `sys.monitoring` (3, 4 or 5) and gives it back; debuggers,
-    coverage tools and profilers go on undisturbed. Each code object costs one callback, the first
-    time that it runs. Threads, generators, coroutines and callbacks from C count as any code does.
+    It takes one free tool ID of `sys.monitoring` (3, 4 or 5) and releases it at the end; debuggers,
+    coverage tools and profilers work as before. Each code object costs one callback, the first
+    time that it runs. Threads, generators, coroutines and callbacks from C are observed too.
 
     Args:
-        root: the directory to which files are relative; give `fingerprint` the same one.
-        is_user_code: whether code in the file of this name counts; default as for `fingerprint`.
-        spool: a directory of this observer alone, made if need be, in which children (forked ones, those
-            of `multiprocessing`, and programs in Python) leave what they see. Without one, what runs in
-            them is lost, and `Observed.incomplete` says so.
+        root: The directory to which files are relative; pass the same one to `fingerprint`.
+        is_user_code: Whether code in the file of this name counts; the default is that of `fingerprint`.
+        spool: A directory of this observer alone, created on demand, for the records of children: forked
+            processes, those of `multiprocessing`, and Python programs. Without it, children are not
+            observed, and `Observed.incomplete` reports that.
     """
 
     def __init__(
@@ -42,16 +42,16 @@ class Observer:
         self._recorder = Recorder(os.fspath(root), is_user_code or default_is_user_code, directory)
 
     def prepare(self) -> None:
-        """Do now what can be done in advance, in a process that then forks the one to be observed.
+        """Prepare the observation in a process that will fork the process to observe.
 
-        It takes a free tool id of `sys.monitoring`, which the next observer of this process, and one
-        in each process that it forks, will use.
+        This takes a free tool ID of `sys.monitoring`, which the next observer in this process, and in
+        each process that it forks, will use.
         """
         self._recorder.prepare()
 
-    def take_along(self, also: Companion) -> None:
-        """Have something else begin in each child that is not forked, too."""
-        self._recorder.also = also
+    def add_companion(self, companion: Companion) -> None:
+        """Start another function as well in each child that is not forked."""
+        self._recorder.companion = companion
 
     def __enter__(self) -> Self:
         self._recorder.start()
@@ -69,15 +69,15 @@ class Observer:
 
 
 def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) -> tuple[ObservedEntry, ...]:
-    """The code that ran but is not in the manifest, sorted by key; for ordinary code there is nothing.
+    """The code that ran but is not in the manifest, sorted by key; nothing for ordinary code.
 
-    With each function come the classes and constants of the project that it uses and the manifest
-    does not have, since reading a value is not running it. All is read from source; nothing is imported.
+    Each function brings along the classes and constants of the project that it uses and the manifest
+    lacks, since reading a value does not run it. Everything is read from source; nothing is imported.
 
     Args:
-        observed: what an `Observer` with this root has seen.
-        manifest: what `fingerprint` with this root has found, before the run.
-        root: the directory to which all files are relative.
+        observed: The record of an `Observer` with this root.
+        manifest: The result of `fingerprint` with this root, from before the run.
+        root: The directory to which all files are relative.
     """
     return UncoveredCode(observed.ran, manifest, os.fspath(root)).entries()
 
@@ -87,16 +87,16 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
 
     Nested code counts with the definition at the top of the module that contains it: `Net.fit` and
     `Net.fit.<locals>.step` with all of `Net`. The name of a constant stands for every statement that
-    mentions it, `<module>` for the module's body without the bodies of functions and methods, `<effects>` for what in
-    it does more than to bind names.
+    mentions it, `<module>` for the module's body without the bodies of functions and methods, and `<effects>` for the
+    statements of the body that do more than bind names.
     Comments, formatting, docstrings and positions never count.
     """
-    source = digests.parsed(text)
-    return None if source is None else digests.digest(source, qualname.partition(".")[0])
+    source = parsed(text)
+    return None if source is None else digest(source, qualname.partition(".")[0])
 
 
 def recheck(text: bytes | str, key: str) -> str | None:
-    """The current `ObservedEntry.digest` for this key, if `text` is its file's; None if it is not there."""
+    """The current `ObservedEntry.digest` for this key, if `text` is the text of its file; None without such code."""
     kind, _, rest = key.partition(":")
     name = rest.partition(":")[2]
     return source_digest(text, name or ("<effects>" if kind == "effects" else "<module>"))

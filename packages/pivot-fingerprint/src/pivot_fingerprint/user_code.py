@@ -1,4 +1,4 @@
-"""Which files are the user's own: by default all outside the standard library and the installed packages."""
+"""User code: by default, every file outside the standard library and the installed packages."""
 
 import os
 import site
@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 
-from pivot_fingerprint.disk import real
+from pivot_fingerprint.disk import real_path
 
 _OWN = tuple(os.path.join(place, "") for place in sys.modules[__name__.partition(".")[0]].__path__)
 
@@ -14,13 +14,13 @@ type Predicate = Callable[[str], bool]
 
 
 def default_is_user_code(filename: str) -> bool:
-    """Whether a file is neither the standard library's nor an installed distribution's.
+    """Whether a file belongs neither to the standard library nor to an installed distribution.
 
-    Editable installs are elsewhere, and so count as user code. Both sides are resolved through symlinks.
+    Editable installs are elsewhere, and so count as user code. Symbolic links are resolved on both sides.
     """
     if not filename or filename.startswith("<"):
         return False
-    path = real(filename)
+    path = real_path(filename)
     parts = path.split(os.sep)
     if "site-packages" in parts or "dist-packages" in parts:
         return False
@@ -29,7 +29,7 @@ def default_is_user_code(filename: str) -> bool:
 
 
 def cached(predicate: Predicate) -> Predicate:
-    """The same predicate, asked once per file; this package itself never counts as user code."""
+    """The same predicate, called once per file; this package itself never counts as user code."""
     known: dict[str, bool] = {}
 
     def ask(filename: str) -> bool:
@@ -45,12 +45,12 @@ _roots: tuple[str, ...] = ()
 
 
 def _library_roots() -> tuple[str, ...]:
-    global _roots  # noqa: PLW0603 - worked out once, when first needed
+    global _roots  # noqa: PLW0603 - computed once, when first needed
     if not _roots:
         names = ("stdlib", "platstdlib", "purelib", "platlib")
         found = {sysconfig.get_paths().get(name) for name in names}
         found.add(os.path.dirname(os.__file__))
-        found.add(getattr(sys, "_stdlib_dir", None))  # where frozen modules come from
+        found.add(getattr(sys, "_stdlib_dir", None))  # the home of frozen modules
         found.update((*site.getsitepackages(), site.getusersitepackages()))
-        _roots = tuple(sorted(os.path.join(real(path), "") for path in found if path))
+        _roots = tuple(sorted(os.path.join(real_path(path), "") for path in found if path))
     return _roots

@@ -1,5 +1,5 @@
-"""Observation of running code.
+"""Observation of running code, in this process and in its children.
 
-Which functions really ran, in this process and in those that it starts, and which of them no manifest knows.
-`pivot_fingerprint.observation` is the public entrance.
+Here are the recorder, the ways by which children start one of their own, and the comparison of what ran with a
+manifest. Other packages use it by `pivot_fingerprint.observation`.
 """

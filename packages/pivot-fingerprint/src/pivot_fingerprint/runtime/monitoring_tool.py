@@ -1,4 +1,4 @@
-"""The tool of `sys.monitoring` that an observation uses; who forks what will be observed has it stand by."""
+"""The tool of `sys.monitoring` that an observation uses; a process can prepare it for the processes that it forks."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ from types import CodeType
 
 from pivot_fingerprint.user_code import Predicate
 
-# Free for anyone, then the one that no tool in use takes; those of debuggers, coverage and
-# profilers stay free for what the code itself may start.
+# Two IDs for general use, then the optimizer's; those of debuggers, coverage tools and profilers stay
+# free for tools that the code itself may start.
 TOOL_IDS = (3, 4, 5)
 LAUNCHERS = frozenset({"Popen._launch", "Popen._execute_child"})
-"""Code that is not the user's and is of interest each time that it runs, by its qualified name."""
+"""Qualified names of library code of which each call matters."""
 _NAME = "pivot-fingerprint"
 _EVENTS = sys.monitoring.events
 _ALL = _EVENTS.PY_START | _EVENTS.PY_RESUME | _EVENTS.PY_THROW
@@ -23,23 +23,23 @@ type Thrown = Callable[[CodeType, int, BaseException], None]
 
 
 _ready: list[int] = []
-"""The tool that stands by, if one does."""
+"""The prepared tool, if there is one."""
 
 
-def stand_by(is_user_code: Predicate) -> None:
-    """Have a tool ready for the next observation by this predicate, also in each process that this one forks.
+def prepare_tool(is_user_code: Predicate) -> None:
+    """Prepare a tool for the next observation with this predicate, also in each process that this one forks.
 
-    It disables meanwhile what will be of no interest to any of them. A second call does nothing.
+    Meanwhile it disables code that is irrelevant to all of them. A second call does nothing.
     """
-    tool = None if _ready else _take()
+    tool = None if _ready else _claim()
     if tool is not None:
         _ready.append(tool)
-        _call_back(tool, interest(is_user_code), None)
+        _set_callbacks(tool, disable_others(is_user_code), None)
         sys.monitoring.set_events(tool, _ALL)
 
 
-def interest(is_user_code: Predicate) -> Started:
-    """Disables what will be of no interest."""
+def disable_others(is_user_code: Predicate) -> Started:
+    """A callback that disables events of code that is irrelevant."""
 
     def started(code: CodeType, _offset: int) -> object:
         file = code.co_filename
@@ -50,38 +50,38 @@ def interest(is_user_code: Predicate) -> Started:
     return started
 
 
-def begin(started: Started, thrown: Thrown) -> int | None:
-    """Call back from now on; returns the tool, None if none is free."""
+def start(started: Started, thrown: Thrown) -> int | None:
+    """Start the callbacks; returns the tool, or None if no ID is free."""
     if _ready:
         tool = _ready.pop()
-        _call_back(tool, started, thrown)
+        _set_callbacks(tool, started, thrown)
         return tool
-    taken = _take()
+    taken = _claim()
     if taken is not None:
-        _call_back(taken, started, thrown)
+        _set_callbacks(taken, started, thrown)
         sys.monitoring.set_events(taken, _ALL)
     return taken
 
 
-def end(tool: int, disabled: Iterable[weakref.ref[CodeType]]) -> None:
-    """Call back no more, and leave everything as it was found, also the codes that were ``disabled``."""
+def stop(tool: int, disabled: Iterable[weakref.ref[CodeType]]) -> None:
+    """Stop the callbacks, and restore everything, also the codes that were ``disabled``."""
     sys.monitoring.set_events(tool, 0)
-    _call_back(tool, None, None)
+    _set_callbacks(tool, None, None)
     for ref in disabled:
         code = ref()
-        if code is not None:  # a code keeps what a tool has disabled until its events change once more
+        if code is not None:  # a code stays disabled until its events change again
             sys.monitoring.set_local_events(tool, code, _EVENTS.PY_START | _EVENTS.PY_RESUME)
             sys.monitoring.set_local_events(tool, code, 0)
     sys.monitoring.free_tool_id(tool)
 
 
-def _call_back(tool: int, started: Started | None, thrown: Thrown | None) -> None:
+def _set_callbacks(tool: int, started: Started | None, thrown: Thrown | None) -> None:
     for event in (_EVENTS.PY_START, _EVENTS.PY_RESUME):
         sys.monitoring.register_callback(tool, event, started)
     sys.monitoring.register_callback(tool, _EVENTS.PY_THROW, thrown)
 
 
-def _take() -> int | None:
+def _claim() -> int | None:
     for tool in TOOL_IDS:
         if sys.monitoring.get_tool(tool) is None:
             alone = all(sys.monitoring.get_tool(other) is None for other in range(6))

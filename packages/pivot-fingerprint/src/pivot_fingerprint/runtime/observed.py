@@ -1,4 +1,4 @@
-"""The code that ran, as a value: functions and modules by name and place, and why it may not be all."""
+"""Record of the code that ran: functions and modules by name and place, and the reasons why it may be incomplete."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -19,32 +19,32 @@ class Ran(NamedTuple):
     module: str
     qualname: str
     line: int
-    importing: str = ""  # it was only called while this module was being imported
+    importing: str = ""  # the module during whose import alone it was called
 
 
 class Observed(NamedTuple):
-    """Everything that was observed to run, sorted, and the reasons why more may have run."""
+    """All code that was observed, sorted, and the reasons why more may have run."""
 
     ran: tuple[Ran, ...] = ()
     incomplete: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, ran: Iterable[Ran], incomplete: Iterable[str]) -> "Observed":
-        """Sorted and without repetition; what ran for its own sake need not be named as part of an import too."""
+        """A record without repetition; code that also ran outside an import is not listed for the import."""
         every = set(ran)
         kept = (one for one in every if not one.importing or one._replace(importing="") not in every)
         return cls(tuple(sorted(kept)), tuple(sorted(set(incomplete))))
 
     def to_json(self) -> dict[str, object]:
-        """Plain data for `json.dump`; `from_json` gives an equal value back."""
+        """Plain data for `json.dump`; `from_json` returns an equal value."""
         return {"schema": _SCHEMA, "ran": [list(one) for one in self.ran], "incomplete": list(self.incomplete)}
 
     @classmethod
     def from_json(cls, data: object) -> "Observed":
-        """The output of `to_json`.
+        """The record that `to_json` wrote.
 
         Raises:
-            ManifestError: the data is nothing that `to_json` writes; `field` says where.
+            ManifestError: The data is not valid; `field` names the place.
         """
         if not isinstance(data, dict) or set(data) != {"schema", "ran", "incomplete"}:
             raise ManifestError("observed", "expected an object with `schema`, `ran` and `incomplete`")
@@ -66,7 +66,7 @@ class Observed(NamedTuple):
 
 
 def ran_from_json(raw: object) -> Ran | None:
-    """One row, or None if it is none."""
+    """The record in a row of JSON data, or None if the row is invalid."""
     if not isinstance(raw, list) or len(raw) != _FIELDS:
         return None
     file, module, qualname, line, importing = raw

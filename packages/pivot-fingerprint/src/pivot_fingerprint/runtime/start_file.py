@@ -1,4 +1,4 @@
-"""A Python program that is about to be started is given a start file, by which it is observed as well."""
+"""Start files (`sitecustomize.py`) by which Python programs observe themselves when they start."""
 
 import itertools
 import os
@@ -7,25 +7,25 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-_DEAF = re.compile(r"-[A-Za-z]*[EIS][A-Za-z]*")
-"""Options with which Python respects no environment, or runs no start file."""
+_IGNORES_START_FILE = re.compile(r"-[A-Za-z]*[EIS][A-Za-z]*")
+"""Options with which Python ignores the environment or runs no start file."""
 _PREFIX = "boot-"
 _BEGUN = "begun"
 PATH = "PYTHONPATH"
-"""The variable by which a program finds its start file."""
+"""The variable through which a program finds its start file."""
 _PACKAGE: Final = __name__.partition(".")[0]
 _PLACE: Final = os.path.abspath(sys.modules[_PACKAGE].__path__[0])
-"""Where the package is: found now, since in a program that is observed the package does not stay imported."""
+"""The directory of the package: computed now, since the package does not stay imported in observed programs."""
 _numbers = itertools.count()
 
 
 class Companion(NamedTuple):
-    """Another function that begins in each observed process: a function with arguments of plain data.
+    """Another function that starts in each observed process.
 
     Attributes:
-        module: The module; all that it needs, of the standard library and of its own package, is imported with it.
+        module: The module; it may import the standard library, its own package and this one.
         function: The function's name.
-        arguments: The arguments of the function.
+        arguments: The arguments of the function, plain data.
         place: The directory of the module's package.
     """
 
@@ -36,12 +36,12 @@ class Companion(NamedTuple):
 
     @property
     def package(self) -> str:
-        """The package whose name the module's begins with."""
+        """The top-level package of the module."""
         return self.module.partition(".")[0]
 
 
-# For any version of Python: what cannot be observed must run as it always does. It leaves nothing behind that the
-# program could see: neither the place in the path and the variable, nor modules that may be called as its own are.
+# For any version of Python: a program that cannot be observed must run as always. Nothing visible to the program
+# remains: neither the directory in the path and the variable, nor modules whose names the program may use itself.
 _START = """\
 def _begin():
     import os, sys
@@ -59,7 +59,7 @@ def _begin():
                 package = sys.modules[name] = type(sys)(name)
                 package.__path__ = [place]
             import pivot_fingerprint.runtime.recorder as recorder
-            if recorder.start_in_child(ROOT, SPOOL, None, ALSO):
+            if recorder.start_in_child(ROOT, SPOOL, None, COMPANION):
                 os.close(os.open(os.path.join(HERE, "begun"), os.O_WRONLY | os.O_CREAT, 438))
         except Exception:
             pass
@@ -77,34 +77,36 @@ _begin()
 
 
 class StartArguments(NamedTuple):
-    """Where what a process and those that it starts have seen is collected."""
+    """The arguments of the recorder in a started program."""
 
     root: str
     spool: str
-    also: Companion | None
+    companion: Companion | None
 
 
-def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], start: StartArguments) -> str | None:
-    """Have what a command starts observe itself: what `PYTHONPATH` must be for it; None if it cannot be.
+def add_start_file(
+    command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], start: StartArguments
+) -> str | None:
+    """Write the start file for a program; returns the `PYTHONPATH` for it, or None if it cannot be observed.
 
     Args:
-        command: The words.
+        command: The words of its command.
         env: The environment that it would get.
-        start: Where to.
+        start: The arguments of its recorder.
     """
-    if any(_DEAF.fullmatch(word) for word in command):
+    if any(_IGNORES_START_FILE.fullmatch(word) for word in command):
         return None
-    before = value(env)
+    before = python_path(env)
     place = os.path.join(start.spool, f"{_PREFIX}{os.getpid()}-{next(_numbers)}")
     packages = {_PACKAGE: _PLACE}
-    if start.also is not None:
-        packages[start.also.package] = start.also.place
+    if start.companion is not None:
+        packages[start.companion.package] = start.companion.place
     names = {
         "HERE": place,
         "ROOT": start.root,
         "SPOOL": start.spool,
         "PACKAGES": packages,
-        "ALSO": start.also and tuple(start.also),
+        "COMPANION": start.companion and tuple(start.companion),
     }
     text = "".join(f"{name} = {value!r}\n" for name, value in names.items()) + _START
     try:
@@ -117,24 +119,24 @@ def arrange(command: list[str], env: Mapping[str, str] | Mapping[bytes, bytes], 
     return os.pathsep.join([place, before] if before else [place])
 
 
-def key(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str | bytes:
-    """The name of the variable that `arrange` is about, as the others in an environment are spelled."""
+def variable_name(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str | bytes:
+    """The name `PYTHONPATH`, of the same type as the other names in an environment."""
     return PATH.encode() if any(isinstance(name, bytes) for name in env) else PATH
 
 
-def value(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str:
-    """Its value; empty if there is none."""
-    found = dict(env).get(key(env), "")  # type: ignore[arg-type]  # of the same kind
+def python_path(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str:
+    """The value of `PYTHONPATH` in an environment; empty if there is none."""
+    found = dict(env).get(variable_name(env), "")  # type: ignore[arg-type]  # of the same kind
     return os.fsdecode(found or "")
 
 
-def is_arranged(env: Mapping[str, str] | Mapping[bytes, bytes], spool: str) -> bool:
-    """Whether `arrange` has been here, as where `subprocess` uses another way to start a program."""
-    return value(env).startswith(os.path.join(spool, _PREFIX))
+def has_start_file(env: Mapping[str, str] | Mapping[bytes, bytes], spool: str) -> bool:
+    """Whether an environment has a start file already, as where `subprocess` uses `posix_spawn`."""
+    return python_path(env).startswith(os.path.join(spool, _PREFIX))
 
 
-def unbegun(spool: str, names: list[str]) -> Iterator[str]:
-    """Of the names in the spool directory, those of programs that were to be observed and did not begin with it."""
+def not_started(spool: str, names: list[str]) -> Iterator[str]:
+    """The names in the spool directory of programs that did not start to observe themselves."""
     for name in names:
         if name.startswith(_PREFIX) and not os.path.exists(os.path.join(spool, name, _BEGUN)):
             yield name

@@ -1,4 +1,4 @@
-"""Which of the code that ran no manifest knows of, and the classes and constants that this code takes along."""
+"""Code that ran but is not in a manifest, with the classes and constants that it uses."""
 
 import ast
 import builtins
@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pivot_fingerprint.disk import INIT, real
+from pivot_fingerprint.disk import INIT, real_path
 from pivot_fingerprint.imports.computed_imports import TakenNames, may_look_up_modules, taken_names
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.observed import MODULE, Ran
@@ -27,7 +27,7 @@ _KINDS = frozenset({"func", "class", "const", "module"})
 
 
 class ObservedEntry(NamedTuple):
-    """One piece of code that ran: its key, where it stands, and its digest (None: its source is not available)."""
+    """A piece of code that ran: its key, its place, and its digest (None: its source is not available)."""
 
     key: str
     file: str
@@ -35,7 +35,7 @@ class ObservedEntry(NamedTuple):
     digest: str | None
 
 
-class _Known:
+class _KnownNames:
     """The entries of a manifest for one module."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class _Known:
         return self.whole or name in self.names
 
 
-class _Place(NamedTuple):
+class _ModuleFile(NamedTuple):
     """A module and its file, relative to the root."""
 
     module: str
@@ -61,36 +61,36 @@ class _Place(NamedTuple):
         return Module(self.module, self.file, package, None, is_user=True, shown=None).absolute(target)
 
 
-class _Step(NamedTuple):
-    """On the way to what a name stands for: functions count only where a value was made by them."""
+class _Lookup(NamedTuple):
+    """The state of a name's look-up: functions count only if `deep`, where a value was made by them."""
 
     deep: bool
-    trail: frozenset[tuple[_Place, str]] = frozenset()
+    trail: frozenset[tuple[_ModuleFile, str]] = frozenset()
 
 
 class UncoveredCode:
-    """The code that ran and the code that a manifest knows; everything else is read from the files below the root."""
+    """Comparison of the code that ran with a manifest; everything else is read from the files below the root."""
 
     def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
-        self._root = real(root)
+        self._root = real_path(root)
         self._sources = Sources()
         self._ran = ran
-        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._known: defaultdict[str, _KnownNames] = defaultdict(_KnownNames)
         self._files: dict[str, str | None] = {}
         self._entries: dict[str, ObservedEntry] = {}
         self._seen: set[tuple[str, bool]] = set()
-        self._todo: deque[tuple[_Place, Form, bool]] = deque()
+        self._pending: deque[tuple[_ModuleFile, Form, bool]] = deque()
         self._all_taken: TakenNames | None = None
         self._late = {one.file for one in ran if one.qualname == MODULE}
         for key, entry in manifest.items():
-            self._learn(key, entry)
+            self._add_known(key, entry)
         for one in ran:
             self._files.setdefault(one.module, one.file)
-        places = {_Place(module, file) for module, file in self._files.items() if file is not None}
+        places = {_ModuleFile(module, file) for module, file in self._files.items() if file is not None}
         bases = {import_base(os.path.join(self._root, place.file), place.module) for place in places}
         self._bases = sorted(base for base in bases if base is not None)
 
-    def _learn(self, key: str, entry: Entry) -> None:
+    def _add_known(self, key: str, entry: Entry) -> None:
         kind, _, rest = key.partition(":")
         module, _, name = rest.partition(":")
         name = name.partition("#")[0]
@@ -106,22 +106,22 @@ class UncoveredCode:
             self._files.setdefault(module, entry.file)
 
     def entries(self) -> tuple[ObservedEntry, ...]:
-        """All that is not covered, sorted by key."""
+        """The entries of all uncovered code, sorted by key."""
         modules = self._modules()
         for one in self._ran:
-            place = _Place(one.module, one.file)
+            place = _ModuleFile(one.module, one.file)
             if one.qualname == MODULE:
                 if one.module not in modules:
-                    self._found(place)
-            elif one.importing not in modules:  # what a known module calls while it is imported never counts
+                    self._late_module(place)
+            elif one.importing not in modules:  # calls during the import of a known module never count
                 self._function(place, one)
-        while self._todo:
-            place, form, deep = self._todo.popleft()
+        while self._pending:
+            place, form, deep = self._pending.popleft()
             for ref in form.refs:
                 if isinstance(ref.root, Import):
-                    self._import(place, ref.root, ref.attrs, _Step(deep))
+                    self._import(place, ref.root, ref.attrs, _Lookup(deep))
                 else:
-                    self._name(place, ref.root, ref.attrs, _Step(deep))
+                    self._name(place, ref.root, ref.attrs, _Lookup(deep))
         for key in list(self._entries):
             kind, _, rest = key.partition(":")
             if kind == "const" and f"module:{rest.partition(':')[0]}" in self._entries:
@@ -131,7 +131,7 @@ class UncoveredCode:
     # Modules
 
     def _modules(self) -> set[str]:
-        """Those that the manifest knows, the packages around them, and what all these import by name."""
+        """The modules in the manifest, the packages around them, and the modules that all these import by name."""
         ran = {one.module: one.file for one in self._ran if one.qualname == MODULE}
         found: set[str] = set()
         todo = list(self._known)
@@ -144,27 +144,27 @@ class UncoveredCode:
             file = ran.get(name) or (self._files.get(name) if name in self._known else None)
             source = self._source(file) if file and not found.issuperset(ran) else None
             if source is not None and file:
-                todo += _imported(source.parsed.tree, _Place(name, file))
+                todo += _imported(source.parsed.tree, _ModuleFile(name, file))
         return found
 
-    def _found(self, place: _Place) -> None:
-        """A module that was imported at run time: in full, unless it is known what is taken from such modules."""
+    def _late_module(self, place: _ModuleFile) -> None:
+        """Add a module that was imported at run time: in full, unless the names taken from such modules are known."""
         source, taken = self._source(place.file), self._taken()
         known = source is not None and taken.imports and taken.bounded and taken.names <= source.bindings.keys()
         if source is None or not known or self._known[place.module].whole:
-            self._body(place)
+            self._module_body(place)
         else:
             self._effects(place, source)
             for name in sorted(taken.names):
-                self._link(place, source, name)
-                self._name(place, name, (), _Step(deep=True))
+                self._re_export(place, source, name)
+                self._name(place, name, (), _Lookup(deep=True))
 
-    def _effects(self, place: _Place, source: SourceFile) -> None:
+    def _effects(self, place: _ModuleFile, source: SourceFile) -> None:
         self._add("effects", place, EFFECTS, 1, deep=False)
-        self._todo.append((place, canonical(source_digest.effects(source.parsed)), False))
+        self._pending.append((place, canonical(source_digest.effects(source.parsed)), False))
 
     def _taken(self) -> TakenNames:
-        """The names that all known or executed code takes from modules that it imports by computed names."""
+        """The names that all known or executed code takes from modules with computed names."""
         if self._all_taken is None:
             self._all_taken = TakenNames()
             for file, names in self._known_names().items():
@@ -179,7 +179,7 @@ class UncoveredCode:
         return self._all_taken
 
     def _known_names(self) -> dict[str, set[str]]:
-        """By file, the names that are known or whose code has run; `<module>` where the module's body has."""
+        """By file, the names that are in the manifest or whose code has run; `<module>` for the module's body."""
         found: dict[str, set[str]] = {}
         for module, known in self._known.items():
             file = self._files.get(module)
@@ -189,15 +189,15 @@ class UncoveredCode:
             found.setdefault(one.file, set()).add(one.qualname.partition(".")[0])
         return found
 
-    def _body(self, place: _Place) -> None:
-        """The body of a module, with what its statements (its definitions aside) take from elsewhere."""
+    def _module_body(self, place: _ModuleFile) -> None:
+        """Add the body of a module, with everything that its statements, other than definitions, use."""
         source = self._source(place.file)
         if not self._known[place.module].whole and self._add("module", place, MODULE, 1, deep=False) and source:
-            self._todo.append((place, canonical(source_digest.loose(source.parsed)), False))
+            self._pending.append((place, canonical(source_digest.loose(source.parsed)), False))
 
     # Functions
 
-    def _function(self, place: _Place, one: Ran) -> None:
+    def _function(self, place: _ModuleFile, one: Ran) -> None:
         known = self._known[place.module]
         source = self._source(place.file)
         name = one.qualname.partition(".")[0]
@@ -209,20 +209,20 @@ class UncoveredCode:
             several = sum(each.site.name == site.name for each in source.tops) > 1
             covered = (site.name, site.line) in known.lines if several else site.name in known.names
             if not covered:
-                self._define(place, source, top, deep=False)
+                self._definition(place, source, top, deep=False)
         elif source is not None and name.startswith("<"):
             self._anonymous(place, source, one.line)
         elif name not in known.names:
             self._add("func", place, name, one.line, deep=False)
 
-    def _define(self, place: _Place, source: SourceFile, top: Top, *, deep: bool) -> None:
+    def _definition(self, place: _ModuleFile, source: SourceFile, top: Top, *, deep: bool) -> None:
         site = top.site
         deep = deep or site.kind == "class"
         if self._add(site.kind, place, site.name, site.line, deep=deep):
-            self._todo.append((place, canonical(source_digest.statements(source.parsed, site.name)), deep))
+            self._pending.append((place, canonical(source_digest.statements(source.parsed, site.name)), deep))
 
-    def _anonymous(self, place: _Place, source: SourceFile, line: int) -> None:
-        """A lambda outside any definition is a part of the value that its statement makes or changes."""
+    def _anonymous(self, place: _ModuleFile, source: SourceFile, line: int) -> None:
+        """Add a lambda outside any definition, as a part of the value that its statement makes or changes."""
         for statement in source.parsed.tree.body:
             if not statement.lineno <= line <= (statement.end_lineno or line):
                 continue
@@ -235,47 +235,47 @@ class UncoveredCode:
             if not source_digest.only_binds(statement):
                 self._effects(place, source)
                 return
-        self._body(place)
+        self._module_body(place)
 
     # Values
 
-    def _is_value(self, place: _Place, source: SourceFile, name: str) -> bool:
-        """Whether the manifest has the value of this name, be it this module's or an imported one."""
+    def _is_value(self, place: _ModuleFile, source: SourceFile, name: str) -> bool:
+        """Whether the manifest has the value of this name, of this module or imported."""
         if name in self._known[place.module].values:
             return True
         targets = [target for binding in source.bindings.get(name, ()) for target in binding.imports]
         modules = [place.absolute(target._replace(name=None)) for target in targets]
         return any(target.name in self._known[home].values for target, home in zip(targets, modules, strict=True))
 
-    def _constant(self, place: _Place, source: SourceFile, name: str) -> None:
+    def _constant(self, place: _ModuleFile, source: SourceFile, name: str) -> None:
         statements = source_digest.statements(source.parsed, name)
         if self._add("const", place, name, statements[-1].lineno, deep=True):
-            self._todo.append((place, canonical(statements), True))
+            self._pending.append((place, canonical(statements), True))
 
-    def _import(self, place: _Place, target: Import, attrs: tuple[str, ...], step: _Step) -> None:
+    def _import(self, place: _ModuleFile, target: Import, attrs: tuple[str, ...], step: _Lookup) -> None:
         rest = attrs if target.name is None else (target.name, *attrs)
         self._attribute(place.absolute(target._replace(name=None)), rest, step)
 
-    def _attribute(self, module: str, attrs: tuple[str, ...], step: _Step) -> None:
+    def _attribute(self, module: str, attrs: tuple[str, ...], step: _Lookup) -> None:
         place = self._find(module)
         child = f"{module}.{attrs[0]}" if attrs else ""
         source = self._source(place.file) if place is not None else None
         if place is not None and not attrs:
-            self._body(place)
+            self._module_body(place)
         elif place is not None and source is not None and (attrs[0] in source.bindings or not self._find(child)):
-            self._link(place, source, attrs[0])
+            self._re_export(place, source, attrs[0])
             self._name(place, attrs[0], attrs[1:], step)
         elif attrs and (place is not None or self._is_namespace(module)):
             self._attribute(child, attrs[1:], step)
 
-    def _link(self, place: _Place, source: SourceFile, name: str) -> None:
-        """A name that another module takes from this one, which has imported it: under what name, and from where."""
+    def _re_export(self, place: _ModuleFile, source: SourceFile, name: str) -> None:
+        """Add the import by which this module has a name that another module takes from it."""
         bindings = source.bindings.get(name, ())
         star = not bindings and bool(source.stars) and not hasattr(builtins, name)
         if not self._known[place.module].covers(name) and (star or any(binding.imports for binding in bindings)):
             self._add("const", place, name, bindings[-1].line if bindings else 1, deep=False)
 
-    def _name(self, place: _Place, name: str, attrs: tuple[str, ...], step: _Step) -> None:
+    def _name(self, place: _ModuleFile, name: str, attrs: tuple[str, ...], step: _Lookup) -> None:
         source = self._source(place.file)
         if source is None or (place, name) in step.trail or self._known[place.module].covers(name):
             return
@@ -284,7 +284,7 @@ class UncoveredCode:
             if binding.top is not None:
                 top = source.tops[binding.top]
                 if step.deep or top.site.kind == "class":
-                    self._define(place, source, top, deep=step.deep)
+                    self._definition(place, source, top, deep=step.deep)
             elif binding.is_value:
                 self._constant(place, source, name)
             for target in binding.imports:
@@ -294,13 +294,13 @@ class UncoveredCode:
 
     # Files and entries
 
-    def _find(self, module: str) -> _Place | None:
-        """A module of the project: one that is known or has run, or one that is beside these."""
+    def _find(self, module: str) -> _ModuleFile | None:
+        """A module of the project: in the manifest, executed, or next to one of these."""
         if module not in self._files:
             found = self._sources.disk.module_file(module, self._bases)
             self._files[module] = os.path.relpath(found, self._root).replace(os.sep, "/") if found else None
         file = self._files[module]
-        return _Place(module, file) if file is not None else None
+        return _ModuleFile(module, file) if file is not None else None
 
     def _is_namespace(self, module: str) -> bool:
         return self._sources.disk.is_package(module, self._bases)
@@ -308,8 +308,8 @@ class UncoveredCode:
     def _source(self, file: str) -> SourceFile | None:
         return self._sources.read(os.path.join(self._root, file))
 
-    def _add(self, kind: str, place: _Place, name: str, line: int, *, deep: bool) -> bool:
-        """Note an entry; whether its names have not been looked at yet."""
+    def _add(self, kind: str, place: _ModuleFile, name: str, line: int, *, deep: bool) -> bool:
+        """Add an entry; returns whether its names still have to be looked up."""
         key = f"{kind}:{place.module}" if name in (MODULE, EFFECTS) else f"{kind}:{place.module}:{name}"
         source = self._source(place.file)
         if key not in self._entries:
@@ -321,20 +321,20 @@ class UncoveredCode:
 
 
 def _defined(node: ast.stmt) -> set[str]:
-    """The name that a definition binds; that of the module's body for any other statement."""
+    """The name that a definition binds; `<module>` for any other statement."""
     return {node.name} if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else {MODULE}
 
 
 def _top(source: SourceFile, name: str, line: int) -> Top | None:
-    """The definition at the top of the module in which a function stands; lines may have moved since it ran."""
+    """The definition at the top of the module that contains a function; lines may have moved since it ran."""
     here = [top for top in source.tops if top.site.first <= line <= top.site.end]
     named = [top for top in source.tops if top.site.name == name]
     both = [top for top in here if top in named]
     return next(iter(both or named or here), None)
 
 
-def _imported(tree: ast.Module, place: _Place) -> Iterator[str]:
-    """Every module that some code in this one imports by its name."""
+def _imported(tree: ast.Module, place: _ModuleFile) -> Iterator[str]:
+    """Every module that code in this module imports by name."""
     for node in walk(tree):
         target = literal_import(node)
         if target is not None:

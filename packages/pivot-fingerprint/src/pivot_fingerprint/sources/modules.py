@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from pivot_fingerprint.disk import INIT, real
+from pivot_fingerprint.disk import INIT, real_path
 from pivot_fingerprint.sources.source_file import SourceFile, Sources
 from pivot_fingerprint.syntax.parsed import literal_binding
 from pivot_fingerprint.syntax.scopes import Import
@@ -105,7 +105,7 @@ class Modules:
     def __init__(self, is_user_code: Predicate, root: str | None, sources: Sources) -> None:
         self.is_user_code = is_user_code
         self.sources = sources
-        self._root = real(root) if root is not None else None
+        self._root = real_path(root) if root is not None else None
         self._by_namespace: dict[int, Module] = {}
         self._made: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
@@ -254,7 +254,7 @@ class Modules:
                 file = None
             elif module.file is not None and file != module.file:
                 moved = not self.sources.disk.exists(filename)
-                if moved or real(filename) == real(module.file):
+                if moved or real_path(filename) == real_path(module.file):
                     file = module.file
             elif not self.sources.disk.exists(filename):
                 file = None
@@ -266,7 +266,7 @@ class Modules:
         if not file:
             return None
         if self._root is not None:
-            relative = os.path.relpath(real(file), self._root)
+            relative = os.path.relpath(real_path(file), self._root)
             if not relative.startswith(os.pardir) and not os.path.isabs(relative):
                 return relative.replace(os.sep, "/")
         base = import_base(file, module)
@@ -319,7 +319,7 @@ class PortablePaths:
     """Texts that name a place below the base, spelled the same in every checkout."""
 
     def __init__(self, base: str | None) -> None:
-        bases = {os.path.abspath(base), real(base)} if base is not None else set()
+        bases = {os.path.abspath(base), real_path(base)} if base is not None else set()
         self._bases = tuple(sorted(bases - {os.sep}))
 
     def portable(self, text: str) -> str | None:

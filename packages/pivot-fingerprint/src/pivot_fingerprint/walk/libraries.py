@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_fingerprint.disk import INIT, distribution, distributions, real, top_level_names
+from pivot_fingerprint.disk import INIT, distribution, distributions, real_path, top_level_names
 from pivot_fingerprint.manifest import Library
 from pivot_fingerprint.sources.modules import Modules
 
@@ -107,10 +107,10 @@ class Libraries:
         module = self._modules.named(name)
         if module is None or module.file is None:
             return False
-        file = real(module.file)
+        file = real_path(module.file)
         stem = name.rpartition(".")[2]
         return any(
-            real(str(distribution.locate_file(path))) == file
+            real_path(str(distribution.locate_file(path))) == file
             for path in distribution.files or ()
             if path.stem.startswith(stem) or path.stem == INIT
         )

@@ -87,7 +87,7 @@ class InProcessExecutor(Immediate):
         files = declared(stage, directory)
         assigned = self._stages[address].undeclared
         witness = Witness(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
-        watched.take_along(witness.also)
+        watched.add_companion(witness.also)
         try:
             with watched, witness:
                 execute(stage)

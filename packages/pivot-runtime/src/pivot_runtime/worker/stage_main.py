@@ -79,7 +79,7 @@ def run(
     """
     (watched, witness), (pristine, replaced) = seeing, own
     status = 1
-    watched.take_along(witness.also)
+    watched.add_companion(witness.also)
     process, line = os.getpid(), os.fstat(result)
     before = _lasting()
     try:
