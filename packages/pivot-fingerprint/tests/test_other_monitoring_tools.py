@@ -202,9 +202,9 @@ for number in range(2):
 def test_the_end_of_the_interpreter_is_quiet() -> None:
     """By then, names of modules are gone, and things still happen."""
     script = (
-        "import sys\nfrom pivot_fingerprint.runtime import programs\nprograms.watch(print)\n"
+        "import sys\nfrom pivot_fingerprint.runtime import program_hook\nprogram_hook.watch(print)\n"
         "class Late:\n    def __del__(self, audit=sys.audit):\n        audit('late')\n"
-        "sys._late, sys.kept = Late(), programs\n"
+        "sys._late, sys.kept = Late(), program_hook\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

@@ -1,4 +1,4 @@
-"""The one way to the disk: all reads and lookups of a fingerprint go through here, so that they can be observed."""
+"""Access to the disk: all reads and look-ups of a fingerprint go through here, so that a listener can record them."""
 
 import os
 import stat
@@ -67,7 +67,7 @@ class Disk:
         return os.path.exists(path)
 
     def find(self, name: str, places: Sequence[str] | None = None) -> ModuleSpec | None:
-        """The spec of a module as the import system would find it: on `sys.path`, or in the directories of its package."""
+        """The spec that the import system would find for a module, on `sys.path` or in the places of its package."""
         if places is None and name in sys.builtin_module_names:
             return ModuleSpec(name, None)
         if self._listener is not None:
