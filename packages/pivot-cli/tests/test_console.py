@@ -1,10 +1,10 @@
 """The captured output."""
 
-from pivot_cli.terminal.console import Heard
+from pivot_cli.terminal.console import OutputCapture
 
 
 def test_what_was_printed_is_remembered_by_stream() -> None:
-    heard = Heard()
+    heard = OutputCapture()
     for stream, line in (("out", "1"), ("err", "2"), ("out", "3")):
         heard.add(stream, line)
 
@@ -13,7 +13,7 @@ def test_what_was_printed_is_remembered_by_stream() -> None:
 
 def test_what_is_too_much_is_not_remembered_in_part() -> None:
     """Else what stages print would fill the memory."""
-    heard = Heard(most=10)
+    heard = OutputCapture(most=10)
     heard.add("out", "12345")
     heard.add("err", "12345")
     assert heard.all() == ("12345", "12345")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_runtime.history import events
 
 
@@ -15,8 +15,8 @@ def test_a_long_import_is_said_to_who_is_looking(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    Lines()(events.ImportSlow(1.0))
+    RunLines()(events.ImportSlow(1.0))
 
     assert ("importing your pipeline" in capsys.readouterr().err) == terminal
-    Lines()(events.ImportSlow(60.0))
+    RunLines()(events.ImportSlow(60.0))
     assert "still importing your pipeline, for 60 s now" in capsys.readouterr().err

@@ -13,8 +13,8 @@ import pytest
 from pivot_cache.files import hashing
 from pivot_cache.remotes import stalls
 from pivot_cache.remotes.options import TransferCounts
-from pivot_cli.reporting.progress import HashProgress, ObjectProgress, TransferProgress
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import HashProgress, ObjectProgress, TransferProgress
 
 SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([a-zA-Z])")
 
@@ -254,7 +254,7 @@ def test_no_reading_is_shown_where_there_is_no_terminal(tmp_path: pathlib.Path) 
 
 SCRIPT = """\
 import itertools, signal, sys
-from pivot_cli.reporting.progress import ObjectProgress
+from pivot_cli.terminal.progress import ObjectProgress
 seconds = itertools.count(0, 2)
 try:
     with ObjectProgress("checking", clock=lambda: next(seconds)) as progress:

@@ -130,7 +130,7 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
         "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide what is missing\n"
     )
     assert "    dep:data.csv\n      Input missing\n" in status.explanations(found(stage))
-    assert status.dry_run(found(stage)) == "blocked        train  Input missing: data.csv\n"
+    assert status.planned_runs(found(stage)) == "blocked        train  Input missing: data.csv\n"
 
 
 def test_a_stage_behind_a_blocked_one_names_it() -> None:
@@ -144,7 +144,7 @@ def test_a_stage_behind_a_blocked_one_names_it() -> None:
 def test_a_project_without_stages() -> None:
     nothing = found()
 
-    assert {status.status(nothing), status.dry_run(nothing), status.explanations(nothing)} == {
+    assert {status.status(nothing), status.planned_runs(nothing), status.explanations(nothing)} == {
         "No stages are registered.\n"
     }
     assert status.summary(Outcome()) == "Nothing to do: no stages are registered"

@@ -15,7 +15,7 @@ from harness import Project, s3_environment
 from unruly import OK, Script, Unruly, answer, listing
 
 from pivot_cli import app
-from pivot_cli.reporting import progress
+from pivot_cli.terminal import progress
 
 SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SOON = "0.3"

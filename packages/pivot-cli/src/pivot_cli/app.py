@@ -212,12 +212,7 @@ def _misused(error: click.ClickException) -> int:
 
 
 def _told(error: PivotError) -> int:
-    shown = getattr(error, "traceback", "")
-    if shown:
-        console.printed(shown)
-    console.error(str(error))
-    if error.hint:
-        console.hint(error.hint)
+    console.failure(error)
     return error.exit_code
 
 

@@ -1,8 +1,10 @@
 """Arguments and options that several commands share, so that they mean the same everywhere."""
 
+import functools
 import os
 import re
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
 
 import click
@@ -10,6 +12,7 @@ import click
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cli.completion import Target
 from pivot_runtime.config.settings import variable
+from pivot_runtime.executors.options import Options
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -20,24 +23,26 @@ stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target()
 """The same, for commands that look at single stages."""
 
 
-def _import_anew(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
+def _disable_snapshot(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
     if value:
         os.environ[variable("snapshot")] = "off"
 
 
-def everything[F: Callable[..., object]](command: F) -> F:
-    """Not only the pipeline of the current directory; and whether what has not changed is imported again."""
-    anew = click.option(
-        "--no-snapshot",
-        is_flag=True,
-        expose_value=False,
-        callback=_import_anew,
-        help="Import the pipelines again, even if nothing has changed since the last import.",
-    )
-    every = click.option(
-        "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
-    )
-    return every(anew(command))
+_NO_SNAPSHOT: Final = click.option(
+    "--no-snapshot",
+    is_flag=True,
+    expose_value=False,
+    callback=_disable_snapshot,
+    help="Import the pipelines again, even if nothing has changed since the last import.",
+)
+_ALL: Final = click.option(
+    "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
+)
+
+
+def everything[F: Callable[..., Any]](command: F) -> F:
+    """Which pipelines to load, and whether to import them again although nothing has changed."""
+    return _with_options(command, (_ALL, _NO_SNAPSHOT))
 
 
 overrides = click.option(
@@ -64,7 +69,7 @@ def mode_of(chosen: str | None) -> CheckoutMode | None:
 
 
 def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """How long ago, in ns, as the callback of an option: ``30d``, ``12h``, ``2w``, ``45m``, ``10s`` or ``0``."""
+    """An age in ns, as the callback of an option: ``30d``, ``12h``, ``2w``, ``45m``, ``10s`` or ``0``."""
     if value is None:
         return None
     match = re.fullmatch(r"(\d{1,6})([smhdw])|0", value)
@@ -81,7 +86,7 @@ everywhere = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 """Data for programs."""
 
-_TELLING: Final = (
+_VERBOSITY: Final = (
     click.option("--explain", is_flag=True, help="Show in detail why each stage runs."),
     click.option("-q", "--quiet", is_flag=True, help="Print only problems."),
     click.option(
@@ -91,11 +96,9 @@ _TELLING: Final = (
 )
 
 
-def telling[F: Callable[..., Any]](command: F) -> F:
-    """How much a run reports, and in which form: the fields of `Telling`."""
-    for option in reversed(_TELLING):
-        command = option(command)
-    return command
+def verbosity[F: Callable[..., Any]](command: F) -> F:
+    """How much a run reports, and in which form: the fields of `Verbosity`."""
+    return _with_options(command, _VERBOSITY)
 
 
 remote = click.option(
@@ -113,4 +116,76 @@ transfers = click.option(
 """How many transfers go on at once."""
 
 refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, even about known ones.")
-"""Whether what is known of the remote counts."""
+"""Whether to ask the remote about objects that it is known to have."""
+
+_RUN_OPTIONS: Final = (
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Number of stages to run at once.  [default: run.jobs, else the number of available processors]",
+    ),
+    click.option(
+        "-k",
+        "--keep-going/--no-keep-going",
+        default=None,
+        help="After a failure, still run independent stages.  [default: run.keep_going, else no]",
+    ),
+    click.option(
+        "--show-output",
+        is_flag=True,
+        help="Show the output of stages immediately, with the stage's name before each line.",
+    ),
+    click.option(
+        "--no-wait", is_flag=True, help="If another command is changing this project, fail with exit code 3 at once."
+    ),
+    click.option(
+        "--in-process",
+        is_flag=True,
+        help="Run stages in this process, one after the other, for debuggers, profilers and coverage.",
+    ),
+    click.option("--pdb", is_flag=True, help="Same as --in-process, and open the debugger where a stage fails."),
+)
+
+
+def run_options(command: Callable[..., int]) -> Callable[..., int]:
+    """How stages are run; the command takes these options as its argument ``run_options``."""
+
+    @functools.wraps(command)
+    def with_run_options(  # one parameter per option
+        *,
+        jobs: int | None,
+        keep_going: bool | None,
+        show_output: bool,
+        no_wait: bool,
+        in_process: bool,
+        pdb: bool,
+        **others: Any,
+    ) -> int:
+        chosen = Options(
+            jobs=jobs,
+            keep_going=keep_going,
+            wait=not no_wait,
+            show_output=show_output,
+            sole=click.get_current_context().obj is not None,  # else it is somebody else's process
+            in_process=in_process or pdb,
+            debugger=_post_mortem if pdb else None,
+        )
+        return command(run_options=chosen, **others)
+
+    return _with_options(with_run_options, _RUN_OPTIONS)
+
+
+def _with_options[F: Callable[..., Any]](command: F, options: tuple[Callable[[F], F], ...]) -> F:
+    """Give a command these options, listed in this order in its help."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _post_mortem(place: TracebackType) -> None:
+    """Debug where a stage has failed, on the terminal."""
+    import pdb  # noqa: PLC0415, T100  # start-up time; it is what the user asked for
+
+    pdb.post_mortem(place)

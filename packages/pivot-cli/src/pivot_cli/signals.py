@@ -15,7 +15,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def heeding() -> Iterator[None]:
+def raise_on_termination() -> Iterator[None]:
     """While the block lasts, SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that it can put things in order.
 
     A signal that is ignored, as under `nohup`, stays ignored.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
 from pivot_runtime.artifacts.checkout import CheckoutOptions, restore
@@ -48,14 +48,14 @@ def command(  # noqa: PLR0913  # one parameter per option
             raise click.UsageError("--kept goes with --force and --to only")
         if to is not None and len(targets) != 1:
             raise click.UsageError("--to goes with one target")
-        with signals.heeding():
+        with signals.raise_on_termination():
             return _kept(project, targets, force=force, to=to)
     if to is not None:
         raise click.UsageError("--to goes with --kept")
     wishes = CheckoutOptions(
         force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run
     )
-    with signals.heeding():
+    with signals.raise_on_termination():
         return restored(project, targets, wishes)
 
 
@@ -66,7 +66,7 @@ def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | No
         console.data(files.kept(kept.list_kept(project), project))
         return 0
     for target in targets:
-        done = kept.restore_kept(project, target, to=to, force=force, report=Lines())
+        done = kept.restore_kept(project, target, to=to, force=force, report=RunLines())
         console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
     return 0
 
@@ -80,7 +80,7 @@ def restored(project: Project, targets: Sequence[str], wishes: CheckoutOptions, 
         wishes: How.
         told: Paths that have been reported as missing from the cache.
     """
-    done = restore(project, targets, wishes=wishes, report=Lines())
+    done = restore(project, targets, wishes=wishes, report=RunLines())
     for line in files.checkout_notes(done, project):
         console.note(line)
     for line in files.checkout_errors(done, project, told):

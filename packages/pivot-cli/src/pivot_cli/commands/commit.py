@@ -3,9 +3,9 @@
 import click
 
 from pivot_cli import context, options
-from pivot_cli.reporting.progress import HashProgress
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import HashProgress
 from pivot_runtime.running.commit import accept
 
 
@@ -27,7 +27,7 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     """
     project = context.project(overrides)
     with HashProgress():
-        done = accept(project, stages, reason=reason, force=force, report=Lines())
+        done = accept(project, stages, reason=reason, force=force, report=RunLines())
     for name in done.names:
         console.line(f"Accepted {name}")
     if not done.names:

@@ -107,9 +107,7 @@ def show(*, user: bool, as_json: bool) -> int:
     else:
         console.data(config.table(listed))
     for problem in found.problems:
-        console.error(str(problem))
-        if problem.hint:
-            console.hint(problem.hint)
+        console.failure(problem)
     for concern in concerns(found) if not user else ():
         console.warning(concern)
     return 2 if found.problems else 0

@@ -19,7 +19,7 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     checkout' restores from the cache, and 'pivot pull' does both.
     """
     project = context.project()
-    with signals.heeding():
+    with signals.raise_on_termination():
         moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
     code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
     return max(code, context.left_out(project, targets))

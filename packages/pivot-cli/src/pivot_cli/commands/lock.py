@@ -1,21 +1,61 @@
-"""`pivot lock`: a group of commands."""
+"""`pivot lock`."""
 
-from typing import Final
+import pathlib
+import shlex
 
 import click
 
-from pivot_cli.app import Commands, LazyGroup
+from pivot_cache.files import atomic
+from pivot_cache.formats import lock_merge, pvt
+from pivot_cli.app import SuggestingGroup
+from pivot_cli.terminal import console
 
-COMMANDS: Final[Commands] = {
-    "merge": ("pivot_cli.commands.lock_merge", "Merge a lock file or a .pvt file, as git's merge driver."),
-}
+_FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 
 
-@click.group(
-    "lock",
-    cls=LazyGroup,
-    listed=COMMANDS,
-    epilog="Run 'pivot lock COMMAND --help' for the options of a command.",
-)
+@click.group("lock", cls=SuggestingGroup, epilog="Run 'pivot lock COMMAND --help' for the options of a command.")
 def command() -> None:
     """Merge lock files."""
+
+
+@command.command("merge")
+@click.argument("base", type=_FILE)
+@click.argument("ours", type=_FILE)
+@click.argument("theirs", type=_FILE)
+@click.argument("path")
+def merge(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: str) -> int:
+    """Merge a lock file or a .pvt file, as git's merge driver.
+
+    BASE, OURS and THEIRS are the files that git calls %O, %A and %B, and PATH is the path of the file, %P; the result
+    is written to OURS. If both sides have run the same, or one side matches the merge, the result is that lock file.
+    Otherwise it is empty, and the stage runs again. If both sides have changed a .pvt file, ours stays and the exit
+    code is 1, which git reports as a conflict. 'pivot init --git' sets this up.
+    """
+    sides = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
+    if path.endswith(pvt.SUFFIX):
+        return _merge_pvt(sides, (base, ours, theirs), path)
+    merged = lock_merge.merge(*sides)
+    if merged != sides[1]:
+        atomic.write_bytes(ours, merged)
+    if merged == lock_merge.STALE:
+        console.note(f"{path}: neither side has run what the merge has; the stage runs again with 'pivot repro'")
+    return 0
+
+
+def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...], path: str) -> int:
+    base, ours, theirs = files
+    if any(side.strip() and pvt.is_foreign(side) for side in sides):
+        from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time: it is another program's file
+
+        names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
+        return min(calls.run(".", "merge-file", *names).returncode, 1)
+    merged = lock_merge.merge_pvt(*sides)
+    if merged is None:
+        console.note(f"{path}: both sides recorded different data, and it holds ours")
+        quoted = shlex.quote(path)
+        theirs_too = f"'git checkout --theirs -- {quoted}' takes theirs"
+        console.hint(f"{theirs_too}; then 'pivot checkout' the data, and 'git add {quoted}'")
+        return 1
+    if merged != sides[1]:
+        atomic.write_bytes(ours, merged)
+    return 0

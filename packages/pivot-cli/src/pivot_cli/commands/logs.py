@@ -11,8 +11,7 @@ import click
 from pivot_cache.files import safe_read
 from pivot_cli import context
 from pivot_cli.completion import Target
-from pivot_cli.terminal import console
-from pivot_cli.views import phrases
+from pivot_cli.terminal import console, formats
 from pivot_runtime.history import follow as following
 from pivot_runtime.history import logs
 from pivot_runtime.history.follow import Follower, Running
@@ -82,7 +81,7 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
 
 
 def _age(running: Running) -> str:
-    return phrases.seconds(max(0.0, time.time() - running.began))
+    return formats.seconds(max(0.0, time.time() - running.began))
 
 
 def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Running]) -> int:

@@ -33,7 +33,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     fetched, even if something else could not.
     """
     project = context.project()
-    with signals.heeding():
+    with signals.raise_on_termination():
         moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
         code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
         wishes = checkout.CheckoutOptions(

@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import context, options, signals
 from pivot_cli.reporting import transfers
-from pivot_cli.reporting.progress import TransferProgress
+from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.sharing.remote_client import TransferOptions
 from pivot_runtime.sharing.transfer import push
 
@@ -31,7 +31,7 @@ def command(  # one parameter per option
     never replaced. No pipeline is imported.
     """
     project = context.project()
-    with signals.heeding(), TransferProgress("pushing") as progress:
+    with signals.raise_on_termination(), TransferProgress("pushing") as progress:
         wishes = TransferOptions(
             remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
         )

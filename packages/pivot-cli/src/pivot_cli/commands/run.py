@@ -3,35 +3,35 @@
 import attrs
 import click
 
-from pivot_cli import context, options, run_options
-from pivot_cli.commands.repro import work
+from pivot_cli import context, options
 from pivot_cli.completion import Target
-from pivot_cli.reporting.reporter import Telling
-from pivot_runtime.running.repro import Options
+from pivot_cli.reporting.reporter import Verbosity
+from pivot_cli.reporting.run import run_stages
+from pivot_runtime.executors.options import Options
 
 
 @click.command("run")
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
 @options.everything
 @options.overrides
-@run_options.wishes
+@options.run_options
 @click.option("-f", "--force", is_flag=True, help="Run the stages even if they are cached.")
 @click.option("--trace-io", is_flag=True, help="Use strace to observe files of C libraries and other programs, too.")
-@options.telling
+@options.verbosity
 def command(  # one parameter per option
     stages: tuple[str, ...],
-    wanted: Options,
+    run_options: Options,
     *,
     everything: bool,
     overrides: tuple[str, ...],
     force: bool,
     trace_io: bool,
-    **told: bool,
+    **verbosity: bool,
 ) -> int:
     """Run exactly the named stages, on the current files.
 
     Unlike 'pivot repro', this does not bring upstream stages up to date first.
     """
-    wanted = attrs.evolve(wanted, force=force, everything=everything, alone=True, trace_io=trace_io)
+    run_options = attrs.evolve(run_options, force=force, everything=everything, alone=True, trace_io=trace_io)
     project = context.project(overrides)
-    return work(project, stages, wanted, command="pivot run", telling=Telling(**told))
+    return run_stages(project, stages, run_options, Verbosity(**verbosity), command="pivot run")

@@ -7,8 +7,8 @@ import click
 from pivot_cli import context, options
 from pivot_cli.reporting import notices
 from pivot_cli.reporting.noop_answer import keep
-from pivot_cli.reporting.progress import HashProgress
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import files
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import status as render

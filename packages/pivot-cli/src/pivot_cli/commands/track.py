@@ -3,9 +3,9 @@
 import click
 
 from pivot_cli import context
-from pivot_cli.reporting.progress import HashProgress
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import files
 from pivot_runtime.artifacts.track import track
 
@@ -21,6 +21,6 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     """
     project = context.project()
     with HashProgress():
-        done = track(project, paths, force=force, report=Lines())
+        done = track(project, paths, force=force, report=RunLines())
     console.data(files.tracked(done, project))
     return 0

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import context
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_runtime.artifacts.track import untrack
 
@@ -16,6 +16,6 @@ def command(paths: tuple[str, ...]) -> int:
     The command removes their .pvt files and their lines in .gitignore; the data stay.
     """
     project = context.project()
-    for path in untrack(project, paths, report=Lines()):
+    for path in untrack(project, paths, report=RunLines()):
         console.line(f"Untracked {project.shown(path)}")
     return 0

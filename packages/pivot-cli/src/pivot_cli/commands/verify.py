@@ -9,8 +9,8 @@ import click
 
 from pivot_cli import context, options, signals
 from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
-from pivot_cli.reporting.progress import HashProgress
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import phrases
 from pivot_cli.views import verify as verdicts
 from pivot_runtime.inspecting.verify import Verification, verify
@@ -130,7 +130,7 @@ def _run_once_more(
     from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]
-    with signals.heeding():
+    with signals.raise_on_termination():
         results = rerun(
             project,
             current,

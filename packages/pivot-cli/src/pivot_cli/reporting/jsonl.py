@@ -16,7 +16,7 @@ class StreamError(PivotError):
     exit_code: ClassVar[int] = 3
 
 
-class Stream:
+class JsonLines:
     """A reporter that writes a line for each event; where they cannot be written, work goes on all the same."""
 
     def __init__(self, command: str, stream: TextIO | None = None) -> None:

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pivot_cli.reporting.running import Row
-from pivot_cli.views import phrases
+from pivot_cli.reporting.live import Row
+from pivot_cli.terminal import formats
 
 _WIDTH = 20
 _WORTH_A_BAR = 1 << 24
@@ -64,7 +64,7 @@ def drawn(
     done, total = hashing
     if total - done and total >= _WORTH_A_BAR:
         line = Table.grid(padding=(0, 2))
-        line.add_row("reading", _bar(done, total), f"{phrases.size(done)} of {phrases.size(total)}")
+        line.add_row("reading", _bar(done, total), f"{formats.size(done)} of {formats.size(total)}")
         lines.append(line)
     if transfer:
         lines.append(Text(transfer, style="blue", no_wrap=True, overflow="ellipsis"))

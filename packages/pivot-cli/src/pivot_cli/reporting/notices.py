@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
-from pivot_cli.terminal import console
+from pivot_cli.terminal import console, formats
 from pivot_cli.views import phrases
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
@@ -13,9 +13,7 @@ from pivot_runtime.errors import BrokenPipeline
 def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
     """Name the pipelines that cannot be loaded and that may write what is read here."""
     for each in found:
-        trace = getattr(each.error, "traceback", "")
-        if trace:
-            console.printed(trace)
+        console.traceback(each.error)
         may_write = phrases.listed(each.may_write)
         console.warning(f"{each.error}; continuing without {each.file}, which may be what writes {may_write}")
 
@@ -26,7 +24,7 @@ def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
     from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
 
-    return stalls.heard(lambda address, seconds: console.note(phrases.stalled(address, seconds)))
+    return stalls.heard(lambda address, seconds: console.note(formats.stalled(address, seconds)))
 
 
 def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:

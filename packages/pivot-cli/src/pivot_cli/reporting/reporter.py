@@ -6,15 +6,15 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pivot_cli.reporting.jsonl import Stream
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.jsonl import JsonLines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.project.project import Project
 
 
-class Telling(NamedTuple):
-    """The user's choice, from the options of `options.telling`."""
+class Verbosity(NamedTuple):
+    """The user's choice, from the options of `options.verbosity`."""
 
     explain: bool = False
     quiet: bool = False
@@ -28,13 +28,13 @@ class Telling(NamedTuple):
 
 
 @contextlib.contextmanager
-def reporting(
-    telling: Telling, command: str, project: Project, *, output: bool = False, shared: bool = False
+def run_reporter(
+    verbosity: Verbosity, command: str, project: Project, *, output: bool = False, shared: bool = False
 ) -> Iterator[Reporter]:
     """The reporter of a run of ``command``; on a terminal it also draws what is at work.
 
     Args:
-        telling: The user's choice.
+        verbosity: The user's choice.
         command: The command that the user has called.
         project: Where.
         output: The output of stages is reported immediately.
@@ -43,12 +43,12 @@ def reporting(
     Raises:
         StreamError: At the end: the events could not be written.
     """
-    explain = telling.explain or telling.verbose
-    lines = Lines(explain=explain, quiet=telling.quiet, costs=telling.verbose, output=output)
-    stream = Stream(command) if telling.jsonl else None
+    explain = verbosity.explain or verbosity.verbose
+    lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
+    stream = JsonLines(command) if verbosity.jsonl else None
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
-        if not shared and draws(telling):
+        if not shared and draws(verbosity):
             from pivot_cli.reporting.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
 
             reporters.append(stack.enter_context(LiveView(project)))
@@ -63,7 +63,7 @@ def reporting(
         stream.close()
 
 
-def draws(telling: Telling) -> bool:
+def draws(verbosity: Verbosity) -> bool:
     """Whether there is a terminal that nothing else is written to without being asked."""
-    mixed = telling.jsonl and sys.stdout.isatty()
-    return not telling.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    mixed = verbosity.jsonl and sys.stdout.isatty()
+    return not verbosity.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pivot_cli.reporting.notices import warn_of_broken
-from pivot_cli.terminal import console
+from pivot_cli.terminal import console, formats
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_runtime.artifacts.obstacles import ways_out
@@ -33,10 +33,10 @@ _GRAVE: Final = (
     events.StageBlocked,
     events.UserFileSaved,
 )
-"""Lines that are printed in any case, and the data for them."""
+"""RunLines that are printed in any case, and the data for them."""
 
 
-class Lines:
+class RunLines:
     """Turns events into lines as they come."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Lines:
     def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
         match event:
             case events.WaitingForGuard(pid=pid, command=command, age=age):
-                since = "is working" if age is None else f"has been working for {phrases.seconds(age)}"
+                since = "is working" if age is None else f"has been working for {formats.seconds(age)}"
                 console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
             case events.ImportSlow(seconds=seconds, where=where):
                 console.importing(seconds, where)
@@ -105,7 +105,7 @@ class Lines:
                 name = self._name(address)
                 console.printed("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
             case events.StageSilent(address=address, seconds=seconds, silent=silent):
-                self._line("running", address, seconds, f"still running, no output for {phrases.whole_seconds(silent)}")
+                self._line("running", address, seconds, f"still running, no output for {formats.whole_seconds(silent)}")
             case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
                 more = f", {left} more if that fails" if left else ""
                 self._line("again", address, seconds, f"{summary} (it is run once more{more})")
@@ -184,7 +184,7 @@ class Lines:
             self._cached.clear()
 
     def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:
-        took = "" if seconds is None else phrases.seconds(seconds)
+        took = "" if seconds is None else formats.seconds(seconds)
         console.text(f"{_state(state)}  {self._name(address):<{self._width}}  {took:>6}  {detail}".rstrip())
 
     def _name(self, address: str) -> str:
@@ -200,7 +200,7 @@ def _tell_spawned(event: events.StagesSpawned) -> None:
 
 
 def _cost(usage: Usage) -> str:
-    return f"{phrases.seconds(usage.cpu)} of processor, {phrases.size(usage.memory)} of memory"
+    return f"{formats.seconds(usage.cpu)} of processor, {formats.size(usage.memory)} of memory"
 
 
 def _state(state: str) -> str:

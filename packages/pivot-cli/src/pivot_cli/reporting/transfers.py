@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from pivot_cli.reporting.progress import TransferProgress
-from pivot_cli.terminal import console
-from pivot_cli.views import phrases
+from pivot_cli.terminal import console, formats
+from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
 from pivot_runtime.sharing.remote_client import TransferOptions
@@ -32,15 +31,13 @@ def told(done: str, would: str, moved: TransferReport, project: Project, *, dry_
     """
     outcome = moved.outcome
     if outcome.stopped is not None:
-        console.error(str(outcome.stopped))
-        if outcome.stopped.hint:
-            console.hint(outcome.stopped.hint)
+        console.failure(outcome.stopped)
     else:
         _failures(moved, project)
     _missing(moved, project, _CACHE if done.startswith("Pushed") else repr(moved.remote))
     for path, size in moved.planned.items():
         console.data(
-            f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {phrases.size(size)}"
+            f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {formats.size(size)}"
         )
     counts = f"{len(outcome.transferred)} {'to transfer' if dry_run else 'transferred'}"
     missing = f", {len(outcome.missing)} missing" if outcome.missing else ""
@@ -59,9 +56,9 @@ def told(done: str, would: str, moved: TransferReport, project: Project, *, dry_
 
 def _results(number: int, *, pushed: bool, dry_run: bool) -> str:
     if pushed:
-        return f"Shared {phrases.counted(number, 'run record')}"
+        return f"Shared {formats.counted(number, 'run record')}"
     took = "Would take" if dry_run else "Took"
-    found = phrases.counted(number, "result")
+    found = formats.counted(number, "result")
     return f"{took} {found} of others for the inputs that are here, for 'pivot repro' to restore"
 
 

@@ -4,17 +4,18 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from pivot_cli import signals
-from pivot_cli.reporting.reporter import Telling, reporting
+from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.reporter import Verbosity, run_reporter
+from pivot_cli.reporting.run import command_line
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases, status
-from pivot_core.errors import PivotError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import Options
 from pivot_runtime.running.watch import Round, Watch
 
-_WORTH_TELLING = (
+_WORTH_REPORTING = (
     events.WaitingForGuard,
     events.PipelinesBroken,
     events.Fetching,
@@ -25,42 +26,51 @@ _WORTH_TELLING = (
 )
 
 
-def watch(project: Project, targets: Sequence[str], options: Options, *, command: str, telling: Telling) -> None:
+def watch_project(project: Project, targets: Sequence[str], options: Options, verbosity: Verbosity) -> None:
     """Run until the user wants no more.
 
     Raises:
         PivotError: The command cannot begin.
         KeyboardInterrupt: It has ended.
     """
+    command = command_line("pivot repro --watch", targets)
+    rounds_reported = False
 
     @contextlib.contextmanager
-    def telling_of(because: Sequence[str]) -> Iterator[Reporter]:
-        with reporting(telling, command, project, output=options.show_output) as report:
-            yield Held(report, because) if because else report
+    def report_round(because: Sequence[str]) -> Iterator[Reporter]:
+        with run_reporter(verbosity, command, project, output=options.show_output) as report:
+            yield BufferedReporter(report, because) if because else report
 
-    def polling(reason: str) -> None:
+    def note_polling(reason: str) -> None:
         console.note(f"directories are looked at twice a second, since {reason}")
 
-    told = [False]
-
-    def waiting() -> None:
-        if told[0] and not telling.quiet:
+    def note_waiting() -> None:
+        nonlocal rounds_reported
+        if rounds_reported and not verbosity.quiet:
             console.note("watching for changes; Ctrl-C ends")
-        told[0] = False
+        rounds_reported = False
 
-    watching = Watch(project, targets, options, command=command, reporting=telling_of, waiting=waiting, polling=polling)
-    with signals.heeding():
+    watch = Watch(
+        project,
+        targets,
+        options,
+        command=command,
+        reporting=report_round,
+        waiting=note_waiting,
+        polling=note_polling,
+    )
+    with signals.raise_on_termination(), telling_of_stalls(wanted=options.pull and not verbosity.quiet):
         try:
             first = True
-            for done in watching.rounds():
-                told[0] |= _tell(done, telling, first=first)
+            for done in watch.rounds():
+                rounds_reported |= _report_end(done, verbosity, first=first)
                 first = False
         except KeyboardInterrupt:
             signals.again()
             raise
 
 
-class Held:
+class BufferedReporter:
     """A reporter that says nothing of a round in which nothing has to be done."""
 
     def __init__(self, report: Reporter, because: Sequence[str]) -> None:
@@ -75,30 +85,20 @@ class Held:
             self._report(event)
             return
         self._held.append(event)
-        if isinstance(event, _WORTH_TELLING):
+        if isinstance(event, _WORTH_REPORTING):
             console.text(f"\nchanged: {phrases.listed(self._because)}")
             for each in self._held:
                 self._report(each)
             self._held = None
 
 
-def _tell(done: Round, telling: Telling, *, first: bool) -> bool:
-    """Say how a round has ended; False if there is nothing to say."""
+def _report_end(done: Round, verbosity: Verbosity, *, first: bool) -> bool:
+    """Print how a round has ended; False if there is nothing to print."""
     if done.outcome is None:
-        _show(done.error)
+        if done.error is not None:
+            console.failure(done.error)
     elif not first and done.outcome.idle:
         return False
-    elif telling.summary:
+    elif verbosity.summary:
         console.data(status.summary(done.outcome))
     return True
-
-
-def _show(error: PivotError | None) -> None:
-    if error is None:
-        return
-    trace = getattr(error, "traceback", "")
-    if trace:
-        console.printed(trace)
-    console.error(str(error))
-    if error.hint:
-        console.hint(error.hint)

@@ -1,4 +1,4 @@
-"""The terminal: error and hint lines, a line that is written again, and control characters made harmless.
+"""The terminal: messages, the status line and progress, formats of numbers, and control characters made harmless.
 
 Nothing here knows about stages or runs.
 """

@@ -11,6 +11,7 @@ import click
 from click._compat import should_strip_ansi
 
 from pivot_cli.terminal import sanitize
+from pivot_core.errors import PivotError
 
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
 
@@ -23,7 +24,7 @@ _MOST: Final = 1 << 20
 """So many characters of what was printed are remembered; whoever prints more is no command that is repeated."""
 
 
-class Heard:
+class OutputCapture:
     """The captured output, unless it is large."""
 
     def __init__(self, most: int = _MOST) -> None:
@@ -44,7 +45,7 @@ class Heard:
         return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
 
 
-_heard = Heard()
+_heard = OutputCapture()
 
 
 def text(message: str) -> None:
@@ -54,7 +55,7 @@ def text(message: str) -> None:
 
 def printed(message: str) -> None:
     """The output or exception of a stage, on stderr, with only those control codes that are harmless."""
-    _put(sanitize.harmless(message))
+    _put(sanitize.strip_control(message))
 
 
 def _put(message: str) -> None:
@@ -111,6 +112,21 @@ def error(message: str) -> None:
 def hint(message: str) -> None:
     """The way out."""
     _marked("hint", message)
+
+
+def failure(failed: PivotError) -> None:
+    """An error with the user's own traceback, if it has one, and its hint."""
+    traceback(failed)
+    error(str(failed))
+    if failed.hint:
+        hint(failed.hint)
+
+
+def traceback(failed: Exception) -> None:
+    """The user's own traceback that an error carries, if any."""
+    trace = getattr(failed, "traceback", "")
+    if trace:
+        printed(trace)
 
 
 def warning(message: str) -> None:

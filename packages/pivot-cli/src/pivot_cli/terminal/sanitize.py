@@ -52,7 +52,7 @@ def _written(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def harmless(text: str) -> str:
+def strip_control(text: str) -> str:
     """A text without what moves the cursor, clears the screen and the like; colours stay, and end with it."""
     if text.replace("\n", "").isprintable():
         return text

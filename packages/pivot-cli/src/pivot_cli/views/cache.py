@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pivot_cache.maintenance.gc import GcResult
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
@@ -25,7 +25,7 @@ def status(found: CacheStatus, project: Project) -> str:
     lines = [f"{_path(str(found.directory), project)}: {_heap(found.all)}", ""]
     if rows:
         cells = [
-            (name, phrases.counted(heap.objects, "object"), phrases.size(heap.size), note) for name, heap, note in rows
+            (name, formats.counted(heap.objects, "object"), formats.size(heap.size), note) for name, heap, note in rows
         ]
         widths = [max(len(row[column]) for row in cells) for column in range(3)]
         lines += [
@@ -33,7 +33,7 @@ def status(found: CacheStatus, project: Project) -> str:
             for name, count, size, note in cells
         ] + [""]
     trash = (
-        f"{_heap(found.trash)} of {phrases.counted(found.collections, 'collection')}" if found.collections else "empty"
+        f"{_heap(found.trash)} of {formats.counted(found.collections, 'collection')}" if found.collections else "empty"
     )
     lines += [
         f"Runs:        {found.runs} recorded",
@@ -143,13 +143,13 @@ def collection(done: GcReport) -> str:
     lines = [f"{'Would move' if would else 'Moved'} {_heap(heap)} to the trash; {_heap(kept)} needed"]
     runs = len(planned.runs) if made is None else made.runs
     if runs:
-        lines.append(f"{'Would forget' if would else 'Forgot'} {phrases.counted(runs, 'run')} older than the retention")
+        lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs, 'run')} older than the retention")
     if planned.recent:
-        lines.append(f"Left alone {phrases.counted(len(planned.recent), 'object')} that changed meanwhile")
+        lines.append(f"Left alone {formats.counted(len(planned.recent), 'object')} that changed meanwhile")
     if made is not None and made.returned:
-        lines.append(f"Brought back {phrases.counted(len(made.returned), 'object')} from the trash, needed again")
+        lines.append(f"Brought back {formats.counted(len(made.returned), 'object')} from the trash, needed again")
     if made is None and planned.expired:
-        lines.append(f"Would delete {phrases.counted(len(planned.expired), 'earlier collection')} from the trash")
+        lines.append(f"Would delete {formats.counted(len(planned.expired), 'earlier collection')} from the trash")
     elif made is not None and made.deleted[0]:
         lines.append(f"Deleted {_heap(ObjectCount(*made.deleted))} from the trash")
     return _text(lines)
@@ -162,7 +162,7 @@ def collection_notes(done: GcReport) -> Iterator[str]:
     for user in done.gone:
         yield f"{user.root} used this cache, and no longer exists"
     if done.planned.marked.unlisted:
-        directories = phrases.counted(len(done.planned.marked.unlisted), "needed directory listing")
+        directories = formats.counted(len(done.planned.marked.unlisted), "needed directory listing")
         yield f"{directories} not in the cache: files that only such a directory consists of are not kept"
 
 
@@ -189,7 +189,7 @@ def undone(done: GcResult | None) -> str:
     if done is None:
         return "Nothing to undo: the trash is empty\n"
     parts = [_heap(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
-    parts += [phrases.counted(done.runs, "run")] if done.runs else []
+    parts += [formats.counted(done.runs, "run")] if done.runs else []
     return f"Brought back {' and '.join(parts)}\n"
 
 
@@ -208,7 +208,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
         for target in done.targets
     ]
     if done.shared:
-        lines.append(f"{phrases.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
+        lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
     if not done.refused and not dry_run:
         lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
     return _text(lines)
@@ -243,7 +243,7 @@ def _some(lines: list[str]) -> Iterator[str]:
 
 
 def _heap(heap: ObjectCount) -> str:
-    return f"{phrases.counted(heap.objects, 'object')} ({phrases.size(heap.size)})"
+    return f"{formats.counted(heap.objects, 'object')} ({formats.size(heap.size)})"
 
 
 def _plain(heap: ObjectCount) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.artifacts.tracked import TrackedState
 
@@ -52,7 +52,7 @@ def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
     lines = []
     for each in found:
         when = dt.datetime.fromtimestamp(each.at_ns // 1_000_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-        size = phrases.size(each.artifact.size)
+        size = formats.size(each.artifact.size)
         what = "directory" if each.artifact.tree else "file"
         shown, digits = project.shown(each.path), each.artifact.digest[:8]
         lines.append(f"{shown:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
@@ -86,7 +86,7 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     """A line for each."""
     lines = []
     for each in done:
-        size = phrases.size(each.artifact.size)
+        size = formats.size(each.artifact.size)
         shown = sanitize.one_line(project.shown(each.path))
         if not each.changed:
             lines.append(f"Unchanged {shown} ({size})\n")
@@ -107,7 +107,7 @@ def tracked_states(found: "Sequence[TrackedFile]", project: "Project") -> Iterat
     for each in found:
         shown = sanitize.one_line(project.shown(each.path))
         differs = phrases.difference(each.difference, shown)
-        yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {phrases.size(each.size):<8}  {differs}".rstrip()
+        yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)
 
 

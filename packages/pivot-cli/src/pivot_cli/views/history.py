@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases
 from pivot_runtime.history.history import PastRun, PastStage
 
@@ -17,7 +17,7 @@ def runs(found: Sequence[PastRun]) -> str:
         return "No run has been recorded.\n"
     rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # as wide as most times, however long the runs took
     rows += [
-        (str(run.number), began(run), phrases.seconds(run.seconds), f"{run.state}: {counts(run)}", run.command)
+        (str(run.number), began(run), formats.seconds(run.seconds), f"{run.state}: {counts(run)}", run.command)
         for run in found
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
@@ -30,7 +30,7 @@ def runs(found: Sequence[PastRun]) -> str:
 def run(found: PastRun) -> str:
     """The stages of a run, with reasons, times and resources, in the order in which they began."""
     lines = [
-        f"Run {found.number}: {found.command}, {began(found)}, took {phrases.seconds(found.seconds)}",
+        f"Run {found.number}: {found.command}, {began(found)}, took {formats.seconds(found.seconds)}",
         f"{found.state}: {found.problem or counts(found)}",
     ]
     acted = [stage for stage in found.stages if stage.state != "cached"]
@@ -45,11 +45,11 @@ def run(found: PastRun) -> str:
 def _table(stages: Sequence[PastStage]) -> Iterator[str]:
     width = max(len(stage.name) for stage in stages)
     for stage in stages:
-        took = "" if stage.seconds is None else phrases.seconds(stage.seconds)
+        took = "" if stage.seconds is None else formats.seconds(stage.seconds)
         cpu = memory = ""
         if stage.usage is not None:
-            cpu = f"{phrases.seconds(stage.usage.cpu)} cpu"
-            memory = phrases.size(stage.usage.memory)
+            cpu = f"{formats.seconds(stage.usage.cpu)} cpu"
+            memory = formats.size(stage.usage.memory)
         state = _WORDS.get(stage.state, stage.state)
         yield f"{state:<11}  {stage.name:<{width}}  {took:>6}  {cpu:>10}  {memory:>7}  {why(stage)}".rstrip()
         if stage.undeclared:

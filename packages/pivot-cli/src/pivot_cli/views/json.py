@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_core.lock import CodeEntry, Unresolved
@@ -61,13 +62,13 @@ def _suggestions(found: Status) -> Iterator[str]:
     yield from (told for which, told in _OF_TRACKED if not states.isdisjoint(which))
     where = found.sync_state
     if where is not None and where.to_push:
-        yield f"Run 'pivot push' to share {phrases.counted(where.to_push, 'file')} that only the cache has"
+        yield f"Run 'pivot push' to share {formats.counted(where.to_push, 'file')} that only the cache has"
     if where is not None and where.to_fetch:
-        yield f"Run 'pivot pull' to fetch {phrases.counted(where.to_fetch, 'file')} that only {where.remote!r} has"
+        yield f"Run 'pivot pull' to fetch {formats.counted(where.to_fetch, 'file')} that only {where.remote!r} has"
     blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
     stale = sum(not stage.cached for stage in found.stages) - len(blocked)
     if stale:
-        yield f"Run 'pivot repro' to update {phrases.counted(stale, 'stale stage')}"
+        yield f"Run 'pivot repro' to update {formats.counted(stale, 'stale stage')}"
     for stage in blocked:
         for path in stage.evaluation.observation.missing:
             yield f"Provide {path}, which {stage.name} reads"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pivot_cli.terminal import formats
 from pivot_core.decide import Change, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def difference(found: "Difference", directory: str) -> str:
             said.append(f"{what} {listed([f'{directory}/{name}' for name in names])}")
     if found.absent:
         shown = listed([f"{directory}/{name}" for name in found.absent])
-        said.append(f"{len(found.absent)} of {counted(found.listed, 'file')} not here: {shown}")
+        said.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {shown}")
     return "; ".join(said)
 
 
@@ -141,40 +142,6 @@ def action(verdict: Verdict) -> str:
     }[verdict]
 
 
-def seconds(duration: float) -> str:
-    """``4ms``, ``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
-    if duration < 0.1:  # noqa: PLR2004
-        return f"{duration * 1000:.0f}ms"
-    if duration < 1:
-        return f"{duration:.2f}s"
-    if duration < 60:  # noqa: PLR2004
-        return f"{duration:.1f}s"
-    minutes, rest = divmod(round(duration), 60)
-    if minutes < 60:  # noqa: PLR2004
-        return f"{minutes}m{rest:02d}s"
-    return f"{minutes // 60}h{minutes % 60:02d}m"
-
-
-def stalled(address: str, duration: float) -> str:
-    """Of a server that is silent: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
-    return f"waiting for {address} (no answer for {whole_seconds(duration) if duration >= 1 else seconds(duration)})"
-
-
-def whole_seconds(duration: float) -> str:
-    """``60 s``, ``2m00s``, …: for what is about a length of time."""
-    return f"{duration:.0f} s" if duration < 120 else seconds(duration)  # noqa: PLR2004
-
-
-def size(number: int) -> str:
-    """``12 B``, ``3.4 kB``, ``120 MB``."""
-    amount, unit = float(number), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 999.5:  # noqa: PLR2004
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"  # noqa: PLR2004
-
-
 def rerun(told: Mapping[str, Any] | None) -> str:
     """The result of running a stage once more, or an empty text."""
     if told is None:
@@ -191,43 +158,8 @@ def rerun_plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if told is None else {"verdict": told["verdict"], "detail": told["detail"], "time": told["time"]}
 
 
-def bar(done: float, of: float, width: int = 20) -> str:
-    """``━━━━━─────``: how much is done."""
-    filled = round(width * min(done, of) / of) if of else 0
-    return "━" * filled + "─" * (width - filled)
-
-
-def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
-    """``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
-
-    Args:
-        doing: The operation on the objects.
-        objects: How many are done, and how many there are.
-        moved: How many bytes have been moved, and how many there are as far as is known.
-        duration: How long that took.
-    """
-    shown = bar(*(moved if moved[1] else objects))
-    return f"{doing} {shown} {transferred(objects, moved, duration)}"
-
-
-def transferred(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
-    """``3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``: :func:`transfer` without its beginning."""
-    done, whole = moved
-    parts = [f"{objects[0]} of {counted(objects[1], 'object')}"]
-    if done and duration:
-        rate = done / duration
-        left = max(0, whole - done) / rate
-        parts += [f"{size(done)} of {size(whole)}", f"{size(round(rate))}/s", f"{seconds(left)} left"]
-    return ", ".join(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 stage``, ``2 stages``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
     """``reads lookup.csv``, ``writes 12 files in plots``, with the stage whose out it is."""
-    what = f"{counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
+    what = f"{formats.counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
     whose = f", which {names.get(found.owner, found.owner)!r} writes" if found.owner is not None else ""
     return f"{'writes' if found.wrote else 'reads'} {what}{whose}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import Change, Reason, Verdict
 from pivot_runtime.artifacts.obstacles import ways_out
@@ -35,7 +35,7 @@ def status(found: Status) -> str:
     ]
     stale = sum(not stage.cached for stage in found.stages)
     blocked = sum(stage.evaluation.decision.verdict is Verdict.BLOCKED for stage in found.stages)
-    total = phrases.counted(len(found.stages), "stage")
+    total = formats.counted(len(found.stages), "stage")
     if stale:
         way = "run 'pivot repro'" if blocked < stale else _provide(found)
         lines += ["", f"{total}, {stale} stale: {way}"]
@@ -72,7 +72,7 @@ def _synced(where: "SyncState") -> str:
     return f"{where.remote!r}: {', '.join(told) or 'nothing is recorded'}"
 
 
-def dry_run(planned: Status) -> str:
+def planned_runs(planned: Status) -> str:
     """One line per stage: what a run would do with it, and the weightiest reason."""
     if not planned.stages:
         return "No stages are registered.\n"
@@ -216,11 +216,11 @@ def summary(outcome: "Outcome") -> str:
         )
         if addresses
     ]
-    duration = phrases.seconds(outcome.seconds)
+    duration = formats.seconds(outcome.seconds)
     if not parts:
         return "Nothing to do: no stages are registered"
     if outcome.cached and len(parts) == 1:
-        return f"Everything is up to date: {phrases.counted(len(outcome.cached), 'stage')} cached ({duration})"
+        return f"Everything is up to date: {formats.counted(len(outcome.cached), 'stage')} cached ({duration})"
     return f"{'Done' if outcome.complete else 'Not done'}: {', '.join(parts)} ({duration})"
 
 

@@ -4,7 +4,8 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pivot_cli.views import history, pages, phrases
+from pivot_cli.terminal import formats
+from pivot_cli.views import history, pages
 from pivot_runtime.history.history import PastRun, PastStage
 
 _COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "inputs_changed": "#c08a2d"}
@@ -50,10 +51,10 @@ def page(run: PastRun) -> str:
     whole = max([run.seconds, *(bar.end for bar in bars)]) or 1.0
     lanes = max((bar.lane for bar in bars), default=-1) + 1
     title = f"Run {run.number}: {run.command}, {history.began(run)}"
-    steps = [phrases.seconds(whole * step / 4) if step else "0" for step in range(5)]
+    steps = [formats.seconds(whole * step / 4) if step else "0" for step in range(5)]
     values = {
         "title": html.escape(title),
-        "result": html.escape(f"{run.state}: {run.problem or history.counts(run)}, {phrases.seconds(run.seconds)}"),
+        "result": html.escape(f"{run.state}: {run.problem or history.counts(run)}, {formats.seconds(run.seconds)}"),
         "height": str(max(1, lanes) * 26),
         "bars": "\n".join(_bar(bar, whole) for bar in bars),
         "axis": "".join(f"<span>{step}</span>" for step in steps),
@@ -65,7 +66,7 @@ def page(run: PastRun) -> str:
 def _bar(bar: Bar, whole: float) -> str:
     stage = bar.stage
     left, width = 100 * bar.start / whole, max(_NARROWEST, 100 * (bar.end - bar.start) / whole)
-    told = f"{stage.name}: {stage.state}, {phrases.seconds(bar.end - bar.start)}. {history.why(stage)}"
+    told = f"{stage.name}: {stage.state}, {formats.seconds(bar.end - bar.start)}. {history.why(stage)}"
     style = (
         f"left:{left:.3f}%;width:{width:.3f}%;top:{2 + 26 * bar.lane}px;background:{_COLOURS.get(stage.state, _OTHER)}"
     )
@@ -75,10 +76,10 @@ def _bar(bar: Bar, whole: float) -> str:
 def _row(stage: PastStage) -> str:
     usage = stage.usage
     numbers = (
-        phrases.seconds(stage.began),
-        "" if stage.seconds is None else phrases.seconds(stage.seconds),
-        "" if usage is None else phrases.seconds(usage.cpu),
-        "" if usage is None else phrases.size(usage.memory),
+        formats.seconds(stage.began),
+        "" if stage.seconds is None else formats.seconds(stage.seconds),
+        "" if usage is None else formats.seconds(usage.cpu),
+        "" if usage is None else formats.size(usage.memory),
     )
     cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
     name, state, why = map(html.escape, (stage.name, stage.state, history.why(stage)))

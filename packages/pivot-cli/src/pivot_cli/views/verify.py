@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases
 from pivot_core.decide import Reason
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
@@ -34,7 +34,7 @@ def summed(found: Verification) -> str:
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
     parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
     return ", ".join(
-        [phrases.counted(len(found.stages), "stage"), *(parts or ["all passed"]), *([unread] if unread else [])]
+        [formats.counted(len(found.stages), "stage"), *(parts or ["all passed"]), *([unread] if unread else [])]
     )
 
 
@@ -64,12 +64,12 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
     width = max(len(names[each.address]) for each in results)
     lines = ["", "Run once more:"]
     for each in results:
-        took = phrases.seconds(each.seconds) if each.seconds else ""
+        took = formats.seconds(each.seconds) if each.seconds else ""
         lines.append(f"{each.verdict:<7}  {names[each.address]:<{width}}  {took:>6}  {each.detail}".rstrip())
     if any(each.verdict == "failed" for each in results):
         lines += ["", "The copy has the project's sources and the declared inputs, and nothing else."]
     bad = sum(not each.good for each in results)
-    total = phrases.counted(len(results), "stage")
+    total = formats.counted(len(results), "stage")
     lines += ["", f"{total} run once more, {f'{bad} not the same' if bad else 'nothing differs'}"]
     return sanitize.lines(lines)
 

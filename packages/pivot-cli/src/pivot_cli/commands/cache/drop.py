@@ -4,7 +4,7 @@ import click
 
 from pivot_cli import context, signals
 from pivot_cli.reporting.notices import telling_of_stalls
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance.drop import drop
@@ -23,14 +23,14 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
     project = context.project()
-    with signals.heeding(), telling_of_stalls():
+    with signals.raise_on_termination(), telling_of_stalls():
         done = drop(
             project,
             targets,
             force=force,
             dry_run=dry_run,
             elsewhere=None if force else present_on_default,
-            report=Lines(),
+            report=RunLines(),
         )
     console.data(cache.dropped(done, project, dry_run=dry_run))
     if done.refused:

@@ -5,9 +5,9 @@ import json
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.reporting.progress import ObjectProgress
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import ObjectProgress
 from pivot_cli.views import cache
 from pivot_runtime.maintenance import gc
 from pivot_runtime.maintenance.gc import GcOptions
@@ -58,8 +58,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     if undo:
         return _undo(project, as_json=as_json)
     wishes = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
-    with signals.heeding(), ObjectProgress("collecting") as progress:
-        done = gc.gc(project, wishes, dry_run=dry_run, report=Lines(), progress=lambda _, count: progress(0, count, 0))
+    with signals.raise_on_termination(), ObjectProgress("collecting") as progress:
+        done = gc.gc(
+            project, wishes, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
+        )
     for line in cache.collection_notes(done):
         console.note(line)
     if as_json:
@@ -72,8 +74,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _undo(project: Project, *, as_json: bool) -> int:
-    with signals.heeding():
-        done = gc.undo(project, report=Lines())
+    with signals.raise_on_termination():
+        done = gc.undo(project, report=RunLines())
     if as_json:
         console.data(json.dumps(cache.undone_json(done), indent=2))
     else:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pivot_cli import context, signals
-from pivot_cli.reporting.progress import ObjectProgress, TransferProgress
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import ObjectProgress, TransferProgress
 from pivot_cli.views import cache
 from pivot_core.lock import Artifact
 from pivot_runtime.maintenance.verify import verify
@@ -44,13 +44,13 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
     something is bad or missing, and with 3 if something could not be read.
     """
     project = context.project()
-    with signals.heeding(), ObjectProgress("checking") as progress:
+    with signals.raise_on_termination(), ObjectProgress("checking") as progress:
         found = verify(
             project,
             full=full,
             repair=repair,
             fetch=_fetch if repair else None,
-            report=Lines(),
+            report=RunLines(),
             progress=progress,
         )
     if as_json:

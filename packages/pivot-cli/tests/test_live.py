@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from pivot_cli.reporting.live import Row, Running, last_words
 from pivot_cli.reporting.live_rich import Display, drawn
-from pivot_cli.reporting.progress import Hashing
-from pivot_cli.reporting.running import Row, Running, last_words
 from pivot_cli.terminal import console
+from pivot_cli.terminal.progress import Hashing
 from pivot_core.decide import Decision, Verdict
 from pivot_runtime.history import events
 

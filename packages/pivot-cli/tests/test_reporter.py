@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pivot_cli.reporting.reporter import Telling, draws
-from pivot_cli.reporting.run_lines import Lines
+from pivot_cli.reporting.reporter import Verbosity, draws
+from pivot_cli.reporting.run_lines import RunLines
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.history import events
@@ -26,19 +26,19 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("telling", "out", "err", "term", "drawn"),
     [
-        (Telling(), Terminal, Terminal, "xterm", True),
-        (Telling(), io.StringIO, Terminal, "xterm", True),
-        (Telling(), Terminal, io.StringIO, "xterm", False),
-        (Telling(), Terminal, Terminal, "dumb", False),
-        (Telling(), Terminal, Terminal, "", False),
-        (Telling(quiet=True), Terminal, Terminal, "xterm", False),
-        (Telling(jsonl=True), Terminal, Terminal, "xterm", False),
-        (Telling(jsonl=True), io.StringIO, Terminal, "xterm", True),
+        (Verbosity(), Terminal, Terminal, "xterm", True),
+        (Verbosity(), io.StringIO, Terminal, "xterm", True),
+        (Verbosity(), Terminal, io.StringIO, "xterm", False),
+        (Verbosity(), Terminal, Terminal, "dumb", False),
+        (Verbosity(), Terminal, Terminal, "", False),
+        (Verbosity(quiet=True), Terminal, Terminal, "xterm", False),
+        (Verbosity(jsonl=True), Terminal, Terminal, "xterm", False),
+        (Verbosity(jsonl=True), io.StringIO, Terminal, "xterm", True),
     ],
 )
 def test_it_is_drawn_on_a_terminal_that_nothing_else_goes_to(
     monkeypatch: pytest.MonkeyPatch,
-    telling: Telling,
+    telling: Verbosity,
     out: type[io.StringIO],
     err: type[io.StringIO],
     term: str,
@@ -67,7 +67,7 @@ WARNING = "warning: stage 'a' uses files that it does not declare:\n  reads x\n 
 WARNING += "  writes y, which 'b' writes\n    write it elsewhere: a file has one writer\n"
 
 
-def told(capsys: pytest.CaptureFixture[str], lines: Lines) -> str:
+def told(capsys: pytest.CaptureFixture[str], lines: RunLines) -> str:
     for event in RUN:
         lines(event)
     captured = capsys.readouterr()
@@ -76,14 +76,14 @@ def told(capsys: pytest.CaptureFixture[str], lines: Lines) -> str:
 
 
 def test_quietly_only_what_goes_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, Lines(quiet=True)) == WARNING
+    assert told(capsys, RunLines(quiet=True)) == WARNING
 
 
 def test_with_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, Lines(explain=True, costs=True)) == (
+    assert told(capsys, RunLines(explain=True, costs=True)) == (
         f"cached    b\na: Forced\n{WARNING}ran       a    2.0s  Forced  (1.5s of processor, 3.0 MB of memory)\n"
     )
 
 
 def test_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, Lines()) == f"cached    b\n{WARNING}ran       a    2.0s  Forced\n"
+    assert told(capsys, RunLines()) == f"cached    b\n{WARNING}ran       a    2.0s  Forced\n"

@@ -3,7 +3,7 @@
 import io
 import json
 
-from pivot_cli.reporting.jsonl import Stream
+from pivot_cli.reporting.jsonl import JsonLines
 from pivot_runtime.history import events
 
 
@@ -24,7 +24,7 @@ class Reader(io.StringIO):
 
 def test_each_event_is_a_line_as_soon_as_it_comes() -> None:
     reader = Reader()
-    stream = Stream("pivot repro", reader)
+    stream = JsonLines("pivot repro", reader)
     stream(events.StageCached("p.a"))
     stream(events.RunEnded(1.0))
 
@@ -37,7 +37,7 @@ def test_each_event_is_a_line_as_soon_as_it_comes() -> None:
 
 def test_a_reader_that_has_gone_stops_nothing() -> None:
     reader = Reader(gone_after=1)
-    stream = Stream("pivot repro", reader)
+    stream = JsonLines("pivot repro", reader)
     stream(events.StageCached("p.a"))
     stream(events.StageCached("p.b"))
 

@@ -9,13 +9,13 @@ import click
 import pytest
 
 from pivot_cli import app, version
-from pivot_cli.commands import cache, lock
+from pivot_cli.commands import cache
 from pivot_core.errors import PivotError
 
 
 @pytest.mark.parametrize(
     ("name", "listed"),
-    [(name, commands) for commands in (app.COMMANDS, cache.COMMANDS, lock.COMMANDS) for name in commands],
+    [(name, commands) for commands in (app.COMMANDS, cache.COMMANDS) for name in commands],
 )
 def test_the_list_says_what_the_commands_help_says(name: str, listed: app.Commands) -> None:
     module, short = listed[name]

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, TextIO
 
 from pivot_cache.files import hashing
 from pivot_cache.remotes import stalls
-from pivot_cli.terminal import console
-from pivot_cli.views import phrases
+from pivot_cli.terminal import console, formats
 
 if TYPE_CHECKING:
     from pivot_cache.remotes.options import TransferCounts
@@ -80,12 +79,12 @@ class ObjectProgress(_Progress):
             if seconds is None:
                 return
             if not total:
-                self._show(f"{self._doing} {phrases.counted(self._count, 'object')}", 0, 0, "")
+                self._show(f"{self._doing} {formats.counted(self._count, 'object')}", 0, 0, "")
                 return
-            rate = f", {phrases.size(round(self._size / seconds))}/s" if self._size else ""
+            rate = f", {formats.size(round(self._size / seconds))}/s" if self._size else ""
             left = seconds / self._count * (total - self._count) if self._count else 0
-            counted = phrases.counted(total, "object")
-            figures = f"{self._count} of {counted}{rate}, {phrases.seconds(left)} left"
+            counted = formats.counted(total, "object")
+            figures = f"{self._count} of {counted}{rate}, {formats.seconds(left)} left"
             self._show(self._doing, self._count, total, figures)
 
 
@@ -108,7 +107,7 @@ class HashProgress(_Progress):
         with self._lock:
             read, total = self._hashing.now()
             if total and self._due() is not None:
-                self._show("reading", read, total, f"{phrases.size(read)} of {phrases.size(total)}")
+                self._show("reading", read, total, f"{formats.size(read)} of {formats.size(total)}")
 
 
 class TransferProgress(_Progress):
@@ -130,12 +129,12 @@ class TransferProgress(_Progress):
         seconds = self._due()
         if seconds is not None:
             objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
-            self._show(self._doing, *(moved if moved[1] else objects), phrases.transferred(objects, moved, seconds))
+            self._show(self._doing, *(moved if moved[1] else objects), formats.transferred(objects, moved, seconds))
 
     def _stalled(self, address: str, seconds: float) -> None:
         if self._line is not None:
             self._line.hide()
-        console.note(phrases.stalled(address, seconds))
+        console.note(formats.stalled(address, seconds))
 
 
 class Hashing:

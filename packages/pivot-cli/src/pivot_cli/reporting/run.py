@@ -1,0 +1,42 @@
+"""Runs stages for `pivot repro` and `pivot run`: reports events, prints the summary, and picks the exit code."""
+
+from collections.abc import Sequence
+
+from pivot_cli import signals
+from pivot_cli.reporting.noop_answer import keep
+from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.reporter import Verbosity, run_reporter
+from pivot_cli.terminal import console, formats
+from pivot_cli.views import status
+from pivot_runtime.artifacts import lock_files
+from pivot_runtime.project.project import Project
+from pivot_runtime.running.repro import Options, repro
+
+_LONGEST_COMMAND = 100
+
+
+def run_stages(
+    project: Project, targets: Sequence[str], options: Options, verbosity: Verbosity, *, command: str
+) -> int:
+    """Run, print what happens and a summary; returns the exit code."""
+    command = command_line(command, targets)
+    reporter = run_reporter(verbosity, command, project, output=options.show_output, shared=options.in_process)
+    stalls = telling_of_stalls(wanted=options.pull and not verbosity.quiet)
+    with signals.raise_on_termination(), lock_files.shared(project), reporter as report, stalls:
+        result = repro(project, targets, options=options, command=command, report=report)
+    if verbosity.summary:
+        console.data(status.summary(result))
+    asked_again = not options.alone  # nobody looks for what is kept of `pivot run`
+    if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
+        keep(project, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
+    if result.torn:
+        console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
+    return 0 if result.complete else 1
+
+
+def command_line(command: str, targets: Sequence[str]) -> str:
+    """The command line that others see for this command; values of parameters may be secrets."""
+    import shlex  # noqa: PLC0415  # start-up time
+
+    whole = f"{command} {shlex.join(targets)}".rstrip()
+    return whole if len(whole) <= _LONGEST_COMMAND else f"{whole[: _LONGEST_COMMAND - 1]}…"
