@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from pivot_runtime.errors import GitSetupError, GitSilentError
 from pivot_runtime.git import repository
-from pivot_runtime.git.repository import GitSetupError
 
 STATE = ".pivot/state.db/snapshots"
 MERGE = ["/opt/my 100%/python", "-P", "merge"]
@@ -132,5 +132,5 @@ def test_git_that_does_not_answer_is_given_up(root: pathlib.Path, monkeypatch: p
     """It opens each .gitignore, also a pipe that nobody writes to."""
     monkeypatch.setattr(repository, "_PATIENCE_S", 0.1)
     os.mkfifo(root / ".gitignore")
-    with pytest.raises(repository.GitSilentError, match="what it ignores"):
+    with pytest.raises(GitSilentError, match="what it ignores"):
         repository.ignored(root, ["data.pvt"])

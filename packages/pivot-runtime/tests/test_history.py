@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from workshop import Workshop
 
 from pivot_core.errors import PivotError
+from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import event_json, events, history, journal, stage_stats
 from pivot_runtime.history.events import Event
-from pivot_runtime.history.history import HistoryError, PastRun
+from pivot_runtime.history.history import PastRun
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.project.project import Project
 from pivot_runtime.tracing.usage import Usage

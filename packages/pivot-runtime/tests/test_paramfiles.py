@@ -8,8 +8,7 @@ import pytest
 from pivot_core.stages.param_overrides import ParamError
 from pivot_runtime.definitions import params_file
 from pivot_runtime.definitions.params import secret_digest
-from pivot_runtime.definitions.yaml_document import YamlError
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import EngineError, YamlError
 
 STAGES = [("demo", "train", True), ("demo", "eval@a", True), ("demo", "plot", False)]
 

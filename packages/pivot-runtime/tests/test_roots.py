@@ -13,7 +13,8 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
-from pivot_runtime.git.refs import GitError, Repository
+from pivot_runtime.errors import GitError
+from pivot_runtime.git.refs import Repository
 from pivot_runtime.maintenance import gc_roots
 from pivot_runtime.project import cache_users, identity
 

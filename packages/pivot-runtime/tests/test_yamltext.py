@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from pivot_runtime.definitions.yaml_document import YamlError, parse
+from pivot_runtime.definitions.yaml_document import parse
+from pivot_runtime.errors import YamlError
 
 
 def test_words_are_read_as_yaml_1_2_does() -> None:

@@ -144,6 +144,50 @@ class LinkError(EngineError):
     """A symbolic link is in the place of a file or directory of Pivot's own."""
 
 
+class YamlError(EngineError):
+    """A file is not valid YAML, or not of the expected form."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class GitError(EngineError):
+    """Git failed."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class GitObjectMissingError(GitError):
+    """Git lacks an object that it has a name for."""
+
+
+class GitSetupError(EngineError):
+    """Git cannot be set up for a project."""
+
+
+class GitSilentError(EngineError):
+    """Git does not answer."""
+
+
+class HistoryError(EngineError):
+    """The run does not exist, or cannot be read."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SharedCacheError(EngineError):
+    """Other projects use the cache, and no option says whether to keep their objects."""
+
+
+class NotAcceptedError(EngineError):
+    """A stage cannot be committed, since the workspace cannot be the result of its code."""
+
+
+class OccupiedError(EngineError):
+    """Another file is at the path of a kept file that is to be restored."""
+
+    exit_code: ClassVar[int] = 1
+
+
 @attrs.frozen(eq=False, repr=False)
 class BrokenPipeline(Value):
     """A pipeline that cannot be loaded, where a command goes on without it.

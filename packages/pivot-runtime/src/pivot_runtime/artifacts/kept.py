@@ -17,7 +17,7 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.errors import EngineError, TargetError
+from pivot_runtime.errors import OccupiedError, TargetError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
@@ -25,12 +25,6 @@ from pivot_runtime.project.project import Project
 
 DIGITS = 8
 """Of a digest, which is how one of several contents of a path is named."""
-
-
-class OccupiedError(EngineError):
-    """Something else is where a kept content belongs."""
-
-    exit_code = 1
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -9,6 +9,7 @@ from pivot_cache.formats import lock_file
 from pivot_cache.layout import LOCK_SUFFIX, lock_name
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_runtime.errors import GitSilentError
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
@@ -74,7 +75,7 @@ def tell_ignored(project: Project, paths: Sequence[str]) -> None:
     try:
         for each in repository.ignored(project.root, paths):
             project.doubts.add(Doubt(str(each), repository.way_out(each), grave=False))
-    except repository.GitSilentError as error:
+    except GitSilentError as error:
         project.doubts.add(Doubt(str(error), error.hint, grave=False))
 
 

@@ -13,7 +13,7 @@ from pivot_core.stages.param_layers import Given
 from pivot_core.stages.param_overrides import ParamError, base_name, names_for
 from pivot_core.values import Value
 from pivot_runtime.definitions.source_import import ABSENT
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import EngineError, YamlError
 
 if TYPE_CHECKING:
     from pivot_runtime.definitions.yaml_document import Document
@@ -114,18 +114,16 @@ def _document(data: bytes, name: str) -> "Document":
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise yaml_document.YamlError(f"{name}: this is not UTF-8") from None
+        raise YamlError(f"{name}: this is not UTF-8") from None
     document = yaml_document.parse(text, name)
     found = document.data if document.data is not None else {}
     if not isinstance(found, dict):
-        raise yaml_document.YamlError(
-            f"{name}:1: this must be a mapping", hint="write 'stage:', and below it 'name: value'"
-        )
+        raise YamlError(f"{name}:1: this must be a mapping", hint="write 'stage:', and below it 'name: value'")
     for key, values in found.items():
         if values is None:
             found[key] = {}
         elif not isinstance(values, dict):
-            raise yaml_document.YamlError(
+            raise YamlError(
                 f"{document.where((key,))}: {key!r} must be a mapping from names of parameters to values",
                 hint="write 'stage:', and below it 'name: value'",
             )

@@ -18,7 +18,7 @@ from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declare
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import make_command
 from pivot_core.values import Value
-from pivot_runtime.errors import EngineError, ImportRequiredError
+from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -55,7 +55,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
     try:
         document = yaml_document.parse(content.decode(), name)
     except UnicodeDecodeError:
-        raise yaml_document.YamlError(f"{name}: this is not UTF-8") from None
+        raise YamlError(f"{name}: this is not UTF-8") from None
     said = declared(document)
     if imports:
         put_on_path(file, root)

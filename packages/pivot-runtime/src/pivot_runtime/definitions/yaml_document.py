@@ -14,7 +14,7 @@ import yaml
 
 from pivot_core.values import Value
 from pivot_runtime.definitions.yaml_nodes import NodeReader, TextError, compose
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import YamlError
 
 type Path = tuple[str | int, ...]
 
@@ -28,12 +28,6 @@ _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 _TAG = "tag:yaml.org,2002:"
 _MOST_DIGITS = 1000
-
-
-class YamlError(EngineError):
-    """A file is not the YAML that it must be."""
-
-    exit_code: ClassVar[int] = 2
 
 
 @attrs.frozen(eq=False, repr=False)

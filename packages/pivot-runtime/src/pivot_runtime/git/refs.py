@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, ClassVar
+from typing import IO
 
 import attrs
 
@@ -19,23 +19,13 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import LOCK_SUFFIX, STAGES, Layout, is_lock
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import GitError, GitObjectMissingError
 from pivot_runtime.git import calls
 
 _TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
 _HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 _AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-
-
-class GitError(EngineError):
-    """Git could not tell what it remembers."""
-
-    exit_code: ClassVar[int] = 3
-
-
-class MissingError(GitError):
-    """Git does not have an object that it has a name for."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -256,7 +246,7 @@ class RefReader:
         Raises:
             GitError: Git failed.
         """
-        with contextlib.suppress(MissingError):
+        with contextlib.suppress(GitObjectMissingError):
             yield from self._walk.tip(where, commit)
 
 
@@ -295,7 +285,7 @@ class _Objects:
             asked.flush()
             head = answers.readline().split()
             if head[-1:] == [b"missing"]:
-                raise MissingError(
+                raise GitObjectMissingError(
                     f"git does not have {name}", hint="nothing was removed: see 'git fsck', or fetch what is missing"
                 )
             if len(head) != 3:  # noqa: PLR2004 - id, kind, size

@@ -13,21 +13,13 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import STAGES, lock_name
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import GitSetupError, GitSilentError
 from pivot_runtime.git import calls
 
 _DRIVER: Final = "pivot-lock"
 _ATTRIBUTES: Final = ".gitattributes"
 _PATIENCE_S: Final = 10
 _LINES: Final = (f"/{lock_name('*')} merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
-
-
-class GitSetupError(EngineError):
-    """Git cannot be set up for a project."""
-
-
-class GitSilentError(EngineError):
-    """Git does not answer."""
 
 
 def may_track(root: pathlib.Path, path: str) -> bool:

@@ -5,7 +5,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
-from pivot_runtime.git.refs import GitError, RefReader, Remembered, Repository
+from pivot_runtime.errors import GitError
+from pivot_runtime.git.refs import RefReader, Remembered, Repository
 
 _GITDIR = b"gitdir:"
 

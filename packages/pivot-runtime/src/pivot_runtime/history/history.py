@@ -5,13 +5,13 @@ import fcntl
 import json
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import attrs
 
 from pivot_cache.files import safe_read
 from pivot_core.values import Value
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import event_json, journal
 from pivot_runtime.project.project import Project
 from pivot_runtime.tracing.usage import Usage
@@ -28,12 +28,6 @@ _MOST_SECONDS: Final = 1e11
 _MOST_BYTES: Final = 1e18
 STATES = ("failed", "blocked", "inputs_changed", "interrupted", "running", "ran", "restored", "cached")
 """The possible states of a stage, the gravest first."""
-
-
-class HistoryError(EngineError):
-    """There is no such run, or it cannot be read."""
-
-    exit_code: ClassVar[int] = 2
 
 
 @attrs.frozen(eq=False, repr=False)

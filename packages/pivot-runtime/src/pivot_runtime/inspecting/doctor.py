@@ -19,6 +19,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.config import cache_dir, resolve
 from pivot_runtime.config.settings import Settings
+from pivot_runtime.errors import GitSilentError
 from pivot_runtime.freshness.file_events import far_away
 from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
@@ -149,7 +150,7 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
     else:
         try:
             wrong = list(_git_wrong(project, settings))
-        except repository.GitSilentError as error:
+        except GitSilentError as error:
             wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
         yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
 

@@ -17,7 +17,7 @@ from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import SharedCacheError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.maintenance import gc_roots
@@ -28,10 +28,6 @@ from pivot_runtime.project.project import Project
 
 COMMAND = "pivot cache gc"
 _DAY_NS = 24 * 3600 * 1_000_000_000
-
-
-class SharedCacheError(EngineError):
-    """Other projects use the cache, and nobody has said what is to become of what they need."""
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -10,7 +10,7 @@ from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
-from pivot_runtime.errors import EngineError
+from pivot_runtime.errors import NotAcceptedError
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.history import events
@@ -24,10 +24,6 @@ _COSMETIC = frozenset(
     {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
 )
 """Possible causes of a change that leaves the result as it is; other data or parameters do not."""
-
-
-class NotAcceptedError(EngineError):
-    """The workspace cannot be the result of the stage as it is now."""
 
 
 @attrs.frozen(eq=False, repr=False)
