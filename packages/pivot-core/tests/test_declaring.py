@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declared
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.pivot_yaml.schema import SCHEMA, text
-from pivot_core.pivot_yaml.validate import ShapeError, check
+from pivot_core.pivot_yaml.validate import ValidationError, check
 from pivot_core.stages.annotations import DirectoryOut, Out
 from pivot_core.stages.interpolation import Path
 
@@ -27,7 +27,7 @@ class Text:
 
 
 def stages(data: dict[str, Any], **rest: Any) -> dict[str, Declaration]:
-    return {each.name: each for each in declared(Text({"pipeline": "p", "stages": data, **rest})).stages}
+    return {each.name: each for each in read_declarations(Text({"pipeline": "p", "stages": data, **rest})).stages}
 
 
 def test_a_matrix_makes_variants_with_typed_values() -> None:
@@ -113,7 +113,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
 def test_what_is_wrong_is_said_with_its_line(data: Any, told: str, hint: str | None) -> None:
     whole = data if not isinstance(data, dict) or "pipeline" in data else {"pipeline": "p", "stages": data}
     with pytest.raises(DeclarationError) as raised:
-        declared(Text(whole))
+        read_declarations(Text(whole))
     assert told in str(raised.value)
     assert (hint or "") in (raised.value.hint or "")
 
@@ -172,7 +172,7 @@ def test_whatever_is_said_is_declared_or_refused_with_a_line(stage: Any, variabl
     data = {"pipeline": "p", "vars": variables, "stages": {"fit": stage}}
     refused = ""
     try:
-        found = declared(Text(data)).stages
+        found = read_declarations(Text(data)).stages
     except DeclarationError as error:
         refused, found = str(error), ()
     assert refused.startswith("pivot.yaml:" if refused else "")
@@ -197,5 +197,5 @@ def test_the_schema_is_one_that_editors_know() -> None:
 
     walk(SCHEMA, top=True)
     assert json.loads(text()) == SCHEMA
-    with pytest.raises(ShapeError):
+    with pytest.raises(ValidationError):
         check({"pipeline": "p"}, SCHEMA)

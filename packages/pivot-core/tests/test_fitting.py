@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.conversion import hints
-from pivot_core.conversion.convert import MisfitError, fit, from_text, unfit
+from pivot_core.conversion.convert import ConversionError, convert, from_text, unsupported_hint
 
 
 class Colour(enum.Enum):
@@ -35,7 +35,7 @@ Name = NewType("Name", str)
 
 
 def nested(hint: Any, value: Any) -> Any:
-    raise MisfitError(hints.shown(hint), value)
+    raise ConversionError(hints.format_hint(hint), value)
 
 
 FITTING = [
@@ -120,24 +120,24 @@ MISFITS = [
 
 @pytest.mark.parametrize(("hint", "value", "wanted"), FITTING, ids=str)
 def test_a_value_becomes_what_is_declared(hint: Any, value: Any, wanted: Any) -> None:
-    fitted = fit(hint, value, nested)
+    fitted = convert(hint, value, nested)
 
     assert fitted == wanted
     assert type(fitted) is type(wanted)
-    assert repr(fit(hint, fitted, nested)) == repr(fitted), "fitting once is enough"
+    assert repr(convert(hint, fitted, nested)) == repr(fitted), "fitting once is enough"
 
 
 @pytest.mark.parametrize(("hint", "value"), MISFITS, ids=str)
 def test_what_would_lose_or_guess_is_refused(hint: Any, value: Any) -> None:
-    with pytest.raises(MisfitError) as caught:
-        fit(hint, value, nested)
+    with pytest.raises(ConversionError) as caught:
+        convert(hint, value, nested)
 
     assert caught.value.wanted
 
 
 def test_a_misfit_says_where_inside() -> None:
-    with pytest.raises(MisfitError) as caught:
-        fit(dict[str, list[tuple[int, str]]], {"a": [[1, "x"], [2, 3]]}, nested)
+    with pytest.raises(ConversionError) as caught:
+        convert(dict[str, list[tuple[int, str]]], {"a": [[1, "x"], [2, 3]]}, nested)
 
     assert caught.value.inside == "['a'][1][1]"
     assert caught.value.wanted == "str"
@@ -182,9 +182,9 @@ def test_a_text_is_read_by_the_type(hint: Any, text: str, wanted: Any) -> None:
 
 
 def test_a_text_that_does_not_fit_is_quoted_as_it_was_written() -> None:
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(ConversionError) as caught:
         from_text(int, "1.5", nested)
-    with pytest.raises(MisfitError) as inner:
+    with pytest.raises(ConversionError) as inner:
         from_text(list[int], '[1, "a"]', nested)
 
     assert caught.value.value == "1.5"
@@ -219,11 +219,11 @@ def test_texts_survive_the_command_line(value: str) -> None:
     ids=str,
 )
 def test_types_that_no_value_fits_are_found(hint: Any, wanted: Any) -> None:
-    assert unfit(hint, lambda each: each is bytearray) == wanted
+    assert unsupported_hint(hint, lambda each: each is bytearray) == wanted
 
 
 def test_hints_are_shown_as_they_are_written() -> None:
-    assert [hints.shown(hint) for hint in (int, None, list[int], Any)] == [
+    assert [hints.format_hint(hint) for hint in (int, None, list[int], Any)] == [
         "int",
         "None",
         "list[int]",

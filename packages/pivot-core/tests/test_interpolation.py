@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.stages.interpolation import FillError, fill, refers, replaced, written
+from pivot_core.stages.interpolation import InterpolationError, has_references, interpolate, substitute, text_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 DATA = st.recursive(
@@ -21,13 +21,13 @@ def same(one: Any, other: Any) -> bool:
 
 @given(NAMES, DATA)
 def test_a_whole_reference_is_the_value_itself(name: str, value: Any) -> None:
-    assert same(fill(f"${{{name}}}", {name: value}), value)
-    assert same(fill([{"x": f"${{ {name} }}"}], {name: value}), [{"x": value}])
+    assert same(interpolate(f"${{{name}}}", {name: value}), value)
+    assert same(interpolate([{"x": f"${{ {name} }}"}], {name: value}), [{"x": value}])
 
 
-@given(DATA.filter(lambda data: not refers(repr(data))))
+@given(DATA.filter(lambda data: not has_references(repr(data))))
 def test_what_refers_to_nothing_stays(data: Any) -> None:
-    assert same(fill(data, {"x": 1}), data)
+    assert same(interpolate(data, {"x": 1}), data)
 
 
 @given(NAMES, st.booleans() | st.integers() | st.text(), st.text(alphabet="ab $:{}/"), st.text(alphabet="ab :/"))
@@ -35,24 +35,24 @@ def test_within_a_text_it_is_written_out(name: str, value: Any, before: str, aft
     before = before.replace("{", "").replace("$", "")
     if not (before or after):
         before = "-"
-    assert fill(f"{before}${{{name}}}{after}", {name: value}) == f"{before}{written(value)}{after}"
+    assert interpolate(f"{before}${{{name}}}{after}", {name: value}) == f"{before}{text_of(value)}{after}"
 
 
 @given(st.text())
 def test_any_text_can_be_escaped(text: str) -> None:
-    assert fill(text.replace("${", "$${"), {}) == text if "$${" not in text else True
+    assert interpolate(text.replace("${", "$${"), {}) == text if "$${" not in text else True
 
 
 def test_items_are_named_with_dots() -> None:
     scope = {"model": {"name": "tree", "sizes": [1, 2]}, "n": 0.5}
-    assert fill("${model.name}-${n}.json", scope) == "tree-0.5.json"
-    assert fill({"sizes": "${model.sizes}"}, scope) == {"sizes": [1, 2]}
+    assert interpolate("${model.name}-${n}.json", scope) == "tree-0.5.json"
+    assert interpolate({"sizes": "${model.sizes}"}, scope) == {"sizes": [1, 2]}
 
 
 def test_what_comes_later_is_left() -> None:
     text = "run ${params.rate} ${n} > $${HOME}/x"
-    assert fill(text, {"n": 1}, later=("params",)) == "run ${params.rate} 1 > ${HOME}/x"
-    assert replaced("a ${params.x.y} ${HOME} ${deps}", lambda *named: repr(named), ("params", "deps")) == (
+    assert interpolate(text, {"n": 1}, later=("params",)) == "run ${params.rate} 1 > ${HOME}/x"
+    assert substitute("a ${params.x.y} ${HOME} ${deps}", lambda *named: repr(named), ("params", "deps")) == (
         "a ('params', 'x.y') ${HOME} ${deps}"
     )
 
@@ -70,8 +70,8 @@ def test_what_comes_later_is_left() -> None:
     ],
 )
 def test_what_is_wrong_is_said(text: str, told: str, hint: str) -> None:
-    with pytest.raises(FillError) as raised:
-        fill({"a": [0, text]}, {"rate": 1, "model": {"name": "m"}}, ("stages",))
+    with pytest.raises(InterpolationError) as raised:
+        interpolate({"a": [0, text]}, {"rate": 1, "model": {"name": "m"}}, ("stages",))
     assert str(raised.value) == told
     assert hint in (raised.value.hint or "")
     assert raised.value.path == ("stages", "a", 1)

@@ -10,15 +10,15 @@ import attrs
 import pytest
 
 from pivot_core import params
-from pivot_core.conversion.convert import MisfitError
+from pivot_core.conversion.convert import ConversionError
 from pivot_core.conversion.plain import NotPlainError
 from pivot_core.errors import DefinitionError
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Out
-from pivot_core.stages.param_layers import Given, settle
-from pivot_core.stages.param_overrides import Override, ParamError, Takes, base_name, check, names_for
+from pivot_core.stages.param_layers import ParamLayer, resolve_params
+from pivot_core.stages.param_overrides import Override, OverrideTarget, ParamError, base_name, check, names_for
 
 
 class Colour(enum.Enum):
@@ -150,7 +150,7 @@ def test_converters_and_validators_of_the_user_work() -> None:
         size: Any = attrs.field(default="3", converter=int, validator=cast("Any", _above_two))
 
     assert Checked().size == 3
-    with pytest.raises(MisfitError, match="must be > 2") as caught:
+    with pytest.raises(ConversionError, match="must be > 2") as caught:
         params.make(Checked, {"size": 1})
     assert caught.value.inside == ": refused"
 
@@ -238,7 +238,7 @@ def test_make_takes_instances_and_mappings() -> None:
     assert params.make(OfDataclass, {"size": 2}) == OfDataclass(2)
     assert params.make(Model, {"size": "2"}).size == 2
     for given, inside in ((3, ""), ({"sizes": 1}, ".sizes"), ({}, ".size"), ({"size": "x"}, ".size")):
-        with pytest.raises(MisfitError) as caught:
+        with pytest.raises(ConversionError) as caught:
             params.make(Needs, given)
         assert caught.value.inside == inside
 
@@ -250,14 +250,14 @@ def test_a_class_that_refuses_is_quoted_unless_it_has_secrets() -> None:
         def __attrs_post_init__(self) -> None:
             raise ValueError(f"bad {self.token}")
 
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(ConversionError) as caught:
         params.make(Fussy, {"token": "s3cret"})
-    with pytest.raises(MisfitError, match=r"^size\.0: no number$"):
+    with pytest.raises(ConversionError, match=r"^size\.0: no number$"):
         params.make(Model, {"size": "bad"})
 
     assert str(caught.value) == "ValueError"
     assert params.refusal(ValueError()) == "ValueError"
-    assert params.shortened("x" * 100).endswith("…")
+    assert params.shorten("x" * 100).endswith("…")
 
 
 def test_parameters_as_plain_data() -> None:
@@ -330,17 +330,19 @@ def override(text: str, *names: str, pipeline: str = "demo", stage: str = "train
 
 
 def test_later_layers_win_and_the_command_line_over_all() -> None:
-    layers = [Given({"rate": 1, "layers": [1]}), Given({"rate": 2})]
+    layers = [ParamLayer({"rate": 1, "layers": [1]}), ParamLayer({"rate": 2})]
 
-    assert settle("train", Train, layers).rate == 2.0
-    settled = settle("train", Train, layers, [override("train.rate=3")])
+    assert resolve_params("train", Train, layers).rate == 2.0
+    settled = resolve_params("train", Train, layers, [override("train.rate=3")])
     assert (settled.rate, settled.layers) == (3.0, [1])
 
 
 def test_a_mapping_changes_a_part_of_a_nested_value() -> None:
-    from_file = settle("train", Train, [Given({"optimizer": {"rate": 1}})])
-    from_line = settle("train", Train, [], [override("train.optimizer.rate=1"), override("train.options.a=2")])
-    both = settle("train", Train, [Given({"optimizer": {"rate": 1}})], [override("train.optimizer.momentum=1")])
+    from_file = resolve_params("train", Train, [ParamLayer({"optimizer": {"rate": 1}})])
+    from_line = resolve_params("train", Train, [], [override("train.optimizer.rate=1"), override("train.options.a=2")])
+    both = resolve_params(
+        "train", Train, [ParamLayer({"optimizer": {"rate": 1}})], [override("train.optimizer.momentum=1")]
+    )
 
     assert from_file.optimizer == from_line.optimizer == Optimizer(rate=1, momentum=0.5)
     assert from_line.options == {"a": 2}
@@ -350,17 +352,20 @@ def test_a_mapping_changes_a_part_of_a_nested_value() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (Given({"rat": 1}, "params.yaml:3"), r"^params.yaml:3: stage 'train' has no parameter 'rat'$"),
-        (Given({"zzz": 1}), r"^stage 'train' has no parameter 'zzz'$"),
-        (Given({"rate": "x"}, {"rate": "params.yaml:2"}), r"^params.yaml:2: .*parameter rate must be float, not 'x'$"),
-        (Given({"optimizer": {"rate": "x"}}), r"parameter optimizer\.rate must be float, not 'x'$"),
-        (Given({"optimizer": {"rat": 1}}), r"parameter optimizer\.rat must be one of rate, momentum, not 'rat'$"),
-        (Given({"token": 12345}), r"parameter token must be str$"),
+        (ParamLayer({"rat": 1}, "params.yaml:3"), r"^params.yaml:3: stage 'train' has no parameter 'rat'$"),
+        (ParamLayer({"zzz": 1}), r"^stage 'train' has no parameter 'zzz'$"),
+        (
+            ParamLayer({"rate": "x"}, {"rate": "params.yaml:2"}),
+            r"^params.yaml:2: .*parameter rate must be float, not 'x'$",
+        ),
+        (ParamLayer({"optimizer": {"rate": "x"}}), r"parameter optimizer\.rate must be float, not 'x'$"),
+        (ParamLayer({"optimizer": {"rat": 1}}), r"parameter optimizer\.rat must be one of rate, momentum, not 'rat'$"),
+        (ParamLayer({"token": 12345}), r"parameter token must be str$"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_place(given: Given, message: str) -> None:
+def test_what_cannot_be_is_refused_with_its_place(given: ParamLayer, message: str) -> None:
     with pytest.raises(ParamError, match=message):
-        settle("train", Train, [given])
+        resolve_params("train", Train, [given])
 
 
 @pytest.mark.parametrize(
@@ -374,34 +379,34 @@ def test_what_cannot_be_is_refused_with_its_place(given: Given, message: str) ->
 )
 def test_overrides_are_read_by_type(text: str, message: str) -> None:
     if not message:
-        assert settle("train", Train, [], [override(text)]).token == "5"
+        assert resolve_params("train", Train, [], [override(text)]).token == "5"
         return
     with pytest.raises(ParamError, match=message):
-        settle("train", Train, [], [override(text)])
+        resolve_params("train", Train, [], [override(text)])
 
 
 def test_a_model_reads_texts_itself() -> None:
-    made = settle("s", Model, [], [override("s.size=7", "size", "key", stage="s")])
-    hidden = settle("s", Model, [], [override("s.key=k", "size", "key", stage="s")])
+    made = resolve_params("s", Model, [], [override("s.size=7", "size", "key", stage="s")])
+    hidden = resolve_params("s", Model, [], [override("s.key=k", "size", "key", stage="s")])
 
     assert made.size == 7
     assert hidden.key == "k"
     with pytest.raises(ParamError, match=r"Model refuses its values: size\.0: no number"):
-        settle("s", Model, [Given({"size": "bad"})])
+        resolve_params("s", Model, [ParamLayer({"size": "bad"})])
 
 
 def test_a_model_gets_what_its_types_do_not_take() -> None:
     class Strict(Model):
         model_fields: ClassVar = {"size": _ModelField(1)}
 
-    assert settle("s", Strict, [], [override("s.size=7", "size", stage="s")]).size == 7
+    assert resolve_params("s", Strict, [], [override("s.size=7", "size", stage="s")]).size == 7
     with pytest.raises(ParamError, match="refuses"):
-        settle("s", Strict, [], [override("s.size=bad", "size", stage="s")])
+        resolve_params("s", Strict, [], [override("s.size=bad", "size", stage="s")])
 
 
 def test_a_parameter_without_any_value_is_named() -> None:
     with pytest.raises(ParamError, match="parameter 'size' of Needs has no value") as caught:
-        settle("train", Needs, [])
+        resolve_params("train", Needs, [])
 
     assert "train.size=VALUE" in (caught.value.hint or "")
 
@@ -432,17 +437,21 @@ def test_which_stage_an_override_means(text: str, path: tuple[str, ...] | None) 
 
 
 def test_every_override_must_mean_something_and_one_thing() -> None:
-    stages = [Takes("a", "train@x", ("rate",)), Takes("a", "train@y", ("rate",)), Takes("b", "test", ("rate",))]
+    stages = [
+        OverrideTarget("a", "train@x", ("rate",)),
+        OverrideTarget("a", "train@y", ("rate",)),
+        OverrideTarget("b", "test", ("rate",)),
+    ]
 
     check([Override.parse("train.rate=1"), Override.parse("b.test.rate=1")], stages)
     with pytest.raises(ParamError, match=r"no stage has the parameter 'train\.rat'") as unknown:
         check([Override.parse("train.rat=1")], stages)
     with pytest.raises(ParamError, match="several") as several:
-        check([Override.parse("train.rate=1")], [*stages, Takes("c", "train", ("rate",))])
+        check([Override.parse("train.rate=1")], [*stages, OverrideTarget("c", "train", ("rate",))])
     with pytest.raises(ParamError) as far:
         check([Override.parse("zzz.qqq=1")], stages)
     with pytest.raises(ParamError) as none:
-        check([Override.parse("train.rate=1")], [Takes("a", "train", ())])
+        check([Override.parse("train.rate=1")], [OverrideTarget("a", "train", ())])
 
     assert "did you mean" in (unknown.value.hint or "")
     assert several.value.hint == "say which: a.train@x, a.train@y, c.train"
@@ -468,7 +477,7 @@ def test_a_stage_is_called_with_its_parameters() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(train, params={"rate": 5})
     pipeline.register(train, name="other", params=Train(rate=6))
-    stage = pipeline.stages["train"].settled([Given({"layers": [1]})], [override("train.rate=7")])
+    stage = pipeline.stages["train"].settled([ParamLayer({"layers": [1]})], [override("train.rate=7")])
 
     assert plain_call(stage, stage.values) == {"return": 7}
     assert pipeline.stages["other"].settled().values["params"] == Train(rate=6)
@@ -549,7 +558,7 @@ def test_what_an_inner_class_refuses_is_said() -> None:
         inner: Picky = Picky()
 
     with pytest.raises(ParamError, match=r"parameter inner: refused: .*must be < 5"):
-        settle("train", Outer, [Given({"inner": {"size": 9}})])
+        resolve_params("train", Outer, [ParamLayer({"inner": {"size": 9}})])
 
 
 def test_a_value_that_a_class_accepts_but_nobody_can_compare_is_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.conversion.plain import NotPlainError, Sealed, is_secret, to_plain
+from pivot_core.conversion.plain import NotPlainError, SecretDigest, is_secret, to_plain
 from pivot_core.digest import canonical_json
 
 
@@ -65,7 +65,7 @@ DIFFERENT = [
     dt.timedelta(days=1),
     decimal.Decimal(1),
     decimal.Decimal("1.0"),
-    Sealed("00"),
+    SecretDigest("00"),
 ]
 
 
@@ -115,7 +115,7 @@ def test_instances_with_fields_are_written_by_field() -> None:
 
 
 def test_secrets_are_recognised() -> None:
-    assert is_secret(to_plain(Sealed("ab")))
+    assert is_secret(to_plain(SecretDigest("ab")))
     assert not is_secret({"a": 1})
     assert not is_secret("$secret")
 

@@ -10,7 +10,7 @@ from typing import Any, cast, dataclass_transform
 import attrs
 
 from pivot_core.conversion import convert, hints, plain
-from pivot_core.conversion.convert import MisfitError
+from pivot_core.conversion.convert import ConversionError
 from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
 from pivot_core.values import Value
@@ -27,9 +27,9 @@ class Secret:
 def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
     declared = fields(type(instance))[attribute.name]
     try:
-        return convert.fit(declared.hint, value, make)
-    except MisfitError as error:
-        raise TypeError(f"{type(instance).__name__}.{attribute.name}{told(declared, error)}") from None
+        return convert.convert(declared.hint, value, make)
+    except ConversionError as error:
+        raise TypeError(f"{type(instance).__name__}.{attribute.name}{describe_error(declared, error)}") from None
 
 
 def _after(first: Any) -> Any:
@@ -143,10 +143,10 @@ def fields(cls: type) -> Mapping[str, Field]:
     for name, keyword, required in _declared(cls):
         hint = found.get(name, Any)
         made[name] = Field(name, hint, keyword, _is_secret(hint), required)
-        wrong = None if is_model(cls) else convert.unfit(hint, is_params)
+        wrong = None if is_model(cls) else convert.unsupported_hint(hint, is_params)
         if wrong is not None:
             raise DefinitionError(
-                f"{cls.__name__}.{name} has the type {hints.shown(wrong)}, which no parameter can have",
+                f"{cls.__name__}.{name} has the type {hints.format_hint(wrong)}, which no parameter can have",
                 hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
             )
     return made
@@ -187,51 +187,51 @@ def make(cls: Any, given: Any) -> Any:
     """An instance from values by name; an instance is taken as it is.
 
     Raises:
-        MisfitError: A name is not known, a value is missing or does not fit, or the class refuses them.
+        ConversionError: A name is not known, a value is missing or does not fit, or the class refuses them.
     """
     kind = typing.get_origin(cls) or cls
     if isinstance(given, kind):
         return given
     if not isinstance(given, Mapping):
-        raise MisfitError(kind.__name__, given)
+        raise ConversionError(kind.__name__, given)
     known = fields(kind)
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise MisfitError(f"one of {', '.join(known)}", unknown[0], f".{unknown[0]}")
+        raise ConversionError(f"one of {', '.join(known)}", unknown[0], f".{unknown[0]}")
     missing = [name for name, field in known.items() if field.required and name not in given]
     if missing:
-        raise MisfitError("given", None, f".{missing[0]}")
-    fitted = {known[name].keyword: fit(kind, name, value) for name, value in given.items()}
+        raise ConversionError("given", None, f".{missing[0]}")
+    fitted = {known[name].keyword: convert_field(kind, name, value) for name, value in given.items()}
     try:
         return kind(**fitted)
     except Exception as error:  # noqa: BLE001  # whatever the user's validators raise
         secrets = any(field.secret for field in known.values())
-        raise MisfitError(type(error).__name__ if secrets else refusal(error), None, ": refused") from None
+        raise ConversionError(type(error).__name__ if secrets else refusal(error), None, ": refused") from None
 
 
-def fit(cls: type, name: str, value: Any) -> Any:
+def convert_field(cls: type, name: str, value: Any) -> Any:
     """A value as a field of a class wants it.
 
     Raises:
-        MisfitError: It does not fit.
+        ConversionError: It does not fit.
     """
     if is_model(cls):
         return value
     try:
-        return convert.fit(fields(cls)[name].hint, value, make)
-    except MisfitError as error:
-        raise MisfitError(error.wanted, error.value, f".{name}{error.inside}") from None
+        return convert.convert(fields(cls)[name].hint, value, make)
+    except ConversionError as error:
+        raise ConversionError(error.wanted, error.value, f".{name}{error.inside}") from None
 
 
-def told(field: Field, error: MisfitError) -> str:
+def describe_error(field: Field, error: ConversionError) -> str:
     """The problem of a value; a secret is not quoted."""
-    quoted = "" if field.secret else f", not {shortened(error.value)}"
+    quoted = "" if field.secret else f", not {shorten(error.value)}"
     if error.inside.endswith(": refused"):
         return f"{error.inside}: {error.wanted}"
     return f"{error.inside} must be {error.wanted}{quoted}"
 
 
-def shortened(value: object, most: int = 60) -> str:
+def shorten(value: object, most: int = 60) -> str:
     """A value in an error."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}…"
@@ -270,7 +270,7 @@ def _sealed(cls: type, values: Mapping[str, Any], seal: Callable[[str, str], str
         hidden = getattr(value, "get_secret_value", None)  # pydantic's SecretStr
         if callable(hidden) or fields(cls)[name].secret:
             clear = hidden() if callable(hidden) else value
-            sealed[name] = plain.Sealed(seal(name, canonical_json(plain.to_plain(clear, values_of))))
+            sealed[name] = plain.SecretDigest(seal(name, canonical_json(plain.to_plain(clear, values_of))))
         else:
             sealed[name] = value
     return sealed
@@ -287,7 +287,7 @@ def _classes(hint: Any) -> list[type]:
     seen: dict[type, None] = {}
     pending = [hint]
     while pending:
-        each = hints.unwrapped(pending.pop())
+        each = hints.unwrap_hint(pending.pop())
         pending.extend(typing.get_args(each))
         if isinstance(each, type) and each not in seen:
             seen[each] = None

@@ -17,8 +17,8 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageError, StageSpec
 from pivot_core.stages import signature as signatures
 from pivot_core.stages.command import Command
-from pivot_core.stages.path_overrides import placed
-from pivot_core.stages.stage import Stage, Taken
+from pivot_core.stages.path_overrides import with_paths
+from pivot_core.stages.stage import ParamsBinding, Stage
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
@@ -222,7 +222,7 @@ class Pipeline:
             )
         try:
             signature = func.signature() if isinstance(func, Command) else signatures.read(name, func)
-            declared = placed(signature, given.deps or {}, given.outs or {})
+            declared = with_paths(signature, given.deps or {}, given.outs or {})
         except StageError:
             raise
         except DefinitionError as error:
@@ -303,7 +303,7 @@ def _retries(stage: str, location: Location, retries: Any) -> int:
     return retries
 
 
-def _given(given: Registration, taken: Taken | None) -> Taken | None:
+def _given(given: Registration, taken: ParamsBinding | None) -> ParamsBinding | None:
     """The parameters of a stage, with the values of its registration."""
     if given.params is None:
         return taken
@@ -321,7 +321,7 @@ def _given(given: Registration, taken: Taken | None) -> Taken | None:
             given.location,
             f"params must be a mapping or an instance of {taken.cls.__name__}, not {type(given.params).__name__}",
         )
-    return Taken(taken.parameter, taken.cls, {**taken.given, **values}, given.places)
+    return ParamsBinding(taken.parameter, taken.cls, {**taken.given, **values}, given.places)
 
 
 def _shown(thing: object) -> str:

@@ -26,7 +26,7 @@ _ANY: Final = (Any, object)
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-class MisfitError(DefinitionError):
+class ConversionError(DefinitionError):
     """A value does not fit a hint.
 
     Attributes:
@@ -42,26 +42,26 @@ class MisfitError(DefinitionError):
         self.inside = inside
 
 
-def fit(hint: Any, value: Any, nested: Nested) -> Any:
+def convert(hint: Any, value: Any, nested: Nested) -> Any:
     """The value as the hint wants it: integers become floats, lists become tuples or sets, texts paths, enums, dates.
 
     Args:
         hint: The declared type.
         value: The given value.
-        nested: Makes an instance of a class with fields; raises `MisfitError`.
+        nested: Makes an instance of a class with fields; raises `ConversionError`.
 
     Raises:
-        MisfitError: It does not fit.
+        ConversionError: It does not fit.
     """
     alternatives = hints.members(hint)
     if len(alternatives) == 1:
         return _one(alternatives[0], value, nested)
     fitting = []
     for each in alternatives:
-        with contextlib.suppress(MisfitError):
+        with contextlib.suppress(ConversionError):
             fitting.append(_one(each, value, nested))
     if not fitting:
-        raise MisfitError(hints.shown(hint), value)
+        raise ConversionError(hints.format_hint(hint), value)
     return next((each for each in fitting if type(each) is type(value)), fitting[0])
 
 
@@ -69,20 +69,20 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
     """The same for a value that was written on a command line.
 
     Raises:
-        MisfitError: It does not fit.
+        ConversionError: It does not fit.
     """
     literal = _literal(text)
     errors = []
     for candidate in (text, literal) if isinstance(literal, str) else (literal, text):
         try:
-            return fit(hint, candidate, nested)
-        except MisfitError as error:
+            return convert(hint, candidate, nested)
+        except ConversionError as error:
             errors.append(error)
     inner = next((error for error in errors if error.inside), None)
-    raise inner if inner is not None else MisfitError(errors[-1].wanted, text)
+    raise inner if inner is not None else ConversionError(errors[-1].wanted, text)
 
 
-def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
+def unsupported_hint(hint: Any, nested: Callable[[Any], bool]) -> Any:
     """The first part of a hint to which no value could be fitted; None if there is none."""
     for each in hints.members(hint):
         if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _is_fitted(each) or nested(each):
@@ -92,7 +92,9 @@ def unfit(hint: Any, nested: Callable[[Any], bool]) -> Any:
             continue
         if origin not in (*_LISTS, *_SETS, *_MAPPINGS, tuple):
             return each
-        wrong = next((part for arg in inner if arg is not ... and (part := unfit(arg, nested)) is not None), None)
+        wrong = next(
+            (part for arg in inner if arg is not ... and (part := unsupported_hint(arg, nested)) is not None), None
+        )
         if wrong is not None:
             return wrong
     return None
@@ -125,13 +127,13 @@ def _one(hint: Any, value: Any, nested: Nested) -> Any:
 def _converted(hint: Any, origin: Any, value: Any) -> Any:
     fitted = _FITTED.get(origin, _decimal)(value)
     if (fitted is None) != (value is None) or (value is None and origin not in (None, type(None))):
-        raise MisfitError(hints.shown(hint), value)
+        raise ConversionError(hints.format_hint(hint), value)
     return fitted
 
 
 def _mapped(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
     if not isinstance(value, Mapping):
-        raise MisfitError(hints.shown(hint), value)
+        raise ConversionError(hints.format_hint(hint), value)
     of_keys, of_values = inner or (Any, Any)
     return {
         _inside(f"[{key!r}]", of_keys, key, nested): _inside(f"[{key!r}]", of_values, each, nested)
@@ -143,11 +145,11 @@ def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) ->
     origin = typing.get_origin(hint) or hint
     accepted = (list, tuple, set, frozenset) if origin in _SETS else (list, tuple)
     if not isinstance(value, accepted):
-        raise MisfitError(hints.shown(hint), value)
+        raise ConversionError(hints.format_hint(hint), value)
     items = list(value)
     if origin is tuple and inner and inner[-1] is not ...:
         if len(items) != len(inner):
-            raise MisfitError(hints.shown(hint), value)
+            raise ConversionError(hints.format_hint(hint), value)
         return tuple(_inside(f"[{at}]", inner[at], each, nested) for at, each in enumerate(items))
     of_items = inner[0] if inner else Any
     fitted = [_inside(f"[{at}]", of_items, each, nested) for at, each in enumerate(items)]
@@ -156,21 +158,21 @@ def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) ->
     try:
         return tuple(fitted) if origin is tuple else (frozenset if origin is frozenset else set)(fitted)
     except TypeError:
-        raise MisfitError(f"{hints.shown(hint)} of values that can be hashed", value) from None
+        raise ConversionError(f"{hints.format_hint(hint)} of values that can be hashed", value) from None
 
 
 def _inside(where: str, hint: Any, value: Any, nested: Nested) -> Any:
     try:
-        return fit(hint, value, nested)
-    except MisfitError as error:
-        raise MisfitError(error.wanted, error.value, f"{where}{error.inside}") from None
+        return convert(hint, value, nested)
+    except ConversionError as error:
+        raise ConversionError(error.wanted, error.value, f"{where}{error.inside}") from None
 
 
 def _checked(value: Any) -> Any:
     try:
         to_plain(value)
     except NotPlainError:
-        raise MisfitError("a number, text, path, date, enum, or a list or dict of such", value) from None
+        raise ConversionError("a number, text, path, date, enum, or a list or dict of such", value) from None
     return value
 
 
@@ -178,21 +180,21 @@ def _choice(hint: Any, choices: tuple[Any, ...], value: Any) -> Any:
     for choice in choices:
         if type(choice) is type(value) and choice == value:
             return choice
-    raise MisfitError(f"one of {', '.join(map(repr, typing.get_args(hint)))}", value)
+    raise ConversionError(f"one of {', '.join(map(repr, typing.get_args(hint)))}", value)
 
 
 def _named(kind: Any, value: Any) -> Any:
     """A path, or a member of an enum by its name or value."""
     if issubclass(kind, PurePath):
         if not isinstance(value, str | PurePath):
-            raise MisfitError(hints.shown(kind), value)
+            raise ConversionError(hints.format_hint(kind), value)
         return kind(value)
     if isinstance(value, kind):
         return value
     for member in kind:
         if value == member.name or (type(value) is type(member.value) and value == member.value):
             return member
-    raise MisfitError(f"one of {', '.join(member.name for member in kind)}", value)
+    raise ConversionError(f"one of {', '.join(member.name for member in kind)}", value)
 
 
 def _moment(kind: Any) -> Callable[[Any], Any]:

@@ -5,7 +5,7 @@ from types import UnionType
 from typing import Any
 
 
-def unwrapped(hint: Any) -> Any:
+def unwrap_hint(hint: Any) -> Any:
     """The hint itself, without metadata, behind all aliases and new types."""
     while True:
         origin = typing.get_origin(hint)
@@ -23,15 +23,15 @@ def unwrapped(hint: Any) -> Any:
 
 def members(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a union; of anything else the hint alone."""
-    hint = unwrapped(hint)
+    hint = unwrap_hint(hint)
     if typing.get_origin(hint) in (typing.Union, UnionType):
         return tuple(inner for each in typing.get_args(hint) for inner in members(each))
     return (hint,)
 
 
-def shown(hint: Any) -> str:
+def format_hint(hint: Any) -> str:
     """A hint as a user would write it."""
-    hint = unwrapped(hint)
+    hint = unwrap_hint(hint)
     if hint is type(None) or hint is None:
         return "None"
     return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")

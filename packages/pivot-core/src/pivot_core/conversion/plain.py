@@ -27,7 +27,7 @@ class NotPlainError(DefinitionError):
     """A value cannot be written as plain data."""
 
 
-class Sealed:
+class SecretDigest:
     """A value that stands for a secret: nothing of it is known but its digest."""
 
     def __init__(self, digest: str) -> None:
@@ -99,7 +99,7 @@ def _tagged(value: Any, fields_of: Fields) -> dict[str, Any] | None:  # noqa: PL
             return {"$path": value.as_posix()}
         case dt.timedelta():
             return {"$timedelta": [value.days, value.seconds, value.microseconds]}
-        case Sealed():
+        case SecretDigest():
             return {SECRET: value.digest}
     for kind in _MOMENTS:
         if isinstance(value, kind):

@@ -9,10 +9,10 @@ import attrs
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml import schema, validate
 from pivot_core.pivot_yaml.matrix import MatrixError, combinations
-from pivot_core.pivot_yaml.validate import ShapeError
+from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import DirectoryOut, Out
-from pivot_core.stages.interpolation import FillError, Path, fill
+from pivot_core.stages.interpolation import InterpolationError, Path, interpolate
 from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
@@ -25,7 +25,7 @@ _LETTERS_OF_A_VALUE = 64
 _VALUES_OF_A_STAGE = 20
 
 
-class Text(Protocol):
+class YamlSource(Protocol):
     """A parsed file."""
 
     @property
@@ -83,7 +83,7 @@ class Declaration(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Declared(Value):
+class Declarations(Value):
     """A whole file: the pipeline's name, the root of its paths, and its stages in order."""
 
     pipeline: str
@@ -91,7 +91,7 @@ class Declared(Value):
     stages: tuple[Declaration, ...]
 
 
-def declared(text: Text) -> Declared:
+def read_declarations(text: YamlSource) -> Declarations:
     """The declarations of a file.
 
     Raises:
@@ -105,8 +105,8 @@ def declared(text: Text) -> Declared:
         stages = [
             stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope, measure)
         ]
-        return Declared(data["pipeline"], data.get("root", "."), tuple(stages))
-    except (ShapeError, FillError) as error:
+        return Declarations(data["pipeline"], data.get("root", "."), tuple(stages))
+    except (ValidationError, InterpolationError) as error:
         raise _at(text, error.path, error) from None
 
 
@@ -120,14 +120,14 @@ class _Measure:
         """Count a value with all that is in it.
 
         Raises:
-            ShapeError: It is too much.
+            ValidationError: It is too much.
         """
         todo = [value]
         while todo:
             each = todo.pop()
             self._left -= 1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0)
             if self._left < 0:
-                raise ShapeError(
+                raise ValidationError(
                     f"with {validate.subject(path)} this file holds more than {MOST_VALUES:,} values, "
                     "references and matrices filled in",
                     path,
@@ -143,19 +143,19 @@ def _variables(given: Mapping[str, Any], measure: _Measure) -> dict[str, Any]:
     scope: dict[str, Any] = {}
     for name, value in given.items():
         _refuse_taken(name, ("vars", name))
-        scope[name] = fill(value, scope, ("vars", name))
+        scope[name] = interpolate(value, scope, ("vars", name))
         measure.take(scope[name], ("vars", name))
     return scope
 
 
 def _stages(
-    text: Text, name: str, said: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
+    text: YamlSource, name: str, said: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
 ) -> Iterator[Declaration]:
     path = ("stages", name)
     if "matrix" not in said:
         yield _stage(text, name, path, _filled(said, scope, path, measure))
         return
-    matrix = fill(said["matrix"], scope, (*path, "matrix"))
+    matrix = interpolate(said["matrix"], scope, (*path, "matrix"))
     measure.take(matrix, (*path, "matrix"))
     validate.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
     for dimension in matrix:
@@ -175,12 +175,12 @@ def _filled(said: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measu
     filled = {}
     measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
     for key, value in said.items():
-        filled[key] = fill(value, scope, (*path, key), later=LATER if key == "cmd" else ())
+        filled[key] = interpolate(value, scope, (*path, key), later=LATER if key == "cmd" else ())
         measure.take(filled[key], (*path, key))
     return filled
 
 
-def _stage(text: Text, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
+def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
     validate.check(filled, schema.STAGE, path)
     command = filled.get("cmd")
     params = filled.get("params")
@@ -206,7 +206,7 @@ def _deps(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
         return said
     if shell:
         return {each: each for each in said}
-    raise ShapeError(
+    raise ValidationError(
         "'deps' of a python stage must be a mapping", (*path, "deps"), hint="write 'parameter: path' for each"
     )
 
@@ -217,18 +217,18 @@ def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
         outs: dict[str, Out] = {}
         for key, each in pairs:
             if key in outs:
-                raise ShapeError(f"'outs' names {key!r} twice", (*path, "outs"), hint="leave one of the two out")
+                raise ValidationError(f"'outs' names {key!r} twice", (*path, "outs"), hint="leave one of the two out")
             outs[key] = _out(each, (*path, "outs", key))
         return outs
     if not isinstance(said, Mapping):
-        raise ShapeError(
+        raise ValidationError(
             "'outs' of a python stage must be a mapping",
             (*path, "outs"),
             hint="write 'key: path' for each key of what the function returns; the key of a single out is 'return'",
         )
     for key, each in said.items():
         if isinstance(each, Mapping):
-            raise ShapeError(
+            raise ValidationError(
                 f"{key!r} of 'outs' of a python stage must be a path, since its function says the rest",
                 (*path, "outs", key),
                 hint="write 'key: path', and 'cache' or 'directory' in the function's annotation",
@@ -249,15 +249,15 @@ def _out(said: str | list[str] | Mapping[str, Any], at: Path) -> Out:
     try:
         return (DirectoryOut if directory else Out)(path, cache=facts.get("cache", True))
     except DefinitionError as error:
-        raise ShapeError(str(error), at, hint=error.hint) from None
+        raise ValidationError(str(error), at, hint=error.hint) from None
 
 
 def _refuse_taken(name: str, path: Path) -> None:
     if name in LATER:
-        raise ShapeError(
+        raise ValidationError(
             f"{name!r} cannot be a name of your own, since ${{{name}.…}} means the stage's", path, hint="rename it"
         )
 
 
-def _at(text: Text, path: Path, error: DefinitionError) -> DeclarationError:
+def _at(text: YamlSource, path: Path, error: DefinitionError) -> DeclarationError:
     return DeclarationError(f"{text.name}:{text.line(path)}: {error}", hint=error.hint)

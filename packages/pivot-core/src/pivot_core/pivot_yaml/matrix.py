@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from pivot_core.errors import DefinitionError
-from pivot_core.stages.interpolation import written
+from pivot_core.stages.interpolation import text_of
 from pivot_core.values import Value
 
 MOST = 10_000
@@ -91,7 +91,7 @@ def _named(dimension: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tu
 
 
 def _name(dimension: str, value: Any) -> str:
-    text = written(value)
+    text = text_of(value)
     name = _NOT_IN_NAMES.sub("-", text) if text is not None else ""
     if not name:
         raise MatrixError(

@@ -25,7 +25,7 @@ _SAID: Mapping[str, str] = {
 }
 
 
-class ShapeError(DefinitionError):
+class ValidationError(DefinitionError):
     """Data have not the shape that a schema asks for.
 
     Attributes:
@@ -47,22 +47,22 @@ def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
         path: Where the data stand.
 
     Raises:
-        ShapeError: It does not.
+        ValidationError: It does not.
     """
     if "anyOf" in schema:
         check(data, _alternative(data, schema["anyOf"], path), path)
         return
     kind = schema.get("type")
     if kind is not None and not _is(data, kind):
-        raise ShapeError(f"{subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
+        raise ValidationError(f"{subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
     if kind == "object":
         _check_mapping(data, schema, path)
     elif kind == "array":
         _check_list(data, schema, path)
     elif kind == "string" and len(data) < schema.get("minLength", 0):
-        raise ShapeError(f"{subject(path)} must not be empty", path)
+        raise ValidationError(f"{subject(path)} must not be empty", path)
     elif kind == "integer" and data < schema.get("minimum", data):
-        raise ShapeError(f"{subject(path)} must be at least {schema['minimum']}, not {data}", path)
+        raise ValidationError(f"{subject(path)} must be at least {schema['minimum']}, not {data}", path)
 
 
 def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Path) -> None:
@@ -75,16 +75,16 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
             close = difflib.get_close_matches(str(key), properties, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(properties)}"
             where = f" in {subject(path)}" if path else ""
-            raise ShapeError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
+            raise ValidationError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
     for key in schema.get("required", ()):
         if key not in data:
             where = f"{subject(path)} has" if path else "there is"
-            raise ShapeError(f"{where} no {key!r}", path, hint=_purpose(key, properties))
+            raise ValidationError(f"{where} no {key!r}", path, hint=_purpose(key, properties))
     choices = [key for choice in schema.get("oneOf", ()) for key in choice["required"]]
     given = [key for key in choices if key in data]
     if choices and len(given) != 1:
         has = f"has {' and '.join(map(repr, given))}" if given else f"has neither {' nor '.join(map(repr, choices))}"
-        raise ShapeError(f"{subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
+        raise ValidationError(f"{subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
     for key, value in data.items():
         inner = properties.get(key, others)
         if isinstance(inner, Mapping):
@@ -93,7 +93,7 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
 
 def _check_list(data: list[Any], schema: Mapping[str, Any], path: Path) -> None:
     if len(data) < schema.get("minItems", 0):
-        raise ShapeError(f"{subject(path)} must not be empty", path)
+        raise ValidationError(f"{subject(path)} must not be empty", path)
     for at, each in enumerate(data):
         check(each, schema.get("items", {}), (*path, at))
 
@@ -108,7 +108,7 @@ def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Map
     if fitting:
         return fitting[0]
     wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
-    raise ShapeError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
+    raise ValidationError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
 
 
 def _is(data: Any, kind: str) -> bool:

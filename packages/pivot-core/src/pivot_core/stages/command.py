@@ -14,9 +14,9 @@ from pivot_core.errors import DefinitionError
 from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
-from pivot_core.stages.interpolation import replaced, written
+from pivot_core.stages.interpolation import substitute, text_of
 from pivot_core.stages.signature import Signature
-from pivot_core.stages.stage import Taken
+from pivot_core.stages.stage import ParamsBinding
 
 __pivot_module__ = "pivot"
 
@@ -75,8 +75,8 @@ class Command:
                 )
             return ""
 
-        replaced(self.text, refuse_unknown, known)
-        taken = Taken(PARAMS, _class_of(self.params)) if self.params else None
+        substitute(self.text, refuse_unknown, known)
+        taken = ParamsBinding(PARAMS, _class_of(self.params)) if self.params else None
         return Signature(dict(self.deps), {}, dict(self.outs), single=False, params=taken)
 
 
@@ -122,7 +122,9 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
     )
 
 
-def filled(text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None) -> str:
+def filled_in(
+    text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None
+) -> str:
     """The text of a command with paths for what it names, quoted for the shell; without ``params`` these stay.
 
     Raises:
@@ -135,7 +137,7 @@ def filled(text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: 
         declared = deps[name] if kind == "deps" else outs[name]
         return " ".join(map(shlex.quote, declared.paths))
 
-    return replaced(text, value, ("deps", "outs", PARAMS))
+    return substitute(text, value, ("deps", "outs", PARAMS))
 
 
 def words(text: str) -> Iterator[str]:
@@ -197,7 +199,7 @@ def _inside(name: str, params: Mapping[str, Any]) -> Any:
 
 def _quoted(name: str, value: Any) -> str:
     several = value if isinstance(value, list | tuple) else [value]
-    texts = [written(each) for each in several]
+    texts = [text_of(each) for each in several]
     if None in texts:
         raise DefinitionError(f"the parameter {name!r} is {type(value).__name__}, which cannot be part of a command")
     return " ".join(shlex.quote(text) for text in texts if text is not None)

@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
-class FillError(DefinitionError):
+class InterpolationError(DefinitionError):
     """A reference cannot be filled.
 
     Attributes:
@@ -28,12 +28,12 @@ class FillError(DefinitionError):
         self.path = path
 
 
-def refers(text: str) -> bool:
+def has_references(text: str) -> bool:
     """Whether a text has a reference, also one that is only escaped."""
     return _REFERENCE.search(text) is not None
 
 
-def fill(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collection[str] = ()) -> Any:
+def interpolate(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collection[str] = ()) -> Any:
     """The value with every ``${name}`` in its texts replaced; keys stay as they are.
 
     ``${a.b}`` is the item ``b`` of ``a``. A text that is one reference and nothing else becomes the value itself,
@@ -46,22 +46,22 @@ def fill(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collec
         later: First parts of names that are left as they are.
 
     Raises:
-        FillError: A name is not known, its value cannot be part of a text, or the text becomes too long.
+        InterpolationError: A name is not known, its value cannot be part of a text, or the text becomes too long.
     """
     if isinstance(value, str):
         return _text(value, scope, path, later)
     if isinstance(value, list):
-        return [fill(each, scope, (*path, at), later=later) for at, each in enumerate(value)]
+        return [interpolate(each, scope, (*path, at), later=later) for at, each in enumerate(value)]
     if isinstance(value, dict):
-        return {key: fill(each, scope, (*path, key), later=later) for key, each in value.items()}
+        return {key: interpolate(each, scope, (*path, key), later=later) for key, each in value.items()}
     return value
 
 
-def replaced(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
+def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
     """A text with what ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``; all else stays.
 
     Raises:
-        FillError: It becomes too long.
+        InterpolationError: It becomes too long.
     """
 
     def one(match: re.Match[str]) -> str:
@@ -71,7 +71,7 @@ def replaced(text: str, value_of: Callable[[str, str], str], first: Collection[s
     return _sub(text, one, ())
 
 
-def written(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
     """A plain value as a part of a text; None if it cannot be one."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -91,9 +91,9 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str
         if match[2].strip().partition(".")[0] in later:
             return match[0]
         value = _value(match[2], scope, path)
-        part = written(value)
+        part = text_of(value)
         if part is None:
-            raise FillError(
+            raise InterpolationError(
                 f"{match[0]} is {_kind(value)}, which cannot be part of a text",
                 path,
                 hint="let it be the whole value, or name an item of it",
@@ -112,7 +112,7 @@ def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
         part = one(match)
         added += len(part)
         if added > LONGEST:
-            raise FillError(
+            raise InterpolationError(
                 f"with {match[0]} this text has more than {LONGEST:,} characters", path, hint="fill in less"
             )
         return part
@@ -123,7 +123,7 @@ def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
 def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
     name = reference.strip()
     if not _NAME.fullmatch(name):
-        raise FillError(
+        raise InterpolationError(
             f"${{{reference}}} is no name", path, hint="write ${name} or ${name.item}; $${ stands for a plain ${"
         )
     known: Any = scope
@@ -135,7 +135,7 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
     return known
 
 
-def _unknown(parts: list[str], at: int, known: Any, path: Path) -> FillError:
+def _unknown(parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
     reference = f"${{{'.'.join(parts)}}}"
     names = list(known) if isinstance(known, Mapping) else []
     import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
@@ -148,7 +148,7 @@ def _unknown(parts: list[str], at: int, known: Any, path: Path) -> FillError:
     else:
         hint = "nothing is known here: write it below 'vars' or 'matrix'; $${ stands for a plain ${"
     within = f", since {'.'.join(parts[:at])!r} has no {parts[at]!r}" if at else ""
-    return FillError(f"{reference} is not known{within}", path, hint=hint)
+    return InterpolationError(f"{reference} is not known{within}", path, hint=hint)
 
 
 def _kind(value: Any) -> str:

@@ -7,13 +7,13 @@ import attrs
 
 from pivot_core import params
 from pivot_core.conversion import convert, hints
-from pivot_core.conversion.convert import MisfitError
+from pivot_core.conversion.convert import ConversionError
 from pivot_core.stages.param_overrides import Override, ParamError
 from pivot_core.values import Value
 
 
 @attrs.frozen(eq=False, repr=False)
-class Given(Value):
+class ParamLayer(Value):
     """Values for the parameters of a stage, from one place.
 
     Attributes:
@@ -29,8 +29,8 @@ class Given(Value):
         return self.where if isinstance(self.where, str) else self.where[name]
 
 
-def settle(
-    stage: str, cls: type, layers: Iterable[Given], overrides: Iterable[tuple[Override, tuple[str, ...]]] = ()
+def resolve_params(
+    stage: str, cls: type, layers: Iterable[ParamLayer], overrides: Iterable[tuple[Override, tuple[str, ...]]] = ()
 ) -> Any:
     """The instance that a stage is called with: its class's defaults under the layers under the overrides.
 
@@ -47,7 +47,7 @@ def settle(
         values[path[0]] = _typed(stage, cls, override, path, before)
     try:
         return params.make(cls, values)
-    except MisfitError as error:
+    except ConversionError as error:
         name = error.inside.removeprefix(".")
         if name in params.fields(cls):
             raise ParamError(
@@ -69,10 +69,12 @@ def _fitted(stage: str, cls: type, where: str, name: str, value: Any) -> Any:
             hint=f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'none'}",
         )
     try:
-        params.fit(cls, name, value)
-    except MisfitError as error:
+        params.convert_field(cls, name, value)
+    except ConversionError as error:
         inner = attrs.evolve(known[name], secret=known[name].secret or params.holds_secrets(known[name].hint))
-        raise ParamError(f"{at}stage {stage!r}: parameter {params.told(inner, error).removeprefix('.')}") from None
+        raise ParamError(
+            f"{at}stage {stage!r}: parameter {params.describe_error(inner, error).removeprefix('.')}"
+        ) from None
     return value
 
 
@@ -81,10 +83,12 @@ def _typed(stage: str, cls: type, override: Override, path: tuple[str, ...], bef
     field = params.fields(cls)[path[0]]
     try:
         value = _at(field.hint, before, path[1:], override.value)
-    except MisfitError as error:
+    except ConversionError as error:
         if not params.is_model(cls):
             hidden = attrs.evolve(field, secret=field.secret or params.holds_secrets(field.hint))
-            raise ParamError(f"{where}: stage {stage!r}: parameter {path[0]}{params.told(hidden, error)}") from None
+            raise ParamError(
+                f"{where}: stage {stage!r}: parameter {path[0]}{params.describe_error(hidden, error)}"
+            ) from None
         value = override.value  # a model reads texts itself
     return _fitted(stage, cls, where, path[0], value)
 

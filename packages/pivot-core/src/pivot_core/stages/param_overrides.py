@@ -54,7 +54,7 @@ class Override(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Takes(Value):
+class OverrideTarget(Value):
     """The known parameters of a stage when overrides are checked: its names, and those of its parameters."""
 
     pipeline: str
@@ -73,7 +73,7 @@ def names_for(pipeline: str, stage: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((base, f"{pipeline}.{base}", stage, f"{pipeline}.{stage}")))
 
 
-def check(overrides: Iterable[Override], stages: Sequence[Takes]) -> None:
+def check(overrides: Iterable[Override], stages: Sequence[OverrideTarget]) -> None:
     """Every override must mean something, and not in two pipelines.
 
     Raises:
@@ -88,7 +88,7 @@ def check(overrides: Iterable[Override], stages: Sequence[Takes]) -> None:
             raise ParamError(f"-p {override.text}: several stages have that name", hint=f"say which: {addresses}")
 
 
-def _unknown(override: Override, stages: Sequence[Takes]) -> PivotError:
+def _unknown(override: Override, stages: Sequence[OverrideTarget]) -> PivotError:
     target = ".".join(override.parts)
     known = [f"{each.stage}.{name}" for each in stages for name in each.names]
     import difflib  # noqa: PLC0415  # start-up time: only where something is wrong

@@ -10,7 +10,7 @@ from pivot_core.stages.annotations import Dep, PlaceholderDep
 from pivot_core.stages.signature import Signature
 
 
-def placed(signature: Signature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> Signature:
+def with_paths(signature: Signature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> Signature:
     """The signature with these paths by parameter, and these by key; loaders and kinds stay.
 
     Raises:

@@ -7,12 +7,12 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pivot_core.conversion.hints import unwrapped
+from pivot_core.conversion.hints import unwrap_hint
 from pivot_core.errors import PivotError
 from pivot_core.params import fields, is_params
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.annotations import Dep, IncrementalOut, Out
-from pivot_core.stages.stage import Taken
+from pivot_core.stages.stage import ParamsBinding
 
 type _Declared = tuple[Dep | Out, ...]
 
@@ -40,7 +40,7 @@ class Signature(NamedTuple):
     previous: dict[str, IncrementalOut]
     outs: dict[str, Out]
     single: bool
-    params: Taken | None = None
+    params: ParamsBinding | None = None
 
 
 def read(name: str, func: Callable[..., Any]) -> Signature:
@@ -57,7 +57,7 @@ class _Reader:
         self.name = name
         self.func = func
         self.location = location_of(func)
-        self.taken: Taken | None = None
+        self.taken: ParamsBinding | None = None
 
     def error(self, problem: str, hint: str | None = None) -> StageError:
         return StageError(self.name, self.location, problem, hint=hint)
@@ -123,7 +123,7 @@ class _Reader:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return
         has_default = parameter.default is not parameter.empty
-        cls = unwrapped(hint)
+        cls = unwrap_hint(hint)
         if not is_params(cls):
             if not has_default:
                 raise self.error(
@@ -148,7 +148,7 @@ class _Reader:
                 "make one class with a field for each",
             )
         values = {name: getattr(parameter.default, name) for name in names} if has_default else {}
-        self.taken = Taken(parameter.name, cls, values)
+        self.taken = ParamsBinding(parameter.name, cls, values)
 
     def _previous(self, name: str, item: IncrementalOut, outs: Mapping[str, Out]) -> IncrementalOut:
         """A parameter that takes what the last run left at an out."""

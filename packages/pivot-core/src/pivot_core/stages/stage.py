@@ -9,12 +9,12 @@ from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.stages.annotations import Dep, IncrementalOut, Out
-from pivot_core.stages.param_layers import Given, settle
+from pivot_core.stages.param_layers import ParamLayer, resolve_params
 from pivot_core.stages.param_overrides import Override
 
 
 @attrs.frozen(eq=False)
-class Taken:
+class ParamsBinding:
     """The parameters that a stage takes.
 
     Attributes:
@@ -58,7 +58,7 @@ class Stage:
     outs: Mapping[str, Out]
     single: bool = False
     previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
-    params: Taken | None = None
+    params: ParamsBinding | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
     env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Stage:
 
     def settled(
         self,
-        layers: Iterable[Given] = (),
+        layers: Iterable[ParamLayer] = (),
         overrides: Iterable[tuple[Override, tuple[str, ...]]] = (),
         *,
         root: str = "/",
@@ -83,8 +83,8 @@ class Stage:
         if self.params is None:
             return self
         here = str(self.location.below(root))
-        own = Given(self.params.given, {name: self.params.places.get(name, here) for name in self.params.given})
-        value = settle(self.name, self.params.cls, (own, *layers), overrides)
+        own = ParamLayer(self.params.given, {name: self.params.places.get(name, here) for name in self.params.given})
+        value = resolve_params(self.name, self.params.cls, (own, *layers), overrides)
         return attrs.evolve(self, values={**self.values, self.params.parameter: value})
 
     def spec(self, pipeline: str, *, base: str, root: str) -> StageSpec:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_core import digest
-from pivot_core.stages.param_layers import Given
+from pivot_core.stages.param_layers import ParamLayer
 from pivot_core.stages.param_overrides import ParamError, base_name, names_for
 from pivot_core.values import Value
 from pivot_runtime.definitions.source_import import ABSENT
@@ -35,10 +35,10 @@ class ParamFiles(Value):
     sources: Mapping[str, str] = attrs.field(factory=dict)
     complete: bool = False
 
-    def layers(self, pipeline: str, stage: str) -> tuple[Given, ...]:
+    def layers(self, pipeline: str, stage: str) -> tuple[ParamLayer, ...]:
         """The layers that they give a stage, the most general first."""
         return tuple(
-            Given(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
+            ParamLayer(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
             for document in self.documents
             for key in names_for(pipeline, stage)
             if key in document.data

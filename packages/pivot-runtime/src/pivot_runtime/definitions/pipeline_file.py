@@ -14,7 +14,7 @@ from pivot_core import digest
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline, Registration
-from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, declared
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import make_command
 from pivot_core.values import Value
@@ -56,7 +56,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
         document = yaml_document.parse(content.decode(), name)
     except UnicodeDecodeError:
         raise YamlError(f"{name}: this is not UTF-8") from None
-    said = declared(document)
+    said = read_declarations(document)
     if imports:
         put_on_path(file, root)
     elif any(stage.command is None for stage in said.stages):

@@ -13,7 +13,7 @@ from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.stages.param_overrides import Override, Takes, check
+from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
 from pivot_runtime.config import resolve
 from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
@@ -381,10 +381,10 @@ def _directories(path: str) -> Iterator[str]:
     yield ""
 
 
-def _parameters(files: Iterable[LoadedFile]) -> list[Takes]:
+def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
     """Which parameters each stage takes."""
     return [
-        Takes(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
+        OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
         for each in files
         for stage in each.loaded.stages
     ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pivot_core.spec import StageError
-from pivot_core.stages.command import PARAMS, Command, filled, values
+from pivot_core.stages.command import PARAMS, Command, filled_in, values
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import created_files
 
@@ -29,7 +29,7 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
         StageError: It failed, or did not write an out.
     """
     taken = stage.values.get(PARAMS)
-    text = filled(command.text, stage.deps, stage.outs, values(taken))
+    text = filled_in(command.text, stage.deps, stage.outs, values(taken))
     for out in stage.outs.values():
         for path in out.paths:
             os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
@@ -38,7 +38,7 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
     record = pathlib.Path(command.created) if command.created else None
     outs = [path for out in stage.outs.values() for path in out.paths]
-    with created_files.watching(filled(command.text, stage.deps, stage.outs), outs, record):
+    with created_files.watching(filled_in(command.text, stage.deps, stage.outs), outs, record):
         _run(stage, program, text)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
