@@ -327,7 +327,7 @@ def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
     tmp_path: Path, mode: CheckoutMode
 ) -> None:
     project = Project(tmp_path / "project")
-    with power_cut.Recorder(project.root, wanted=lambda _: True) as recorder:
+    with power_cut.SyscallRecorder(project.root, wanted=lambda _: True) as recorder:
         project.run(mode)
     assert len(recorder.moments) > 50
     losses = 0
@@ -364,7 +364,7 @@ def test_what_was_flushed_survives_any_power_cut(tmp_path: Path) -> None:
     store = ObjectStore(root / "store")
     mine = root / "mine"
     mine.write_bytes(b"mine")
-    with power_cut.Recorder(root) as recorder:
+    with power_cut.SyscallRecorder(root) as recorder:
         artifact = store.put(mine)
         recorder.keep("not flushed")
         store.persist(artifact)

@@ -6,8 +6,8 @@ import pytest
 
 from pivot_cli.views import json as jsonform
 from pivot_cli.views import phrases, status
-from pivot_core.decide import Change, Decision, Reason, Verdict
-from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, Unresolved
+from pivot_core.decide import Decision, FactChange, Reason, Verdict
+from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
@@ -20,7 +20,7 @@ NEW = "a1b2c3d4" + "0" * 24
 
 
 def evaluated(
-    name: str, decision: Decision, *, upstream: tuple[str, ...] = (), unresolved: tuple[Unresolved, ...] = ()
+    name: str, decision: Decision, *, upstream: tuple[str, ...] = (), unresolved: tuple[UnresolvedCode, ...] = ()
 ) -> StageStatus:
     spec = StageSpec(name, "p", "", Location("pipeline.py", 1))
     observation = Observation(Inputs(schema=1), {}, upstream=upstream, unresolved=unresolved)
@@ -31,8 +31,8 @@ def found(*stages: StageStatus) -> Status:
     return Status(stages, {stage.evaluation.stage.spec.address: stage.name for stage in stages})
 
 
-def code(key: str, *, old: str | None = OLD, new: str | None = NEW, line: int = 15) -> Change:
-    return Change(Reason.CODE, key, old, new, Location("src/utils.py", line))
+def code(key: str, *, old: str | None = OLD, new: str | None = NEW, line: int = 15) -> FactChange:
+    return FactChange(Reason.CODE, key, old, new, Location("src/utils.py", line))
 
 
 TRAIN = evaluated("train", Decision(Verdict.RUN, (Reason.CODE,), (code("func:src.utils:normalize"),)))
@@ -87,12 +87,12 @@ def test_other_changes_name_what_they_are_about() -> None:
         Verdict.RUN,
         (Reason.PARAM, Reason.DEP, Reason.OUT_SPEC, Reason.UPSTREAM),
         (
-            Change(Reason.PARAM, "rate", "0.1", "0.2"),
-            Change(Reason.DEP, "data.csv", OLD, NEW),
-            Change(Reason.OUT_SPEC, "new.csv", None, '{"cache":true}'),
+            FactChange(Reason.PARAM, "rate", "0.1", "0.2"),
+            FactChange(Reason.DEP, "data.csv", OLD, NEW),
+            FactChange(Reason.OUT_SPEC, "new.csv", None, '{"cache":true}'),
         ),
     )
-    stage = evaluated("train", decision, upstream=("p.prepare",), unresolved=(Unresolved("exec", None),))
+    stage = evaluated("train", decision, upstream=("p.prepare",), unresolved=(UnresolvedCode("exec", None),))
 
     assert (
         status.explanations(found(stage, CACHED))
@@ -123,7 +123,9 @@ Stage: prepare
 
 
 def test_a_blocked_stage_says_what_is_missing() -> None:
-    decision = Decision(Verdict.BLOCKED, (Reason.DEP_MISSING,), (Change(Reason.DEP_MISSING, "data.csv", None, None),))
+    decision = Decision(
+        Verdict.BLOCKED, (Reason.DEP_MISSING,), (FactChange(Reason.DEP_MISSING, "data.csv", None, None),)
+    )
     stage = evaluated("train", decision)
 
     assert status.status(found(stage)) == (
@@ -135,7 +137,7 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
 
 def test_a_stage_behind_a_blocked_one_names_it() -> None:
     decision = Decision(
-        Verdict.BLOCKED, (Reason.UPSTREAM_BLOCKED,), (Change(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),)
+        Verdict.BLOCKED, (Reason.UPSTREAM_BLOCKED,), (FactChange(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),)
     )
 
     assert "Upstream stage cannot run: prepare" in status.status(found(CACHED, evaluated("train", decision)))
@@ -281,7 +283,7 @@ def test_a_fingerprint_lists_what_is_tracked_and_what_is_not() -> None:
     loaded = LoadedStage(
         spec,
         {"func:p:train": CodeEntry(NEW, Location("pipeline.py", 3)), "loader:raw": CodeEntry(OLD)},
-        (Unresolved("exec", Location("pipeline.py", 5)),),
+        (UnresolvedCode("exec", Location("pipeline.py", 5)),),
         {"pandas": LibraryUse("2.2.3", ("pandas.read_csv",))},
     )
     evaluation = Evaluation(loaded, None, Observation(Inputs(schema=1), {}), Decision(Verdict.UP_TO_DATE))

@@ -4,14 +4,14 @@ import re
 from xml.etree import ElementTree as ET
 
 from pivot_cli.views import ci_reports, verify
-from pivot_core.decide import Change, Decision, Reason, Verdict
+from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 CURRENT = Decision(Verdict.UP_TO_DATE)
 STALE = Decision(
-    Verdict.RUN, (Reason.CODE,), (Change(Reason.CODE, "func:lib:clean", "0" * 32, "1" * 32, Location("lib.py", 7)),)
+    Verdict.RUN, (Reason.CODE,), (FactChange(Reason.CODE, "func:lib:clean", "0" * 32, "1" * 32, Location("lib.py", 7)),)
 )
 PLACE = Location("pipeline.py", 3)
 

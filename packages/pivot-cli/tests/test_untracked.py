@@ -1,16 +1,16 @@
 """Untracked code, for readers."""
 
 from pivot_cli.views import untracked
-from pivot_core.lock import Unresolved
+from pivot_core.lock import UnresolvedCode
 from pivot_core.spec import Location
 
 COMPUTED = "this takes an attribute whose name is computed (`getattr`)"
 LOCK = "a value of type _thread.lock has no canonical form"
 EDGES = (
-    Unresolved(COMPUTED, Location("a.py", 1)),
-    Unresolved(COMPUTED, Location("a.py", 2)),
-    Unresolved(LOCK),
-    Unresolved(COMPUTED, Location("b.py", 3)),
+    UnresolvedCode(COMPUTED, Location("a.py", 1)),
+    UnresolvedCode(COMPUTED, Location("a.py", 2)),
+    UnresolvedCode(LOCK),
+    UnresolvedCode(COMPUTED, Location("b.py", 3)),
 )
 
 
@@ -32,7 +32,7 @@ def test_verbose_shows_every_place() -> None:
 
 
 def test_many_reasons_are_cut_short_but_with_verbose() -> None:
-    edges = [Unresolved(f"the name `x{number}` is not defined") for number in range(25)]
+    edges = [UnresolvedCode(f"the name `x{number}` is not defined") for number in range(25)]
 
     assert list(untracked.explained(edges, verbose=False))[-1] == "    5 more reasons: --verbose shows all"
     assert len(list(untracked.explained(edges, verbose=True))) == len(edges)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.decide import Change, Decision, Memory, Reason, Verdict, decide
-from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, RunRecord, StageLock, Unresolved
+from pivot_core.decide import Decision, FactChange, Memory, Reason, Verdict, decide
+from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, RunRecord, StageLock, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 
@@ -486,8 +486,8 @@ def test_changes_carry_old_and_new_and_the_place() -> None:
     decision = decide(LOCK, Observation(EDITED, {CLEAN: OTHER}), NOTHING)
 
     assert decision.changes == (
-        Change(Reason.CODE, "func:clean", "a" * 32, "e" * 32, Location("pipeline.py", 12)),
-        Change(Reason.OUT_MODIFIED, CLEAN, "c" * 32, "d" * 32),
+        FactChange(Reason.CODE, "func:clean", "a" * 32, "e" * 32, Location("pipeline.py", 12)),
+        FactChange(Reason.OUT_MODIFIED, CLEAN, "c" * 32, "d" * 32),
     )
 
 
@@ -496,9 +496,9 @@ def test_gone_and_new_facts_have_one_side_only() -> None:
     decision = decide(LOCK, now, NOTHING)
 
     assert decision.changes == (
-        Change(Reason.CODE, "func:clean", "a" * 32, None, Location("pipeline.py", 9)),
-        Change(Reason.CODE, "func:other", None, "f" * 32, Location("pipeline.py", 3)),
-        Change(Reason.PARAM, "alpha", "1", None),
+        FactChange(Reason.CODE, "func:clean", "a" * 32, None, Location("pipeline.py", 9)),
+        FactChange(Reason.CODE, "func:other", None, "f" * 32, Location("pipeline.py", 3)),
+        FactChange(Reason.PARAM, "alpha", "1", None),
     )
 
 
@@ -517,11 +517,11 @@ def test_blocked_stage_tells_what_is_missing_before_what_changed() -> None:
 def test_output_that_no_run_recorded_has_no_old_content() -> None:
     decision = decide(StageLock(INPUTS, {}), SAME, NOTHING)
 
-    assert decision.changes == (Change(Reason.OUT_MODIFIED, CLEAN, None, "c" * 32),)
+    assert decision.changes == (FactChange(Reason.OUT_MODIFIED, CLEAN, None, "c" * 32),)
 
 
 def test_what_could_not_be_followed_is_no_reason_to_run() -> None:
     """`status --explain` reports it, and observing the run covers it."""
-    now = attrs.evolve(SAME, unresolved=(Unresolved("getattr with a computed name", Location("pipeline.py", 9)),))
+    now = attrs.evolve(SAME, unresolved=(UnresolvedCode("getattr with a computed name", Location("pipeline.py", 9)),))
 
     assert decide(LOCK, now, Unasked()).verdict is Verdict.UP_TO_DATE

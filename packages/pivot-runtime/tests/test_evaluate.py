@@ -5,7 +5,7 @@ from parts import SCHEMA, FakeWorld, Model, artifact, spec
 
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, Unresolved
+from pivot_core.lock import Artifact, CodeEntry, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.evaluating.evaluate import Forecast, observe
 from pivot_runtime.loading.loaded import LoadedStage
@@ -24,7 +24,7 @@ def chain() -> Model:
 
 
 def test_everything_there_is_seen() -> None:
-    stage = LoadedStage(spec("s", ["in"], ["end"]), {"func:s": CodeEntry("0" * 32)}, (Unresolved("eval", None),))
+    stage = LoadedStage(spec("s", ["in"], ["end"]), {"func:s": CodeEntry("0" * 32)}, (UnresolvedCode("eval", None),))
     world = FakeWorld()
     world.write(**{"in": "1", "end": "2"})
     seen = observe(stage, Graph.build([stage.spec]), world, lock=None, schema=SCHEMA)

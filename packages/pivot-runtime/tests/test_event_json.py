@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from pivot_core.decide import Change, Decision, Reason, Verdict
+from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
@@ -15,7 +15,7 @@ from pivot_runtime.tracing.usage import Usage
 LINES = pathlib.Path(__file__).parent / "events.jsonl"
 
 A, B = ArtifactPath("data/a.csv"), ArtifactPath("data/b.csv")
-DECISION = Decision(Verdict.RUN, (Reason.CODE,), (Change(Reason.CODE, "train.py:train", old="one", new="two"),))
+DECISION = Decision(Verdict.RUN, (Reason.CODE,), (FactChange(Reason.CODE, "train.py:train", old="one", new="two"),))
 USAGE = Usage(1.23456789, 4096)
 UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
 EVENTS: list[events.Event] = [

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, to_plain
@@ -30,7 +30,7 @@ STAGES = st.builds(
     LoadedStage,
     SPECS,
     st.dictionaries(TEXT, ENTRIES, max_size=3),
-    st.lists(st.builds(Unresolved, TEXT, st.none() | LOCATIONS), max_size=2).map(tuple),
+    st.lists(st.builds(UnresolvedCode, TEXT, st.none() | LOCATIONS), max_size=2).map(tuple),
     params=st.dictionaries(TEXT, st.none() | TEXT | st.integers(), max_size=2),
     env=st.dictionaries(TEXT, TEXT, max_size=2),
     texts=st.dictionaries(TEXT, TEXT, max_size=2),

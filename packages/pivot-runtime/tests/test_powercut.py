@@ -48,7 +48,7 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
 def cuts(shop: Workshop, work: Callable[[], object]) -> Iterator[str]:
     """Do something; at some moments of it, the project as a power cut may have left it, on a machine started since."""
     place = shop.root.parent
-    with power_cut.Recorder(shop.root, wanted=lambda operation: operation != "write") as recorder:
+    with power_cut.SyscallRecorder(shop.root, wanted=lambda operation: operation != "write") as recorder:
         work()
     count = len(recorder.moments)
     for turn in range(CUTS):
@@ -141,7 +141,7 @@ def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
 
 def test_with_all_flushed_nothing_of_a_run_that_has_ended_is_lost(shop: Workshop) -> None:
     shop.write(".pivot/config.yaml", "cache.fsync: all\n")
-    with power_cut.Recorder(shop.root) as recorder:
+    with power_cut.SyscallRecorder(shop.root) as recorder:
         shop.run()
     for turn in range(5):
         power_cut.strike(shop.root, recorder.moments[-1], random.Random(turn))

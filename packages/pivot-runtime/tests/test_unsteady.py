@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.spec import Location, StageSpec
 from pivot_runtime.loading import varying_values
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady
@@ -18,7 +18,7 @@ KEY = "const:nodes:ROOT"
 
 def load(digest: str, *unrecorded: str, state: str = "", parts: dict[str, str] | None = None, **more: str) -> Loaded:
     code = {KEY: CodeEntry(digest, AT), **{key: CodeEntry(each) for key, each in more.items()}}
-    stage = LoadedStage(StageSpec("s", "p", "", AT), code, (Unresolved("eval"),))
+    stage = LoadedStage(StageSpec("s", "p", "", AT), code, (UnresolvedCode("eval"),))
     steady = Steady({KEY: state}, {KEY: parts or {"": digest}}) if state else None
     return Loaded(1, (attrs.evolve(stage, steady=steady),), {}, None, unrecorded)
 

@@ -277,7 +277,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         self.write()
         mine = "by hand" in self.outs().values()
         chance = random.Random(seed)
-        with power_cut.Recorder(self.root, wanted=lambda _: True) as recorder:
+        with power_cut.SyscallRecorder(self.root, wanted=lambda _: True) as recorder:
             repro(self.project, options=Options(jobs=jobs, force=force, keep_going=True))
         power_cut.strike(self.root, chance.choice(recorder.moments), chance)
         place = pathlib.Path(self.starts.enter_context(tempfile.TemporaryDirectory(prefix="pivot-boot-")))

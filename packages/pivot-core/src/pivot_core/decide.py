@@ -54,7 +54,7 @@ _KIND_RANK: Mapping[str, int] = {kind: rank for rank, kind in enumerate(_BY_KIND
 
 
 @attrs.frozen(eq=False, repr=False)
-class Change(Value):
+class FactChange(Value):
     """One fact that differs between the last run and now; None where there is no such fact."""
 
     reason: Reason
@@ -78,7 +78,7 @@ class Decision(Value):
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FactChange, ...] = ()
     restore: RunRecord | None = None
 
 
@@ -117,10 +117,10 @@ def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: b
     return Decision(verdict, tuple(reasons), changes, restore)
 
 
-def _blocked(now: Observation, changes: tuple[Change, ...]) -> Decision:
-    missing = tuple(Change(Reason.DEP_MISSING, path, None, None) for path in now.missing)
-    taken = tuple(Change(Reason.OUT_TAKEN, path, None, what) for path, what in sorted(now.taken.items()))
-    upstream = tuple(Change(Reason.UPSTREAM_BLOCKED, address, None, None) for address in now.blocked)
+def _blocked(now: Observation, changes: tuple[FactChange, ...]) -> Decision:
+    missing = tuple(FactChange(Reason.DEP_MISSING, path, None, None) for path in now.missing)
+    taken = tuple(FactChange(Reason.OUT_TAKEN, path, None, what) for path, what in sorted(now.taken.items()))
+    upstream = tuple(FactChange(Reason.UPSTREAM_BLOCKED, address, None, None) for address in now.blocked)
     why = (*missing, *taken, *upstream)
     return Decision(Verdict.BLOCKED, tuple(dict.fromkeys(change.reason for change in why)), (*why, *changes))
 
@@ -145,13 +145,13 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
     return None
 
 
-def _changes(lock: StageLock | None, now: Observation) -> tuple[Change, ...]:
+def _changes(lock: StageLock | None, now: Observation) -> tuple[FactChange, ...]:
     if lock is None:
         return ()
     return (*_input_changes(lock.inputs, now), *_out_changes(lock, now))
 
 
-def _input_changes(before: Inputs, now: Observation) -> list[Change]:
+def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:
     old = _by_fact(before)
     new = _by_fact(now.inputs)
     unknown = (
@@ -162,7 +162,7 @@ def _input_changes(before: Inputs, now: Observation) -> list[Change]:
     changes = []
     code = set()
     if before.schema != now.inputs.schema:
-        changes.append(Change(Reason.SCHEMA, "schema", str(before.schema), str(now.inputs.schema)))
+        changes.append(FactChange(Reason.SCHEMA, "schema", str(before.schema), str(now.inputs.schema)))
     for fact in sorted(old.keys() | new.keys(), key=lambda fact: (_KIND_RANK[fact[0]], fact[1])):
         was, is_ = old.get(fact), new.get(fact)
         if fact in unknown or (was is not None and is_ is not None and was.value == is_.value):
@@ -173,7 +173,7 @@ def _input_changes(before: Inputs, now: Observation) -> list[Change]:
             continue  # code that was only observed, and is now followed, is shown once
         shown = is_ if is_ is not None else was
         changes.append(
-            Change(
+            FactChange(
                 reason=_BY_KIND[fact[0]],
                 key=fact[1],
                 old=None if was is None else was.value,
@@ -188,14 +188,16 @@ def _by_fact(inputs: Inputs) -> dict[tuple[str, str], InputLine]:
     return {(line.kind, line.key): line for line in inputs.lines()}
 
 
-def _out_changes(lock: StageLock, now: Observation) -> list[Change]:
+def _out_changes(lock: StageLock, now: Observation) -> list[FactChange]:
     before = {out.path for out in lock.inputs.outs}
     changes = []
     for path in sorted(out.path for out in now.inputs.outs if out.path in before):
         locked, found = lock.outs.get(path), now.outs.get(path)
         if found is None:
-            changes.append(Change(Reason.OUT_MISSING, path, None if locked is None else locked.digest, None))
+            changes.append(FactChange(Reason.OUT_MISSING, path, None if locked is None else locked.digest, None))
         elif found != locked:
-            changes.append(Change(Reason.OUT_MODIFIED, path, None if locked is None else locked.digest, found.digest))
+            changes.append(
+                FactChange(Reason.OUT_MODIFIED, path, None if locked is None else locked.digest, found.digest)
+            )
     changes.sort(key=lambda change: change.reason is Reason.OUT_MODIFIED)
-    return [*changes, *(Change(Reason.OUT_LOST, path, lock.outs[path].digest, None) for path in now.lost)]
+    return [*changes, *(FactChange(Reason.OUT_LOST, path, lock.outs[path].digest, None) for path in now.lost)]

@@ -39,7 +39,7 @@ class Artifact(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Unresolved(Value):
+class UnresolvedCode(Value):
     """Something that a fingerprint could not follow: never hashed, always shown."""
 
     reason: str
@@ -179,5 +179,5 @@ class Observation(Value):
     missing: Sequence[ArtifactPath] = ()
     upstream: Sequence[str] = ()
     blocked: Sequence[str] = ()
-    unresolved: Sequence[Unresolved] = ()
+    unresolved: Sequence[UnresolvedCode] = ()
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)

@@ -1,9 +1,10 @@
 """Possible states of a directory after a power cut, for tests: any unflushed part may be lost, in any order.
 
-A `Recorder` notes what is flushed while something works in a directory, and can keep how everything looks at each
-moment. From such a `Moment`, `strike` makes the directory what the disk may hold after a cut: of each name that was not
-flushed since it changed the old or the new meaning, of each file that was not flushed the old bytes, none, some, zeros
-or the new ones. Times of modification survive, which is the worst case: nothing but the bytes tells of the loss.
+A `SyscallRecorder` notes what is flushed while something works in a directory, and can keep how everything looks at
+each moment. From such a `Moment`, `strike` makes the directory what the disk may hold after a cut: of each name that
+was not flushed since it changed the old or the new meaning, of each file that was not flushed the old bytes, none,
+some, zeros or the new ones. Times of modification survive, which is the worst case: nothing but the bytes tells of
+the loss.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from pivot_core.values import Value
 
 
 @attrs.frozen(eq=False, repr=False)
-class Node(Value):
+class FileNode(Value):
     """A file, a directory or a symlink.
 
     Attributes:
@@ -38,7 +39,7 @@ class Node(Value):
     names: Mapping[str, int] = attrs.field(factory=dict)
 
 
-type Nodes = Mapping[int, Node]
+type Nodes = Mapping[int, FileNode]
 """All that is below a directory, and it, by inode."""
 
 
@@ -59,7 +60,7 @@ class Moment(Value):
     flushed: Nodes
 
 
-class Recorder:
+class SyscallRecorder:
     """Notes what is flushed below a directory while it is used as a context."""
 
     def __init__(self, root: Path, *, wanted: Callable[[str], bool] = lambda _: False) -> None:
@@ -68,8 +69,8 @@ class Recorder:
         self.moments: list[Moment] = []
         self._wanted = wanted
         self._held: list[int] = []  # what is open keeps its inode, so that none means two files
-        self._seen: dict[int, Node] = {}
-        self._flushed: dict[int, Node] = {}
+        self._seen: dict[int, FileNode] = {}
+        self._flushed: dict[int, FileNode] = {}
         self._before = syscalls.before
 
     def __enter__(self) -> Self:
@@ -101,8 +102,8 @@ class Recorder:
         if self._wanted(operation):
             self.keep(operation)
 
-    def _look(self) -> dict[int, Node]:
-        found: dict[int, Node] = {}
+    def _look(self) -> dict[int, FileNode]:
+        found: dict[int, FileNode] = {}
         for name, status in _below(os.fspath(self.root)):
             with contextlib.suppress(FileNotFoundError):
                 found[status.st_ino] = _node(name, status)
@@ -182,7 +183,7 @@ class _Cut:
             self.told.append(f"{path}: its name")
         return chosen
 
-    def _make(self, target: Path, path: str, inode: int, node: Node) -> None:
+    def _make(self, target: Path, path: str, inode: int, node: FileNode) -> None:
         if stat.S_ISDIR(node.mode):
             target.mkdir()
             self.fill(target, f"{path}/", inode)
@@ -197,7 +198,7 @@ class _Cut:
             target.chmod(stat.S_IMODE(node.mode))
             os.utime(target, ns=(node.time, node.time))
 
-    def _content(self, inode: int, node: Node) -> bytes:
+    def _content(self, inode: int, node: FileNode) -> bytes:
         kept = self._moment.flushed.get(inode)
         before = b"" if kept is None else kept.content
         if kept is not None and before == node.content:
@@ -217,11 +218,11 @@ def _below(top: str) -> Iterator[tuple[str, os.stat_result]]:
                 todo += [f"{name}/{each}" for each in os.listdir(name)]
 
 
-def _node(file: str | int, status: os.stat_result) -> Node:
+def _node(file: str | int, status: os.stat_result) -> FileNode:
     """The node at a path, or of an open file."""
     if stat.S_ISDIR(status.st_mode):
         with os.scandir(file) as entries:
-            return Node(status.st_mode, status.st_mtime_ns, names={entry.name: entry.inode() for entry in entries})
+            return FileNode(status.st_mode, status.st_mtime_ns, names={entry.name: entry.inode() for entry in entries})
     content = b""
     if isinstance(file, int):
         content = os.pread(file, status.st_size, 0)
@@ -229,4 +230,4 @@ def _node(file: str | int, status: os.stat_result) -> Node:
         content = os.fsencode(os.readlink(file))
     elif stat.S_ISREG(status.st_mode):
         content = Path(file).read_bytes()
-    return Node(status.st_mode, status.st_mtime_ns, content)
+    return FileNode(status.st_mode, status.st_mtime_ns, content)

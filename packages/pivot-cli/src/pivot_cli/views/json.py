@@ -5,8 +5,8 @@ from typing import Any
 
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, untracked
-from pivot_core.decide import Change, Reason, Verdict
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.decide import FactChange, Reason, Verdict
+from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.spec import Location
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState
@@ -124,7 +124,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
     return plain
 
 
-def _via(change: Change, stage: StageStatus) -> tuple[str, ...]:
+def _via(change: FactChange, stage: StageStatus) -> tuple[str, ...]:
     loaded = stage.evaluation.stage
     return loaded.path(change.key) if change.key in loaded.code else ()
 
@@ -150,7 +150,7 @@ def _entry(key: str, entry: CodeEntry) -> dict[str, Any]:
     return {"key": key, "digest": entry.digest, **_place(entry.location)}
 
 
-def _edge(edge: Unresolved) -> dict[str, Any]:
+def _edge(edge: UnresolvedCode) -> dict[str, Any]:
     return {"reason": edge.reason, **_place(edge.location)}
 
 
@@ -161,7 +161,7 @@ def _place(location: Location | None) -> dict[str, Any]:
     }
 
 
-def _change(change: Change, subject: str) -> dict[str, Any]:
+def _change(change: FactChange, subject: str) -> dict[str, Any]:
     plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
     if change.reason is Reason.PARAM:
         plain |= {side: None if plain[side] is None else phrases.param(plain[side]) for side in ("old", "new")}

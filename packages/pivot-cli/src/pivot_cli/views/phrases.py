@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import formats
-from pivot_core.decide import Change, Decision, Reason, Verdict
+from pivot_core.decide import Decision, FactChange, Reason, Verdict
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree_diff import Difference
@@ -49,7 +49,7 @@ def way(path: Iterable[str]) -> str:
     return " -> ".join(name for name, _ in itertools.groupby(map(bare_name, path)))
 
 
-def keys(changes: Sequence[Change]) -> dict[Change, str]:
+def keys(changes: Sequence[FactChange]) -> dict[FactChange, str]:
     """How the subject of each change is shown: code by its short key unless two share it."""
     count: dict[str, int] = {}
     for change in changes:

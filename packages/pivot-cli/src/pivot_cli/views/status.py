@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases, untracked
-from pivot_core.decide import Change, Reason, Verdict
+from pivot_core.decide import FactChange, Reason, Verdict
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.inspecting.status import StageStatus, Status
 
@@ -155,7 +155,7 @@ def _compared(stage: StageStatus) -> Iterator[str]:
         yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
 
 
-def _changed(change: Change, key: str, stage: StageStatus) -> Iterator[str]:
+def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
     yield f"    {key}"
     if change.reason in (Reason.DEP_MISSING, Reason.UPSTREAM_BLOCKED):
         yield f"      {change.reason.value}"

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from pivot_core.lock import Unresolved
+from pivot_core.lock import UnresolvedCode
 from pivot_core.spec import Location
 from pivot_core.values import Value
 from pivot_runtime.inspecting.status import StageStatus
@@ -39,15 +39,15 @@ class Group(Value):
     count: int
 
 
-def edges(stage: StageStatus) -> list[Unresolved]:
+def edges(stage: StageStatus) -> list[UnresolvedCode]:
     """The code that the last run of a stage could not observe, and that its fingerprint could not follow."""
-    unseen = [Unresolved(f"seen when it ran: {reason}") for reason in stage.stats.get("unseen", ())]
+    unseen = [UnresolvedCode(f"seen when it ran: {reason}") for reason in stage.stats.get("unseen", ())]
     return [*unseen, *stage.evaluation.observation.unresolved]
 
 
-def groups(every: Sequence[Unresolved]) -> list[Group]:
+def groups(every: Sequence[UnresolvedCode]) -> list[Group]:
     """Each reason once; first those that no run can make up for."""
-    found: dict[str, list[Unresolved]] = {}
+    found: dict[str, list[UnresolvedCode]] = {}
     for edge in every:
         found.setdefault(edge.reason, []).append(edge)
     told = [
@@ -57,7 +57,7 @@ def groups(every: Sequence[Unresolved]) -> list[Group]:
     return sorted(told, key=lambda group: any(part in group.reason for part in _LIGHT))
 
 
-def explained(told: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+def explained(told: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot status --explain`; with ``verbose`` all reasons and all places."""
     every = groups(told)
     shown = every if verbose else every[:_SHOWN]
@@ -71,7 +71,7 @@ def explained(told: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
         yield f"    {len(every) - len(shown)} more reasons: --verbose shows all"
 
 
-def listed(told: Sequence[Unresolved], *, verbose: bool) -> Iterator[str]:
+def listed(told: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot fingerprint`: the same, a line for each."""
     for group in groups(told):
         places = [f"  {place}" for place in group.places] or [""]

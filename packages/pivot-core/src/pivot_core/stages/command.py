@@ -15,7 +15,7 @@ from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
 from pivot_core.stages.interpolation import substitute, text_of
-from pivot_core.stages.signature import Signature
+from pivot_core.stages.signature import StageSignature
 from pivot_core.stages.stage import ParamsBinding
 
 __pivot_module__ = "pivot"
@@ -54,7 +54,7 @@ class Command:
     location: Location
     created: str = ""
 
-    def signature(self) -> Signature:
+    def signature(self) -> StageSignature:
         """The declarations, as the signature of a function has them.
 
         Raises:
@@ -77,7 +77,7 @@ class Command:
 
         substitute(self.text, refuse_unknown, known)
         taken = ParamsBinding(PARAMS, _class_of(self.params)) if self.params else None
-        return Signature(dict(self.deps), {}, dict(self.outs), single=False, params=taken)
+        return StageSignature(dict(self.deps), {}, dict(self.outs), single=False, params=taken)
 
 
 def command(

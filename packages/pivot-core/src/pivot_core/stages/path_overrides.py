@@ -7,10 +7,10 @@ import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.stages.annotations import Dep, PlaceholderDep
-from pivot_core.stages.signature import Signature
+from pivot_core.stages.signature import StageSignature
 
 
-def with_paths(signature: Signature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> Signature:
+def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> StageSignature:
     """The signature with these paths by parameter, and these by key; loaders and kinds stay.
 
     Raises:

@@ -25,7 +25,7 @@ def location_of(func: Callable[..., Any]) -> Location:
     return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("<unknown>", 0)
 
 
-class Signature(NamedTuple):
+class StageSignature(NamedTuple):
     """The declarations in a signature.
 
     Attributes:
@@ -43,7 +43,7 @@ class Signature(NamedTuple):
     params: ParamsBinding | None = None
 
 
-def read(name: str, func: Callable[..., Any]) -> Signature:
+def read(name: str, func: Callable[..., Any]) -> StageSignature:
     """The declarations in the signature of a stage.
 
     Raises:
@@ -62,7 +62,7 @@ class _Reader:
     def error(self, problem: str, hint: str | None = None) -> StageError:
         return StageError(self.name, self.location, problem, hint=hint)
 
-    def read(self) -> Signature:
+    def read(self) -> StageSignature:
         called = _called(self.func)
         if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
             raise self.error("a stage cannot be an async function", "call asyncio.run(...) inside a plain function")
@@ -72,7 +72,7 @@ class _Reader:
             hints = typing.get_type_hints(_innermost(self.func), include_extras=True)
             outs, single = self._outs(hints)
             deps, previous = self._parameters(hints, outs)
-            return Signature(deps, previous, outs, single, self.taken)
+            return StageSignature(deps, previous, outs, single, self.taken)
         except StageError:
             raise
         except PivotError as error:

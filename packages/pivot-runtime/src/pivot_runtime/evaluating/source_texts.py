@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pivot_core.decide import Change, Reason
+from pivot_core.decide import FactChange, Reason
 from pivot_runtime.freshness import derived_db
 from pivot_runtime.loading.loaded import LoadedStage
 
@@ -47,7 +47,7 @@ class SourceTexts:
             derived_db.use(self._file, lambda database: found.update(_select(database, digests)))
         return found
 
-    def diffs(self, stage: LoadedStage, changes: Iterable[Change], root: pathlib.Path) -> dict[str, str]:
+    def diffs(self, stage: LoadedStage, changes: Iterable[FactChange], root: pathlib.Path) -> dict[str, str]:
         """A unified diff of each changed entry whose earlier text is known, by key."""
         edited = {each.key: each.old for each in changes if each.reason is Reason.CODE and each.old is not None}
         old = self.recall(edited.values())

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import attrs
 
-from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
+from pivot_core.lock import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_core.values import Value
@@ -54,7 +54,7 @@ class LoadedStage(Value):
 
     spec: StageSpec
     code: Mapping[str, CodeEntry]
-    unresolved: tuple[Unresolved, ...] = ()
+    unresolved: tuple[UnresolvedCode, ...] = ()
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
     via: Mapping[str, str] = attrs.field(factory=dict)
     spans: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
@@ -156,7 +156,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     retries=stage["retries"],
                 ),
                 {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
-                tuple(Unresolved(reason, _to_location(at)) for reason, at in stage["unresolved"]),
+                tuple(UnresolvedCode(reason, _to_location(at)) for reason, at in stage["unresolved"]),
                 {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
                 stage["via"],
                 {key: (start, end) for key, (start, end) in stage["spans"].items()},

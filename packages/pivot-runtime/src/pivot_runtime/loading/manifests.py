@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pivot_core.lock import CodeEntry, LibraryUse, Unresolved
+from pivot_core.lock import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.spec import Location, StageSpec
 from pivot_fingerprint import Manifest
 from pivot_runtime.loading.loaded import LoadedStage
@@ -14,7 +14,7 @@ def stage_of(spec: StageSpec, manifest: Manifest, params: Mapping[str, Any], env
     return LoadedStage(
         spec,
         {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
-        tuple(Unresolved(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
+        tuple(UnresolvedCode(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
         {name: LibraryUse(library.version, library.names) for name, library in manifest.libraries.items()},
         {key: entry.via for key, entry in manifest.items() if entry.via is not None},
         {

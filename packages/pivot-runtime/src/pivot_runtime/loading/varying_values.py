@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-from pivot_core.lock import CodeEntry, Unresolved
+from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.values import Value
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.tracing.random_calls import RANDOM, TIME
@@ -175,5 +175,5 @@ def _told(stage: LoadedStage, values: Mapping[str, Sequence[str]]) -> LoadedStag
         name = ".".join(key.split(":")[1:])
         names = [f"`{name}{path}`" for path in values[key]] or [f"`{name}`"]
         verb = "are other values" if len(names) > 1 else "is another value"
-        told.append(Unresolved(f"{', '.join(names)} {verb} at each import: {_WAYS_OUT}", stage.code[key].location))
+        told.append(UnresolvedCode(f"{', '.join(names)} {verb} at each import: {_WAYS_OUT}", stage.code[key].location))
     return attrs.evolve(stage, unresolved=(*told, *stage.unresolved)) if told else stage
