@@ -1,4 +1,4 @@
-"""One command at work on a project: its loaded stages, graph, and the open stores."""
+"""Session of a command: the loaded stages and graph of a project, its open stores, and the view of its workspace."""
 
 import contextlib
 import os
@@ -12,21 +12,16 @@ from pivot_cache.objects.run_memory import CacheMemory
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.decide import Memory, Reason
-from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
-from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import differing, is_unfetched
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
-from pivot_runtime.evaluating.observed_code import ObservedCode
-from pivot_runtime.evaluating.source_texts import SourceTexts
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, assemble
-from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
@@ -34,47 +29,75 @@ from pivot_runtime.project.unusable_files import Doubt
 if TYPE_CHECKING:
     from pivot_cache.formats.tree_diff import Difference
     from pivot_runtime.artifacts.stash import OutStash
+    from pivot_runtime.evaluating.observed_code import ObservedCode
+    from pivot_runtime.evaluating.source_texts import SourceTexts
 
 _OUT_REASONS: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
-@attrs.frozen(eq=False, repr=False)
-class Session(Value):
-    """The open stores and views of a project that every command needs.
+class Session:
+    """A command at work on a project.
 
     Attributes:
-        project: Where.
+        project: The project.
         schema: The version of all fingerprints.
-        graph: How the stages depend on each other.
-        own: The addresses of the command's own stages; the graph has also what they depend on.
-        stages: By address.
-        stores: Where contents and results are kept, and the configuration.
-        observed_code: The current state of code that runs were observed to depend on.
-        source_texts: The source texts that earlier runs depended on.
-        stashed: The outs that a killed run has set aside count as put back, for a read-only command.
-        will_be_restored: Those of them that have been looked for and found.
-        literal: A directory of which something is not here is another directory, and not missing.
-        unreadable: Those that have been looked for and cannot be read, and why.
-        obstacles: Looks for what is in the way of outs.
+        graph: The dependencies between stages.
+        own: The addresses of the command's own stages; the graph has also everything upstream.
+        stages: The loaded stages, by address.
+        stores: The open stores, and the configuration.
+        stashed: The outs that a killed run has set aside, if they count as put back; otherwise None.
+        will_be_restored: The paths of stashed outs that have been looked for and found.
+        literal: A directory that was fetched only in part counts as it is, and not as missing.
+        unreadable: The paths that have been looked for and cannot be read, and why.
+        obstacles: The check for files in the way of outs.
     """
 
-    project: Project
-    schema: int
-    graph: Graph
-    own: tuple[str, ...]
-    stages: Mapping[str, LoadedStage]
-    stores: Stores
-    observed_code: ObservedCode
-    source_texts: SourceTexts
-    stashed: "OutStash | None" = None
-    will_be_restored: set[ArtifactPath] = attrs.field(factory=set)
-    literal: bool = False
-    unreadable: dict[ArtifactPath, str] = attrs.field(factory=dict)
-    obstacles: Obstacles = attrs.field(init=False, eq=False, repr=False)
+    def __init__(
+        self,
+        project: Project,
+        assembly: Assembly,
+        stores: Stores,
+        *,
+        stashed: "OutStash | None" = None,
+        literal: bool = False,
+    ) -> None:
+        """Work on the stages of an assembly; `open_session` makes a session."""
+        self.project = project
+        self.schema = assembly.schema
+        self.graph = assembly.graph
+        self.own = assembly.own
+        self.stages = assembly.stages
+        self.stores = stores
+        self.stashed = stashed
+        self.will_be_restored: set[ArtifactPath] = set()
+        self.literal = literal
+        self.unreadable: dict[ArtifactPath, str] = {}
+        self.obstacles = Obstacles(stores, project.read_set)
+        self._observed_code: ObservedCode | None = None
+        self._source_texts: SourceTexts | None = None
 
-    @obstacles.default
-    def _obstacles(self) -> Obstacles:
-        return Obstacles(self.stores, self.project.read_set)
+    @property
+    def observed_code(self) -> "ObservedCode":
+        """The current state of code that runs were observed to use."""
+        if self._observed_code is None:
+            from pivot_runtime.evaluating.observed_code import ObservedCode  # noqa: PLC0415  # start-up time
+
+            self._observed_code = ObservedCode(self.project.root, self.project.layout.observed_file)
+        return self._observed_code
+
+    @property
+    def source_texts(self) -> "SourceTexts":
+        """The source texts that earlier runs depended on."""
+        if self._source_texts is None:
+            from pivot_runtime.evaluating.source_texts import SourceTexts  # noqa: PLC0415  # start-up time
+
+            self._source_texts = SourceTexts(self.project.layout.forms_file)
+        return self._source_texts
+
+    def close(self) -> None:
+        """Remember what the session learned of observed code."""
+        if self._observed_code is not None:
+            self._observed_code.close()
 
     @property
     def store(self) -> ObjectStore:
@@ -278,32 +301,19 @@ def open_session(
     literal: bool = False,
     stores: Stores | None = None,
 ) -> Iterator[Session]:
-    """A session over what was loaded; what it learned of files is remembered at the end.
+    """A session over loaded pipelines; digests of observed code are remembered at the end.
 
     Args:
         project: The project.
         assembly: Its pipelines.
-        as_next_run: Things are seen as a run would find them that began now.
-        literal: Things are seen as they are on disk.
+        as_next_run: Artifacts are seen as a run that began now would find them.
+        literal: Artifacts are seen as they are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
-    observed_code = ObservedCode(project.root, project.layout.observed_file)
-    with (
-        contextlib.closing(observed_code),
-        open_stores(project) if stores is None else contextlib.nullcontext(stores) as opened_stores,
-    ):
-        yield Session(
-            project=project,
-            schema=assembly.schema,
-            graph=assembly.graph,
-            own=assembly.own,
-            stages=assembly.stages,
-            stores=opened_stores,
-            observed_code=observed_code,
-            source_texts=SourceTexts(project.layout.forms_file),
-            stashed=_stashed(project) if as_next_run else None,
-            literal=literal,
-        )
+    with open_stores(project) if stores is None else contextlib.nullcontext(stores) as opened:
+        stashed = _stashed(project) if as_next_run else None
+        with contextlib.closing(Session(project, assembly, opened, stashed=stashed, literal=literal)) as session:
+            yield session
 
 
 def _stashed(project: Project) -> "OutStash | None":

@@ -1,6 +1,6 @@
-r"""Writing the history: one file per run, one line per event as it happens, so that a killed run leaves what it did.
+r"""Journals of runs: one file per run, one line per event as it happens, so that a killed run leaves its events.
 
-``.pivot/state.db/history/<number>.jsonl`` has the lines of `eventforms`. Its writer holds a lock on it for as long as
+``.pivot/state.db/history/<number>.jsonl`` has the lines of `event_json`. Its writer holds a lock on it for as long as
 it lives. A run that did nothing leaves no file.
 """
 
@@ -10,27 +10,28 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from pivot_cache.layout import Layout
-from pivot_runtime.history import event_json, events, stage_stats
+from pivot_runtime.history import events, stage_stats
 from pivot_runtime.history.events import Reporter
 
 KEPT: Final = 100
-"""How many runs are kept."""
+"""Number of runs that are kept."""
 
-_PASSING: Final = (events.Fetching, events.StageSilent)
+_TRANSIENT: Final = (events.Fetching, events.StageSilent)
 """Events that nobody needs afterwards."""
-_WORTH: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
+_NOTABLE: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 
 def directory(layout: Layout) -> pathlib.Path:
-    """Where the files lie."""
+    """The directory of the journals."""
     return layout.history_dir
 
 
 def numbers(place: pathlib.Path) -> list[int]:
-    """The runs that are kept, the oldest first."""
+    """The numbers of the runs that are kept, the oldest first."""
     try:
         names = os.listdir(place)
     except OSError:
@@ -43,14 +44,15 @@ class Journal:
     """A reporter that records events and passes them on; a failure to record is not an error."""
 
     def __init__(self, layout: Layout, command: str, report: Reporter) -> None:
-        """Nothing is written before something has happened that is worth it."""
+        """Write nothing until the first notable event."""
         self._layout = layout
         self._command = command
         self._report = report
         self._time = time.time()
         self._began = time.monotonic()
-        self._waiting: list[dict[str, Any]] | None = []
+        self._waiting: list[tuple[events.Event, float]] | None = []
         self._fd: int | None = None
+        self._to_json: Callable[[events.Event, float], dict[str, Any]] | None = None
         self._learned: dict[str, dict[str, Any]] = {}
 
     def __call__(self, event: events.Event) -> None:
@@ -60,9 +62,9 @@ class Journal:
         self._report(event)
 
     def _keep(self, event: events.Event) -> None:
-        if isinstance(event, _PASSING):
+        if isinstance(event, _TRANSIENT):
             return
-        line = event_json.form(event, time.monotonic() - self._began)
+        at = time.monotonic() - self._began
         if isinstance(event, events.StageRan):
             self._learned[event.address] = {
                 stage_stats.SECONDS: event.seconds,
@@ -70,15 +72,16 @@ class Journal:
                 stage_stats.UNSEEN: list(event.incomplete),
             }
         if self._waiting is not None:
-            self._waiting.append(line)
-            if isinstance(event, _WORTH):
+            self._waiting.append((event, at))
+            if isinstance(event, _NOTABLE):
                 waiting, self._waiting = self._waiting, None
                 self._open()
                 self._write(*waiting)
         else:
-            self._write(line)
+            self._write((event, at))
         if isinstance(event, events.RunEnded | events.RunStopped):
-            stage_stats.project_stats(self._layout).remember(self._learned)
+            if self._learned:
+                stage_stats.project_stats(self._layout).remember(self._learned)
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
@@ -93,14 +96,21 @@ class Journal:
             with contextlib.suppress(FileExistsError):  # another run has just begun
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
                 self._fd = os.open(place / f"{number}.jsonl", flags, 0o666)
-        with contextlib.suppress(OSError):  # somebody looks at it at this moment, or there are no locks here
+        with contextlib.suppress(OSError):  # a reader holds it at this moment, or the file system has no locks
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        from pivot_runtime.history import event_json  # noqa: PLC0415  # start-up time: few runs have notable events
+
+        self._to_json = event_json.form
         head = event_json.head(self._command, time=self._time, pid=os.getpid())
-        self._write({**head, "run": number})
+        self._append({**head, "run": number})
         for old in known:
             if old <= number - KEPT:
                 (place / f"{old}.jsonl").unlink(missing_ok=True)
 
-    def _write(self, *lines: dict[str, Any]) -> None:
+    def _write(self, *reported: tuple[events.Event, float]) -> None:
+        if self._to_json is not None:
+            self._append(*[self._to_json(event, at) for event, at in reported])
+
+    def _append(self, *lines: dict[str, Any]) -> None:
         if self._fd is not None:
             os.write(self._fd, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
