@@ -81,7 +81,7 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
     """
     from yaml import MappingNode  # noqa: PLC0415  # start-up time: most configurations are of simple lines
 
-    from pivot_runtime.definitions.yaml_nodes import TextError, compose  # noqa: PLC0415
+    from pivot_runtime.definitions.yaml_document import TextError, compose  # noqa: PLC0415
 
     try:
         root = compose(text)

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -100,50 +101,61 @@ def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
 
 
 def _function(stage: Declaration, location: Location) -> Any:
-    named, colon, attribute = (stage.python or "").partition(":")
-    if not colon or not attribute or not all(part.isidentifier() for part in named.split(".")):
+    """The function that a stage names, imported."""
+    name, colon, attribute = (stage.python or "").partition(":")
+    if not colon or not attribute or not all(part.isidentifier() for part in name.split(".")):
         raise StageError(
             stage.name, location, f"python: {stage.python!r} names no function", hint="write python: module:function"
         )
-    try:
-        found: Any = importlib.import_module(named)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
-            error.add_note(_importing(named, stage))
-            raise
-        raise StageError(
-            stage.name,
-            location,
-            f"there is no module {named!r}",
-            hint=_suggestion(named, _modules(os.path.dirname(location.file)))
-            or "modules are looked for beside the file, and in the project's root",
-        ) from None
-    except BaseException as error:
-        error.add_note(_importing(named, stage))
-        raise
-    beside = os.path.join(os.path.dirname(location.file), *named.split(".")) + ".py"
-    imported = getattr(found, "__file__", None) or "the interpreter"
-    if os.path.exists(beside) and os.path.realpath(beside) != os.path.realpath(imported):
-        raise StageError(
-            stage.name,
-            location,
-            f"another module is called {named!r}, too: {imported}",
-            hint=f"rename the {os.path.basename(beside)} beside the file",
-        )
+    module = _module(name, stage, location)
+    _refuse_shadowed(name, module, stage, location)
+    found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
+            members = vars(found) if hasattr(found, "__dict__") else {}
             raise StageError(
                 stage.name,
                 location,
-                f"{named!r} has no function {attribute!r}",
-                hint=_suggestion(part, [name for name, value in vars(found).items() if callable(value)])
-                if hasattr(found, "__dict__")
-                else None,
+                f"{name!r} has no function {attribute!r}",
+                hint=_suggestion(part, [each for each, value in members.items() if callable(value)]),
             )
         found = getattr(found, part)
     if isinstance(found, type) or not callable(found):
         raise StageError(stage.name, location, f"{stage.python!r} is no function")
     return found
+
+
+def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
+    """The module of this name, imported; exceptions that it raises are passed on with a note."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            error.add_note(_importing(name, stage))
+            raise
+        raise StageError(
+            stage.name,
+            location,
+            f"there is no module {name!r}",
+            hint=_suggestion(name, _modules(os.path.dirname(location.file)))
+            or "modules are looked for beside the file, and in the project's root",
+        ) from None
+    except BaseException as error:
+        error.add_note(_importing(name, stage))
+        raise
+
+
+def _refuse_shadowed(name: str, module: ModuleType, stage: Declaration, location: Location) -> None:
+    """Refuse a module that has the same name as the file beside the pipeline that is meant."""
+    beside = os.path.join(os.path.dirname(location.file), *name.split(".")) + ".py"
+    imported = getattr(module, "__file__", None) or "the interpreter"
+    if os.path.exists(beside) and os.path.realpath(beside) != os.path.realpath(imported):
+        raise StageError(
+            stage.name,
+            location,
+            f"another module is called {name!r}, too: {imported}",
+            hint=f"rename the {os.path.basename(beside)} beside the file",
+        )
 
 
 def _importing(module: str, stage: Declaration) -> str:

@@ -1,12 +1,20 @@
-"""The files that the command of a shell stage depends on: its text, and the files that it names."""
+"""Dependencies of the command of a shell stage: its text, and the files that it names.
+
+A file that runs of the command were observed to create besides its outs is no code. Its name is in one JSON file for
+each stage, of derived data: where that is missing, such a file counts as code, and the stage runs once more.
+"""
 
 import contextlib
+import json
 import os
 import pathlib
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from pivot_cache.errors import CacheError
+from pivot_cache.files import safe_read
+from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core import digest
 from pivot_core.errors import PathError
@@ -16,7 +24,6 @@ from pivot_core.spec import Location
 from pivot_core.stages.command import KEY, Command, filled_in, words
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
-from pivot_runtime.definitions import created_files
 
 _LARGEST: Final = 1 << 24
 """Bytes; what is larger is no code."""
@@ -54,7 +61,7 @@ def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> 
             if spec.name in commands:
                 stage = pipeline.stages[spec.name]
                 found[spec.address] = shell_inputs(
-                    stage, commands[spec.name], created_files.record_of(layout, spec.address), base=spec.base, root=root
+                    stage, commands[spec.name], layout.created_file(spec.address), base=spec.base, root=root
                 )
     return found
 
@@ -70,13 +77,13 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     unresolved = [
         _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
     ]
+    declared = [
+        _resolved(each, base, root) for item in (*stage.deps.values(), *stage.outs.values()) for each in item.paths
+    ]
     sources = {}
     named = []
-    by_runs = created_files.remembered(record)
+    by_runs = read_created(record)
     for word, path in _paths(text, base, root):
-        declared = [
-            _resolved(each, base, root) for item in (*stage.deps.values(), *stage.outs.values()) for each in item.paths
-        ]
         file = os.path.join(root, path)
         if any(_inside(path, each) for each in declared):
             continue
@@ -91,18 +98,31 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
             unresolved.append(_open(at, f"{str(path)!r}, which it creates: declare it as an out"))
             continue
         try:
-            status = os.stat(file)
-            if not stat.S_ISREG(status.st_mode):  # a device may have no end
-                continue
-            content = pathlib.Path(file).read_bytes() if status.st_size <= _LARGEST else None
-        except OSError:
-            continue
-        if content is None:
+            content = _read_code(file)
+        except _TooLargeError:
             unresolved.append(_open(at, f"{str(path)!r}, which it names: too large for code, so declare it as a dep"))
             continue
-        found = sources[file] = digest.of_bytes(content)
-        entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
+        if content is not None:
+            found = sources[file] = digest.of_bytes(content)
+            entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
     return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
+
+
+class _TooLargeError(Exception):
+    """A file is too large to be code."""
+
+
+def _read_code(file: str) -> bytes | None:
+    """The content of a file; None if it cannot be read, or is a device, which may have no end."""
+    try:
+        status = os.stat(file)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if status.st_size > _LARGEST:
+            raise _TooLargeError
+        return pathlib.Path(file).read_bytes()
+    except OSError:
+        return None
 
 
 def _paths(text: str, base: str, root: str) -> Iterable[tuple[str, ArtifactPath]]:
@@ -124,3 +144,35 @@ def _inside(path: str, other: str) -> bool:
 
 def _open(at: Location, reason: str) -> Unresolved:
     return Unresolved(at.file, at.line, reason, KEY)
+
+
+def read_created(record: pathlib.Path) -> frozenset[str]:
+    """The words of the command that name files which a run created."""
+    try:
+        found = safe_read.read_json(record)
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+
+@contextlib.contextmanager
+def note_created(text: str, outs: Iterable[str], record: pathlib.Path | None) -> Iterator[None]:
+    """Remember the files that a command with this text creates, in the current directory, unless it fails.
+
+    Args:
+        text: Of the command, as its words are looked for when it is loaded.
+        outs: Its declared outs.
+        record: The file that remembers; None where nothing does.
+    """
+    declared = [os.path.normpath(out) for out in outs]
+    absent = [word for word in words(text) if not os.path.lexists(word)] if record is not None else []
+    yield
+    new = {
+        word
+        for word in absent
+        if os.path.isfile(word) and not any(_inside(os.path.normpath(word), each) for each in declared)
+    }
+    if record is not None and new and not new <= (known := read_created(record)):
+        with contextlib.suppress(OSError, CacheError):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(record, json.dumps(sorted(known | new)).encode())

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pivot_core.spec import StageError
 from pivot_core.stages.command import PARAMS, Command, filled_in, values
 from pivot_core.stages.stage import Stage
-from pivot_runtime.definitions import created_files
+from pivot_runtime.definitions import shell_code
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 """A command ends where one of its commands fails, also inside a pipe."""
@@ -38,7 +38,7 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
     record = pathlib.Path(command.created) if command.created else None
     outs = [path for out in stage.outs.values() for path in out.paths]
-    with created_files.watching(filled_in(command.text, stage.deps, stage.outs), outs, record):
+    with shell_code.note_created(filled_in(command.text, stage.deps, stage.outs), outs, record):
         _run(stage, program, text)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
