@@ -50,7 +50,7 @@ from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
 LOCK_SUFFIX = ".lock"
-"""What the name of a lock file ends with."""
+"""The suffix of the name of a lock file."""
 
 STAGES = "stages"
 """The name of the directory of lock files in `STATE_DIR`."""
