@@ -65,8 +65,8 @@ def take(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Itera
             stage = importlib.import_module("pipeline").stage
             fingerprinter = Fingerprinter(root=root)
             plain = fingerprinter.fingerprint(stage)
-            steady = fingerprinter.steady(stage)
-            assert fingerprinter.steady(stage) == steady
+            steady = fingerprinter.unstable_values(stage)
+            assert fingerprinter.unstable_values(stage) == steady
             assert fingerprinter.fingerprint(stage) == plain
         return UnstableValues({key: digest for key, digest in steady.digests.items() if key in plain}, steady.parts)
 
@@ -119,7 +119,7 @@ def test_the_code_that_makes_a_value_counts(take: Take, old: str, new: str, chan
 
 def test_only_functions_have_values() -> None:
     with pytest.raises(NotCallableError):
-        Fingerprinter().steady(5)  # type: ignore[arg-type]
+        Fingerprinter().unstable_values(5)  # type: ignore[arg-type]
 
 
 def test_parts_have_bounds() -> None:

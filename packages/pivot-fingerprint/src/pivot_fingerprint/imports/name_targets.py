@@ -8,7 +8,7 @@ from pivot_fingerprint.imports.statements import Statements
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.form import Ref
-from pivot_fingerprint.syntax.name_changes import ANY, FAR
+from pivot_fingerprint.syntax.name_changes import ANY, DEEPEST
 from pivot_fingerprint.syntax.scopes import Import
 
 
@@ -108,7 +108,7 @@ class NameTargets:
         aliases = [each.alias for each in self.statements(source).binding(target.name) if each.alias]
         # `node = node.next` would never end: stop at the greatest depth
         further: list[NameTarget | str] = [
-            NameTarget(target.module, alias[0], (*alias[1:], *target.rest)[:FAR]) for alias in aliases
+            NameTarget(target.module, alias[0], (*alias[1:], *target.rest)[:DEEPEST]) for alias in aliases
         ]
         further += [each for imported in imports for each in self._import_targets(target.module, imported, target.rest)]
         return any(not binding.imports for binding in bindings), further

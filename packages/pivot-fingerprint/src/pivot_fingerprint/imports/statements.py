@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pivot_fingerprint.syntax.canonical import canonical, is_silent
 from pivot_fingerprint.syntax.form import Form, Ref
-from pivot_fingerprint.syntax.name_changes import MAKERS, Changes, NameChange
+from pivot_fingerprint.syntax.name_changes import MAKERS, ChangeCollector, NameChange
 from pivot_fingerprint.syntax.node_fields import children
 from pivot_fingerprint.syntax.parsed import Definition, Parsed, walk
 from pivot_fingerprint.syntax.scopes import Import, Scope, parameters
@@ -94,8 +94,8 @@ def read_statements(parsed: Parsed) -> tuple[list[Statement], tuple[Import, ...]
 
 
 def _statement(parsed: Parsed, node: ast.stmt, guards: "_Guards") -> Statement:
-    seen = Changes(parsed.bindings.keys())
-    seen.look([node])
+    seen = ChangeCollector(parsed.bindings.keys())
+    seen.collect([node])
     scope = Scope(None)
     scope.collect([node], walrus=parsed.walrus)
     return Statement(
@@ -255,8 +255,8 @@ def body_effects(node: Definition, names: frozenset[str]) -> BodyEffects:
     """The effects of the code of a definition; `names` are the names of the module that it mentions."""
     inside = list(walk(node))
     given = {arg.arg for each in inside if isinstance(each, (*_FUNCTIONS, ast.Lambda)) for arg in parameters(each.args)}
-    seen = Changes(names | given, inside=True)
-    seen.look(node.body)
+    seen = ChangeCollector(names | given, inside=True)
+    seen.collect(node.body)
     fresh = _fresh(inside) - given
     assigns = {name for each in inside if isinstance(each, ast.Global) for name in each.names}
     outer, aliases, writes = [], False, False

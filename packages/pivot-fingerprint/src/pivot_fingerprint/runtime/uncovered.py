@@ -58,7 +58,7 @@ class _ModuleFile(NamedTuple):
         """The full name of a module that is imported here."""
         is_package = os.path.basename(self.file) == f"{INIT}.py"
         package = self.module if is_package else self.module.rpartition(".")[0]
-        return Module(self.module, self.file, package, None, is_user=True, shown=None).absolute(target)
+        return Module(self.module, self.file, package, None, is_user=True, entry_file=None).absolute(target)
 
 
 class _Lookup(NamedTuple):
@@ -193,7 +193,7 @@ class UncoveredCode:
         """Add the body of a module, with everything that its statements, other than definitions, use."""
         source = self._source(place.file)
         if not self._known[place.module].whole and self._add("module", place, MODULE, 1, deep=False) and source:
-            self._pending.append((place, canonical(source_digest.loose(source.parsed)), False))
+            self._pending.append((place, canonical(source_digest.loose_statements(source.parsed)), False))
 
     # Functions
 
@@ -226,7 +226,7 @@ class UncoveredCode:
         for statement in source.parsed.tree.body:
             if not statement.lineno <= line <= (statement.end_lineno or line):
                 continue
-            made, changed = source_digest.changes(statement)
+            made, changed = source_digest.bound_and_changed(statement)
             if any(self._is_value(place, source, name) for name in made | changed):
                 return
             for name in sorted(made & source.bindings.keys()):

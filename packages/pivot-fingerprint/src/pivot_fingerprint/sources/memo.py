@@ -1,4 +1,4 @@
-"""Results derived from one file's text, kept as bytes under a key, so that the next process need not parse it."""
+"""Memo of the results that are derived from a file's text: bytes under a key, so that no later process parses it."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -17,19 +17,19 @@ from pivot_fingerprint.syntax.statement_acts import Act
 
 __pivot_module__ = "pivot_fingerprint"
 
-_FORMAT = 4  # of the bytes: raise it with every change of what they hold or how
+_FORMAT = 4  # version of the bytes: raise it with every change of their content or format
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
 
 
 class _Encoder(JSONEncoder):
-    """With methods of its own: the user's code may have replaced those that all share."""
+    """An encoder with its own methods: the user's code may have replaced the shared ones."""
 
     default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
 
 
 class _Decoder(JSONDecoder):
-    """The same for decoders."""
+    """A decoder with its own methods."""
 
     decode, raw_decode = JSONDecoder.decode, JSONDecoder.raw_decode
 
@@ -38,11 +38,11 @@ _encode, _decode = _Encoder(separators=(",", ":")).encode, _Decoder().decode
 
 
 class Memo(Protocol):
-    """Somewhere to keep bytes by key: a table, a directory, a dict. It may forget whatever it likes.
+    """A store of bytes by key: a table, a directory, a dict. It may drop any entry.
 
     A key is 16 bytes and stands for the content of one file, the `SCHEMA`, the minor version of Python and one of the
-    few things that the text gives, so that nothing kept ever becomes wrong. Returned content is checked: bytes that are
-    damaged, or were kept under another key, are made again and put again. Exceptions of `get` and `put` are not caught.
+    results of the text, so that an entry never becomes wrong. Returned content is checked: bytes that are damaged, or
+    were stored under another key, are computed and stored again. Exceptions of `get` and `put` are not caught.
     """
 
     def get(self, key: bytes, /) -> bytes | None:
@@ -50,17 +50,17 @@ class Memo(Protocol):
         ...
 
     def put(self, key: bytes, content: bytes, /) -> object:
-        """Keep these bytes under this key; called for what is not there yet."""
+        """Store these bytes under this key; called for missing entries."""
         ...
 
 
 def memo_key(content: bytes, kind: str = "") -> bytes:
-    """The key of one of the things that a file with this content gives."""
+    """The key of one of the results of a file with this content."""
     return xxh3_128_digest(kind.encode() + _MARK + content)
 
 
 def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
-    """An outline with all its forms as bytes: what is asked of every file first, then a line for each other thing."""
+    """An outline with all its forms as bytes: first what every walk needs, then a line for each form."""
     whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
     head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
     lines: list[object] = [head, form_to_json(whole)]
@@ -72,7 +72,7 @@ def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
 
 
 def pack(lines: Iterable[object], key: bytes) -> bytes:
-    """Plain data as bytes, each on a line, with what tells whether they are whole and were put under this key."""
+    """Plain data as bytes, one item a line, with a checksum over the key and the data."""
     payload = "\n".join(_encode(line) for line in lines).encode()
     return xxh3_128_digest(key + payload) + payload
 
@@ -83,20 +83,20 @@ def decode_line(line: bytes) -> Any:
 
 
 def unpack(content: bytes | None, key: bytes) -> list[bytes] | None:
-    """The lines that were packed for this key; None if these bytes are not what was packed."""
+    """The lines that were packed for this key; None if the bytes are damaged or belong to another key."""
     if content is None or content[:_CHECK] != xxh3_128_digest(key + content[_CHECK:]):
         return None
     return content[_CHECK:].split(b"\n")
 
 
 def unpack_outline(content: bytes | None, key: bytes) -> Outline | None:
-    """The outline that was written under this key; None if these bytes are not what was written."""
+    """The outline that was packed for this key; None if the bytes are damaged or belong to another key."""
     lines = unpack(content, key)
     return MemoOutline(lines) if lines is not None else None
 
 
 class MemoOutline:
-    """The outline that is read off a memo's bytes, each line when it is first asked for."""
+    """An outline from a memo's bytes, whose lines are decoded when they are needed."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
         tops, bindings, stars, effects, lambdas, imports, acts = decode_line(lines[0])
@@ -146,7 +146,7 @@ def form_to_json(form: Form) -> object:
 
 
 def form_from_json(raw: Any) -> Form:
-    """The form that `form_to_json` gave."""
+    """The form that `form_to_json` converted."""
     digest, docs, refs, issues, reads, signatures = raw
     return Form(
         bytes.fromhex(digest),
@@ -159,7 +159,7 @@ def form_from_json(raw: Any) -> Form:
 
 
 def _piece(raw: Any) -> Piece:
-    """Of an effect: no definition is in one, so it has neither docstrings nor signatures."""
+    """The piece of an effect, which contains no definition and so has neither docstrings nor signatures."""
     text, refs, issues, reads = raw
     return Piece(text, (), _refs(refs), tuple(Issue(*issue) for issue in issues), frozenset(reads), ())
 

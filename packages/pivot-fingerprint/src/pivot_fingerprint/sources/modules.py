@@ -18,7 +18,7 @@ from pivot_fingerprint.user_code import Predicate
 class Module:
     """One module: its name, its file, and its namespace if it has been imported."""
 
-    __slots__ = ("_source", "_sources", "file", "is_user", "name", "namespace", "package", "shown")
+    __slots__ = ("_source", "_sources", "entry_file", "file", "is_user", "name", "namespace", "package")
 
     def __init__(  # noqa: PLR0913 - a record
         self,
@@ -28,7 +28,7 @@ class Module:
         namespace: Mapping[str, object] | None,
         *,
         is_user: bool,
-        shown: str | None,
+        entry_file: str | None,
         sources: Sources | None = None,
     ) -> None:
         self.name = name
@@ -36,13 +36,13 @@ class Module:
         self.package = package
         self.namespace = namespace
         self.is_user = is_user
-        self.shown = shown  # the file as entries show it: never absolute
+        self.entry_file = entry_file  # the path in entries, never absolute
         self._sources = sources
         self._source: list[SourceFile | None] = []
 
     @property
     def source(self) -> SourceFile | None:
-        """The module's source, if there is any."""
+        """The source file of the module, if there is one."""
         if not self._source:
             python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
             self._source.append(self._sources.read(self.file) if python else None)  # type: ignore[union-attr,arg-type]
@@ -50,40 +50,40 @@ class Module:
 
     @property
     def public(self) -> str | None:
-        """The name by which a library's module counts if not by its own: its `__pivot_module__`.
+        """The name by which a library's module counts instead of its own: its `__pivot_module__`.
 
-        So what is in it may move to another module, and counts as before.
+        So its content can move to another module and counts as before.
         """
         said = self.namespace.get("__pivot_module__") if self.namespace is not None else None
         return said if isinstance(said, str) else None
 
     @property
     def docs(self) -> str | None:
-        """The docstring of the module's text."""
+        """The docstring in the module's source."""
         return None if self.source is None else ast.get_docstring(self.source.parsed.tree, clean=False)
 
-    def at(self, source: SourceFile, shown: str | None) -> "Module":
-        """Code of another file whose globals belong to this module."""
+    def at(self, source: SourceFile, entry_file: str | None) -> "Module":
+        """The module of code in another file whose globals belong to this module."""
         return Module(
             self.name,
             source.path,
             self.package,
             self.namespace,
             is_user=self.is_user,
-            shown=shown,
+            entry_file=entry_file,
             sources=self._sources,
         )
 
     def binds(self, name: str) -> bool:
-        """Whether a name may be bound here, other than by a star import."""
+        """Whether a name may be bound in this module other than by a star import."""
         if self.namespace is not None:
             return name in self.namespace
         return self.source is not None and name in self.source.bindings
 
     def leaves_unbound(self, name: str) -> bool:
-        """Whether a name without a value gets one at the top of the module alone: there it was passed over, or deleted.
+        """Whether a name without a value is only bound at the top of the module, where it was skipped or deleted.
 
-        So it is with what is imported for type checkers, and below conditions that do not hold here.
+        Examples are imports for type checkers, and statements under conditions that are false here.
         """
         source = self.source
         if source is None or name not in source.bindings:
@@ -91,7 +91,7 @@ class Module:
         return re.search(rb"\bglobal\b[^\n]*\b%b\b" % re.escape(name).encode(), source.content) is None
 
     def absolute(self, target: Import) -> str:
-        """The full name of the module that an import statement in this module names."""
+        """The full name of the module that an import statement of this module names."""
         if not target.level:
             return target.module
         parts = self.package.split(".")
@@ -100,7 +100,7 @@ class Module:
 
 
 class Modules:
-    """All modules met during one walk, and the places that are the same in every checkout."""
+    """The modules of a walk, imported or found on disk."""
 
     def __init__(self, is_user_code: Predicate, root: str | None, sources: Sources) -> None:
         self.is_user_code = is_user_code
@@ -112,35 +112,35 @@ class Modules:
         self._files: dict[tuple[str, str | None], str | None] = {}
 
     def of(self, module: ModuleType) -> Module:
-        """An imported module."""
+        """The module of an imported module object."""
         return self.of_namespace(vars(module))
 
-    def of_parts(self, package: ModuleType, name: str) -> list[tuple[Module, str, object]]:
-        """The possible values of a name in a lazy package: that of its modules, as far as they are imported."""
+    def in_submodules(self, package: ModuleType, name: str) -> list[tuple[Module, str, object]]:
+        """The possible values of a name in a lazy package: those in its imported submodules."""
         inside = [part for full, part in sorted(sys.modules.items()) if full.startswith(f"{package.__name__}.")]
         having = [part for part in inside if type(part) is ModuleType and name in vars(part)]
         return [(self.of(part), name, vars(part)[name]) for part in having]
 
     def of_namespace(self, namespace: dict[str, object]) -> Module:
-        """The module whose globals these are."""
+        """The module with these globals."""
         known = self._by_namespace.get(id(namespace))
         if known is None:
             known = self._by_namespace[id(namespace)] = self._live(namespace)
         return known
 
     def made(self, namespace: dict[str, object]) -> Module | None:
-        """Names that belong to no module: those of code that was made from a text, wherever that was done."""
+        """The module that stands for globals that belong to none: those of code generated from text."""
         name = namespace.get("__name__")
         home = sys.modules.get(name) if isinstance(name, str) else None
         if home is not None and vars(home) is namespace:
             return None
         known = self._made.get(id(namespace))
         if known is None:
-            known = self._made[id(namespace)] = Module("", None, "", namespace, is_user=True, shown=None)
+            known = self._made[id(namespace)] = Module("", None, "", namespace, is_user=True, entry_file=None)
         return known
 
     def named(self, name: str) -> Module | None:
-        """The module of this full name, imported or found on disk."""
+        """The module with this full name, imported or found on disk."""
         live = sys.modules.get(name)
         return self.of(live) if isinstance(live, ModuleType) else self.on_disk(name)
 
@@ -155,18 +155,24 @@ class Modules:
                 package = name if places else name.rpartition(".")[0]
                 user = self.is_user_code(file or (os.path.join(places[0], f"{INIT}.py") if places else ""))
                 module = Module(
-                    name, file, package, None, is_user=user, shown=self.show(file, name), sources=self.sources
+                    name,
+                    file,
+                    package,
+                    None,
+                    is_user=user,
+                    entry_file=self.entry_file_of(file, name),
+                    sources=self.sources,
                 )
             self._static[name] = module
         return self._static[name]
 
-    def by_system(self, module: Module, name: str) -> list[str]:
-        """The digest of a name that every module has; whoever asks where a package is looks for modules in it."""
+    def predefined(self, module: Module, name: str) -> list[str]:
+        """The tokens of a name that every module has; those of `__path__` include the modules in the package."""
         inside = self._inside(module) if name == "__path__" and module.is_user else []
         return [f"{name} {module.name}", *([f"inside {' '.join(inside)}"] if inside else [])]
 
     def _inside(self, package: Module) -> list[str]:
-        """The names of the modules in a package, and in the packages in it."""
+        """The names of all modules in a package and its subpackages."""
         found, stack = [], [(place, "") for place in self._places(package)]
         while stack:
             place, prefix = stack.pop()
@@ -182,39 +188,39 @@ class Modules:
         return [os.path.dirname(package.file)] if package.file is not None and package.package == package.name else []
 
     def is_optional(self, module: Module, name: str) -> bool:
-        """Whether a module that is not there is a package that need not be installed: what uses it does not run.
+        """Whether a missing module is an optional dependency, so that the code that uses it does not run.
 
-        Code that changes `sys.path` may find it all the same.
+        Code that changes `sys.path` may still find it.
         """
         top = self.named(name.partition(".")[0])
         moves = module.source is not None and b"sys.path" in module.source.content
         return not moves and (top is None or not top.is_user)
 
-    def homes(self, module: Module, name: str) -> list[Module]:
-        """The modules from which a module may have a name by a star import: the last that runs wins."""
+    def star_sources(self, module: Module, name: str) -> list[Module]:
+        """The modules from which a module may get a name by a star import."""
         stars = module.source.stars if module.source is not None else ()
         found = [self.named(module.absolute(star)) for star in stars]
         own = module.binds(name)
-        return [home for home in found if home is not None and (home.is_user or not own) and self._gives(home, name)]
+        return [home for home in found if home is not None and (home.is_user or not own) and self._provides(home, name)]
 
-    def _gives(self, home: Module, name: str) -> bool:
-        if home.namespace is not None or not home.is_user:  # of a library that is not imported, one file is read
+    def _provides(self, home: Module, name: str) -> bool:
+        if home.namespace is not None or not home.is_user:  # only one file is read of a library that is not imported
             return home.binds(name) or (home.namespace is None and home.source is not None and bool(home.source.stars))
         names = self.exported(home)
         if name.startswith("_") if names is None else name not in names:
             return False
-        return home.binds(name) or any(each.binds(name) for each in self.starred(home))
+        return home.binds(name) or any(each.binds(name) for each in self.all_star_sources(home))
 
     def exported(self, home: Module) -> frozenset[str] | None:
-        """The value of a module's `__all__`, if it is a literal."""
+        """The names in a module's `__all__`, if it is a literal."""
         source = home.source
         bound = source.parsed.bindings["__all__"] if source is not None and "__all__" in source.bindings else ()
         literal = literal_binding(bound)
         names = literal[0] if literal is not None else None
         return frozenset(map(str, names)) if isinstance(names, list | tuple) else None
 
-    def starred(self, module: Module) -> list[Module]:
-        """The user's modules that all names of a module may come from."""
+    def all_star_sources(self, module: Module) -> list[Module]:
+        """The user's modules that a module may get names from by star imports, directly or not."""
         found: dict[Module, None] = {module: None}
         for at in (stack := [module]):
             for star in at.source.stars if at.source is not None else ():
@@ -225,16 +231,16 @@ class Modules:
         return list(found)[1:]
 
     def names(self, module: Module) -> list[str]:
-        """All names at the top of a module but those that every module has."""
+        """The names at the top of a module, without those that every module has."""
         source = module.source
         bindings = source.bindings if source is not None else {}
         own = {name for name in bindings if name != "*" and not all(each.top is not None for each in bindings[name])}
-        homes = self.starred(module)
+        homes = self.all_star_sources(module)
         stars = {name for home in homes if home.source is not None for name in home.source.bindings}
-        if module.namespace is None:  # what its own statements make of a name is in its text
+        if module.namespace is None:  # its own statements are in its source
             own = {name for name in own if any(each.imports for each in bindings[name])}
             names = own | {name for name in stars if not name.startswith("_")} - {"*"}
-        else:  # a package gets its submodules as they are imported, wherever that may be
+        else:  # a package gets its submodules whenever they are imported
             values = module.namespace
             names = {
                 name for name in values if name in own or name in stars or not isinstance(values[name], ModuleType)
@@ -243,9 +249,9 @@ class Modules:
         return sorted(name for name in names if name in own or not (name.startswith("__") and name.endswith("__")))
 
     def file_of(self, filename: str, module: Module) -> str | None:
-        """The file that a code object names, spelled as its module's file is; None if there is none.
+        """The file that a code object names, spelled as in its module; None if it does not exist.
 
-        Code that was compiled elsewhere, as from a moved `.pyc`, belongs to its module's file.
+        Code that was compiled elsewhere, such as in a moved `.pyc`, belongs to the file of its module.
         """
         key = (filename, module.file)
         if key not in self._files:
@@ -261,8 +267,8 @@ class Modules:
             self._files[key] = file
         return self._files[key]
 
-    def show(self, file: str | None, module: str) -> str | None:
-        """A file as entries name it: relative to the root, else to the directory it was imported from."""
+    def entry_file_of(self, file: str | None, module: str) -> str | None:
+        """The path of a file in entries: relative to the root, or else to the directory from which it was imported."""
         if not file:
             return None
         if self._root is not None:
@@ -273,7 +279,7 @@ class Modules:
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
 
     def base_of(self, module: Module) -> str | None:
-        """The directory that a module came from."""
+        """The directory from which a module was imported."""
         if not module.file:
             return None
         return import_base(module.file, module.name) or os.path.dirname(module.file)
@@ -292,10 +298,18 @@ class Modules:
         if not isinstance(package, str):
             package = name if "__path__" in namespace else name.rpartition(".")[0]
         user = self.is_user_code(path) if path else self._is_user_namespace(namespace)
-        return Module(name, path, package, namespace, is_user=user, shown=self.show(path, name), sources=self.sources)
+        return Module(
+            name,
+            path,
+            package,
+            namespace,
+            is_user=user,
+            entry_file=self.entry_file_of(path, name),
+            sources=self.sources,
+        )
 
     def _is_user_namespace(self, namespace: Mapping[str, object]) -> bool:
-        """A namespace package has no file of its own."""
+        """Whether a namespace is the user's, judged by its directories: a namespace package has no file."""
         path = namespace.get("__path__")
         places = [str(place) for place in path] if path is not None and hasattr(path, "__iter__") else []
         return any(self.is_user_code(os.path.join(place, f"{INIT}.py")) for place in places)
@@ -316,14 +330,14 @@ class Modules:
 
 
 class PortablePaths:
-    """Texts that name a place below the base, spelled the same in every checkout."""
+    """Paths in texts, spelled the same in every checkout."""
 
     def __init__(self, base: str | None) -> None:
         bases = {os.path.abspath(base), real_path(base)} if base is not None else set()
         self._bases = tuple(sorted(bases - {os.sep}))
 
     def portable(self, text: str) -> str | None:
-        """A text that names a place below the base, spelled without the base; None for any other text."""
+        """A path below the base, spelled without the base; None for any other text."""
         if not text.startswith("/"):
             return None
         for base in self._bases:
@@ -333,7 +347,7 @@ class PortablePaths:
 
 
 def import_base(file: str, module: str) -> str | None:
-    """The directory on `sys.path` from which a module of this name came, judged by its file."""
+    """The directory on `sys.path` from which a module was imported, judged by its name and file."""
     parts = module.split(".")
     stem = os.path.splitext(file)[0].split(os.sep)
     if stem[-1] == INIT and parts[-1] != INIT:

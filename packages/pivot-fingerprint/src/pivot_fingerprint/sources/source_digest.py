@@ -1,4 +1,4 @@
-"""The canonical source form of one name of a module, or of the module's own body; from text alone."""
+"""Digest of the source of one name of a module, or of the module's body, from text alone."""
 
 import ast
 import builtins
@@ -21,7 +21,7 @@ _ACTIVE = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 
-@functools.lru_cache(maxsize=16)  # a file is asked for one name after another
+@functools.lru_cache(maxsize=16)  # one file serves several names in a row
 def parsed(text: bytes | str) -> Parsed | None:
     """The text as a source file, or None if it is no Python."""
     try:
@@ -31,12 +31,12 @@ def parsed(text: bytes | str) -> Parsed | None:
 
 
 def digest(source: Parsed, name: str) -> str | None:
-    """32 hex digits over what makes a name at the top of a module what it is; None if nothing binds it.
+    """32 hex digits over the statements that determine a name at the top of a module; None if nothing binds it.
 
-    A definition counts with all that is in it, and so does whatever else binds its name or changes it. Any
+    A definition counts with everything in it, and with other statements that bind or change its name. Any
     other name counts by every statement that mentions it, since each may change its value. `<module>` stands
-    for the module's own body, `<effects>` for that part of it that does more than to bind names. Imports under the
-    names that all this uses count as well.
+    for the module's body, `<effects>` for its statements that do more than bind names. Imports of the names
+    that all this uses count as well.
     """
     if name == "<module>":
         return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
@@ -50,7 +50,7 @@ def digest(source: Parsed, name: str) -> str | None:
 
 
 def statements(source: Parsed, name: str) -> list[ast.stmt]:
-    """The statements at the top of a module, imports aside, that make a name what it is."""
+    """The statements at the top of a module, other than imports, that determine a name."""
     binding = [node for node in source.bindings.get(name, ()) if not isinstance(node, _IMPORTS)]
     if not binding:
         return []
@@ -62,7 +62,7 @@ def statements(source: Parsed, name: str) -> list[ast.stmt]:
 
 
 def _imported(source: Parsed, name: str) -> Iterator[str]:
-    """The target of a name that imports at the top of a module bind, in words; of others, the possible ones."""
+    """The targets of a name that is bound by imports at the top of a module, or by star imports if unbound."""
     binding = source.bindings.get(name, ())
     for node in binding if any(isinstance(node, _IMPORTS) for node in binding) else ():
         bound = imports(node) if isinstance(node, _IMPORTS) else ((name, type(node).__name__),)
@@ -77,7 +77,7 @@ def names(node: ast.AST) -> set[str]:
 
 
 def _bare[Node: ast.AST](node: Node) -> Node:
-    """A statement without the bodies of the functions and methods in it: these count when they are called."""
+    """A statement without the bodies of functions and methods, which count when they are called."""
     changed: dict[str, list[ast.AST]] = {}
     if isinstance(node, _FUNCTIONS):
         changed["body"] = []
@@ -92,7 +92,7 @@ def _bare[Node: ast.AST](node: Node) -> Node:
 
 
 class _Statement:
-    """One at the top of a module, with what is asked of it for each name there."""
+    """A statement at the top of a module, with the names that it mentions and changes."""
 
     def __init__(self, node: ast.stmt) -> None:
         self.whole = node
@@ -103,24 +103,24 @@ class _Statement:
 
 @functools.lru_cache(maxsize=16)
 def _statements(source: Parsed) -> tuple[list[_Statement], list[_Statement]]:
-    """The result of `loose`, and the definitions."""
+    """The statements that are neither definitions nor imports, and the definitions."""
     passed_over = (*_DEFINITIONS, *_IMPORTS)
     others = [_Statement(node) for node in source.tree.body if not isinstance(node, passed_over) and not is_main(node)]
     return others, [_Statement(node) for node in source.tree.body if isinstance(node, _DEFINITIONS)]
 
 
-def loose(source: Parsed) -> list[ast.stmt]:
-    """The statements of the module's body that are neither definitions nor imports, nor for running it as a program."""
+def loose_statements(source: Parsed) -> list[ast.stmt]:
+    """The statements of the module's body that are neither definitions nor imports, without the main block."""
     return [each.bare for each in _statements(source)[0]]
 
 
 def effects(source: Parsed) -> list[ast.stmt]:
-    """The statements of the module's body that do more than bind names: whoever uses a name depends on the others."""
+    """The statements of the module's body that do more than bind names; the others count where their names are used."""
     return [_bare(node) for node in source.tree.body if not only_binds(node)]
 
 
 def only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
-    """Whether a statement does nothing but to bind names."""
+    """Whether a statement only binds names."""
     if isinstance(node, ast.Import):
         return all(_is_standard(alias.name) for alias in node.names)
     if isinstance(node, ast.ImportFrom):
@@ -134,13 +134,13 @@ def only_binds(node: ast.stmt) -> bool:  # noqa: PLR0911 - one line per kind
         return all(isinstance(target, ast.Name) for target in node.targets) and _is_inert(node.value)
     if isinstance(node, ast.AnnAssign):
         return isinstance(node.target, ast.Name) and (node.value is None or _is_inert(node.value))
-    if isinstance(node, ast.If):  # what is there for type checkers
+    if isinstance(node, ast.If):  # imports for type checkers
         return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} and not node.orelse
     return is_silent(node)
 
 
 def _is_inert(node: ast.AST) -> bool:
-    """Whether to evaluate this does nothing but to give a value."""
+    """Whether the evaluation of an expression has no effects."""
     return not any(isinstance(each, _ACTIVE) for each in ast.walk(node))
 
 
@@ -148,8 +148,8 @@ def _is_standard(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
-def changes(node: ast.stmt) -> tuple[set[str], set[str]]:
-    """The names that a statement binds, and those of which it changes the value: `a[0] = 1`, `a.add(1)`."""
+def bound_and_changed(node: ast.stmt) -> tuple[set[str], set[str]]:
+    """The names that a statement binds, and the names whose values it changes: `a[0] = 1`, `a.add(1)`."""
     made, changed = set(), set()
     for each in ast.walk(node):
         if isinstance(each, ast.Name):
@@ -169,9 +169,9 @@ def _root(node: ast.AST) -> set[str]:
 
 
 def _changed(node: ast.AST) -> set[str]:
-    """The names of which a statement that defines none of them may change what they stand for.
+    """The names whose values a statement may change without binding them.
 
-    `A.x = 1`, `del A.x`, `A.add(1)`, `change(A)`, also in a block, and a definition decorated by what belongs to one.
+    `A.x = 1`, `del A.x`, `A.add(1)`, `change(A)`, also in a block, and definitions with a decorator of theirs.
     """
     found: set[str] = set()
     for each in ast.walk(node):

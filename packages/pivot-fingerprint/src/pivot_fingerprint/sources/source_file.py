@@ -1,4 +1,4 @@
-"""A source file as it is on disk: read once, parsed only if it must be, and where each function is in it."""
+"""Source files as they are on disk: read once, parsed only if necessary, with the place of each function."""
 
 from bisect import bisect_right
 from types import CodeType
@@ -13,7 +13,7 @@ _LAMBDA = "<lambda>"
 
 
 class SourceFile:
-    """One file; what a memo has kept of it does for the tree until something asks for the tree itself."""
+    """A source file; its outline comes from a memo where possible, so that it is not parsed."""
 
     def __init__(self, path: str, content: bytes, kept: Outline | None = None) -> None:
         self.path = path
@@ -34,13 +34,13 @@ class SourceFile:
 
     @property
     def parsed(self) -> Parsed:
-        """The tree."""
+        """The syntax tree, parsed at the first use."""
         if self._parsed is None:
             self._parsed = Parsed(self.content)
         return self._parsed
 
     def form(self, place: Top | TopPlace) -> Form:
-        """The canonical form of a definition or of a lambda outside any, written once."""
+        """The canonical form of a definition, or of a lambda outside any definition, computed once."""
         if isinstance(place, TopPlace):
             known = self._lambda_forms.get(place.number)
             if known is None:
@@ -53,13 +53,13 @@ class SourceFile:
 
     @property
     def whole(self) -> Form:
-        """The canonical form of all of it."""
+        """The canonical form of the whole file."""
         if self._whole is None:
             self._whole = self.outline.whole_form()
         return self._whole
 
     def locate(self, code: CodeType) -> TopPlace | None:
-        """Where the function that has this code stands."""
+        """The place of the function with this code."""
         line = code.co_firstlineno
         place = self._locate(line, code.co_name)
         if len(place) > 1:
@@ -69,7 +69,7 @@ class SourceFile:
         return place[0] if place else None
 
     def locate_class(self, cls: type) -> TopPlace | None:
-        """Where a class stands."""
+        """The place of a class."""
         line = getattr(cls, "__firstlineno__", None)
         places = self._locate(line, cls.__name__) if isinstance(line, int) else []
         places = places or self._by_qualname(cls.__qualname__)
@@ -79,7 +79,7 @@ class SourceFile:
     def _locate(self, line: int, name: str) -> list[TopPlace]:
         at = bisect_right(self._starts, line) - 1
         for top in self._sorted[at : at + 1] if at >= 0 else ():
-            if top.site.first == line and top.site.name == name:  # nothing in it can start there by that name
+            if top.site.first == line and top.site.name == name:  # nothing inside it can start there by that name
                 return [TopPlace(top, 0, top.site)]
             if line <= top.site.end:
                 return [
@@ -90,19 +90,19 @@ class SourceFile:
         return self._outer_lambdas().get(line, []) if name == _LAMBDA else []
 
     def _by_qualname(self, qualname: str) -> list[TopPlace]:
-        """When lines have moved since the import: the one definition of that name."""
+        """The only definition of this name, for lines that have moved since the import."""
         found = [top for top in self.tops if top.site.name == qualname]
         return [TopPlace(found[0], 0, found[0].site)] if len(found) == 1 else []
 
     def _inner(self, top: Top) -> list[Site]:
-        """The definition itself and all that is defined in it, in a fixed order."""
+        """The definition itself and everything that is defined in it, in a fixed order."""
         sites = self._sites.get(top)
         if sites is None:
             sites = self._sites[top] = self.outline.sites(top.number)
         return sites
 
     def _outer_lambdas(self) -> dict[int, list[TopPlace]]:
-        """By line: the lambdas outside any definition."""
+        """The lambdas outside any definition, by line."""
         if self._lambdas is None:
             self._lambdas = {}
             for number, site in enumerate(self.outline.lambdas()):
@@ -111,7 +111,7 @@ class SourceFile:
 
 
 class Sources:
-    """Reads source files, with a memo or without."""
+    """Reader of source files, with a memo or without."""
 
     def __init__(self, memo: Memo | None = None, disk: Disk | None = None) -> None:
         self.disk = disk or Disk()
@@ -119,7 +119,7 @@ class Sources:
         self._known: dict[str, SourceFile | None] = {}
 
     def read(self, path: str) -> SourceFile | None:
-        """The file as it was on disk when it was first asked for, or None if there is no Python source."""
+        """The file as it was on disk at the first call, or None if it is no Python source."""
         if path not in self._known:
             self._known[path] = self._read(path)
         return self._known[path]

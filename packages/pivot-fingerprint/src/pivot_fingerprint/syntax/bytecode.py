@@ -11,7 +11,7 @@ from types import CodeType
 
 from xxhash import xxh3_128_digest
 
-from pivot_fingerprint.syntax.form import Form, Ref, Refs, in_order, note, scalar
+from pivot_fingerprint.syntax.form import Form, Ref, Refs, add_ref, scalar, sorted_refs
 
 _FLAGS = (
     inspect.CO_VARARGS
@@ -24,14 +24,14 @@ _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _NAMED = re.compile("(LOAD|STORE|DELETE|IMPORT)_(?!CONST|SMALL)")
 
 
-def compiled(code: CodeType) -> Form:
+def bytecode_form(code: CodeType) -> Form:
     """The form of a function's code, with that of all code in it."""
     refs: Refs = {}
-    text = " ".join(_said(code, refs))
-    return Form(xxh3_128_digest(text.encode("utf-8", "surrogatepass")), b"", in_order(refs), ())
+    text = " ".join(_words(code, refs))
+    return Form(xxh3_128_digest(text.encode("utf-8", "surrogatepass")), b"", sorted_refs(refs), ())
 
 
-def _said(code: CodeType, refs: Refs) -> Iterator[str]:
+def _words(code: CodeType, refs: Refs) -> Iterator[str]:
     arguments = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
     arguments += bool(code.co_flags & inspect.CO_VARKEYWORDS)
     counts = (code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, code.co_flags & _FLAGS)
@@ -40,7 +40,7 @@ def _said(code: CodeType, refs: Refs) -> Iterator[str]:
     for each in dis.get_instructions(code):
         name, value = each.opname, each.argval
         if chain and name not in {"LOAD_ATTR", "PUSH_NULL"}:
-            note(refs, Ref(chain[0], tuple(chain[1:]), 0, weak=True))
+            add_ref(refs, Ref(chain[0], tuple(chain[1:]), 0, weak=True))
             chain = []
         if name in _GLOBAL:
             chain = [str(value)]
@@ -49,9 +49,9 @@ def _said(code: CodeType, refs: Refs) -> Iterator[str]:
         yield from _instruction(name, value, each.argrepr, refs)
 
 
-def _instruction(name: str, value: object, shown: str, refs: Refs) -> Iterator[str]:
+def _instruction(name: str, value: object, text: str, refs: Refs) -> Iterator[str]:
     if isinstance(value, CodeType):
-        yield from _said(value, refs)
+        yield from _words(value, refs)
     elif name.endswith("_CONST") or name == "LOAD_SMALL_INT":
         yield _constant(value)
     elif _NAMED.match(name):
@@ -59,9 +59,9 @@ def _instruction(name: str, value: object, shown: str, refs: Refs) -> Iterator[s
     elif name == "BINARY_SUBSCR":
         yield "[]"
     elif name == "COMPARE_OP":
-        yield shown.removeprefix("bool(").removesuffix(")")
+        yield text.removeprefix("bool(").removesuffix(")")
     elif name == "BINARY_OP" or name.startswith(("UNARY_", "CALL_INTRINSIC")):
-        yield shown or name
+        yield text or name
     elif name in {"IS_OP", "CONTAINS_OP"} or name.startswith(("CALL", "POP_JUMP_IF")):
         yield f"{name} {value if name[0] != 'P' else ''}"
 

@@ -172,7 +172,7 @@ class _Writer:
         target = literal_import(root)
         if target is not None:
             self.assigned.add(id(root))
-            self.names.note(Ref(target, attrs, node.lineno))
+            self.names.add(Ref(target, attrs, node.lineno))
         return self.attribute_of(root, attrs)
 
     def attribute_of(self, root: ast.AST, attrs: tuple[str, ...]) -> Iterator[ast.AST]:
@@ -196,7 +196,7 @@ class _Writer:
             if target is None:
                 self.issues.append(Issue(node.lineno, "imports a module whose name is computed"))
             elif id(node) not in self.assigned:
-                self.names.note(Ref(target, (), node.lineno))
+                self.names.add(Ref(target, (), node.lineno))
         return self.generic(node)
 
     def by_name(self, node: ast.Call, func: str) -> Iterator[ast.AST] | None:

@@ -71,11 +71,11 @@ def merged(refs: Iterable[Ref]) -> tuple[Ref, ...]:
     """The references of several pieces of code together, as one walk over all of them would give."""
     known: Refs = {}
     for ref in refs:
-        note(known, ref)
-    return in_order(known)
+        add_ref(known, ref)
+    return sorted_refs(known)
 
 
-def note(known: Refs, ref: Ref) -> None:
+def add_ref(known: Refs, ref: Ref) -> None:
     """Add a reference; of several alike the first counts, and one that is surely bound before one that may not be."""
     key = (ref.root, ref.attrs)
     before = known.get(key)
@@ -83,7 +83,7 @@ def note(known: Refs, ref: Ref) -> None:
         known[key] = ref
 
 
-def in_order(known: Refs) -> tuple[Ref, ...]:
+def sorted_refs(known: Refs) -> tuple[Ref, ...]:
     """All of them, in an order that the text alone decides."""
     return tuple(known[key] for key in sorted(known, key=lambda key: (str(key[0]), key[1])))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pivot_fingerprint.syntax.node_fields import children
 
 ANY = "*"
-FAR = 9  # deeper than any object is looked into
+DEEPEST = 9  # deeper than any object is looked into
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
@@ -50,7 +50,7 @@ class NameChange(NamedTuple):
         return len(self.chain) - 1 + self.steps
 
 
-class Changes:
+class ChangeCollector:
     """The effects of some code, gathered expression by expression."""
 
     def __init__(self, own: Iterable[str], *, inside: bool = False) -> None:
@@ -63,14 +63,14 @@ class Changes:
         self.results = False  # whether it changes what a call gives
         self.runs = False  # whether it runs code of which nothing is known here
 
-    def look(self, nodes: Iterable[ast.AST]) -> None:
+    def collect(self, nodes: Iterable[ast.AST]) -> None:
         """Take up what these statements or expressions do."""
         callees: set[int] = set()
         stack = list(nodes)
         while stack:
             node = stack.pop()
             if isinstance(node, _FUNCTIONS):
-                self._defined(node)
+                self._decorated(node)
                 stack += children(node) if self._inside else _evaluated(node)
                 continue
             if isinstance(node, ast.Call):
@@ -80,23 +80,23 @@ class Changes:
                 if isinstance(node.ctx, ast.Load):
                     (self.called if id(node) in callees else self.other).add(node.id)
             else:
-                self._done_by(node)
+                self._collect_node(node)
             stack += children(node)
 
-    def _done_by(self, node: ast.AST) -> None:
+    def _collect_node(self, node: ast.AST) -> None:
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            self._stored(node)
+            self._assigned(node)
         elif isinstance(node, ast.AugAssign):
             self.change(node.target, 1)  # in place: what is there changes as well
         elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Subscript):
             self.runs = True  # of classes that say what operators do
         elif isinstance(node, ast.withitem):
-            self._given([node.context_expr])
+            self._passed([node.context_expr])
         elif isinstance(node, ast.ClassDef):
-            self._defined(node)
-            self._given([*node.bases, *(keyword.value for keyword in node.keywords)])
+            self._decorated(node)
+            self._passed([*node.bases, *(keyword.value for keyword in node.keywords)])
         elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call | ast.Constant | ast.Yield):
-            self._given([node.value])
+            self._passed([node.value])
 
     def change(self, node: ast.expr, steps: int, *, passed: bool = False) -> None:
         """Note that what an expression stands for is changed."""
@@ -104,24 +104,24 @@ class Changes:
         if chain[:1] == (ANY,):  # the module itself
             self.binds.add(chain[1] if len(chain) > 1 else ANY)
         elif chain:
-            self.all[NameChange(chain, min(steps + more, FAR), passed)] = None
+            self.all[NameChange(chain, min(steps + more, DEEPEST), passed)] = None
         if root is not None and not passed:
             self.results = self.results or isinstance(root, ast.Call)
-            self._given([root])
+            self._passed([root])
 
-    def _stored(self, node: ast.Attribute | ast.Subscript) -> None:
+    def _assigned(self, node: ast.Attribute | ast.Subscript) -> None:
         if isinstance(node, ast.Subscript) and _is_namespace(node.value):
             self.binds.add(_text(node.slice))
         else:
             self.change(node, 0)
 
-    def _given(self, nodes: Iterable[ast.AST]) -> None:
+    def _passed(self, nodes: Iterable[ast.AST]) -> None:
         """Code of which nothing is known gets to see all that is named in here."""
         given = list(nodes)
         self.runs = self.runs or bool(given)
         for node in given:
             for each in _mentioned(node):
-                self.change(each, FAR, passed=True)
+                self.change(each, DEEPEST, passed=True)
 
     def _call(self, node: ast.Call) -> None:
         func = node.func
@@ -142,17 +142,17 @@ class Changes:
         else:
             self.runs = True
             if isinstance(func, ast.Attribute):
-                self.change(func.value, FAR)
-            self._given(arguments)
+                self.change(func.value, DEEPEST)
+            self._passed(arguments)
 
-    def _defined(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+    def _decorated(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         """A decorator gets to see what it decorates."""
         for decorator in node.decorator_list:
             self.runs = True
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
             if isinstance(func, ast.Attribute):
-                self.change(func.value, FAR)
-            self.all[NameChange((node.name,), FAR, passed=True)] = None
+                self.change(func.value, DEEPEST)
+            self.all[NameChange((node.name,), DEEPEST, passed=True)] = None
 
 
 def _evaluated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pivot_fingerprint.syntax.form import Ref, Refs, in_order, note
+from pivot_fingerprint.syntax.form import Ref, Refs, add_ref, sorted_refs
 from pivot_fingerprint.syntax.scopes import Import, Scope
 
 _UNBOUND = frozenset({"__class__", "__debug__"})
@@ -17,11 +17,11 @@ class Names:
 
     def refs(self) -> tuple[Ref, ...]:
         """The names met, in an order that the text alone decides."""
-        return in_order(self._refs)
+        return sorted_refs(self._refs)
 
-    def note(self, ref: Ref) -> None:
+    def add(self, ref: Ref) -> None:
         """Add a reference."""
-        note(self._refs, ref)
+        add_ref(self._refs, ref)
 
     def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
         """Find out what a name that is read here means, and note it."""
@@ -34,14 +34,14 @@ class Names:
             if targets is not None and (current or not scope.is_class):
                 scope.used.add(name)
                 for target in targets:
-                    self.note(Ref(target, attrs, line))
+                    self.add(Ref(target, attrs, line))
                 if not scope.is_class:
                     return
                 weak = True  # in a class body a name may be the class's or the module's
             current = False
             scope = scope.parent
         if name not in _UNBOUND:
-            self.note(Ref(name, attrs, line, weak))
+            self.add(Ref(name, attrs, line, weak))
 
     def is_local(self, name: str) -> bool:
         """Whether a name is bound here rather than by the module."""
@@ -69,8 +69,8 @@ class Names:
         for name, targets in scope.names.items():
             if name not in scope.used:
                 for target in targets:
-                    self.note(Ref(target, (), 0, weak=True))
+                    self.add(Ref(target, (), 0, weak=True))
         for target, (top, *rest) in scope.dotted.items():
             taken = [attrs[: len(rest)] for root, attrs in self._refs if root == Import(0, top, None)]
             if tuple(rest) not in taken:
-                self.note(Ref(target, (), 0, weak=True))
+                self.add(Ref(target, (), 0, weak=True))

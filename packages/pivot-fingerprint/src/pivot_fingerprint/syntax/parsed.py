@@ -8,7 +8,7 @@ from pivot_fingerprint.syntax.form import Form, Piece, joined
 from pivot_fingerprint.syntax.node_fields import children
 from pivot_fingerprint.syntax.outline import Binding, Effect, Site
 from pivot_fingerprint.syntax.scopes import Import, Scope, imports
-from pivot_fingerprint.syntax.statement_acts import Act, acts, imported, is_main, root_of, touched
+from pivot_fingerprint.syntax.statement_acts import Act, acts, changed_expressions, imported, is_main, root_of
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 type Node = Definition | ast.Lambda
@@ -85,7 +85,7 @@ class TreeOutline:
         if self._effects is None:
             self._effects = []
             for statement in _top_statements(self._parsed.tree, main=False):
-                for target in touched(statement):
+                for target in changed_expressions(statement):
                     root, attrs = root_of(target)
                     if root and (not self._effects or self._effects[-1][0] is not statement):
                         self._effects.append((statement, Effect(statement.lineno, statement.end_lineno, root, attrs)))

@@ -27,7 +27,7 @@ def acts(tree: ast.Module, tops: Sequence[Definition]) -> list[Act]:
     """All of a file's: at its top, and in its definitions."""
     found: list[Act] = []
     for statement, guarded in _running(tree.body):
-        for target in touched(statement):
+        for target in changed_expressions(statement):
             root, attrs = root_of(target)
             found += [Act(statement.lineno, None, root, attrs, changes=True, guarded=guarded)] if root else []
         for called, changes in _further(statement):
@@ -110,7 +110,7 @@ def _inside(number: int, top: Definition) -> Iterator[Act]:
         if not isinstance(node, ast.expr):
             stack += children(node)
     for statement in statements:
-        for target in touched(statement):
+        for target in changed_expressions(statement):
             root, attrs = root_of(target)
             if root:
                 yield Act(0, number, own.get(root, root), attrs, changes=True, guarded=False)
@@ -128,7 +128,7 @@ def is_type_checking(test: ast.expr) -> bool:
     return name == "TYPE_CHECKING"
 
 
-def touched(statement: ast.stmt) -> list[ast.expr]:
+def changed_expressions(statement: ast.stmt) -> list[ast.expr]:
     """The expressions whose value a statement may change: called ones, and those whose parts are assigned."""
     if isinstance(statement, ast.Expr):
         return [statement.value] if isinstance(statement.value, ast.Call) else []

@@ -1,4 +1,4 @@
-"""numpy and pandas by content; neither is ever imported from here."""
+"""Parts of numpy and pandas objects, by content; neither library is imported here."""
 
 import sys
 from typing import Any
@@ -54,7 +54,7 @@ def _pandas(pandas: Any, value: Any) -> Parts | None:
 
 
 def _column(column: Any) -> object:
-    """One column: a numpy array where it is one, else its type and its values."""
+    """A column as a numpy array where possible, else its type and its values."""
     dtype = column.dtype
     if hasattr(dtype, "descr") or dtype.__class__.__module__.startswith("numpy"):
         return column.to_numpy()

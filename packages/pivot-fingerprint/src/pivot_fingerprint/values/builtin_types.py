@@ -1,4 +1,4 @@
-"""How values that are no code are taken apart: containers, the standard library's types, arrays, instances."""
+"""Parts of values other than code: containers, the standard library's types, arrays, and instances."""
 
 import copyreg
 import enum
@@ -16,7 +16,7 @@ from pivot_fingerprint.values.encoder import Parts, UnencodableError
 __pivot_module__ = "pivot_fingerprint"
 
 _OWN_FORM = "__pivot_fingerprint__"
-"""The method by which a class says what its instances count by."""
+"""The method by which a class declares the data that its instances count by."""
 _COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`
 _IMPORTERS = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
 _ENCODERS: dict[type, Callable[[object], object]] = {}
@@ -35,27 +35,27 @@ _CONTENT: tuple[tuple[type, Callable[[Any], object]], ...] = (
 
 
 def register_encoder[T](type_: type[T], encode: Callable[[T], object]) -> None:
-    """From now on instances of `type_` (and of its subclasses) count by what `encode(value)` gives.
+    """From now on, instances of `type_` and its subclasses count as `encode(value)`.
 
-    That must be plain data: numbers, texts, bytes, containers of these, or values with encoders
-    of their own. Equal values must give equal data in every process.
+    The result must be plain data: numbers, texts, bytes, containers of these, or values with an
+    encoder. Equal values must have equal data in every process.
     """
     if not isinstance(type_, type):
         raise TypeError("register_encoder takes a class and a function")
     _ENCODERS[type_] = encode  # type: ignore[assignment]
 
 
-def familiar(value: object) -> Parts | None:
-    """The parts of a value of one of Python's own types, unless somebody has an encoder for it."""
+def take_builtin_apart(value: object) -> Parts | None:
+    """The parts of a value of a built-in type, as long as no encoder is registered."""
     known = None if _ENCODERS else _KNOWN.get(type(value))
     return None if known is None else known(value)
 
 
 def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each return is a kind of value
-    """The parts of a value that is no code; `owned` says whether its class is the user's own.
+    """The parts of a value other than code; `owned`: its class is the user's own.
 
     Raises:
-        UnencodableError: the value has no canonical form.
+        UnencodableError: The value has no canonical form.
     """
     kind = type(value)
     for base in kind.__mro__ if _ENCODERS else ():
@@ -69,7 +69,7 @@ def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each 
     if known is not None:
         return known(value)
     if any(_OWN_FORM in base.__dict__ for base in kind.__mro__):
-        return Parts("encoded", (kind, _said(value, kind)))
+        return Parts("encoded", (kind, _declared_form(value, kind)))
     if isinstance(value, enum.Enum):
         return Parts("enum", (kind, value._name_, value._value_))
     special = arrays.take_apart(value) or _by_module(value, kind)
@@ -80,8 +80,8 @@ def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each 
     return _foreign(value, kind)
 
 
-def _said(value: Any, kind: Any) -> object:
-    """The content that a value declares for itself."""
+def _declared_form(value: Any, kind: Any) -> object:
+    """The data that a value declares for itself."""
     try:
         return getattr(kind, _OWN_FORM)(value)
     except Exception as error:
@@ -89,7 +89,7 @@ def _said(value: Any, kind: Any) -> object:
 
 
 def attributes(value: object) -> dict[str, object]:
-    """An instance's own state, by name: `__dict__` and slots; what `cached_property` keeps is no state."""
+    """The state of an instance by name, from `__dict__` and slots, without the values of `cached_property`."""
     kind = type(value)
     state: dict[str, object] = {}
     for base in kind.__mro__:
@@ -105,11 +105,11 @@ def attributes(value: object) -> dict[str, object]:
     for name, attribute in getattr(value, "__dict__", {}).items():
         if not isinstance(getattr(kind, name, None), functools.cached_property):
             state[str(name)] = attribute
-    return _own({name: state[name] for name in sorted(state)})
+    return _without_copies({name: state[name] for name in sorted(state)})
 
 
-def _own(state: dict[str, object]) -> dict[str, object]:
-    """Without what `functools.update_wrapper` has copied from a function that the state holds as well."""
+def _without_copies(state: dict[str, object]) -> dict[str, object]:
+    """A state without the attributes that `functools.update_wrapper` copied from a function in the same state."""
     functions = [each for each in state.values() if isinstance(each, types.FunctionType)]
     return {
         name: value
@@ -133,7 +133,7 @@ def _instance(value: object, kind: type, boundary: str) -> Parts:
 
 
 def _foreign(value: Any, kind: Any) -> Parts:
-    """An object of a library: by its fields, or as its class says that it can be rebuilt."""
+    """The parts of a library's object: its fields, or the data by which pickle would rebuild it."""
     if "__dataclass_fields__" in kind.__dict__ or "__attrs_attrs__" in kind.__dict__:
         return _instance(value, kind, "library")
     try:
@@ -146,27 +146,27 @@ def _foreign(value: Any, kind: Any) -> Parts:
     if not isinstance(reduced, tuple) or len(reduced) < 2:  # noqa: PLR2004 - pickle's protocol
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form")
     if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
-        state = [_own(each) if isinstance(each, dict) else _listed(each) for each in reduced[2:]]
+        state = [_without_copies(each) if isinstance(each, dict) else _listed(each) for each in reduced[2:]]
         return Parts("instance", (kind, *reduced[1:2], *state), boundary="library")
     return Parts("rebuilt", (kind, *reduced[:2], *(_listed(each) for each in reduced[2:])), boundary="library")
 
 
 def _is_global(value: object, kind: type, name: str) -> bool:
-    """Whether some module has a value by the name that is to stand for it."""
+    """Whether some module has the value under the name that its reducer returned."""
     if kind.__module__ == "typing" or "." in name:
         return True
     return any(getattr(module, "__dict__", {}).get(name) is value for module in list(sys.modules.values()))
 
 
 def _listed(part: object) -> object:
-    """The items that pickle would append are given as iterators."""
+    """A part of a reduced value, as a list if it is an iterator."""
     if isinstance(part, Iterable) and not isinstance(part, list | tuple | dict | str | bytes | set | frozenset):
         return list(part) if hasattr(part, "__next__") else part
     return part
 
 
 def _by_module(value: Any, kind: type) -> Parts | None:  # noqa: PLR0911 - a table in the shape of a function
-    """Types of modules that may well not be imported: known by name, so that nothing is imported for them."""
+    """The parts of values whose types are recognised by name, so that their modules are not imported."""
     module = kind.__module__.partition(".")[0]
     if module == "pathlib" and isinstance(value, sys.modules["pathlib"].PurePath):
         concrete = isinstance(value, sys.modules["pathlib"].Path)
@@ -177,7 +177,7 @@ def _by_module(value: Any, kind: type) -> Parts | None:  # noqa: PLR0911 - a tab
         return Parts("zone", (value.key,))
     if module == "re" and kind.__qualname__ == "Pattern":
         return Parts("regex", (value.pattern, value.flags))
-    if module in _IMPORTERS:  # what they remember of directories changes with the files in them
+    if module in _IMPORTERS:  # their caches of directories change with the files in them
         return Parts("importer", (kind, *(getattr(value, name, None) for name in ("name", "path", "origin"))))
     if module in {"types", "typing"} and hasattr(value, "__origin__") and hasattr(value, "__args__"):
         metadata = getattr(value, "__metadata__", ())

@@ -1,4 +1,4 @@
-"""The typed encoder of values: equal values give equal tokens, in any process; what has no form is reported."""
+"""Encoder of values by type and content: equal values have equal tokens in any process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,33 +8,33 @@ from xxhash import xxh3_128_hexdigest
 from pivot_fingerprint.syntax.form import scalar
 
 _SCALARS = frozenset({int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)})
-_INLINE = 48  # shorter tokens stand as they are, longer ones as their digest
-_LONG = 4096  # texts and bytes from here on are encoded once
-_LARGE = 64  # so are values of this many parts
+_INLINE = 48  # longer tokens are replaced by their digest
+_LONG = 4096  # texts and bytes of at least this length are encoded once
+_LARGE = 64  # so are values of at least this many parts
 _UNSTABLE = "<unstable>"
-_BUDGET = 200_000  # a library's object of more parts is given up
+_BUDGET = 200_000  # a library's object with more parts is not encoded
 
 
 class Parts(NamedTuple):
-    """A value taken apart: a tag that says what it is, and the values that it consists of."""
+    """A value taken apart: a tag for its kind, and the values that it consists of."""
 
     tag: str
     children: Sequence[object] = ()
     unordered: bool = False
-    boundary: str = ""  # "library": given up as a whole; "user": its unencodable parts alone are
-    entry: Any = None  # the entry that it counts by; its name stands before the tag
-    code: Any = None  # code without an entry of its own: its text is behind the tag
-    issue: str = ""  # what cannot be followed here
-    heavy: bool = False  # large, however few its parts
-    lost: bool = False  # what it is made of does not count
+    boundary: str = ""  # "library": unencodable as a whole; "user": only its unencodable parts are
+    entry: Any = None  # the entry that it counts by; its name precedes the tag
+    code: Any = None  # code without its own entry: its text follows the tag
+    issue: str = ""  # a reason why it cannot be followed
+    heavy: bool = False  # large even with few parts
+    lost: bool = False  # its content does not count
 
 
 class UnencodableError(Exception):
-    """This value has no canonical form."""
+    """A value has no canonical form."""
 
 
 class TakeApart(Protocol):
-    """How a value is taken apart; raises `UnencodableError` where it cannot be."""
+    """A function that takes a value apart, or raises `UnencodableError`."""
 
     def __call__(self, value: object, /) -> Parts:
         """The parts of a value."""
@@ -42,14 +42,14 @@ class TakeApart(Protocol):
 
 
 class Encoded(NamedTuple):
-    """The digest of a value, and all parts in it that lead further: entries, code, libraries, issues."""
+    """The token of a value, and the parts in it that lead further: entries, code, libraries, issues."""
 
     token: str
     notes: tuple[Parts, ...]
 
 
-class _Kept(NamedTuple):
-    """A large value that has been encoded; to hold it keeps its id its own."""
+class _KnownValue(NamedTuple):
+    """A large value that has been encoded; the reference prevents reuse of its id."""
 
     value: object
     token: str
@@ -58,7 +58,7 @@ class _Kept(NamedTuple):
     heavy: bool
 
 
-type _Log = list[Parts | tuple[int, int]]  # a pair stands for what is logged from here to there
+type _Log = list[Parts | tuple[int, int]]  # a pair stands for a range of the log
 
 
 class _Frame:
@@ -71,18 +71,18 @@ class _Frame:
         self.parts = parts
         self.tag = tag
         self.index = index
-        self.low = index  # the outermost open value that something in here refers back to
+        self.low = index  # the outermost open value that something inside refers to
         self.tokens: list[str] = []
-        self.noted = 0  # where its part of the log starts
-        self.count = 0  # how many values had been opened before
-        self.limits = False  # whether it is the library's object that sets the limit
-        self.kept = 0  # the size of the largest value inside that is kept
+        self.noted = 0  # the start of its part of the log
+        self.count = 0  # the number of values opened before it
+        self.limits = False  # whether it is the library's object that set the limit
+        self.kept = 0  # the size of the largest remembered value inside
 
 
 class Encoder:
-    """Encodes without recursion, so that no nesting is too deep; cycles become relative references.
+    """Encoder without recursion, so that no nesting is too deep; cycles become relative references.
 
-    Large values are encoded once in an encoder's life: they must not change between two calls.
+    Large values are encoded only once by an encoder: they must not change between two calls.
     """
 
     def __init__(
@@ -93,54 +93,54 @@ class Encoder:
         chance: Mapping[int, object],
     ) -> None:
         self._take_apart = take_apart
-        self._portable = portable  # a text that names a place inside the project → the same in every checkout
-        self._title = title  # the tag with what stands before and behind it
-        self.chance = chance  # whole numbers of this process alone, and what each stands for
-        self._kept: dict[int, _Kept] = {}
+        self._portable = portable  # a path inside the project → the same text in every checkout
+        self._title = title  # the tag with the name of the entry, or the text of the code
+        self.chance = chance  # whole numbers of this process alone, each with the value that it stands for
+        self._kept: dict[int, _KnownValue] = {}
 
     def encode(self, value: object, *, afresh: bool = False) -> Encoded:
-        """The token of a value: by type and content, never by identity.
+        """The token of a value, by type and content, never by identity.
 
         `afresh`: the names of entries may differ from those at an earlier call.
         """
-        run = _Run(self, afresh=afresh)
+        run = _Encoding(self, afresh=afresh)
         token = run.encode(value)
-        if run.library and _Run(self, afresh=True).encode(value) != token:
+        if run.library and _Encoding(self, afresh=True).encode(value) != token:
             token = _UNSTABLE
             issue = f"a value that holds a {run.library} differs at each look"
             run.log.append(Parts("", issue=issue, lost=True))
         return Encoded(token, tuple(_flat(run.log, 0, len(run.log))))
 
-    def kept(self, value: object, *, afresh: bool) -> _Kept | None:
-        """The known facts about this very object."""
+    def kept(self, value: object, *, afresh: bool) -> _KnownValue | None:
+        """The remembered encoding of this very object."""
         kept = self._kept.get(id(value))
         return None if kept is None or (afresh and (kept.notes or not kept.heavy)) else kept
 
-    def keep(self, kept: _Kept) -> None:
+    def keep(self, kept: _KnownValue) -> None:
         """Remember a large value."""
         self._kept[id(kept.value)] = kept
 
     def text(self, value: str | bytes) -> str:
-        """A text or bytes, the long ones once."""
+        """The token of a text or of bytes; long ones are encoded once."""
         if len(value) < _LONG:
             return _short((isinstance(value, str) and self._portable(value)) or scalar(value))
         kept = self._kept.get(id(value))
         if kept is None:
-            kept = _Kept(
+            kept = _KnownValue(
                 value, _short((isinstance(value, str) and self._portable(value)) or scalar(value)), (), 1, True
             )
             self.keep(kept)
         return kept.token
 
-    def apart(self, value: object) -> tuple[Parts, str]:
-        """The parts of a value and its tag in full."""
+    def parts_and_tag(self, value: object) -> tuple[Parts, str]:
+        """The parts of a value, and its complete tag."""
         if type(value) is int:
             return Parts("chance", (self.chance[value],)), "chance"
         parts = self._take_apart(value)
         return parts, self._title(parts) if parts.entry is not None or parts.code is not None else parts.tag
 
 
-class _Run:
+class _Encoding:
     """The encoding of one value."""
 
     def __init__(self, encoder: Encoder, *, afresh: bool) -> None:
@@ -148,13 +148,13 @@ class _Run:
         self.afresh = afresh
         self.stack: list[_Frame] = []
         self.done: dict[int, tuple[str, int, int]] = {}
-        self.seen: dict[int, int] = {}  # open, or closed inside a cycle that is still open
-        self.alive: list[object] = []  # an id is worth something only while its object lives
+        self.seen: dict[int, int] = {}  # values that are open, or closed inside an open cycle
+        self.alive: list[object] = []  # an id is valid only while its object exists
         self.log: _Log = []
         self.count = 0
-        self.heavy = 0  # how many heavy values are open
+        self.heavy = 0  # the number of open heavy values
         self.library = ""  # the first library's object of all
-        self.limit: int | None = None  # where the outermost library's object that is open is given up
+        self.limit: int | None = None  # the count at which the outermost open library's object is given up
 
     def encode(self, value: object) -> str:
         stack = self.stack
@@ -170,7 +170,7 @@ class _Run:
         return token or ""
 
     def _open(self, value: Any) -> str | None:  # noqa: PLR0911 - each return is a kind of value
-        """The token of a value, or None where a frame for it now is on the stack."""
+        """The token of a value, or None if a frame for it was pushed on the stack."""
         kind = type(value)
         if kind is str or kind is bytes:
             return self.encoder.text(value)
@@ -181,7 +181,7 @@ class _Run:
             return known
         self.count += 1
         try:
-            parts, tag = self.encoder.apart(value)
+            parts, tag = self.encoder.parts_and_tag(value)
         except UnencodableError as error:
             return self._give_up(str(error))
         if parts.entry is not None or parts.code is not None or parts.issue or tag.startswith("lib "):
@@ -206,7 +206,7 @@ class _Run:
         return None
 
     def _known(self, value: object) -> str | None:
-        """The token of a value that has been met before."""
+        """The token of a value that was encoded before or is still open."""
         identity = id(value)
         done = self.done.get(identity)
         if done is not None:
@@ -227,12 +227,12 @@ class _Run:
         return kept.token
 
     def _close(self, frame: _Frame) -> str:
-        """The token of a value all of whose parts are encoded."""
+        """The token of a value whose parts are all encoded."""
         tokens = sorted(frame.tokens) if frame.parts.unordered else frame.tokens
         token = _short(f"<{frame.tag} {len(tokens)} {' '.join(tokens)}>")
         self._leave(frame)
         below = self.stack[-1] if self.stack else None
-        if frame.low < frame.index:  # refers to a value that is still open: worth nothing elsewhere
+        if frame.low < frame.index:  # refers to a value that is still open: the token is valid only here
             self.stack[-1].low = min(self.stack[-1].low, frame.low)
             return token
         self._forget(frame.index)
@@ -241,7 +241,7 @@ class _Run:
         large = frame.parts.heavy or (size >= _LARGE and size >= 2 * frame.kept)
         if large and not self.afresh and not self.heavy:
             notes = tuple(_flat(self.log, frame.noted, len(self.log)))
-            self.encoder.keep(_Kept(frame.value, token, notes, size, frame.parts.heavy))
+            self.encoder.keep(_KnownValue(frame.value, token, notes, size, frame.parts.heavy))
             frame.kept = max(size, frame.kept)
         if below is not None:
             below.kept = max(below.kept, frame.kept)
@@ -253,7 +253,7 @@ class _Run:
             self.limit = None
 
     def _forget(self, index: int) -> None:
-        """Values from this index on are closed, and no reference to them from outside is one to an open value."""
+        """Remove the values from this index on from the open ones."""
         while self.seen:  # in the order of their indices
             identity, other = self.seen.popitem()
             if other < index:
@@ -261,7 +261,7 @@ class _Run:
                 break
 
     def _give_up(self, reason: str) -> str:
-        """A library's object that cannot be encoded in full counts by its class alone."""
+        """Give up an unencodable value: the library's object that contains it, if any, counts by its class alone."""
         cut = None
         for at in range(len(self.stack) - 1, -1, -1):
             boundary = self.stack[at].parts.boundary
@@ -273,7 +273,7 @@ class _Run:
         return "<unencodable>" if cut is None else self._cut(cut)
 
     def _cut(self, at: int) -> str:
-        """Give up the value at this place of the stack, with all that is open in it."""
+        """Give up the value at this position of the stack, with all open values in it."""
         frame = self.stack[at]
         for each in self.stack[at:]:
             self._leave(each)
@@ -285,7 +285,7 @@ class _Run:
 
 
 def _flat(log: _Log, start: int, end: int) -> Iterator[Parts]:
-    """All parts in a piece of the log, each once, also those that it refers to."""
+    """The parts in a range of the log and in the ranges that it refers to, each once."""
     ranges, seen, given = [(start, end)], {(start, end)}, set()
     for first, last in ranges:
         for each in log[first:last]:
@@ -303,7 +303,7 @@ def _name(kind: object) -> str:
 
 
 def _short(token: str) -> str:
-    """Tokens that may hold any text become digests, so that no two values can be spelled alike."""
+    """Tokens with arbitrary text become digests, so that no two values have the same spelling."""
     if len(token) <= _INLINE and token.isascii() and token.isprintable() and " " not in token:
         return token
     return "#" + xxh3_128_hexdigest(token.encode("utf-8", "surrogatepass"))

@@ -14,11 +14,11 @@ class DraftWalk(Protocol):
         """The content of a draft and its targets; what it found may be remembered."""
         ...
 
-    def look_again(self, draft: Draft, /) -> DraftFacts:
+    def look_up_renamed(self, draft: Draft, /) -> DraftFacts:
         """The same with the names that drafts have now."""
         ...
 
-    def further(self, looks: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
+    def effects_of_imports(self, looks: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
         """The entries that also count because all these are reached: each with the one that brings it along."""
         ...
 
@@ -27,7 +27,7 @@ class Reached(NamedTuple):
     """The reachable entries: each with the one before it, and with those of its live objects that are reached."""
 
     via: dict[Draft, Draft | None]
-    lives: dict[Draft, list[Draft]]
+    live_objects: dict[Draft, list[Draft]]
 
 
 def gather(
@@ -37,7 +37,9 @@ def gather(
 ) -> Manifest:
     """The manifest of everything that is reached from the roots; it depends on nothing else that is known."""
     reached = _reach(roots, walk)
-    looks = {draft: walk.look(draft) for entry in reached.via for draft in (entry, *reached.lives.get(entry, ()))}
+    looks = {
+        draft: walk.look(draft) for entry in reached.via for draft in (entry, *reached.live_objects.get(entry, ()))
+    }
     reads = frozenset(kind for each in looks.values() for kind in each.found.reads)
     of: dict[Draft, set[str]] = {}
     for each in looks.values():
@@ -50,7 +52,7 @@ def gather(
         try:
             for draft, known in list(looks.items()):
                 if any(other in names for other in known.found.drafts):
-                    looks[draft] = walk.look_again(draft)
+                    looks[draft] = walk.look_up_renamed(draft)
         finally:
             for draft in names:
                 draft.name = draft.base
@@ -60,11 +62,11 @@ def gather(
     libraries: set[str] = set()
     keys = {entry: (names or {}).get(entry, entry.key) for entry in reached.via}
     for entry, via in reached.via.items():
-        key, lives = keys[entry], [looks[live] for live in reached.lives.get(entry, ())]
-        digest = looks[entry].digest(reads.union(of.get(entry, ())), lives)
+        key, live_objects = keys[entry], [looks[live] for live in reached.live_objects.get(entry, ())]
+        digest = looks[entry].digest(reads.union(of.get(entry, ())), live_objects)
         file, line, start, end = entry.span
         entries[key] = Entry(digest, file, line, end, start, None if via is None else keys[via])
-        for each in (looks[entry], *lives):
+        for each in (looks[entry], *live_objects):
             libraries |= each.found.libraries
             edges += [Unresolved(*issue, key) for issue in each.found.issues]
     return Manifest(entries, tuple(edges), name_libraries(libraries))
@@ -73,7 +75,7 @@ def gather(
 def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
     """Level by level, so that chains are shortest; among several of one length the smallest key wins."""
     via: dict[Draft, Draft | None] = {root.owner or root: None for root in roots}
-    lives = {root.owner: [root] for root in roots if root.owner is not None}
+    live_objects = {root.owner: [root] for root in roots if root.owner is not None}
     level = [*via, *(root for root in roots if root.owner is not None)]
     seen = set(level)
     looks: dict[Draft, DraftFacts] = {}
@@ -91,17 +93,17 @@ def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
                     seen.add(target)
                     following.append(target)
                     if target.owner is not None:
-                        lives.setdefault(owner, []).append(target)
+                        live_objects.setdefault(owner, []).append(target)
                         if owner not in seen:
                             seen.add(owner)
                             following.append(owner)
         level = following
-        for entry, target in walk.further(looks) if not level else ():
+        for entry, target in walk.effects_of_imports(looks) if not level else ():
             if target not in seen:
                 seen.add(target)
                 via[target] = entry.owner or entry
                 level.append(target)
-    return Reached(via, lives)
+    return Reached(via, live_objects)
 
 
 def _names(
@@ -109,7 +111,7 @@ def _names(
 ) -> dict[Draft, str] | None:
     """The drafts that others must write otherwise in this manifest, because they share a key; None for none."""
     if len({entry.key for entry in reached.via}) == len(reached.via) and all(
-        len(lives) == 1 for lives in reached.lives.values()
+        len(live_objects) == 1 for live_objects in reached.live_objects.values()
     ):
         return None
     names: dict[Draft, str] = {}
@@ -125,19 +127,19 @@ def _names(
             name = f"{key}#{number + 1}" if number else key
             if number:
                 names[entry] = name
-            names |= _names_of_lives(entry, name, reached.lives.get(entry, ()), looks, reads)
+            names |= _names_of_lives(entry, name, reached.live_objects.get(entry, ()), looks, reads)
     return names
 
 
 def _names_of_lives(
-    entry: Draft, name: str, lives: Sequence[Draft], looks: Mapping[Draft, DraftFacts], reads: frozenset[str]
+    entry: Draft, name: str, live_objects: Sequence[Draft], looks: Mapping[Draft, DraftFacts], reads: frozenset[str]
 ) -> dict[Draft, str]:
     """Live objects of one definition get different names where they differ."""
     names = {}
     digests: dict[str, dict[str, int]] = {}
-    for live in sorted(lives, key=lambda live: (live.base, looks[live].digest(reads))):
-        kin = digests.setdefault(live.base, {})
-        number = kin.setdefault(looks[live].digest(reads), len(kin) + 1)
+    for live in sorted(live_objects, key=lambda live: (live.base, looks[live].digest(reads))):
+        numbers = digests.setdefault(live.base, {})
+        number = numbers.setdefault(looks[live].digest(reads), len(numbers) + 1)
         written = name + live.base.removeprefix(entry.key) + (f" {number}" if number > 1 else "")
         if written != live.base:
             names[live] = written

@@ -92,7 +92,9 @@ class Describer:
             return self._class(value)
         if isinstance(value, types.ModuleType):
             module = self._modules.of(value)
-            return self.whole(module).parts if module.is_user else Parts(f"lib {module.public or value.__name__}")
+            return (
+                self.whole_module(module).parts if module.is_user else Parts(f"lib {module.public or value.__name__}")
+            )
         if isinstance(value, types.BuiltinFunctionType):
             return self._builtin(value)
         if isinstance(value, _DESCRIPTORS):
@@ -101,10 +103,10 @@ class Describer:
             return Parts("method", (value.__self__, value.__name__))
         return None
 
-    def whole(self, module: Module) -> Draft:
+    def whole_module(self, module: Module) -> Draft:
         """The entry of a module as a whole, where anything in it may be used."""
         identity = ("module", id(module.namespace), module.name, module.file)
-        draft, new = self._drafts.open(f"module:{module.name}:*", identity, EntrySpan(module.shown))
+        draft, new = self._drafts.open(f"module:{module.name}:*", identity, EntrySpan(module.entry_file))
         if new:
             source, draft.home = module.source, (module.name, "*")
             if source is not None:
@@ -170,7 +172,7 @@ class Describer:
         own = module.namespace.get(name) if module.namespace is not None else None
         if own is value:
             return self._drafts.live(draft, value, parts, base=draft.key).parts if parts else draft.parts
-        base = f"{draft.key} again" if _is_twin(own, value) else draft.key
+        base = f"{draft.key} again" if _same_definition(own, value) else draft.key
         return self._drafts.live(draft, value, parts, base=base).parts
 
     def _library(self, function: types.FunctionType) -> Parts:
@@ -184,11 +186,11 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
-        from pivot_fingerprint.syntax.bytecode import compiled  # noqa: PLC0415 - for start-up time: it reads instructions
+        from pivot_fingerprint.syntax.bytecode import bytecode_form  # noqa: PLC0415 - for start-up time: it reads instructions
 
-        name, form = function.__qualname__, compiled(function.__code__)
+        name, form = function.__qualname__, bytecode_form(function.__code__)
         identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)
-        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, EntrySpan(module.shown))
+        draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, EntrySpan(module.entry_file))
         if new:
             draft.fixed.append("no source")
             draft.tasks.append(CodeTask(module, form))
@@ -198,7 +200,7 @@ class Describer:
 
     def _opted_out(self, function: types.FunctionType, module: Module, mark: OptOut) -> Draft:
         name, code = function.__qualname__, function.__code__
-        span = EntrySpan(module.shown, code.co_firstlineno)
+        span = EntrySpan(module.entry_file, code.co_firstlineno)
         identity = ("opted out", module.name, code.co_filename, name, span.line, mark.code_deps)
         draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, span)
         if new:
@@ -253,14 +255,14 @@ class Describer:
         found = self._modules.named(str(cls.__module__))  # which may have put something else in its own place
         if found is not None:
             return found
-        return Module(str(cls.__module__), None, "", None, is_user=False, shown=None)
+        return Module(str(cls.__module__), None, "", None, is_user=False, entry_file=None)
 
     def _at(self, module: Module, source: SourceFile) -> Module:
         """Code whose globals belong to a module of another file."""
-        return module.at(source, self._modules.show(source.path, module.name))
+        return module.at(source, self._modules.entry_file_of(source.path, module.name))
 
 
-def _is_twin(one: object, two: types.FunctionType | type) -> bool:
+def _same_definition(one: object, two: types.FunctionType | type) -> bool:
     """Whether both were made from one definition, as far as they say themselves."""
     if isinstance(one, types.FunctionType) and isinstance(two, types.FunctionType):
         codes = (one.__code__, two.__code__)

@@ -152,7 +152,7 @@ class Drafts:
         if draft is not None:
             return draft, False
         site = top.site
-        span = EntrySpan(module.shown, site.line, site.first, site.end)
+        span = EntrySpan(module.entry_file, site.line, site.first, site.end)
         draft = self._by_identity[identity] = Draft(f"{site.kind}:{module.name}:{site.name}", span)
         draft.module, draft.home = module, (module.name, site.name)
         draft.tasks.append(CodeTask(module, source.form(top)))

@@ -19,7 +19,7 @@ from pivot_fingerprint.sources.modules import Modules, PortablePaths
 from pivot_fingerprint.sources.source_file import Sources
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.user_code import cached, default_is_user_code
-from pivot_fingerprint.values.builtin_types import familiar, take_apart
+from pivot_fingerprint.values.builtin_types import take_apart, take_builtin_apart
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
@@ -69,11 +69,11 @@ class Fingerprinter:
         self._libraries = Libraries(self._modules)
         self._chance = chance if chance is not None else {}
         self._walks: dict[str | None, _Walk] = {}
-        self._steady: _Walk | None = None
+        self._unstable_walk: _Walk | None = None
         self._paused = ExitStack()
 
     def __enter__(self) -> Self:
-        self._paused.enter_context(_uncollected())
+        self._paused.enter_context(_collector_paused())
         return self
 
     def __exit__(
@@ -93,8 +93,8 @@ class Fingerprinter:
         """
         if not callable(func):
             raise NotCallableError(func)
-        with _uncollected():
-            return self._gathered(self._walk_of(func), func, values or {})
+        with _collector_paused():
+            return self._manifest(self._walk_of(func), func, values or {})
 
     def _walk_of(self, func: Callable[..., object]) -> "_Walk":
         inner = _innermost(func)
@@ -106,12 +106,14 @@ class Fingerprinter:
             walk = self._walks[base] = _Walk(self._modules, PortablePaths(base), self._chance)
         return walk
 
-    def _gathered(self, walk: "_Walk", func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
-        roots = [walk.root(func, _innermost(func))]
-        roots += [walk.given(key, values[key]) for key in sorted(values)]
+    def _manifest(self, walk: "_Walk", func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
+        roots = [walk.root_draft(func, _innermost(func))]
+        roots += [walk.value_draft(key, values[key]) for key in sorted(values)]
         return gather(roots, walk, self._libraries.of)
 
-    def steady(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> UnstableValues:
+    def unstable_values(
+        self, func: Callable[..., object], values: Mapping[str, object] | None = None
+    ) -> UnstableValues:
         """The digests of the values that a function depends on and that may differ at each import.
 
         The same as at another import means: if the value differs all the same, then by chance.
@@ -125,23 +127,24 @@ class Fingerprinter:
         """
         if not callable(func):
             raise NotCallableError(func)
-        with _uncollected():
+        with _collector_paused():
             plain = self._walk_of(func)
-            if self._steady is None or self._steady.of is not plain:
-                self._steady = _Walk(self._modules, plain.places, self._chance, of=plain)
-            manifest = self._gathered(self._steady, func, values or {})
-            keys = sorted(manifest.keys() & self._steady.loose.keys())
+            if self._unstable_walk is None or self._unstable_walk.of is not plain:
+                self._unstable_walk = _Walk(self._modules, plain.places, self._chance, of=plain)
+            manifest = self._manifest(self._unstable_walk, func, values or {})
+            keys = sorted(manifest.keys() & self._unstable_walk.left_out.keys())
             digests: dict[str, str] = {}
             for key, entry in sorted(manifest.items()):  # several entries of one key are numbered
                 base = key.partition("#")[0]
                 digests[base] = f"{digests.get(base, '')} {entry.digest}"
             return UnstableValues(
-                {key: self._steady.rests(key, digests) for key in keys}, {key: self._steady.parts(key) for key in keys}
+                {key: self._unstable_walk.digest_of_left_out(key, digests) for key in keys},
+                {key: self._unstable_walk.parts(key) for key in keys},
             )
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _collector_paused() -> Iterator[None]:
     """Without the garbage collector, which would go through all trees again and again; they hold few cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -200,7 +203,7 @@ class _Walk:
     ) -> None:
         self.places = places
         self.of = of
-        self.loose: dict[str, tuple[Draft, object]] = {}
+        self.left_out: dict[str, tuple[Draft, object]] = {}
         self._parts: dict[str, dict[str, str]] = {}
         self._modules = modules
         self._drafts = Drafts()
@@ -210,7 +213,7 @@ class _Walk:
         self._inlined: dict[int, tuple[str, Findings]] = {}
         self._afresh = False
 
-    def root(self, func: Callable[..., object], inner: object) -> Draft:
+    def root_draft(self, func: Callable[..., object], inner: object) -> Draft:
         """Where the walk begins: a plain function or class is its own entry, others have one that holds them."""
         parts = self._code.describe(func)
         if parts is not None and parts.entry is not None and not parts.children and not parts.tag:
@@ -219,16 +222,16 @@ class _Walk:
         span = EntrySpan()
         if isinstance(inner, types.FunctionType):
             module = self._modules.of_namespace(inner.__globals__)
-            span = self._code.span(inner, EntrySpan(module.shown, inner.__code__.co_firstlineno))
+            span = self._code.span(inner, EntrySpan(module.entry_file, inner.__code__.co_firstlineno))
         name = getattr(func, "__qualname__", None) or getattr(inner, "__qualname__", "callable")
         home = getattr(func, "__module__", None) or getattr(inner, "__module__", None) or "builtins"
         draft = Draft(f"call:{home}:{name}", span)
         draft.tasks.append(ValueTask("value", func))
         return draft
 
-    def rests(self, key: str, digests: Mapping[str, str]) -> str:
+    def digest_of_left_out(self, key: str, digests: Mapping[str, str]) -> str:
         """A digest of all that a value which was left out depends on, of which ``digests`` has what each entry says."""
-        reached = {self.loose[key][0]}
+        reached = {self.left_out[key][0]}
         waiting = list(reached)
         while waiting:
             found = self.look(waiting.pop()).found.drafts
@@ -247,10 +250,10 @@ class _Walk:
         """The digests of the parts of a value that was left out."""
         if key not in self._parts:
             room = sum(map(len, self._parts.values())) < _PARTS
-            self._parts[key] = parts_of(self.loose[key][1], self.encoded) if room else {}
+            self._parts[key] = parts_of(self.left_out[key][1], self.encoded) if room else {}
         return self._parts[key]
 
-    def given(self, key: str, value: object) -> Draft:
+    def value_draft(self, key: str, value: object) -> Draft:
         """A further value under its own key."""
         draft = Draft(key, EntrySpan())
         draft.tasks.append(ValueTask("value", value))
@@ -262,11 +265,11 @@ class _Walk:
             draft.look = self._look(draft)
         return draft.look
 
-    def further(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
+    def effects_of_imports(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """The effects of imports on what is reached: each entry with the one that brings it along."""
         return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks)
 
-    def look_again(self, draft: Draft) -> DraftFacts:
+    def look_up_renamed(self, draft: Draft) -> DraftFacts:
         """The same with the names that drafts have now."""
         self._afresh = True
         try:
@@ -288,15 +291,15 @@ class _Walk:
                 forms.append(task.form)
             elif isinstance(task, NamesTask):
                 lines += self._resolver.names(task.module, found)
-            elif self.of is not None and (made := self._resolver.made(draft, found)):
+            elif self.of is not None and (made := self._resolver.statement_lines(draft, found)):
                 lines += made
-                self.loose.setdefault((draft.owner or draft).key, (draft, task.value))
+                self.left_out.setdefault((draft.owner or draft).key, (draft, task.value))
             else:
                 encoded = self._encoder.encode(task.value, afresh=self._afresh)
                 lines.append(f"{task.label} {encoded.token}")
                 self._follow(encoded, found, place)
                 if any(parts.lost for parts in encoded.notes):
-                    lines += self._resolver.made(draft, found)
+                    lines += self._resolver.statement_lines(draft, found)
         for other in draft.also:
             found.drafts[other] = None
         effects = self._resolver.effects(draft.module) if draft.module is not None else None
@@ -334,7 +337,7 @@ class _Walk:
 
     def _take_apart(self, value: object) -> Parts:
         try:
-            parts = familiar(value) or self._code.describe(value)
+            parts = take_builtin_apart(value) or self._code.describe(value)
             if parts is not None:
                 return parts
             owned = self._code.owns(type(value))

@@ -17,7 +17,7 @@ _MOST = 150  # modules of the user's
 type Tokens = Callable[[Module, Ref], list[str]]
 
 
-class Effects:
+class ImportEffects:
     """The entries of what importing does."""
 
     def __init__(self, drafts: Drafts, modules: Modules, slices: Slices) -> None:
@@ -46,7 +46,7 @@ class Effects:
         if source is None or not numbers:
             return None
         first, last = source.outline.effects[numbers[0]], source.outline.effects[numbers[-1]]
-        draft = Draft(f"effects:{module.name}:*", EntrySpan(module.shown, first.line, first.line, last.end))
+        draft = Draft(f"effects:{module.name}:*", EntrySpan(module.entry_file, first.line, first.line, last.end))
         draft.tasks.append(CodeTask(module, source.outline.effects_form(numbers), lenient=True))
         return draft
 
@@ -61,17 +61,17 @@ class Effects:
         if not modules:
             return []
         reached = self._reached(looks)
-        kin: dict[str, Draft] = {}
+        by_module: dict[str, Draft] = {}
         for name, draft in reached.items():
             home = name.module
             while home:  # a module can be reached through the packages that it is in
-                if home not in kin or draft.key < kin[home].key:
-                    kin[home] = draft
+                if home not in by_module or draft.key < by_module[home].key:
+                    by_module[home] = draft
                 home = home.rpartition(".")[0]
 
         def through(name: GlobalName) -> Draft | None:
             via = reached.get(name) or reached.get(GlobalName(name.module, ANY))
-            return kin.get(name.module) if via is None and name.name == ANY else via
+            return by_module.get(name.module) if via is None and name.name == ANY else via
 
         return sorted(
             (
@@ -123,7 +123,7 @@ class Effects:
         first, last = statements[0], statements[-1]
         key = f"effects:{module.name}:{name.module}.{name.name}"
         identity = ("effects", module, name)
-        draft, new = self._drafts.open(key, identity, EntrySpan(module.shown, first.line, first.line, last.end))
+        draft, new = self._drafts.open(key, identity, EntrySpan(module.entry_file, first.line, first.line, last.end))
         if new:
             add_statements(draft, module, statements, self._modules)
         return draft

@@ -20,7 +20,7 @@ _PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "u
 type Tokens = Callable[[Module, Ref], list[str | Parts]]
 
 
-class _Done(NamedTuple):
+class _LibraryAct(NamedTuple):
     """That a line at the top of a module acts on a library."""
 
     line: int
@@ -38,7 +38,7 @@ class LibraryState:
         self._tokens = tokens
         self._library_changes = slices.library_changes
         self._imports: dict[Module, list[Module]] = {}
-        self._done: dict[Module, list[_Done]] = {}
+        self._known_acts: dict[Module, list[_LibraryAct]] = {}
 
     def entries(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """Each with an entry whose module imports, in the end, the one that acts."""
@@ -49,17 +49,17 @@ class LibraryState:
             for name in each.found.libraries
         }
         own = {draft.module for draft in looks}
-        begun: dict[Module, Draft] = {}
+        starts: dict[Module, Draft] = {}
         for draft in sorted(looks, key=lambda draft: draft.key):
             for name in sorted(looks[draft].found.imports):
                 for module in self._slices.with_packages(name):
-                    begun.setdefault(module, draft)
+                    starts.setdefault(module, draft)
             if draft.module is not None and draft.module.is_user:
-                begun.setdefault(draft.module, draft)
+                starts.setdefault(draft.module, draft)
         found = []
-        for module, draft in self._imported_by(begun).items():
+        for module, draft in self._imported_by(starts).items():
             lines: dict[str, list[int]] = {}
-            for done in self._doings(module):
+            for done in self._library_acts(module):
                 if done.library in used and not (done.is_known and module in own):
                     lines.setdefault(done.library, []).append(done.line)
             found += [(draft, self._entry(module, library, lines[library])) for library in lines]
@@ -68,7 +68,7 @@ class LibraryState:
     def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
         statements = self._slices.at_lines(module, lines)
         identity = ("library effects", module, library, *lines)
-        span = EntrySpan(module.shown, lines[0], lines[0], statements[-1].end)
+        span = EntrySpan(module.entry_file, lines[0], lines[0], statements[-1].end)
         draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
         if new:
             if library in _PARTS:  # the variables that are set count by themselves, wherever they come from
@@ -76,10 +76,10 @@ class LibraryState:
             add_statements(draft, module, statements, self._modules)
         return draft
 
-    def _imported_by(self, begun: Mapping[Module, Draft]) -> dict[Module, Draft]:
+    def _imported_by(self, starts: Mapping[Module, Draft]) -> dict[Module, Draft]:
         """The modules that are imported along with some, these among them; each with the entry of the first."""
         found: dict[Module, Draft] = {}
-        for start, draft in begun.items():
+        for start, draft in starts.items():
             stack = [start]
             while stack:
                 module = stack.pop()
@@ -109,18 +109,18 @@ class LibraryState:
             return isinstance(home.namespace.get(target.name or ""), ModuleType)
         return home.source is None or target.name not in home.source.bindings
 
-    def _doings(self, module: Module) -> list[_Done]:
-        known = self._done.get(module)
+    def _library_acts(self, module: Module) -> list[_LibraryAct]:
+        known = self._known_acts.get(module)
         if known is None:
-            known = self._done[module] = []
+            known = self._known_acts[module] = []
             acts = [act for act in (module.source.outline.acts if module.source is not None else ()) if act.top is None]
             for act in acts:
                 names = self._libraries(module, act)
                 if act.changes and names is not None:
-                    known += [_Done(act.line, name, is_known=not act.guarded) for name in names]
+                    known += [_LibraryAct(act.line, name, is_known=not act.guarded) for name in names]
                 elif names is None:
                     led = self._library_changes.of(module, act.root, act.attrs)
-                    known += [_Done(act.line, name, is_known=False) for name in _counting(led)]
+                    known += [_LibraryAct(act.line, name, is_known=False) for name in _counted_libraries(led)]
         return known
 
     def _libraries(self, module: Module, act: Act) -> list[str] | None:
@@ -129,10 +129,10 @@ class LibraryState:
         names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
         if len(names) < len(tokens):
             return None
-        return _counting(names)
+        return _counted_libraries(names)
 
 
-def _counting(names: Iterable[str]) -> list[str]:
+def _counted_libraries(names: Iterable[str]) -> list[str]:
     """The libraries among some full names in which a change counts."""
     found = set()
     for name in names:

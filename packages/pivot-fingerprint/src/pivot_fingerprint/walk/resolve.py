@@ -15,7 +15,7 @@ from pivot_fingerprint.syntax.scopes import Import
 from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.code_objects import Describer
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, Drafts, EntrySpan, Findings, ValueTask
-from pivot_fingerprint.walk.import_effects import Effects, add_statements
+from pivot_fingerprint.walk.import_effects import ImportEffects, add_statements
 from pivot_fingerprint.walk.libraries import READERS, is_third_party
 from pivot_fingerprint.walk.library_state import LibraryState
 
@@ -33,13 +33,13 @@ class Resolver:
         self._drafts = drafts
         self._modules = modules
         self.code = Describer(drafts, modules)
-        self._module = Module("", None, "", None, is_user=True, shown=None)
+        self._module = Module("", None, "", None, is_user=True, entry_file=None)
         self._ref = Ref("", (), 0)
         self._found = Findings()
         self._known: dict[tuple[Module, str | Import, tuple[str, ...], bool], list[Token]] = {}
-        self._said = 0
+        self._issue_count = 0
         self._slices = Slices(modules)
-        self.imports = Effects(drafts, modules, self._slices)
+        self.imports = ImportEffects(drafts, modules, self._slices)
         self.library_state = LibraryState(drafts, modules, self._slices, self._tokens)
 
     def bind(self, task: CodeTask, found: Findings) -> list[str]:
@@ -48,7 +48,7 @@ class Resolver:
         module, form = task.module, task.form
         found.reads |= form.reads
         for issue in form.issues:
-            found.issues[module.shown, issue.line, f"this {issue.reason}"] = None
+            found.issues[module.entry_file, issue.line, f"this {issue.reason}"] = None
         lines = []
         for ref in form.refs:
             if isinstance(ref.root, Import):
@@ -110,13 +110,13 @@ class Resolver:
         for name in self._modules.names(module):
             tokens = self._note(self._tokens(module, Ref(name, (), 0, weak=True)))
             lines += [f"holds {name} {' '.join(tokens)}"]
-        for home in self._modules.starred(module):  # which names these are
+        for home in self._modules.all_star_sources(module):  # which names these are
             tokens = self._note(self._tokens(home, Ref("__all__", (), 0, weak=True)))
             lines += [f"from {home.name} {' '.join(tokens)}"]
         self._found = before
         return lines
 
-    def made(self, draft: Draft, found: Findings) -> list[str]:
+    def statement_lines(self, draft: Draft, found: Findings) -> list[str]:
         """The statements that make the value of an entry's name, if the value itself does not show it."""
         owner = draft.owner or draft
         if owner.module is None or owner.home is None or not owner.module.is_user:
@@ -159,13 +159,13 @@ class Resolver:
         known = self._known.get(key)
         if known is not None:
             return known
-        said = self._said
-        tokens = self._looked_up(module, ref)
-        if self._said == said:
+        said = self._issue_count
+        tokens = self._resolve(module, ref)
+        if self._issue_count == said:
             self._known[key] = tokens
         return tokens
 
-    def _looked_up(self, module: Module, ref: Ref) -> list[Token]:
+    def _resolve(self, module: Module, ref: Ref) -> list[Token]:
         before = (self._module, self._ref)
         self._module, self._ref = module, ref
         if isinstance(ref.root, Import):
@@ -175,14 +175,14 @@ class Resolver:
         self._module, self._ref = before
         return tokens
 
-    def _lost(self, reason: str) -> list[Token]:
+    def _unresolved(self, reason: str) -> list[Token]:
         if not self._ref.weak:
-            self._say(reason)
+            self._report(reason)
         return ["unresolved"]
 
-    def _say(self, reason: str) -> None:
-        self._said += 1
-        self._found.issues[self._module.shown, self._ref.line, reason] = None
+    def _report(self, reason: str) -> None:
+        self._issue_count += 1
+        self._found.issues[self._module.entry_file, self._ref.line, reason] = None
 
     # By live namespaces
 
@@ -198,7 +198,7 @@ class Resolver:
             return []
         if module.leaves_unbound(name):
             return ["unresolved"]
-        return self._lost(f"the name `{name}` is not defined")
+        return self._unresolved(f"the name `{name}` is not defined")
 
     def _follow(
         self, module: Module, name: str, value: object, attrs: tuple[str, ...], trail: tuple[object, ...]
@@ -209,7 +209,11 @@ class Resolver:
             rest = attrs[at:]
             found = self._modules.of(value)
             if not rest or (found.is_user and rest[0] == "__dict__"):
-                return [self.code.whole(found).parts] if found.is_user else [f"lib {found.public or value.__name__}"]
+                return (
+                    [self.code.whole_module(found).parts]
+                    if found.is_user
+                    else [f"lib {found.public or value.__name__}"]
+                )
             name, at = rest[0], at + 1
             child = vars(value).get(name, _MISSING)
             if child is _MISSING:
@@ -233,10 +237,10 @@ class Resolver:
             return self._in_module(child, rest, trail)
         maker = vars(live).get("__getattr__")
         if isinstance(maker, FunctionType):
-            self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
-            given = [(module, "__getattr__", maker), *self._modules.of_parts(live, name)]
+            self._unresolved(f"the module `{module.name}` makes its attribute `{name}` at run time")
+            given = [(module, "__getattr__", maker), *self._modules.in_submodules(live, name)]
             return [token for each in given for token in self._value(*each)]
-        return self._lost(f"the module `{module.name}` has no attribute `{name}`")
+        return self._unresolved(f"the module `{module.name}` has no attribute `{name}`")
 
     def _is_user_code(self, value: object) -> bool:
         """A user's function put into a library's module counts in full."""
@@ -247,7 +251,7 @@ class Resolver:
     def _value(self, module: Module, name: str, value: object) -> list[Token]:
         """The entry that a global counts by."""
         if name in _DEFINED_BY_THE_SYSTEM:
-            return list(self._modules.by_system(module, name))
+            return list(self._modules.predefined(module, name))
         # A lambda is in the entry of its name; to look into it here would nest as deep as lambdas do.
         is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
         parts = None if is_lambda else self.code.describe(value)
@@ -255,7 +259,7 @@ class Resolver:
             return [parts]
         module, name = self._origin(module, name, value)
         if parts is not None and parts.issue:
-            self._say(parts.issue)
+            self._report(parts.issue)
         if not module.is_user:
             return [f"lib {module.public or module.name}.{name}"]
         if parts is not None and not parts.children and parts.tag.startswith("lib "):
@@ -272,10 +276,10 @@ class Resolver:
     def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
         """The entry of a value that a module's name is bound to."""
         bindings = module.source.bindings.get(name) if module.source is not None else None
-        span = EntrySpan(module.shown)
+        span = EntrySpan(module.entry_file)
         if bindings:
             line, end = bindings[-1][:2]
-            span = EntrySpan(module.shown, line, line, end)
+            span = EntrySpan(module.entry_file, line, line, end)
         identity = ("const", id(module.namespace), module.name, module.file, name)
         draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
         draft.module, draft.home = module, (module.name, name)
@@ -315,7 +319,7 @@ class Resolver:
         if found is None:
             if not target.level and self._modules.is_optional(module, name):
                 return ["unresolved"]
-            return self._lost(f"the module `{name}` cannot be found")
+            return self._unresolved(f"the module `{name}` cannot be found")
         return self._in_module(found, rest, trail)
 
     def _in_module(self, module: Module, attrs: tuple[str, ...], trail: tuple[object, ...]) -> list[Token]:
@@ -323,11 +327,11 @@ class Resolver:
             return [f"lib {'.'.join((module.name, *attrs))}"]
         source = module.source
         if not attrs or attrs[0] == "__dict__" or (source is None and module.file is not None):
-            return [self.code.whole(module).parts]
+            return [self.code.whole_module(module).parts]
         if source is not None and attrs[0] in source.bindings and (module.name, attrs[0]) not in trail:
             return self._static(module, attrs[0], attrs[1:], trail)
         child = self._modules.named(f"{module.name}.{attrs[0]}")
-        if child is not None and not self._modules.homes(module, attrs[0]):
+        if child is not None and not self._modules.star_sources(module, attrs[0]):
             return self._in_module(child, attrs[1:], trail)
         return self._static(module, attrs[0], attrs[1:], trail)
 
@@ -340,7 +344,7 @@ class Resolver:
         if step in trail:
             return []
         trail = (*trail, step)
-        homes = self._modules.homes(module, name)
+        homes = self._modules.star_sources(module, name)
         if source is not None and (homes or name in source.bindings):
             tokens = self._statements(module, source, name, attrs, trail)
             for home in homes:
@@ -349,18 +353,18 @@ class Resolver:
                     tokens += self._tokens(home, Ref("__all__", (), 0, weak=True))
             return tokens
         if name in _DEFINED_BY_THE_SYSTEM:
-            return list(self._modules.by_system(module, name))
+            return list(self._modules.predefined(module, name))
         if hasattr(builtins, name):
             return self._value(module, name, module.docs) if name == "__doc__" else []
         state = self._state(module, name) if source is not None else None
         if state is not None:
             return [state.parts]
         if source is not None and "__getattr__" in source.bindings:
-            self._lost(f"the module `{module.name}` makes its attribute `{name}` at run time")
+            self._unresolved(f"the module `{module.name}` makes its attribute `{name}` at run time")
             return self._statements(module, source, "__getattr__", (), trail)
         if self._ref.weak:
             return []
-        return self._lost(f"the module `{module.name}` has no attribute `{name}`")
+        return self._unresolved(f"the module `{module.name}` has no attribute `{name}`")
 
     def _statements(
         self,
@@ -382,7 +386,7 @@ class Resolver:
     def _state(self, module: Module, name: str) -> Draft | None:
         """The entry of the statements that make a name what it is, besides its definitions and imports."""
         statements = self._slices.of(module, name)
-        if self._modules.homes(module, name):
+        if self._modules.star_sources(module, name):
             statements = [*self._slices.conditional_stars(module), *statements]
         if not statements:
             return None

@@ -44,4 +44,4 @@ def fingerprint(
     manifest = fingerprinter.fingerprint(stage.func, values)
     if not chance.may_differ:
         return manifest, None
-    return manifest, Steady(*fingerprinter.steady(stage.func, values))
+    return manifest, Steady(*fingerprinter.unstable_values(stage.func, values))
