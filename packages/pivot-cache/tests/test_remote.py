@@ -12,6 +12,7 @@ import pytest
 
 from pivot_cache.errors import CacheError
 from pivot_cache.remotes import protocol as remotes
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     Remote,
     RemoteCorruptError,
@@ -24,7 +25,6 @@ from pivot_cache.remotes.protocol import (
     RemoteUnreachableError,
     connect,
 )
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.testing.remote_contract import MemoryRemote, RemoteContract
 
 URL = "memory://remote"

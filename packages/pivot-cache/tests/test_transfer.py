@@ -14,6 +14,7 @@ from pivot_cache.errors import CorruptObjectError, TreeError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.partial_file import STALE_S, opened, sweep
 from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
@@ -23,7 +24,6 @@ from pivot_cache.remotes.protocol import (
     RemoteThrottledError,
     RemoteUnreachableError,
 )
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.remotes.transfer import (
     IncompleteTreeError,
     TransferCounts,

@@ -14,7 +14,7 @@ import pytest
 
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import stalls
-from pivot_cache.remotes.options import TransferSettings
+from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
@@ -22,7 +22,6 @@ from pivot_cache.remotes.protocol import (
     RemoteTimeoutError,
     RemoteUnreachableError,
 )
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.remotes.transfer import fetch
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings, existence

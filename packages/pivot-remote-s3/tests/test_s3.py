@@ -22,6 +22,7 @@ from moto.s3.models import s3_backends
 
 from pivot_cache.errors import CacheError
 from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
@@ -31,7 +32,6 @@ from pivot_cache.remotes.protocol import (
     RemoteUnreachableError,
 )
 from pivot_cache.remotes.protocol import connect as connect_any
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core import digest as digests

@@ -10,8 +10,8 @@ import pytest
 
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import RemoteCorruptError, RemoteDeniedError
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pivot_cache.files.hashing import Hashed, hash_file
     from pivot_cache.formats.tree import Tree
     from pivot_cache.layout import Layout
-    from pivot_cache.objects.run_memory import CacheMemory
-    from pivot_cache.objects.store import CheckoutMode, ObjectStore
+    from pivot_cache.objects.store import CacheMemory, CheckoutMode, ObjectStore
     from pivot_cache.state.run_cache import RunCache
     from pivot_cache.state.scan import hash_path
     from pivot_cache.state.stat_cache import StatCache
@@ -43,7 +42,7 @@ __all__ = [
 _MODULES = {
     "ArtifactError": "pivot_cache.errors",
     "CacheError": "pivot_cache.errors",
-    "CacheMemory": "pivot_cache.objects.run_memory",
+    "CacheMemory": "pivot_cache.objects.store",
     "CheckoutMode": "pivot_cache.objects.store",
     "CorruptObjectError": "pivot_cache.errors",
     "Hashed": "pivot_cache.files.hashing",

@@ -9,7 +9,7 @@ from typing import Any, cast, dataclass_transform
 
 import attrs
 
-from pivot_core.conversion import convert, hints, plain
+from pivot_core.conversion import convert, plain
 from pivot_core.conversion.convert import ConversionError
 from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
@@ -146,7 +146,7 @@ def fields(cls: type) -> Mapping[str, Field]:
         wrong = None if is_model(cls) else convert.unsupported_hint(hint, is_params)
         if wrong is not None:
             raise DefinitionError(
-                f"{cls.__name__}.{name} has the type {hints.format_hint(wrong)}, which no parameter can have",
+                f"{cls.__name__}.{name} has the type {convert.format_hint(wrong)}, which no parameter can have",
                 hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
             )
     return made
@@ -287,7 +287,7 @@ def _classes(hint: Any) -> list[type]:
     seen: dict[type, None] = {}
     pending = [hint]
     while pending:
-        each = hints.unwrap_hint(pending.pop())
+        each = convert.unwrap_hint(pending.pop())
         pending.extend(typing.get_args(each))
         if isinstance(each, type) and each not in seen:
             seen[each] = None

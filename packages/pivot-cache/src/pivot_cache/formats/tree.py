@@ -194,3 +194,40 @@ def _add_parents(path: str, directories: set[str]) -> None:
 
 def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is no number")
+
+
+@attrs.frozen(eq=False, repr=False)
+class TreeDifference(Value):
+    """Relative paths in a directory; that of an empty directory ends with ``/``.
+
+    Attributes:
+        changed: Files that hold something else, or may be executed where they might not, or the reverse.
+        added: Entries that are not listed.
+        absent: Entries that are listed but missing.
+        listed: How many files are listed.
+    """
+
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    listed: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """Something is not here, and everything else is as it is listed."""
+        return bool(self.absent) and not (self.changed or self.added)
+
+
+def compare(listed: Tree, found: Tree) -> TreeDifference:
+    """How what was found differs from what is listed."""
+    both = listed.files.keys() & found.files.keys()
+    here = {*found.files, *found.directories()}
+    known = {*listed.files, *listed.directories()}
+    return TreeDifference(
+        changed=tuple(sorted(name for name in both if listed.files[name] != found.files[name])),
+        added=tuple(sorted([*(found.files.keys() - both), *(f"{name}/" for name in found.empty if name not in known)])),
+        absent=tuple(
+            sorted([*(listed.files.keys() - both), *(f"{name}/" for name in listed.empty if name not in here)])
+        ),
+        listed=len(listed.files),
+    )

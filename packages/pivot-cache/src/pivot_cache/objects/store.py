@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from pivot_cache.errors import (
     ArtifactError,
     CacheError,
@@ -23,15 +25,16 @@ from pivot_cache.files.atomic import staging
 from pivot_cache.files.hashing import Hashed, hash_descriptor, opened
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects.link_file import CheckoutMode, materialize
-from pivot_cache.objects.link_tree import build, update
+from pivot_cache.objects.materialize import CheckoutMode, build, materialize, update
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
 from pivot_core import digest as digests
-from pivot_core.lock import Artifact
+from pivot_core.lock import Artifact, RunRecord
+from pivot_core.values import Value
 
 if TYPE_CHECKING:
     from pivot_cache.objects.trash import Trash
+    from pivot_cache.state.run_cache import RunCache
 
 __all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
 
@@ -337,3 +340,21 @@ def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, A
         return (hash_tree if known is None else known)(target).files
     except ArtifactError:
         return {}
+
+
+@attrs.frozen(eq=False, repr=False)
+class CacheMemory(Value):
+    """A `pivot_core.decide.Memory` of one object store and one run cache."""
+
+    store: ObjectStore
+    runs: "RunCache"
+    holds: Callable[[RunRecord], bool] = lambda record: not record.observed
+    """Whether all code that a run observed is as it was; by default only where it observed none."""
+
+    def recorded(self, key: str) -> RunRecord | None:
+        """The newest run with this inputs key that still holds; None if there is none."""
+        return next((record for record in self.runs.get(key) if self.holds(record)), None)
+
+    def has(self, artifact: Artifact) -> bool:
+        """Whether the object store holds this content, all of it."""
+        return self.store.holds(artifact)

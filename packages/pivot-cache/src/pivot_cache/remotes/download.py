@@ -17,8 +17,8 @@ from pivot_cache.errors import CorruptObjectError, ForgedObjectError, reporting
 from pivot_cache.files.atomic import write_all
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import partial_file
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import Body, Remote, RemoteCorruptError, RemoteForgedError, RemoteUnreachableError
-from pivot_cache.remotes.retry import Retry
 from pivot_core.values import Value
 
 PART: Final = 8 << 20

@@ -10,9 +10,8 @@ from pivot_cache.objects.contents import ObjectSet, objects_of
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import partial_file
 from pivot_cache.remotes.download import PART, Downloader
-from pivot_cache.remotes.options import IncompleteTreeError, TransferCounts, TransferResult, TransferSettings
+from pivot_cache.remotes.options import IncompleteTreeError, Retry, TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
-from pivot_cache.remotes.retry import Retry
 from pivot_core.lock import Artifact
 
 _OF_ONE_OBJECT = (

@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from pivot_cache.remotes.options import TransferSettings
+from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteError, RunKeeper
-from pivot_cache.remotes.retry import Retry
 from pivot_cache.state import run_cache
 from pivot_core import digest as digests
 from pivot_core.errors import PathError

@@ -10,6 +10,7 @@ from typing import Self
 import attrs
 
 from pivot_cache.errors import CacheError
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     Body,
     Remote,
@@ -18,7 +19,6 @@ from pivot_cache.remotes.protocol import (
     RemoteUnreachableError,
     RunKeeper,
 )
-from pivot_cache.remotes.retry import Retry
 from pivot_core import digest as digests
 from pivot_core.digest import is_digest
 from pivot_core.values import Value

@@ -10,7 +10,7 @@ from pivot_cli.terminal import formats
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 
 if TYPE_CHECKING:
-    from pivot_cache.formats.tree_diff import Difference
+    from pivot_cache.formats.tree import TreeDifference
     from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: only a run has one
 
 _PREFIX: Mapping[Reason, str] = {
@@ -113,7 +113,7 @@ def listed(names: Sequence[str], most: int = _MOST) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
-def difference(found: "Difference", directory: str) -> str:
+def difference(found: "TreeDifference", directory: str) -> str:
     """``changed d/a; new d/b; 2 of 3 files not here: d/c, d/d``; empty where nothing is known to differ."""
     said = []
     for what, names in (("changed", found.changed), ("new", found.added)):

@@ -10,9 +10,9 @@ import typing
 from collections.abc import Callable, Mapping
 from json import loads
 from pathlib import PurePath
+from types import UnionType
 from typing import Any, Final
 
-from pivot_core.conversion import hints
 from pivot_core.conversion.plain import NotPlainError, to_plain
 from pivot_core.errors import DefinitionError
 
@@ -53,7 +53,7 @@ def convert(hint: Any, value: Any, nested: Nested) -> Any:
     Raises:
         ConversionError: It does not fit.
     """
-    alternatives = hints.members(hint)
+    alternatives = members(hint)
     if len(alternatives) == 1:
         return _one(alternatives[0], value, nested)
     fitting = []
@@ -61,7 +61,7 @@ def convert(hint: Any, value: Any, nested: Nested) -> Any:
         with contextlib.suppress(ConversionError):
             fitting.append(_one(each, value, nested))
     if not fitting:
-        raise ConversionError(hints.format_hint(hint), value)
+        raise ConversionError(format_hint(hint), value)
     return next((each for each in fitting if type(each) is type(value)), fitting[0])
 
 
@@ -84,7 +84,7 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
 
 def unsupported_hint(hint: Any, nested: Callable[[Any], bool]) -> Any:
     """The first part of a hint to which no value could be fitted; None if there is none."""
-    for each in hints.members(hint):
+    for each in members(hint):
         if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _is_fitted(each) or nested(each):
             continue
         origin, inner = typing.get_origin(each) or each, typing.get_args(each)
@@ -127,13 +127,13 @@ def _one(hint: Any, value: Any, nested: Nested) -> Any:
 def _converted(hint: Any, origin: Any, value: Any) -> Any:
     fitted = _FITTED.get(origin, _decimal)(value)
     if (fitted is None) != (value is None) or (value is None and origin not in (None, type(None))):
-        raise ConversionError(hints.format_hint(hint), value)
+        raise ConversionError(format_hint(hint), value)
     return fitted
 
 
 def _mapped(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
     if not isinstance(value, Mapping):
-        raise ConversionError(hints.format_hint(hint), value)
+        raise ConversionError(format_hint(hint), value)
     of_keys, of_values = inner or (Any, Any)
     return {
         _inside(f"[{key!r}]", of_keys, key, nested): _inside(f"[{key!r}]", of_values, each, nested)
@@ -145,11 +145,11 @@ def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) ->
     origin = typing.get_origin(hint) or hint
     accepted = (list, tuple, set, frozenset) if origin in _SETS else (list, tuple)
     if not isinstance(value, accepted):
-        raise ConversionError(hints.format_hint(hint), value)
+        raise ConversionError(format_hint(hint), value)
     items = list(value)
     if origin is tuple and inner and inner[-1] is not ...:
         if len(items) != len(inner):
-            raise ConversionError(hints.format_hint(hint), value)
+            raise ConversionError(format_hint(hint), value)
         return tuple(_inside(f"[{at}]", inner[at], each, nested) for at, each in enumerate(items))
     of_items = inner[0] if inner else Any
     fitted = [_inside(f"[{at}]", of_items, each, nested) for at, each in enumerate(items)]
@@ -158,7 +158,7 @@ def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) ->
     try:
         return tuple(fitted) if origin is tuple else (frozenset if origin is frozenset else set)(fitted)
     except TypeError:
-        raise ConversionError(f"{hints.format_hint(hint)} of values that can be hashed", value) from None
+        raise ConversionError(f"{format_hint(hint)} of values that can be hashed", value) from None
 
 
 def _inside(where: str, hint: Any, value: Any, nested: Nested) -> Any:
@@ -187,7 +187,7 @@ def _named(kind: Any, value: Any) -> Any:
     """A path, or a member of an enum by its name or value."""
     if issubclass(kind, PurePath):
         if not isinstance(value, str | PurePath):
-            raise ConversionError(hints.format_hint(kind), value)
+            raise ConversionError(format_hint(kind), value)
         return kind(value)
     if isinstance(value, kind):
         return value
@@ -252,3 +252,35 @@ _FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
     dt.timedelta: _timedelta,
     **{kind: _moment(kind) for kind in _MOMENTS},
 }
+
+
+def unwrap_hint(hint: Any) -> Any:
+    """The hint itself, without metadata, behind all aliases and new types."""
+    while True:
+        origin = typing.get_origin(hint)
+        if isinstance(alias := origin or hint, typing.TypeAliasType):
+            bound = dict(zip(alias.__type_params__, typing.get_args(hint), strict=False))
+            free = getattr(alias.__value__, "__parameters__", ())
+            hint = alias.__value__[tuple(bound[each] for each in free)] if bound and free else alias.__value__
+        elif origin is typing.Annotated:
+            hint = typing.get_args(hint)[0]
+        elif isinstance(hint, typing.NewType):
+            hint = hint.__supertype__
+        else:
+            return hint
+
+
+def members(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union; of anything else the hint alone."""
+    hint = unwrap_hint(hint)
+    if typing.get_origin(hint) in (typing.Union, UnionType):
+        return tuple(inner for each in typing.get_args(hint) for inner in members(each))
+    return (hint,)
+
+
+def format_hint(hint: Any) -> str:
+    """A hint as a user would write it."""
+    hint = unwrap_hint(hint)
+    if hint is type(None) or hint is None:
+        return "None"
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")

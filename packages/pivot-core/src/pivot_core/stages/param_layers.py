@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from pivot_core import params
-from pivot_core.conversion import convert, hints
+from pivot_core.conversion import convert
 from pivot_core.conversion.convert import ConversionError
 from pivot_core.stages.param_overrides import Override, ParamError
 from pivot_core.values import Value
@@ -105,7 +105,7 @@ def _at(hint: Any, before: Any, path: tuple[str, ...], text: str) -> Any:
     """The value with one place inside it changed."""
     if not path:
         return convert.from_text(hint, text, params.make)
-    kind = next((each for each in hints.members(hint) if params.is_params(each)), None)
+    kind = next((each for each in convert.members(hint) if params.is_params(each)), None)
     known = params.fields(kind) if kind is not None else {}
     inner = known[path[0]].hint if path[0] in known else Any
     held = params.values_of(before) or (before if isinstance(before, Mapping) else {})

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pivot_core.conversion.hints import unwrap_hint
+from pivot_core.conversion.convert import unwrap_hint
 from pivot_core.errors import PivotError
 from pivot_core.params import fields, is_params
 from pivot_core.spec import Location, StageError

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError, LockFileError, reporting
-from pivot_cache.formats import pvt, tree_diff
+from pivot_cache.formats import pvt, tree
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
@@ -225,7 +225,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
             return
         problem = f"the listing that is recorded of {path} is not in the cache, so that the missing files are unknown"
         raise TargetError(problem, hint=hint) from None
-    gone = tree_diff.between(listed, stores.files.tree(project.layout.artifact(path))).absent
+    gone = tree.compare(listed, stores.files.tree(project.layout.artifact(path))).absent
     files = {name: listed.files[name] for name in gone if name in listed.files}
     lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.has(file.digest)]
     if lost:
@@ -242,6 +242,6 @@ def _dropped(before: Record | None, artifact: Artifact, stores: Stores) -> tuple
     if before is None or not (before.artifact.tree and artifact.tree) or before.artifact == artifact:
         return ()
     try:
-        return tree_diff.between(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
+        return tree.compare(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
     except CacheError:
         return ()

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError
-from pivot_cache.formats import pvt, tree_diff
-from pivot_cache.formats.tree_diff import Difference
+from pivot_cache.formats import pvt, tree
+from pivot_cache.formats.tree import TreeDifference
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -51,7 +51,7 @@ class TrackedFile(Value):
     path: ArtifactPath
     state: TrackedState
     size: int
-    difference: Difference = attrs.field(factory=Difference)
+    difference: TreeDifference = attrs.field(factory=TreeDifference)
     in_cache: bool = True
 
 
@@ -102,7 +102,7 @@ def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool)
         state = TrackedState.PARTIAL
     else:
         state = TrackedState.MODIFIED
-    return TrackedFile(path, state, now.size, differs or Difference(), in_cache)
+    return TrackedFile(path, state, now.size, differs or TreeDifference(), in_cache)
 
 
 def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
@@ -112,10 +112,10 @@ def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
     return not kept.elsewhere(stores, path, now)
 
 
-def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> Difference | None:
+def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> TreeDifference | None:
     """How the directory at a path differs from a recorded one; None where the cache does not know what that lists."""
     try:
-        return tree_diff.between(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
+        return tree.compare(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
     except CacheError:
         return None
 
@@ -140,7 +140,7 @@ def is_unfetched(project: Project, stores: Stores, graph: Graph, path: ArtifactP
     return any(name in listed and not stores.store.has(listed[name].digest) for name in differs.absent)
 
 
-def _differing(stores: Stores, path: ArtifactPath, recorded: Artifact, found: Artifact) -> Difference | None:
+def _differing(stores: Stores, path: ArtifactPath, recorded: Artifact, found: Artifact) -> TreeDifference | None:
     return differing(stores, path, recorded) if recorded.tree and recorded != found else None
 
 

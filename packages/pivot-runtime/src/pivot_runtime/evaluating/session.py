@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError
-from pivot_cache.objects.run_memory import CacheMemory
-from pivot_cache.objects.store import ObjectStore
+from pivot_cache.objects.store import CacheMemory, ObjectStore
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.decide import Memory, Reason
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
@@ -27,7 +26,7 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt
 
 if TYPE_CHECKING:
-    from pivot_cache.formats.tree_diff import Difference
+    from pivot_cache.formats.tree import TreeDifference
     from pivot_runtime.artifacts.stash import OutStash
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
@@ -223,7 +222,7 @@ class Session:
             return self.own
         return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
-    def out_differences(self, evaluation: Evaluation) -> "dict[str, Difference]":
+    def out_differences(self, evaluation: Evaluation) -> "dict[str, TreeDifference]":
         """The files that differ in each out of a stage that is a directory and not as its last run left it."""
         found = {}
         recorded = evaluation.lock.outs if evaluation.lock is not None else {}

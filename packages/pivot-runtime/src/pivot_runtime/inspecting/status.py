@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from pivot_cache.formats.tree_diff import Difference
+from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
@@ -42,7 +42,7 @@ class StageStatus(Value):
     diffs: Mapping[str, str] = attrs.field(factory=dict)
     stats: Mapping[str, Any] = attrs.field(factory=dict)
     absent: "Mapping[ArtifactPath, Availability]" = attrs.field(factory=dict)
-    differences: Mapping[str, Difference] = attrs.field(factory=dict)
+    differences: Mapping[str, TreeDifference] = attrs.field(factory=dict)
 
     @property
     def cached(self) -> bool:

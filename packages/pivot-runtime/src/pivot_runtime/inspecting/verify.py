@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import attrs
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
-from pivot_cache.formats.tree_diff import Difference
+from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Decision, Memory, Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
@@ -55,7 +55,7 @@ class StageVerdict(Value):
     lost: tuple[ArtifactPath, ...] = ()
     unknown: str = ""
     rerun: Mapping[str, Any] | None = None
-    differences: Mapping[str, Difference] = attrs.field(factory=dict)
+    differences: Mapping[str, TreeDifference] = attrs.field(factory=dict)
 
     @property
     def current(self) -> bool:

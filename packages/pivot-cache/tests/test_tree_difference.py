@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.formats.tree import Tree
-from pivot_cache.formats.tree_diff import Difference, between
+from pivot_cache.formats.tree import Tree, TreeDifference, compare
 from pivot_core.lock import Artifact
 
 files = st.dictionaries(
@@ -22,19 +21,19 @@ def trees(draw: st.DrawFn) -> Tree:
 
 @given(trees(), trees())
 def test_nothing_differs_if_and_only_if_they_are_equal(listed: Tree, found: Tree) -> None:
-    differs = between(listed, found)
-    assert (differs == Difference(listed=len(listed.files))) == (listed == found)
+    differs = compare(listed, found)
+    assert (differs == TreeDifference(listed=len(listed.files))) == (listed == found)
 
 
 @given(trees(), trees())
 def test_the_other_way_round_what_was_added_is_absent(listed: Tree, found: Tree) -> None:
-    there, back = between(listed, found), between(found, listed)
+    there, back = compare(listed, found), compare(found, listed)
     assert (there.changed, there.added, there.absent) == (back.changed, back.absent, back.added)
 
 
 @given(trees(), trees())
 def test_what_differs_makes_one_of_the_other(listed: Tree, found: Tree) -> None:
-    differs = between(listed, found)
+    differs = compare(listed, found)
     now = {name: file for name, file in listed.files.items() if name not in differs.absent}
     now |= {name: found.files[name] for name in (*differs.changed, *differs.added) if not name.endswith("/")}
     assert now == found.files
@@ -43,8 +42,8 @@ def test_what_differs_makes_one_of_the_other(listed: Tree, found: Tree) -> None:
 def test_a_part_is_partial_and_an_edit_is_not() -> None:
     one, other = Artifact("0" * 32, 1), Artifact("1" * 32, 1)
     whole = Tree({"a": one, "b": other}, ("c",))
-    assert between(whole, Tree({"a": one})) == Difference((), (), ("b", "c/"), 2)
-    assert between(whole, Tree({"a": one})).partial
-    assert not between(whole, Tree({"a": other})).partial
-    assert not between(whole, Tree({"a": one, "x": one}, ("c",))).partial
-    assert not between(whole, whole).partial
+    assert compare(whole, Tree({"a": one})) == TreeDifference((), (), ("b", "c/"), 2)
+    assert compare(whole, Tree({"a": one})).partial
+    assert not compare(whole, Tree({"a": other})).partial
+    assert not compare(whole, Tree({"a": one, "x": one}, ("c",))).partial
+    assert not compare(whole, whole).partial

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.conversion import hints
-from pivot_core.conversion.convert import ConversionError, convert, from_text, unsupported_hint
+from pivot_core.conversion.convert import ConversionError, convert, format_hint, from_text, unsupported_hint
 
 
 class Colour(enum.Enum):
@@ -35,7 +34,7 @@ Name = NewType("Name", str)
 
 
 def nested(hint: Any, value: Any) -> Any:
-    raise ConversionError(hints.format_hint(hint), value)
+    raise ConversionError(format_hint(hint), value)
 
 
 FITTING = [
@@ -223,7 +222,7 @@ def test_types_that_no_value_fits_are_found(hint: Any, wanted: Any) -> None:
 
 
 def test_hints_are_shown_as_they_are_written() -> None:
-    assert [hints.format_hint(hint) for hint in (int, None, list[int], Any)] == [
+    assert [format_hint(hint) for hint in (int, None, list[int], Any)] == [
         "int",
         "None",
         "list[int]",
