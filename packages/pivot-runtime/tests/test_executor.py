@@ -15,7 +15,7 @@ from source_projects import Sources
 from pivot_core.discovery import import_pipeline
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.host_executor import Executor, Failure, Finished, HostExecutor
-from pivot_runtime.executors.inline import InlineExecutor
+from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.loading import host_client
 
 PIPELINE = """

@@ -15,7 +15,7 @@ from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.host_executor import Executor, Finished
-from pivot_runtime.executors.inline import InlineExecutor
+from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage

@@ -160,3 +160,28 @@ def _umask() -> int:
 def _open(stream: TextIO, number: int) -> TextIO:
     """A standard stream, also if a stage has closed it."""
     return open(number, "w", errors="backslashreplace", closefd=False) if stream.closed else stream
+
+
+class InlineExecutor(Immediate):
+    """Runs stages in this process, one after the other; what they print is not captured."""
+
+    def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
+        """Take the live stages by address, each with the absolute path of its directory."""
+        super().__init__()
+        self._stages = stages
+
+    def start(self, address: str, log: pathlib.Path) -> None:
+        """As `Executor.start`; returns when the stage has ended."""
+        stage, directory = self._stages[address]
+        began = time.monotonic()
+        log.touch()
+        before = pathlib.Path.cwd()
+        failure = None
+        os.chdir(directory)
+        try:
+            execute(stage)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
+            failure = Failure(**_failing.failure(error))
+        finally:
+            os.chdir(before)
+        self._finished.append(Finished(address, time.monotonic() - began, failure))

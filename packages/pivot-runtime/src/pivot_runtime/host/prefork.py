@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -15,7 +17,6 @@ from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.definitions.reimport import declared
-from pivot_runtime.host.randomness import Randomness
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.pristine import Pristine, Replaced
 from pivot_runtime.tracing.tracer import Witness
@@ -28,6 +29,28 @@ _PATIENCE = 0.01
 
 type Job = Mapping[str, Any]
 """Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `Witness` has it."""
+
+
+class Randomness:
+    """Compares the generators of the standard library and of numpy with what they were before the import."""
+
+    def __init__(self) -> None:
+        """Call this before the user's module is imported."""
+        self._before = random.getstate()
+        self._chosen: Any = None
+
+    def imported(self) -> None:
+        """Call this afterwards."""
+        state = random.getstate()
+        self._chosen = None if state == self._before else state
+
+    def settle(self) -> None:
+        """In the child: what was seeded goes on from there, as Python does not let it; all else is seeded again."""
+        if self._chosen is not None:
+            random.setstate(self._chosen)
+        numpy: Any = sys.modules.get("numpy.random")
+        if numpy is not None and numpy.get_state()[2] == _UNTOUCHED:
+            numpy.seed()
 
 
 class Forked(NamedTuple):
@@ -209,3 +232,7 @@ def _next(jobs: int) -> Job:
     os.close(jobs)
     job: Job = wire.loads(told.decode())
     return job
+
+
+_UNTOUCHED = 623
+"""Where numpy's global generator stands before it is used or seeded."""

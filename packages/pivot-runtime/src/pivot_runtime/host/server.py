@@ -27,15 +27,12 @@ from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.history.logs import RunLog
-from pivot_runtime.host import environ_changes, load_failure, terminal
-from pivot_runtime.host.fingerprint import fingerprint
+from pivot_runtime.host import environ_changes, load_failure, stage_process
+from pivot_runtime.host.fingerprint import Outlines, fingerprint
 from pivot_runtime.host.load_recorder import Recorder
-from pivot_runtime.host.outline_cache import Outlines
-from pivot_runtime.host.prefork import Forked, Forker, World, pipes
-from pivot_runtime.host.randomness import Randomness
+from pivot_runtime.host.prefork import Forked, Forker, Randomness, World, pipes
 from pivot_runtime.host.stage_process import Child
-from pivot_runtime.loading.loaded import Loaded, LoadedStage, to_plain
-from pivot_runtime.loading.manifests import stage_of
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of, to_plain
 from pivot_runtime.processes import current_line, live_threads, parent_death, process_tree, wire
 from pivot_runtime.processes.pristine import Pristine, Replaced
 from pivot_runtime.tracing import environ
@@ -60,7 +57,7 @@ def main(coordinator: int, *, guard: bool) -> None:
     own = (COMMANDS_FD, EVENTS_FD, *((GUARD_FD,) if guard else ()))
     for fd in own:
         os.set_inheritable(fd, False)
-    terminal.give_up()
+    stage_process.give_up()
     gc.freeze()  # what is ours is neither looked at by the collector nor copied by it in forked children
     faulthandler.enable(file=2)  # for the stages: what a crash leaves in the log
     try:

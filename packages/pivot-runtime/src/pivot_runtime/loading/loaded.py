@@ -1,7 +1,7 @@
 """The result of a load: the stages of a project and the code they depend on, as plain data."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -10,6 +10,9 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
+
+if TYPE_CHECKING:
+    from pivot_fingerprint import Manifest
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -190,3 +193,25 @@ def _from_location(location: Location | None) -> list[Any] | None:
 
 def _to_location(plain: list[Any] | None) -> Location | None:
     return None if plain is None else Location(*plain)
+
+
+def stage_of(spec: StageSpec, manifest: "Manifest", params: Mapping[str, Any], env: Mapping[str, str]) -> LoadedStage:
+    """A stage with the fingerprint of its code, its parameters and its variables."""
+    return LoadedStage(
+        spec,
+        {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},
+        tuple(UnresolvedCode(edge.reason, _location(edge.file, edge.line)) for edge in manifest.unresolved),
+        {name: LibraryUse(library.version, library.names) for name, library in manifest.libraries.items()},
+        {key: entry.via for key, entry in manifest.items() if entry.via is not None},
+        {
+            key: (entry.start, entry.end)
+            for key, entry in manifest.items()
+            if entry.start is not None and entry.end is not None
+        },
+        params,
+        env,
+    )
+
+
+def _location(file: str | None, line: int | None) -> Location | None:
+    return None if file is None else Location(file, line or 0)

@@ -68,9 +68,9 @@ def known(project: Project, *, everything: bool = False) -> Static:
 
 
 def _read(project: Project, file: pathlib.Path) -> Loaded:
-    from pivot_runtime.loading import unimported  # noqa: PLC0415  # start-up time: only where no load is known
+    from pivot_runtime.loading import shell_only  # noqa: PLC0415  # start-up time: only where no load is known
 
-    return unimported.load(file, project.root, project.overrides)
+    return shell_only.load(file, project.root, project.overrides)
 
 
 def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,19 @@
 """The outs of a stage around its run: kept, set aside, given again to stages that go on from them, taken in."""
 
 import contextlib
+import pathlib
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
-from pivot_core.lock import Artifact, StageLock
+from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept as kept_before
 from pivot_runtime.artifacts.stash import OutStash
+from pivot_runtime.artifacts.stores import Stores
+from pivot_runtime.config.settings import Fsync
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -125,3 +129,50 @@ class Outs:
             raise ArtifactError(
                 file, "is a file, but is declared as a directory", hint="declare it with pivot.Out(...)"
             )
+
+
+_PERIOD_S = 1.0
+"""So often, at most, a run waits for the disk before its end."""
+
+
+class Flushing:
+    """The records of one run that are not flushed yet."""
+
+    def __init__(self, stores: Stores, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing has been recorded."""
+        self._stores = stores
+        self._wanted = stores.settings.fsync is Fsync.ALL
+        self._clock = clock
+        self._since = clock()
+        self._artifacts: set[Artifact] = set()
+        self._files: set[pathlib.Path] = set()
+
+    def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: pathlib.Path) -> None:
+        """This was stored, as far as the cache keeps it, and recorded in a lock file."""
+        if self._wanted:
+            self._artifacts.update(record.outs[out.path] for out in outs if out.cache)
+            self._files |= {lock, self._stores.runs.file(record.key)}
+
+    def perhaps(self) -> None:
+        """Flush, if the last time is long ago.
+
+        Raises:
+            CacheError: The disk fails.
+        """
+        if self._files and self._clock() - self._since >= _PERIOD_S:
+            self.now()
+
+    def now(self) -> None:
+        """Flush: first the objects, and then what names them.
+
+        Raises:
+            CacheError: The disk fails, or somebody has removed an object.
+        """
+        if self._files:
+            from pivot_cache.files import durable  # noqa: PLC0415  # start-up time: seldom is it wanted
+
+            self._stores.store.persist(*self._artifacts)
+            durable.files([file for file in self._files if file.exists()])
+            self._artifacts.clear()
+            self._files.clear()
+            self._since = self._clock()

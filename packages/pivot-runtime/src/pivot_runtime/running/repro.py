@@ -31,8 +31,7 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.project.targets import short_names
 from pivot_runtime.running import resources
 from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
-from pivot_runtime.running.flush import Flushing
-from pivot_runtime.running.outs import Outs
+from pivot_runtime.running.outs import Flushing, Outs
 from pivot_runtime.running.signals import uninterrupted
 from pivot_runtime.sharing.pull_inputs import InputFetcher
 

@@ -1,8 +1,7 @@
 """The files and variables that a stage uses in processes that it starts: interpreters of pools, and Python programs."""
 
 from pivot_runtime.tracing.audit import Audit
-from pivot_runtime.tracing.environ import Variables
-from pivot_runtime.tracing.handed_environ import Handed
+from pivot_runtime.tracing.environ import Handed, Variables
 from pivot_runtime.tracing.spool import Spool
 
 

@@ -8,10 +8,9 @@ from typing import Final, Self
 
 import pivot_runtime
 from pivot_fingerprint.observation import Companion
-from pivot_runtime.tracing import straced
+from pivot_runtime.tracing import strace
 from pivot_runtime.tracing.audit import SOURCES, Audit
-from pivot_runtime.tracing.environ import Variables, places
-from pivot_runtime.tracing.handed_environ import Handed
+from pivot_runtime.tracing.environ import Handed, Variables, places
 from pivot_runtime.tracing.spool import Spool
 from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import Seen, Watching
@@ -71,7 +70,7 @@ class Witness:
 
     def _take(self, audit: Audit) -> None:
         with contextlib.suppress(OSError), open(self._lines, encoding="utf-8", errors="surrogateescape") as lines:
-            for path, wrote in straced.files(lines, self._directory):
+            for path, wrote in strace.files(lines, self._directory):
                 if wrote or not path.endswith(SOURCES):
                     audit.note(path, wrote=wrote)
 

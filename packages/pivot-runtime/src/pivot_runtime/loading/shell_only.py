@@ -10,8 +10,7 @@ from pivot_core.stages.param_overrides import Override
 from pivot_fingerprint import SCHEMA
 from pivot_runtime.definitions import params, shell_code
 from pivot_runtime.definitions.pipeline_file import read_definitions
-from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.loading.manifests import stage_of
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of
 
 
 def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Loaded:

@@ -7,7 +7,7 @@ import pytest
 from source_projects import Sources
 from test_witness import Bench
 
-from pivot_runtime.tracing import straced
+from pivot_runtime.tracing import strace
 from pivot_runtime.tracing.usage import Seen
 
 TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
@@ -31,7 +31,7 @@ TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
 
 
 def test_what_the_calls_say() -> None:
-    assert list(straced.files(TEXT.splitlines(keepends=True), "/p")) == [
+    assert list(strace.files(TEXT.splitlines(keepends=True), "/p")) == [
         ("/p/a.csv", False),
         ("/p/b.csv", True),
         ('/p/sub/c\né".csv', True),
