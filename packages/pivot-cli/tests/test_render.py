@@ -13,7 +13,7 @@ from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.inspecting.status import StageStatus, Status
 from pivot_runtime.loading.loaded import LoadedStage
-from pivot_runtime.running.repro import Outcome
+from pivot_runtime.running.repro import RunResult
 
 OLD = "5995c853" + "0" * 24
 NEW = "a1b2c3d4" + "0" * 24
@@ -149,19 +149,19 @@ def test_a_project_without_stages() -> None:
     assert {status.status(nothing), status.planned_runs(nothing), status.explanations(nothing)} == {
         "No stages are registered.\n"
     }
-    assert status.summary(Outcome()) == "Nothing to do: no stages are registered"
+    assert status.summary(RunResult()) == "Nothing to do: no stages are registered"
 
 
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
-        (Outcome(cached={"a", "b"}, seconds=0.04), "Everything is up to date: 2 stages cached (40ms)"),
-        (Outcome(cached={"a"}, ran={"b"}, restored={"c"}, seconds=0.5), "Done: 1 ran, 1 restored, 1 cached (0.50s)"),
-        (Outcome(failed={"a"}, blocked={"b"}, seconds=61), "Not done: 1 failed, 1 blocked (1m01s)"),
-        (Outcome(torn={"a"}, ran={"b"}, seconds=3661), "Not done: 1 not recorded, 1 ran (1h01m)"),
+        (RunResult(cached={"a", "b"}, seconds=0.04), "Everything is up to date: 2 stages cached (40ms)"),
+        (RunResult(cached={"a"}, ran={"b"}, restored={"c"}, seconds=0.5), "Done: 1 ran, 1 restored, 1 cached (0.50s)"),
+        (RunResult(failed={"a"}, blocked={"b"}, seconds=61), "Not done: 1 failed, 1 blocked (1m01s)"),
+        (RunResult(torn={"a"}, ran={"b"}, seconds=3661), "Not done: 1 not recorded, 1 ran (1h01m)"),
     ],
 )
-def test_the_summary_line(outcome: Outcome, line: str) -> None:
+def test_the_summary_line(outcome: RunResult, line: str) -> None:
     assert status.summary(outcome) == line
 
 

@@ -11,7 +11,7 @@ from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.history import events
 from pivot_runtime.tracing.undeclared import Undeclared
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 FORCED = Decision(Verdict.RUN, (Reason.FORCED,))
 
@@ -60,7 +60,7 @@ RUN: list[events.Event] = [
     events.StageCached("p.b"),
     events.StageStarted("p.a", FORCED),
     events.StageUndeclared("p.a", FOUND, fatal=False),
-    events.StageRan("p.a", FORCED, 2.0, usage=Usage(1.5, 3_000_000)),
+    events.StageRan("p.a", FORCED, 2.0, usage=ResourceUsage(1.5, 3_000_000)),
     events.RunEnded(2.0),
 ]
 WARNING = "warning: stage 'a' uses files that it does not declare:\n  reads x\n    add: LINE\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pivot_cli.views import history, timeline
 from pivot_runtime.history.history import STATES, PastRun, PastStage
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 TRAIN = PastStage(
     "p.train",
@@ -20,7 +20,7 @@ TRAIN = PastStage(
     seconds=2.0,
     reasons=("Code dependency changed", "Input data changed"),
     changes=(("Code dependency changed", "func:model:fit"), ("Input data changed", "in.csv")),
-    usage=Usage(1.9, 120_000_000),
+    usage=ResourceUsage(1.9, 120_000_000),
     undeclared=("notes.txt",),
 )
 FAILED = PastStage("p.plot", "plot", "failed", began=0.25, seconds=0.5, problem="ValueError: <no>")

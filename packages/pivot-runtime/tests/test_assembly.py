@@ -92,12 +92,12 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
     write(tmp_path, "b", {"two": ("b/y.txt", [])})
     ended: list[int] = []
 
-    class Watched(host_client.HostProcess):
+    class Watched(host_client.HostClient):
         def kill(self) -> None:
             ended.append(self.pid)
             super().kill()
 
-    monkeypatch.setattr(host_client, "HostProcess", Watched)
+    monkeypatch.setattr(host_client, "HostClient", Watched)
     (tmp_path / "b/pipeline.py").write_text((tmp_path / "b/pipeline.py").read_text().replace("p_b", "p_a"))
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
         assemble(Project(tmp_path, tmp_path / "a"))

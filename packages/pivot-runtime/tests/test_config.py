@@ -13,9 +13,9 @@ from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.config import reference, remotes, settings
-from pivot_runtime.config.resolve import Origin, resolve, user_file
+from pivot_runtime.config.resolve import SettingSource, resolve, user_file
 from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
-from pivot_runtime.config.store import Configuration
+from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.executors.host_executor import Executor
 
@@ -45,8 +45,8 @@ class Places:
             self.resolved()
         return caught.value
 
-    def configuration(self) -> Configuration:
-        return Configuration(self.root, self.environment)
+    def configuration(self) -> ConfigStore:
+        return ConfigStore(self.root, self.environment)
 
 
 @pytest.fixture
@@ -231,11 +231,11 @@ def test_precedence(places: Places, layers: tuple[bool, bool, bool]) -> None:
         **({"PIVOT_RUN_JOBS": "4"} if environment else {}),
     )
     setting = places.configuration().look().get("run.jobs")
-    expected: list[tuple[int | None, Origin, str, int | None]] = [
-        (4, Origin.ENVIRONMENT, "PIVOT_RUN_JOBS", None),
-        (3, Origin.PROJECT, str(places.project), 2),
-        (2, Origin.USER, str(places.user), 1),
-        (None, Origin.DEFAULT, "", None),
+    expected: list[tuple[int | None, SettingSource, str, int | None]] = [
+        (4, SettingSource.ENVIRONMENT, "PIVOT_RUN_JOBS", None),
+        (3, SettingSource.PROJECT, str(places.project), 2),
+        (2, SettingSource.USER, str(places.user), 1),
+        (None, SettingSource.DEFAULT, "", None),
     ]
     strongest = [environment, project, user, True].index(True)
 
@@ -285,7 +285,7 @@ def test_where_the_users_file_is(environment: dict[str, str], file: str | None) 
 
 
 def test_a_user_without_a_home(places: Places) -> None:
-    configuration = Configuration(places.root, {})
+    configuration = ConfigStore(places.root, {})
 
     assert list(configuration.look(user=True).said) == []
     with pytest.raises(ConfigError, match="no directory") as caught:
@@ -446,10 +446,10 @@ def test_a_link_stays_one_and_the_mode_is_kept(places: Places, tmp_path: pathlib
 
 
 def test_outside_a_project(tmp_path: pathlib.Path) -> None:
-    configuration = Configuration(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "home")})
+    configuration = ConfigStore(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "home")})
     configuration.assign("run.jobs", "3", user=True)
 
-    assert configuration.look().get("run.jobs").origin is Origin.USER
+    assert configuration.look().get("run.jobs").origin is SettingSource.USER
     with pytest.raises(DiscoveryError):
         configuration.assign("run.jobs", "3")
 

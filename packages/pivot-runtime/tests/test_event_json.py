@@ -9,14 +9,14 @@ from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.history import event_json, events
 from pivot_runtime.tracing.undeclared import Undeclared
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 # One line per event, which the page on events is held against as well.
 LINES = pathlib.Path(__file__).parent / "events.jsonl"
 
 A, B = ArtifactPath("data/a.csv"), ArtifactPath("data/b.csv")
 DECISION = Decision(Verdict.RUN, (Reason.CODE,), (FactChange(Reason.CODE, "train.py:train", old="one", new="two"),))
-USAGE = Usage(1.23456789, 4096)
+USAGE = ResourceUsage(1.23456789, 4096)
 UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
 EVENTS: list[events.Event] = [
     events.WaitingForGuard(7, "pivot repro", 1.23456789),

@@ -16,7 +16,7 @@ from pivot_runtime.history.events import Event
 from pivot_runtime.history.history import PastRun
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.project.project import Project
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 
 def told(root: pathlib.Path, *given: Event) -> None:
@@ -84,7 +84,7 @@ def test_what_went_wrong(tmp_path: pathlib.Path) -> None:
     told(
         tmp_path,
         started("p.a", "p.b"),
-        events.StageFailed("p.a", 1.5, "ValueError: x", usage=Usage(0.5, 1 << 20)),
+        events.StageFailed("p.a", 1.5, "ValueError: x", usage=ResourceUsage(0.5, 1 << 20)),
         events.StageBlocked("p.b", "p.a"),
         events.RunEnded(2.0, complete=False),
     )
@@ -92,7 +92,7 @@ def test_what_went_wrong(tmp_path: pathlib.Path) -> None:
 
     assert (run.state, run.counts()) == ("not done", {"failed": 1, "blocked": 1})
     failed, blocked = run.stages
-    assert (failed.problem, failed.seconds, failed.usage) == ("ValueError: x", 1.5, Usage(0.5, 1 << 20))
+    assert (failed.problem, failed.seconds, failed.usage) == ("ValueError: x", 1.5, ResourceUsage(0.5, 1 << 20))
     assert blocked.problem == "depends on a"
 
 

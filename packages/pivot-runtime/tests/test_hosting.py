@@ -10,7 +10,7 @@ from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.spec import OutSpec
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading import host_client
-from pivot_runtime.loading.host_client import HostProcess
+from pivot_runtime.loading.host_client import HostClient
 
 STAGE = """
 def stage(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
@@ -196,7 +196,7 @@ def test_a_host_is_not_waited_for_as_long_as_its_threads_like(
 
 def test_a_busy_host_can_be_killed(project: Sources) -> None:
     project.write("pipeline.py", "open('busy', 'w').close()\nwhile True: pass\n")
-    host = HostProcess.begin(quiet=True)
+    host = HostClient.begin(quiet=True)
     host.ask_to_load(project.root, project.root / "pipeline.py")
     while not (project.root / "busy").exists():
         assert os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "the host has died"

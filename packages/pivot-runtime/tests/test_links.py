@@ -7,7 +7,7 @@ import pytest
 
 from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError
-from pivot_runtime.config.store import Configuration
+from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.errors import LinkError
 from pivot_runtime.project import symlinks
 from pivot_runtime.project.project import Project, init
@@ -60,7 +60,7 @@ def test_a_link_is_refused_wherever_it_leads(root: pathlib.Path, tmp_path: pathl
         there.write_text("precious")
     put(root / name, root / name if kind == "itself" else there)
 
-    for look in (Project.find, init, lambda cwd: Configuration(cwd, {}).file()):
+    for look in (Project.find, init, lambda cwd: ConfigStore(cwd, {}).file()):
         with pytest.raises(LinkError, match=f"^{name} is a symbolic link to ") as refused:
             look(root)
         assert refused.value.hint is not None

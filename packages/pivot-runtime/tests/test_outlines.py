@@ -6,27 +6,27 @@ import pathlib
 import pytest
 
 from pivot_runtime.host import fingerprint
-from pivot_runtime.host.fingerprint import Outlines
+from pivot_runtime.host.fingerprint import OutlineCache
 
 KEY, OTHER = bytes(range(16)), bytes(16)
 
 
 def test_what_is_put_is_there_for_the_next_process(tmp_path: pathlib.Path) -> None:
-    Outlines(tmp_path / "state/outlines").put(KEY, b"content")
+    OutlineCache(tmp_path / "state/outlines").put(KEY, b"content")
 
-    assert Outlines(tmp_path / "state/outlines").get(KEY) == b"content"
-    assert Outlines(tmp_path / "state/outlines").get(OTHER) is None
+    assert OutlineCache(tmp_path / "state/outlines").get(KEY) == b"content"
+    assert OutlineCache(tmp_path / "state/outlines").get(OTHER) is None
 
 
 def test_no_project_is_made_by_looking(tmp_path: pathlib.Path) -> None:
-    Outlines(tmp_path / ".pivot/state.db/outlines").put(KEY, b"content")
+    OutlineCache(tmp_path / ".pivot/state.db/outlines").put(KEY, b"content")
 
     assert not list(tmp_path.iterdir())
 
 
 def test_where_nothing_can_be_kept_nothing_fails(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    memo = Outlines(tmp_path / "file/outlines")
+    memo = OutlineCache(tmp_path / "file/outlines")
 
     memo.put(KEY, b"content")
     assert memo.get(KEY) is None
@@ -35,8 +35,8 @@ def test_where_nothing_can_be_kept_nothing_fails(tmp_path: pathlib.Path) -> None
 def test_the_older_half_goes_when_there_are_too_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint, "_MOST", 3)
     for number in range(4):
-        Outlines(tmp_path).put(bytes([number]), b"x")
+        OutlineCache(tmp_path).put(bytes([number]), b"x")
         os.utime(tmp_path / bytes([number]).hex(), ns=(number, number))
 
-    Outlines(tmp_path).put(KEY, b"new")
+    OutlineCache(tmp_path).put(KEY, b"new")
     assert sorted(os.listdir(tmp_path)) == sorted([KEY.hex(), "02", "03"])

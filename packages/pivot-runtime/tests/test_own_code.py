@@ -12,8 +12,8 @@ import pivot_runtime
 from pivot_runtime.definitions.source_import import user_code_predicate
 from pivot_runtime.history.logs import Frames
 from pivot_runtime.tracing import environ
-from pivot_runtime.tracing.tracer import Witness
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.tracer import StageTracer
+from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure
 
 HERE = "/home/me/project/pipeline.py"
@@ -86,7 +86,7 @@ def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
 
 
 def test_what_begins_in_other_interpreters_is_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:
-    also = Witness(Watching(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).also
+    also = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).also
 
     assert also.package == "pivot_runtime"
     assert [also.place] == list(pivot_runtime.__path__)

@@ -24,7 +24,7 @@ from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.host_executor import Executor, Finished
 from pivot_runtime.history import events
-from pivot_runtime.tracing.usage import Seen
+from pivot_runtime.tracing.usage import UsedFiles
 
 
 class UserError(Exception):
@@ -428,7 +428,7 @@ def test_a_retry_mends_no_undeclared_file(shop: Workshop) -> None:
             self.start, self.stop, self.kill = inner.start, inner.stop, inner.kill
 
         def wait(self) -> Finished:
-            return attrs.evolve(self._inner.wait(), seen=Seen(read=("lookup.csv",)))
+            return attrs.evolve(self._inner.wait(), seen=UsedFiles(read=("lookup.csv",)))
 
     def stage(text: Annotated[str, Dep("in", Text())]) -> Annotated[str, Out("out", Text())]:
         shop.calls.append("s")

@@ -8,7 +8,7 @@ from source_projects import Sources
 from test_witness import Bench
 
 from pivot_runtime.tracing import strace
-from pivot_runtime.tracing.usage import Seen
+from pivot_runtime.tracing.usage import UsedFiles
 
 TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
 7 openat(AT_FDCWD</p>, "/p/b.csv", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0666) = 4</p/b.csv>
@@ -65,8 +65,8 @@ def test_what_c_libraries_and_programs_open(tmp_path: pathlib.Path) -> None:
     files = {"in.txt": "", "by c.bin": "", "sub/table.csv": "1"}
     bench = Bench(Sources(tmp_path / "project", {"pipeline.py": PIPELINE, **files}))
 
-    assert bench.seen("native") == Seen()
-    assert bench.seen("native", trace=True) == Seen(read=("by c.bin", "sub/table.csv"), wrote=("made.csv",))
+    assert bench.seen("native") == UsedFiles()
+    assert bench.seen("native", trace=True) == UsedFiles(read=("by c.bin", "sub/table.csv"), wrote=("made.csv",))
 
 
 def test_without_strace_a_stage_fails_with_words(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

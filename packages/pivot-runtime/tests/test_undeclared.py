@@ -12,7 +12,7 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_runtime.tracing.undeclared import Undeclared, undeclared
-from pivot_runtime.tracing.usage import Seen
+from pivot_runtime.tracing.usage import UsedFiles
 
 STAGE = spec("train", ["in.txt", "images"], ["model.bin", "plots"])
 OTHER = spec("clean", ["raw.txt"], ["clean.csv", "parts"])
@@ -21,7 +21,7 @@ OTHER = spec("clean", ["raw.txt"], ["clean.csv", "parts"])
 def found(
     *read: str, wrote: tuple[str, ...] = (), stage: StageSpec = STAGE, ignored: tuple[str, ...] = ()
 ) -> list[Undeclared]:
-    return list(undeclared(Seen(read, wrote), stage, Graph.build([stage, OTHER]), lambda path: path in ignored))
+    return list(undeclared(UsedFiles(read, wrote), stage, Graph.build([stage, OTHER]), lambda path: path in ignored))
 
 
 def test_what_is_declared_is_no_finding() -> None:
@@ -91,7 +91,7 @@ def test_a_directory_that_holds_more_than_data_is_not_proposed(directory: str, s
 
 def test_a_shell_stage_has_no_signature_but_entries() -> None:
     graph = Graph.build([STAGE, OTHER])
-    seen = Seen(("x.csv", *(f"data/{number}.csv" for number in range(5))), ("y.csv",))
+    seen = UsedFiles(("x.csv", *(f"data/{number}.csv" for number in range(5))), ("y.csv",))
     lines = [each.line for each in undeclared(seen, STAGE, graph, shell=True)]
 
     assert lines == ['deps: ["x.csv"]', 'deps: ["data/"]', 'outs: ["y.csv"]']

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running import watch
-from pivot_runtime.running.repro import Options, Outcome, repro
+from pivot_runtime.running.repro import RunResult, repro
 from pivot_runtime.sharing import remote_client, transfer
 
 PIPELINE = """
@@ -73,7 +74,11 @@ def prepared(root: pathlib.Path, **texts: str) -> None:
 
 
 def watched(
-    root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[], object], *, options: Options | None = None
+    root: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    edit: Callable[[], object],
+    *,
+    options: RunOptions | None = None,
 ) -> None:
     """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
 
@@ -93,7 +98,7 @@ def watched(
     watching = watch.Watch(
         Project.find(root),
         (),
-        options or Options(),
+        options or RunOptions(),
         command="pivot repro",
         reporting=reporting,
         waiting=lambda: None,
@@ -145,7 +150,7 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
             raise KeyboardInterrupt
         (tmp_path / "more.txt").write_text("c")
 
-    watched(tmp_path, monkeypatch, edit, options=Options(pull=True))
+    watched(tmp_path, monkeypatch, edit, options=RunOptions(pull=True))
     assert waits == [False, True]
     assert (tmp_path / "out.txt").read_text() == "ac"
 
@@ -215,7 +220,7 @@ def test_an_object_that_is_lost_begins_a_round_and_one_that_is_touched_none(
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
     rounds: list[str] = []
 
-    def counted(*arguments: Any, **options: Any) -> Outcome:
+    def counted(*arguments: Any, **options: Any) -> RunResult:
         rounds.append("")
         return repro(*arguments, **options)
 

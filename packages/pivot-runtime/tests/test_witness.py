@@ -9,7 +9,7 @@ from source_projects import Sources
 
 from pivot_runtime.executors.host_executor import Finished, HostExecutor
 from pivot_runtime.loading import host_client
-from pivot_runtime.tracing.usage import Seen, Watching
+from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 PIPELINE = """
 import os
@@ -150,11 +150,11 @@ class Bench:
     def run(self, name: str, *, files: bool = True, trace: bool = False) -> Finished:
         _, host = host_client.load(self.root, self.root / "pipeline.py", quiet=True)
         with host:
-            executor = HostExecutor(lambda _: host, Watching(files=files, trace=trace))
+            executor = HostExecutor(lambda _: host, TraceOptions(files=files, trace=trace))
             executor.start(f"p.{name}", self.root / ".pivot" / f"{name}.log")
             return executor.wait()
 
-    def seen(self, name: str, *, files: bool = True, trace: bool = False) -> Seen:
+    def seen(self, name: str, *, files: bool = True, trace: bool = False) -> UsedFiles:
         finished = self.run(name, files=files, trace=trace)
         assert finished.failure is None, finished.failure
         return finished.seen
@@ -173,7 +173,7 @@ def bench(tmp_path: pathlib.Path) -> Bench:
 
 
 def test_files_that_were_read_however_they_were_named(bench: Bench) -> None:
-    assert bench.seen("reads") == Seen(read=("a.csv", "b.csv", "c.csv"))
+    assert bench.seen("reads") == UsedFiles(read=("a.csv", "b.csv", "c.csv"))
 
 
 def test_files_that_were_written_and_are_there(bench: Bench) -> None:
@@ -192,13 +192,13 @@ def test_a_source_that_is_run_is_no_file_that_is_read(bench: Bench) -> None:
 
 
 def test_what_forked_children_use_counts(bench: Bench) -> None:
-    assert bench.seen("forks") == Seen(read=("a.csv",), wrote=("log.txt",))
+    assert bench.seen("forks") == UsedFiles(read=("a.csv",), wrote=("log.txt",))
 
 
 def test_what_other_interpreters_use_counts(bench: Bench) -> None:
     ways = ["child", "fork", "forkserver", "spawn"]
 
-    assert bench.seen("pools") == Seen(
+    assert bench.seen("pools") == UsedFiles(
         read=tuple(f"{way}.csv" for way in ways),
         wrote=tuple(f"{way}.out" for way in ways),
         variables=tuple(f"BY_{way}" for way in ways),
@@ -219,11 +219,11 @@ def test_variables_that_the_import_has_set_are_read_in_more_ways(bench: Bench) -
 def test_databases_that_are_opened_by_a_c_library(bench: Bench) -> None:
     (bench.root / "known.db").touch()
 
-    assert bench.seen("database") == Seen(read=("known.db",), wrote=("new.db",))
+    assert bench.seen("database") == UsedFiles(read=("known.db",), wrote=("new.db",))
 
 
 def test_nothing_is_seen_of_files_where_nobody_asked(bench: Bench) -> None:
-    assert bench.seen("writes", files=False) == Seen()
+    assert bench.seen("writes", files=False) == UsedFiles()
 
 
 def test_variables_that_were_asked_for_by_name(bench: Bench) -> None:

@@ -16,12 +16,13 @@ from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.host_executor import Executor, Finished
 from pivot_runtime.executors.in_process import InlineExecutor
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running.edit_detection import CodeWatch
-from pivot_runtime.running.repro import Options, Outcome, Run
+from pivot_runtime.running.repro import Runner, RunResult
 
 
 class Workshop:
@@ -85,18 +86,18 @@ class Workshop:
         *targets: str,
         wrap: Callable[[Executor], Executor] = lambda executor: executor,
         **options: Any,
-    ) -> Outcome:
+    ) -> RunResult:
         """Run in this process, one stage at a time unless ``jobs`` says otherwise."""
         self.events = []
         project, assembly = Project(self.root, self.root), self.assembly()
         stages = {f"p.{name}": (stage, self.root) for name, stage in self.pipeline.stages.items()}
         with open_session(project, assembly) as session:
-            return Run(
+            return Runner(
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
                 lambda: wrap(InlineExecutor(stages)),
                 CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
-                options=Options(**{"jobs": 1, **options}),
+                options=RunOptions(**{"jobs": 1, **options}),
                 report=self.events.append,
             ).drive()
 
@@ -136,7 +137,7 @@ def names(addresses: set[str]) -> set[str]:
     return {address.partition(".")[2] for address in addresses}
 
 
-def parts_of(outcome: Outcome) -> dict[str, set[str]]:
+def parts_of(outcome: RunResult) -> dict[str, set[str]]:
     """The sets of an outcome that are not empty, by bare stage names."""
     kinds = ("cached", "restored", "ran", "torn", "failed", "blocked", "unstarted")
     return {kind: names(getattr(outcome, kind)) for kind in kinds if getattr(outcome, kind)}

@@ -22,11 +22,12 @@ from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_runtime.errors import HostError
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
 from pivot_runtime.project.project import Project, init
-from pivot_runtime.running.repro import Options, Outcome, repro
+from pivot_runtime.running.repro import RunResult, repro
 
 MISCHIEF = """\
 import os
@@ -80,7 +81,7 @@ class Disturbed:
         heard: The reports.
     """
 
-    outcome: Outcome | None
+    outcome: RunResult | None
     heard: list[events.Event]
 
     def told[E](self, kind: type[E]) -> list[E]:
@@ -113,7 +114,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     @initialize(sources=projects)
     def begin(self, sources: Sources) -> None:
         self.sources = sources
-        self.check(Options(jobs=2, keep_going=True), again=True)
+        self.check(RunOptions(jobs=2, keep_going=True), again=True)
 
     @rule(
         changes=st.lists(edits(), min_size=1, max_size=3),
@@ -124,7 +125,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     def edit(self, changes: list[Edit], jobs: int, *, force: bool, again: bool) -> None:
         for what, index, new in changes:
             self.apply(what, index, new)
-        self.check(Options(jobs=jobs, force=force, keep_going=True), again=again)
+        self.check(RunOptions(jobs=jobs, force=force, keep_going=True), again=again)
 
     @rule(comments=st.tuples(*[st.integers(10, 99)] * len(MODULES)))
     def comment(self, comments: tuple[int, ...]) -> None:
@@ -133,7 +134,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         seen = self.visible(code=False)
         self.write()
         self.expected.objects = self.objects()
-        told, kept = self.run(Options(jobs=1, keep_going=True))
+        told, kept = self.run(RunOptions(jobs=1, keep_going=True))
 
         assert told == named(self.expected.run(self.sources, force=False))
         assert kept == set()
@@ -177,7 +178,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             else:
                 file.write_text(f"{number}\n")
 
-    def check(self, options: Options, *, again: bool) -> None:
+    def check(self, options: RunOptions, *, again: bool) -> None:
         self.write()
         self.history.append(self.sources)
         seen = self.visible()
@@ -203,7 +204,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             assert {Verdict.RUN, Verdict.RESTORE}.isdisjoint(told.values())
             assert self.visible() == seen
 
-    def run(self, options: Options) -> tuple[dict[str, Verdict], set[str]]:
+    def run(self, options: RunOptions) -> tuple[dict[str, Verdict], set[str]]:
         """The result of each stage, by name, and the contents that were reported as kept; each stage runs once."""
         heard: list[events.Event] = []
         outcome = repro(self.project, options=options, report=heard.append)
@@ -243,7 +244,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         before = self.outs()
         locks = self.locks()
         (self.root / f"wishes/s{index}").write_text(text)
-        done = self.run_disturbed(wish, Options(jobs=jobs, force=True, keep_going=keep_going))
+        done = self.run_disturbed(wish, RunOptions(jobs=jobs, force=True, keep_going=keep_going))
         (self.root / f"wishes/s{index}").unlink(missing_ok=True)
         for file in (self.root / "runs").iterdir():
             file.unlink()
@@ -278,7 +279,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         mine = "by hand" in self.outs().values()
         chance = random.Random(seed)
         with power_cut.SyscallRecorder(self.root, wanted=lambda _: True) as recorder:
-            repro(self.project, options=Options(jobs=jobs, force=force, keep_going=True))
+            repro(self.project, options=RunOptions(jobs=jobs, force=force, keep_going=True))
         power_cut.strike(self.root, chance.choice(recorder.moments), chance)
         place = pathlib.Path(self.starts.enter_context(tempfile.TemporaryDirectory(prefix="pivot-boot-")))
         self.starts.enter_context(power_cut.restarted(f"{seed}", place))
@@ -310,7 +311,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
             return meddled, "move values.py"
         return sources, {"read": "read lookup.txt", "forbidden": "read lookup.txt"}.get(wish, f"{wish} wished")
 
-    def run_disturbed(self, wish: str, options: Options) -> Disturbed:
+    def run_disturbed(self, wish: str, options: RunOptions) -> Disturbed:
         """Run, in a process of its own if that is to be killed."""
         heard: list[events.Event] = []
         (self.root / ".pivot/config.yaml").write_text(CONFIG + "strict_io: error\n" * (wish == "forbidden"))
@@ -328,7 +329,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         finally:
             (self.root / ".pivot/config.yaml").write_text(CONFIG)
 
-    def check_told(self, wish: str, index: int, meddled: Sources, done: Disturbed, outcome: Outcome) -> None:
+    def check_told(self, wish: str, index: int, meddled: Sources, done: Disturbed, outcome: RunResult) -> None:
         """The mischief of a stage is reported, and the stage is recorded only if it does not count."""
         address = f"p.s{index}"
         retried = [event.address for event in done.told(events.StageRetried)]
@@ -354,7 +355,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         """One undisturbed run makes everything as a run from scratch would; it does what was foreseen."""
         shutil.rmtree(self.root / ".pivot/cache/runs", ignore_errors=True)  # nobody knows what is in it
         foreseen = self.foreseen(force=False)
-        told, _ = self.run(Options(jobs=2, keep_going=True))
+        told, _ = self.run(RunOptions(jobs=2, keep_going=True))
 
         for name, verdict in foreseen.items():
             assert verdict is told[name] or (verdict is Verdict.RUN and told[name] is not Verdict.BLOCKED)

@@ -10,7 +10,7 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
-from pivot_runtime.processes.startup_state import Origin
+from pivot_runtime.processes.startup_state import StartupState
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt, Doubts
 
@@ -43,7 +43,7 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
     return Project.find(
         working_directory(),
         overrides,
-        origin=Origin(*beginning) if beginning else None,
+        origin=StartupState(*beginning) if beginning else None,
         doubts=Doubts() if quiet else Doubts(_teller()),
         slow=console.importing,
     )

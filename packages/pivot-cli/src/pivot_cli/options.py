@@ -12,7 +12,7 @@ import click
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cli.completion import Target
 from pivot_runtime.config.settings import variable
-from pivot_runtime.executors.options import Options
+from pivot_runtime.executors.options import RunOptions
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -163,7 +163,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         pdb: bool,
         **others: Any,
     ) -> int:
-        chosen = Options(
+        chosen = RunOptions(
             jobs=jobs,
             keep_going=keep_going,
             wait=not no_wait,

@@ -12,8 +12,8 @@ from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import settings
-from pivot_runtime.config.resolve import Found
-from pivot_runtime.config.store import Configuration, concerns
+from pivot_runtime.config.resolve import ResolvedConfig
+from pivot_runtime.config.store import ConfigStore, concerns
 
 
 @click.group("config", cls=SuggestingGroup)
@@ -113,11 +113,11 @@ def show(*, user: bool, as_json: bool) -> int:
     return 2 if found.problems else 0
 
 
-def _here() -> Configuration:
-    return Configuration(working_directory(), os.environ)
+def _here() -> ConfigStore:
+    return ConfigStore(working_directory(), os.environ)
 
 
-def _warn(found: Found) -> None:
+def _warn(found: ResolvedConfig) -> None:
     """Tell what is wrong elsewhere, without failing for it."""
     for problem in found.problems:
         console.warning(str(problem))

@@ -11,7 +11,7 @@ from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import remotes
-from pivot_runtime.config.store import Configuration, concerns
+from pivot_runtime.config.store import ConfigStore, concerns
 
 
 @click.group("remote", cls=SuggestingGroup)
@@ -75,8 +75,8 @@ def rename(old: str, new: str, *, user: bool) -> None:
     _warn()
 
 
-def _here() -> Configuration:
-    return Configuration(working_directory(), os.environ)
+def _here() -> ConfigStore:
+    return ConfigStore(working_directory(), os.environ)
 
 
 def _warn() -> None:

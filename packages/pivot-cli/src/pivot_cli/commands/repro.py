@@ -9,7 +9,7 @@ from pivot_cli.reporting.reporter import Verbosity
 from pivot_cli.reporting.run import run_stages
 from pivot_cli.terminal import console
 from pivot_cli.views.status import explanations, planned_runs
-from pivot_runtime.executors.options import Options
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.inspecting.status import StatusOptions, status
 
 
@@ -25,7 +25,7 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 @options.verbosity
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
-    run_options: Options,
+    run_options: RunOptions,
     *,
     everything: bool,
     overrides: tuple[str, ...],

@@ -7,7 +7,7 @@ from pivot_cli import context, options
 from pivot_cli.completion import Target
 from pivot_cli.reporting.reporter import Verbosity
 from pivot_cli.reporting.run import run_stages
-from pivot_runtime.executors.options import Options
+from pivot_runtime.executors.options import RunOptions
 
 
 @click.command("run")
@@ -20,7 +20,7 @@ from pivot_runtime.executors.options import Options
 @options.verbosity
 def command(  # one parameter per option
     stages: tuple[str, ...],
-    run_options: Options,
+    run_options: RunOptions,
     *,
     everything: bool,
     overrides: tuple[str, ...],

@@ -9,14 +9,15 @@ from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.terminal import console, formats
 from pivot_cli.views import status
 from pivot_runtime.artifacts import lock_files
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.repro import Options, repro
+from pivot_runtime.running.repro import repro
 
 _LONGEST_COMMAND = 100
 
 
 def run_stages(
-    project: Project, targets: Sequence[str], options: Options, verbosity: Verbosity, *, command: str
+    project: Project, targets: Sequence[str], options: RunOptions, verbosity: Verbosity, *, command: str
 ) -> int:
     """Run, print what happens and a summary; returns the exit code."""
     command = command_line(command, targets)

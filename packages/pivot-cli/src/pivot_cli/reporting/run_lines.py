@@ -9,7 +9,7 @@ from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
@@ -199,7 +199,7 @@ def _tell_spawned(event: events.StagesSpawned) -> None:
     console.hint("start threads, and use libraries that do, inside the stages: then these are forked, which is faster")
 
 
-def _cost(usage: Usage) -> str:
+def _cost(usage: ResourceUsage) -> str:
     return f"{formats.seconds(usage.cpu)} of processor, {formats.size(usage.memory)} of memory"
 
 

@@ -9,10 +9,10 @@ from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.reporting.run import command_line
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases, status
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.repro import Options
 from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_REPORTING = (
@@ -26,7 +26,7 @@ _WORTH_REPORTING = (
 )
 
 
-def watch_project(project: Project, targets: Sequence[str], options: Options, verbosity: Verbosity) -> None:
+def watch_project(project: Project, targets: Sequence[str], options: RunOptions, verbosity: Verbosity) -> None:
     """Run until the user wants no more.
 
     Raises:

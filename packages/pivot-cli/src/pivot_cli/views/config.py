@@ -5,10 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pivot_runtime.config.remotes import Remote
-from pivot_runtime.config.resolve import Origin, Setting
+from pivot_runtime.config.resolve import Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 
-_PLACES = {Origin.USER: "your own file", Origin.PROJECT: "the project's file", Origin.ENVIRONMENT: "the variable"}
+_PLACES = {
+    SettingSource.USER: "your own file",
+    SettingSource.PROJECT: "the project's file",
+    SettingSource.ENVIRONMENT: "the variable",
+}
 _NONE = "(none)"
 
 

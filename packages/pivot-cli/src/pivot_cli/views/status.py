@@ -10,7 +10,7 @@ from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
-    from pivot_runtime.running.repro import Outcome  # start-up time: only a run has one
+    from pivot_runtime.running.repro import RunResult  # start-up time: only a run has one
     from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
@@ -201,7 +201,7 @@ def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
         yield from untracked.listed(loaded.unresolved, verbose=verbose)
 
 
-def summary(outcome: "Outcome") -> str:
+def summary(outcome: "RunResult") -> str:
     """The line at the end of a run."""
     parts = [
         f"{len(addresses)} {word}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """A kind of value.
 
     Attributes:
@@ -23,7 +23,7 @@ class Kind(NamedTuple):
 _WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 
-def one_of(choices: type[enum.Enum]) -> Kind:
+def one_of(choices: type[enum.Enum]) -> ValueKind:
     """One of some words."""
 
     def parse(text: str) -> enum.Enum:
@@ -32,10 +32,10 @@ def one_of(choices: type[enum.Enum]) -> Kind:
                 return choice
         raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
 
-    return Kind(", ".join(f"`{choice.value}`" for choice in choices), parse, lambda choice: str(choice.value))
+    return ValueKind(", ".join(f"`{choice.value}`" for choice in choices), parse, lambda choice: str(choice.value))
 
 
-def at_least(least: int, what: str = "") -> Kind:
+def at_least(least: int, what: str = "") -> ValueKind:
     """A whole number, of ``what``."""
 
     def parse(text: str) -> int:
@@ -43,10 +43,10 @@ def at_least(least: int, what: str = "") -> Kind:
             raise ValueError(f"{text!r} is not a whole number from {least} on")
         return int(text)
 
-    return Kind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
+    return ValueKind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
 
 
-def seconds(least: float) -> Kind:
+def seconds(least: float) -> ValueKind:
     """A number of seconds, also in tenths."""
 
     def parse(text: str) -> float:
@@ -54,10 +54,10 @@ def seconds(least: float) -> Kind:
             raise ValueError(f"{text!r} is not a number of seconds from {least} on")
         return float(text)
 
-    return Kind(f"a number of seconds from {least} on", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
+    return ValueKind(f"a number of seconds from {least} on", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
 
 
-def switch(on: str, off: str) -> Kind:
+def switch(on: str, off: str) -> ValueKind:
     """Yes or no, in any spelling."""
 
     def parse(text: str) -> bool:
@@ -65,7 +65,7 @@ def switch(on: str, off: str) -> Kind:
             raise ValueError(f"{text!r} is neither {on} nor {off}")
         return _WORDS[text.lower()]
 
-    return Kind(f"`{on}`, `{off}`", parse, lambda value: on if value else off)
+    return ValueKind(f"`{on}`, `{off}`", parse, lambda value: on if value else off)
 
 
 def directory(text: str) -> str:

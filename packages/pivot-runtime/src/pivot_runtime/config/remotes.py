@@ -5,8 +5,8 @@ import attrs
 from pivot_core.values import Value
 from pivot_runtime.config import edit, settings
 from pivot_runtime.config import file as configfile
-from pivot_runtime.config.resolve import Found, Origin, Setting
-from pivot_runtime.config.store import Configuration, check_remote
+from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
+from pivot_runtime.config.store import ConfigStore, check_remote
 from pivot_runtime.errors import ConfigError
 
 _FAMILY = "remotes."
@@ -30,7 +30,7 @@ class Remote(Value):
     setting: Setting
 
 
-def listed(found: Found) -> tuple[Remote, ...]:
+def listed(found: ResolvedConfig) -> tuple[Remote, ...]:
     """The remotes by name.
 
     Raises:
@@ -43,7 +43,7 @@ def listed(found: Found) -> tuple[Remote, ...]:
     )
 
 
-def add(configuration: Configuration, name: str, url: str, *, default: bool = False, user: bool = False) -> None:
+def add(configuration: ConfigStore, name: str, url: str, *, default: bool = False, user: bool = False) -> None:
     """Configure a remote; with ``default``, as the default one.
 
     Raises:
@@ -68,7 +68,7 @@ def add(configuration: Configuration, name: str, url: str, *, default: bool = Fa
     configuration.rewrite(change, user=user)
 
 
-def remove(configuration: Configuration, name: str, *, user: bool = False) -> None:
+def remove(configuration: ConfigStore, name: str, *, user: bool = False) -> None:
     """Forget a remote; what is stored there stays. Where the same file makes it the default one, that goes too.
 
     Raises:
@@ -86,7 +86,7 @@ def remove(configuration: Configuration, name: str, *, user: bool = False) -> No
     configuration.rewrite(change, user=user)
 
 
-def rename(configuration: Configuration, old: str, new: str, *, user: bool = False) -> None:
+def rename(configuration: ConfigStore, old: str, new: str, *, user: bool = False) -> None:
     """Call a remote otherwise, also where the same file makes it the default one.
 
     Raises:
@@ -112,7 +112,7 @@ def _held(text: str) -> dict[str, str | None]:
     return {entry.key: entry.value for entry in configfile.read(text)}
 
 
-def _absent(configuration: Configuration, name: str, *, user: bool) -> ConfigError:
+def _absent(configuration: ConfigStore, name: str, *, user: bool) -> ConfigError:
     found = configuration.look()
     there = found.said.get(f"{_FAMILY}{name}")
     file = str(configuration.file(user=user))
@@ -120,7 +120,7 @@ def _absent(configuration: Configuration, name: str, *, user: bool) -> ConfigErr
         names = sorted(key.removeprefix(_FAMILY) for key in found.said if key.startswith(_FAMILY))
         return ConfigError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
     hint = {
-        Origin.USER: "it is a setting of yours for all projects: add --global",
-        Origin.ENVIRONMENT: f"unset the variable {there.source}",
+        SettingSource.USER: "it is a setting of yours for all projects: add --global",
+        SettingSource.ENVIRONMENT: f"unset the variable {there.source}",
     }.get(there.origin, "leave out --global")
     return ConfigError(f"the remote {name!r} is not configured there", source=file, hint=hint)

@@ -19,7 +19,7 @@ FILE = "config.yaml"
 _BY_HAND = "repair the file by hand: one 'key: value' on each line"
 
 
-class Origin(enum.Enum):
+class SettingSource(enum.Enum):
     """The source of a setting, the weakest first."""
 
     DEFAULT = "default"
@@ -43,7 +43,7 @@ class Setting(NamedTuple):
     name: str
     key: Key
     value: Any
-    origin: Origin = Origin.DEFAULT
+    origin: SettingSource = SettingSource.DEFAULT
     source: str = ""
     line: int | None = None
 
@@ -53,7 +53,7 @@ class Setting(NamedTuple):
         return None if self.value is None else self.key.kind.show(self.value)
 
 
-class Found(NamedTuple):
+class ResolvedConfig(NamedTuple):
     """The settings, and their problems.
 
     Attributes:
@@ -130,11 +130,11 @@ def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings
     return look(state_dir / FILE, user_file(environment), environment).settings()
 
 
-def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> Found:
+def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> ResolvedConfig:
     """The values in the files and the environment, right or wrong; None is a file that does not count."""
     said: dict[str, Setting] = {}
     problems: list[ConfigError] = []
-    for origin, file in ((Origin.USER, user), (Origin.PROJECT, project)):
+    for origin, file in ((SettingSource.USER, user), (SettingSource.PROJECT, project)):
         if file is not None:
             _take_file(file, origin, said, problems)
     for name, variable in _variables(said, environment):
@@ -143,8 +143,8 @@ def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: M
         except ConfigError as error:
             problems.append(_located(error, variable, None))
         else:
-            said[name] = Setting(name, key, value, Origin.ENVIRONMENT, variable)
-    return Found(said, tuple(problems))
+            said[name] = Setting(name, key, value, SettingSource.ENVIRONMENT, variable)
+    return ResolvedConfig(said, tuple(problems))
 
 
 def text_of(file: pathlib.Path) -> str:
@@ -169,7 +169,9 @@ def unreadable(error: "FormatError", file: pathlib.Path) -> ConfigError:
     return ConfigError(str(error), source=str(file), line=error.line, hint=_BY_HAND)
 
 
-def _take_file(file: pathlib.Path, origin: Origin, said: dict[str, Setting], problems: list[ConfigError]) -> None:
+def _take_file(
+    file: pathlib.Path, origin: SettingSource, said: dict[str, Setting], problems: list[ConfigError]
+) -> None:
     try:
         text = text_of(file)
     except ConfigError as error:

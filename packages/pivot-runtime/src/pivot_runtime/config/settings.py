@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pivot_cache.layout import USUAL_CACHE
 from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.config.kinds import (
-    Kind,
+    ValueKind,
     at_least,
     directory,
     member,
@@ -167,7 +167,7 @@ class Key(NamedTuple):
 
     name: str
     attribute: str
-    kind: Kind
+    kind: ValueKind
     meaning: str
     unset: str = "none"
     read: bool = True
@@ -193,7 +193,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "cache.dir",
         "cache_dir",
-        Kind("a directory, relative to the root", directory),
+        ValueKind("a directory, relative to the root", directory),
         "the directory of the cache; several clones and users can share one; `~`, `~user`, `$NAME` and `${NAME}` are "
         "expanded",
     ),
@@ -225,7 +225,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "default_remote",
         "default_remote",
-        Kind("the name of a remote", member),
+        ValueKind("the name of a remote", member),
         "the remote of commands that name none",
         unset="the only remote, if there is just one",
     ),
@@ -239,7 +239,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "remote.read_only",
         "read_only",
-        Kind("`true`, `false`, or names of remotes, separated by commas", words_or_names, words_or_names_text),
+        ValueKind("`true`, `false`, or names of remotes, separated by commas", words_or_names, words_or_names_text),
         "which remotes are read-only for `pivot push`: all, none, or these",
     ),
     Key(
@@ -257,7 +257,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "remotes.<name>",
         "remotes",
-        Kind("`s3://bucket/prefix`", remote),
+        ValueKind("`s3://bucket/prefix`", remote),
         "the URL of the remote; credentials stay where other S3 tools find them",
     ),
     Key(
@@ -302,7 +302,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "strict_io_ignore",
         "strict_io_ignore",
-        Kind("patterns as in a `.gitignore`, separated by commas", patterns),
+        ValueKind("patterns as in a `.gitignore`, separated by commas", patterns),
         "files that stages may use without declaring them, besides those that `.pivotignore` names",
     ),
     Key(

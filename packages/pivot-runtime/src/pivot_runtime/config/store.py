@@ -22,7 +22,7 @@ from pivot_runtime.project import symlinks
 
 
 @attrs.frozen(eq=False, repr=False)
-class Configuration(Value):
+class ConfigStore(Value):
     """The configuration as a command in ``cwd`` sees it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Configuration(Value):
     cwd: pathlib.Path
     environment: Mapping[str, str]
 
-    def look(self, *, user: bool = False) -> resolve.Found:
+    def look(self, *, user: bool = False) -> resolve.ResolvedConfig:
         """The settings, right or wrong; with ``user``, what the user's file says, and nothing else."""
         mine = resolve.user_file(self.environment)
         if user:
@@ -118,7 +118,7 @@ def check_remote(key: str, url: str) -> None:
         raise ConfigError(str(error), key=key, hint=error.hint) from None
 
 
-def concerns(found: resolve.Found) -> Iterator[str]:
+def concerns(found: resolve.ResolvedConfig) -> Iterator[str]:
     """Concerns that are no errors yet, but will be."""
     default = found.said.get("default_remote")
     if default is not None and f"remotes.{default.value}" not in found.said:

@@ -11,7 +11,7 @@ from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.errors import SourceChangedError
 
 
-class Live:
+class ReimportedPipeline:
     """The live stages of one file."""
 
     def __init__(

@@ -19,9 +19,9 @@ from pivot_core.values import Value
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.quiet_stages import Silence
-from pivot_runtime.loading.host_client import HostProcess
+from pivot_runtime.loading.host_client import HostClient
 from pivot_runtime.processes import process_tree
-from pivot_runtime.tracing.usage import Seen, Usage, Watching
+from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,8 +53,8 @@ class Finished(Value):
     failure: Failure | None = None
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
     incomplete: tuple[str, ...] = ()
-    seen: Seen = attrs.field(factory=Seen)
-    usage: Usage | None = None
+    seen: UsedFiles = attrs.field(factory=UsedFiles)
+    usage: ResourceUsage | None = None
     left: tuple[str, ...] = ()
 
 
@@ -106,8 +106,8 @@ class HostExecutor:
 
     def __init__(  # noqa: PLR0913  # each is a wish of the run
         self,
-        host_of: Callable[[str], HostProcess],
-        watching: Watching | None = None,
+        host_of: Callable[[str], HostClient],
+        watching: TraceOptions | None = None,
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
         spawned: Callable[[str, tuple[str, ...]], None] = _nothing,
         silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
@@ -127,7 +127,7 @@ class HostExecutor:
             sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
         """
         self._host_of = host_of
-        self._watching = (watching or Watching()).to_plain()
+        self._watching = (watching or TraceOptions()).to_plain()
         self._shown = shown
         self._spawned = spawned
         self._silence, self._silent = Silence(silent[0]), silent[1]
@@ -135,12 +135,12 @@ class HostExecutor:
         self._fresh = start is WorkerStart.SPAWN
         self._sole = sole
         self._own: frozenset[int] = frozenset()
-        self._hosts: list[HostProcess] = []
+        self._hosts: list[HostClient] = []
         self._started: dict[int, str] = {}
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
         self._count = 0
-        self._stopping: list[HostProcess] = []
+        self._stopping: list[HostClient] = []
 
     def start(self, address: str, log: pathlib.Path) -> None:
         """As `Executor.start`."""
@@ -217,7 +217,7 @@ class HostExecutor:
                     hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",
                 ) from None
 
-    def _speaking(self) -> list[HostProcess]:
+    def _speaking(self) -> list[HostClient]:
         """Wait until a host has something to say."""
         if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
             return self._hosts[:]
@@ -240,7 +240,7 @@ class HostExecutor:
         except OSError:
             return None
 
-    def _note(self, message: Mapping[str, Any], host: HostProcess) -> None:
+    def _note(self, message: Mapping[str, Any], host: HostClient) -> None:
         if message["event"] == "stopped":
             if host in self._stopping:
                 self._stopping.remove(host)
@@ -259,13 +259,13 @@ class HostExecutor:
         self._silence.end(number)
         self._logs.pop(number)
         address, seconds = self._started.pop(number), message["seconds"]
-        usage = Usage(*message["usage"])
+        usage = ResourceUsage(*message["usage"])
         if message["ok"]:
             observed = {
                 key: CodeEntry(digest, Location(file, line))
                 for key, (digest, file, line) in message["observed"].items()
             }
-            seen = Seen.from_plain(message["seen"])
+            seen = UsedFiles.from_plain(message["seen"])
             incomplete = (*message["incomplete"], *seen.unseen)
             finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
         else:

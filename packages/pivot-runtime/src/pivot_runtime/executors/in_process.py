@@ -17,15 +17,15 @@ from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
 from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
-from pivot_runtime.definitions.reimport import Live, declared
+from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.executors.host_executor import Failure, Finished, Immediate
 from pivot_runtime.executors.options import Debugger
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.project.project import Project
-from pivot_runtime.tracing.tracer import Witness
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.tracer import StageTracer
+from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure as _failing
 from pivot_runtime.worker import stage_main
 from pivot_runtime.worker.call import execute
@@ -39,7 +39,7 @@ class InProcessExecutor(Immediate):
     """
 
     def __init__(
-        self, project: Project, assembly: Assembly, watching: Watching, debugger: Debugger | None = None
+        self, project: Project, assembly: Assembly, watching: TraceOptions, debugger: Debugger | None = None
     ) -> None:
         """``debugger`` is given the place where a stage has failed, in the user's code."""
         super().__init__()
@@ -52,7 +52,7 @@ class InProcessExecutor(Immediate):
         self._is_user_code = source_import.user_code_predicate()
         self._sources: dict[str, str] = {}
         self._imported: pathlib.Path | None = None
-        self._live: Live | None = None
+        self._live: ReimportedPipeline | None = None
         source_import.import_from_source(self._is_user_code, self._sources)
         track_putenv()
 
@@ -86,7 +86,7 @@ class InProcessExecutor(Immediate):
         watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
         files = declared(stage, directory)
         assigned = self._stages[address].undeclared
-        witness = Witness(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
+        witness = StageTracer(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
         watched.add_companion(witness.also)
         try:
             with watched, witness:
@@ -104,7 +104,7 @@ class InProcessExecutor(Immediate):
             self._forget()
             self._imported = file.file
             os.chdir(file.file.parent)
-            self._live = Live(file.file, self._root, overrides=self._overrides, sources=self._sources)
+            self._live = ReimportedPipeline(file.file, self._root, overrides=self._overrides, sources=self._sources)
         return self._live.stage(address, file.loaded.sources)
 
     def _forget(self) -> None:

@@ -11,7 +11,7 @@ type Debugger = Callable[[TracebackType], None]
 
 
 @attrs.frozen(eq=False, repr=False)
-class Options(Value):
+class RunOptions(Value):
     """How a run is done.
 
     Attributes:

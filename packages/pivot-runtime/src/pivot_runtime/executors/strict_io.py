@@ -9,10 +9,10 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.tracing.undeclared import undeclared
-from pivot_runtime.tracing.usage import Seen, Watching
+from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 
-class Accounting:
+class StrictIO:
     """Judges what the stages of one run used, as the configuration wants it."""
 
     def __init__(self, session: Session, report: Reporter, *, trace: bool = False) -> None:
@@ -37,11 +37,11 @@ class Accounting:
         self._ignored: Callable[[str], bool] | None = None
 
     @property
-    def watching(self) -> Watching:
+    def watching(self) -> TraceOptions:
         """The observations to make of stages."""
-        return Watching(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
+        return TraceOptions(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
 
-    def unruly(self, spec: StageSpec, seen: Seen) -> str:
+    def unruly(self, spec: StageSpec, seen: UsedFiles) -> str:
         """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
         if not (seen.read or seen.wrote):
             return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pivot_core.decide import Decision
 from pivot_runtime.history import events
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 FORMAT = 1
 """The version of the lines; it changes when a reader of the old ones would be misled."""
@@ -161,7 +161,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _usage(usage: Usage | None) -> dict[str, Any]:
+def _usage(usage: ResourceUsage | None) -> dict[str, Any]:
     return {"cpu": None if usage is None else round(usage.cpu, 6), "memory": None if usage is None else usage.memory}
 
 

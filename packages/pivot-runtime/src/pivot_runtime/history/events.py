@@ -9,7 +9,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.tracing.undeclared import Undeclared
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -139,7 +139,7 @@ class StageRan(Value):
     decision: Decision
     seconds: float
     incomplete: tuple[str, ...] = ()
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
     variables: tuple[str, ...] = ()
 
 
@@ -200,7 +200,7 @@ class StageInputsChanged(Value):
     address: str
     seconds: float
     changed: tuple[str, ...]
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -225,7 +225,7 @@ class StageFailed(Value):
     output: str = ""
     log: str | None = None
     hint: str | None = None
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -14,7 +14,7 @@ from pivot_core.values import Value
 from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import event_json, journal
 from pivot_runtime.project.project import Project
-from pivot_runtime.tracing.usage import Usage
+from pivot_runtime.tracing.usage import ResourceUsage
 
 _ENDS: Mapping[str, str] = {
     "stage_ran": "ran",
@@ -54,7 +54,7 @@ class PastStage(Value):
     seconds: float | None = None
     reasons: tuple[str, ...] = ()
     changes: tuple[tuple[str, str], ...] = ()
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
     problem: str = ""
     undeclared: tuple[str, ...] = ()
 
@@ -224,7 +224,7 @@ class _Replay:
             changes=tuple((change["reason"], change["key"]) for change in why.get("changes", ())),
             usage=None
             if line.get("cpu") is None
-            else Usage(_number(line["cpu"]), int(_number(line["memory"], _MOST_BYTES))),
+            else ResourceUsage(_number(line["cpu"]), int(_number(line["memory"], _MOST_BYTES))),
             problem=self._wrong(line),
             undeclared=self._undeclared.get(address, ()),
         )

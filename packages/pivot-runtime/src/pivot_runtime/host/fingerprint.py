@@ -54,7 +54,7 @@ _LARGEST = 1 << 26
 """Files; beyond that the older half goes."""
 
 
-class Outlines:
+class OutlineCache:
     """A `pivot_fingerprint.Memo` in a directory; where that cannot be written, nothing is kept.
 
     Files are written in place: who reads them checks them, and makes again what is damaged or half there.

@@ -43,7 +43,7 @@ _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._boo
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class Recorder:
+class LoadRecorder:
     """A context manager around each part of a load. Afterwards `trace` has what it depended on.
 
     Attributes:

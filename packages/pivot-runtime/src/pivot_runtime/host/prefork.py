@@ -19,8 +19,8 @@ from pivot_fingerprint.observation import Observer
 from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.pristine import Pristine, Replaced
-from pivot_runtime.tracing.tracer import Witness
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.tracer import StageTracer
+from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
 
 _MOST = 1 << 16
@@ -28,7 +28,7 @@ _SPARES = 4
 _PATIENCE = 0.01
 
 type Job = Mapping[str, Any]
-"""Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `Witness` has it."""
+"""Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `StageTracer` has it."""
 
 
 class Randomness:
@@ -53,7 +53,7 @@ class Randomness:
             numpy.seed()
 
 
-class Forked(NamedTuple):
+class ForkedStage(NamedTuple):
     """A child.
 
     Attributes:
@@ -70,7 +70,7 @@ class Forked(NamedTuple):
 
 
 @attrs.frozen(eq=False, repr=False)
-class World(Value):
+class WorkerContext(Value):
     """The data that a child finds in its memory.
 
     Attributes:
@@ -90,13 +90,13 @@ class World(Value):
     own: tuple[Pristine, Replaced]
 
 
-class Forker:
+class PreforkPool:
     """Forks children, each for one job."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: WorkerContext) -> None:
         """Nothing is forked yet."""
         self._world = world
-        self._spares: deque[tuple[Forked, int]] = deque()
+        self._spares: deque[tuple[ForkedStage, int]] = deque()
         self._count = 0
 
     @property
@@ -104,7 +104,7 @@ class Forker:
         """The children that wait for a job."""
         return tuple(spare.pid for spare, _ in self._spares)
 
-    def start(self, job: Job, held: Iterable[int]) -> Forked:
+    def start(self, job: Job, held: Iterable[int]) -> ForkedStage:
         """A child that does a job; ``held`` are descriptors that it must not keep open.
 
         Raises:
@@ -139,7 +139,7 @@ class Forker:
             except OSError:  # there may be no more processes, or files: then none is made before it is needed
                 break
 
-    def _spare(self, held: Iterable[int]) -> tuple[Forked, int]:
+    def _spare(self, held: Iterable[int]) -> tuple[ForkedStage, int]:
         theirs, jobs = os.pipe()
         try:
             return self._fork((*held, jobs), lambda: _next(theirs)), jobs
@@ -163,7 +163,7 @@ class Forker:
         self._count += 1
         return os.path.join(self._world.spools, f"{os.getpid()}-{self._count}")
 
-    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> Forked:
+    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> ForkedStage:
         result, childs_result, output, childs_output = ends = pipes()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
@@ -178,14 +178,16 @@ class Forker:
                 os.close(fd)
             raise
         if pid == 0:
-            self._become(stage_main.Place(childs_output, childs_result, held, host), watched, spool, job)
+            self._become(stage_main.WorkerFds(childs_output, childs_result, held, host), watched, spool, job)
         os.close(childs_result)
         os.close(childs_output)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
-        return Forked(pid, result, output, spool)
+        return ForkedStage(pid, result, output, spool)
 
-    def _become(self, place: stage_main.Place, watched: Observer, spool: str, job: Job | Callable[[], Job]) -> NoReturn:
+    def _become(
+        self, place: stage_main.WorkerFds, watched: Observer, spool: str, job: Job | Callable[[], Job]
+    ) -> NoReturn:
         try:
             stage_main.prepare(place)
             world = self._world
@@ -194,8 +196,8 @@ class Forker:
             if callable(job):
                 job = job()
             stage, directory = world.stages[job["address"]]
-            files, watching = declared(stage, directory), Watching.from_plain(job["watching"])
-            witness = Witness(watching, root=world.root, declared=files, spool=spool, assigned=job["assigned"])
+            files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
+            witness = StageTracer(watching, root=world.root, declared=files, spool=spool, assigned=job["assigned"])
             stage_main.run(stage, directory, place.result, (watched, witness), world.own)
         finally:
             os._exit(1)
@@ -212,7 +214,7 @@ def pipes() -> tuple[int, int, int, int]:
         raise
 
 
-def _end(spare: Forked, jobs: int) -> None:
+def _end(spare: ForkedStage, jobs: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(spare.pid, signal.SIGKILL)
     os.waitpid(spare.pid, 0)

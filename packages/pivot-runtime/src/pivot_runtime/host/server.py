@@ -28,15 +28,15 @@ from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host import environ_changes, load_failure, stage_process
-from pivot_runtime.host.fingerprint import Outlines, fingerprint
-from pivot_runtime.host.load_recorder import Recorder
-from pivot_runtime.host.prefork import Forked, Forker, Randomness, World, pipes
-from pivot_runtime.host.stage_process import Child
+from pivot_runtime.host.fingerprint import OutlineCache, fingerprint
+from pivot_runtime.host.load_recorder import LoadRecorder
+from pivot_runtime.host.prefork import ForkedStage, PreforkPool, Randomness, WorkerContext, pipes
+from pivot_runtime.host.stage_process import StageProcess
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of, to_plain
 from pivot_runtime.processes import current_line, live_threads, parent_death, process_tree, wire
 from pivot_runtime.processes.pristine import Pristine, Replaced
 from pivot_runtime.tracing import environ
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import spawned as _spawned
 from pivot_runtime.worker import stage_main
 
@@ -82,13 +82,13 @@ class Host:
         self._fingerprinter = Fingerprinter()
         self._pristine = Pristine()
         self._replaced = Replaced()
-        self._recorder = Recorder(self._is_user_code, ())
+        self._recorder = LoadRecorder(self._is_user_code, ())
         self._manifests: dict[str, Manifest] = {}
         self._assigned: dict[str, str] = {}
-        self._children: list[Child] = []
+        self._children: list[StageProcess] = []
         self._spools: dict[int, str] = {}
         self._others: frozenset[int] = frozenset()
-        self._forker: Forker | None = None
+        self._forker: PreforkPool | None = None
         self._fresh = False
         self._threads: tuple[str, ...] = ()
         self._started: set[str] = set()
@@ -132,7 +132,7 @@ class Host:
                     answer = self._load(pathlib.Path(message["root"]), pathlib.Path(message["file"]), overrides)
                 wire.send(EVENTS_FD, answer)
             case "run":
-                watching = Watching.from_plain(message["watching"])
+                watching = TraceOptions.from_plain(message["watching"])
                 self._start(
                     message["id"],
                     message["address"],
@@ -149,13 +149,13 @@ class Host:
     def _load(self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override]) -> dict[str, Any]:
         layout, process = Layout(root), os.getpid()  # a fork of the user's ends where its import ends
         own = (*source_import.own_directories(), str(layout.database_dir), str(layout.cache_dir))
-        self._recorder = recorder = Recorder(self._is_user_code, own)
+        self._recorder = recorder = LoadRecorder(self._is_user_code, own)
         source_import.import_from_source(self._is_user_code, self._sources, recorder.watch)
         os.chdir(file.parent)
         sys.argv[:] = [str(file)]
         self._root, self._file, self._overrides = str(root), str(file), [each.text for each in overrides]
         self._randomness = Randomness()
-        outlines = Outlines(layout.outlines_dir)
+        outlines = OutlineCache(layout.outlines_dir)
         self._fingerprinter = Fingerprinter(
             is_user_code=self._is_user_code,
             root=root,
@@ -230,7 +230,7 @@ class Host:
         return loaded if command is None else attrs.evolve(loaded, texts=command.texts)
 
     def _start(  # as the message has it
-        self, number: int, address: str, log: str, watching: Watching, *, stream: bool, fresh: bool
+        self, number: int, address: str, log: str, watching: TraceOptions, *, stream: bool, fresh: bool
     ) -> None:
         if self._forker is None:
             self._forker = self._prepared()
@@ -247,13 +247,13 @@ class Host:
             wire.send(EVENTS_FD, told)
             return
         self._spools[number] = forked.spool
-        child = Child(number, address, forked.pid, result=forked.result, output=forked.output)
+        child = StageProcess(number, address, forked.pid, result=forked.result, output=forked.output)
         child.begin(RunLog(log), stream=stream, timeout=self._stages[address][0].timeout, importing=spawned)
         self._children.append(child)
         threads = None if fresh else list(self._threads)
         wire.send(EVENTS_FD, {"event": "started", "id": number, "pid": forked.pid, "threads": threads})
 
-    def _prepared(self) -> Forker:
+    def _prepared(self) -> PreforkPool:
         parent_death.prepare()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have had other plans
         process_tree.adopt()
@@ -262,7 +262,7 @@ class Host:
         spools = str(Layout(pathlib.Path(self._root)).spools_dir)
         _sweep(spools)
         own = (self._pristine, self._replaced)
-        return Forker(World(self._root, self._stages, self._is_user_code, self._randomness, spools, own))
+        return PreforkPool(WorkerContext(self._root, self._stages, self._is_user_code, self._randomness, spools, own))
 
     def _threaded(self) -> bool:
         """Whether this process has threads now that a forked one would be without, but might wait for."""
@@ -273,7 +273,7 @@ class Host:
     def _held(self) -> list[int]:
         return [*self._own, *(fd for each in self._children for fd in each.held())]
 
-    def _spawn(self, job: Mapping[str, Any], spool: str) -> Forked:
+    def _spawn(self, job: Mapping[str, Any], spool: str) -> ForkedStage:
         result, childs_result, output, childs_output = ends = pipes()
         known = {
             "directory": self._stages[job["address"]][1],
@@ -291,7 +291,7 @@ class Host:
             raise
         os.close(childs_result)
         os.close(childs_output)
-        return Forked(pid, result, output, spool)
+        return ForkedStage(pid, result, output, spool)
 
     def _have_spares(self) -> None:
         """While the coordinator is busy with what a stage has left."""
@@ -315,7 +315,7 @@ class Host:
             wire.send(EVENTS_FD, {**told, **message})
             self._have_spares()
 
-    def _known(self, child: Child) -> set[int]:
+    def _known(self, child: StageProcess) -> set[int]:
         """The children of this process that are none of what a stage run has left."""
         known = {*self._others, *(each.pid for each in self._children), *(self._forker.pids if self._forker else ())}
         others = [each for each in self._children if each is not child]
@@ -323,11 +323,11 @@ class Host:
         unknown = process_tree.children() - known if others else ()
         return known.union(pid for pid in unknown if any(each.claims(pid) for each in others))
 
-    def _show(self, child: Child, lines: list[str]) -> None:
+    def _show(self, child: StageProcess, lines: list[str]) -> None:
         if lines:
             wire.send(EVENTS_FD, {"event": "output", "id": child.number, "lines": lines})
 
-    def _ending(self, child: Child) -> dict[str, Any]:
+    def _ending(self, child: StageProcess) -> dict[str, Any]:
         if child.overdue:
             limit = self._stages[child.address][0].timeout
             return _failed(

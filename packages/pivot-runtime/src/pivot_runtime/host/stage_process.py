@@ -31,7 +31,7 @@ _CHUNK = 1 << 16
 _CHUNKS = 16
 
 
-class Child:
+class StageProcess:
     """A stage run that has not ended, or has left something running.
 
     Attributes:

@@ -23,9 +23,9 @@ from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scratch, remove
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.assembly import Assembly
-from pivot_runtime.loading.host_client import HostProcess
+from pivot_runtime.loading.host_client import HostClient
 from pivot_runtime.project.project import Project
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.usage import TraceOptions
 
 SAME: Final = "same"
 DIFFERS: Final = "differs"
@@ -127,7 +127,7 @@ class _Hosts:
             for each in assembly.files
             for stage in each.loaded.stages
         }
-        self._hosts: dict[pathlib.Path, HostProcess] = {}
+        self._hosts: dict[pathlib.Path, HostClient] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +136,7 @@ class _Hosts:
         for host in self._hosts.values():
             host.kill()
 
-    def of(self, address: str) -> HostProcess:
+    def of(self, address: str) -> HostClient:
         """The host that can run the copy of a stage.
 
         Raises:
@@ -183,7 +183,7 @@ class _Repetition:
 
     def _execute(self, address: str) -> Finished:
         start = self._session.stores.settings.worker_start
-        executor = HostExecutor(self._hosts.of, Watching(files=False), start=start)
+        executor = HostExecutor(self._hosts.of, TraceOptions(files=False), start=start)
         executor.start(address, self._copy.root / f".rerun-{os.getpid()}.log")
         return executor.wait()
 

@@ -21,14 +21,14 @@ from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
-from pivot_runtime.loading.host_pool import Starter, WarmHost
+from pivot_runtime.loading.host_pool import HostStarter, LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.loading.snapshot import Found, Snapshots
+from pivot_runtime.loading.snapshot import SnapshotHit, Snapshots
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
-    from pivot_runtime.loading.host_client import HostProcess
+    from pivot_runtime.loading.host_client import HostClient
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -37,7 +37,7 @@ class LoadedFile(Value):
 
     file: pathlib.Path
     loaded: Loaded
-    host: WarmHost
+    host: LazyHost
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -58,7 +58,7 @@ class Assembly(Value):
     graph: Graph
     stages: Mapping[str, LoadedStage]
     broken: tuple[BrokenPipeline, ...] = ()
-    starter: Starter | None = None
+    starter: HostStarter | None = None
 
     @property
     def load_traces(self) -> tuple[LoadTrace, ...]:
@@ -70,7 +70,7 @@ class Assembly(Value):
         """The version of all fingerprints."""
         return self.files[0].loaded.schema if self.files else 0
 
-    def host_of(self, address: str) -> "HostProcess":
+    def host_of(self, address: str) -> "HostClient":
         """The host that can run a stage.
 
         Raises:
@@ -79,7 +79,7 @@ class Assembly(Value):
         return self._hosts[address].process()
 
     @functools.cached_property
-    def _hosts(self) -> Mapping[str, WarmHost]:
+    def _hosts(self) -> Mapping[str, LazyHost]:
         return {stage.spec.address: each.host for each in self.files for stage in each.loaded.stages}
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     kept = not fresh and settings.snapshot
     told = (slow or project.slow, float(settings.silence_seconds))
     guard = guard if project.hosts is None else None
-    starter = Starter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
+    starter = HostStarter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
     with _Loader(project, starter=starter, kept=kept, slow=told, instead=instead) as loader:
         if everything:
             loader.load_all(_files(project, without))
@@ -198,7 +198,7 @@ class _Loader:
         self,
         project: Project,
         *,
-        starter: Starter,
+        starter: HostStarter,
         kept: bool,
         slow: tuple[Callable[[float, str], None], float],
         instead: Callable[[pathlib.Path], Loaded] | None,
@@ -225,7 +225,7 @@ class _Loader:
                 each.host.kill()
             self._starter.close()
 
-    def release(self) -> Starter:
+    def release(self) -> HostStarter:
         """From now on the hosts, and what starts them, belong to the caller."""
         self._released = True
         return self._starter
@@ -240,16 +240,16 @@ class _Loader:
         if not self._kept:
             return None
         found = self._snapshots.find(file, self._overrides, os.environ)
-        if not isinstance(found, Found):
+        if not isinstance(found, SnapshotHit):
             return None
         self._project.read_set.add(found.check.stamps)
         return self._add(file, found.loaded)
 
-    def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostProcess | None" = None) -> LoadedFile:
+    def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> LoadedFile:
         pool = self._project.hosts
         host = pool.take(file, loaded) if pool is not None and process is None else None
         if host is None:
-            host = WarmHost(loaded, lambda: self._load(file), process)
+            host = LazyHost(loaded, lambda: self._load(file), process)
         if pool is not None:
             pool.put(file, host)
         self.files.append(LoadedFile(file, loaded, host))
@@ -261,12 +261,12 @@ class _Loader:
         loaded, host = self._load(file)
         return self._take(file, loaded, host)
 
-    def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostProcess]":
+    def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
         from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands import nothing
 
         return host_client.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
 
-    def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostProcess") -> LoadedFile:
+    def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         loaded = self._snapshots.keep(file, self._overrides, loaded)
         read_set = self._project.read_set
         read_set.incomplete |= loaded.trace is None or bool(loaded.unrecorded)
@@ -290,7 +290,7 @@ class _Loader:
         self._tried |= known
         unknown = [file for file in files if file not in known]
         most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while we take in what another has said
-        waiting: collections.deque[tuple[pathlib.Path, HostProcess]] = collections.deque()
+        waiting: collections.deque[tuple[pathlib.Path, HostClient]] = collections.deque()
         try:
             for file in unknown:
                 if len(waiting) == most:
@@ -305,7 +305,7 @@ class _Loader:
         place = {file: number for number, file in enumerate(files)}
         self.files.sort(key=lambda each: place[each.file])
 
-    def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostProcess]]") -> None:
+    def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostClient]]") -> None:
         """Take in what the host that has waited longest has loaded."""
         file, host = waiting[0]
         loaded = host.loaded(*self._slow)

@@ -18,7 +18,7 @@ from pivot_core.errors import PivotError
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
-from pivot_runtime.processes.startup_state import Origin, alone
+from pivot_runtime.processes.startup_state import StartupState, alone
 
 _COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
@@ -41,7 +41,7 @@ many, and so on. 0 means never."""
 _UNHEEDED: Slowness = (_nothing, 0.0)
 
 
-class HostProcess:
+class HostClient:
     """A running host. Closing it, or dying, ends the host and every stage that it runs.
 
     Attributes:
@@ -73,7 +73,7 @@ class HostProcess:
         self._child = child
 
     @classmethod
-    def begin(cls, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> Self:
+    def begin(cls, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None) -> Self:
         """A host in a process of its own; ``quiet`` drops what the user's code prints while it is imported.
 
         It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
@@ -234,11 +234,11 @@ def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
     return () if guard is None else ((guard, _GUARD_FD),)
 
 
-class Seed:
+class ForkServer:
     """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
 
-    def __init__(self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None) -> None:
-        """Start it; the arguments are as for `HostProcess.begin`."""
+    def __init__(self, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None) -> None:
+        """Start it; the arguments are as for `HostClient.begin`."""
         import socket  # noqa: PLC0415  # start-up time: where one host is all, there is no seed
 
         ours, theirs = socket.socketpair()
@@ -254,13 +254,13 @@ class Seed:
             os.close(moved)
         self._line = ours
 
-    def host(self) -> HostProcess:
+    def host(self) -> HostClient:
         """A new host.
 
         Raises:
             HostError: The process is gone.
         """
-        return HostProcess(self._fork, child=False)
+        return HostClient(self._fork, child=False)
 
     def close(self) -> None:
         """End it; the hosts end by themselves."""
@@ -285,7 +285,7 @@ def _begin(
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,
-    origin: Origin | None,
+    origin: StartupState | None,
 ) -> int:
     """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
     guard = _GUARD_FD in [number for _, number in given]
@@ -325,26 +325,26 @@ def load(
     quiet: bool = False,
     slow: Slowness = _UNHEEDED,
     overrides: Sequence[str] = (),
-) -> tuple[Loaded, HostProcess]:
+) -> tuple[Loaded, HostClient]:
     """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
 
     Raises:
-        PivotError: As `HostProcess.load`; the host is gone then.
+        PivotError: As `HostClient.load`; the host is gone then.
     """
-    return load_in(lambda: HostProcess.begin(quiet=quiet), root, file, slow, overrides)
+    return load_in(lambda: HostClient.begin(quiet=quiet), root, file, slow, overrides)
 
 
 def load_in(
-    start: Callable[[], HostProcess],
+    start: Callable[[], HostClient],
     root: pathlib.Path,
     file: pathlib.Path,
     slow: Slowness = _UNHEEDED,
     overrides: Sequence[str] = (),
-) -> tuple[Loaded, HostProcess]:
+) -> tuple[Loaded, HostClient]:
     """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.
 
     Raises:
-        PivotError: As `HostProcess.load`; the host is gone then.
+        PivotError: As `HostClient.load`; the host is gone then.
     """
     for _ in range(_ATTEMPTS):
         host = start()

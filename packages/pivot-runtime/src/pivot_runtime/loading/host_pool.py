@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING
 
 from pivot_runtime.errors import ImportRequiredError, StaleSnapshotError
 from pivot_runtime.loading.loaded import Loaded
-from pivot_runtime.processes.startup_state import Origin
+from pivot_runtime.processes.startup_state import StartupState
 
 if TYPE_CHECKING:
-    from pivot_runtime.loading.host_client import HostProcess, Seed
+    from pivot_runtime.loading.host_client import ForkServer, HostClient
 
 
-class Starter:
+class HostStarter:
     """Starts hosts: the first by itself; where there are more, they are forked from a common process."""
 
     def __init__(
-        self, *, quiet: bool, guard: int | None = None, origin: Origin | None = None, allowed: bool = True
+        self, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None, allowed: bool = True
     ) -> None:
-        """Nothing is started yet, nor ever if not ``allowed``; the rest is as for `HostProcess.begin`."""
+        """Nothing is started yet, nor ever if not ``allowed``; the rest is as for `HostClient.begin`."""
         self._origin = origin
         self._quiet = quiet
         self._guard = guard
         self._allowed = allowed
-        self._seed: Seed | None = None
+        self._seed: ForkServer | None = None
         self._started = 0
 
-    def host(self, *, many: bool = False) -> "HostProcess":
+    def host(self, *, many: bool = False) -> "HostClient":
         """A new host; ``many`` says that there will be more.
 
         Raises:
@@ -38,9 +38,9 @@ class Starter:
 
         self._started += 1
         if self._started == 1 and not many:
-            return host_client.HostProcess.begin(quiet=self._quiet, guard=self._guard, origin=self._origin)
+            return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, origin=self._origin)
         if self._seed is None:
-            self._seed = host_client.Seed(quiet=self._quiet, guard=self._guard, origin=self._origin)
+            self._seed = host_client.ForkServer(quiet=self._quiet, guard=self._guard, origin=self._origin)
         return self._seed.host()
 
     def close(self) -> None:
@@ -50,18 +50,18 @@ class Starter:
             self._seed = None
 
 
-class WarmHost:
+class LazyHost:
     """The host of one pipeline file; there may be no process yet.
 
     Attributes:
-        kept: A `Pool` has it, and ends it.
+        kept: A `HostPool` has it, and ends it.
     """
 
     def __init__(
         self,
         expected: Loaded,
-        load: Callable[[], tuple[Loaded, "HostProcess"]],
-        process: "HostProcess | None" = None,
+        load: Callable[[], tuple[Loaded, "HostClient"]],
+        process: "HostClient | None" = None,
     ) -> None:
         """Know how to start it.
 
@@ -75,7 +75,7 @@ class WarmHost:
         self._process = process
         self.kept = False
 
-    def process(self) -> "HostProcess":
+    def process(self) -> "HostClient":
         """The process, which is started if need be.
 
         Raises:
@@ -95,29 +95,29 @@ class WarmHost:
         return loaded == self._expected
 
     def close(self) -> None:
-        """End the process and all that it runs, and wait until it is gone; not if a `Pool` keeps it."""
+        """End the process and all that it runs, and wait until it is gone; not if a `HostPool` keeps it."""
         if self._process is not None and not self.kept:
             self._process.close()
 
     def kill(self) -> None:
-        """End a process that may be busy in the user's code; not if a `Pool` keeps it."""
+        """End a process that may be busy in the user's code; not if a `HostPool` keeps it."""
         if self._process is not None and not self.kept:
             self._process.kill()
 
 
-class Pool:
+class HostPool:
     """Hosts that outlive a command, by pipeline file; each for as long as its load holds."""
 
     def __init__(self) -> None:
         """There are none."""
-        self._hosts: dict[pathlib.Path, WarmHost] = {}
+        self._hosts: dict[pathlib.Path, LazyHost] = {}
 
-    def take(self, file: pathlib.Path, loaded: Loaded) -> WarmHost | None:
+    def take(self, file: pathlib.Path, loaded: Loaded) -> LazyHost | None:
         """The host that has exactly this of the file, if there is one."""
         host = self._hosts.get(file)
         return host if host is not None and host.is_of(loaded) else None
 
-    def put(self, file: pathlib.Path, host: WarmHost) -> None:
+    def put(self, file: pathlib.Path, host: LazyHost) -> None:
         """Keep a host; the one before it ends."""
         before = self._hosts.get(file)
         if before is not host:
@@ -132,6 +132,6 @@ class Pool:
             _end(self._hosts.popitem()[1])
 
 
-def _end(host: WarmHost) -> None:
+def _end(host: LazyHost) -> None:
     host.kept = False
     host.kill()

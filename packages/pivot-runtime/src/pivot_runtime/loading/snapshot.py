@@ -28,7 +28,7 @@ _MOST: Final = 500
 
 
 @attrs.frozen(eq=False, repr=False)
-class Found(Value):
+class SnapshotHit(Value):
     """A snapshot that holds.
 
     Attributes:
@@ -41,7 +41,7 @@ class Found(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Unusable(Value):
+class SnapshotMiss(Value):
     """Why a pipeline file must be imported.
 
     Attributes:
@@ -60,23 +60,25 @@ class Snapshots:
         """Describe them; the directory is made when the first is kept."""
         self._directory = directory
 
-    def find(self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Found | Unusable:
+    def find(
+        self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]
+    ) -> SnapshotHit | SnapshotMiss:
         """The result of loading ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
         if kept is None or kept["of"] != os.fspath(file):
-            return Unusable()
+            return SnapshotMiss()
         if kept["unrecorded"]:
-            return Unusable(unrecorded=tuple(kept["unrecorded"]))
+            return SnapshotMiss(unrecorded=tuple(kept["unrecorded"]))
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
         stamps = kept["stamps"] if kept.get("boot") == session() else {}
         check = load_trace.check(rested, environment, stamps)
         if check.broken is not None:
-            return Unusable(check.broken)
+            return SnapshotMiss(check.broken)
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
             self._write(place, kept | {"boot": session(), "stamps": dict(check.unchanged)})
-        return Found(loaded.from_plain(kept["loaded"]), check)
+        return SnapshotHit(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
         """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""

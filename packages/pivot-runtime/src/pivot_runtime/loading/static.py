@@ -18,7 +18,7 @@ from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assemble, assembled
-from pivot_runtime.loading.host_pool import WarmHost
+from pivot_runtime.loading.host_pool import LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project
 
@@ -93,7 +93,7 @@ def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
     recorded = Loaded(SCHEMA, tuple(_recorded(project, readable)), {})
     if not recorded.stages and not (everything and readable.stages):
         raise StaticError
-    files = (*readable.files, LoadedFile(project.root, recorded, WarmHost(recorded, _refuse)))
+    files = (*readable.files, LoadedFile(project.root, recorded, LazyHost(recorded, _refuse)))
     assembly = assembled(project.root, files, own=len(files))
     unknown = dict(_resting_on(dict(_opening(assembly.graph, closed, project.root)), assembly.graph))
     known_by_lock = [stage.spec.address for stage in recorded.stages]

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from pivot_runtime.processes.startup_state import Origin
+from pivot_runtime.processes.startup_state import StartupState
 
 _NEEDED = frozenset(
     {"pivot", "pivot_core", "pivot_cache", "pivot_runtime", "pivot_fingerprint"} | {"attr", "attrs", "xxhash"}
@@ -29,7 +29,7 @@ _kept: list[object] = []
 """Objects that are forgotten but not torn down: their descriptors are closed, and the numbers have other uses."""
 
 
-def fork(main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, origin: Origin) -> int:
+def fork(main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, origin: StartupState) -> int:
     """Start ``main`` in a process that leads a group of its own; returns its pid.
 
     Args:
@@ -58,7 +58,7 @@ def _become(
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,
-    origin: Origin,
+    origin: StartupState,
     mask: Iterable[int],
 ) -> NoReturn:
     status = 1
@@ -123,7 +123,7 @@ def _forget_tools() -> None:
             sys.monitoring.free_tool_id(tool)
 
 
-def _forget_modules(origin: Origin) -> None:
+def _forget_modules(origin: StartupState) -> None:
     """So that the user's code finds its own modules, and imports libraries as if it were the first to do so."""
     fixed = {
         name.partition(".")[0]

@@ -9,7 +9,7 @@ _PLATFORM = "linux"
 _THREADS = "/proc/self/task"
 
 
-class Origin(NamedTuple):
+class StartupState(NamedTuple):
     """The state that a program records before anything else, if it lets its hosts be forked from it.
 
     Attributes:

@@ -15,12 +15,12 @@ from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.freshness.stamps import ReadSet
-from pivot_runtime.processes.startup_state import Origin
+from pivot_runtime.processes.startup_state import StartupState
 from pivot_runtime.project import symlinks
 from pivot_runtime.project.unusable_files import Doubts
 
 if TYPE_CHECKING:
-    from pivot_runtime.loading.host_pool import Pool
+    from pivot_runtime.loading.host_pool import HostPool
 
 _GITIGNORE = b"""\
 # What Pivot can make again; the lock files in stages/ belong into git.
@@ -73,9 +73,9 @@ class Project(Value):
     root: pathlib.Path
     cwd: pathlib.Path
     overrides: tuple[str, ...] = ()
-    hosts: "Pool | None" = attrs.field(default=None, eq=False, repr=False)
+    hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
-    origin: Origin | None = attrs.field(default=None, eq=False, repr=False)
+    origin: StartupState | None = attrs.field(default=None, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
     slow: Callable[[float, str], None] = attrs.field(default=_nothing, eq=False, repr=False)
 
@@ -85,7 +85,7 @@ class Project(Value):
         cwd: pathlib.Path,
         overrides: tuple[str, ...] = (),
         *,
-        origin: Origin | None = None,
+        origin: StartupState | None = None,
         doubts: Doubts | None = None,
         slow: Callable[[float, str], None] | None = None,
     ) -> "Project":

@@ -2,17 +2,17 @@
 
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.executors.host_executor import Executor, HostExecutor
-from pivot_runtime.executors.options import Options
-from pivot_runtime.executors.strict_io import Accounting
+from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.executors.strict_io import StrictIO
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.loading.threads_at_import import Spawning
 
 
-def executor(assembly: Assembly, session: Session, options: Options, report: Reporter) -> Executor:
+def executor(assembly: Assembly, session: Session, options: RunOptions, report: Reporter) -> Executor:
     """The executor of the stages; what they print is reported if the options say so."""
-    watching = Accounting(session, report, trace=options.trace_io).watching
+    watching = StrictIO(session, report, trace=options.trace_io).watching
     if options.in_process:
         from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
 

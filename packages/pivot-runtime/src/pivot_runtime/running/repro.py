@@ -18,8 +18,8 @@ from pivot_core.plan import Plan
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.evaluate import having_read, observe
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
-from pivot_runtime.executors.options import Options as Options  # noqa: PLC0414  # for whoever runs
-from pivot_runtime.executors.strict_io import Accounting
+from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.executors.strict_io import StrictIO
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter, no_report
@@ -42,7 +42,7 @@ _OUTPUT_LINES = 20
 
 
 @attrs.define
-class Outcome:
+class RunResult:
     """The result of each stage, as addresses; each is in one of the sets.
 
     Attributes:
@@ -84,17 +84,17 @@ def repro(
     project: Project,
     targets: Iterable[str] = (),
     *,
-    options: Options | None = None,
+    options: RunOptions | None = None,
     command: str = "pivot repro",
     report: Reporter = no_report,
-) -> Outcome:
+) -> RunResult:
     """Make the targets, and all that they depend on, true.
 
     Raises:
         PivotError: The pipeline cannot be loaded, a target is not known, or the cache cannot be written.
         KeyboardInterrupt: The user interrupted; started stages are ended and count as never run.
     """
-    options = options or Options()
+    options = options or RunOptions()
     try:
         return _repro(project, targets, options, command, report, fresh=False)
     except StaleSnapshotError:  # a load did not give what the last one gave, though nothing known of has changed
@@ -102,8 +102,8 @@ def repro(
 
 
 def _repro(  # as `repro`
-    project: Project, targets: Iterable[str], options: Options, command: str, report: Reporter, *, fresh: bool
-) -> Outcome:
+    project: Project, targets: Iterable[str], options: RunOptions, command: str, report: Reporter, *, fresh: bool
+) -> RunResult:
     layout = project.layout
     teller, report = report, Journal(layout, command, report)
     with (
@@ -128,13 +128,13 @@ def _repro(  # as `repro`
 
             return launching.executor(assembly, session, options, teller)
 
-        outcome = Run(session, graph, executor, watch, options=options, report=report).drive()
+        outcome = Runner(session, graph, executor, watch, options=options, report=report).drive()
         project.read_set.incomplete = project.read_set.incomplete or bool(assembly.broken)
         outcome.load_traces = assembly.load_traces
         return outcome
 
 
-class Run:
+class Runner:
     """One run over a graph: asks the plan, decides, and acts; alone writes cache and locks."""
 
     def __init__(
@@ -144,7 +144,7 @@ class Run:
         executor: "Callable[[], Executor]",
         watch: CodeWatch,
         *,
-        options: Options,
+        options: RunOptions,
         report: Reporter,
     ) -> None:
         """Prepare a run; nothing starts before `drive`."""
@@ -161,14 +161,14 @@ class Run:
         needs = resources.needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
-        self._accounting = Accounting(session, report)
+        self._accounting = StrictIO(session, report)
         self._supply = InputFetcher(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
-        self._outcome = Outcome()
+        self._outcome = RunResult()
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
         self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
 
-    def drive(self) -> Outcome:
+    def drive(self) -> RunResult:
         """Go on until every stage is done, failed or skipped."""
         began = time.monotonic()
         self._report(events.RunStarted(short_names(self._session.graph), tuple(self._graph.stages)))

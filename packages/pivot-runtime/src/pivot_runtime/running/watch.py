@@ -20,15 +20,16 @@ from pivot_core.errors import PivotError
 from pivot_core.values import Value
 from pivot_runtime.config import resolve
 from pivot_runtime.errors import HostError, TargetError
+from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.freshness.file_events import Waiter
 from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, ReadSet, are_settled, restamp
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.inspecting.status import Status, StatusOptions, status
-from pivot_runtime.loading.host_pool import Pool
+from pivot_runtime.loading.host_pool import HostPool
 from pivot_runtime.project.guard import awaited, held
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.repro import Options, Outcome, repro
+from pivot_runtime.running.repro import RunResult, repro
 
 DEFAULT_MS: Final = 100
 _STEP_SECONDS: Final = 0.025
@@ -50,7 +51,7 @@ class Round(Value):
         error: Why nothing could be run.
     """
 
-    outcome: Outcome | None
+    outcome: RunResult | None
     error: PivotError | None = None
 
 
@@ -65,7 +66,7 @@ class Watch:
         self,
         project: Project,
         targets: Sequence[str],
-        options: Options,
+        options: RunOptions,
         *,
         command: str,
         reporting: Reporting,
@@ -83,7 +84,7 @@ class Watch:
             waiting: Called when there is nothing left to do but to wait.
             polling: Told why directories are polled, if they are.
         """
-        self._pool = Pool()
+        self._pool = HostPool()
         self._project = attrs.evolve(project, hosts=self._pool)
         self._guard = project.layout.guard_file
         self._targets = tuple(targets)
@@ -269,7 +270,7 @@ def _only_names(path: str, read_set: ReadSet) -> bool:
     return os.path.isdir(path) and path not in read_set.trees and read_set.stamps[path] != ABSENT
 
 
-def _otherwise(outcome: Outcome, found: Status) -> bool:
+def _otherwise(outcome: RunResult, found: Status) -> bool:
     """Whether a stage that failed would now run with other inputs."""
     evaluations = [each.evaluation for each in found.stages]
     now_tried = {each.stage.spec.address: each.observation.inputs.key() for each in evaluations}

@@ -13,16 +13,16 @@ from pivot_runtime.tracing.audit import SOURCES, Audit
 from pivot_runtime.tracing.environ import Handed, Variables, places
 from pivot_runtime.tracing.spool import Spool
 from pivot_runtime.tracing.strace import Strace
-from pivot_runtime.tracing.usage import Seen, Watching
+from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 _ELSEWHERE: Final = "pivot_runtime.tracing.subprocesses"
 
 
-class Witness:
+class StageTracer:
     """A context manager around the run of a stage, in the stage's own process; good for one run."""
 
     def __init__(
-        self, watching: Watching, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
+        self, watching: TraceOptions, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
     ) -> None:
         """See what ``watching`` asks for.
 
@@ -75,10 +75,10 @@ class Witness:
                     audit.note(path, wrote=wrote)
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> UsedFiles:
         """The observations."""
         audit = self._audit
-        return Seen(
+        return UsedFiles(
             tuple(sorted(audit.read)) if audit is not None else (),
             tuple(sorted(audit.wrote)) if audit is not None else (),
             tuple(sorted(self._variables.names)),

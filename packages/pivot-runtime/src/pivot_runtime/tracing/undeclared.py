@@ -13,7 +13,7 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
-from pivot_runtime.tracing.usage import Seen
+from pivot_runtime.tracing.usage import UsedFiles
 
 _MANY = 3
 """More files than these in one directory are declared as the directory."""
@@ -40,7 +40,12 @@ class Undeclared(Value):
 
 
 def undeclared(
-    seen: Seen, spec: StageSpec, graph: Graph, ignored: Callable[[str], bool] = lambda _: False, *, shell: bool = False
+    seen: UsedFiles,
+    spec: StageSpec,
+    graph: Graph,
+    ignored: Callable[[str], bool] = lambda _: False,
+    *,
+    shell: bool = False,
 ) -> tuple[Undeclared, ...]:
     """The declarations that ``spec`` lacks after a run with these observations, writes last.
 

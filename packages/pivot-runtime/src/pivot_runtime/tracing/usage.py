@@ -9,7 +9,7 @@ from pivot_core.values import Value
 
 
 @attrs.frozen(eq=False, repr=False)
-class Seen(Value):
+class UsedFiles(Value):
     """The things that a stage used beyond its declaration.
 
     Attributes:
@@ -45,7 +45,7 @@ class Seen(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Usage(Value):
+class ResourceUsage(Value):
     """The resources of a process and the children that it waited for, as the kernel counts them.
 
     Attributes:
@@ -58,7 +58,7 @@ class Usage(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Watching(Value):
+class TraceOptions(Value):
     """The observations to make of a stage.
 
     Attributes:

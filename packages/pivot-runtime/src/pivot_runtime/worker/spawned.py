@@ -12,11 +12,11 @@ from pivot_core.stages.stage import Stage
 from pivot_fingerprint.observation import Observer
 from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
-from pivot_runtime.definitions.reimport import Live, declared
+from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.processes import parent_death, process_tree, wire
 from pivot_runtime.processes.pristine import Pristine
-from pivot_runtime.tracing.tracer import Witness
-from pivot_runtime.tracing.usage import Watching
+from pivot_runtime.tracing.tracer import StageTracer
+from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure, stage_main
 
 _RESULT_FD = 3
@@ -76,10 +76,14 @@ def main(host: int) -> None:
     spool = job["spool"]
     watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
     files = declared(stage, job["directory"])
-    witness = Witness(
-        Watching.from_plain(job["watching"]), root=job["root"], declared=files, spool=spool, assigned=job["assigned"]
+    witness = StageTracer(
+        TraceOptions.from_plain(job["watching"]),
+        root=job["root"],
+        declared=files,
+        spool=spool,
+        assigned=job["assigned"],
     )
-    stage_main.prepare(stage_main.Place(1, _RESULT_FD, (), host))
+    stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
     watched.__enter__()
     wire.send(_RESULT_FD, {"ready": True})
     stage_main.run(stage, job["directory"], _RESULT_FD, (watched, witness), (pristine, replaced))
@@ -93,5 +97,5 @@ def _stage(job: Mapping[str, Any], is_user_code: Any, pristine: Pristine) -> Sta
     sys.argv[:] = [str(file)]
     overrides = [Override.parse(text) for text in job["overrides"]]
     root, imported = pathlib.Path(job["root"]), pristine.restore_builtins
-    live = Live(file, root, overrides=overrides, sources=sources, imported=imported)
+    live = ReimportedPipeline(file, root, overrides=overrides, sources=sources, imported=imported)
     return live.stage(job["address"], job["sources"])

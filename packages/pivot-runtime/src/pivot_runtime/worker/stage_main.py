@@ -24,7 +24,7 @@ from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.processes import parent_death, process_tree, wire
 from pivot_runtime.processes.pristine import Pristine, Replaced
-from pivot_runtime.tracing.tracer import Witness
+from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.worker import failure
 from pivot_runtime.worker.call import execute
 
@@ -38,7 +38,7 @@ _THREADS_SECONDS = 2.0
 
 
 @attrs.frozen(eq=False, repr=False)
-class Place(Value):
+class WorkerFds(Value):
     """The descriptors of the process of a stage.
 
     Attributes:
@@ -54,7 +54,7 @@ class Place(Value):
     host: int
 
 
-def prepare(place: Place) -> None:
+def prepare(place: WorkerFds) -> None:
     """Make a fresh child ready for the run of a stage."""
     os.setpgid(0, 0)
     parent_death.die_with(place.host)
@@ -70,7 +70,7 @@ def prepare(place: Place) -> None:
 
 
 def run(
-    stage: Stage, directory: str, result: int, seeing: tuple[Observer, Witness], own: tuple[Pristine, Replaced]
+    stage: Stage, directory: str, result: int, seeing: tuple[Observer, StageTracer], own: tuple[Pristine, Replaced]
 ) -> NoReturn:
     """Be the run of a stage in a directory; reports through the descriptor ``result`` and never returns.
 
