@@ -1,5 +1,6 @@
 """The family of errors that Pivot raises on purpose: each says what is wrong and the way out."""
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 __pivot_module__ = "pivot"
@@ -41,3 +42,18 @@ class LoaderError(PivotError):
     """A value does not fit its loader, or the library that a loader needs is missing."""
 
     exit_code: ClassVar[int] = 1
+
+
+def suggest(name: str, known: Iterable[str], *, most: int = 1, shown: Callable[[str], str] = str) -> str | None:
+    """A hint that asks for the known names that are like one that is not known; None if there are none.
+
+    Args:
+        name: The name that is not known.
+        known: All names that are known.
+        most: The most names in the hint.
+        shown: How the hint shows a name.
+    """
+    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+
+    close = difflib.get_close_matches(name, list(known), n=most)
+    return f"did you mean {' or '.join(map(shown, dict.fromkeys(close)))}?" if close else None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 from pivot_core.stages.interpolation import Path
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -70,10 +70,7 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
     others = schema.get("additionalProperties", True)
     for key in data:
         if key not in properties and others is False:
-            import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-            close = difflib.get_close_matches(str(key), properties, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(properties)}"
+            hint = suggest(str(key), properties) or f"known keys: {', '.join(properties)}"
             where = f" in {subject(path)}" if path else ""
             raise ValidationError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
     for key in schema.get("required", ()):

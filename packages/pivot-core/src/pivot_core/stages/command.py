@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
@@ -65,13 +65,10 @@ class Command:
         def refuse_unknown(kind: str, rest: str) -> str:
             name = rest.partition(".")[0] if kind == PARAMS else rest
             if name not in known[kind]:
-                import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-                close = difflib.get_close_matches(name, known[kind], n=1)
                 names = ", ".join(known[kind]) or "none"
                 raise DefinitionError(
                     f"its command names ${{{kind}.{name}}}, but among its {kind} is no {name!r}",
-                    hint=f"did you mean ${{{kind}.{close[0]}}}?" if close else f"it has: {names}",
+                    hint=suggest(name, known[kind], shown=lambda each: f"${{{kind}.{each}}}") or f"it has: {names}",
                 )
             return ""
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 
 type Path = tuple[str | int, ...]
 """The keys and positions that lead to a part of the data."""
@@ -138,11 +138,9 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
 def _unknown(parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
     reference = f"${{{'.'.join(parts)}}}"
     names = list(known) if isinstance(known, Mapping) else []
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-    close = difflib.get_close_matches(parts[at], names, n=1)
+    close = suggest(parts[at], names, shown=lambda name: f"${{{'.'.join([*parts[:at], name])}}}")
     if close:
-        hint = f"did you mean ${{{'.'.join([*parts[:at], close[0]])}}}?"
+        hint = close
     elif names:
         hint = f"known here: {', '.join(names)}; $${{ stands for a plain ${{"
     else:

@@ -8,6 +8,7 @@ import attrs
 from pivot_core import params
 from pivot_core.conversion import convert
 from pivot_core.conversion.convert import ConversionError
+from pivot_core.errors import suggest
 from pivot_core.stages.param_overrides import Override, ParamError
 from pivot_core.values import Value
 
@@ -61,12 +62,9 @@ def _fitted(stage: str, cls: type, where: str, name: str, value: Any) -> Any:
     known = params.fields(cls)
     at = f"{where}: " if where else ""
     if name not in known:
-        import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-        close = difflib.get_close_matches(str(name), known, n=1)
         raise ParamError(
             f"{at}stage {stage!r} has no parameter {name!r}",
-            hint=f"did you mean {close[0]}?" if close else f"it has: {', '.join(known) or 'none'}",
+            hint=suggest(str(name), known) or f"it has: {', '.join(known) or 'none'}",
         )
     try:
         params.convert_field(cls, name, value)

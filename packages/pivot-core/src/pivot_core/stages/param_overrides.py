@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from pivot_core.errors import DefinitionError, PivotError
+from pivot_core.errors import DefinitionError, PivotError, suggest
 from pivot_core.values import Value
 
 
@@ -91,11 +91,9 @@ def check(overrides: Iterable[Override], stages: Sequence[OverrideTarget]) -> No
 def _unknown(override: Override, stages: Sequence[OverrideTarget]) -> PivotError:
     target = ".".join(override.parts)
     known = [f"{each.stage}.{name}" for each in stages for name in each.names]
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-    close = difflib.get_close_matches(target, known, n=3)
+    close = suggest(target, known, most=3)
     if close:
-        hint = f"did you mean {' or '.join(dict.fromkeys(close))}?"
+        hint = close
     elif known:
         hint = f"known parameters: {', '.join(known[:10])}{' …' if len(known) > 10 else ''}"  # noqa: PLR2004
     else:

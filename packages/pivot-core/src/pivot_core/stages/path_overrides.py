@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 from pivot_core.stages.annotations import Dep, PlaceholderDep
 from pivot_core.stages.signature import StageSignature
 
@@ -49,10 +49,7 @@ def _refuse_unknown(argument: str, what: str, given: object, known: Iterable[str
     names = list(known)
     for name in given:
         if name not in names:
-            import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-            close = difflib.get_close_matches(str(name), names, n=1)
             raise DefinitionError(
                 f"{argument} names {name!r}, which is no {what}",
-                hint=f"did you mean {close[0]}?" if close else f"it has: {', '.join(names) or 'none'}",
+                hint=suggest(str(name), names) or f"it has: {', '.join(names) or 'none'}",
             )

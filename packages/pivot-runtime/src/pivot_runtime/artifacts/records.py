@@ -11,7 +11,7 @@ from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import lock_name, locked_addresses
-from pivot_core.errors import PathError
+from pivot_core.errors import PathError, suggest
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
@@ -167,12 +167,8 @@ class Records(Value):
     def _suggest(self, target: str, project: Project) -> str:
         paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]
         names = [spec.name for spec in self.specs]
-        import difflib  # noqa: PLC0415  # start-up time: seldom needed
-
-        close = difflib.get_close_matches(target.removeprefix("./"), [*names, *paths], n=3)
-        if close:
-            return f"did you mean {' or '.join(close)}?"
-        return "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
+        close = suggest(target.removeprefix("./"), [*names, *paths], most=3)
+        return close or "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
 
 
 def read(project: Project, *, mending: Container[str] = ()) -> Records:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pivot_cache.layout import USUAL_CACHE
 from pivot_cache.objects.store import CheckoutMode
+from pivot_core.errors import suggest
 from pivot_runtime.config.kinds import (
     ValueKind,
     at_least,
@@ -372,14 +373,9 @@ def parsed(name: str, text: str) -> tuple[Key, Any]:
 
 def suggestion(name: str) -> str:
     """The known name that an unknown one may stand for."""
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
     last = name.rpartition(".")[2]
     known = [f"{key.family}{last}" if key.family else key.name for key in KEYS if key.read]
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"known keys: {', '.join(key.name for key in KEYS if key.read)}"
+    return suggest(name, known) or f"known keys: {', '.join(key.name for key in KEYS if key.read)}"
 
 
 def section(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_core import digest
+from pivot_core.errors import suggest
 from pivot_core.stages.param_layers import ParamLayer
 from pivot_core.stages.param_overrides import ParamError, base_name, names_for
 from pivot_core.values import Value
@@ -62,13 +63,10 @@ class ParamFiles(Value):
                 takes[name] = takes.get(name, False) or has
         for key in document.data:
             if key not in takes:
-                import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-                close = difflib.get_close_matches(base_name(key), takes, n=1)
                 known = ", ".join(name for name, has in takes.items() if has and "." not in name)
                 raise ParamError(
                     f"{document.where((key,))}: there is no stage {key!r}",
-                    hint=f"did you mean {close[0]}?" if close else f"stages that take parameters: {known or 'none'}",
+                    hint=suggest(base_name(key), takes) or f"stages that take parameters: {known or 'none'}",
                 )
             if not takes[key]:
                 raise ParamError(

@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +13,7 @@ import attrs
 from pivot_cache.files import safe_read
 from pivot_core import digest
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.spec import Location, StageError, base_of
@@ -117,7 +117,7 @@ def _function(stage: Declaration, location: Location) -> Any:
                 stage.name,
                 location,
                 f"{name!r} has no function {attribute!r}",
-                hint=_suggestion(part, [each for each, value in members.items() if callable(value)]),
+                hint=suggest(part, [each for each, value in members.items() if callable(value)]),
             )
         found = getattr(found, part)
     if isinstance(found, type) or not callable(found):
@@ -137,7 +137,7 @@ def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
             stage.name,
             location,
             f"there is no module {name!r}",
-            hint=_suggestion(name, _modules(os.path.dirname(location.file)))
+            hint=suggest(name, _modules(os.path.dirname(location.file)))
             or "modules are looked for beside the file, and in the project's root",
         ) from None
     except BaseException as error:
@@ -166,10 +166,3 @@ def _modules(directory: str) -> list[str]:
     import pkgutil  # noqa: PLC0415  # start-up time: only where something is wrong
 
     return [module.name for module in pkgutil.iter_modules([directory])]
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str | None:
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
-
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else None

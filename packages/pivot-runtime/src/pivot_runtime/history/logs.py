@@ -12,6 +12,7 @@ from typing import Final
 
 from pivot_cache.files import safe_read
 from pivot_cache.layout import LOCK_SUFFIX, Layout
+from pivot_core.errors import suggest
 from pivot_runtime.errors import LogError, TargetError
 
 HEAD: Final = 1 << 20
@@ -159,10 +160,7 @@ def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
         found = {name}
     if not found:
         names = sorted({part for address in known for part in (address, address.partition(".")[2])})
-        import difflib  # noqa: PLC0415  # start-up time: seldom needed
-
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}?" if close else "a stage has a log once it has run"
+        hint = suggest(name, names) or "a stage has a log once it has run"
         raise TargetError(f"no stage called {name!r} has run here", hint=hint)
     if len(found) > 1:
         raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(found))}")

@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from pivot_core.errors import PathError
+from pivot_core.errors import PathError, suggest
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import TargetError
@@ -91,12 +91,7 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
     names = list(dict.fromkeys(short_names(graph).values()))
     paths = [os.path.relpath(root / path, cwd) for path in graph.producers]
-    import difflib  # noqa: PLC0415  # start-up time: seldom needed
-
-    close = difflib.get_close_matches(target, [*names, *paths, *graph.stages], n=3)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"known stages: {_listed(names)}"
+    return suggest(target, [*names, *paths, *graph.stages], most=3) or f"known stages: {_listed(names)}"
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
