@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cli.views.graph import Drawing, Node, dot, drawing, mermaid, plain, text
+from pivot_cli.views.graph import Drawing, Node, dot, drawing, drawing_json, mermaid, text
 from pivot_cli.views.graph_html import page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
@@ -82,7 +82,7 @@ def test_mermaid_and_dot_escape() -> None:
 
 
 def test_json() -> None:
-    found = plain(drawing(DIAMOND))
+    found = drawing_json(drawing(DIAMOND))
     assert json.loads(json.dumps(found)) == found
     assert found["nodes"][0] == {"id": "p.load", "label": "load", "kind": "stage"}
     assert {"from": "p.load", "to": "p.left"} in found["edges"]

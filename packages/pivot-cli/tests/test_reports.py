@@ -35,13 +35,13 @@ def test_text_and_json() -> None:
         "unknown odd    pipeline.py must be imported\n"
         "\n4 stages, 2 failed, 1 unknown\n"
     )
-    assert verify.verification_plain(ALL)["stages"][1] == {
+    assert verify.verification_json(ALL)["stages"][1] == {
         "name": "train",
         "status": "failed",
         "reason": "Missing files: model.pkl",
         "missing_files": ["model.pkl"],
     }
-    assert [stage["status"] for stage in verify.verification_plain(ALL)["stages"]][::3] == ["passed", "unknown"]
+    assert [stage["status"] for stage in verify.verification_json(ALL)["stages"]][::3] == ["passed", "unknown"]
     assert verify.summed(found()) == "No stages are registered."
 
 

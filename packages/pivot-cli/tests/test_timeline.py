@@ -117,7 +117,7 @@ def test_the_trace_has_microseconds_and_lanes() -> None:
 
 
 def test_a_run_as_text() -> None:
-    assert history.run(RUN).split("\n", 1)[1] == (
+    assert history.run_text(RUN).split("\n", 1)[1] == (
         "not done: 1 failed, 1 ran, 1 cached\n"
         "\n"
         "FAILED       plot    0.50s                       ValueError: <no>\n"
@@ -129,15 +129,15 @@ def test_a_run_as_text() -> None:
 
 
 def test_the_list_of_runs() -> None:
-    head, line = history.runs([RUN]).splitlines()
+    head, line = history.runs_text([RUN]).splitlines()
 
     assert head.split() == ["RUN", "BEGAN", "TOOK", "RESULT", "COMMAND"]
     assert line.endswith("  3.0s   not done: 1 failed, 1 ran, 1 cached  pivot repro")
-    assert history.runs([]) == "No run has been recorded.\n"
+    assert history.runs_text([]) == "No run has been recorded.\n"
 
 
 def test_json_has_the_documented_fields() -> None:
-    plain = json.loads(json.dumps(history.plain(RUN)))
+    plain = json.loads(json.dumps(history.run_json(RUN)))
 
     assert plain["began"] == "2023-11-14T22:13:20+00:00"
     assert plain["counts"] == {"failed": 1, "ran": 1, "cached": 1}

@@ -1,18 +1,15 @@
-"""The command group: names and one-line helps without importing any command, suggestions, exit codes."""
+"""The command group: lists commands without importing them, and suggests the one that was meant."""
 
-import errno
 import importlib
 import os
-import pathlib
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
-from pivot_cli.signals import Terminated
+from pivot_cli.exit_codes import exit_code
 from pivot_cli.terminal import console
-from pivot_core.errors import PivotError
 
 type Commands = Mapping[str, tuple[str, str]]
 """By name: the module that has the command as ``command``, and the first line of its help."""
@@ -54,7 +51,6 @@ COMMANDS: Final[Commands] = {
 type Beginning = tuple[frozenset[str], tuple[str, ...]]
 """Which modules this process had when it began, and where a new interpreter looks for others."""
 
-INTERRUPTED: Final = 130
 _COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
 
 
@@ -171,80 +167,5 @@ def run(arguments: list[str], beginning: Beginning | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code
-        return _ended(error)
+        return exit_code(error)
     return outcome if isinstance(outcome, int) else 0
-
-
-def _ended(error: BaseException) -> int:
-    match error:
-        case click.exceptions.Exit():
-            code = error.exit_code
-        case click.ClickException():
-            code = _misused(error)
-        case click.Abort() | KeyboardInterrupt():
-            code = _interrupted(error)
-        case PivotError():
-            code = _told(error)
-        case OSError():
-            code = _refused(error)
-        case _:
-            code = _bug(error)
-    return code
-
-
-def _interrupted(error: BaseException) -> int:
-    if isinstance(error, Terminated):
-        console.error("terminated")
-        return 128 + error.number
-    console.error("interrupted")
-    return INTERRUPTED
-
-
-def _misused(error: click.ClickException) -> int:
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
-        return error.exit_code
-    console.error(error.format_message())
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is not None:
-        console.hint(f"{context.command_path} --help")
-    return error.exit_code
-
-
-def _told(error: PivotError) -> int:
-    console.failure(error)
-    return error.exit_code
-
-
-def _refused(error: OSError) -> int:
-    """The system said no where no module of ours had words of its own for it."""
-    from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
-
-    if error.errno in SCARCE:
-        console.error("too many open files")
-        console.hint(f"nothing is lost: {RAISE}, and repeat the command")
-        return 3
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
-        _told(cannot("use", pathlib.Path(error.filename), error))
-        return 3
-    where = f": {error.filename}" if error.filename else ""
-    console.error(f"{error.strerror or error}{where}")
-    scarce = error.errno in (errno.EAGAIN, errno.ENOMEM)
-    see = (
-        "how many processes, and how much memory, you may have"
-        if scarce
-        else "the permissions and the free space there"
-    )
-    other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
-    console.hint(other or f"check {see}, and repeat the command; nothing was lost")
-    return 3
-
-
-def _bug(error: BaseException) -> int:
-    if os.environ.get("PIVOT_DEBUG"):
-        import traceback  # noqa: PLC0415  # start-up time
-
-        console.printed("".join(traceback.format_exception(error)))
-    console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
-    console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
-    return 3

@@ -38,7 +38,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
     setting = found.get(key)
     _warn(found)
     if as_json:
-        console.data(json.dumps(config.plain(setting), indent=2))
+        console.data(json.dumps(config.setting_json(setting), indent=2))
     elif setting.text is not None and not (user and key not in found.said):
         console.data(setting.text)
     return 1 if setting.text is None or (user and key not in found.said) else 0
@@ -62,7 +62,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
         console.warning(f"{config.origin(said)} says {key}, too, and overrides this")
     _warn(found)
     if as_json:
-        console.data(json.dumps(config.plain(found.now(key)), indent=2))
+        console.data(json.dumps(config.setting_json(found.now(key)), indent=2))
 
 
 @command.command("unset")
@@ -85,7 +85,7 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
             console.hint(f"it is set by {config.origin(said)}")
     _warn(found)
     if as_json:
-        now = config.plain(found.now(key)) if settings.find(key) else None
+        now = config.setting_json(found.now(key)) if settings.find(key) else None
         console.data(json.dumps({"removed": removed, "now": now}, indent=2))
     return 0 if removed else 1
 
@@ -101,8 +101,8 @@ def show(*, user: bool, as_json: bool) -> int:
     found = _here().look(user=user)
     listed = [setting for setting in found.listed() if not user or setting.name in found.said]
     if as_json:
-        problems = [config.plain_problem(problem) for problem in found.problems]
-        shown = {"settings": [config.plain(setting) for setting in listed], "problems": problems}
+        problems = [config.problem_json(problem) for problem in found.problems]
+        shown = {"settings": [config.setting_json(setting) for setting in listed], "problems": problems}
         console.data(json.dumps(shown, indent=2))
     else:
         console.data(config.table(listed))

@@ -44,7 +44,7 @@ def command(
         case "dot":
             console.data(graph.dot(drawn))
         case "json":
-            console.data(json.dumps(graph.plain(drawn), indent=2))
+            console.data(json.dumps(graph.drawing_json(drawn), indent=2))
         case "html":
             console.data(_page(project, targets, drawn, everything=everything))
         case _:

@@ -20,6 +20,6 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     """
     project = context.project()
     with signals.raise_on_termination():
-        moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
-    code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
+        moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
+    code = transfers.report_fetch(moved, project, dry_run=dry_run)
     return max(code, context.left_out(project, targets))

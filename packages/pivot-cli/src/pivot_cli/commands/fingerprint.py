@@ -7,8 +7,7 @@ import click
 from pivot_cli import context, options
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
-from pivot_cli.views import json as jsonform
-from pivot_cli.views import status as render
+from pivot_cli.views.status import fingerprint_json, fingerprints
 from pivot_runtime.inspecting.status import StatusOptions, status
 
 
@@ -30,7 +29,7 @@ def command(
     found = status(context.project(overrides), stages, StatusOptions(all_pipelines=everything))
     warn_of_broken(found.broken)
     if as_json:
-        console.data(json.dumps({"stages": [jsonform.fingerprint(stage) for stage in found.stages]}, indent=2))
+        console.data(json.dumps({"stages": [fingerprint_json(stage) for stage in found.stages]}, indent=2))
     else:
-        console.data(render.fingerprints(found, verbose=verbose))
+        console.data(fingerprints(found, verbose=verbose))
     return 0

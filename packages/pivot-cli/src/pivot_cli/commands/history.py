@@ -7,7 +7,7 @@ import click
 
 from pivot_cli import context, options
 from pivot_cli.terminal import console
-from pivot_cli.views import history as historytext
+from pivot_cli.views.history import run_json, runs_text
 from pivot_runtime.history import history
 
 
@@ -23,7 +23,7 @@ def command(*, number: int, as_json: bool) -> int:
     """
     found = list(itertools.islice(history.runs(context.project()), number))
     if as_json:
-        console.data(json.dumps({"runs": [historytext.plain(run) for run in found]}, indent=2))
+        console.data(json.dumps({"runs": [run_json(run) for run in found]}, indent=2))
     else:
-        console.data(historytext.runs(found))
+        console.data(runs_text(found))
     return 0

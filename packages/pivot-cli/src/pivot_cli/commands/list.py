@@ -7,7 +7,7 @@ import click
 from pivot_cli import context, options
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
-from pivot_cli.views import files
+from pivot_cli.views import graph
 from pivot_runtime.inspecting.overview import overview
 
 
@@ -24,7 +24,7 @@ def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str,
     found = overview(context.project(overrides), targets, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
-        console.data(json.dumps({"stages": files.listing_plain(found)}, indent=2))
+        console.data(json.dumps({"stages": graph.listing_json(found)}, indent=2))
     else:
-        console.data(files.listing(found) or "No stages are registered.\n")
+        console.data(graph.listing(found) or "No stages are registered.\n")
     return 0

@@ -34,8 +34,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     project = context.project()
     with signals.raise_on_termination():
-        moved = transfers.fetched(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
-        code = transfers.told("Fetched from", "Would fetch from", moved, project, dry_run=dry_run)
+        moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
+        code = transfers.report_fetch(moved, project, dry_run=dry_run)
         wishes = checkout.CheckoutOptions(
             force=force,
             only_missing=only_missing,

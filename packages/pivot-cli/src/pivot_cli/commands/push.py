@@ -36,5 +36,5 @@ def command(  # one parameter per option
             remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
         )
         moved = push(project, targets, wishes)
-    code = transfers.told("Pushed to", "Would push to", moved, project, dry_run=dry_run)
+    code = transfers.report_push(moved, project, dry_run=dry_run)
     return max(code, context.left_out(project, targets))

@@ -29,7 +29,7 @@ def show(*, as_json: bool) -> None:
     found = _here().look()
     listed = remotes.listed(found)
     if as_json:
-        console.data(json.dumps({"remotes": [config.plain_remote(remote) for remote in listed]}, indent=2))
+        console.data(json.dumps({"remotes": [config.remote_json(remote) for remote in listed]}, indent=2))
     elif listed:
         console.data(config.remotes(listed))
     else:

@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import context
 from pivot_cli.terminal import console
-from pivot_cli.views import history as historytext
+from pivot_cli.views.history import run_json, run_text
 from pivot_runtime.history import history
 
 
@@ -29,7 +29,7 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
     found = history.run(context.project(), run)
     match "json" if as_json else form:
         case "json":
-            text = json.dumps(historytext.plain(found), indent=2)
+            text = json.dumps(run_json(found), indent=2)
         case "html":
             from pivot_cli.views import timeline  # noqa: PLC0415  # start-up time
 
@@ -39,6 +39,6 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
 
             text = json.dumps(timeline.chrome_trace(found))
         case _:
-            text = historytext.run(found)
+            text = run_text(found)
     console.data(text)
     return 0

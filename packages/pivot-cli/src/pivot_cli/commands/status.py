@@ -9,9 +9,7 @@ from pivot_cli.reporting import notices
 from pivot_cli.reporting.noop_answer import keep
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
-from pivot_cli.views import files
-from pivot_cli.views import json as jsonform
-from pivot_cli.views import status as render
+from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
 from pivot_runtime.inspecting.status import StatusOptions, status
 
 
@@ -68,14 +66,14 @@ def command(  # noqa: PLR0913  # one parameter per option
     notices.warn_of_broken(found.broken)
     notices.tell_of_what_is_to_come(found.will_be_restored)
     if as_json:
-        console.data(json.dumps(jsonform.status(found, explain=explain, stages_only=stages_only), indent=2))
+        console.data(json.dumps(status_json(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
-        console.data(render.explanations(found, why_not=why_not, verbose=verbose))
+        console.data(explanations(found, why_not=why_not, verbose=verbose))
     else:
-        console.data(render.status(found))
+        console.data(status_text(found))
         if found.tracked:
             console.data("\nTracked data:")
-            for line in files.tracked_states(found.tracked, project):
+            for line in tracked_states(found.tracked, project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
         keep(project, found.load_traces)

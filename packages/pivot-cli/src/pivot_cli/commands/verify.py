@@ -12,7 +12,7 @@ from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import phrases
-from pivot_cli.views import verify as verdicts
+from pivot_cli.views.verify import reruns, verification, verification_json
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
 
@@ -99,9 +99,9 @@ def command(  # noqa: PLR0913  # one parameter per option
 def _print(project: Project, found: Verification, form: str, told: str, differing: Mapping[str, str]) -> None:
     """All that was found, in the form that was asked for."""
     if form == "json":
-        console.data(json.dumps(verdicts.verification_plain(found), indent=2))
+        console.data(json.dumps(verification_json(found), indent=2))
         return
-    text = f"{verdicts.verification(found)}{told}"
+    text = f"{verification(found)}{told}"
     if form == "text":
         console.data(text)
         return
@@ -138,7 +138,7 @@ def _run_once_more(
             percent=percent,
             starting=lambda address: console.note(f"running {found.names[address]!r} once more"),
         )
-    return verdicts.reruns(results, found.names), {each.address: each.detail for each in results if not each.good}
+    return reruns(results, found.names), {each.address: each.detail for each in results if not each.good}
 
 
 def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:

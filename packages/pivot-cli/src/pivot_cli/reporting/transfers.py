@@ -1,5 +1,6 @@
 """Prints transfers and their results."""
 
+import itertools
 from collections.abc import Sequence
 
 import attrs
@@ -11,11 +12,10 @@ from pivot_runtime.sharing import transfer
 from pivot_runtime.sharing.remote_client import TransferOptions
 from pivot_runtime.sharing.transfer import TransferReport
 
-_MOST = 10
 _CACHE = "the cache"
 
 
-def fetched(project: Project, targets: Sequence[str], options: TransferOptions) -> TransferReport:
+def fetch(project: Project, targets: Sequence[str], options: TransferOptions) -> TransferReport:
     """Fetch and show the progress; warn where results of others could not be asked for."""
     with TransferProgress("fetching") as progress:
         report = transfer.fetch(project, targets, attrs.evolve(options, progress=progress))
@@ -24,60 +24,69 @@ def fetched(project: Project, targets: Sequence[str], options: TransferOptions) 
     return report
 
 
-def told(done: str, would: str, moved: TransferReport, project: Project, *, dry_run: bool) -> int:
-    """Print the result of a transfer; returns the exit code.
+def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> int:
+    """Print the result of a push; returns the exit code."""
+    _report_problems(report, project, _CACHE)
+    for path, size in report.planned.items():
+        console.data(f"would push  {project.shown(path)}  {formats.size(size)}")
+    _report_counts("Would push to" if dry_run else "Pushed to", report, dry_run=dry_run)
+    if report.runs:
+        console.data(f"Shared {formats.counted(report.runs, 'run record')}")
+    return _exit_code(report)
 
-    ``Pushed to 'origin': 3 transferred, 0 skipped, 0 failed`` goes to stdout, what is wrong to stderr.
-    """
-    outcome = moved.outcome
-    if outcome.stopped is not None:
-        console.failure(outcome.stopped)
+
+def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> int:
+    """Print the result of a fetch; returns the exit code."""
+    _report_problems(report, project, repr(report.remote))
+    for path, size in report.planned.items():
+        console.data(f"would fetch  {project.shown(path)}  {formats.size(size)}")
+    _report_counts("Would fetch from" if dry_run else "Fetched from", report, dry_run=dry_run)
+    if report.runs:
+        took = "Would take" if dry_run else "Took"
+        results = formats.counted(report.runs, "result")
+        console.data(f"{took} {results} of others for the inputs that are here, for 'pivot repro' to restore")
+    return _exit_code(report)
+
+
+def _report_problems(report: TransferReport, project: Project, source: str) -> None:
+    if report.outcome.stopped is not None:
+        console.failure(report.outcome.stopped)
     else:
-        _failures(moved, project)
-    _missing(moved, project, _CACHE if done.startswith("Pushed") else repr(moved.remote))
-    for path, size in moved.planned.items():
-        console.data(
-            f"would {'push' if done.startswith('Pushed') else 'fetch'}  {project.shown(path)}  {formats.size(size)}"
-        )
-    counts = f"{len(outcome.transferred)} {'to transfer' if dry_run else 'transferred'}"
-    missing = f", {len(outcome.missing)} missing" if outcome.missing else ""
-    console.data(
-        f"{would if dry_run else done} {moved.remote!r}: {counts}, {len(outcome.present)} skipped, "
-        f"{len(outcome.failed)} failed{missing}"
-    )
-    if not (outcome.stopped or outcome.transferred or outcome.present or outcome.missing or outcome.failed):
-        console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
-    if moved.runs:
-        console.data(_results(moved.runs, pushed=done.startswith("Pushed"), dry_run=dry_run))
-    if outcome.stopped is not None:
-        return outcome.stopped.exit_code
-    return 0 if moved.complete else 1
+        _report_failures(report, project)
+    _report_missing(report, project, source)
 
 
-def _results(number: int, *, pushed: bool, dry_run: bool) -> str:
-    if pushed:
-        return f"Shared {formats.counted(number, 'run record')}"
-    took = "Would take" if dry_run else "Took"
-    found = formats.counted(number, "result")
-    return f"{took} {found} of others for the inputs that are here, for 'pivot repro' to restore"
-
-
-def _failures(moved: TransferReport, project: Project) -> None:
-    shown = list(moved.failed.items())[:_MOST]
-    for path, error in shown:
-        console.error(f"{project.shown(path)}: {error}")
-    if len(moved.failed) > _MOST:
-        console.error(f"and {len(moved.failed) - _MOST} more")
-    for hint in dict.fromkeys(error.hint for _, error in shown if error.hint):
+def _report_failures(report: TransferReport, project: Project) -> None:
+    for line in formats.first_ten([f"{project.shown(path)}: {error}" for path, error in report.failed.items()]):
+        console.error(line)
+    reported = itertools.islice(report.failed.values(), formats.FIRST)
+    for hint in dict.fromkeys(error.hint for error in reported if error.hint):
         console.hint(hint)
 
 
-def _missing(moved: TransferReport, project: Project, where: str) -> None:
-    for path in moved.missing[:_MOST]:
-        console.error(f"{project.shown(path)}: {where} does not have it")
-    if len(moved.missing) > _MOST:
-        console.error(f"and {len(moved.missing) - _MOST} more that {where} does not have")
-    if moved.missing and where == _CACHE:
+def _report_missing(report: TransferReport, project: Project, source: str) -> None:
+    lines = [f"{project.shown(path)}: {source} does not have it" for path in report.missing]
+    for line in formats.first_ten(lines, f" that {source} does not have"):
+        console.error(line)
+    if report.missing and source == _CACHE:
         console.hint("'pivot cache verify --repair' takes it from the workspace, 'pivot repro' computes it again")
-    elif moved.missing:
+    elif report.missing:
         console.hint("'pivot repro' computes it again; 'pivot push --refresh' where it was made shares it")
+
+
+def _report_counts(verb: str, report: TransferReport, *, dry_run: bool) -> None:
+    """Print ``Pushed to 'origin': 3 transferred, 0 skipped, 0 failed`` on stdout."""
+    result = report.outcome
+    counts = f"{len(result.transferred)} {'to transfer' if dry_run else 'transferred'}"
+    missing = f", {len(result.missing)} missing" if result.missing else ""
+    console.data(
+        f"{verb} {report.remote!r}: {counts}, {len(result.present)} skipped, {len(result.failed)} failed{missing}"
+    )
+    if not (result.stopped or result.transferred or result.present or result.missing or result.failed):
+        console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
+
+
+def _exit_code(report: TransferReport) -> int:
+    if report.outcome.stopped is not None:
+        return report.outcome.stopped.exit_code
+    return 0 if report.complete else 1

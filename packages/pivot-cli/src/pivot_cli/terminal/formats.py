@@ -1,4 +1,10 @@
-"""Formats numbers for people: durations, sizes, counts and how far a transfer is; pure."""
+"""Numbers and long lists as people read them: durations, sizes, counts, progress of transfers; pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+FIRST: Final = 10
+"""How many lines of a kind are printed."""
 
 
 def seconds(duration: float) -> str:
@@ -68,3 +74,9 @@ def transferred(objects: tuple[int, int], moved: tuple[int, int], duration: floa
 def stalled(address: str, duration: float) -> str:
     """Of a server that is silent: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
     return f"waiting for {address} (no answer for {whole_seconds(duration) if duration >= 1 else seconds(duration)})"
+
+
+def first_ten(lines: Sequence[str], rest: str = "") -> list[str]:
+    """The first ten lines; of more, also ``and 4 more``, with ``rest`` after it."""
+    more = [f"and {len(lines) - FIRST} more{rest}"] if len(lines) > FIRST else []
+    return [*lines[:FIRST], *more]

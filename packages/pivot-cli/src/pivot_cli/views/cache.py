@@ -14,8 +14,6 @@ from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
 from pivot_runtime.maintenance.verify import CacheCheck
 from pivot_runtime.project.project import Project
 
-_MOST = 10
-
 
 def status(found: CacheStatus, project: Project) -> str:
     """Its content, a line for each stage and each tracked path, and other facts."""
@@ -43,7 +41,7 @@ def status(found: CacheStatus, project: Project) -> str:
     ]
     if found.users:
         lines.append(f"Shared with: {phrases.listed([str(user) for user in found.users])}")
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def status_json(found: CacheStatus) -> dict[str, Any]:
@@ -76,7 +74,7 @@ def verification(found: CacheCheck) -> str:
     lines = [f"Checked {_heap(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
         lines.append(f"Repaired {phrases.listed([record.path for record in found.mended])}")
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
@@ -87,10 +85,14 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
         + (f": moved to {_path(str(bad.quarantined), project)}" if bad.quarantined else ", and cannot be moved")
         for bad in report.bad
     ]
-    yield from _some(problems)
-    yield from _some([f"object {digest} {problem}" for digest, problem in report.suspect.items()])
-    yield from _some([f"object {digest} could not be checked: {why}" for digest, why in report.unreadable.items()])
-    yield from _some([f"{_named(record, project)}: not all of it is in the cache" for record in found.lacking])
+    yield from formats.first_ten(problems)
+    yield from formats.first_ten([f"object {digest} {problem}" for digest, problem in report.suspect.items()])
+    yield from formats.first_ten(
+        [f"object {digest} could not be checked: {why}" for digest, why in report.unreadable.items()]
+    )
+    yield from formats.first_ten(
+        [f"{_named(record, project)}: not all of it is in the cache" for record in found.lacking]
+    )
 
 
 def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
@@ -152,7 +154,7 @@ def collection(done: GcReport) -> str:
         lines.append(f"Would delete {formats.counted(len(planned.expired), 'earlier collection')} from the trash")
     elif made is not None and made.deleted[0]:
         lines.append(f"Deleted {_heap(ObjectCount(*made.deleted))} from the trash")
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def collection_notes(done: GcReport) -> Iterator[str]:
@@ -211,12 +213,14 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
         lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
     if not done.refused and not dry_run:
         lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
     """The objects that are nowhere else."""
-    yield from _some([f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere])
+    yield from formats.first_ten(
+        [f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere]
+    )
 
 
 def _places(target: DropTarget) -> str:
@@ -236,12 +240,6 @@ def _named(record: Record, project: Project) -> str:
     return f"{project.shown(record.path)} ({whose})"
 
 
-def _some(lines: list[str]) -> Iterator[str]:
-    yield from lines[:_MOST]
-    if len(lines) > _MOST:
-        yield f"and {len(lines) - _MOST} more"
-
-
 def _heap(heap: ObjectCount) -> str:
     return f"{formats.counted(heap.objects, 'object')} ({formats.size(heap.size)})"
 
@@ -258,7 +256,3 @@ def _path(path: str, project: Project) -> str:
 
 def _yes(works: bool) -> str:  # noqa: FBT001  # the one argument
     return "yes" if works else "no"
-
-
-def _text(lines: list[str]) -> str:
-    return sanitize.lines(lines)

@@ -29,7 +29,7 @@ def origin(setting: Setting) -> str:
     return "default" if place is None else f"{place} {setting.source}{line}"
 
 
-def plain(setting: Setting) -> dict[str, Any]:
+def setting_json(setting: Setting) -> dict[str, Any]:
     """A setting as JSON-able data."""
     value = setting.value.value if isinstance(setting.value, enum.Enum) else setting.value
     return {
@@ -41,7 +41,7 @@ def plain(setting: Setting) -> dict[str, Any]:
     }
 
 
-def plain_problem(problem: ConfigError) -> Mapping[str, Any]:
+def problem_json(problem: ConfigError) -> Mapping[str, Any]:
     """The problem, as JSON-able data."""
     return {
         "key": problem.key or None,
@@ -57,9 +57,9 @@ def remotes(listed: Sequence[Remote]) -> str:
     return _aligned([(remote.name, remote.url, "(default)" if remote.default else "") for remote in listed])
 
 
-def plain_remote(remote: Remote) -> dict[str, Any]:
+def remote_json(remote: Remote) -> dict[str, Any]:
     """A remote as JSON-able data."""
-    said = plain(remote.setting)
+    said = setting_json(remote.setting)
     return {
         "name": remote.name,
         "url": remote.url,

@@ -1,4 +1,4 @@
-"""A graph of stages and artifacts as text, Mermaid, DOT or JSON; pure."""
+"""A graph of stages and artifacts as text, Mermaid, DOT or JSON, and the list of its stages; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -169,7 +169,7 @@ def dot(found: Drawing) -> str:
     return _lines([*lines, "}"])
 
 
-def plain(found: Drawing) -> dict[str, Any]:
+def drawing_json(found: Drawing) -> dict[str, Any]:
     """The same as JSON-able data."""
     return {
         "nodes": [{"id": node.key, "label": node.label, "kind": node.kind} for node in found.nodes],
@@ -184,3 +184,29 @@ def _quoted(label: str) -> str:
 
 def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
+
+
+def listing(found: Overview) -> str:
+    """A block per stage: its name and place, what it reads, and what it writes."""
+    lines = []
+    for address, spec in found.graph.stages.items():
+        lines.append(f"{address}  {spec.location}")
+        lines += [f"  reads   {path}" for path in spec.deps]
+        lines += [f"  writes  {out.path}" for out in spec.outs]
+    return sanitize.lines(lines)
+
+
+def listing_json(found: Overview) -> list[dict[str, Any]]:
+    """The same as JSON-able data."""
+    return [
+        {
+            "name": found.names[address],
+            "address": address,
+            "deps": list(spec.deps),
+            "outs": [{"path": out.path, **out.facts()} for out in spec.outs],
+            "upstream": sorted(found.graph.upstream[address]),
+            "file": spec.location.file,
+            "line": spec.location.line,
+        }
+        for address, spec in found.graph.stages.items()
+    ]

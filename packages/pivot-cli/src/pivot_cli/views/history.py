@@ -11,14 +11,14 @@ from pivot_runtime.history.history import PastRun, PastStage
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "inputs_changed": "edited"}
 
 
-def runs(found: Sequence[PastRun]) -> str:
+def runs_text(found: Sequence[PastRun]) -> str:
     """One line per run."""
     if not found:
         return "No run has been recorded.\n"
     rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # as wide as most times, however long the runs took
     rows += [
-        (str(run.number), began(run), formats.seconds(run.seconds), f"{run.state}: {counts(run)}", run.command)
-        for run in found
+        (str(each.number), began(each), formats.seconds(each.seconds), f"{each.state}: {counts(each)}", each.command)
+        for each in found
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "".join(
@@ -27,7 +27,7 @@ def runs(found: Sequence[PastRun]) -> str:
     )
 
 
-def run(found: PastRun) -> str:
+def run_text(found: PastRun) -> str:
     """The stages of a run, with reasons, times and resources, in the order in which they began."""
     lines = [
         f"Run {found.number}: {found.command}, {began(found)}, took {formats.seconds(found.seconds)}",
@@ -76,7 +76,7 @@ def began(found: PastRun) -> str:
     return dt.datetime.fromtimestamp(found.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def plain(found: PastRun) -> dict[str, Any]:
+def run_json(found: PastRun) -> dict[str, Any]:
     """The documented JSON of a run."""
     return {
         "run": found.number,

@@ -153,7 +153,7 @@ def rerun(told: Mapping[str, Any] | None) -> str:
     return f"{verb} when it ran once more ({when}): {told['detail']}"
 
 
-def rerun_plain(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def rerun_json(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The result of running a stage once more, as the documented JSON."""
     return None if told is None else {"verdict": told["verdict"], "detail": told["detail"], "time": told["time"]}
 

@@ -1,21 +1,33 @@
-"""Records as text for a person; pure, so that what a command prints can be tested without running it."""
+"""The status of stages and tracked data as text for a person and as the documented JSON; pure."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import formats, sanitize
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import FactChange, Reason, Verdict
+from pivot_core.lock import CodeEntry, UnresolvedCode
+from pivot_core.spec import Location
 from pivot_runtime.artifacts.obstacles import ways_out
+from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState
 from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
+    from pivot_runtime.project.project import Project
     from pivot_runtime.running.repro import RunResult  # start-up time: only a run has one
     from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
 """The length of the path from a stage to what it names itself."""
 
+_STATES = {
+    TrackedState.CLEAN: "clean",
+    TrackedState.MODIFIED: "modified",
+    TrackedState.MISSING: "missing",
+    TrackedState.PARTIAL: "partly here",
+    TrackedState.LOST: "not in the cache",
+    TrackedState.OTHER: "other version",
+}
 _DRY: dict[Verdict, str] = {
     Verdict.UP_TO_DATE: "cached",
     Verdict.RUN: "would run",
@@ -24,7 +36,7 @@ _DRY: dict[Verdict, str] = {
 }
 
 
-def status(found: Status) -> str:
+def status_text(found: Status) -> str:
     """One line per stage: its name, ``cached`` or ``stale``, and the weightiest reason."""
     if not found.stages:
         return "No stages are registered.\n"
@@ -43,7 +55,7 @@ def status(found: Status) -> str:
         lines += ["", f"{total}, all cached"]
     if found.sync_state is not None:
         lines.append(_synced(found.sync_state))
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def _provide(found: Status) -> str:
@@ -82,7 +94,7 @@ def planned_runs(planned: Status) -> str:
         verb = _DRY[stage.evaluation.decision.verdict]
         why = _because(stage, planned) or _told(stage, planned)
         lines.append(f"{verb:<13}  {stage.name:<{width}}  {why}".rstrip())
-    return _text(lines)
+    return sanitize.lines(lines)
 
 
 def explanations(found: Status, *, why_not: bool = False, verbose: bool = False) -> str:
@@ -93,7 +105,9 @@ def explanations(found: Status, *, why_not: bool = False, verbose: bool = False)
     """
     if not found.stages:
         return "No stages are registered.\n"
-    return "\n".join(_text(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages)
+    return "\n".join(
+        sanitize.lines(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages
+    )
 
 
 def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: bool) -> Iterator[str]:
@@ -179,7 +193,7 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
 
 def fingerprints(found: Status, *, verbose: bool = False) -> str:
     """A block per stage: every entry with digest and place, libraries with versions, and what is not tracked."""
-    return "\n".join(_text(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
+    return "\n".join(sanitize.lines(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
 
 
 def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
@@ -233,5 +247,198 @@ def _because(stage: StageStatus, found: Status) -> str:
     return told
 
 
-def _text(lines: Iterator[str] | list[str]) -> str:
-    return sanitize.lines(lines)
+def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator[str]:
+    """A line for each, and what to do about those that are not clean."""
+    width = max((len(project.shown(each.path)) for each in found), default=0)
+    words = max((len(_STATES[each.state]) for each in found), default=0)
+    for each in found:
+        shown = sanitize.one_line(project.shown(each.path))
+        differs = phrases.difference(each.difference, shown)
+        yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
+    yield from advice(found)
+
+
+def advice(found: Iterable[TrackedFile]) -> Iterator[str]:
+    """Hints for tracked data that are not clean, the likeliest first."""
+    states: dict[TrackedState, bool] = {}
+    for each in found:
+        states[each.state] = states.get(each.state, True) and each.in_cache
+    for state, what, otherwise in (
+        (
+            TrackedState.OTHER,
+            "restore what is recorded: what is there is another version",
+            "'pivot track' records that",
+        ),
+        (TrackedState.MISSING, "restore what is missing", ""),
+        (TrackedState.PARTIAL, "restore what is not here", "'pivot track' records the rest alone"),
+    ):
+        if state in states:
+            way = "run 'pivot checkout' to" if states[state] else "run 'pivot pull' to fetch and"
+            other = otherwise if states[state] else otherwise.replace("track'", "track --force'")
+            yield f"{way} {what}{f'; {other}' if other else ''}"
+    if TrackedState.LOST in states:
+        yield "run 'pivot track' on what is not in the cache to store it there again"
+    if TrackedState.MODIFIED in states:
+        undo = "checkout" if states[TrackedState.MODIFIED] else "pull"
+        yield f"run 'pivot track' on what is modified to record it, or 'pivot {undo} --force' to undo it"
+
+
+_OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
+
+
+def status_json(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
+    """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``.
+
+    Where the remote was asked, also ``remote``, and of everything that is not here where it is.
+    """
+    plain: dict[str, Any] = {
+        "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
+        "tracked_files": [_tracked(each, found) for each in found.tracked],
+        "suggestions": [] if stages_only else list(_suggestions(found)),
+    }
+    where = found.sync_state
+    if where is not None:
+        plain["remote"] = {
+            "name": where.remote,
+            "synced": where.synced,
+            "to_push": where.to_push,
+            "to_fetch": where.to_fetch,
+            "missing": where.missing,
+        }
+    return plain
+
+
+def _tracked(file: TrackedFile, found: Status) -> dict[str, Any]:
+    plain: dict[str, Any] = {"path": file.path, "status": file.state.value, "size": file.size}
+    differs = file.difference
+    if differs.changed or differs.added or differs.absent:
+        names = {"changed": differs.changed, "added": differs.added, "not_here": differs.absent}
+        plain["differs"] = {what: list(each) for what, each in names.items()}
+    if found.sync_state is not None:
+        place = found.sync_state.absent.get(file.path)
+        plain["where"] = "workspace" if place is None else place.value
+    return plain
+
+
+_OF_TRACKED = (
+    ((TrackedState.OTHER, TrackedState.PARTIAL), "Run 'pivot checkout' to restore tracked files as they are recorded"),
+    ((TrackedState.LOST,), "Run 'pivot track' on tracked files that the cache does not have"),
+    ((TrackedState.MODIFIED,), "Run 'pivot track' on modified tracked files to record them"),
+    ((TrackedState.MISSING,), "Run 'pivot checkout' to restore missing tracked files"),
+)
+
+
+def _suggestions(found: Status) -> Iterator[str]:
+    states = {each.state for each in found.tracked}
+    yield from (told for which, told in _OF_TRACKED if not states.isdisjoint(which))
+    where = found.sync_state
+    if where is not None and where.to_push:
+        yield f"Run 'pivot push' to share {formats.counted(where.to_push, 'file')} that only the cache has"
+    if where is not None and where.to_fetch:
+        yield f"Run 'pivot pull' to fetch {formats.counted(where.to_fetch, 'file')} that only {where.remote!r} has"
+    blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
+    stale = sum(not stage.cached for stage in found.stages) - len(blocked)
+    if stale:
+        yield f"Run 'pivot repro' to update {formats.counted(stale, 'stale stage')}"
+    for stage in blocked:
+        for path in stage.evaluation.observation.missing:
+            yield f"Provide {path}, which {stage.name} reads"
+        for path, told in sorted(stage.evaluation.observation.taken.items()):
+            yield f"Free {path} for {stage.name}: {told}; {ways_out(path, told)}"
+
+
+def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
+    evaluation = stage.evaluation
+    decision = evaluation.decision
+    plain: dict[str, Any] = {
+        "name": stage.name,
+        "address": evaluation.stage.spec.address,
+        "status": "cached" if stage.cached else "stale",
+        "reason": "" if stage.cached else phrases.because(decision, found.names, evaluation.observation.upstream),
+    }
+    if found.sync_state is not None:
+        plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]
+    if explain:
+        plain |= {
+            "will_run": decision.verdict is Verdict.RUN,
+            "action": decision.verdict.value,
+            "reasons": [reason.value for reason in decision.reasons],
+            "code_changes": [
+                _change(change, "key") | {"via": list(_via(change, stage)), "diff": stage.diffs.get(change.key)}
+                for change in decision.changes
+                if change.reason is Reason.CODE
+            ],
+            "package_changes": [
+                _change(change, "name") for change in decision.changes if change.reason is Reason.PACKAGE
+            ],
+            "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
+            "env_changes": [_change(change, "name") for change in decision.changes if change.reason is Reason.ENV],
+            "dep_changes": [
+                _change(change, "path")
+                for change in decision.changes
+                if change.reason in (Reason.DEP, Reason.DEP_MISSING)
+            ],
+            "out_changes": [
+                _change(change, "path")
+                for change in decision.changes
+                if change.reason
+                in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN)
+            ],
+            "upstream_stale": [
+                found.names.get(address, address)
+                for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)
+            ],
+            "unresolved": [_edge(edge) for edge in untracked.edges(stage)],
+            "variables_read": list(stage.stats.get("variables", ())),
+            "rerun": phrases.rerun_json(stage.stats.get("rerun")),
+        }
+    return plain
+
+
+def _via(change: FactChange, stage: StageStatus) -> tuple[str, ...]:
+    loaded = stage.evaluation.stage
+    return loaded.path(change.key) if change.key in loaded.code else ()
+
+
+def fingerprint_json(stage: StageStatus) -> dict[str, Any]:
+    """The tracked code of a stage, the code that its last run was observed to use, and untracked code."""
+    evaluation = stage.evaluation
+    loaded = evaluation.stage
+    return {
+        "name": stage.name,
+        "address": loaded.spec.address,
+        "entries": [_entry(key, entry) | {"via": list(loaded.path(key))} for key, entry in sorted(loaded.code.items())],
+        "observed": [_entry(key, entry) for key, entry in sorted(evaluation.observation.inputs.observed.items())],
+        "libraries": [
+            {"name": name, "version": use.version, "names": list(use.names)}
+            for name, use in sorted(loaded.libraries.items())
+        ],
+        "unresolved": [_edge(edge) for edge in loaded.unresolved],
+    }
+
+
+def _entry(key: str, entry: CodeEntry) -> dict[str, Any]:
+    return {"key": key, "digest": entry.digest, **_place(entry.location)}
+
+
+def _edge(edge: UnresolvedCode) -> dict[str, Any]:
+    return {"reason": edge.reason, **_place(edge.location)}
+
+
+def _place(location: Location | None) -> dict[str, Any]:
+    return {
+        "file": None if location is None else location.file,
+        "line": None if location is None else location.line,
+    }
+
+
+def _change(change: FactChange, subject: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {subject: change.key, "reason": change.reason.value, "old": change.old, "new": change.new}
+    if change.reason is Reason.PARAM:
+        plain |= {side: None if plain[side] is None else phrases.param(plain[side]) for side in ("old", "new")}
+    if change.reason is Reason.ENV:
+        plain |= {side: phrases.value(Reason.ENV, plain[side]) for side in ("old", "new")}
+    if change.reason is Reason.CODE:
+        plain["name"] = phrases.short_key(change.key)
+        plain |= _place(change.location)
+    return plain

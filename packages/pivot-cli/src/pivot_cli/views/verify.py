@@ -38,7 +38,7 @@ def summed(found: Verification) -> str:
     )
 
 
-def verification_plain(found: Verification) -> dict[str, Any]:
+def verification_json(found: Verification) -> dict[str, Any]:
     """The documented JSON."""
     return {
         "passed": found.passed,
@@ -50,7 +50,7 @@ def verification_plain(found: Verification) -> dict[str, Any]:
                 "status": stage.status,
                 "reason": why(stage, found),
                 "missing_files": list(stage.missing),
-                **({"rerun": phrases.rerun_plain(stage.rerun)} if stage.rerun is not None else {}),
+                **({"rerun": phrases.rerun_json(stage.rerun)} if stage.rerun is not None else {}),
             }
             for stage in found.stages
         ],

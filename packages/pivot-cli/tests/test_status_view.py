@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from pivot_cli.views import json as jsonform
 from pivot_cli.views import phrases, status
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
@@ -128,7 +127,7 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
     )
     stage = evaluated("train", decision)
 
-    assert status.status(found(stage)) == (
+    assert status.status_text(found(stage)) == (
         "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide what is missing\n"
     )
     assert "    dep:data.csv\n      Input missing\n" in status.explanations(found(stage))
@@ -140,13 +139,13 @@ def test_a_stage_behind_a_blocked_one_names_it() -> None:
         Verdict.BLOCKED, (Reason.UPSTREAM_BLOCKED,), (FactChange(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),)
     )
 
-    assert "Upstream stage cannot run: prepare" in status.status(found(CACHED, evaluated("train", decision)))
+    assert "Upstream stage cannot run: prepare" in status.status_text(found(CACHED, evaluated("train", decision)))
 
 
 def test_a_project_without_stages() -> None:
     nothing = found()
 
-    assert {status.status(nothing), status.planned_runs(nothing), status.explanations(nothing)} == {
+    assert {status.status_text(nothing), status.planned_runs(nothing), status.explanations(nothing)} == {
         "No stages are registered.\n"
     }
     assert status.summary(RunResult()) == "Nothing to do: no stages are registered"
@@ -166,7 +165,7 @@ def test_the_summary_line(outcome: RunResult, line: str) -> None:
 
 
 def test_json_has_the_documented_fields() -> None:
-    plain = jsonform.status(found(CACHED, TRAIN), explain=True, stages_only=False)
+    plain = status.status_json(found(CACHED, TRAIN), explain=True, stages_only=False)
 
     assert json.loads(json.dumps(plain)) == plain
     assert plain.keys() == {"stages", "tracked_files", "suggestions"}
@@ -206,7 +205,7 @@ def test_json_has_the_documented_fields() -> None:
 
 
 def test_without_explain_json_is_short() -> None:
-    plain = jsonform.status(found(TRAIN), explain=False, stages_only=True)
+    plain = status.status_json(found(TRAIN), explain=False, stages_only=True)
 
     assert plain == {
         "stages": [
@@ -244,7 +243,7 @@ def test_how_a_change_is_reached_and_what_was_edited() -> None:
     assert status.explanations(found(stage)).endswith(
         "      File: src/utils.py:15\n      Via: train -> fit -> normalize\n      Diff:\n        -old\n        +new\n"
     )
-    (told,) = jsonform.status(found(stage), explain=True, stages_only=True)["stages"][0]["code_changes"]
+    (told,) = status.status_json(found(stage), explain=True, stages_only=True)["stages"][0]["code_changes"]
     assert told["via"] == ["func:p:train", "func:p:fit", "func:src.utils:normalize"]
     assert told["diff"] == "-old\n+new\n"
 
@@ -302,7 +301,7 @@ Stage: train
     exec  pipeline.py:5
 """
     )
-    assert jsonform.fingerprint(stage) == {
+    assert status.fingerprint_json(stage) == {
         "name": "train",
         "address": "p.train",
         "entries": [
