@@ -50,8 +50,8 @@ EVENTS: list[events.Event] = [
 
 
 def test_each_line_is_as_it_is_documented_with_its_names_and_their_order() -> None:
-    lines = [event_json.head("pivot repro", time=1.23456789, pid=7)]
-    lines += [event_json.form(event, 1.23456789) for event in EVENTS]
+    lines = [event_json.first_line("pivot repro", time=1.23456789, pid=7)]
+    lines += [event_json.to_json(event, 1.23456789) for event in EVENTS]
 
     assert [json.dumps(line) for line in lines] == LINES.read_text().splitlines()
 
@@ -66,6 +66,6 @@ def test_what_is_not_known_is_null() -> None:
         events.StageRan("shop.train", DECISION, 1.0),
         events.StageFailed("shop.train", 1.0, "no"),
     ]
-    found = [{key for key, value in event_json.form(event, 0).items() if value is None} for event in unknown]
+    found = [{key for key, value in event_json.to_json(event, 0).items() if value is None} for event in unknown]
 
     assert found == [{"age"}, {"cpu", "memory"}, {"log", "hint", "cpu", "memory"}]

@@ -125,7 +125,7 @@ def test_a_run_whose_process_is_there_is_running_and_else_it_died(tmp_path: path
     assert history.run(project(tmp_path)).state == "running"
 
     del record  # its descriptor stays open, as that of a process does; a copy of the file has no writer
-    place = journal.directory(layout)
+    place = layout.history_dir
     (place / "2.jsonl").write_bytes((place / "1.jsonl").read_bytes())
     assert history.run(project(tmp_path), 2).state == "died"
 
@@ -146,7 +146,7 @@ def test_a_run_that_is_not_there(tmp_path: pathlib.Path, number: int | None) -> 
 
 def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
     shop.layout.database_dir.mkdir(parents=True, exist_ok=True)
-    journal.directory(shop.layout).write_text("in the way")
+    shop.layout.history_dir.write_text("in the way")
     recorded_run(shop)
 
     assert list(history.runs(project(shop.root))) == []
@@ -226,7 +226,7 @@ def test_a_format_of_another_version_is_not_misread() -> None:
 
 def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
     shop.run()
-    lines = [json.loads(json.dumps(event_json.form(event, 1.23456789))) for event in shop.events]
+    lines = [json.loads(json.dumps(event_json.to_json(event, 1.23456789))) for event in shop.events]
 
     stage = ["stage_started", "stage_ran"]
     assert [line["event"] for line in lines] == ["run_started", *stage, *stage, "run_ended"]
@@ -239,5 +239,5 @@ def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
 def test_an_error_is_said_in_words() -> None:
     from pivot_runtime.errors import BrokenPipeline  # noqa: PLC0415  # one test needs it
 
-    line = event_json.form(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)
+    line = event_json.to_json(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)
     assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "may_write": []}]

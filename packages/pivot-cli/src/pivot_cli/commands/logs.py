@@ -14,7 +14,7 @@ from pivot_cli.completion import Target
 from pivot_cli.terminal import console, formats
 from pivot_runtime.history import follow as following
 from pivot_runtime.history import logs
-from pivot_runtime.history.follow import Follower, Running
+from pivot_runtime.history.follow import LogFollower, RunningStage
 from pivot_runtime.project.project import Project
 
 _STEP_SECONDS = 0.1
@@ -55,7 +55,7 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
     return 0
 
 
-def _show(project: Project, address: str, running: Running | None, *, lines: int | None, back: int) -> None:
+def _show(project: Project, address: str, running: RunningStage | None, *, lines: int | None, back: int) -> None:
     log = logs.find(project.layout, address, back=back)
     since = f" (running for {_age(running)})" if running is not None else ""
     if running is not None and (log is None or log.stat().st_size == 0):
@@ -80,11 +80,11 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
                 sys.stdout.buffer.write(line)
 
 
-def _age(running: Running) -> str:
+def _age(running: RunningStage) -> str:
     return formats.seconds(max(0.0, time.time() - running.began))
 
 
-def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Running]) -> int:
+def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, RunningStage]) -> int:
     if not addresses:
         console.note("no stage is running")
         return 0
@@ -107,8 +107,8 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
 class _Shown:
     """One stage that is followed."""
 
-    def __init__(self, project: Project, address: str, running: Running, width: int) -> None:
-        self._follower = Follower(project, address, running)
+    def __init__(self, project: Project, address: str, running: RunningStage, width: int) -> None:
+        self._follower = LogFollower(project, address, running)
         self._name = running.name
         self._mark = f"{running.name:<{width}} | ".encode() if width else b""
         self._frames = logs.Frames()

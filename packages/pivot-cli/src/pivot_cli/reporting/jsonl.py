@@ -25,11 +25,11 @@ class JsonLines:
         self._began = time.monotonic()
         self._open = True
         self._problem: str | None = None
-        self._write(event_json.head(command, time=time.time(), pid=os.getpid()))
+        self._write(event_json.first_line(command, time=time.time(), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
         """Take the next event."""
-        self._write(event_json.form(event, time.monotonic() - self._began))
+        self._write(event_json.to_json(event, time.monotonic() - self._began))
 
     def close(self) -> None:
         """Say whether all was written.

@@ -16,7 +16,7 @@ from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.stamps import ReadSet
-from pivot_runtime.history.unfinished import Unfinished
+from pivot_runtime.history.unfinished import UnfinishedStages
 
 _ABOVE = " is a file that no run has written"
 
@@ -29,7 +29,7 @@ class Obstacles:
         self._stores = stores
         self._read_set = read_set
         self._root = stores.layout.root
-        self._unfinished = Unfinished(stores.layout.unfinished_dir)
+        self._unfinished = UnfinishedStages(stores.layout.unfinished_dir)
         self._prefix = os.path.join(self._root, "")
         self._tracked: dict[str, bool] = {}
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pivot_cache.errors import ArtifactError, belonging
 from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.history.unfinished import Unfinished
+from pivot_runtime.history.unfinished import UnfinishedStages
 
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 
@@ -26,7 +26,7 @@ class OutStash:
         """Describe it; its directory is made when something is first set aside."""
         self._directory = layout.aside_dir
         self._root = layout.root
-        self._unfinished = Unfinished(layout.unfinished_dir)
+        self._unfinished = UnfinishedStages(layout.unfinished_dir)
         self._lasting: set[str] = set()
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:

@@ -1,4 +1,4 @@
-"""Observing: a loaded stage and the disk as they are now, ready for the decision."""
+"""Evaluation of stages: observes a loaded stage and the workspace, and asks `pivot_core.decide` for the decision."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
@@ -15,14 +15,17 @@ from pivot_runtime.loading.loaded import LoadedStage
 
 
 class StageView(Protocol):
-    """The facts that a decision needs beyond the loaded code."""
+    """The facts that a decision needs beyond the loaded code.
+
+    A `Session` has them as they are; a `SessionView` changes some of them.
+    """
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The content of the file at a path now, or None."""
+        """The artifact at a path now, or None."""
         ...
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
+        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
         ...
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
@@ -32,7 +35,7 @@ class StageView(Protocol):
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place is what no run may replace, and what that is."""
+        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
         ...
 
     def lock(self, address: str) -> StageLock | None:
@@ -44,11 +47,11 @@ class StageView(Protocol):
         ...
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to depend on; deleted code is left out."""
+        """The current state of code that a run was observed to use; deleted code is left out."""
         ...
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """As much of each library's version as counts."""
+        """The part of each library's version that counts."""
         ...
 
 
@@ -57,7 +60,7 @@ class Forecast(Value):
     """The effects that a read-only command foresees for stages that it would have acted on.
 
     Attributes:
-        running: Addresses of stages that would run, so that what they write is not known.
+        running: Addresses of stages that would run, so that their outs are not known.
         blocked: Addresses of stages that could not run.
         restored: The paths that would have been written from the cache.
     """
@@ -69,7 +72,7 @@ class Forecast(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Evaluation(Value):
-    """A stage, its last run, how it is now, and what must happen."""
+    """A stage with its last run, its current state and the decision."""
 
     stage: LoadedStage
     lock: StageLock | None
@@ -86,7 +89,7 @@ def observe(
     schema: int,
     forecast: Forecast | None = None,
 ) -> Observation:
-    """A stage as it is now, or as it would be after what is foreseen."""
+    """The current state of a stage, or the one that it would have after the forecast."""
     forecast = forecast or Forecast()
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
@@ -132,7 +135,7 @@ def _lost(
             yield path
 
 
-def having_read(
+def with_variables(
     observation: Observation, stage: LoadedStage, variables: Iterable[str]
 ) -> tuple[Observation, tuple[str, ...]]:
     """The inputs of a stage that has run, with the variables that it read; and those of them that do not count."""
@@ -143,12 +146,12 @@ def having_read(
 
 
 def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
-    """The variables that count: those declared, and of those that it read the ones that the import has set."""
+    """The variables that count: the declared ones, and those that the stage read and the import had set."""
     return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: StageView) -> Artifact | None:
-    """The artifact that will be at a path once everything is restored, which may be a directory around it."""
+    """The artifact at a path after the restores, which may restore a directory around the path."""
     if path in restored:
         return restored[path]
     end = path.rfind("/") if restored else -1

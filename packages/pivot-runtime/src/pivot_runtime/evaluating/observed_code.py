@@ -1,4 +1,4 @@
-"""Code that runs were observed to depend on, hashed again from source without importing anything.
+"""Code that runs were observed to use, hashed again from source without importing anything.
 
 Results from a file are kept with the file's mark and with its content's digest, so that unchanged files are neither
 read nor parsed again: derived data in one file, which belongs to one state of our own code.
@@ -24,11 +24,11 @@ from pivot_core.lock import CodeEntry
 from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 
 _MOST: Final = 8000
-"""Files; beyond that all go."""
+"""Most files in the memory; beyond that it is emptied."""
 
 
 class _File:
-    """The results from one file: each entry's digest by its key, None for what is not there."""
+    """The entries of one file: the digest by key, None for code that is gone."""
 
     def __init__(self, marked: str, content: str, digests: dict[str, str | None]) -> None:
         self.marked = marked
@@ -40,14 +40,14 @@ class ObservedCode:
     """Recomputes observed entries; reads a file again only if its mark has changed."""
 
     def __init__(self, root: pathlib.Path, memory: pathlib.Path | None = None) -> None:
-        """Look at files below ``root``; remember what they gave in the file ``memory``."""
+        """Read sources below ``root``; keep their digests in the file ``memory``."""
         self._root = root
         self._memory = memory
         self._files: dict[str, _File] | None = None
         self._learned = False
 
     def now(self, observed: Mapping[str, CodeEntry]) -> dict[str, CodeEntry]:
-        """The same entries with the digests of now; an entry whose code is gone is left out."""
+        """The same entries with current digests, without those whose code is gone."""
         by_file: dict[str, list[str]] = {}
         for key, entry in observed.items():
             if entry.location is not None:
@@ -62,17 +62,17 @@ class ObservedCode:
         }
 
     def hold(self, observed: Mapping[str, CodeEntry]) -> bool:
-        """Whether all of them are as they were."""
+        """Whether all entries are unchanged."""
         return not observed or self.now(observed) == observed
 
     def close(self) -> None:
-        """Remember what was learned."""
+        """Keep the digests in the memory."""
         if self._learned and self._files is not None and self._memory is not None:
             self._learned = False
             kept = {file: [each.marked, each.content, each.digests] for file, each in self._files.items()}
             text = json.dumps(kept if len(kept) <= _MOST else {}, separators=(",", ":")).encode()
             with contextlib.suppress(OSError, CacheError):
-                self._memory.parent.mkdir(exist_ok=True)  # in what is a project already
+                self._memory.parent.mkdir(exist_ok=True)  # its parent exists in every project
                 write_bytes(self._memory, _head(text) + text)
 
     def _of(self, file: str, keys: Iterable[str]) -> Mapping[str, str | None]:
@@ -128,7 +128,7 @@ def _recalled(memory: pathlib.Path | None) -> dict[str, _File]:
 
 
 def _head(text: bytes) -> bytes:
-    """The kept results must have been kept so, by the same code as ours, and with the same Python's idea of source."""
+    """The first line of the memory, which is valid for this code, this Python and these digests only."""
     spec = importlib.util.find_spec("pivot_fingerprint")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]

@@ -109,9 +109,9 @@ class Session:
         return self.stores.runs
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at ``path`` now, or None, also for a partly fetched directory.
+        """The artifact at ``path`` now, or None.
 
-        And for what cannot be read, which is reported.
+        None also for a directory that was fetched only in part, and for an unreadable file, which is reported.
         """
         file = self.stores.layout.artifact(path)
         self.project.read_set.look(file)
@@ -125,7 +125,7 @@ class Session:
         if found is not None and found.tree:
             self.project.read_set.tree(file, *self.stores.files.walked[file])
             if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
-                self.project.read_set.incomplete = True  # it depends on what the cache has
+                self.project.read_set.incomplete = True  # the answer depends on the contents of the cache
                 return None
         return found
 
@@ -134,19 +134,19 @@ class Session:
         self.project.read_set.incomplete = True
         self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
-        told = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
-        self.unreadable[path] = error.problem if error.problem.startswith("the name of") else told
+        problem = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
+        self.unreadable[path] = error.problem if error.problem.startswith("the name of") else problem
 
     def _from_stash(self, path: ArtifactPath, stash: "OutStash") -> Artifact | None:
         waiting = stash.left(path)
         if waiting is None:
             return None
-        self.project.read_set.incomplete = True  # when it has been put back, this is not so for the same reason
+        self.project.read_set.incomplete = True  # the next run puts it back, and then the answer has another reason
         self.will_be_restored.add(path)
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether the cache does not hold all of what is at a path, and it should keep."""
+        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
         del path
         return not self.store.holds(artifact, self.project.read_set.look)
 
@@ -158,18 +158,18 @@ class Session:
             return None
 
     def ingest(self, path: ArtifactPath) -> Artifact:
-        """Store what is at ``path``, and remember what it is.
+        """Store the artifact at ``path`` in the cache.
 
         Raises:
-            ArtifactError: There is nothing that can be read.
+            ArtifactError: No readable file is there.
         """
         return self.stores.ingest(self.project.layout.artifact(path))
 
     def keep(self, path: ArtifactPath) -> Artifact:
-        """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
+        """As `ingest`, for a file that exists nowhere else: its bytes are flushed to the disk when this returns.
 
         Raises:
-            ArtifactError: There is nothing that can be read.
+            ArtifactError: No readable file is there.
         """
         from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything in the way
 
@@ -178,7 +178,7 @@ class Session:
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Those outs of a stage in whose place is what no run may replace, and what that is."""
+        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
         unreadable = {out.path: self.unreadable[out.path] for out in spec.outs if out.path in self.unreadable}
         return self.obstacles.of(spec, lock, outs) | unreadable
 
@@ -197,7 +197,7 @@ class Session:
         return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.library_versions(lock.libraries)))
 
     def retire(self) -> None:
-        """Remove the lock files of stages that are gone, and whose outs others write now, and tell it."""
+        """Remove and report the lock files of stages that are gone and whose outs other stages write now."""
         writers = {out.path: address for address, stage in self.stages.items() for out in stage.spec.outs}
         lock_files.retire(self.project, self.stages.keys(), writers)
 
@@ -206,13 +206,13 @@ class Session:
         return CacheMemory(self.store, self.runs, lambda record: self.current_code(record.observed) == record.observed)
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to depend on; deleted code is left out."""
+        """The current state of code that a run was observed to use; deleted code is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.project.read_set.look(self.project.root / file)
         return self.observed_code.now(observed) if observed else {}
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """As much of each library's version as counts under the policy."""
+        """The part of each library's version that counts under the policy."""
         return self.stores.settings.counted(libraries)
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ class Session:
     def evaluate(
         self, addresses: Iterable[str], *, force: bool = False, view: StageView | None = None
     ) -> dict[str, Evaluation]:
-        """The verdicts on these stages and all that they depend on; in another view, if one is given."""
+        """The evaluations of these stages and everything upstream, as another view sees them if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
         return evaluate(graph, self.stages, view or self, schema=self.schema, force=force)
 
@@ -261,7 +261,7 @@ class SessionView:
         return self._session.artifact_in(directory, path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this is at a path, and the cache, which should keep it, does not hold all of it."""
+        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
         return self._session.lost(path, artifact)
 
     def lock(self, address: str) -> StageLock | None:
@@ -330,7 +330,7 @@ def _stashed(project: Project) -> "OutStash | None":
 
 
 @contextlib.contextmanager
-def load_pipelines(  # noqa: PLR0913  # each is a wish of the command
+def load_pipelines(  # noqa: PLR0913  # one parameter per option of a load
     project: Project,
     *,
     everything: bool = False,

@@ -1,9 +1,9 @@
-"""Events as JSON: the documented lines of `--jsonl`, and what the history keeps; pure.
+"""Events as JSON: the documented lines of `--jsonl` and of the journals; pure.
 
 A line is an object with ``event``, the event's name, ``at``, the seconds since the command began by a clock that only
 goes forward, and the event's fields. No value of a parameter or a variable is ever in it.
 
-Names and fields are written out here: those of classes and attributes may change, those of lines are a format.
+Names and fields are spelled out here, since they are a format, and names of classes and attributes are not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,17 +14,17 @@ from pivot_runtime.history import events
 from pivot_runtime.tracing.usage import ResourceUsage
 
 FORMAT = 1
-"""The version of the lines; it changes when a reader of the old ones would be misled."""
+"""The version of the lines; it changes when the new ones would mislead a reader of the old ones."""
 
 
-def form(event: events.Event, at: float) -> dict[str, Any]:
+def to_json(event: events.Event, at: float) -> dict[str, Any]:
     """The line of an event."""
     name, fields = _line(event)
     return {"event": name, "at": round(at, 6), **fields}
 
 
-def head(command: str, *, time: float, pid: int) -> dict[str, Any]:
-    """The first line: the version of all, when the command began, in seconds since the epoch, and whose they are."""
+def first_line(command: str, *, time: float, pid: int) -> dict[str, Any]:
+    """The first line: the format, the start in seconds since the epoch, the command and its process."""
     return {"event": "began", "at": 0.0, "format": FORMAT, "time": round(time, 6), "command": command, "pid": pid}
 
 

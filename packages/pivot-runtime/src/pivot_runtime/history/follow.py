@@ -1,4 +1,4 @@
-"""Stages that are running now, in whatever process, and what they print until they end."""
+"""Running stages of any process, and their output until they end: `pivot logs --follow`."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,17 @@ from pivot_runtime.project.project import Project
 RUNNING: Final = "running"
 _CHUNK: Final = 1 << 16
 _STEP_SECONDS: Final = 0.01
-"""More than a step of the clock by which files are dated."""
+"""More than a tick of the clock of file times."""
 _SEEN: Final = 1 << 12
 
 
-class Running(NamedTuple):
-    """A stage at work.
+class RunningStage(NamedTuple):
+    """A stage that is running.
 
     Attributes:
         run: The number of the run.
-        name: How the run calls the stage.
-        began: When it was started, in seconds since the epoch.
+        name: The name by which the run shows it.
+        began: Its start, in seconds since the epoch.
     """
 
     run: int
@@ -29,26 +29,26 @@ class Running(NamedTuple):
     began: float
 
 
-def running(project: Project) -> Mapping[str, Running]:
-    """The stages that are running now, by address; those of the newest run, since there is but one at a time."""
+def running(project: Project) -> Mapping[str, RunningStage]:
+    """The running stages by address; they are of the newest run, since a project has one run at a time."""
     newest = next(history.runs(project), None)
     if newest is None or newest.state != RUNNING:
         return {}
     return {
-        stage.address: Running(newest.number, stage.name, newest.time + stage.began)
+        stage.address: RunningStage(newest.number, stage.name, newest.time + stage.began)
         for stage in newest.stages
         if stage.state == RUNNING
     }
 
 
-class Follower:
+class LogFollower:
     """The output of one stage, from its first byte on.
 
     Attributes:
         state: Its state, as in `history.STATES`.
     """
 
-    def __init__(self, project: Project, address: str, running: Running) -> None:
+    def __init__(self, project: Project, address: str, running: RunningStage) -> None:
         """Follow the stage from its beginning."""
         self.state = RUNNING
         self._project = project
@@ -61,7 +61,7 @@ class Follower:
         self._seen = b""
 
     def read(self) -> Iterator[bytes]:
-        """Its output since the last call; whether it has ended is looked up before."""
+        """The output since the last call; updates the state first."""
         if self.state == RUNNING:
             self.state = self._now()
         while True:
@@ -70,7 +70,7 @@ class Follower:
                 return
 
     def close(self) -> None:
-        """Follow no more."""
+        """Close the log."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -87,7 +87,7 @@ class Follower:
         if self._fd is None:
             return
         size = os.fstat(self._fd).st_size
-        if size < self._at:  # the middle of it was left out
+        if size < self._at:  # its middle was left out
             yield self._again(size)
         while data := os.pread(self._fd, _CHUNK, self._at):
             self._at += len(data)
@@ -95,7 +95,7 @@ class Follower:
             yield data
 
     def _again(self, size: int) -> bytes:
-        """Go on behind what was seen last, else where the end begins that was kept."""
+        """Continue after the last output that was read, or where the kept end of the log begins."""
         fd = self._fd
         if fd is None:
             return b""
@@ -105,7 +105,7 @@ class Follower:
         return b"" if at >= 0 else b"\n"
 
     def _next(self) -> bool:
-        """Begin with the log that is there now, if it is another one, as that of another try is."""
+        """Begin with the current log, if it is another one, as after a retry."""
         try:
             fd = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

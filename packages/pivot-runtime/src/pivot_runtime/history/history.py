@@ -1,4 +1,4 @@
-"""`pivot history` and `pivot show`: what earlier runs did, read from what they left."""
+"""`pivot history` and `pivot show`: earlier runs, replayed from their journals."""
 
 import contextlib
 import fcntl
@@ -35,13 +35,13 @@ class PastStage(Value):
     """The result of one stage in a run.
 
     Attributes:
-        address: Which.
-        name: As it is shown.
+        address: The stage.
+        name: The name that is shown.
         state: One of `STATES`.
-        began: When its work began, in seconds after the run began.
-        seconds: How long that took; None if nothing had to be done, or it did not end.
-        reasons: Why it had to be done, the weightiest first.
-        changes: The keys of what had changed, with the reason that each is.
+        began: The start of its work, in seconds after the run began.
+        seconds: The duration; None if nothing had to be done, or it did not end.
+        reasons: The reasons for the work, the most important first.
+        changes: The changes behind the reasons, as pairs of reason and key.
         usage: The resources that it used, if known.
         problem: The problem, in one line.
         undeclared: Files that it used and does not declare.
@@ -61,16 +61,16 @@ class PastStage(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PastRun(Value):
-    """One run.
+    """An earlier run, or the one that is running.
 
     Attributes:
-        number: Its name.
-        time: When it began, in seconds since the epoch.
-        command: The command that the user had called.
+        number: The number by which users name it.
+        time: The start, in seconds since the epoch.
+        command: The command that the user called.
         state: ``done``, ``not done``, ``interrupted``, ``stopped``, ``running``, or ``died``.
-        seconds: How long it took, or how long it is known to have lasted.
-        stages: In the order in which they came to an end; last those that did not.
-        problem: Why it was stopped.
+        seconds: The duration, as far as is known.
+        stages: The stages in the order in which they ended, and then those that did not.
+        problem: The reason why it was stopped.
     """
 
     number: int
@@ -82,13 +82,13 @@ class PastRun(Value):
     problem: str = ""
 
     def counts(self) -> dict[str, int]:
-        """How many stages are in each state, the gravest first."""
+        """The number of stages in each state, the gravest first."""
         return {state: count for state in STATES if (count := sum(stage.state == state for stage in self.stages))}
 
 
 def runs(project: Project) -> Iterator[PastRun]:
-    """The runs that are kept, the newest first; one that cannot be read is left out."""
-    place = journal.directory(project.layout)
+    """The kept runs, the newest first, without those that cannot be read."""
+    place = project.layout.history_dir
     for number in reversed(journal.numbers(place)):
         with contextlib.suppress(HistoryError):
             yield _read(place, number)
@@ -100,7 +100,7 @@ def run(project: Project, number: int | None = None) -> PastRun:
     Raises:
         HistoryError: There is none, or it cannot be read.
     """
-    place = journal.directory(project.layout)
+    place = project.layout.history_dir
     known = journal.numbers(place)
     if not known:
         raise HistoryError("no run has been recorded", hint="'pivot repro' records what it does")
@@ -124,7 +124,7 @@ def _read(place: pathlib.Path, number: int) -> PastRun:
 
 
 def _held(fd: int) -> bool:
-    """Whether the writer is still there."""
+    """Whether the writer of a journal is still alive."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -135,7 +135,7 @@ def _held(fd: int) -> bool:
 
 
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
-    """The lines that are whole; a power cut may have damaged any."""
+    """The undamaged lines; a power cut may have damaged any."""
     for text in data.split(b"\n"):
         with contextlib.suppress(ValueError, RecursionError):
             line = json.loads(text)
@@ -144,12 +144,12 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> PastRun | None:
-    """The events of a run, from its lines; None if they do not say what they must.
+    """A run, replayed from the lines of its journal; None if required lines or fields are missing.
 
     Args:
         number: Its number.
         lines: The recorded lines, from the first one on.
-        alive: Its process is still there.
+        alive: Its process is alive.
     """
     replayed = _Replay()
     try:
@@ -160,15 +160,15 @@ def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> P
         return None
 
 
-def _number(told: Any, most: float = _MOST_SECONDS) -> float:
-    """A number that means something.
+def _number(value: Any, most: float = _MOST_SECONDS) -> float:
+    """A plausible number.
 
     Raises:
-        ValueError: It is none, or as no run has it.
+        ValueError: It is not a number, or is out of range.
     """
-    number = float(told)
+    number = float(value)
     if not 0 <= number <= most:  # nor NaN
-        raise ValueError(told)
+        raise ValueError(value)
     return number
 
 

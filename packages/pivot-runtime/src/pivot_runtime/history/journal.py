@@ -25,11 +25,6 @@ _TRANSIENT: Final = (events.Fetching, events.StageSilent)
 _NOTABLE: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 
-def directory(layout: Layout) -> pathlib.Path:
-    """The directory of the journals."""
-    return layout.history_dir
-
-
 def numbers(place: pathlib.Path) -> list[int]:
     """The numbers of the runs that are kept, the oldest first."""
     try:
@@ -87,7 +82,7 @@ class Journal:
                 self._fd = None
 
     def _open(self) -> None:
-        place = directory(self._layout)
+        place = self._layout.history_dir
         place.mkdir(parents=True, exist_ok=True)
         known = numbers(place)
         number = (known or [0])[-1]
@@ -100,8 +95,8 @@ class Journal:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         from pivot_runtime.history import event_json  # noqa: PLC0415  # start-up time: few runs have notable events
 
-        self._to_json = event_json.form
-        head = event_json.head(self._command, time=self._time, pid=os.getpid())
+        self._to_json = event_json.to_json
+        head = event_json.first_line(self._command, time=self._time, pid=os.getpid())
         self._append({**head, "run": number})
         for old in known:
             if old <= number - KEPT:

@@ -1,6 +1,6 @@
 """Statistics of each stage from its last runs, beyond its lock: derived data in one SQLite file.
 
-Where it is missing, damaged or locked, nothing is known, and nothing else happens.
+If the file is missing, damaged or locked, nothing is known.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 SECONDS: Final = "seconds"
-"""How long its last run took."""
+"""The duration of its last run."""
 VARIABLES: Final = "variables"
-"""The names of the environment variables that it read undeclared."""
+"""The names of environment variables that it read without declaring them."""
 UNSEEN: Final = "unseen"
-"""Why its last run may depend on more than what was seen."""
+"""The reasons why its last run may depend on more than was observed."""
 RERUN: Final = "rerun"
 """The result of running it once more."""
 
@@ -36,17 +36,17 @@ class StageStats:
     """JSON values by stage and name."""
 
     def __init__(self, file: pathlib.Path) -> None:
-        """Describe them; the file is made when something is first remembered."""
+        """Use a file, which the first `remember` creates."""
         self._file = file
 
     def remember(self, new: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep facts, by address and name. Never fails."""
+        """Keep values, by address and name. Never fails."""
         rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
         if rows:
             derived_db.use(self._file, lambda database: _write(database, rows))
 
     def recall(self) -> dict[str, dict[str, Any]]:
-        """All that is known, by address and name. Never fails."""
+        """All kept values, by address and name. Never fails."""
         found: dict[str, dict[str, Any]] = {}
         if self._file.exists():
             derived_db.use(self._file, lambda database: _read(database, found))
@@ -54,12 +54,12 @@ class StageStats:
 
 
 def project_stats(layout: Layout) -> StageStats:
-    """The facts of a project's stages."""
+    """The statistics of a project's stages."""
     return StageStats(layout.facts_file)
 
 
 def last_durations(layout: Layout) -> dict[str, float]:
-    """How long the last run of each stage took, as far as it is known."""
+    """The duration of each stage's last run, as far as is known."""
     found = {address: facts.get(SECONDS) for address, facts in project_stats(layout).recall().items()}
     return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
 
@@ -76,9 +76,9 @@ def bound_to(lock: StageLock, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def valid_stats(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a stage, without results of rerunning another state of it."""
-    told = known.get(RERUN)
-    if lock is not None and isinstance(told, dict) and told.get("state") == state_key(lock):
+    """The statistics of a stage, without the rerun of another state of it."""
+    rerun = known.get(RERUN)
+    if lock is not None and isinstance(rerun, dict) and rerun.get("state") == state_key(lock):
         return dict(known)
     return {name: value for name, value in known.items() if name != RERUN}
 

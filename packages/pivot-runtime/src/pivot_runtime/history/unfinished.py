@@ -1,4 +1,4 @@
-"""Which stages were running when their run was killed, or may have been when the machine stopped."""
+"""Marks of unfinished stages: those that were running when their run was killed or the machine stopped."""
 
 import contextlib
 import pathlib
@@ -7,26 +7,26 @@ from pivot_cache.files import atomic
 from pivot_cache.files.boot import session
 
 
-class Unfinished:
-    """Which stages have begun to run and not ended: what is in the places of their outs, a killed run has left.
+class UnfinishedStages:
+    """The stages that have begun to run and not ended: the files at their outs are leftovers of a killed run.
 
     ``.pivot/state.db/unfinished/<address>``: empty, or the session of the machine in which the last run ended. After
     a power cut nothing else may tell that a run has written what is there, so an end counts in its session only.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
-        """Describe them; the directory is made when a stage begins."""
+        """Use a directory, which the first `begin` creates."""
         self._directory = directory
 
     def knows(self, address: str) -> bool:
-        """Whether a stage is one of them."""
+        """Whether a stage is unfinished."""
         try:
             return (self._directory / address).read_text() != session()
         except OSError:
             return False
 
     def begin(self, address: str, *, lasting: bool) -> None:
-        """A stage is about to run; with ``lasting``, a power cut does not take that it has ever begun.
+        """A stage is about to run; with ``lasting``, its first mark is flushed, so that it survives a power cut.
 
         Raises:
             OSError: That cannot be written.
@@ -40,7 +40,7 @@ class Unfinished:
             atomic.write_bytes(file, b"", durable=True)
 
     def end(self, address: str, *, lasting: bool) -> None:
-        """It has ended; with ``lasting``, what is in the places of its outs is what a run has written."""
+        """A stage has ended; with ``lasting``, the files at its outs were written by a run."""
         file = self._directory / address
         with contextlib.suppress(OSError):
             if lasting:

@@ -16,7 +16,7 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Observation, RunRecord, StageLock
 from pivot_core.plan import Plan
 from pivot_runtime.errors import StaleSnapshotError
-from pivot_runtime.evaluating.evaluate import having_read, observe
+from pivot_runtime.evaluating.evaluate import observe, with_variables
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.executors.strict_io import StrictIO
@@ -314,7 +314,7 @@ class Runner:
             self._report(events.StageInputsChanged(address, finished.seconds, moved, finished.usage))
             self._failed(address)
             return
-        observation, variables = having_read(observation, self._session.stages[address], finished.seen.variables)
+        observation, variables = with_variables(observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
         self._outcome.ran.add(address)
         self._report(
