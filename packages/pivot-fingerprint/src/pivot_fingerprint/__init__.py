@@ -1,4 +1,4 @@
-"""What code does this function depend on? A transitive, stable fingerprint of Python functions."""
+"""Transitive, stable fingerprints of Python functions: the code that each depends on."""
 
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The observing modules are imported on first use: most users never do."""
+    """Import the modules for observation on first use: most users never need them."""
     if name in __all__:
         from pivot_fingerprint import observation  # noqa: PLC0415 - for start-up time
 

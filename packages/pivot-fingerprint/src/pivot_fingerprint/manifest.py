@@ -1,4 +1,4 @@
-"""A fingerprint as a value: entries by key, what could not be followed, and how two of them differ."""
+"""Manifests: fingerprints as values, with entries by key, unresolved code, and the difference of two manifests."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -19,11 +19,11 @@ _OPTIONAL = ("end", "start", "via")
 
 
 class Entry(NamedTuple):
-    """One piece of code or one value: its digest, and where it stands (which never counts).
+    """A piece of code or a value: its digest, and its place (which never counts).
 
     `line` is the line of the `def`, `class` or assignment. The lines `start` to `end` of `file` are the
-    source text that counts, decorators included; both are None where there is none, as for a whole module.
-    `via` is the key of the entry by which this one is reached, None where the walk begins.
+    source text that counts, decorators included; both are None without such text, as for a whole module.
+    `via` is the key of the entry that leads to this one; None for the start of the walk.
     """
 
     digest: str
@@ -35,14 +35,14 @@ class Entry(NamedTuple):
 
 
 class Library(NamedTuple):
-    """An installed distribution: its version, and the names of it that are used, in full and sorted."""
+    """An installed distribution: its version, and the full names that are used from it, sorted."""
 
     version: str
     names: tuple[str, ...]
 
 
 class Unresolved(NamedTuple):
-    """One thing that could not be followed: where, why, and in which entry it stands."""
+    """Code that could not be followed: its place, the reason, and the key of its entry."""
 
     file: str | None
     line: int | None
@@ -51,7 +51,7 @@ class Unresolved(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One entry that differs between two manifests; `old` or `new` is None where it is missing."""
+    """An entry that differs between two manifests; `old` or `new` is None where it is missing."""
 
     key: str
     old: Entry | None
@@ -109,12 +109,12 @@ class Manifest(Mapping[str, Entry]):
         return self._libraries
 
     def path(self, key: str) -> tuple[str, ...]:
-        """How an entry is reached: the shortest chain of keys that leads to it, from where the walk began.
+        """The shortest chain of keys from the start of the walk to an entry.
 
-        Of several chains of one length it is the first in the order of keys, from the end on.
+        Of several chains of the same length, it is the first in the order of keys, from the end on.
 
         Raises:
-            KeyError: there is no such entry.
+            KeyError: There is no such entry.
         """
         chain = [key]
         via = self._entries[key].via
@@ -125,14 +125,14 @@ class Manifest(Mapping[str, Entry]):
 
     @property
     def digest(self) -> str:
-        """32 hex digits over all keys and their digests; nothing else ever counts."""
+        """32 hex digits over all keys and their digests; nothing else counts."""
         if self._digest is None:
             lines = "".join(f"{key}\0{entry.digest}\n" for key, entry in self._entries.items())
             self._digest = xxh3_128_hexdigest(f"pivot-fingerprint {SCHEMA}\n{lines}".encode())
         return self._digest
 
     def to_json(self) -> dict[str, object]:
-        """Plain data for `json.dump`; `from_json` gives an equal manifest back."""
+        """Plain data for `json.dump`; `from_json` returns an equal manifest."""
         return {
             "schema": SCHEMA,
             "entries": {key: _written(entry) for key, entry in self._entries.items()},
@@ -151,7 +151,7 @@ class Manifest(Mapping[str, Entry]):
         """The manifest that `to_json` wrote.
 
         Raises:
-            ManifestError: the data is no manifest of this schema; `field` says where.
+            ManifestError: The data is no manifest of this schema; `field` names the invalid place.
         """
         top = _object(data, "manifest", {"schema", "entries", "unresolved"}, ("libraries",))
         schema = top["schema"]
@@ -170,7 +170,7 @@ class Manifest(Mapping[str, Entry]):
 
 
 def diff(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> tuple[Change, ...]:
-    """The entries whose digests differ, sorted by key; a moved file or line is no change."""
+    """The entries whose digests differ, sorted by key; a moved file or line is not a change."""
     changes = []
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
@@ -184,7 +184,7 @@ def _order(edge: Unresolved) -> tuple[str, str, int, str]:
 
 
 def _written(entry: Entry) -> dict[str, object]:
-    """An entry as plain data; what is not known of the later fields is left out."""
+    """An entry as plain data, without optional fields that are None."""
     plain: dict[str, object] = {"digest": entry.digest, "file": entry.file, "line": entry.line}
     later = {"end": entry.end, "start": entry.start, "via": entry.via}
     return plain | {name: value for name, value in later.items() if value is not None}
@@ -200,7 +200,7 @@ def _entry(raw: object, where: str) -> Entry:
 
 
 def _check_chains(entries: Mapping[str, Entry]) -> None:
-    """Each chain of `via` ends."""
+    """Check that each chain of `via` ends."""
     known: set[str] = set()
     for key in entries:
         chain: list[str] = []

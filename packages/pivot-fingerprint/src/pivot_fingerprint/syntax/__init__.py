@@ -1,5 +1,5 @@
 """Source code as text.
 
-Syntax trees become canonical forms, names and scopes; positions, comments and spelling are gone. No module is
-imported and nothing is read from the disk.
+Syntax trees become canonical forms, names and scopes, without positions, comments and spelling. No module is
+imported here, and nothing is read from the disk.
 """

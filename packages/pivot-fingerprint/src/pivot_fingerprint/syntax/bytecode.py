@@ -1,6 +1,6 @@
-"""The form of code that has no source, read off its instructions: constants, names and operators in their order.
+"""Canonical form of code without source, from its instructions: constants, names and operators in order.
 
-Differences between versions of Python do not count: how values are moved about, and which instructions are one.
+Differences between versions of Python do not count, such as moves of values and combined instructions.
 """
 
 import dis
@@ -25,7 +25,7 @@ _NAMED = re.compile("(LOAD|STORE|DELETE|IMPORT)_(?!CONST|SMALL)")
 
 
 def bytecode_form(code: CodeType) -> Form:
-    """The form of a function's code, with that of all code in it."""
+    """The form of a code object, including all code objects in it."""
     refs: Refs = {}
     text = " ".join(_words(code, refs))
     return Form(xxh3_128_digest(text.encode("utf-8", "surrogatepass")), b"", sorted_refs(refs), ())

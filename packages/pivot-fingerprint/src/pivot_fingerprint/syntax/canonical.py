@@ -1,4 +1,4 @@
-"""Syntax tree → canonical bytes and the names it depends on, in one walk; never positions, comments or spelling."""
+"""Canonical form of syntax trees: a digest and the used names, without positions, comments and spelling."""
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
@@ -21,22 +21,22 @@ READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "
 
 
 def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
-    """The form of these statements or expressions, which are at the top of a module.
+    """The form of statements or expressions at the top of a module.
 
-    `walrus`: whether there may be a `:=` in them; without any it is faster.
+    `walrus`: whether they may contain a `:=`; otherwise it is faster.
     """
     return joined([piece(nodes, walrus=walrus)])
 
 
 def piece(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Piece:
-    """The same, to be joined with others."""
+    """The form of statements or expressions as a piece that can be joined with others."""
     writer = _Writer(walrus=walrus)
     writer.run(nodes)
     return writer.piece()
 
 
 def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) -> Form:
-    """The form of what a definition's annotations say; a name in them may be unbound."""
+    """The form of the annotations of a definition; names in them may be unbound."""
     if isinstance(node, ast.AnnAssign):
         return canonical([node.target, node.annotation])
     nodes: list[ast.AST] = []
@@ -55,10 +55,10 @@ def is_silent(node: ast.AST) -> bool:
 
 
 class _Writer:
-    """Writes text in order; a handler that is a generator yields each child where the child's text belongs.
+    """Writer of the text in order; a handler that is a generator yields each child where its text belongs.
 
-    The generators are on an explicit stack instead of calling each other: code may nest deeper than the
-    interpreter's limit.
+    The generators are on an explicit stack instead of calling each other, since code may nest deeper than
+    the interpreter's limit.
     """
 
     def __init__(self, *, walrus: bool) -> None:
@@ -95,7 +95,7 @@ class _Writer:
                 stack.pop()
 
     def generic(self, node: ast.AST) -> Iterator[ast.AST]:
-        """A node by the table of its class."""
+        """Write a node by the fields of its class."""
         write, leaves = self.out.append, _LEAVES
         title, table = plan(node.__class__)
         write(title)
@@ -111,7 +111,7 @@ class _Writer:
                 else:
                     leaf(self, value)
             elif kind == SCALAR:
-                if value not in (0, -1):  # the defaults of level, is_async, conversion, simple
+                if value not in (0, -1):  # the defaults of `level`, `is_async`, `conversion` and `simple`
                     write(f"{prefix}{scalar(value)}")
             elif not value:
                 continue
@@ -123,7 +123,7 @@ class _Writer:
         write(")")
 
     def many(self, nodes: Iterable[ast.AST | None]) -> Iterator[ast.AST]:
-        """A list of nodes without those that do nothing."""
+        """Write a list of nodes, without statements that do nothing."""
         write, leaves = self.out.append, _LEAVES
         write("[")
         for node in nodes:
@@ -137,12 +137,12 @@ class _Writer:
         write("]")
 
     def read(self, root: ast.AST, attrs: tuple[str, ...]) -> None:
-        """Note attributes that hold what else does not count, where it is not seen what they are read of."""
+        """Record reads of docstrings and annotations of unknown objects; these do not count otherwise."""
         for name in attrs:
             if name in READING and not (isinstance(root, ast.Name) and self.names.meanings(root.id)):
                 self.reads.add(READING[name])
 
-    # Nodes with rules of their own
+    # Nodes with special rules
 
     def name(self, node: ast.Name) -> None:
         if node.ctx.__class__ is ast.Load:
@@ -204,7 +204,7 @@ class _Writer:
         subject, name = node.args[0], node.args[1]
         root, attrs = _chain(subject)
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-            if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts anyway
+            if not (isinstance(root, ast.Name) and root.id in {"self", "cls"}):  # the whole class counts in any case
                 self.issues.append(Issue(node.lineno, f"takes an attribute whose name is computed (`{func}`)"))
             return None
         self.read(root, (name.value,))
@@ -240,7 +240,7 @@ class _Writer:
                 self.signatures.append(Signature(partial(annotations, node), self.decorators(decorators)))
             if any(_last_name(each) == "no_fingerprint" for each in decorators):
                 body = []
-        # Annotations go: in functions they carry no behaviour, unless something reads them (`Form.signatures`).
+        # Annotations of functions are left out: they have no effect unless something reads them (`Form.signatures`).
         self.out.append(f"{title} {_shape(args)} ")
         yield from self.many(args.defaults)
         yield from self.many(args.kw_defaults)
@@ -254,7 +254,7 @@ class _Writer:
         self.out.append(")")
 
     def decorators(self, nodes: list[ast.expr]) -> tuple[Ref, ...]:
-        """The meaning of the decorators' names in their place."""
+        """The references of the decorators' names."""
         refs = []
         for node in nodes:
             root, attrs = _chain(node.func if isinstance(node, ast.Call) else node)
@@ -263,7 +263,7 @@ class _Writer:
         return tuple(refs)
 
     def assign(self, node: ast.Assign) -> Iterator[ast.AST]:
-        """`m = importlib.import_module("x")` makes `m` an import: only what is taken from it counts."""
+        """`m = importlib.import_module("x")` makes `m` an import: only the names that are taken from it count."""
         if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
             self.assigned.add(id(node.value))
         return self.generic(node)
@@ -275,7 +275,7 @@ class _Writer:
             outside.bind(parameter.name)  # type: ignore[attr-defined]
         scope = Scope(outside, is_class=True)
         scope.collect(node.body, walrus=self.walrus)
-        # Annotations define fields wherever something can read them: a base, a metaclass or a decorator.
+        # Annotations define fields if a base, a metaclass or a decorator can read them.
         fields = bool(node.bases or node.keywords or node.decorator_list)
         if not fields:
             bare = [each for each in node.body if isinstance(each, ast.AnnAssign)]
@@ -299,7 +299,7 @@ class _Writer:
         self.out.append(")")
 
     def annotated(self, node: ast.AnnAssign) -> Iterator[ast.AST]:
-        """An annotation that nothing reads: the assignment alone (without a value there is none, see `is_silent`)."""
+        """An annotated assignment without the annotation (without a value, it is no assignment: see `is_silent`)."""
         self.out.append("(Assign targets=[")
         yield node.target
         self.out.append("] value=")
@@ -311,7 +311,7 @@ class _Writer:
         for each in node.generators:
             scope.collect([each.target])
         self.out.append(f"({type(node).__name__} ")
-        yield node.generators[0].iter  # the first iterable is evaluated outside
+        yield node.generators[0].iter  # the first iterable is evaluated in the outer scope
         outer = self.names.enter(scope)
         for number, each in enumerate(node.generators):
             if each.is_async:

@@ -1,4 +1,4 @@
-"""The canonical form of a piece of code as a value, and how constants are spelled in it."""
+"""Canonical forms of code as values, and the spelling of constants in them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -9,23 +9,23 @@ from pivot_fingerprint.syntax.scopes import Import
 
 
 class Ref(NamedTuple):
-    """A name used: a global, or what an import inside the code binds; and the attributes taken from it."""
+    """A used name, of a global or of an import inside the code, and the attributes taken from it."""
 
     root: str | Import
     attrs: tuple[str, ...]
     line: int
-    weak: bool = False  # may well be unbound
+    weak: bool = False  # may be unbound
 
 
 class Issue(NamedTuple):
-    """Something in the code that cannot be followed."""
+    """A place in the code that cannot be followed, and the reason."""
 
     line: int
     reason: str
 
 
 class Signature:
-    """The annotations of a definition, which count only where something reads them, and what decorates it."""
+    """The annotations of a definition, which count only if something reads them, and its decorators."""
 
     __slots__ = ("_form", "_make", "decorators")
 
@@ -36,7 +36,7 @@ class Signature:
 
     @property
     def form(self) -> "Form":
-        """The form of the annotations, written when it is first asked for."""
+        """The form of the annotations, computed at the first use."""
         if self._form is None:
             self._form = self._make()
         return self._form
@@ -46,15 +46,15 @@ class Form(NamedTuple):
     """The canonical form of one piece of code."""
 
     digest: bytes
-    docs: bytes  # the docstrings, which count only where some code reads them
+    docs: bytes  # digest of the docstrings, which count only if some code reads them
     refs: tuple[Ref, ...]
     issues: tuple[Issue, ...]
-    reads: frozenset[str] = frozenset()  # "docs", "signatures": what the code itself looks at
+    reads: frozenset[str] = frozenset()  # "docs", "signatures": the parts of other code that this code reads
     signatures: tuple[Signature, ...] = ()
 
 
 class Piece(NamedTuple):
-    """A part of a form before its digests are taken."""
+    """A part of a form, before its digests are computed."""
 
     text: str
     docs: tuple[str, ...]
@@ -68,7 +68,7 @@ type Refs = dict[tuple[str | Import, tuple[str, ...]], Ref]
 
 
 def merged(refs: Iterable[Ref]) -> tuple[Ref, ...]:
-    """The references of several pieces of code together, as one walk over all of them would give."""
+    """The references of several pieces of code together, the same as those of one walk over all of them."""
     known: Refs = {}
     for ref in refs:
         add_ref(known, ref)
@@ -76,7 +76,7 @@ def merged(refs: Iterable[Ref]) -> tuple[Ref, ...]:
 
 
 def add_ref(known: Refs, ref: Ref) -> None:
-    """Add a reference; of several alike the first counts, and one that is surely bound before one that may not be."""
+    """Add a reference; of equal ones, the first counts, but bound ones precede those that may be unbound."""
     key = (ref.root, ref.attrs)
     before = known.get(key)
     if before is None or (before.weak and not ref.weak):
@@ -84,12 +84,12 @@ def add_ref(known: Refs, ref: Ref) -> None:
 
 
 def sorted_refs(known: Refs) -> tuple[Ref, ...]:
-    """All of them, in an order that the text alone decides."""
+    """All references, in an order that only depends on the text."""
     return tuple(known[key] for key in sorted(known, key=lambda key: (str(key[0]), key[1])))
 
 
 def joined(pieces: Sequence[Piece]) -> Form:
-    """The form of pieces one after the other."""
+    """The form of several pieces in order."""
     text = "".join(piece.text for piece in pieces)
     docs = "\0".join(doc for piece in pieces for doc in piece.docs)
     refs = pieces[0].refs if len(pieces) == 1 else merged(ref for piece in pieces for ref in piece.refs)
@@ -104,7 +104,7 @@ def joined(pieces: Sequence[Piece]) -> Form:
 
 
 def scalar(value: Any) -> str:
-    """A constant by type and value, in text that no version of Python spells differently."""
+    """A constant by type and value, as text that is the same in every version of Python."""
     kind = type(value)
     if kind is str:
         return f"s{len(value)}:{value}"

@@ -1,4 +1,4 @@
-"""The changes that some code may make when it runs, and the names that it binds other than by assignment."""
+"""Changes that code may make to the values of names when it runs, and names that it binds without assignment."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -7,28 +7,28 @@ from typing import NamedTuple
 from pivot_fingerprint.syntax.node_fields import children
 
 ANY = "*"
-DEEPEST = 9  # deeper than any object is looked into
+DEEPEST = 9  # the greatest depth in an object that is distinguished
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
 MAKERS = frozenset(
     {"Counter", "OrderedDict", "bytearray", "defaultdict", "deque", "dict", "list", "set", "sorted", "tuple"}
 )
-# Calls of these change nothing that is given to them.
+# Calls of these do not change their arguments.
 _PURE = MAKERS | {
     "abs", "all", "any", "ascii", "bin", "bool", "bytes", "callable", "chr", "complex", "divmod", "enumerate", "float",
     "format", "frozenset", "getattr", "hasattr", "hash", "hex", "id", "int", "isinstance", "issubclass", "len", "max",
     "min", "object", "oct", "ord", "pow", "print", "range", "repr", "reversed", "round", "str", "sum", "super", "type",
     "zip",
 }  # fmt: skip
-# Methods that change the object that they are called on, and nothing that it holds.
+# Methods that change their object, but not its content.
 _FILLING = frozenset(
     {
         "add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem", "remove",
         "reverse", "setdefault", "sort", "update", "__setitem__", "__delitem__",
     }
 )  # fmt: skip
-# Methods that change nothing.
+# Methods without effects.
 _READING = frozenset(
     {
         "copy", "count", "encode", "endswith", "format", "get", "index", "items", "join", "keys", "lower", "lstrip",
@@ -38,33 +38,33 @@ _READING = frozenset(
 
 
 class NameChange(NamedTuple):
-    """Something that is changed: a chain of names, and how many steps lead from there to what is assigned or filled."""
+    """A changed object: a chain of names, and the number of steps from its end to the assigned or filled part."""
 
     chain: tuple[str, ...]
     steps: int = 0
-    passed: bool = False  # given to a call, which may change it or not
+    passed: bool = False  # passed to a call, which may change it
 
     @property
     def depth(self) -> int:
-        """How deep below the object at the root: 1 is the object itself."""
+        """The depth below the root name: 1 is its object itself."""
         return len(self.chain) - 1 + self.steps
 
 
 class ChangeCollector:
-    """The effects of some code, gathered expression by expression."""
+    """Collector of the effects of code, expression by expression."""
 
     def __init__(self, own: Iterable[str], *, inside: bool = False) -> None:
-        self._own = own  # names that are not the builtins that they may look like
-        self._inside = inside  # whether the bodies of functions run as well
+        self._own = own  # names of the module, which hide builtins
+        self._inside = inside  # whether the bodies of functions count as well
         self.binds: set[str] = set()
         self.all: dict[NameChange, None] = {}
         self.called: set[str] = set()
         self.other: set[str] = set()
-        self.results = False  # whether it changes what a call gives
-        self.runs = False  # whether it runs code of which nothing is known here
+        self.results = False  # whether it changes the result of a call
+        self.runs = False  # whether it may run unknown code
 
     def collect(self, nodes: Iterable[ast.AST]) -> None:
-        """Take up what these statements or expressions do."""
+        """Collect the effects of these statements or expressions."""
         callees: set[int] = set()
         stack = list(nodes)
         while stack:
@@ -87,9 +87,9 @@ class ChangeCollector:
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
             self._assigned(node)
         elif isinstance(node, ast.AugAssign):
-            self.change(node.target, 1)  # in place: what is there changes as well
+            self.change(node.target, 1)  # in place: the object changes as well
         elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Subscript):
-            self.runs = True  # of classes that say what operators do
+            self.runs = True  # of classes that define operators
         elif isinstance(node, ast.withitem):
             self._passed([node.context_expr])
         elif isinstance(node, ast.ClassDef):
@@ -99,7 +99,7 @@ class ChangeCollector:
             self._passed([node.value])
 
     def change(self, node: ast.expr, steps: int, *, passed: bool = False) -> None:
-        """Note that what an expression stands for is changed."""
+        """Record a change of the value of an expression."""
         chain, more, root = _chain(node)
         if chain[:1] == (ANY,):  # the module itself
             self.binds.add(chain[1] if len(chain) > 1 else ANY)
@@ -116,7 +116,7 @@ class ChangeCollector:
             self.change(node, 0)
 
     def _passed(self, nodes: Iterable[ast.AST]) -> None:
-        """Code of which nothing is known gets to see all that is named in here."""
+        """Record that everything named in these nodes is passed to unknown code."""
         given = list(nodes)
         self.runs = self.runs or bool(given)
         for node in given:
@@ -138,7 +138,7 @@ class ChangeCollector:
             if _is_namespace(func.value):
                 self.binds.add(ANY)
             self.change(func.value, 1)
-            self.runs = True  # a class of yours may have a method of this name
+            self.runs = True  # a user's class may have a method of this name
         else:
             self.runs = True
             if isinstance(func, ast.Attribute):
@@ -146,7 +146,7 @@ class ChangeCollector:
             self._passed(arguments)
 
     def _decorated(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-        """A decorator gets to see what it decorates."""
+        """Record that a definition is passed to its decorators."""
         for decorator in node.decorator_list:
             self.runs = True
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -161,7 +161,7 @@ def _evaluated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
 
 
 def _chain(node: ast.AST) -> tuple[tuple[str, ...], int, ast.AST | None]:
-    """`a.b[0].c` → `a`, `b`, and 2 steps; or what is at the root, if it is no name."""
+    """`a.b[0].c` → `a`, `b`, and 2 steps; and the root expression if it is no name."""
     path: list[str | None] = []
     root: tuple[str, ...] = ()
     rest = None

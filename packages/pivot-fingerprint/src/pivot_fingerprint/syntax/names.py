@@ -1,4 +1,4 @@
-"""The meaning of the names in a piece of code, as the compiler would resolve them, and all that they depend on."""
+"""Names in a piece of code, resolved as the compiler resolves them, and the references that they depend on."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ _UNBOUND = frozenset({"__class__", "__debug__"})
 
 
 class Names:
-    """The scope a walk is in, and the references it has met."""
+    """The current scope of a walk, and the references so far."""
 
     def __init__(self) -> None:
         self.scope: Scope | None = None  # None: the module itself, where every name is a global
         self._refs: Refs = {}
 
     def refs(self) -> tuple[Ref, ...]:
-        """The names met, in an order that the text alone decides."""
+        """The references so far, in an order that only depends on the text."""
         return sorted_refs(self._refs)
 
     def add(self, ref: Ref) -> None:
@@ -24,7 +24,7 @@ class Names:
         add_ref(self._refs, ref)
 
     def use(self, name: str, attrs: tuple[str, ...], line: int) -> None:
-        """Find out what a name that is read here means, and note it."""
+        """Resolve a name that is read here, and add its references."""
         scope, weak, current = self.scope, False, True
         while scope is not None:
             if name in scope.declared:
@@ -37,18 +37,18 @@ class Names:
                     self.add(Ref(target, attrs, line))
                 if not scope.is_class:
                     return
-                weak = True  # in a class body a name may be the class's or the module's
+                weak = True  # in a class body, a name may be the class's or the module's
             current = False
             scope = scope.parent
         if name not in _UNBOUND:
             self.add(Ref(name, attrs, line, weak))
 
     def is_local(self, name: str) -> bool:
-        """Whether a name is bound here rather than by the module."""
+        """Whether a name is bound in this code and not by the module."""
         return self.meanings(name) != [name]
 
     def meanings(self, name: str) -> Sequence[str | Import]:
-        """The name itself where it is the module's; else the imports that bind it here, if any do."""
+        """The name itself if it is the module's; else the imports that bind it here, if any."""
         scope = self.scope
         while scope is not None:
             if name in scope.names:
@@ -57,12 +57,12 @@ class Names:
         return [name]
 
     def enter(self, scope: Scope) -> Scope | None:
-        """Enters a new scope; gives the one to come back to."""
+        """Enter a new scope; returns the outer one."""
         outer, self.scope = self.scope, scope
         return outer
 
     def leave(self, outer: Scope | None) -> None:
-        """At the end of a scope: an import that no name uses is there for what it does."""
+        """Leave a scope, and add its unused imports, which may have effects."""
         scope, self.scope = self.scope, outer
         if scope is None or scope.is_class:
             return

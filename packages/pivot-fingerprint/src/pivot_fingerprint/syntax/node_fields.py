@@ -1,11 +1,11 @@
-"""The fields of each class of node, worked out once per class."""
+"""Fields of the classes of syntax nodes, computed once per class."""
 
 import ast
 import functools
 from collections.abc import Callable
 from typing import Any, get_args, get_origin
 
-# Contexts repeat what their place says; the others are positions, comments and `u""`.
+# Contexts follow from the position of a node; the others are comments and `u""`.
 _DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
 _PLAIN = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
@@ -18,7 +18,7 @@ def _once[T](make: Callable[[Any], T]) -> Callable[[Any], T]:
 
 @_once
 def plan(kind: Any) -> tuple[str, tuple[tuple[str, str, int], ...]]:
-    """How nodes of this class are written: the title, then each field with its prefix and kind."""
+    """The text of nodes of a class: the title, then each field with its prefix and kind."""
     types = _types(kind)
     names = [name for name in sorted(kind._fields) if name not in _DROPPED]
     return f"({kind.__name__}", tuple((name, f" {name}=", _kind(types[name])) for name in names)
@@ -26,7 +26,7 @@ def plan(kind: Any) -> tuple[str, tuple[tuple[str, str, int], ...]]:
 
 @_once
 def table(kind: Any) -> tuple[tuple[str, bool], ...]:
-    """The fields of a class that hold nodes with something in them, and whether each holds several."""
+    """The fields of a class that contain nodes with content, and whether each is a list."""
     return tuple(
         (name, get_origin(annotation) is list)
         for name, annotation in _types(kind).items()
@@ -52,7 +52,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def _kind(annotation: Any) -> int:
-    """The kind of a field, by the type that `ast` gives it."""
+    """The kind of a field, by its type in `ast`."""
     inner = _inner(annotation)
     if get_origin(annotation) is not list:
         return NODE if issubclass(inner, ast.AST) else SCALAR

@@ -1,4 +1,4 @@
-"""The facts about a source file that a walk needs, as plain data: from its tree, or from a memo."""
+"""Outline of a source file: the facts that a walk needs, as plain data, from its tree or from a memo."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,7 +8,7 @@ from pivot_fingerprint.syntax.statement_acts import Act
 
 
 class Site(NamedTuple):
-    """Where one function, class or lambda stands."""
+    """The place of a function, class or lambda."""
 
     kind: str  # "func", "class", "lambda"
     name: str
@@ -16,12 +16,12 @@ class Site(NamedTuple):
     first: int  # decorators included
     end: int
     body: tuple[int, int, int, int]  # line and column of its start, then of its end
-    dunders: tuple[str, ...] = ()  # of a class: the names with two underscores that its body binds
+    dunders: tuple[str, ...] = ()  # of a class: the dunder names that its body binds
     defaults: bool = False  # of a function without decorators: whether it has any
 
 
 class Top:
-    """A definition at the top of a module, also inside `if`, `try` and the like; each is equal to itself alone."""
+    """A definition at the top of a module, also inside `if`, `try` and the like; compared by identity."""
 
     __slots__ = ("number", "site")
 
@@ -31,10 +31,10 @@ class Top:
 
 
 class TopPlace(NamedTuple):
-    """Where a function or class stands: the definition at the top of the module that holds it, and which of its own."""
+    """The place of a function or class: the definition at the top of the module, and the number inside it."""
 
     top: Top | None  # None: a lambda outside any definition
-    number: int  # in a top, 0 is the top itself
+    number: int  # inside a top, 0 is the top itself
     site: Site
 
 
@@ -54,7 +54,7 @@ class Binding(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """A statement that does something to what a name stands for: the name, and the attributes taken from it."""
+    """A statement with an effect on the value of a name: the name, and the attributes taken from it."""
 
     line: int
     end: int | None
@@ -63,12 +63,12 @@ class Effect(NamedTuple):
 
 
 class Outline(Protocol):
-    """A file seen from above; the numbers are places in its own lists."""
+    """The outline of a file; numbers are positions in its lists."""
 
     tops: list[Site]
     bindings: dict[str, list[Binding]]
     stars: list[Import]
-    imports: list[Import]  # all that importing the file imports by statements at its top
+    imports: list[Import]  # everything that statements at the top import
 
     @property
     def acts(self) -> list[Act]:
@@ -77,7 +77,7 @@ class Outline(Protocol):
 
     @property
     def effects(self) -> list[Effect]:
-        """The statements that do something to what a name stands for."""
+        """The statements with effects on the values of names."""
         ...
 
     def top_form(self, number: int) -> Form:
@@ -93,7 +93,7 @@ class Outline(Protocol):
         ...
 
     def lambda_form(self, number: int) -> Form:
-        """The form of one of these."""
+        """The form of a lambda outside any definition."""
         ...
 
     def effects_form(self, numbers: list[int]) -> Form:

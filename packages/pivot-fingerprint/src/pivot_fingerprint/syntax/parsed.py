@@ -1,4 +1,4 @@
-"""One file's syntax tree: what it binds, does and defines at its top, worked out when it is first asked for."""
+"""Syntax tree of a file, its outline, and the literals in it."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _SIMPLE = (*_DEFINITIONS, ast.Expr, ast.Assign, ast.AnnAssign, ast.Import, ast.I
 
 
 class Parsed:
-    """The tree with its statements by what they bind."""
+    """A syntax tree with its statements by the names that they bind."""
 
     def __init__(self, content: bytes | str) -> None:
         self.tree = ast.parse(content)
@@ -37,7 +37,7 @@ class Parsed:
 
 
 class TreeOutline:
-    """The outline that is read off a tree."""
+    """The outline of a syntax tree."""
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
@@ -71,7 +71,7 @@ class TreeOutline:
 
     @property
     def effects(self) -> list[Effect]:
-        """The statements that do something to what a name stands for."""
+        """The statements with effects on the values of names."""
         return [effect for _, effect in self._effect_statements()]
 
     @property
@@ -105,7 +105,7 @@ class TreeOutline:
         return joined([pieces[number] for number in numbers])
 
     def whole_form(self) -> Form:
-        """The form of the module's whole text, and so those of the definitions in it."""
+        """The form of the whole module, computed together with those of the definitions in it."""
         body = [statement for statement in self._parsed.tree.body if not is_silent(statement)]
         pieces = [piece([statement], walrus=self._parsed.walrus) for statement in body]
         for statement, each in zip(body, pieces, strict=True):
@@ -119,12 +119,12 @@ class TreeOutline:
         return [site_of(node) for node in self._lambda_nodes()]
 
     def lambda_form(self, number: int) -> Form:
-        """The form of one of these."""
+        """The form of a lambda outside any definition."""
         return canonical([self._lambda_nodes()[number]], walrus=self._parsed.walrus)
 
     def _lambda_nodes(self) -> list[ast.Lambda]:
         if self._lambdas is None:
-            found: dict[ast.Lambda, None] = {}  # a block's are met again with each block around it
+            found: dict[ast.Lambda, None] = {}  # lambdas in a block are found again with each outer block
             for statement in _top_statements(self._parsed.tree):
                 if not isinstance(statement, _DEFINITIONS):
                     found |= dict.fromkeys(node for node in walk(statement) if isinstance(node, ast.Lambda))
@@ -139,7 +139,7 @@ def _may_hold_walrus(content: bytes | str) -> bool:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all that is in it, level by level, as `ast.walk` does."""
+    """A node and all nodes in it, level by level, like `ast.walk`."""
     level = [node]
     while level:
         yield from level
@@ -154,7 +154,7 @@ def first_line(node: Node) -> int:
 
 
 def site_of(node: Node) -> Site:
-    """Where a definition stands, and what else the walk asks of it."""
+    """The place of a definition, and other facts that a walk needs."""
     body = node.body
     start, stop = (body[0], body[-1]) if isinstance(body, list) else (body, body)
     span = (start.lineno, start.col_offset, stop.end_lineno or 0, stop.end_col_offset or 0)
@@ -202,7 +202,7 @@ def _top_statements(tree: ast.Module, *, main: bool = True) -> Iterator[ast.stmt
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
-    """The module's names that a statement binds (of a compound one: by its head alone)."""
+    """The module's names that a statement binds (by its head alone, if it is compound)."""
     if isinstance(statement, _DEFINITIONS):
         yield statement.name
     elif isinstance(statement, ast.Import | ast.ImportFrom):
@@ -224,7 +224,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 
 def literal_binding(statements: Sequence[ast.stmt]) -> tuple[object] | None:
-    """The value of a name that is bound once, to a literal; None for anything else."""
+    """The value of a name that is bound once, to a literal; None for any other."""
     if len(statements) != 1:
         return None
     statement = statements[0]
@@ -240,7 +240,7 @@ def literal_binding(statements: Sequence[ast.stmt]) -> tuple[object] | None:
 
 
 def literal_extras(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[object]:
-    """The defaults of a function without decorators as the function will carry them, if all are literals."""
+    """The defaults of an undecorated function, as they will be in the function object, if all are literals."""
     arguments = node.args
     defaults = [_literal(default) for default in arguments.defaults]
     by_name = {

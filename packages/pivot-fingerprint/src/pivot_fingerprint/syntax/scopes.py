@@ -1,4 +1,4 @@
-"""Which names a scope binds: Python's own scoping rules, read off the syntax tree."""
+"""Scopes: the names that each binds by Python's own rules, from the syntax tree."""
 
 import ast
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 class Import(NamedTuple):
-    """The target to which an import statement binds a name: a module, or `name` out of it."""
+    """The target of an import: a module, or `name` in it."""
 
     level: int
     module: str
@@ -22,7 +22,7 @@ class Import(NamedTuple):
 
 
 class Scope:
-    """One scope: the names bound in it; imports carry what they bind."""
+    """A scope with the names that are bound in it, each with the targets of its imports."""
 
     __slots__ = ("declared", "dotted", "is_class", "names", "parent", "used")
 
@@ -32,18 +32,18 @@ class Scope:
         self.names: dict[str, list[Import]] = {}
         self.declared: set[str] = set()  # `global x`
         self.used: set[str] = set()
-        self.dotted: dict[Import, tuple[str, ...]] = {}  # `import a.b`, which binds `a`: and what is taken of that
+        self.dotted: dict[Import, tuple[str, ...]] = {}  # `import a.b`, which binds `a`, with its parts
 
     def bind(self, name: str, target: Import | None = None) -> None:
-        """Note that `name` is bound here."""
+        """Record that `name` is bound here."""
         targets = self.names.setdefault(name, [])
         if target is not None and target not in targets:
             targets.append(target)
 
     def collect(self, body: Iterable[ast.AST], *, walrus: bool = True) -> None:
-        """Bind everything that these statements or expressions bind in this very scope.
+        """Bind everything that these statements or expressions bind in this scope itself.
 
-        `walrus`: whether there may be a `:=` in them, so that no expression can be passed over.
+        `walrus`: whether they may contain a `:=`, so that no expression can be skipped.
         """
         outer: set[str] = set()
         stack: list[Any] = list(body)
@@ -67,7 +67,7 @@ class Scope:
 
 
 def imports(node: ast.Import | ast.ImportFrom) -> Iterable[tuple[str, Import]]:
-    """Each name that the statement binds, and to what; `*` stands for itself."""
+    """Each name that an import statement binds, with its target; `*` stands for itself."""
     for alias in node.names:
         if isinstance(node, ast.ImportFrom):
             yield alias.asname or alias.name, Import(node.level, node.module or "", alias.name)
@@ -98,7 +98,7 @@ def literal_import(node: ast.AST) -> Import | None:
 
 
 def is_import_call(func: ast.expr) -> bool:
-    """Whether this is the name of a function that imports by name."""
+    """Whether an expression names a function that imports by name."""
     if isinstance(func, ast.Attribute):
         return func.attr == "import_module" and isinstance(func.value, ast.Name)
     return isinstance(func, ast.Name) and func.id in {"import_module", "__import__"}

@@ -1,4 +1,4 @@
-"""The effects of a file's statements on names other than binding them, and its imports: the text alone says it."""
+"""Acts of statements on the values of names other than binding them, and imports, from the text of a file."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,18 @@ _SIMPLE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Expr, ast.As
 
 
 class Act(NamedTuple):
-    """A statement that calls a thing or assigns to a part of it: the name at its root, and the attributes taken."""
+    """A call of an object, or an assignment to a part of it: the root name, and the attributes taken from it."""
 
     line: int
-    top: int | None  # the number of the definition that it is in; None at the top of the module
+    top: int | None  # the number of the definition that contains it; None at the top of the module
     root: str | Import
     attrs: tuple[str, ...]
-    changes: bool  # else it is called for what it gives
+    changes: bool  # else it is called for its result
     guarded: bool
 
 
 def acts(tree: ast.Module, tops: Sequence[Definition]) -> list[Act]:
-    """All of a file's: at its top, and in its definitions."""
+    """All acts of a file, at its top and in its definitions."""
     found: list[Act] = []
     for statement, guarded in _running(tree.body):
         for target in changed_expressions(statement):
@@ -39,7 +39,7 @@ def acts(tree: ast.Module, tops: Sequence[Definition]) -> list[Act]:
 
 
 def imported(tree: ast.Module) -> list[Import]:
-    """All that importing the file imports by the statements at its top."""
+    """Everything that statements at the top of a file import."""
     found: dict[Import, None] = {}
     for statement, _ in _running(tree.body):
         if isinstance(statement, ast.Import):
@@ -51,7 +51,7 @@ def imported(tree: ast.Module) -> list[Import]:
 
 
 def _running(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
-    """The statements that run at import, and whether anything decides on it."""
+    """The statements that run at import, and whether they are conditional."""
     stack = [(statement, False) for statement in reversed(body)]
     while stack:
         statement, guarded = stack.pop()
@@ -71,7 +71,7 @@ def _running(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
 
 
 def _further(statement: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
-    """Other calls of a statement, and whether it calls only for their effects."""
+    """Other calls in a statement, and whether they are made only for their effects."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield from ((each, False) for each in statement.decorator_list)
     elif isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Call):
@@ -90,7 +90,7 @@ def _further(statement: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
 
 
 def _inside(number: int, top: Definition) -> Iterator[Act]:
-    """The effects of a definition; names that it imports itself are led back to what they import."""
+    """The acts of a definition; names that it imports itself are replaced by their targets."""
     stack: list[ast.AST] = [top]
     statements: list[ast.stmt] = []
     own: dict[str, Import] = {}
@@ -117,19 +117,19 @@ def _inside(number: int, top: Definition) -> Iterator[Act]:
 
 
 def is_main(statement: ast.stmt) -> bool:
-    """Whether this is `if __name__ == ...`."""
+    """Whether a statement is `if __name__ == ...`."""
     test = statement.test if isinstance(statement, ast.If) else None
     return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Whether this is `TYPE_CHECKING`: what is below it never runs."""
+    """Whether a condition is `TYPE_CHECKING`, under which nothing ever runs."""
     name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
     return name == "TYPE_CHECKING"
 
 
 def changed_expressions(statement: ast.stmt) -> list[ast.expr]:
-    """The expressions whose value a statement may change: called ones, and those whose parts are assigned."""
+    """The expressions whose values a statement may change: called ones, and those with assigned parts."""
     if isinstance(statement, ast.Expr):
         return [statement.value] if isinstance(statement.value, ast.Call) else []
     targets: list[ast.expr] = []
@@ -141,7 +141,7 @@ def changed_expressions(statement: ast.stmt) -> list[ast.expr]:
 
 
 def root_of(node: ast.expr) -> tuple[str, tuple[str, ...]]:
-    """`a.b(...)[0].c` → `a` and `b`: the name at the root, and the attributes taken from it at once."""
+    """`a.b(...)[0].c` → `a` and `b`: the root name, and the attributes taken directly from it."""
     attrs: list[str] = []
     while True:
         if isinstance(node, ast.Attribute):

@@ -1,4 +1,4 @@
-"""From the drafts where a walk begins to the manifest of all that is reached: keys, chains and digests."""
+"""Closure of the drafts where a walk begins: the manifest of everything reachable, with keys, chains and digests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -8,23 +8,23 @@ from pivot_fingerprint.walk.drafts import Draft, DraftFacts
 
 
 class DraftWalk(Protocol):
-    """Finds out what is asked of a draft."""
+    """The interface of a walk over drafts."""
 
-    def look(self, draft: Draft, /) -> DraftFacts:
-        """The content of a draft and its targets; what it found may be remembered."""
+    def facts(self, draft: Draft, /) -> DraftFacts:
+        """The content of a draft and its targets; the result may be cached."""
         ...
 
-    def look_up_renamed(self, draft: Draft, /) -> DraftFacts:
-        """The same with the names that drafts have now."""
+    def facts_with_current_names(self, draft: Draft, /) -> DraftFacts:
+        """The same with the current names of drafts."""
         ...
 
-    def effects_of_imports(self, looks: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
-        """The entries that also count because all these are reached: each with the one that brings it along."""
+    def effects_of_imports(self, facts: Mapping[Draft, DraftFacts], /) -> Sequence[tuple[Draft, Draft]]:
+        """The entries that also count because all these are reached, each after the entry that brings it along."""
         ...
 
 
 class Reached(NamedTuple):
-    """The reachable entries: each with the one before it, and with those of its live objects that are reached."""
+    """The reachable entries, each with its predecessor and its reachable live objects."""
 
     via: dict[Draft, Draft | None]
     live_objects: dict[Draft, list[Draft]]
@@ -35,24 +35,24 @@ def gather(
     walk: DraftWalk,
     name_libraries: Callable[[Iterable[str]], Mapping[str, Library]],
 ) -> Manifest:
-    """The manifest of everything that is reached from the roots; it depends on nothing else that is known."""
+    """The manifest of everything that is reachable from the roots; it does not depend on earlier walks."""
     reached = _reach(roots, walk)
-    looks = {
-        draft: walk.look(draft) for entry in reached.via for draft in (entry, *reached.live_objects.get(entry, ()))
+    facts = {
+        draft: walk.facts(draft) for entry in reached.via for draft in (entry, *reached.live_objects.get(entry, ()))
     }
-    reads = frozenset(kind for each in looks.values() for kind in each.found.reads)
+    reads = frozenset(kind for each in facts.values() for kind in each.found.reads)
     of: dict[Draft, set[str]] = {}
-    for each in looks.values():
+    for each in facts.values():
         for draft, kinds in each.found.reads_of.items():
             of.setdefault(draft, set()).update(kinds)
-    names = _names(reached, looks, reads, given=frozenset(roots))
+    names = _names(reached, facts, reads, given=frozenset(roots))
     if names is not None:
         for draft, name in names.items():
             draft.name = name
         try:
-            for draft, known in list(looks.items()):
+            for draft, known in list(facts.items()):
                 if any(other in names for other in known.found.drafts):
-                    looks[draft] = walk.look_up_renamed(draft)
+                    facts[draft] = walk.facts_with_current_names(draft)
         finally:
             for draft in names:
                 draft.name = draft.base
@@ -62,30 +62,30 @@ def gather(
     libraries: set[str] = set()
     keys = {entry: (names or {}).get(entry, entry.key) for entry in reached.via}
     for entry, via in reached.via.items():
-        key, live_objects = keys[entry], [looks[live] for live in reached.live_objects.get(entry, ())]
-        digest = looks[entry].digest(reads.union(of.get(entry, ())), live_objects)
+        key, live_objects = keys[entry], [facts[live] for live in reached.live_objects.get(entry, ())]
+        digest = facts[entry].digest(reads.union(of.get(entry, ())), live_objects)
         file, line, start, end = entry.span
         entries[key] = Entry(digest, file, line, end, start, None if via is None else keys[via])
-        for each in (looks[entry], *live_objects):
+        for each in (facts[entry], *live_objects):
             libraries |= each.found.libraries
             edges += [Unresolved(*issue, key) for issue in each.found.issues]
     return Manifest(entries, tuple(edges), name_libraries(libraries))
 
 
 def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
-    """Level by level, so that chains are shortest; among several of one length the smallest key wins."""
+    """The reachable entries, level by level for the shortest chains; of equal chains, the smallest key counts."""
     via: dict[Draft, Draft | None] = {root.owner or root: None for root in roots}
     live_objects = {root.owner: [root] for root in roots if root.owner is not None}
     level = [*via, *(root for root in roots if root.owner is not None)]
     seen = set(level)
-    looks: dict[Draft, DraftFacts] = {}
+    facts: dict[Draft, DraftFacts] = {}
     while level:
         following: list[Draft] = []
         fresh: dict[Draft, Draft] = {}
         for draft in level:
             entry = draft.owner or draft
-            looks[draft] = walk.look(draft)
-            for target in looks[draft].found.drafts:
+            facts[draft] = walk.facts(draft)
+            for target in facts[draft].found.drafts:
                 owner = target.owner or target
                 if owner not in via or (owner in fresh and entry.key < fresh[owner].key):
                     fresh[owner] = via[owner] = entry
@@ -98,7 +98,7 @@ def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
                             seen.add(owner)
                             following.append(owner)
         level = following
-        for entry, target in walk.effects_of_imports(looks) if not level else ():
+        for entry, target in walk.effects_of_imports(facts) if not level else ():
             if target not in seen:
                 seen.add(target)
                 via[target] = entry.owner or entry
@@ -107,9 +107,9 @@ def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:
 
 
 def _names(
-    reached: Reached, looks: Mapping[Draft, DraftFacts], reads: frozenset[str], *, given: frozenset[Draft]
+    reached: Reached, facts: Mapping[Draft, DraftFacts], reads: frozenset[str], *, given: frozenset[Draft]
 ) -> dict[Draft, str] | None:
-    """The drafts that others must write otherwise in this manifest, because they share a key; None for none."""
+    """The drafts with another name in this manifest, because they share a key; None if there are none."""
     if len({entry.key for entry in reached.via}) == len(reached.via) and all(
         len(live_objects) == 1 for live_objects in reached.live_objects.values()
     ):
@@ -120,26 +120,26 @@ def _names(
         by_key.setdefault(entry.key, []).append(entry)
 
     def place(entry: Draft) -> tuple[bool, str, int, str]:
-        return (entry in given, entry.span.file or "", entry.span.line or 0, looks[entry].digest(reads))
+        return (entry in given, entry.span.file or "", entry.span.line or 0, facts[entry].digest(reads))
 
     for key, entries in by_key.items():
         for number, entry in enumerate(sorted(entries, key=place) if len(entries) > 1 else entries):
             name = f"{key}#{number + 1}" if number else key
             if number:
                 names[entry] = name
-            names |= _names_of_lives(entry, name, reached.live_objects.get(entry, ()), looks, reads)
+            names |= _names_of_lives(entry, name, reached.live_objects.get(entry, ()), facts, reads)
     return names
 
 
 def _names_of_lives(
-    entry: Draft, name: str, live_objects: Sequence[Draft], looks: Mapping[Draft, DraftFacts], reads: frozenset[str]
+    entry: Draft, name: str, live_objects: Sequence[Draft], facts: Mapping[Draft, DraftFacts], reads: frozenset[str]
 ) -> dict[Draft, str]:
-    """Live objects of one definition get different names where they differ."""
+    """The names of live objects of one definition, different where their digests differ."""
     names = {}
     digests: dict[str, dict[str, int]] = {}
-    for live in sorted(live_objects, key=lambda live: (live.base, looks[live].digest(reads))):
+    for live in sorted(live_objects, key=lambda live: (live.base, facts[live].digest(reads))):
         numbers = digests.setdefault(live.base, {})
-        number = numbers.setdefault(looks[live].digest(reads), len(numbers) + 1)
+        number = numbers.setdefault(facts[live].digest(reads), len(numbers) + 1)
         written = name + live.base.removeprefix(entry.key) + (f" {number}" if number > 1 else "")
         if written != live.base:
             names[live] = written

@@ -1,4 +1,4 @@
-"""Functions, classes and modules as values: the entry each one counts by, and what it carries besides its code."""
+"""Functions, classes and modules: the entry that each counts by, and its parts besides the code."""
 
 import _abc  # type: ignore[import-not-found]  # has no stubs
 import abc
@@ -33,7 +33,7 @@ _DESCRIPTORS = (
 
 
 class OptOut(NamedTuple):
-    """The mark on a function; wrappers that copy attributes carry another function's mark, which does not count."""
+    """The mark on a function that opts out; a mark that a wrapper copied from another function does not count."""
 
     function: object
     code_deps: tuple[str, ...]
@@ -43,7 +43,7 @@ def no_fingerprint[F: Callable[..., object]](*, code_deps: Sequence[str] = ()) -
     """Decorator: the function's body is not analysed.
 
     It counts by its name and by the bytes of the files in `code_deps`, which are relative to the
-    directory of the file that defines the function. Use it where analysis can say nothing useful.
+    directory of the file that defines the function. Use it where analysis cannot find anything useful.
     """
     if isinstance(code_deps, str):
         raise TypeError("code_deps is a sequence of file names, not one text")
@@ -57,13 +57,13 @@ def no_fingerprint[F: Callable[..., object]](*, code_deps: Sequence[str] = ()) -
 
 
 def opt_out(function: object) -> OptOut | None:
-    """The mark of this very function, if it has one."""
+    """The mark of this function itself, if it has one."""
     mark = getattr(function, "__dict__", {}).get(_OPT_OUT)
     return mark if isinstance(mark, OptOut) and mark.function is function else None
 
 
 class Describer:
-    """Says what a function, class or module is; what has an entry of its own gets a draft."""
+    """Describes functions, classes and modules, and opens drafts for their entries."""
 
     def __init__(self, drafts: Drafts, modules: Modules) -> None:
         self._drafts = drafts
@@ -72,7 +72,7 @@ class Describer:
         self._owned: dict[type, bool] = {}
 
     def describe(self, value: object) -> Parts | None:
-        """The parts of code (the tag alone, if it is an entry and nothing more); None for other values."""
+        """The parts of a function, class or module; None for other values."""
         known = self._known.get(id(value))
         if known is None:
             known = self._known[id(value)] = (value, self._describe(value))
@@ -104,7 +104,7 @@ class Describer:
         return None
 
     def whole_module(self, module: Module) -> Draft:
-        """The entry of a module as a whole, where anything in it may be used."""
+        """The entry of a whole module, anything in which may be used."""
         identity = ("module", id(module.namespace), module.name, module.file)
         draft, new = self._drafts.open(f"module:{module.name}:*", identity, EntrySpan(module.entry_file))
         if new:
@@ -125,11 +125,11 @@ class Describer:
             if extras:
                 draft.tasks.append(ValueTask("live", extras))
         elif new and top.site.kind == "class":
-            # A method alone still brings its class along, with the bases that it inherits from.
+            # A method alone also brings its class along, with the bases that the class inherits from.
             cls = module.namespace.get(top.site.name) if module.namespace is not None else None
             place = source.locate_class(cls) if isinstance(cls, type) else None
             parts = self.describe(cls) if place is not None and place.site is top.site else None
-            if parts is not None and parts.entry is not None:  # it may call itself another module's
+            if parts is not None and parts.entry is not None:  # it may claim to belong to another module
                 draft.also.append(parts.entry)
         return draft
 
@@ -168,7 +168,7 @@ class Describer:
     def _live(
         self, draft: Draft, module: Module, name: str, value: types.FunctionType | type, parts: list[object]
     ) -> Parts:
-        """The live object of a definition: where its module holds another one, this one is `again`."""
+        """The parts of a live object of a definition, named `again` if its module has another object."""
         own = module.namespace.get(name) if module.namespace is not None else None
         if own is value:
             return self._drafts.live(draft, value, parts, base=draft.key).parts if parts else draft.parts
@@ -176,7 +176,7 @@ class Describer:
         return self._drafts.live(draft, value, parts, base=base).parts
 
     def _library(self, function: types.FunctionType) -> Parts:
-        """A library's function counts by name; what a user's code has put into it counts in full."""
+        """A library's function, which counts by name; the user's objects in its closure or registry count in full."""
         registry = function.__dict__.get("registry")
         if isinstance(registry, types.MappingProxyType) and "dispatch" in function.__dict__:
             return Parts("by type", (getattr(function, "__wrapped__", None), frozenset(registry.items())))
@@ -215,7 +215,7 @@ class Describer:
         return draft
 
     def span(self, function: types.FunctionType, span: EntrySpan) -> EntrySpan:
-        """The same place, with the lines of the function's source where it can be found."""
+        """The same place, with the lines of the function's source if it is available."""
         module = self._modules.of_namespace(function.__globals__)
         file = self._modules.file_of(function.__code__.co_filename, module)
         source = self._modules.sources.read(file) if file is not None else None
@@ -248,22 +248,22 @@ class Describer:
         return self._live(draft, module, place.top.site.name, cls, members)
 
     def _module_of(self, cls: type) -> Module:
-        """Asked of its methods first: two modules of one name may have been imported in turn."""
+        """The module of a class, from its methods if possible: two modules of one name may exist in turn."""
         for value in vars(cls).values():
             if isinstance(value, types.FunctionType) and value.__globals__.get("__name__") == cls.__module__:
                 return self._modules.of_namespace(value.__globals__)
-        found = self._modules.named(str(cls.__module__))  # which may have put something else in its own place
+        found = self._modules.named(str(cls.__module__))  # it may have replaced itself in `sys.modules`
         if found is not None:
             return found
         return Module(str(cls.__module__), None, "", None, is_user=False, entry_file=None)
 
     def _at(self, module: Module, source: SourceFile) -> Module:
-        """Code whose globals belong to a module of another file."""
+        """The module for code in a file other than that of its globals."""
         return module.at(source, self._modules.entry_file_of(source.path, module.name))
 
 
 def _same_definition(one: object, two: types.FunctionType | type) -> bool:
-    """Whether both were made from one definition, as far as they say themselves."""
+    """Whether both seem to be made from the same definition."""
     if isinstance(one, types.FunctionType) and isinstance(two, types.FunctionType):
         codes = (one.__code__, two.__code__)
         return len({(code.co_filename, code.co_firstlineno, code.co_name) for code in codes}) == 1
@@ -276,7 +276,7 @@ def _cells(function: types.FunctionType) -> list[object]:
 
 
 def _extras(function: types.FunctionType) -> list[object]:
-    """The parts of a function object besides its code."""
+    """The parts of a function besides its code."""
     extras: list[object] = []
     if function.__defaults__:
         extras += ["defaults", function.__defaults__]
@@ -290,7 +290,7 @@ def _extras(function: types.FunctionType) -> list[object]:
 
 
 def _members(cls: type, body: Sequence[str] | None, is_user_code: Predicate) -> list[object]:
-    """The current members of a class: bases, metaclass and members, also those assigned later."""
+    """The current parts of a class: bases, metaclass and members, also those assigned later."""
     parts: list[object] = [cls.__bases__, type(cls)]
     members: dict[str, Any] = getattr(cls, "__members__", {}) if isinstance(cls, enum.EnumMeta) else {}
     for name, member in members.items():
@@ -303,11 +303,11 @@ def _members(cls: type, body: Sequence[str] | None, is_user_code: Predicate) -> 
         own = isinstance(value, types.FunctionType) and is_user_code(value.__code__.co_filename)
         dunder = name.startswith("__") and name.endswith("__")
         if dunder and not own and (body is None or name not in body):
-            continue  # made by the interpreter or by a class decorator
+            continue  # set by the interpreter or by a class decorator
         if name not in {"__doc__", "__module__", "__qualname__"}:
             parts += [name, value]
     if isinstance(cls, abc.ABCMeta):
-        registered = {reference() for reference in _abc._get_dump(cls)[0]} - {None}  # noqa: SLF001 - kept nowhere else
+        registered = {reference() for reference in _abc._get_dump(cls)[0]} - {None}  # noqa: SLF001 - there is no public access
         parts += ["registered", frozenset(registered)] if registered else []
     fields = vars(cls).get("__dataclass_fields__")
     if body is None and isinstance(fields, dict):

@@ -1,4 +1,4 @@
-"""Entries while they are being gathered: which exist, and what is to be looked at for each."""
+"""Drafts: entries under construction, with the code and values that are still to be resolved for each."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from pivot_fingerprint.values.encoder import Parts
 
 
 class EntrySpan(NamedTuple):
-    """Where an entry stands, as `Entry` says it."""
+    """The place of an entry, with the fields of `Entry`."""
 
     file: str | None = None
     line: int | None = None
@@ -22,7 +22,7 @@ class EntrySpan(NamedTuple):
 
 
 class CodeTask(NamedTuple):
-    """A form whose names are to be resolved."""
+    """A form whose names are still to be resolved."""
 
     module: Module
     form: Form
@@ -30,33 +30,33 @@ class CodeTask(NamedTuple):
 
 
 class ValueTask(NamedTuple):
-    """A value to be encoded."""
+    """A value that is still to be encoded."""
 
     label: str
     value: object
 
 
 class NamesTask(NamedTuple):
-    """All names of a module, which is used as a whole."""
+    """All names of a module that is used as a whole."""
 
     module: Module
 
 
 class Draft:
-    """One entry in the making, or one live object that belongs to an entry.
+    """An entry under construction, or a live object that belongs to an entry.
 
     A definition is one entry, but several live objects may have been made from it: each is a draft
-    with an owner, and adds its lines to the owner's where it is reached.
+    with an owner, and adds its lines to those of the owner if it is reached.
     """
 
     __slots__ = (
         "also",
         "base",
+        "facts",
         "fixed",
         "home",
         "issues",
         "key",
-        "look",
         "module",
         "name",
         "owner",
@@ -67,35 +67,35 @@ class Draft:
 
     def __init__(self, key: str, span: EntrySpan, owner: "Draft | None" = None, base: str = "") -> None:
         self.key = key
-        self.base = base or key  # what others write for it, unless several things of one manifest share it
-        self.name = self.base  # what others write for it now
+        self.base = base or key  # its name in the lines of others, unless several drafts of a manifest share it
+        self.name = self.base  # its current name in the lines of others
         self.span = span
         self.owner = owner
-        self.module: Module | None = None  # whose effects it brings along
-        self.home: tuple[str, str] | None = None  # the module and the name that it is about; `*` for all names
+        self.module: Module | None = None  # the module whose effects it brings along
+        self.home: tuple[str, str] | None = None  # the module and the name of its subject; `*` for all names
         self.tasks: list[CodeTask | ValueTask | NamesTask] = []
-        self.also: list[Draft] = []  # brought along
+        self.also: list[Draft] = []  # entries that it brings along
         self.fixed: list[str] = []
         self.issues: list[str] = []
-        self.look: DraftFacts | None = None
+        self.facts: DraftFacts | None = None
         self.parts = Parts("", entry=self)
 
 
 class Findings:
-    """Where some code or a value leads."""
+    """Everything that some code or a value leads to."""
 
     __slots__ = ("drafts", "imports", "issues", "libraries", "reads", "reads_of")
 
     def __init__(self) -> None:
         self.drafts: dict[Draft, None] = {}
-        self.imports: set[str] = set()  # modules that the code itself imports, and names that may be such
+        self.imports: set[str] = set()  # modules, and names that may be modules, that the code itself imports
         self.issues: dict[tuple[str | None, int | None, str], None] = {}
         self.libraries: set[str] = set()
-        self.reads: set[str] = set()  # "docs", "signatures": what else counts once some code reads it
-        self.reads_of: dict[Draft, set[str]] = {}  # the same of one definition
+        self.reads: set[str] = set()  # "docs", "signatures": count because some code reads them
+        self.reads_of: dict[Draft, set[str]] = {}  # the same for one definition
 
     def add(self, other: "Findings") -> None:
-        """These as well."""
+        """Add other findings."""
         self.drafts |= other.drafts
         self.imports |= other.imports
         self.issues |= other.issues
@@ -106,7 +106,7 @@ class Findings:
 
 
 class DraftFacts:
-    """The findings about a draft."""
+    """The lines and findings of a draft."""
 
     __slots__ = ("_digests", "_forms", "found", "lines")
 
@@ -117,10 +117,10 @@ class DraftFacts:
         self._digests: dict[frozenset[str], str] = {}
 
     def digest(self, reads: frozenset[str], more: Sequence["DraftFacts"] = ()) -> str:
-        """Over all lines, those of live objects, and what counts because some code reads it."""
+        """The digest of all lines, those of live objects, and the parts that count because some code reads them."""
         digest = self._digests.get(reads) if not more else None
         if digest is None:
-            lines = sorted([*self.lines, *(line for look in more for line in look.lines)])
+            lines = sorted([*self.lines, *(line for other in more for line in other.lines)])
             if "docs" in reads:
                 lines += sorted(f"docs {form.docs.hex()}" for form in self._forms)
             if "signatures" in reads:
@@ -132,7 +132,7 @@ class DraftFacts:
 
 
 class Drafts:
-    """All drafts by what they are about."""
+    """All drafts, by identity."""
 
     def __init__(self) -> None:
         self._by_identity: dict[Hashable, Draft] = {}

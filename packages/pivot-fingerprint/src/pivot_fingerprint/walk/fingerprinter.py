@@ -1,4 +1,4 @@
-"""Fingerprints of functions: the walk from each to everything that it depends on, with what several share done once."""
+"""Fingerprints of functions; code and values that several functions share are analysed once."""
 
 import gc
 import os
@@ -30,29 +30,29 @@ __pivot_module__ = "pivot_fingerprint"
 
 _WRAPPERS = 1000
 _PARTS = 5000
-"""Of all values that are left out."""
+"""The limit for the parts of all left-out values."""
 
 
 class Fingerprinter:
-    """Takes the fingerprints of many functions, and looks only once at what they share.
+    """Fingerprints many functions, and analyses the code that they share only once.
 
-    Each manifest is the same as the one that `fingerprint` gives, whatever else has been asked for and
-    in whatever order. Each function, class, constant and large value is looked at once in the life of a
-    `Fingerprinter`: between two calls no module may be imported or reloaded, no file edited and no value
-    changed. It keeps what it has seen alive. It belongs to one thread.
+    Each manifest is the same as that of `fingerprint`, regardless of other calls and their order. Each
+    function, class, constant and large value is analysed once in the life of a `Fingerprinter`: between
+    two calls no module may be imported or reloaded, no file edited and no value changed. It keeps
+    references to the values. It belongs to one thread.
 
-    The garbage collector pauses inside each call; as a context manager, a `Fingerprinter` lets it pause for
+    The garbage collector pauses inside each call; as a context manager, a `Fingerprinter` pauses it for
     the whole block, which is faster.
 
     Args:
-        is_user_code: whether the file of this name is to be followed; others count by name.
+        is_user_code: Whether the file of this name is followed; others count by name.
             Default: every file outside the standard library and the installed packages.
-        root: the directory to which `Entry.file` is relative; default: where the module came from.
-        memo: where what each file's text gives is kept for later processes; without one nothing is kept.
-        chance: whole numbers that are another one in each process, as `id` and `hash` give them, each with what it
-            stands for: it counts by that. It may grow between two calls.
-        listener: hears of all that is looked at on disk, so that a caller can tell whether the same would be found
-            now. Without one nobody does.
+        root: The directory to which `Entry.file` is relative; default: that from which the module was imported.
+        memo: A store for the results of each file's text, for later processes; by default, there is none.
+        chance: Whole numbers that differ between processes, such as results of `id` and `hash`, each with the value
+            by which it counts. It may grow between two calls.
+        listener: Records all reads and look-ups on disk, so that a caller can check whether they would have the same
+            results now.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Fingerprinter:
         """Everything that a function depends on: code and values, each as an entry with a digest.
 
         Args:
-            func: a function, method, class, partial or instance that can be called.
-            values: further values that the function depends on; each is an entry under its own key.
+            func: A function, method, class, partial or callable instance.
+            values: Additional values that the function depends on, each an entry under its own key.
 
         Raises:
-            NotCallableError: `func` cannot be called.
+            NotCallableError: `func` is not callable.
         """
         if not callable(func):
             raise NotCallableError(func)
@@ -116,14 +116,14 @@ class Fingerprinter:
     ) -> UnstableValues:
         """The digests of the values that a function depends on and that may differ at each import.
 
-        The same as at another import means: if the value differs all the same, then by chance.
+        If a digest is the same as at another import, but the value differs, then it differs by chance.
 
         Args:
-            func: as for `fingerprint`, which has been asked for it.
-            values: the same.
+            func: The same as in an earlier call of `fingerprint`.
+            values: The same.
 
         Raises:
-            NotCallableError: `func` cannot be called.
+            NotCallableError: `func` is not callable.
         """
         if not callable(func):
             raise NotCallableError(func)
@@ -134,7 +134,7 @@ class Fingerprinter:
             manifest = self._manifest(self._unstable_walk, func, values or {})
             keys = sorted(manifest.keys() & self._unstable_walk.left_out.keys())
             digests: dict[str, str] = {}
-            for key, entry in sorted(manifest.items()):  # several entries of one key are numbered
+            for key, entry in sorted(manifest.items()):  # several entries with one key are numbered
                 base = key.partition("#")[0]
                 digests[base] = f"{digests.get(base, '')} {entry.digest}"
             return UnstableValues(
@@ -145,7 +145,7 @@ class Fingerprinter:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Without the garbage collector, which would go through all trees again and again; they hold few cycles."""
+    """Pause the garbage collector, which would visit all trees again and again; they have few cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -166,17 +166,17 @@ def fingerprint(
 
     The same code and values give the same manifest in every process, on every machine and in every
     checkout. Nothing is imported and no user code is run, except what `pickle` would call to see the
-    state of a library's object. For many functions a `Fingerprinter` does it faster.
+    state of a library's object. For many functions, a `Fingerprinter` is faster.
 
     Args:
-        func: a function, method, class, partial or instance that can be called.
-        is_user_code: whether the file of this name is to be followed; others count by name.
+        func: A function, method, class, partial or callable instance.
+        is_user_code: Whether the file of this name is followed; others count by name.
             Default: every file outside the standard library and the installed packages.
-        root: the directory to which `Entry.file` is relative; default: where the module came from.
-        values: further values that the function depends on; each is an entry under its own key.
+        root: The directory to which `Entry.file` is relative; default: that from which the module was imported.
+        values: Additional values that the function depends on, each an entry under its own key.
 
     Raises:
-        NotCallableError: `func` cannot be called.
+        NotCallableError: `func` is not callable.
     """
     return Fingerprinter(is_user_code=is_user_code, root=root).fingerprint(func, values)
 
@@ -188,14 +188,14 @@ def unresolved(
     root: str | os.PathLike[str] | None = None,
     values: Mapping[str, object] | None = None,
 ) -> tuple[Unresolved, ...]:
-    """Limits of following from here: `fingerprint(...).unresolved`."""
+    """Code that cannot be followed: `fingerprint(...).unresolved`."""
     return fingerprint(func, is_user_code=is_user_code, root=root, values=values).unresolved
 
 
 class _Walk:
-    """Looks at drafts; what it finds does not depend on the order in which it is asked.
+    """Resolves drafts; the results do not depend on the order of the calls.
 
-    With another walk ``of``, it leaves values out that have statements to count by.
+    With another walk ``of``, values that are determined by statements are left out: the statements count instead.
     """
 
     def __init__(
@@ -214,7 +214,7 @@ class _Walk:
         self._afresh = False
 
     def root_draft(self, func: Callable[..., object], inner: object) -> Draft:
-        """Where the walk begins: a plain function or class is its own entry, others have one that holds them."""
+        """The draft where the walk begins: a plain function or class is its own entry, other callables are in one."""
         parts = self._code.describe(func)
         if parts is not None and parts.entry is not None and not parts.children and not parts.tag:
             entry: Draft = parts.entry
@@ -230,11 +230,11 @@ class _Walk:
         return draft
 
     def digest_of_left_out(self, key: str, digests: Mapping[str, str]) -> str:
-        """A digest of all that a value which was left out depends on, of which ``digests`` has what each entry says."""
+        """The digest of everything that a left-out value depends on, from the ``digests`` of entries by key."""
         reached = {self.left_out[key][0]}
         waiting = list(reached)
         while waiting:
-            found = self.look(waiting.pop()).found.drafts
+            found = self.facts(waiting.pop()).found.drafts
             fresh = {each for draft in found for each in (draft, draft.owner or draft)} - reached
             reached |= fresh
             waiting += fresh
@@ -247,37 +247,37 @@ class _Walk:
         return self._encoder.encode(value).token if self.of is None else self.of.encoded(value)
 
     def parts(self, key: str) -> dict[str, str]:
-        """The digests of the parts of a value that was left out."""
+        """The digests of the parts of a left-out value."""
         if key not in self._parts:
             room = sum(map(len, self._parts.values())) < _PARTS
             self._parts[key] = parts_of(self.left_out[key][1], self.encoded) if room else {}
         return self._parts[key]
 
     def value_draft(self, key: str, value: object) -> Draft:
-        """A further value under its own key."""
+        """The draft of an additional value under its own key."""
         draft = Draft(key, EntrySpan())
         draft.tasks.append(ValueTask("value", value))
         return draft
 
-    def look(self, draft: Draft) -> DraftFacts:
-        """The content of a draft and its targets, found out once."""
-        if draft.look is None:
-            draft.look = self._look(draft)
-        return draft.look
+    def facts(self, draft: Draft) -> DraftFacts:
+        """The content of a draft and its targets, computed once."""
+        if draft.facts is None:
+            draft.facts = self._compute_facts(draft)
+        return draft.facts
 
-    def effects_of_imports(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
-        """The effects of imports on what is reached: each entry with the one that brings it along."""
-        return self._resolver.imports.on_others(looks) + self._resolver.library_state.entries(looks)
+    def effects_of_imports(self, facts: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
+        """The effects of imports on reached names, each entry after the one that brings it along."""
+        return self._resolver.imports.on_others(facts) + self._resolver.library_state.entries(facts)
 
-    def look_up_renamed(self, draft: Draft) -> DraftFacts:
-        """The same with the names that drafts have now."""
+    def facts_with_current_names(self, draft: Draft) -> DraftFacts:
+        """The same with the current names of drafts."""
         self._afresh = True
         try:
-            return self._look(draft)
+            return self._compute_facts(draft)
         finally:
             self._afresh = False
 
-    def _look(self, draft: Draft) -> DraftFacts:
+    def _compute_facts(self, draft: Draft) -> DraftFacts:
         found = Findings()
         place = (draft.span.file, draft.span.line)
         lines = list(draft.fixed)
@@ -308,7 +308,7 @@ class _Walk:
         return DraftFacts(lines, forms, found)
 
     def _follow(self, encoded: Encoded, found: Findings, place: tuple[str | None, int | None]) -> None:
-        """Where the parts of a value lead."""
+        """Add everything that the parts of a value lead to."""
         for parts in encoded.notes:
             if parts.entry is not None:
                 found.drafts[parts.entry] = None
@@ -325,7 +325,7 @@ class _Walk:
         return f"{parts.tag}{self._inline(parts)[0]}"
 
     def _inline(self, parts: Parts) -> tuple[str, Findings]:
-        """A lambda outside any definition has no entry: its form and names are in what refers to it."""
+        """The text and findings of a lambda outside any definition, which has no entry but is a part of others."""
         known = self._inlined.get(id(parts)) if not self._afresh else None
         if known is None:
             found = Findings()
@@ -345,14 +345,14 @@ class _Walk:
                 return take_apart(value, owned=owned)
         except UnencodableError:
             raise
-        except Exception as error:  # whatever a user's or a library's object does when it is looked at
+        except Exception as error:  # any error of an object's own methods
             kind = type(value)
             name = f"{kind.__module__}.{kind.__qualname__}"
             raise UnencodableError(f"a value of type {name} cannot be looked at: {type(error).__name__}") from error
 
 
 def _innermost(func: object) -> object:
-    """The function or class behind wrappers, partials and methods: it gives the entry its name and place."""
+    """The function or class behind wrappers, partials and methods, by which the entry gets its name and place."""
     for _ in range(_WRAPPERS):
         if isinstance(func, types.FunctionType | type):
             return func

@@ -1,4 +1,4 @@
-"""The effects of importing modules beyond binding their names: on libraries, and on the user's other modules."""
+"""Entries for effects of imports besides binding names: on libraries, and on the user's other modules."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -10,15 +10,15 @@ from pivot_fingerprint.syntax.form import Ref
 from pivot_fingerprint.syntax.name_changes import ANY
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan
 
-_QUIET = frozenset({"atexit", "logging"})  # what is done to these at import changes no result
+_QUIET = frozenset({"atexit", "logging"})  # calls of these at import change no result
 
-_MOST = 150  # modules of the user's
+_MOST = 150  # of the user's modules
 
 type Tokens = Callable[[Module, Ref], list[str]]
 
 
 class ImportEffects:
-    """The entries of what importing does."""
+    """The entries for effects of imports."""
 
     def __init__(self, drafts: Drafts, modules: Modules, slices: Slices) -> None:
         self._drafts = drafts
@@ -28,7 +28,7 @@ class ImportEffects:
         self._held: dict[GlobalName, set[GlobalName]] = {}
 
     def on_libraries(self, module: Module, tokens: Tokens) -> Draft | None:
-        """The entry of what importing a module does to libraries (`matplotlib.use("Agg")`), if it does anything."""
+        """The entry for the effects of importing a module on libraries (`matplotlib.use("Agg")`), if there are any."""
         known = self._on_libraries.get(id(module))
         if known is None:
             known = self._on_libraries[id(module)] = (module, self._library_effects(module, tokens))
@@ -50,21 +50,21 @@ class ImportEffects:
         draft.tasks.append(CodeTask(module, source.outline.effects_form(numbers), lenient=True))
         return draft
 
-    def on_others(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
-        """The effects on reached names of modules that will be imported during a run; each with what it is done to."""
-        names = [imported for look in looks.values() for imported in look.found.imports]
-        unseen = [draft.module.name for draft in looks if draft.module is not None and draft.module.namespace is None]
+    def on_others(self, facts: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
+        """The effects, on reached names, of modules that a run will import; each after the entry of its target."""
+        names = [imported for each in facts.values() for imported in each.found.imports]
+        unseen = [draft.module.name for draft in facts if draft.module is not None and draft.module.namespace is None]
         most = len(self._closure({*names, *unseen}, self._named_by))
         if most > _MOST:
-            return [(min(looks, key=lambda draft: draft.key), self._too_many(most))]
+            return [(min(facts, key=lambda draft: draft.key), self._too_many(most))]
         modules = self._closure({*names, *unseen}, self._slices.imported_modules)
         if not modules:
             return []
-        reached = self._reached(looks)
+        reached = self._reached(facts)
         by_module: dict[str, Draft] = {}
         for name, draft in reached.items():
             home = name.module
-            while home:  # a module can be reached through the packages that it is in
+            while home:  # a module can be reached through the packages that contain it
                 if home not in by_module or draft.key < by_module[home].key:
                     by_module[home] = draft
                 home = home.rpartition(".")[0]
@@ -84,7 +84,7 @@ class ImportEffects:
         )
 
     def _too_many(self, count: int) -> Draft:
-        """Said instead of followed: what a whole library does to its own tables would take longer than to run it."""
+        """An entry that only reports too many modules: analysing a whole library would take longer than its run."""
         draft, new = self._drafts.open("effects:*", ("effects", count), EntrySpan())
         if new:
             draft.issues.append(f"{count} modules are imported during the run; how they change others is not followed")
@@ -94,7 +94,7 @@ class ImportEffects:
         return [each for name in self._slices.named_modules(module) for each in self._slices.with_packages(name)]
 
     def _closure(self, names: Iterable[str], imported: Callable[[Module], Iterable[Module]]) -> set[Module]:
-        """The modules that are not imported yet, and that importing these imports."""
+        """The modules with these names that are not imported yet, and those that they import in turn."""
         found: set[Module] = set()
         stack = [module for name in names for module in self._slices.with_packages(name)]
         while stack:
@@ -104,9 +104,9 @@ class ImportEffects:
                 stack += imported(module)
         return found
 
-    def _reached(self, looks: Iterable[Draft]) -> dict[GlobalName, Draft]:
-        """Each name that is reached, or whose value may be a part of one that is, with its entry."""
-        entries = sorted((draft for draft in looks if draft.home is not None), key=lambda draft: draft.key)
+    def _reached(self, facts: Iterable[Draft]) -> dict[GlobalName, Draft]:
+        """Each name that is reached, or whose value may be a part of a reached one, with its entry."""
+        entries = sorted((draft for draft in facts if draft.home is not None), key=lambda draft: draft.key)
         stack = [(GlobalName(*draft.home), draft) for draft in entries if draft.home is not None]
         stack.reverse()
         found: dict[GlobalName, Draft] = {}
@@ -130,7 +130,7 @@ class ImportEffects:
 
 
 def add_statements(draft: Draft, module: Module, statements: Iterable[Statement], modules: Modules) -> None:
-    """Let an entry count by statements of a module, and by what decides whether they are reached."""
+    """Add statements of a module to an entry, with the imports that decide whether they are reached."""
     for statement in statements:
         draft.tasks.append(CodeTask(module, statement.form, lenient=True))
         for target in statement.tried:

@@ -1,4 +1,4 @@
-"""Which installed distribution a library's name comes from, and at which version."""
+"""Libraries: the installed distribution and version behind a qualified name."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from pivot_fingerprint.sources.modules import Modules
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-# The tool that asks is no library of the code.
+# Pivot itself is not a library of the code.
 _OWN = frozenset(
     {"pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3"}
 )
@@ -30,17 +30,17 @@ READERS = {
         }
     ),
 }
-"""Readers of docstrings and signatures."""
+"""Library functions that read docstrings and signatures."""
 
 
 def is_third_party(name: str) -> bool:
-    """Whether a library's qualified name is neither the standard library's nor Pivot's."""
+    """Whether a qualified name belongs neither to the standard library nor to Pivot."""
     top = name.partition(".")[0]
     return bool(top) and top not in sys.stdlib_module_names and top not in _OWN
 
 
 class Libraries:
-    """The distributions behind names, each looked up once."""
+    """The distributions behind qualified names, each looked up once."""
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
@@ -49,7 +49,7 @@ class Libraries:
         self._index: Mapping[str, list[Distribution]] | None = None
 
     def of(self, names: Iterable[str]) -> dict[str, Library]:
-        """The libraries that have these names, by distribution."""
+        """The libraries with these names, by distribution."""
         found: dict[tuple[str, str], set[str]] = {}
         for name in names:
             if is_third_party(name):
@@ -60,7 +60,7 @@ class Libraries:
         """The name and version of the distribution that a qualified name comes from."""
         top = name.partition(".")[0]
         several = self._candidates(top)
-        module = self._module(name) if len(several) > 1 else top  # of a namespace that distributions share
+        module = self._module(name) if len(several) > 1 else top  # several distributions share a namespace
         known = self._known.get(module)
         if known is None:
             chosen = several[:1] if len(several) == 1 else [each for each in several if self._holds(each, module)]
@@ -73,7 +73,7 @@ class Libraries:
         return known
 
     def _candidates(self, top: str) -> "list[Distribution]":
-        """The distributions that install something under this top-level name."""
+        """The distributions that install something under a top-level name."""
         known = self._by_top.get(top)
         if known is None:
             named = distribution(top)
@@ -93,7 +93,7 @@ class Libraries:
         return module is not None and module.file is None
 
     def _module(self, name: str) -> str:
-        """The longest beginning of a qualified name that is a module with a file."""
+        """The longest prefix of a qualified name that is a module with a file."""
         parts = name.split(".")
         for length in range(len(parts), 0, -1):
             prefix = ".".join(parts[:length])
@@ -103,7 +103,7 @@ class Libraries:
         return parts[0]
 
     def _holds(self, distribution: "Distribution", name: str) -> bool:
-        """Whether the file of a module is one that the distribution installed."""
+        """Whether a distribution installed the file of a module."""
         module = self._modules.named(name)
         if module is None or module.file is None:
             return False

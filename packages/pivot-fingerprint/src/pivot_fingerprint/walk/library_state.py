@@ -1,4 +1,4 @@
-"""The effects of imports on libraries that code uses: through functions, on conditions, in modules it does not use."""
+"""Entries for effects of imports on used libraries: through functions, under conditions, or in unused modules."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
@@ -13,23 +13,23 @@ from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.drafts import Draft, DraftFacts, Drafts, EntrySpan
 from pivot_fingerprint.walk.import_effects import add_statements
 
-# Effects of an import on these change no result.
+# Changes of these by an import change no result.
 _QUIET = frozenset({"atexit", "faulthandler", "gc", "json", "logging", "shutil", "subprocess", "threading", "time"})
-_PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # of these, nothing else
+_PARTS = {"os": frozenset({"chdir", "environ", "environb", "putenv", "umask", "unsetenv"})}  # only these parts count
 
 type Tokens = Callable[[Module, Ref], list[str | Parts]]
 
 
 class _LibraryAct(NamedTuple):
-    """That a line at the top of a module acts on a library."""
+    """A line at the top of a module that changes a library."""
 
     line: int
     library: str
-    is_known: bool  # it has an entry of its own wherever the module is used
+    is_known: bool  # it has its own entry wherever the module is used
 
 
 class LibraryState:
-    """The entries of what modules do to libraries that are used; each module is looked at once."""
+    """The entries for changes that modules make to used libraries; each module is examined once."""
 
     def __init__(self, drafts: Drafts, modules: Modules, slices: Slices, tokens: Tokens) -> None:
         self._drafts = drafts
@@ -40,18 +40,18 @@ class LibraryState:
         self._imports: dict[Module, list[Module]] = {}
         self._known_acts: dict[Module, list[_LibraryAct]] = {}
 
-    def entries(self, looks: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
-        """Each with an entry whose module imports, in the end, the one that acts."""
+    def entries(self, facts: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
+        """The entries, each after an entry whose module imports the acting one, directly or not."""
         used = {
             name.partition(".")[0]
-            for draft, each in looks.items()
+            for draft, each in facts.items()
             if not draft.key.startswith("effects:")
             for name in each.found.libraries
         }
-        own = {draft.module for draft in looks}
+        own = {draft.module for draft in facts}
         starts: dict[Module, Draft] = {}
-        for draft in sorted(looks, key=lambda draft: draft.key):
-            for name in sorted(looks[draft].found.imports):
+        for draft in sorted(facts, key=lambda draft: draft.key):
+            for name in sorted(facts[draft].found.imports):
                 for module in self._slices.with_packages(name):
                     starts.setdefault(module, draft)
             if draft.module is not None and draft.module.is_user:
@@ -71,13 +71,13 @@ class LibraryState:
         span = EntrySpan(module.entry_file, lines[0], lines[0], statements[-1].end)
         draft, new = self._drafts.open(f"effects:{module.name}:{library}", identity, span)
         if new:
-            if library in _PARTS:  # the variables that are set count by themselves, wherever they come from
+            if library in _PARTS:  # the values that are set count by themselves, regardless of their origin
                 statements = [each._replace(form=_without(each.form, each.binds)) for each in statements]
             add_statements(draft, module, statements, self._modules)
         return draft
 
     def _imported_by(self, starts: Mapping[Module, Draft]) -> dict[Module, Draft]:
-        """The modules that are imported along with some, these among them; each with the entry of the first."""
+        """The given modules and all that they import, each with the entry of the first module that imports it."""
         found: dict[Module, Draft] = {}
         for start, draft in starts.items():
             stack = [start]
@@ -124,7 +124,7 @@ class LibraryState:
         return known
 
     def _libraries(self, module: Module, act: Act) -> list[str] | None:
-        """The libraries that an act is done to; None if it is done to something of the user's."""
+        """The libraries that an act changes; None if its target is the user's own."""
         tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
         names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
         if len(names) < len(tokens):
@@ -133,7 +133,7 @@ class LibraryState:
 
 
 def _counted_libraries(names: Iterable[str]) -> list[str]:
-    """The libraries among some full names in which a change counts."""
+    """The libraries, among some full names, whose changes count."""
     found = set()
     for name in names:
         top, *part = name.split(".")[:2]
@@ -143,5 +143,5 @@ def _counted_libraries(names: Iterable[str]) -> list[str]:
 
 
 def _without(form: Form, names: frozenset[str]) -> Form:
-    """A form without what such names hold in the end: of a loop, its last turn."""
+    """A form without references to some names, such as the variables of a loop."""
     return form._replace(refs=tuple(ref for ref in form.refs if ref.root not in names))

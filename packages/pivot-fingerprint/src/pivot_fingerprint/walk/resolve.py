@@ -1,4 +1,4 @@
-"""The current value of a name in some code: an entry, a library's name, or something that cannot be followed."""
+"""Resolution of names in code: to entries, to names of libraries, or to code that cannot be followed."""
 
 import builtins
 import sys
@@ -23,11 +23,11 @@ _MISSING = object()
 _DEFINED_BY_THE_SYSTEM = frozenset(
     {"__name__", "__file__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__", "__cached__"}
 )
-type Token = str | Parts  # a name as it stands, or an entry
+type Token = str | Parts  # text, or an entry
 
 
 class Resolver:
-    """Turns the names of a form into tokens, and says where they lead."""
+    """Resolves the names of a form to tokens, and records the entries that they lead to."""
 
     def __init__(self, drafts: Drafts, modules: Modules) -> None:
         self._drafts = drafts
@@ -43,7 +43,7 @@ class Resolver:
         self.library_state = LibraryState(drafts, modules, self._slices, self._tokens)
 
     def bind(self, task: CodeTask, found: Findings) -> list[str]:
-        """One line per name that the form uses: what it stands for; where it leads goes into `found`."""
+        """A line with the tokens of each name that a form uses; their targets are added to `found`."""
         before, self._found = self._found, found
         module, form = task.module, task.form
         found.reads |= form.reads
@@ -65,7 +65,7 @@ class Resolver:
         return lines
 
     def _note(self, tokens: list[Token]) -> list[str]:
-        """How tokens are written, sorted; where they lead is noted."""
+        """The texts of tokens, sorted; their targets are recorded."""
         names = set()
         for token in tokens:
             name = token if isinstance(token, str) else self.note(token, self._found)
@@ -77,9 +77,11 @@ class Resolver:
         return sorted(names)
 
     def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
-        """The entries that also count because they are read: of that definition alone, if it has this very name."""
+        """Record reads of docstrings and annotations: of one definition, if its name is known."""
         drafts = [token.entry.owner or token.entry for token in tokens if not isinstance(token, str)]
-        drafts = [draft for draft in drafts if not draft.key.endswith(":__doc__")]  # a module's, which is a value
+        drafts = [
+            draft for draft in drafts if not draft.key.endswith(":__doc__")
+        ]  # the docstring of a module is a value
         for at, name in enumerate(ref.attrs):
             if name in READING:
                 of = f":{ref.attrs[at - 1] if at else ref.root}"
@@ -92,32 +94,32 @@ class Resolver:
                     self._found.reads.add(READING[name])
 
     def note(self, parts: Parts, found: Findings) -> str:
-        """The name of an entry, which leads there."""
+        """The name of an entry, which is recorded as a target."""
         found.drafts[parts.entry] = None
         return f"{parts.entry.name}{parts.tag}"
 
     def effects(self, module: Module) -> Draft | None:
-        """The entry of what importing a module does to libraries, if it does anything."""
+        """The entry for the effects of importing a module on libraries, if there are any."""
         return self.imports.on_libraries(module, self._written)
 
     def _written(self, module: Module, ref: Ref) -> list[str]:
         return [token if isinstance(token, str) else "" for token in self._tokens(module, ref)]
 
     def names(self, module: Module, found: Findings) -> list[str]:
-        """One line for each name of a module that is used as a whole, wherever its value comes from."""
+        """A line for each name of a module that is used as a whole."""
         before, self._found = self._found, found
         lines = []
         for name in self._modules.names(module):
             tokens = self._note(self._tokens(module, Ref(name, (), 0, weak=True)))
             lines += [f"holds {name} {' '.join(tokens)}"]
-        for home in self._modules.all_star_sources(module):  # which names these are
+        for home in self._modules.all_star_sources(module):  # the names of star imports
             tokens = self._note(self._tokens(home, Ref("__all__", (), 0, weak=True)))
             lines += [f"from {home.name} {' '.join(tokens)}"]
         self._found = before
         return lines
 
     def statement_lines(self, draft: Draft, found: Findings) -> list[str]:
-        """The statements that make the value of an entry's name, if the value itself does not show it."""
+        """Lines for the statements that determine the value of an entry's name."""
         owner = draft.owner or draft
         if owner.module is None or owner.home is None or not owner.module.is_user:
             return []
@@ -129,7 +131,7 @@ class Resolver:
         return lines
 
     def _read_by_libraries(self, module: Module, signatures: tuple[Signature, ...]) -> list[str]:
-        """The annotations of definitions that a library's decorator gets to see."""
+        """Lines for the annotations of definitions with a library's decorator, which may read them."""
         lines = []
         for signature in signatures:
             if any(self._is_library(self._tokens(module, ref._replace(weak=True))) for ref in signature.decorators):
@@ -141,7 +143,7 @@ class Resolver:
         return lines
 
     def _is_library(self, tokens: list[Token]) -> bool:
-        """Whether a decorator of this name is an installed library's, or belongs to an object of one."""
+        """Whether a decorator is an installed library's, or a method of a library's object."""
         for token in tokens:
             if isinstance(token, str):
                 name = token.removeprefix("lib ") if token.startswith("lib ") else ""
@@ -154,7 +156,7 @@ class Resolver:
         return False
 
     def _tokens(self, module: Module, ref: Ref) -> list[Token]:
-        """The value of a name; asked once per module, unless there is something to say of each place."""
+        """The tokens of a name, cached per module unless an issue was reported for its place."""
         key = (module, ref.root, ref.attrs, ref.weak)
         known = self._known.get(key)
         if known is not None:
@@ -203,7 +205,7 @@ class Resolver:
     def _follow(
         self, module: Module, name: str, value: object, attrs: tuple[str, ...], trail: tuple[object, ...]
     ) -> list[Token]:
-        """From a live value along its attributes, as far as they are modules."""
+        """Follow the attributes of a live value, as far as they are modules."""
         at = 0
         while isinstance(value, ModuleType):
             rest = attrs[at:]
@@ -231,7 +233,7 @@ class Resolver:
     def _absent(
         self, module: Module, live: ModuleType, name: str, rest: tuple[str, ...], trail: tuple[object, ...]
     ) -> list[Token]:
-        """A user's module that lacks the attribute: a submodule to come, or a module's `__getattr__`."""
+        """Resolve a missing attribute of a user's module: a submodule on disk, or the module's `__getattr__`."""
         child = self._modules.on_disk(f"{live.__name__}.{name}")
         if child is not None:
             return self._in_module(child, rest, trail)
@@ -243,16 +245,16 @@ class Resolver:
         return self._unresolved(f"the module `{module.name}` has no attribute `{name}`")
 
     def _is_user_code(self, value: object) -> bool:
-        """A user's function put into a library's module counts in full."""
+        """Whether a value in a library's module is a function or class of the user, which counts in full."""
         if isinstance(value, FunctionType):
             return self._modules.is_user_code(value.__code__.co_filename)
         return isinstance(value, type) and self.code.owns(value)
 
     def _value(self, module: Module, name: str, value: object) -> list[Token]:
-        """The entry that a global counts by."""
+        """The tokens of the value of a global."""
         if name in _DEFINED_BY_THE_SYSTEM:
             return list(self._modules.predefined(module, name))
-        # A lambda is in the entry of its name; to look into it here would nest as deep as lambdas do.
+        # A lambda is in the entry of its name; describing it here would recurse as deep as lambdas nest.
         is_lambda = isinstance(value, FunctionType) and value.__code__.co_name == "<lambda>"
         parts = None if is_lambda else self.code.describe(value)
         if parts is not None and parts.entry is not None and not parts.children:
@@ -268,13 +270,13 @@ class Resolver:
         if new:
             draft.tasks.append(ValueTask("value", value))
             if isinstance(value, TypeAliasType) and module.source is not None and name in module.source.bindings:
-                # Its value is worked out when it is first asked for, which is not for us to do: its text counts.
+                # Its value is computed at the first use, which would run user code: its text counts instead.
                 statements = module.source.parsed.bindings[name]
                 draft.tasks.append(CodeTask(module, canonical(statements), lenient=True))
         return [draft.parts]
 
     def _constant(self, module: Module, name: str) -> tuple[Draft, bool]:
-        """The entry of a value that a module's name is bound to."""
+        """The entry of a value that is bound to a name of a module, and whether it is new."""
         bindings = module.source.bindings.get(name) if module.source is not None else None
         span = EntrySpan(module.entry_file)
         if bindings:
@@ -286,7 +288,7 @@ class Resolver:
         return draft, new
 
     def _origin(self, module: Module, name: str, value: object) -> tuple[Module, str]:
-        """Back along `from x import y` to the module in which the value was made."""
+        """The module and name where a value was created, back along `from x import y`."""
         seen = set()
         while module.source is not None and (module.name, name) not in seen:
             seen.add((module.name, name))
@@ -338,7 +340,7 @@ class Resolver:
     def _static(  # noqa: PLR0911 - each return is a way to bind a name
         self, module: Module, name: str, attrs: tuple[str, ...], trail: tuple[object, ...]
     ) -> list[Token]:
-        """Every statement at the top of the module that may bind the name."""
+        """The tokens of every statement at the top of a module that may bind a name."""
         source = module.source
         step = (module.name, name)
         if step in trail:
@@ -384,7 +386,7 @@ class Resolver:
         return tokens if state is None else [*tokens, state.parts]
 
     def _state(self, module: Module, name: str) -> Draft | None:
-        """The entry of the statements that make a name what it is, besides its definitions and imports."""
+        """The entry of the statements that determine a name, besides its definitions and imports."""
         statements = self._slices.of(module, name)
         if self._modules.star_sources(module, name):
             statements = [*self._slices.conditional_stars(module), *statements]
@@ -395,7 +397,7 @@ class Resolver:
             source = module.source
             bound = source.parsed.bindings.get(name, ()) if source is not None else ()
             plain = literal_binding(bound) if len(statements) == 1 and not statements[0].guarded else None
-            if plain is not None:  # as it will count once the module is imported
+            if plain is not None:  # the same as after an import of the module
                 draft.tasks.append(ValueTask("value", plain[0]))
             else:
                 add_statements(draft, module, statements, self._modules)
