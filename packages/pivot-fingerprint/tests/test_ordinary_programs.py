@@ -27,10 +27,10 @@ def table(name: str) -> ModuleType:
 
 
 def programs() -> Iterator[tuple[str, str]]:
-    for edit in table("seen").EDITS:
-        yield f"seen: {edit.title}", edit.project
-    not_seen = table("not_seen")
-    yield "not seen: the base", not_seen.BASE
+    for edit in table("counted_edits").EDITS:
+        yield f"counted: {edit.title}", edit.project
+    uncounted = table("uncounted_edits")
+    yield "uncounted: the base", uncounted.BASE
     yield from ((f"unresolved: {title}", project) for title, project in table("unresolved").NOTHING.items())
 
 
