@@ -13,6 +13,8 @@ from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pivot_cache.state import derived_db
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -31,8 +33,6 @@ _INSERT: Final = (
 )
 _BATCH: Final = 500
 _BUSY_SECONDS: Final = 5.0
-_DAMAGED: Final = frozenset({1, 11, 26})
-"""SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
 
 
 class KnownObjects:
@@ -103,21 +103,9 @@ class KnownObjects:
             with contextlib.closing(
                 sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
             ) as database:
-                with database:
-                    if _version(database) == 0:
-                        database.execute("BEGIN IMMEDIATE")
-                        if _version(database) == 0:
-                            database.execute(_CREATE)
-                            database.execute(f"PRAGMA user_version = {_VERSION}")
-                if _version(database) == _VERSION:
+                if derived_db.has_version(database, _VERSION, _CREATE):
                     with database:
                         work(database)
         except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                for name in (f"{self._file.name}-journal", self._file.name):
-                    with contextlib.suppress(OSError):
-                        self._file.with_name(name).unlink()
-
-
-def _version(database: "sqlite3.Connection") -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
+            if derived_db.is_damaged(error):
+                derived_db.remove(self._file)

@@ -4,13 +4,14 @@ Where the database is damaged, it is removed; where it is locked, read-only or n
 never flushed, so each row carries a checksum.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xxhash
+
+from pivot_cache.state import derived_db
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,9 +23,6 @@ _VERSION = 1
 _BUSY_SECONDS = 5.0
 _PLAIN = frozenset(b"/-._~")
 _CREATE = "CREATE TABLE files (path BLOB PRIMARY KEY, signature TEXT, digest TEXT, seal TEXT) WITHOUT ROWID"
-_DAMAGED = frozenset({1, 11, 26})
-"""SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
-
 _ONE = "SELECT path, signature, digest, seal FROM files WHERE path = ?"
 _RANGE = "SELECT path, signature, digest, seal FROM files WHERE path > ? AND path < ?"
 _REPLACE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)"
@@ -106,13 +104,7 @@ class Rows:
             check_same_thread=False,
         )
         database.execute("PRAGMA synchronous = OFF")
-        if _version(database) == 0 and not self._readonly:
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                if _version(database) == 0:
-                    database.execute(_CREATE)
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-        if _version(database) != _VERSION:
+        if not derived_db.has_version(database, _VERSION, None if self._readonly else _CREATE):
             self.close()
             self._usable = False
         return self._connection
@@ -120,11 +112,9 @@ class Rows:
     def _give_up(self, error: Exception) -> None:
         """Go on without the database; remove it first if it is damaged."""
         self.close()
-        self._usable = not self._readonly and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+        self._usable = not self._readonly and derived_db.is_damaged(error)
         if self._usable:
-            for name in (f"{self._file.name}-journal", self._file.name):
-                with contextlib.suppress(OSError):
-                    self._file.with_name(name).unlink()
+            derived_db.remove(self._file)
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -132,10 +122,6 @@ def _errors() -> tuple[type[Exception], ...]:
     import sqlite3  # noqa: PLC0415 - start-up time
 
     return (sqlite3.Error, OSError)
-
-
-def _version(database: "sqlite3.Connection") -> object:
-    return database.execute("PRAGMA user_version").fetchone()[0]
 
 
 def _seal(key: bytes, signature: str, digest: str) -> str:

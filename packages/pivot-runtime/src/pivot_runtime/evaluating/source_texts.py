@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from pivot_cache.state import derived_db
 from pivot_core.decide import FactChange, Reason
-from pivot_runtime.freshness import derived_db
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.layout import Layout
+from pivot_cache.state import derived_db
 from pivot_core.lock import StageLock
-from pivot_runtime.freshness import derived_db
 
 if TYPE_CHECKING:
     import sqlite3
