@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +16,9 @@ from pivot_cli.views import phrases
 from pivot_cli.views.verify import reruns, verification, verification_json
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: it is seldom asked for
 
 _WHOLE = 100
 
@@ -78,39 +82,39 @@ def command(  # noqa: PLR0913  # one parameter per option
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
     if not quiet:
         warn_of_broken(found.broken)
-    told = ""
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
         listed = phrases.listed([project.shown(path) for path in lost])
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
-    differing: dict[str, str] = {}
-    if again:
-        told, differing = _run_once_more(project, found, everything=everything, percent=percent)
-        found = verify(project, named, everything=everything, allow_missing=allow_missing) if form == "json" else found
+    results = _run_once_more(project, found, everything=everything, percent=percent) if again else None
     if not quiet:
-        _print(project, found, form, told, differing)
-    if differing or found.count("failed") or found.absent:
+        _PRINTERS[form](project, found, results)
+    if _differing(results) or found.count("failed") or found.absent:
         return 1
     return 3 if found.count("unknown") or found.unread else 0
 
 
-def _print(project: Project, found: Verification, form: str, told: str, differing: Mapping[str, str]) -> None:
-    """All that was found, in the form that was asked for."""
-    if form == "json":
-        console.data(json.dumps(verification_json(found), indent=2))
-        return
-    text = f"{verification(found)}{told}"
-    if form == "text":
-        console.data(text)
-        return
+def _print_text(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
+    console.data(_text(found, results))
+
+
+def _print_json(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
+    console.data(json.dumps(verification_json(found.with_reruns(results or ())), indent=2))
+
+
+def _print_junit(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
     from pivot_cli.views import ci_reports  # noqa: PLC0415  # start-up time: only CI services ask for it
 
-    if form == "junit":
-        console.data(ci_reports.junit(found, differing))
-        return
-    console.data(ci_reports.plain_lines(text))
+    console.data(ci_reports.junit(found, _differing(results)))
+
+
+def _print_for_github(project: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
+    from pivot_cli.views import ci_reports  # noqa: PLC0415  # start-up time: only CI services ask for it
+
+    differing = _differing(results)
+    console.data(ci_reports.plain_lines(_text(found, results)))
     inside = os.path.relpath(project.root, os.environ.get("GITHUB_WORKSPACE") or project.root)
     around = inside == "." or inside.startswith("..")
     console.data(ci_reports.annotations(found, differing, "" if around else inside))
@@ -119,26 +123,34 @@ def _print(project: Project, found: Verification, form: str, told: str, differin
         try:
             with open(summary, "a", encoding="utf-8") as file:
                 file.write(ci_reports.summary(found, differing))
-        except OSError as error:  # what was found counts all the same
+        except OSError as error:  # the verdict is valid without the summary
             console.warning(f"the step summary cannot be written: {error.strerror}: {summary}")
 
 
-def _run_once_more(
-    project: Project, found: Verification, *, everything: bool, percent: int
-) -> tuple[str, dict[str, str]]:
-    """The reports to print, and by address the results that differ."""
+_PRINTERS: Final = {"text": _print_text, "json": _print_json, "junit": _print_junit, "github": _print_for_github}
+
+
+def _text(found: Verification, results: "Sequence[Rerun] | None") -> str:
+    return verification(found) + ("" if results is None else reruns(results, found.names))
+
+
+def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:
+    """By address, the difference of each stage that did not leave the same bytes, or failed."""
+    return {each.address: each.detail for each in results or () if not each.good}
+
+
+def _run_once_more(project: Project, found: Verification, *, everything: bool, percent: int) -> "Sequence[Rerun]":
     from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]
     with signals.raise_on_termination():
-        results = rerun(
+        return rerun(
             project,
             current,
             everything=everything,
             percent=percent,
             starting=lambda address: console.note(f"running {found.names[address]!r} once more"),
         )
-    return reruns(results, found.names), {each.address: each.detail for each in results if not each.good}
 
 
 def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:

@@ -1,7 +1,7 @@
 """The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
 
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console, formats
@@ -67,67 +67,85 @@ class RunLines:
             self._cached.append(event.address)
             return
         self._flush_cached()
-        self._say(event)
+        handler = self._HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event)
 
-    def _say(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915  # one arm per event
-        match event:
-            case events.WaitingForGuard(pid=pid, command=command, age=age):
-                since = "is working" if age is None else f"has been working for {formats.seconds(age)}"
-                console.note(f"waiting for '{command}' (process {pid}), which {since} on this project")
-            case events.ImportSlow(seconds=seconds, where=where):
-                console.importing(seconds, where)
-            case events.PipelinesBroken(broken=broken):
-                warn_of_broken(broken)
-            case events.RunStarted(names=names, addresses=addresses):
-                self._names = names
-                self._order = {address: number for number, address in enumerate(addresses)}
-                self._width = max((len(names[address]) for address in addresses), default=0)
-            case events.InputsFetched(address=address, remote=remote, paths=paths, seconds=seconds):
-                self._line("fetched", address, seconds, f"{phrases.listed(paths)}, from {remote!r}")
-            case events.StageStarted(address=address, decision=decision):
-                if self._explain:
-                    self._explanation(address, decision)
-            case events.StagesSpawned():
-                _tell_spawned(event)
-            case events.StageRan(address=address, decision=decision, seconds=seconds):
-                cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
-                self._line("ran", address, seconds, f"{self._because(decision)}{cost}")
-                for reason in event.incomplete:
-                    console.note(f"the code that {self._name(address)!r} ran was not fully observed: {reason}")
-            case events.StageRestored(address=address, decision=decision, seconds=seconds):
-                self._line("restored", address, seconds, self._because(decision))
-            case events.StageUndeclared():
-                self._undeclared(event)
-            case events.StageInputsChanged(address=address, seconds=seconds, changed=changed):
-                what = phrases.listed([phrases.short_key(key) for key in changed])
-                self._line("edited", address, seconds, f"not recorded, since this changed while it ran: {what}")
-            case events.StageOutput(address=address, lines=printed):
-                name = self._name(address)
-                console.printed("".join(f"{name:<{self._width}} | {line}\n" for line in printed))
-            case events.StageSilent(address=address, seconds=seconds, silent=silent):
-                self._line("running", address, seconds, f"still running, no output for {formats.whole_seconds(silent)}")
-            case events.StageRetried(address=address, seconds=seconds, summary=summary, left=left):
-                more = f", {left} more if that fails" if left else ""
-                self._line("again", address, seconds, f"{summary} (it is run once more{more})")
-            case events.LeftoverProcessesKilled(address=address, commands=commands):
-                what = phrases.listed(commands)
-                console.note(f"stage {self._name(address)!r} left {what} running, which was ended with it")
-            case events.StageFailed():
-                self._failed(event)
-            case events.StageBlocked():
-                self._blocked(event)
-            case events.UserFileSaved(path=path, saved_as=saved_as):
-                console.note(
-                    f"{path} was not what a recorded run wrote: replaced ('{phrases.bring_back(path)}' brings it "
-                    f"back), and what was there is kept as {saved_as}"
-                )
-            case events.OutsRecached(paths=paths):
-                console.note(f"the cache had lost {phrases.listed(paths)}: stored again")
-            case events.Interrupted(running=running) if running:
-                ending = phrases.listed([self._name(address) for address in running])
-                console.note(f"interrupted: ending {ending}; once more to end at once")
-            case _:
-                pass
+    def _waiting_for_guard(self, event: events.WaitingForGuard) -> None:
+        since = "is working" if event.age is None else f"has been working for {formats.seconds(event.age)}"
+        console.note(f"waiting for '{event.command}' (process {event.pid}), which {since} on this project")
+
+    def _import_slow(self, event: events.ImportSlow) -> None:
+        console.importing(event.seconds, event.where)
+
+    def _pipelines_broken(self, event: events.PipelinesBroken) -> None:
+        warn_of_broken(event.broken)
+
+    def _run_started(self, event: events.RunStarted) -> None:
+        self._names = event.names
+        self._order = {address: number for number, address in enumerate(event.addresses)}
+        self._width = max((len(event.names[address]) for address in event.addresses), default=0)
+
+    def _inputs_fetched(self, event: events.InputsFetched) -> None:
+        source = f"{phrases.listed(event.paths)}, from {event.remote!r}"
+        self._line("fetched", event.address, event.seconds, source)
+
+    def _stage_started(self, event: events.StageStarted) -> None:
+        if self._explain:
+            self._explanation(event.address, event.decision)
+
+    def _stages_spawned(self, event: events.StagesSpawned) -> None:
+        console.note(
+            f"importing {event.file} leaves threads running ({'; '.join(event.threads)}), for which a forked process "
+            "would wait in vain: its stages are spawned instead, and each imports the pipeline again"
+        )
+        console.hint(
+            "start threads, and use libraries that do, inside the stages: then these are forked, which is faster"
+        )
+
+    def _ran(self, event: events.StageRan) -> None:
+        cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
+        self._line("ran", event.address, event.seconds, f"{self._because(event.decision)}{cost}")
+        for reason in event.incomplete:
+            console.note(f"the code that {self._name(event.address)!r} ran was not fully observed: {reason}")
+
+    def _restored(self, event: events.StageRestored) -> None:
+        self._line("restored", event.address, event.seconds, self._because(event.decision))
+
+    def _inputs_changed(self, event: events.StageInputsChanged) -> None:
+        changed = phrases.listed([phrases.short_key(key) for key in event.changed])
+        detail = f"not recorded, since this changed while it ran: {changed}"
+        self._line("edited", event.address, event.seconds, detail)
+
+    def _printed(self, event: events.StageOutput) -> None:
+        name = self._name(event.address)
+        console.printed("".join(f"{name:<{self._width}} | {line}\n" for line in event.lines))
+
+    def _silent(self, event: events.StageSilent) -> None:
+        detail = f"still running, no output for {formats.whole_seconds(event.silent)}"
+        self._line("running", event.address, event.seconds, detail)
+
+    def _retried(self, event: events.StageRetried) -> None:
+        more = f", {event.left} more if that fails" if event.left else ""
+        self._line("again", event.address, event.seconds, f"{event.summary} (it is run once more{more})")
+
+    def _leftovers_killed(self, event: events.LeftoverProcessesKilled) -> None:
+        commands = phrases.listed(event.commands)
+        console.note(f"stage {self._name(event.address)!r} left {commands} running, which was ended with it")
+
+    def _user_file_saved(self, event: events.UserFileSaved) -> None:
+        console.note(
+            f"{event.path} was not what a recorded run wrote: replaced ('{phrases.bring_back(event.path)}' brings it "
+            f"back), and what was there is kept as {event.saved_as}"
+        )
+
+    def _outs_recached(self, event: events.OutsRecached) -> None:
+        console.note(f"the cache had lost {phrases.listed(event.paths)}: stored again")
+
+    def _interrupted(self, event: events.Interrupted) -> None:
+        if event.running:
+            ending = phrases.listed([self._name(address) for address in event.running])
+            console.note(f"interrupted: ending {ending}; once more to end at once")
 
     def _undeclared(self, event: events.StageUndeclared) -> None:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
@@ -190,13 +208,29 @@ class RunLines:
     def _name(self, address: str) -> str:
         return self._names.get(address, address)
 
-
-def _tell_spawned(event: events.StagesSpawned) -> None:
-    console.note(
-        f"importing {event.file} leaves threads running ({'; '.join(event.threads)}), for which a forked process would "
-        "wait in vain: its stages are spawned instead, and each imports the pipeline again"
-    )
-    console.hint("start threads, and use libraries that do, inside the stages: then these are forked, which is faster")
+    _HANDLERS: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
+        events.WaitingForGuard: _waiting_for_guard,
+        events.ImportSlow: _import_slow,
+        events.PipelinesBroken: _pipelines_broken,
+        events.RunStarted: _run_started,
+        events.InputsFetched: _inputs_fetched,
+        events.StageStarted: _stage_started,
+        events.StagesSpawned: _stages_spawned,
+        events.StageRan: _ran,
+        events.StageRestored: _restored,
+        events.StageUndeclared: _undeclared,
+        events.StageInputsChanged: _inputs_changed,
+        events.StageOutput: _printed,
+        events.StageSilent: _silent,
+        events.StageRetried: _retried,
+        events.LeftoverProcessesKilled: _leftovers_killed,
+        events.StageFailed: _failed,
+        events.StageBlocked: _blocked,
+        events.UserFileSaved: _user_file_saved,
+        events.OutsRecached: _outs_recached,
+        events.Interrupted: _interrupted,
+    }
+    """Events without a method are not reported in lines."""
 
 
 def _cost(usage: ResourceUsage) -> str:
