@@ -15,7 +15,7 @@ from pivot_core import digest
 from pivot_core.decide import Verdict
 from pivot_core.stages.annotations import DirectoryOut
 from pivot_runtime.artifacts import checkout, track
-from pivot_runtime.inspecting.verify import examine
+from pivot_runtime.inspecting.verify import verify_loaded
 from pivot_runtime.project.project import Project
 
 pytestmark = pytest.mark.exhaustive
@@ -63,7 +63,9 @@ def cuts(shop: Workshop, work: Callable[[], object]) -> Iterator[str]:
 def check(shop: Workshop, told: str) -> None:
     """All commands agree, and one run makes good what they say."""
     decisions = {address: found.decision for address, found in shop.evaluate().items()}
-    verified = {each.address: each.status for each in examine(Project(shop.root, shop.root), shop.assembly()).stages}
+    verified = {
+        each.address: each.status for each in verify_loaded(Project(shop.root, shop.root), shop.assembly()).stages
+    }
     for address, decision in decisions.items():
         if decision.verdict is Verdict.UP_TO_DATE:
             assert objects_are_good(shop, address), told
@@ -78,7 +80,7 @@ def check(shop: Workshop, told: str) -> None:
     assert {name: shop.read(name) for name in OUTS} == OUTS, told
     assert all(objects_are_good(shop, address) for address in decisions), told
     assert shop.run().idle, told
-    assert examine(Project(shop.root, shop.root), shop.assembly()).passed, told
+    assert verify_loaded(Project(shop.root, shop.root), shop.assembly()).passed, told
 
 
 def objects_are_good(shop: Workshop, address: str) -> bool:

@@ -36,7 +36,7 @@ def track(shop: Workshop, name: str) -> None:
 def verdicts(shop: Workshop) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Status, and what is missing, by stage, as in a job that may ask the remote."""
     project = Project(shop.root, shop.root)
-    found = verify.examine(project, shop.assembly(), allow_missing=True)
+    found = verify.verify_loaded(project, shop.assembly(), allow_missing=True)
     return {stage.name: (stage.status, stage.missing) for stage in found.stages}
 
 
@@ -151,11 +151,11 @@ def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cac
 
     assert shop.evaluate()["p.copy"].decision.verdict is Verdict.BLOCKED
     assert verdicts(shop)["copy"] == ("failed", ())
-    assert not verify.examine(Project(shop.root, shop.root), shop.assembly()).passed
+    assert not verify.verify_loaded(Project(shop.root, shop.root), shop.assembly()).passed
 
 
 def test_reruns_replace_the_results_that_stages_had(split: Workshop) -> None:
-    found = verify.examine(Project(split.root, split.root), split.assembly())
+    found = verify.verify_loaded(Project(split.root, split.root), split.assembly())
     old, new = found.stages[0], found.stages[1]
 
     reruns = [Rerun(old.address, SKIPPED), Rerun(new.address, DIFFERS, "out in line 1", time=1.0)]

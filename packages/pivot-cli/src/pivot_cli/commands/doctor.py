@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import context, options
 from pivot_cli.terminal import console, sanitize
-from pivot_runtime.inspecting.doctor import Level, examine
+from pivot_runtime.inspecting.doctor import Level, diagnose
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 
@@ -20,7 +20,7 @@ def command(*, as_json: bool) -> int:
     commands with nothing to do must import it again and why, and which of its code cannot be followed. It exits with
     1 if there is a problem.
     """
-    found = list(examine(context.project()))
+    found = list(diagnose(context.project()))
     if as_json:
         plain = [
             {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found

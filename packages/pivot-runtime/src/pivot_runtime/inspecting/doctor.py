@@ -58,7 +58,7 @@ class Finding(Value):
     hint: str | None = None
 
 
-def examine(project: Project) -> Iterator[Finding]:
+def diagnose(project: Project) -> Iterator[Finding]:
     """Run all checks, the most basic first; imports every pipeline, and changes nothing."""
     yield Finding(
         Level.GOOD,

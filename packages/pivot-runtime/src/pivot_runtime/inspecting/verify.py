@@ -140,12 +140,12 @@ def verify(
             project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
         ) as assembly:
             assembly.close()
-        return examine(project, assembly, named, allow_missing=allow_missing)
+        return verify_loaded(project, assembly, named, allow_missing=allow_missing)
     from pivot_runtime.loading.static import known as known_statically  # noqa: PLC0415  # start-up time
 
     known = known_statically(project, everything=everything)
-    found = examine(project, known.assembly, named, allow_missing=allow_missing)
-    stages = found.stages if allow_missing else map(_unasked, found.stages)
+    found = verify_loaded(project, known.assembly, named, allow_missing=allow_missing)
+    stages = found.stages if allow_missing else map(_unknown_if_missing, found.stages)
     return attrs.evolve(
         found,
         stages=tuple(attrs.evolve(each, unknown=known.unknown.get(each.address, each.unknown)) for each in stages),
@@ -153,7 +153,7 @@ def verify(
     )
 
 
-def examine(
+def verify_loaded(
     project: Project,
     assembly: Assembly,
     named: Sequence[str] = (),
@@ -178,26 +178,28 @@ def examine(
         graph = session.graph.select(session.graph.ancestors(wanted))
         tracked = {record.path: record.artifact for record in records.read_tracked(project)}
         if not assembly.files:
-            lacking = _lacking(session, set(tracked.values()), allow_missing)
-            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in lacking))
+            unavailable = _unavailable(session, set(tracked.values()), allow_missing)
+            return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in unavailable))
         view = _RecordedView(session, graph, tracked)
         if allow_missing and (listings := view.unlisted()):
             RemoteClient(session.stores).fetch_listings(listings)
         evaluations = evaluate(graph, session.stages, view, schema=session.schema)
         needed = {address: dict(view.needed(evaluations[address])) for address in wanted}
-        lacking = _lacking(session, {each for files in needed.values() for each in files.values()}, allow_missing)
+        unavailable = _unavailable(
+            session, {each for files in needed.values() for each in files.values()}, allow_missing
+        )
         names = short_names(session.graph)
         stats = project_stats(project.layout).recall()
         verdicts = []
         for address in graph.stages:
             if address in needed:
                 evaluation = evaluations[address]
-                missing = {path: artifact for path, artifact in needed[address].items() if artifact in lacking}
+                missing = {path: artifact for path, artifact in needed[address].items() if artifact in unavailable}
                 verdicts.append(
                     StageVerdict(
                         names[address],
                         address,
-                        location=_place(evaluation),
+                        location=_location(evaluation),
                         decision=evaluation.decision,
                         upstream=evaluation.observation.upstream,
                         missing=tuple(sorted(missing)),
@@ -209,22 +211,22 @@ def examine(
         return Verification(tuple(verdicts), names, assembly.broken)
 
 
-def _place(evaluation: Evaluation) -> Location:
+def _location(evaluation: Evaluation) -> Location:
     """The place of the most important change, or else of the stage."""
     decision = evaluation.decision
     changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
     return changed[0] if changed else evaluation.stage.spec.location
 
 
-def _unasked(stage: StageVerdict) -> StageVerdict:
-    """Code of strangers is looked at where there are no credentials, and so no answer from the remote."""
+def _unknown_if_missing(stage: StageVerdict) -> StageVerdict:
+    """Count missing files as unknown: strangers' changes are verified without credentials for the remote."""
     if not stage.missing:
         return stage
     unknown = f"Not in the cache here, and the remote was not asked: {', '.join(stage.missing)}"
     return attrs.evolve(stage, missing=(), lost=(), unknown=unknown)
 
 
-def _lacking(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
+def _unavailable(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
     """The files that are available neither here nor, if they may be there, on the remote, which is asked once."""
     absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
     if not (absent and allow_missing):
@@ -244,7 +246,7 @@ class _RecordedView(SessionView):
             lock = session.lock(address)
             if lock is not None:
                 self._recorded |= lock.outs
-        self._laid = Overlay(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
+        self._overlay = Overlay(session.stores, self._on_disk, dict(self._recorded), session.store.tree)
         for address in graph.stages:
             lock = session.lock(address)
             for path, artifact in lock.inputs.deps.items() if lock is not None else ():
@@ -255,7 +257,7 @@ class _RecordedView(SessionView):
         if self._on_disk(path) is None and path in self._session.unreadable:
             return None
         try:
-            found = self._laid.look(path)
+            found = self._overlay.look(path)
         except (MissingObjectError, CorruptObjectError):
             return self._recorded.get(path)  # the directory is reported as not available
         return self._recorded.get(path) if found is None and not self._is_inside(path) else found
@@ -272,12 +274,12 @@ class _RecordedView(SessionView):
 
     def _is_inside(self, path: ArtifactPath) -> bool:
         """Whether a path is in a directory that is not on disk, whose listing says whether the path exists."""
-        return any(True for _ in self._laid.touching(path))
+        return any(True for _ in self._overlay.touching(path))
 
     def unlisted(self) -> set[Artifact]:
         """The directories that are not on disk, and whose listings are needed and not in the cache."""
         needed = {path for spec in self._graph.stages.values() for path in spec.deps}
-        around = {each for path in needed for at, each in self._laid.touching(path) if at != path and each.tree}
+        around = {each for path in needed for at, each in self._overlay.touching(path) if at != path and each.tree}
         return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
 
     def memory(self) -> Memory:
@@ -291,7 +293,7 @@ class _RecordedView(SessionView):
             if path in cached or self._found.get(path) is None:
                 yield path, artifact
         for path in evaluation.stage.spec.deps:
-            within = dict(self._laid.touching(path))
+            within = dict(self._overlay.touching(path))
             yield from within.items()
             recorded = self._recorded.get(path)
             if not within and recorded is not None and self._found.get(path) is None:
