@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pivot_cache.objects.checkout import CheckoutPlan
-from pivot_cache.remotes.options import TransferCounts
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
 from pivot_runtime.evaluating.evaluate import StageView
@@ -14,6 +13,7 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 
 if TYPE_CHECKING:
+    from pivot_cache.remotes.options import TransferCounts
     from pivot_runtime.sharing.remote_view import RemoteView
 
 _STEP_S: Final = 0.5
@@ -67,11 +67,11 @@ class InputFetcher:
 
 def told(
     address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
-) -> Callable[[TransferCounts], None]:
+) -> "Callable[[TransferCounts], None]":
     """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
     last: float | None = None
 
-    def tell(progress: TransferCounts) -> None:
+    def tell(progress: "TransferCounts") -> None:
         nonlocal last
         now = clock()
         if progress.of_objects and (last is None or now - last >= _STEP_S):
