@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within, parents, touches
 
 ROOT = "/home/me/project"
 
@@ -152,3 +152,16 @@ def test_relative_to_is_how_a_user_writes_it_there() -> None:
 def test_path_is_a_plain_text_to_others() -> None:
     assert os.fspath(pathlib.Path("root") / ArtifactPath("a/b")) == "root/a/b"
     assert ArtifactPath("a/b") == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "inside"), [("a/b", "a", True), ("a", "a", True), ("ab", "a", False), ("a", "a/b", False)]
+)
+def test_a_path_is_in_a_directory_by_its_parts_not_its_letters(one: str, other: str, inside: bool) -> None:
+    assert is_within(one, other) is inside
+    assert touches(one, other) is touches(other, one) is (inside or is_within(other, one))
+
+
+def test_parents_are_the_directories_around_a_path_the_nearest_first() -> None:
+    assert [*parents("a/b/c")] == ["a/b", "a"]
+    assert [*parents("a")] == []

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+from collections.abc import Iterator
 from typing import Self
 
 from pivot_core.errors import PathError
@@ -74,6 +75,22 @@ class ArtifactPath(str):
     def relative_to(self, base: str) -> str:
         """This path as a user who is in the directory ``base`` would write it."""
         return posixpath.relpath(self, base or ".")
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Whether a path is a directory, or is in it."""
+    return path == directory or path.startswith(f"{directory}/")
+
+
+def touches(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is in the other."""
+    return is_within(one, other) or is_within(other, one)
+
+
+def parents(path: str) -> Iterator[ArtifactPath]:
+    """The directories around a path, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield ArtifactPath(path)
 
 
 def _absolute(path: str) -> str:

@@ -7,7 +7,7 @@ import attrs
 
 from pivot_cli.terminal import sanitize
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, touches
 from pivot_core.values import Value
 from pivot_runtime.inspecting.overview import Overview
 
@@ -91,7 +91,7 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
     for dep in deps:
         for address in sorted(graph.writers(ArtifactPath(dep))):
             for out in graph.stages[address].outs:
-                if f"{out.path}/".startswith(f"{dep}/") or f"{dep}/".startswith(f"{out.path}/"):
+                if touches(out.path, dep):
                     edges.update({(out.path, dep): None} if out.path != dep else {})
 
 

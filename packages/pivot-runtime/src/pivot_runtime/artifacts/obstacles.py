@@ -6,12 +6,12 @@ if some run has written it: it may hold years of work, and nobody expects that a
 
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import Stores
@@ -56,7 +56,7 @@ class Obstacles:
 
     def tracked(self, path: ArtifactPath, *, within: bool) -> str:
         """Which tracked data a path is, is in or, if that is to be looked for, holds; empty if it does not."""
-        for around in (path, *_around(path)):
+        for around in (path, *parents(path)):
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
         if within:
@@ -94,7 +94,7 @@ class Obstacles:
         return kept.elsewhere(self._stores, path, there)
 
     def _above(self, path: ArtifactPath) -> str:
-        for around in _around(path):
+        for around in parents(path):
             file = self._root / around
             if file.is_dir():
                 break
@@ -127,8 +127,3 @@ def _stands_for_data(file: pathlib.Path) -> bool:
     except CacheError:
         return True
     return True
-
-
-def _around(path: str) -> Iterator[ArtifactPath]:
-    while path := path.rpartition("/")[0]:
-        yield ArtifactPath(path)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pivot_cache.formats.tree import Tree
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, parents
 from pivot_runtime.artifacts.stores import Stores
 
 
@@ -60,12 +60,9 @@ class Overlay:
         yield from self._below(f"{path}/")
 
     def _around(self, path: ArtifactPath) -> Iterator[tuple[ArtifactPath, Artifact]]:
-        end = path.rfind("/")
-        while end > 0:
-            around = ArtifactPath(path[:end])
+        for around in parents(path):
             if around in self._elsewhere and self._look(around) is None:
                 yield around, self._elsewhere[around]
-            end = path.rfind("/", 0, end)
 
     def _below(self, inner: str) -> Iterator[tuple[ArtifactPath, Artifact]]:
         for at in range(bisect.bisect_left(self._sorted, inner), len(self._sorted)):

@@ -14,7 +14,7 @@ from pivot_cache.layout import lock_name, locked_addresses
 from pivot_core.errors import PathError, suggest
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within, parents
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
@@ -113,13 +113,11 @@ class Records(Value):
         damaged = self.damaged_at(target, project)
         if damaged is not None:
             raise self.damaged[damaged]
-        core = target.removeprefix("+").removesuffix("+")
-        if core and core != target:
-            graph = Graph.build(self.specs)
+        core = targets.without_signs(target)
+        if core:
             asked = {record.address for record in self._one(core, project) if record.address is not None}
-            up = graph.ancestors(asked) if target.startswith("+") else frozenset()
-            down = graph.descendants(asked) if target.endswith("+") else frozenset()
-            return [record for record in self.by_path.values() if record.address in asked | up | down]
+            wanted = targets.with_neighbours(target, asked, Graph.build(self.specs))
+            return [record for record in self.by_path.values() if record.address in wanted]
         raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, project))
 
     def damaged_at(self, target: str, project: Project) -> ArtifactPath | None:
@@ -127,7 +125,7 @@ class Records(Value):
         with contextlib.suppress(PathError):
             path = project.path(target)
             for damaged in self.damaged:
-                if damaged == path or path.startswith(f"{damaged}/"):
+                if is_within(path, damaged):
                     return damaged
         return None
 
@@ -140,28 +138,24 @@ class Records(Value):
             path = project.path(target)
         except PathError:
             return []
-        inside = f"{path}/" if path else ""
-        return [record for record in self.by_path.values() if record.path == path or record.path.startswith(inside)]
+        return [record for record in self.by_path.values() if not path or is_within(record.path, path)]
 
     def _inside(self, target: str, project: Project, opened: Opened) -> list[Record]:
         try:
             path = project.path(target)
         except PathError:
             return []
-        around = path.rpartition("/")[0]
-        while around and ArtifactPath(around) not in self.by_path:
-            around = around.rpartition("/")[0]
-        record = self.by_path.get(ArtifactPath(around)) if around else None
+        record = next((self.by_path[around] for around in parents(path) if around in self.by_path), None)
         if record is None or not record.artifact.tree:
             return []
         tree = opened(record)
         if tree is None:
             return [record]
-        place = path.removeprefix(f"{around}/")
+        place = path.removeprefix(f"{record.path}/")
         return [
-            Record(ArtifactPath(f"{around}/{name}"), file, record.address, record.cache)
+            Record(ArtifactPath(f"{record.path}/{name}"), file, record.address, record.cache)
             for name, file in tree.files.items()
-            if name == place or name.startswith(f"{place}/")
+            if is_within(name, place)
         ]
 
     def _suggest(self, target: str, project: Project) -> str:

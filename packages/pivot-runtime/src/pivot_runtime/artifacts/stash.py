@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from pivot_cache.errors import ArtifactError, belonging
 from pivot_cache.layout import Layout
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, parents
 from pivot_runtime.history.unfinished import UnfinishedStages
 
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
@@ -73,19 +73,15 @@ class OutStash:
 
     def _above(self, path: ArtifactPath) -> ArtifactPath | None:
         """The file that is where a directory around the path is to be."""
-        around = path.rpartition("/")[0]
-        while around and not os.path.lexists(self._root / around):
-            around = around.rpartition("/")[0]
-        return ArtifactPath(around) if around and not (self._root / around).is_dir() else None
+        around = next((each for each in parents(path) if os.path.lexists(self._root / each)), None)
+        return around if around is not None and not (self._root / around).is_dir() else None
 
     def _displaced(self, address: str, path: ArtifactPath) -> str:
         """The file that was set aside for a directory around a path to be made; empty if there is none."""
-        around = path.rpartition("/")[0]
-        while around:
+        for around in parents(path):
             waiting = self._directory / address / around
             if os.path.lexists(waiting) and (waiting.is_symlink() or not waiting.is_dir()):
                 return around
-            around = around.rpartition("/")[0]
         return ""
 
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:

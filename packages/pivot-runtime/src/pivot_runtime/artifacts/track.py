@@ -13,7 +13,7 @@ from pivot_cache.formats import pvt, tree
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.records import Record
@@ -152,7 +152,7 @@ def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
 def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
     for one in paths:
         for other in paths:
-            if other.startswith(f"{one}/") or (one == other and paths.count(one) > 1):
+            if is_within(other, one) and (one != other or paths.count(one) > 1):
                 raise TargetError(f"{other} is named twice", hint="name each file, or the directory around it, once")
 
 
@@ -166,7 +166,7 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
         return  # without git there is nothing to find out
     names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
     for path in paths:
-        if any(name == path or name.startswith(f"{path}/") for name in names):
+        if any(is_within(name, path) for name in names):
             raise TargetError(
                 f"{path} is tracked by git", hint=f"run 'git rm -r --cached {project.shown(path)}' first: it stays here"
             )

@@ -10,7 +10,7 @@ from pivot_cache.layout import lock_name
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import STATE_DIR, ArtifactPath, is_within, touches
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.definitions.params_file import NAME as PARAMS_FILE
@@ -127,7 +127,7 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
     for other in known.by_path.values():
         if other.path == path and other.tracked:
             continue
-        if other.path == path or other.path.startswith(f"{path}/") or path.startswith(f"{other.path}/"):
+        if touches(path, other.path):
             what = "is tracked" if other.tracked else f"is an out of {other.address}"
             raise TargetError(
                 f"{path} cannot be tracked: {other.path} {what}",
@@ -162,9 +162,8 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
 
 def _refuse_sources(path: ArtifactPath, project: Project) -> None:
     """Nothing that git or Pivot works from may be, or be in, what git is to ignore."""
-    inner = f"{path}/"
     sources = records.code_files(project)
-    code = next((source for source in sorted(sources) if source == path or source.startswith(inner)), None)
+    code = next((source for source in sorted(sources) if is_within(source, path)), None)
     if code is not None:
         what = "is code" if code == path else f"holds code: {code},"
         raise TargetError(

@@ -18,7 +18,7 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core import digest
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
 from pivot_core.stages.command import KEY, Command, filled_in, words
@@ -85,10 +85,10 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     by_runs = read_created(record)
     for word, path in _paths(text, base, root):
         file = os.path.join(root, path)
-        if any(_inside(path, each) for each in declared):
+        if any(is_within(path, each) for each in declared):
             continue
         if os.path.isdir(file):
-            if not any(_inside(each, path) for each in declared):
+            if not any(is_within(each, path) for each in declared):
                 unresolved.append(
                     _open(at, f"the directory {str(path)!r}, which it names: declare what it reads there")
                 )
@@ -138,10 +138,6 @@ def _resolved(declared: str, base: str, root: str) -> str:
     return str(ArtifactPath.resolve(declared, base=base, root=root))
 
 
-def _inside(path: str, other: str) -> bool:
-    return path == other or path.startswith(f"{other}/")
-
-
 def _open(at: Location, reason: str) -> Unresolved:
     return Unresolved(at.file, at.line, reason, KEY)
 
@@ -170,7 +166,7 @@ def note_created(text: str, outs: Iterable[str], record: pathlib.Path | None) ->
     new = {
         word
         for word in absent
-        if os.path.isfile(word) and not any(_inside(os.path.normpath(word), each) for each in declared)
+        if os.path.isfile(word) and not any(is_within(os.path.normpath(word), each) for each in declared)
     }
     if record is not None and new and not new <= (known := read_created(record)):
         with contextlib.suppress(OSError, CacheError):

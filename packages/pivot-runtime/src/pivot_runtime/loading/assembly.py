@@ -12,7 +12,7 @@ import attrs
 from pivot_core.discovery import all_pipelines, pipelines_above
 from pivot_core.errors import DiscoveryError, GraphError, PivotError
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, parents, touches
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
@@ -349,7 +349,7 @@ class _Loader:
                 self._project.read_set.incomplete = True
                 self._errors[file] = error
                 continue
-            if any(_touch(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
+            if any(touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
                 return
 
     def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
@@ -391,12 +391,8 @@ def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
     ]
 
 
-def _touch(one: str, other: str) -> bool:
-    """Whether they are the same path, or one is inside the other."""
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
-
-
 def _parents(path: str) -> Iterator[str]:
+    """As `pivot_core.paths.parents`, without the cost of an object for each of very many."""
     while path := path.rpartition("/")[0]:
         yield path
 
@@ -428,7 +424,7 @@ def refuse_undeclared(graph: Graph) -> None:
     """
     for address, spec in graph.stages.items():
         for path in spec.named:
-            for around in (path, *_around(path)):
+            for around in (path, *parents(path)):
                 writer = graph.producers.get(around, address)
                 if writer != address:
                     raise StageError(
@@ -437,11 +433,6 @@ def refuse_undeclared(graph: Graph) -> None:
                         f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
                         hint="add it to the stage's deps",
                     )
-
-
-def _around(path: str) -> Iterator[ArtifactPath]:
-    while path := path.rpartition("/")[0]:
-        yield ArtifactPath(path)
 
 
 def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ import fnmatch
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from pivot_core.errors import PathError, suggest
 from pivot_core.graph import Graph
@@ -62,16 +63,26 @@ def named(target: str, graph: Graph) -> frozenset[str]:
     return frozenset()
 
 
+def without_signs(target: str) -> str:
+    """The target that ``+target`` and ``target+`` are about; empty if it has no such sign."""
+    core = target.removeprefix("+").removesuffix("+")
+    return "" if core == target else core
+
+
+def with_neighbours(target: str, found: AbstractSet[str], graph: Graph) -> frozenset[str]:
+    """These stages and, as the signs of the target say, those that they depend on and those that depend on them."""
+    up = graph.ancestors(found) if target.startswith("+") else frozenset()
+    down = graph.descendants(found) if target.endswith("+") else frozenset()
+    return frozenset(found) | up | down
+
+
 def _one(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> frozenset[str]:
     found = named(target, graph) or _writers(target, graph, root, cwd)
     if found:
         return found
-    core = target.removeprefix("+").removesuffix("+")
-    if core and core != target:
-        found = _one(core, graph, root, cwd)
-        up = graph.ancestors(found) if target.startswith("+") else frozenset()
-        down = graph.descendants(found) if target.endswith("+") else frozenset()
-        return found | up | down
+    core = without_signs(target)
+    if core:
+        return with_neighbours(target, _one(core, graph, root, cwd), graph)
     raise TargetError(f"no stage or output is named {target!r}", hint=_suggest(target, graph, root, cwd))
 
 

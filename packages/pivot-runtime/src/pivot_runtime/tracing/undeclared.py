@@ -10,7 +10,7 @@ import attrs
 
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.tracing.usage import UsedFiles
@@ -78,7 +78,7 @@ def _used(
     loose: dict[str, list[ArtifactPath]] = {}
     owned: dict[ArtifactPath, list[ArtifactPath]] = {}
     for path in paths:
-        if any(_within(path, each) for each in declared):
+        if any(is_within(path, each) for each in declared):
             continue
         owner = next((out for out in (path, *_parents(path)) if out in graph.producers), None)
         if owner is None:
@@ -96,7 +96,7 @@ def _used(
 
 def _may_be_declared(directory: str, spec: StageSpec, graph: Graph) -> bool:
     """A directory that holds outs, or the pipeline itself, is not to be declared as a whole."""
-    return bool(directory) and not graph.writers(ArtifactPath(directory)) and not _within(spec.base or "", directory)
+    return bool(directory) and not graph.writers(ArtifactPath(directory)) and not is_within(spec.base or "", directory)
 
 
 def _entry(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
@@ -128,10 +128,6 @@ def _artifacts(paths: Iterable[str], ignored: Callable[[str], bool]) -> Iterator
             yield ArtifactPath.resolve(path)
         except PathError:  # it cannot be declared at all
             continue
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(f"{directory}/")
 
 
 def _parents(path: ArtifactPath) -> Iterator[ArtifactPath]:
