@@ -12,7 +12,7 @@ from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.inspecting.status import StageStatus, Status
 from pivot_runtime.loading.loaded import LoadedStage
-from pivot_runtime.running.repro import RunResult
+from pivot_runtime.running.runner import RunResult
 
 OLD = "5995c853" + "0" * 24
 NEW = "a1b2c3d4" + "0" * 24

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.plan import Plan, State
+from pivot_core.plan import Plan, State, resource_needs
+from pivot_core.spec import Location, StageError, StageSpec
 
 ENDED = {State.DONE, State.FAILED, State.SKIPPED}
 
@@ -222,3 +223,17 @@ def test_the_longest_stage_is_first() -> None:
     plan = Plan(dict.fromkeys(["new", "tiny", "short", "long"], nothing), seconds=seconds)
 
     assert [plan.take() for _ in range(4)] == ["long", "short", "new", "tiny"]
+
+
+def stage_with(resources: dict[str, int], mutex: tuple[str, ...] = ()) -> StageSpec:
+    return StageSpec("s", "p", "", Location("pipeline.py", 1), mutex=mutex, resources=resources)
+
+
+def test_a_mutex_group_is_a_resource_beside_those_that_are_counted() -> None:
+    assert resource_needs([stage_with({"gpu": 2}, ("db",))], {"gpu": 2}) == {"p.s": {"gpu": 2, "mutex db": 1}}
+
+
+def test_a_stage_that_needs_more_of_a_resource_than_there_is_cannot_run() -> None:
+    with pytest.raises(StageError, match="it needs 2 of the resource 'gpu', but there is 1") as refused:
+        resource_needs([stage_with({"gpu": 2})], {})
+    assert refused.value.hint == "pivot config set resources.gpu 2"

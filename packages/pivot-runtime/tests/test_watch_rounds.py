@@ -15,7 +15,8 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running import watch
-from pivot_runtime.running.repro import RunResult, repro
+from pivot_runtime.running.repro import repro
+from pivot_runtime.running.runner import RunResult
 from pivot_runtime.sharing import remote_client, transfer
 
 PIPELINE = """

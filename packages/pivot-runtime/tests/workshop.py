@@ -22,7 +22,7 @@ from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project, init
 from pivot_runtime.running.edit_detection import CodeWatch
-from pivot_runtime.running.repro import Runner, RunResult
+from pivot_runtime.running.runner import Runner, RunResult
 
 
 class Workshop:

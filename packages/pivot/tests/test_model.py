@@ -27,7 +27,8 @@ from pivot_runtime.history import events
 from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
 from pivot_runtime.project.project import Project, init
-from pivot_runtime.running.repro import RunResult, repro
+from pivot_runtime.running.repro import repro
+from pivot_runtime.running.runner import RunResult
 
 MISCHIEF = """\
 import os

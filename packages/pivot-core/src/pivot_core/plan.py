@@ -3,8 +3,10 @@
 import enum
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from pivot_core.spec import StageError, StageSpec
 
 _NEGLIGIBLE: Final = 0.2
 """Stages that are done in so many seconds may come in any order."""
@@ -176,3 +178,24 @@ def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, 
             if followers[writer] == 0:
                 last.append(writer)
     return ways
+
+
+def resource_needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """The resources that each stage uses while it runs, by address; a mutex group has a capacity of one.
+
+    Raises:
+        StageError: One needs more than there is.
+    """
+    found = {}
+    for spec in stages:
+        for name, amount in spec.resources.items():
+            there = capacities.get(name, 1)
+            if amount > there:
+                raise StageError(
+                    spec.name,
+                    spec.location,
+                    f"it needs {amount} of the resource {name!r}, but there is {there}",
+                    hint=f"pivot config set resources.{name} {amount}",
+                )
+        found[spec.address] = {**spec.resources, **{f"mutex {group}": 1 for group in spec.mutex}}
+    return found

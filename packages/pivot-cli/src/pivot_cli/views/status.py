@@ -14,7 +14,7 @@ from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
     from pivot_runtime.project.project import Project
-    from pivot_runtime.running.repro import RunResult  # start-up time: only a run has one
+    from pivot_runtime.running.runner import RunResult  # start-up time: only a run has one
     from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2

@@ -29,7 +29,8 @@ from pivot_runtime.loading.host_pool import HostPool
 from pivot_runtime.project.guard import awaited, held
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.repro import RunResult, repro
+from pivot_runtime.running.repro import repro
+from pivot_runtime.running.runner import RunResult
 
 DEFAULT_MS: Final = 100
 _STEP_SECONDS: Final = 0.025

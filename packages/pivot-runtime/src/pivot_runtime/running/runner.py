@@ -1,0 +1,387 @@
+"""The runner: skips, restores or runs each stage of a graph, takes in its outs and writes its lock."""
+
+import contextlib
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.formats import lock_file
+from pivot_cache.objects import checkout
+from pivot_core.decide import Decision, Verdict, decide
+from pivot_core.graph import Graph
+from pivot_core.lock import Observation, RunRecord, StageLock
+from pivot_core.plan import Plan, resource_needs
+from pivot_runtime.evaluating.evaluate import observe, with_variables
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.executors.strict_io import StrictIO
+from pivot_runtime.freshness.load_trace import LoadTrace
+from pivot_runtime.history import events, logs
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.history.stage_stats import last_durations
+from pivot_runtime.processes.cpu_count import default_jobs
+from pivot_runtime.project.targets import short_names
+from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
+from pivot_runtime.running.outs import Flushing, Outs
+from pivot_runtime.sharing.pull_inputs import InputFetcher
+
+if TYPE_CHECKING:
+    from pivot_runtime.executors.host_executor import Executor, Finished
+    from pivot_runtime.loading.assembly import Assembly
+
+_OUTPUT_LINES = 20
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@attrs.define
+class RunResult:
+    """The result of each stage, as addresses; each is in one of the sets.
+
+    Attributes:
+        cached: Nothing had to be done.
+        restored: Its outs came from the cache.
+        ran: It ran, and was recorded.
+        torn: It ran, but something it depends on changed meanwhile, so it was not recorded.
+        failed: It ended badly, or an input is missing.
+        tried: The key of the inputs with which each that failed was run.
+        blocked: It depends on one that failed.
+        unstarted: It could have run, but the run ended early.
+        seconds: How long the whole run took.
+        load_traces: The facts that the loads depended on.
+    """
+
+    cached: set[str] = attrs.field(factory=set)
+    restored: set[str] = attrs.field(factory=set)
+    ran: set[str] = attrs.field(factory=set)
+    torn: set[str] = attrs.field(factory=set)
+    failed: set[str] = attrs.field(factory=set)
+    blocked: set[str] = attrs.field(factory=set)
+    unstarted: set[str] = attrs.field(factory=set)
+    tried: dict[str, str] = attrs.field(factory=dict)
+    seconds: float = 0.0
+    load_traces: tuple[LoadTrace, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Every stage is now as its code and inputs want it."""
+        return not (self.failed or self.blocked or self.unstarted or self.torn)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing had to be done to any stage."""
+        return self.complete and not (self.ran or self.restored)
+
+
+class Runner:
+    """One run over a graph: asks the plan, decides, and acts; alone writes cache and locks."""
+
+    def __init__(
+        self,
+        session: Session,
+        graph: Graph,
+        executor: "Callable[[], Executor]",
+        watch: CodeWatch,
+        *,
+        options: RunOptions,
+        report: Reporter,
+    ) -> None:
+        """Prepare a run; nothing starts before `drive`."""
+        self._session = session
+        self._layout = session.stores.layout
+        self._graph = graph
+        self._start_executor = executor
+        self._started: Executor | None = None
+        self._code, self._deps = watch, DepWatch(session.artifact_at, self._layout)
+        self._options = options
+        self._report = report
+        capacities = session.stores.settings.resources
+        upstream = {address: graph.upstream[address] for address in graph.stages}
+        needs = resource_needs(graph.stages.values(), capacities)
+        self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
+        self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
+        self._accounting = StrictIO(session, report)
+        self._supply = InputFetcher(session, graph, report, pull=options.pull)
+        self._running: dict[str, tuple[Observation, Decision]] = {}
+        self._outcome = RunResult()
+        self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
+        self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
+
+    def drive(self) -> RunResult:
+        """Go on until every stage is done, failed or skipped."""
+        began = time.monotonic()
+        self._report(events.RunStarted(short_names(self._session.graph), tuple(self._graph.stages)))
+        self._outs.sweep()
+        try:
+            self._loop()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        self._flushing.now()
+        logs.prune(self._layout.logs_dir)
+        self._outs.tell()
+        self._session.retire()
+        self._outcome.seconds = time.monotonic() - began
+        self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
+        return self._outcome
+
+    @property
+    def _executor(self) -> "Executor":
+        if self._started is None:
+            self._started = self._start_executor()
+        return self._started
+
+    def _abandon(self, error: BaseException) -> None:
+        """End what is running, at once if the user insists, and put everything back whatever comes."""
+        try:
+            if isinstance(error, KeyboardInterrupt):
+                self._report(events.Interrupted(tuple(self._running)))
+            if self._started is not None:
+                self._started.stop()
+        except KeyboardInterrupt:
+            if self._started is not None:
+                self._started.kill()
+            raise
+        finally:
+            with uninterrupted():
+                for address in self._running:
+                    self._outs.put_back(self._graph.stages[address])
+                self._record()
+                self._flushing.now()
+                stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+                self._report(events.RunStopped(stopped))
+
+    def _loop(self) -> None:
+        jobs = (
+            1
+            if self._options.in_process
+            else self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
+        )
+        while not self._plan.finished:
+            while len(self._running) < jobs and (address := self._plan.take()) is not None:
+                self._begin(address)
+            self._record()
+            if self._running:
+                self._end(self._executor.wait())
+        self._record()
+
+    def _begin(self, address: str) -> None:
+        try:
+            self._act_again(address)
+        except ArtifactError as error:
+            if address in self._running:
+                self._outs.put_back(self._graph.stages[address])
+                del self._running[address]
+            self._outcome.failed.add(address)
+            self._report(events.StageFailed(address, 0.0, str(error), hint=error.hint))
+            self._failed(address)
+
+    def _act_again(self, address: str) -> None:
+        """Act; each out whose object turns out to be damaged or gone makes the decision another one."""
+        for _ in self._session.stages[address].spec.outs:
+            with contextlib.suppress(CorruptObjectError, MissingObjectError):
+                self._act(address)
+                return
+        self._act(address)
+
+    def _act(self, address: str) -> None:
+        began = time.monotonic()
+        lock = self._session.lock(address)
+        observation = self._observe(address, lock)
+        decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
+        match decision.verdict:
+            case Verdict.UP_TO_DATE:
+                self._outcome.cached.add(address)
+                self._report(events.StageCached(address))
+                self._plan.done(address)
+            case Verdict.RESTORE if decision.restore is not None:
+                self._restore(address, observation, decision.restore)
+                self._outcome.restored.add(address)
+                self._report(events.StageRestored(address, decision, time.monotonic() - began))
+                self._plan.done(address)
+            case Verdict.RUN:
+                self._supply.run(self._graph.stages[address])
+                self._start(address, observation, decision)
+            case Verdict.BLOCKED:
+                self._outcome.blocked.add(address)
+                self._report(self._session.blocked(address, observation))
+                self._failed(address)
+
+    def _observe(self, address: str, lock: StageLock | None) -> Observation:
+        session, world = self._session, self._supply.world
+        return observe(session.stages[address], self._graph, world, lock=lock, schema=session.schema)
+
+    def _start(self, address: str, observation: Observation, decision: Decision) -> None:
+        self._report(events.StageStarted(address, decision))
+        lock = self._session.lock(address)
+        self._outs.keep(observation.outs, lock)
+        self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
+        self._running[address] = (observation, decision)  # from here on its outs are to be put back
+        self._outs.set_aside(self._graph.stages[address], lock)
+        self._deps.begin(address, observation.inputs.deps)
+        self._executor.start(address, self._log(address))
+
+    def _end(self, finished: "Finished") -> None:
+        address = finished.address
+        if finished.left:
+            self._report(events.LeftoverProcessesKilled(address, finished.left))
+        if finished.failure is not None:
+            failure = finished.failure
+            self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
+            return
+        observation, decision = self._running[address]
+        spec = self._graph.stages[address]
+        absent = self._outs.absent(spec)
+        if absent:
+            self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
+            return
+        unruly = self._accounting.unruly(spec, finished.seen)
+        if unruly:
+            self._retries[address] = 0  # it is no accident that another try could repair
+            self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
+            return
+        try:
+            moved = (*self._deps.moved(address, observation.inputs.deps), *self._code.moved(address))
+            outs = {} if moved else self._outs.take_in(spec)
+        except ArtifactError as error:
+            self._fail(finished, str(error), hint=error.hint)
+            return
+        del self._running[address]
+        self._outs.release(address)
+        if moved:
+            self._outcome.torn.add(address)
+            self._report(events.StageInputsChanged(address, finished.seconds, moved, finished.usage))
+            self._failed(address)
+            return
+        observation, variables = with_variables(observation, self._session.stages[address], finished.seen.variables)
+        self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
+        self._outcome.ran.add(address)
+        self._report(
+            events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage, variables)
+        )
+        self._plan.done(address)
+
+    def _record(self) -> None:
+        """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
+        while self._unrecorded:
+            address, observation, record = self._unrecorded.pop(0)
+            if not any(out.incremental for out in self._graph.stages[address].outs):
+                self._session.runs.put(record)
+            self._commit(address, observation, record)
+        self._flushing.perhaps()
+
+    def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
+        stores = self._session.stores
+        plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
+        self._supply.restore(address, plan)
+        replaced = {path: observation.outs[path] for path in plan.replace}
+        self._outs.keep(replaced, self._session.lock(address))
+        checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
+        self._outs.mend(self._graph.stages[address], record.outs)
+        self._commit(address, observation, record)
+
+    def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
+        inputs = attrs.evolve(observation.inputs, observed=record.observed)
+        lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
+        lock_file.write(file := self._layout.lock_file(address), lock)
+        self._flushing.add(record, inputs.outs, file)
+        self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
+
+    def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
+        address = finished.address
+        lost = self._outs.put_back(self._graph.stages[address])
+        if self._retries[address] and not lost and self._start_again(address):
+            self._retries[address] -= 1
+            self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
+            return
+        if lost:
+            aside = self._layout.aside_dir / address
+            hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
+        self._outcome.tried[address] = self._running.pop(address)[0].inputs.key()
+        log = self._log(address)
+        self._outcome.failed.add(address)
+        self._report(
+            events.StageFailed(
+                address,
+                finished.seconds,
+                summary,
+                detail=detail,
+                output=logs.tail(log, _OUTPUT_LINES),
+                log=str(log.relative_to(self._session.project.root)),
+                hint=hint,
+                usage=finished.usage,
+            )
+        )
+        self._failed(address)
+
+    def _start_again(self, address: str) -> bool:
+        try:
+            self._outs.set_aside(self._graph.stages[address], self._session.lock(address))
+        except ArtifactError:
+            self._outs.put_back(self._graph.stages[address])
+            return False
+        self._deps.begin(address, self._running[address][0].inputs.deps)
+        self._executor.start(address, self._log(address))
+        return True
+
+    def _failed(self, address: str) -> None:
+        for blocked in self._plan.fail(address):
+            self._outcome.blocked.add(blocked)
+            self._report(events.StageBlocked(blocked, address))
+        keep_going = self._options.keep_going
+        if not (self._session.stores.settings.keep_going if keep_going is None else keep_going):
+            self._outcome.unstarted.update(self._plan.stop())
+
+    def _log(self, address: str) -> pathlib.Path:
+        return self._layout.log_file(address)
+
+
+def make_executor(assembly: "Assembly", session: Session, options: RunOptions, report: Reporter) -> "Executor":
+    """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
+    watching = StrictIO(session, report, trace=options.trace_io).watching
+    if options.in_process:
+        from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
+
+        return InProcessExecutor(session.project, assembly, watching, options.debugger)
+
+    # start-up time: most runs start nothing
+    from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
+    from pivot_runtime.loading.threads_at_import import Spawning  # noqa: PLC0415
+
+    def shown(address: str, lines: tuple[str, ...]) -> None:
+        report(events.StageOutput(address, lines))
+
+    files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
+    spawning = Spawning(session.project.layout)
+
+    def spawned(address: str, threads: tuple[str, ...]) -> None:
+        file = str(files[address].relative_to(session.project.root))
+        if spawning.found(file, threads):
+            report(events.StagesSpawned(file, threads))
+
+    def silent(address: str, seconds: float, quiet: float) -> None:
+        report(events.StageSilent(address, seconds, quiet))
+
+    settings = session.stores.settings
+    output, silence = shown if options.show_output else None, (float(settings.silence_seconds), silent)
+    start, sole = settings.worker_start, options.sole
+    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, sole=sole)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore requests to end while the block lasts; it must be short. Does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
