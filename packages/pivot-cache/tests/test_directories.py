@@ -407,7 +407,7 @@ def test_ingest_stores_every_file_and_the_listing(database: Path, store: ObjectS
 
     assert artifact == tree.artifact()
     assert store.tree(artifact) == tree
-    assert store.holds(artifact)
+    assert store.has_all(artifact)
     assert set(store.digests()) == tree.digests() | {artifact.digest}
     assert sorted(sizes) == sorted(file.size for file in tree.files.values())
     assert [path.name for path in store.directory.iterdir() if len(path.name) != 2] == []
@@ -435,10 +435,10 @@ def test_what_the_store_has_lost_is_copied_again(database: Path, store: ObjectSt
         artifact = ingest(data, store, cache)
         for digest in [artifact.digest, *list(store.tree(artifact).digests())[:3]]:
             store.path_of(digest).unlink()
-        assert not store.holds(artifact)
+        assert not store.has_all(artifact)
 
         assert ingest(data, store, cache) == artifact
-        assert store.holds(artifact)
+        assert store.has_all(artifact)
 
 
 def test_a_directory_that_was_stored_is_known(
@@ -466,7 +466,7 @@ def test_an_edit_while_a_directory_is_stored_is_described_or_seen_later(
     monkeypatch.setattr(ObjectStore, "put", editing)
     with StatCache(database, clock=in_an_hour) as cache:
         artifact = ingest(data, store, cache)
-    assert store.holds(artifact)
+    assert store.has_all(artifact)
 
     with StatCache(database, clock=in_an_hour) as cache:
         assert cache.artifact(data) == hash_path(data)

@@ -77,12 +77,12 @@ def test_other_bytes_are_found_and_moved_away(store: ObjectStore, content: bytes
     report = check(store, [good, artifact])
 
     (bad,) = report.bad
-    assert (bad.digest, bad.quarantined) == (artifact.digest, store.quarantine / artifact.digest)
-    assert (store.quarantine / artifact.digest).read_bytes() == content
+    assert (bad.digest, bad.quarantined) == (artifact.digest, store.quarantine_dir / artifact.digest)
+    assert (store.quarantine_dir / artifact.digest).read_bytes() == content
     assert not path.exists()
     assert report.missing == {artifact.digest}
     assert not report.good
-    assert store.has(good.digest)
+    assert store.verified(good.digest)
 
 
 def test_large_objects_are_found_damaged_in_threads(store: ObjectStore) -> None:
@@ -129,7 +129,7 @@ def test_fast_looks_at_sizes_marks_and_kinds_and_moves_nothing(store: ObjectStor
     }
     assert report.bad == ()
     assert not report.good
-    assert not store.quarantine.exists()
+    assert not store.quarantine_dir.exists()
 
 
 def test_what_is_no_file_is_moved_away(store: ObjectStore) -> None:
@@ -214,8 +214,8 @@ def test_what_cannot_be_read_is_neither_good_nor_bad(store: ObjectStore, monkeyp
 def test_a_damaged_object_that_cannot_be_moved_is_told(store: ObjectStore) -> None:
     artifact = put(store, b"content")
     rewrite(store, artifact, b"CONTENT")
-    store.quarantine.parent.mkdir(exist_ok=True)
-    store.quarantine.write_text("in the way")
+    store.quarantine_dir.parent.mkdir(exist_ok=True)
+    store.quarantine_dir.write_text("in the way")
 
     (bad,) = check(store, [artifact]).bad
 

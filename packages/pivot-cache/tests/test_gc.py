@@ -91,7 +91,7 @@ def test_a_directory_keeps_its_listing_and_its_files(cache: Cache) -> None:
 
     done = collected(cache, directory)
 
-    assert cache.store.holds(directory)
+    assert cache.store.has_all(directory)
     assert len(done.removed) == 1
 
 
@@ -101,7 +101,7 @@ def test_files_that_two_directories_share_stay_with_either(cache: Cache) -> None
     collected(cache, second)
 
     assert cache.store.path_of(digests.of_bytes(b"B")).exists()
-    assert cache.store.holds(second)
+    assert cache.store.has_all(second)
     assert not cache.store.path_of(first.digest).exists()
     assert not cache.store.path_of(digests.of_bytes(b"A")).exists()
 
@@ -147,7 +147,7 @@ def test_undo_brings_back_objects_and_runs(cache: Cache) -> None:
 
     assert done is not None
     assert set(done.removed) == before == objects(cache)
-    assert cache.store.holds(directory)
+    assert cache.store.has_all(directory)
     assert cache.runs.get(key)
     assert undo(cache) is None
     assert not any(cache.store.trash.directory.iterdir())
@@ -174,7 +174,7 @@ def test_undo_keeps_what_is_there_again(cache: Cache) -> None:
 
     undo(cache)
 
-    assert cache.store.has(artifact.digest)
+    assert cache.store.verified(artifact.digest)
     assert trashed(cache) == set()
 
 
@@ -205,7 +205,7 @@ def test_what_is_needed_again_comes_back_before_the_trash_is_deleted(cache: Cach
 
     done = collected(cache, directory, days=99)
 
-    assert cache.store.holds(directory)
+    assert cache.store.has_all(directory)
     assert len(done.returned) == 2
     assert done.deleted == (0, 0)
 
@@ -214,7 +214,7 @@ def test_a_store_that_misses_something_finds_it_in_the_trash(cache: Cache, tmp_p
     file, directory = put(cache, "file"), put_tree(cache, a="A")
     collected(cache)
 
-    assert cache.store.has(file.digest)
+    assert cache.store.verified(file.digest)
     cache.store.restore(directory, tmp_path / "out")
     assert (tmp_path / "out" / "a").read_text() == "A"
 
@@ -228,18 +228,18 @@ def test_what_comes_back_is_verified_before_it_counts(cache: Cache) -> None:
     damaged.write_text("CONTENT")
     os.utime(damaged, ns=(0, 0))
 
-    assert not cache.store.has(artifact.digest)
+    assert not cache.store.verified(artifact.digest)
 
 
 def test_dropped_objects_come_back_by_undo_only(cache: Cache) -> None:
     artifact = put(cache, "content")
 
     assert drop(cache.store, [artifact.digest, "0" * 32], NOW) == {artifact.digest: 7}
-    assert not cache.store.has(artifact.digest)
+    assert not cache.store.verified(artifact.digest)
     assert collected(cache, artifact, days=1).returned == set()
-    assert not cache.store.has(artifact.digest)
+    assert not cache.store.verified(artifact.digest)
     undo(cache)
-    assert cache.store.has(artifact.digest)
+    assert cache.store.verified(artifact.digest)
 
 
 def test_dropped_objects_are_deleted_after_the_grace_period(cache: Cache) -> None:
@@ -403,7 +403,7 @@ def test_without_hard_links_things_come_back_by_renaming(cache: Cache, monkeypat
     monkeypatch.setattr(syscalls, "before", before)
     undo(cache)
 
-    assert cache.store.has(artifact.digest)
+    assert cache.store.verified(artifact.digest)
     assert trashed(cache) == set()
 
 
@@ -488,10 +488,10 @@ def test_a_collection_that_is_stopped_anywhere_loses_nothing(
         syscalls.before = usual
 
         assert everything(cache) >= before - late, number
-        assert all(map(cache.store.holds, roots)), number
+        assert all(map(cache.store.has_all, roots)), number
 
         collected(cache, *roots, days=14)
-        assert all(map(cache.store.holds, roots)), number
+        assert all(map(cache.store.has_all, roots)), number
         assert objects(cache) == {*mark(roots, cache.store).digests}, number
     assert number > 10
 
@@ -547,7 +547,7 @@ def test_killed_anywhere_in_any_sequence_of_collections(
                 pass
             finally:
                 syscalls.before = usual
-            assert all(map(cache.store.holds, roots))
+            assert all(map(cache.store.has_all, roots))
         collected(cache, *roots, days=100)
         assert objects(cache) == {root.digest for root in roots}
     finally:
@@ -568,7 +568,7 @@ def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Pat
         for turn in range(150):
             source.write_text(f"content {turn % 3}")
             artifact = store.put(source)
-            assert store.holds(artifact), (number, turn)
+            assert store.has_all(artifact), (number, turn)
             store.restore(artifact, directory / f"target-{number}")
             assert (directory / f"target-{number}").read_text() == f"content {turn % 3}"
     """

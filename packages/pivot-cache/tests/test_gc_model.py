@@ -99,7 +99,7 @@ class Collections(RuleBasedStateMachine):
     def _use(self) -> None:
         """Everything that is named is looked for, and found."""
         for artifact in self.roots:
-            assert self.cache.store.holds(artifact)
+            assert self.cache.store.has_all(artifact)
         for digest in self._named():
             self._missed(digest)
 

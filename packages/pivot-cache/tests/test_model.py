@@ -126,7 +126,7 @@ class Cache(RuleBasedStateMachine):
 
     @rule(artifact=stored)
     def ask(self, artifact: Artifact) -> None:
-        assert self.store.holds(artifact) == self.damaged.isdisjoint(self.objects_of(artifact))
+        assert self.store.has_all(artifact) == self.damaged.isdisjoint(self.objects_of(artifact))
 
     @rule(artifact=stored, mode=st.sampled_from(CheckoutMode))
     def check_out(self, artifact: Artifact, mode: CheckoutMode) -> None:

@@ -150,7 +150,7 @@ def test_an_edit_through_a_link_is_noticed_and_never_spreads(
     target.write_bytes(b"two")
     target.chmod(0o444)
 
-    assert not store.has(artifact.digest)
+    assert not store.verified(artifact.digest)
     other = target.with_name("other")
     other.write_bytes(b"previous")
     with pytest.raises(CorruptObjectError) as caught:
@@ -324,14 +324,14 @@ def test_a_listing_is_verified_and_never_trusted(store: ObjectStore, target: Pat
         store.restore(Artifact(store.put_bytes(hostile), 1, tree=True), target)
     with pytest.raises(TreeError, match="all files together have 1 bytes, not 2"):
         store.restore(Artifact(artifact.digest, 2, tree=True), target)
-    assert not store.holds(Artifact(artifact.digest, 2, tree=True))
+    assert not store.has_all(Artifact(artifact.digest, 2, tree=True))
     store.path_of(artifact.digest).chmod(0o644)
     store.path_of(artifact.digest).write_bytes(hostile)
     with pytest.raises(CorruptObjectError):
         store.restore(artifact, target)
     with pytest.raises(MissingObjectError):
         store.tree(artifact.digest)
-    assert not store.holds(artifact)
+    assert not store.has_all(artifact)
     assert not target.exists()
 
 

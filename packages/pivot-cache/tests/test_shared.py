@@ -96,7 +96,7 @@ def test_a_store_that_may_only_be_read_gives_all_it_has(
         monkeypatch.setattr(syscalls, "before", refusing(directory.parent, number))
     later = ObjectStore(directory, boot="next", started_ns=time.time_ns() + 3_600_000_000_000)
 
-    assert later.holds(artifact)
+    assert later.has_all(artifact)
     later.restore(artifact, tmp_path / "target", mode)
     assert hash_path(tmp_path / "target") == artifact
 
@@ -148,8 +148,8 @@ def test_the_object_of_another_user_is_verified_once_by_each_process(
     monkeypatch.setattr(xxhash, "xxh3_128", counting)
     monkeypatch.setattr(syscalls, "before", refusing(directory, errno.EPERM))
 
-    assert later.has(artifact.digest)
-    assert later.has(artifact.digest)
+    assert later.verified(artifact.digest)
+    assert later.verified(artifact.digest)
     assert len(hashed) == 1
 
 
@@ -189,7 +189,7 @@ def test_what_is_downloaded_is_an_object_like_any_other(directory: Path) -> None
 
     after = store.path_of(ARTIFACT.digest).stat()
     assert (after.st_ino, after.st_nlink, stat.S_IMODE(after.st_mode)) == (before.st_ino, 1, 0o444)
-    assert store.has(ARTIFACT.digest)
+    assert store.verified(ARTIFACT.digest)
     assert set(store.digests()) == {ARTIFACT.digest}
 
 
@@ -263,7 +263,7 @@ def test_eight_processes_put_and_check_out_directories_at_once(tmp_path: Path) -
     store = ObjectStore(tmp_path / "shared" / "files")
     assert all(digests.of_bytes(store.path_of(digest).read_bytes()) == digest for digest in store.digests())
     trees = {number: hash_path(tmp_path / f"source{number}") for number in range(4)}
-    assert all(map(store.holds, trees.values()))
+    assert all(map(store.has_all, trees.values()))
     assert all(isinstance(store.tree(artifact), Tree) for artifact in trees.values())
     assert list(tmp_path.rglob(".pivot-*")) == []
 
@@ -278,7 +278,7 @@ def test_a_directory_that_others_make_at_the_same_time_is_fine(tmp_path: Path, m
     monkeypatch.setattr(syscalls, "before", before)
     store = ObjectStore(tmp_path / "deep" / "shared" / "files")
     assert store.put_bytes(CONTENT) == ARTIFACT.digest
-    assert store.has(ARTIFACT.digest)
+    assert store.verified(ARTIFACT.digest)
 
 
 def test_a_file_in_the_place_of_a_store_is_named(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_file_in_the_place_of_a_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match=f"cannot write to {tmp_path}/shared/files: Not a directory"):
         ObjectStore(tmp_path / "shared" / "files").put_bytes(CONTENT)
     assert list(ObjectStore(tmp_path / "shared").digests()) == []
-    assert not ObjectStore(tmp_path / "shared").has(ARTIFACT.digest)
+    assert not ObjectStore(tmp_path / "shared").verified(ARTIFACT.digest)
 
 
 def test_progress_counts_what_is_there_already(directory: Path, source: Path, tmp_path: Path) -> None:

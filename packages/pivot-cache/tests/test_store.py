@@ -70,7 +70,7 @@ def test_put_stores_the_bytes_read_only_under_their_digest(store: ObjectStore, s
     assert path.read_bytes() == CONTENT
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
     assert path.stat().st_nlink == 1
-    assert store.has(DIGEST)
+    assert store.verified(DIGEST)
     assert names(store.directory) == {f"{DIGEST[:2]}/{DIGEST[2:]}"}
 
 
@@ -181,7 +181,7 @@ def test_put_works_without_hard_links(
     store.put(source)
     store.put(source)
 
-    assert store.has(DIGEST)
+    assert store.verified(DIGEST)
     assert len(names(store.directory)) == 1
 
 
@@ -301,7 +301,7 @@ def test_a_corrupt_object_is_quarantined_and_never_restored(
     assert target.read_bytes() == b"previous"
     assert caught.value.quarantined == tmp_path / "cache" / "quarantine" / DIGEST
     assert caught.value.quarantined.read_bytes() == content
-    assert not store.has(DIGEST)
+    assert not store.verified(DIGEST)
     assert names(tmp_path) == {"source", "target", f"cache/quarantine/{DIGEST}"}
 
     assert store.put(source) == artifact
@@ -342,7 +342,7 @@ def test_only_digests_become_paths(store: ObjectStore, digest: str) -> None:
     with pytest.raises(CacheError, match="is not a digest"):
         store.path_of(digest)
     with pytest.raises(CacheError, match="is not a digest"):
-        store.has(digest)
+        store.verified(digest)
     with pytest.raises(CacheError, match="is not a digest"):
         store.restore(Artifact(digest, 0), Path("target"))
 
@@ -351,28 +351,28 @@ def test_has_notices_a_write_in_place(store: ObjectStore, source: Path) -> None:
     store.put(source)
     damage(store, DIGEST)
 
-    assert not store.has(DIGEST)
+    assert not store.verified(DIGEST)
 
 
 def test_has_believes_an_object_that_was_merely_touched(store: ObjectStore, source: Path) -> None:
     store.put(source)
     store.path_of(DIGEST).touch()
 
-    assert store.has(DIGEST)
+    assert store.verified(DIGEST)
     assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
 
 
 def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None:
     store.path_of(DIGEST).mkdir(parents=True)
 
-    assert not store.has(DIGEST)
+    assert not store.verified(DIGEST)
 
 
 def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, source: Path) -> None:
     store.put(source)
     later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns() + 3_600_000_000_000)
 
-    assert later.has(DIGEST)
+    assert later.verified(DIGEST)
     assert store.path_of(DIGEST).stat().st_mtime_ns == VERIFIED_NS
 
 
@@ -383,7 +383,7 @@ def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, s
     os.utime(path, ns=(mark(BOOT), mark(BOOT)))
     later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns())
 
-    assert not later.has(DIGEST)
+    assert not later.verified(DIGEST)
     later.put(source)
     assert path.read_bytes() == CONTENT
 
@@ -404,8 +404,8 @@ def test_an_object_that_another_machine_published_is_verified_once_and_keeps_its
     for _ in range(3):
         with StatCache(tmp_path / "files", clock=lambda: time.time_ns() + 3_600_000_000_000) as files:
             other = ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO, files=files)
-            assert other.has(DIGEST)
-            assert store.has(DIGEST)
+            assert other.verified(DIGEST)
+            assert store.verified(DIGEST)
     assert len(hashed) == 1
     assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
 
@@ -416,15 +416,15 @@ def test_an_object_of_an_earlier_start_is_verified_whatever_the_clock_says(store
     path = damage(store, DIGEST, b"\0" * len(CONTENT))
     os.utime(path, ns=(mark(BOOT), mark(BOOT)))
 
-    assert store.has(DIGEST)  # nobody but a power cut does that
-    assert not ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO).has(DIGEST)
+    assert store.verified(DIGEST)  # nobody but a power cut does that
+    assert not ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO).verified(DIGEST)
 
 
 def test_an_object_of_an_older_pivot_is_verified_once(store: ObjectStore, source: Path) -> None:
     store.put(source)
     os.utime(store.path_of(DIGEST), ns=(0, 0))
 
-    assert store.has(DIGEST)
+    assert store.verified(DIGEST)
     assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
 
 
@@ -433,8 +433,8 @@ def test_an_object_of_another_size_is_not_there_whatever_its_mark_says(store: Ob
     path = damage(store, DIGEST, b"")
     os.utime(path, ns=(VERIFIED_NS, VERIFIED_NS))
 
-    assert not store.has(DIGEST, len(CONTENT))
-    assert not store.holds(Artifact(DIGEST, len(CONTENT)))
+    assert not store.verified(DIGEST, len(CONTENT))
+    assert not store.has_all(Artifact(DIGEST, len(CONTENT)))
     store.put(source)
     assert path.read_bytes() == CONTENT
 
@@ -444,7 +444,7 @@ def test_an_object_that_may_not_be_read_is_not_there_and_is_stored_again(store: 
     store.put(source)
     store.path_of(DIGEST).chmod(0)
 
-    assert not store.has(DIGEST)
+    assert not store.verified(DIGEST)
     store.put(source)
     assert store.path_of(DIGEST).read_bytes() == CONTENT
 
@@ -464,7 +464,7 @@ def test_what_is_no_file_in_the_place_of_a_listing_is_corrupt_or_missing(store: 
         case _:
             path.symlink_to("nowhere" if what == "link" else path.name)
 
-    assert not store.holds(listing.artifact())
+    assert not store.has_all(listing.artifact())
     with pytest.raises((CorruptObjectError, MissingObjectError)):
         store.tree(digest)
     assert store.put_bytes(listing.dumps()) == digest
@@ -478,7 +478,7 @@ def test_a_directory_in_the_place_of_an_object_is_moved_away(store: ObjectStore,
     store.put(source)
 
     assert path.read_bytes() == CONTENT
-    (kept,) = store.quarantine.glob("*/mine")
+    (kept,) = store.quarantine_dir.glob("*/mine")
     assert kept.read_bytes() == b"mine"
 
 
@@ -504,10 +504,10 @@ def test_a_process_killed_before_publishing_leaves_a_good_store(store: ObjectSto
     process.communicate()
 
     assert process.returncode == -signal.SIGKILL
-    assert not store.has(DIGEST)
+    assert not store.verified(DIGEST)
     assert not store.path_of(DIGEST).exists()
     assert store.put(source).digest == DIGEST
-    assert store.has(DIGEST)
+    assert store.verified(DIGEST)
 
 
 def test_eight_processes_put_and_restore_the_same_objects_at_once(store: ObjectStore, tmp_path: Path) -> None:

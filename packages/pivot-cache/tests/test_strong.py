@@ -125,7 +125,7 @@ def test_a_forged_directory_is_taken_out_again(bench: Bench, directory: pathlib.
     assert not outcome.transferred
     assert not list(mine.digests())
     assert len(transfer.fetch([artifact], mine, remote).transferred) == 3
-    assert mine.holds(artifact)
+    assert mine.has_all(artifact)
 
 
 def test_records_keep_it(tmp_path: pathlib.Path) -> None:

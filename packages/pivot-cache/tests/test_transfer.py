@@ -109,7 +109,7 @@ def test_everything_and_nothing_else_is_moved_both_ways(
     assert pushed == TransferResult(transferred=frozenset(wanted))
     assert fetched == TransferResult(transferred=frozenset(wanted))
     assert remote.objects.keys() == names(other) == wanted
-    assert all(map(other.holds, artifacts))
+    assert all(map(other.has_all, artifacts))
     assert oct(other.path_of(artifacts[0].digest).stat().st_mode)[-3:] == "444"
     assert {path.name for path in (other.directory.parent).iterdir()} == {"files"}
 
@@ -307,7 +307,7 @@ def test_a_connection_that_breaks_in_mid_body_is_taken_up_where_it_broke(
     remote.faults.append(Fault("read", after=0))  # ends without an error
 
     assert fetch([artifact], other, remote, OPTIONS) == TransferResult(transferred=frozenset({artifact.digest}))
-    assert other.holds(artifact)
+    assert other.has_all(artifact)
 
 
 def test_a_broken_listing_arrives_too(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
@@ -318,7 +318,7 @@ def test_a_broken_listing_arrives_too(store: ObjectStore, other: ObjectStore, re
 
     fetch([tree], other, remote, TransferSettings(retry=RETRY, progress=seen.append))
 
-    assert other.holds(tree)
+    assert other.has_all(tree)
     assert (seen[-1].objects, seen[-1].of_objects) == (101, 101)
     assert seen[-1].bytes == seen[-1].of_bytes == len(store.tree(tree).dumps()) + tree.size
 
@@ -460,7 +460,7 @@ def test_damaged_leftovers_cost_time_only(
             path.write_bytes(b"")
 
     assert fetch([artifact], other, remote, OPTIONS).transferred == {artifact.digest}
-    assert other.holds(artifact)
+    assert other.has_all(artifact)
 
 
 def test_two_that_fetch_the_same_do_not_mix(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
@@ -547,7 +547,7 @@ def test_any_push_and_fetch_move_the_difference(
     wanted = objects_of(artifacts, store)
     for data in lost:
         store.path_of(digests.of_bytes(data)).unlink(missing_ok=True)
-    gone = {digest for digest in wanted.sizes if not store.has(digest)}
+    gone = {digest for digest in wanted.sizes if not store.verified(digest)}
 
     outcome = push(artifacts, store, remote, options)
 

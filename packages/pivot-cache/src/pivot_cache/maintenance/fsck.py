@@ -203,14 +203,14 @@ class _Looks:
         return _Found(status.st_size, doubt=doubt)
 
     def _condemned(self, digest: str, seen: os.stat_result, problem: str) -> _Found:
-        return _Found(seen.st_size, bad=DamagedObject(digest, problem, self._store.condemn(digest, seen)))
+        return _Found(seen.st_size, bad=DamagedObject(digest, problem, self._store.quarantine(digest, seen)))
 
 
 def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
     """The missing parts of an artifact; of a directory whose listing is not, the listing stands for all."""
 
     def here(digest: str) -> bool:
-        return digest in there or store.has(digest)  # a store that misses something looks in the trash
+        return digest in there or store.verified(digest)  # a store that misses something looks in the trash
 
     if not here(artifact.digest):
         return {artifact.digest}

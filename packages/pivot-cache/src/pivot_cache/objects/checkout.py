@@ -110,7 +110,7 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
     wanted = {**plan.create, **plan.replace}
     for path, artifact in wanted.items():
         check_place(layout, path)
-        if not store.holds(artifact):
+        if not store.has_all(artifact):
             raise MissingObjectError(artifact.digest)
     for directory in {layout.artifact(path).parent for path in (*wanted, *plan.keep)}:
         sweep_once(directory)

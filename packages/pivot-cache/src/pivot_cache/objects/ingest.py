@@ -66,7 +66,7 @@ def ingest(
 
 def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[int], None] | None) -> Artifact:
     artifact = files.known(path)
-    if artifact is None or not store.has(artifact.digest, artifact.size):
+    if artifact is None or not store.verified(artifact.digest, artifact.size):
         artifact = files.storing(path, store.put)
     if progress is not None:
         progress(artifact.size)
@@ -80,7 +80,9 @@ def _directory(
     if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
         files.settle(found.settles_at())
     began = files.now()
-    kept = {name: file for name, file in files.known_below(path, found).items() if store.has(file.digest, file.size)}
+    kept = {
+        name: file for name, file in files.known_below(path, found).items() if store.verified(file.digest, file.size)
+    }
     if progress is not None:
         for artifact in kept.values():
             progress(artifact.size)

@@ -71,11 +71,11 @@ def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
             finally:
                 os.close(copy)
             if hashed.digest != digest:
-                raise CorruptObjectError(digest, quarantined=objects.condemn(digest, status))
+                raise CorruptObjectError(digest, quarantined=objects.quarantine(digest, status))
     except FileNotFoundError as error:
         if error.filename is not None:  # the system's own: of the target, not of the object
             raise
-        if not objects.brought_back(digest):
+        if not objects.restore_from_trash(digest):
             raise MissingObjectError(digest) from None
         _copy(objects, artifact, target)
 
@@ -88,7 +88,7 @@ def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: P
             status = os.lstat(path)
         except OSError:
             raise MissingObjectError(digest) from None
-        raise CorruptObjectError(digest, quarantined=objects.condemn(digest, status))
+        raise CorruptObjectError(digest, quarantined=objects.quarantine(digest, status))
     try:
         if os.lstat(path).st_mode & 0o777 & ~MODE:  # somebody has changed the mode of a link
             objects.renew(digest)
@@ -98,7 +98,7 @@ def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: P
             syscalls.symlink(os.path.abspath(path), target)
             os.stat(path)  # it may have been collected meanwhile
     except FileNotFoundError:
-        if os.path.lexists(path) or not objects.brought_back(digest):
+        if os.path.lexists(path) or not objects.restore_from_trash(digest):
             raise
         if mode is CheckoutMode.HARDLINK:
             syscalls.link(path, target)

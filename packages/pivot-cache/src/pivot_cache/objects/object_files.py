@@ -139,7 +139,7 @@ class ObjectFiles:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
-            return self.brought_back(digest) and self.intact(digest, size)
+            return self.restore_from_trash(digest) and self.intact(digest, size)
         except OSError:
             return False
         if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
@@ -150,7 +150,7 @@ class ObjectFiles:
             return True
         return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was read
 
-    def brought_back(self, digest: str) -> bool:
+    def restore_from_trash(self, digest: str) -> bool:
         """Whether an object that is not in its place was in the trash, and is in its place now."""
         try:
             return self._rescue(digest, path := Path(self.path(digest))) and path.exists()
@@ -192,7 +192,7 @@ class ObjectFiles:
                 with contextlib.suppress(OSError):  # it belongs to somebody else
                     syscalls.utime(path, VERIFIED_NS)
 
-    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+    def quarantine(self, digest: str, seen: os.stat_result) -> Path | None:
         """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""
         path = self.path(digest)
         target = self._quarantine / digest

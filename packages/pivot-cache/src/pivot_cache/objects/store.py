@@ -44,7 +44,7 @@ class ObjectStore:
 
     Attributes:
         directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
-        quarantine: Where damaged objects are moved; by default ``quarantine`` beside the directory.
+        quarantine_dir: Where damaged objects are moved; by default ``quarantine`` beside the directory.
         strong: Stored objects also get their SHA-256.
     """
 
@@ -70,10 +70,10 @@ class ObjectStore:
         """
         self.strong = strong
         self.directory = directory
-        self.quarantine = directory.parent / "quarantine" if quarantine is None else quarantine
+        self.quarantine_dir = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
         self._objects = ObjectFiles(
-            directory, self.quarantine, self._rescue, boot=boot, started=started_ns, files=files
+            directory, self.quarantine_dir, self._rescue, boot=boot, started=started_ns, files=files
         )
 
     def before_losing(self, call: Callable[[str], object]) -> None:
@@ -98,7 +98,7 @@ class ObjectStore:
         """
         return Path(self._objects.path(digest))
 
-    def has(self, digest: str, size: int | None = None) -> bool:
+    def verified(self, digest: str, size: int | None = None) -> bool:
         """Whether the object is there, of this size if that is known, and good.
 
         It is verified if it may have changed, or suffered from a power cut; what its mark vouches for is not read.
@@ -108,15 +108,15 @@ class ObjectStore:
         """
         return self._objects.intact(digest, size)
 
-    def lies(self, digest: str) -> bool:
+    def exists(self, digest: str) -> bool:
         """Whether something is where the object belongs, good or not; what was collected is there again then.
 
         Raises:
             CacheError: It is not a digest.
         """
-        return os.path.lexists(self._objects.path(digest)) or self._objects.brought_back(digest)
+        return os.path.lexists(self._objects.path(digest)) or self._objects.restore_from_trash(digest)
 
-    def holds(self, artifact: Artifact, look: Callable[[str], object] = lambda _: None) -> bool:
+    def has_all(self, artifact: Artifact, look: Callable[[str], object] = lambda _: None) -> bool:
         """Whether this content, all of it, is there and good: of a directory, the listing and every file.
 
         Args:
@@ -125,14 +125,14 @@ class ObjectStore:
         """
         look(self._objects.path(artifact.digest))
         if not artifact.tree:
-            return self.has(artifact.digest, artifact.size)
+            return self.verified(artifact.digest, artifact.size)
         try:
             tree = self.tree(artifact)
         except (MissingObjectError, CorruptObjectError, TreeError):
             return False
         for file in tree.files.values():
             look(self._objects.path(file.digest))
-            if not self.has(file.digest, file.size):
+            if not self.verified(file.digest, file.size):
                 return False
         return True
 
@@ -189,7 +189,7 @@ class ObjectStore:
             CacheError: The store cannot be written.
         """
         digest = digests.of_bytes(data)
-        if not self.has(digest, len(data)):
+        if not self.verified(digest, len(data)):
             with reporting("write to", self.directory), self.temporary() as place:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
         return digest
@@ -244,7 +244,7 @@ class ObjectStore:
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
         path = self.path_of(digest)
-        if not (path.exists() or self._objects.brought_back(digest)):
+        if not (path.exists() or self._objects.restore_from_trash(digest)):
             raise MissingObjectError(digest)
         try:
             with opened(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
@@ -252,9 +252,9 @@ class ObjectStore:
         except FileNotFoundError:
             return self.tree(artifact)  # collected in this moment: once more, from the trash
         except ArtifactError:
-            raise CorruptObjectError(digest, quarantined=self.condemn(digest, path.lstat())) from None
+            raise CorruptObjectError(digest, quarantined=self.quarantine(digest, path.lstat())) from None
         if digests.of_bytes(data) != digest:
-            raise CorruptObjectError(digest, quarantined=self.condemn(digest, status))
+            raise CorruptObjectError(digest, quarantined=self.quarantine(digest, status))
         tree = Tree.loads(data, f"object {digest}")
         if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):
             raise TreeError(f"object {digest}", f"all files together have {size} bytes, not {artifact.size}")
@@ -298,7 +298,7 @@ class ObjectStore:
                 hint="move the directory away and repeat the command",
             )
         tree = self.tree(artifact) if artifact.tree else None
-        if tree is None and not self.lies(artifact.digest):
+        if tree is None and not self.exists(artifact.digest):
             raise MissingObjectError(artifact.digest)
 
         with reporting("restore", target), staging(target.parent) as place:
@@ -318,13 +318,13 @@ class ObjectStore:
                 return update(tree, _found(target, known), place, target, make)
             return build(tree, place, target, make)
 
-    def condemn(self, digest: str, seen: os.stat_result) -> Path | None:
+    def quarantine(self, digest: str, seen: os.stat_result) -> Path | None:
         """Move an object that was found damaged to the quarantine, unless it is no longer the one that was ``seen``.
 
         Returns:
             Where it is now; None if it could not be moved.
         """
-        return self._objects.condemn(digest, seen)
+        return self._objects.quarantine(digest, seen)
 
     def digests(self) -> Iterator[str]:
         """All objects in the store, in no order; none of them has been verified."""
@@ -357,4 +357,4 @@ class CacheMemory(Value):
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the object store holds this content, all of it."""
-        return self.store.holds(artifact)
+        return self.store.has_all(artifact)

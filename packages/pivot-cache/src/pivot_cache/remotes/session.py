@@ -100,7 +100,7 @@ class _Session:
             lacking = asked - self._present
             self._failed.update((digest, error) for digest, error in wanted.broken.items() if digest in lacking)
             lacking -= self._failed.keys()
-            self._missing = {digest for digest in lacking if not self._store.has(digest, wanted.sizes[digest])}
+            self._missing = {digest for digest in lacking if not self._store.verified(digest, wanted.sizes[digest])}
             lacking -= self._missing
             if self._options.dry_run:
                 for digest in wanted.listings.keys() & lacking:
@@ -130,7 +130,7 @@ class _Session:
         seen = path.stat()
         hashed = hash_file(path) if size <= _SMALL else await asyncio.to_thread(hash_file, path)
         if hashed.digest != digest:
-            self._store.condemn(digest, seen)
+            self._store.quarantine(digest, seen)
             raise CorruptObjectError(digest)
         sent = 0
 
@@ -194,7 +194,7 @@ class _Session:
         self._transferred -= wanted.broken.keys()
         self._present -= wanted.broken.keys()
         new = wanted.sizes.keys() - self._there() - self._missing - self._failed.keys()
-        self._present.update(digest for digest in new if self._store.has(digest, wanted.sizes[digest]))
+        self._present.update(digest for digest in new if self._store.verified(digest, wanted.sizes[digest]))
         lacking = {digest: wanted.sizes[digest] for digest in new - self._present}
         if not self._options.dry_run:
             await self._receive(lacking, receiver)
@@ -220,7 +220,7 @@ class _Session:
             except (MissingObjectError, CorruptObjectError, TreeError):
                 continue  # it is not here in full, and that has been reported
             for digest in parts & self._transferred:
-                self._store.condemn(digest, self._store.path_of(digest).stat())
+                self._store.quarantine(digest, self._store.path_of(digest).stat())
             self._transferred -= parts
             self._failed[artifact.digest] = RemoteForgedError(self._remote.name, artifact.digest)
 

@@ -67,7 +67,7 @@ def fetch(
     options = options or TransferSettings()
     whole = list(artifacts)
     wanted = objects_of(whole, store)
-    here = {digest for digest, size in wanted.sizes.items() if store.has(digest, size)}
+    here = {digest for digest, size in wanted.sizes.items() if store.verified(digest, size)}
     if here.issuperset(wanted.sizes) and not wanted.broken:
         return TransferResult(present=frozenset(here))
 

@@ -205,7 +205,7 @@ class _Checkout:
 
     def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
         """Before it is overwritten, if that will come to pass."""
-        if not self._wishes.dry_run and self._stores.store.holds(artifact):
+        if not self._wishes.dry_run and self._stores.store.has_all(artifact):
             by = "pivot checkout --force" if self._wishes.force else "pivot checkout"
             self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
@@ -257,7 +257,7 @@ class _Checkout:
         """How many files would be written; ``certain``: with what the cache does not have yet."""
         count = 0
         for path, artifact in {**plan.create, **plan.replace}.items():
-            if not (certain or self._stores.store.holds(artifact)):
+            if not (certain or self._stores.store.has_all(artifact)):
                 raise MissingObjectError(artifact.digest)
             if not artifact.tree:
                 count += 1

@@ -63,7 +63,7 @@ def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
     Raises:
         CacheError: The cache cannot be written.
     """
-    if not stores.store.lies(artifact.digest):
+    if not stores.store.exists(artifact.digest):
         return
     _write_down(stores, path, artifact, "pivot untrack", alone=True, files=frozenset(_members(stores, artifact)))
 
@@ -142,7 +142,7 @@ def _only_here(stores: Stores, path: ArtifactPath, found: Artifact) -> set[str]:
     return {
         each.digest
         for each in files
-        if (each.size and each.digest in alone) or not stores.store.has(each.digest, each.size)
+        if (each.size and each.digest in alone) or not stores.store.verified(each.digest, each.size)
     }
 
 
@@ -169,7 +169,7 @@ def is_arranged(stores: Stores, found: Artifact) -> bool:
     """Whether nothing else names a directory as a whole: which file has which name in it may be somebody's work."""
     if not (found.tree and found.size):
         return False
-    return not stores.store.lies(found.digest) or any(
+    return not stores.store.exists(found.digest) or any(
         each.artifact.digest == found.digest for each in readable(stores.layout)
     )
 

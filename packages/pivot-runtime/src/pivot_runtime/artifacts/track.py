@@ -227,7 +227,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
         raise TargetError(problem, hint=hint) from None
     gone = tree.compare(listed, stores.files.tree(project.layout.artifact(path))).absent
     files = {name: listed.files[name] for name in gone if name in listed.files}
-    lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.has(file.digest)]
+    lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.verified(file.digest)]
     if lost:
         shown = ", ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
         raise TargetError(

@@ -62,7 +62,7 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
             stores,
             record,
             _look(project, stores, record.path),
-            stores.store.holds(record.artifact, project.read_set.look),
+            stores.store.has_all(record.artifact, project.read_set.look),
         )
         for record in found
     ]
@@ -96,7 +96,7 @@ def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool)
     if now is _UNREADABLE:
         return TrackedFile(path, TrackedState.MODIFIED, 0, in_cache=in_cache)
     differs = differing(stores, path, recorded) if now.tree and recorded.tree else None
-    if now.digest != recorded.digest and stores.store.holds(now) and not _kept(stores, path, now):
+    if now.digest != recorded.digest and stores.store.has_all(now) and not _kept(stores, path, now):
         state = TrackedState.OTHER
     elif differs is not None and differs.partial:
         state = TrackedState.PARTIAL
@@ -137,7 +137,7 @@ def is_unfetched(project: Project, stores: Stores, graph: Graph, path: ArtifactP
     if recorded is None or differs is None or not differs.partial:
         return False
     listed = stores.store.tree(recorded).files
-    return any(name in listed and not stores.store.has(listed[name].digest) for name in differs.absent)
+    return any(name in listed and not stores.store.verified(listed[name].digest) for name in differs.absent)
 
 
 def _differing(stores: Stores, path: ArtifactPath, recorded: Artifact, found: Artifact) -> TreeDifference | None:

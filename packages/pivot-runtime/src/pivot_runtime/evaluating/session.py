@@ -148,7 +148,7 @@ class Session:
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
         del path
-        return not self.store.holds(artifact, self.project.read_set.look)
+        return not self.store.has_all(artifact, self.project.read_set.look)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""

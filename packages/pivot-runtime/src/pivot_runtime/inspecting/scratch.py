@@ -41,7 +41,7 @@ class Scratch:
             target = self.root / path
             remove(target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if self._stores.store.holds(artifact):
+            if self._stores.store.has_all(artifact):
                 with contextlib.suppress(MissingObjectError, CorruptObjectError):
                     self._stores.store.restore(artifact, target)
                     continue

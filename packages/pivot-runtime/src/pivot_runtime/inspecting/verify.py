@@ -228,7 +228,7 @@ def _unknown_if_missing(stage: StageVerdict) -> StageVerdict:
 
 def _unavailable(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
     """The files that are available neither here nor, if they may be there, on the remote, which is asked once."""
-    absent = {artifact for artifact in artifacts if not session.store.holds(artifact)}
+    absent = {artifact for artifact in artifacts if not session.store.has_all(artifact)}
     if not (absent and allow_missing):
         return absent
     return RemoteClient(session.stores).missing(absent)
@@ -280,7 +280,7 @@ class _RecordedView(SessionView):
         """The directories that are not on disk, and whose listings are needed and not in the cache."""
         needed = {path for spec in self._graph.stages.values() for path in spec.deps}
         around = {each for path in needed for at, each in self._overlay.touching(path) if at != path and each.tree}
-        return {artifact for artifact in around if not self._session.store.has(artifact.digest)}
+        return {artifact for artifact in around if not self._session.store.verified(artifact.digest)}
 
     def memory(self) -> Memory:
         return _NoMemory()

@@ -104,7 +104,7 @@ def cache_status(project: Project) -> CacheStatus:
             runs=runs,
             trash=ObjectCount(len(trashed), sum(trashed)),
             collections=len(batches),
-            quarantine=_quarantined(store.quarantine),
+            quarantine=_quarantined(store.quarantine_dir),
             modes=working(store.directory, layout.database_dir),
             users=tuple(user.root for user in cache_users.others(layout) if not user.gone),
         )

@@ -108,7 +108,7 @@ def _repaired(stores: Stores, affected: tuple[Record, ...], fetch: Fetch | None)
 
 
 def _not_held(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
-    return tuple(record for record in some if not stores.store.holds(record.artifact))
+    return tuple(record for record in some if not stores.store.has_all(record.artifact))
 
 
 def _from_workspace(stores: Stores, record: Record) -> None:
@@ -122,7 +122,7 @@ def _from_workspace(stores: Stores, record: Record) -> None:
             return
         for name, wanted in _listing(stores, record.artifact).files.items():
             inner = ArtifactPath(f"{record.path}/{name}")
-            if not stores.store.has(wanted.digest, wanted.size) and stores.look(inner) == wanted:
+            if not stores.store.verified(wanted.digest, wanted.size) and stores.look(inner) == wanted:
                 (stores.keep if record.tracked else stores.ingest)(stores.layout.artifact(inner))
     except ArtifactError:
         return  # what cannot be read here may be available elsewhere

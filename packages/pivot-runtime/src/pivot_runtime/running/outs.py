@@ -44,7 +44,7 @@ class Outs:
         for path, artifact in found.items():
             if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
                 continue
-            if not store.holds(artifact) or kept_before.is_kept(stores, artifact):
+            if not store.has_all(artifact) or kept_before.is_kept(stores, artifact):
                 kept = self._session.keep(path)
                 shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.UserFileSaved(path, str(shown)))
@@ -87,7 +87,7 @@ class Outs:
         """
         session = self._session
         for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
-            if not session.store.holds(recorded[path]) and session.artifact_at(path) == recorded[path]:
+            if not session.store.has_all(recorded[path]) and session.artifact_at(path) == recorded[path]:
                 session.ingest(path)
                 self._mended.append(path)
 

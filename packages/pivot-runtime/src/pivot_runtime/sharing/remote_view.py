@@ -83,7 +83,7 @@ class RemoteView(SessionView):
         tracked = {record.path: record.artifact for record in records.read_tracked(session.project)}
         self._recorded = {**tracked, **outs}
         known = set(self._recorded.values())
-        self._here = {artifact for artifact in known if session.store.holds(artifact)}
+        self._here = {artifact for artifact in known if session.store.has_all(artifact)}
         self._everything = everything
         self._client = RemoteClient(session.stores, TransferOptions(remote))
         self.remote = self._client.name
@@ -146,7 +146,7 @@ class RemoteView(SessionView):
             ArtifactError: The remote as a whole refuses or fails.
         """
         stores = self._session.stores
-        lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.holds(artifact)}
+        lacking = {path: artifact for path, artifact in wanted.items() if not stores.store.has_all(artifact)}
         if not lacking:
             return {}
         outcome = self._client.fetch(lacking.values(), progress)
@@ -157,7 +157,7 @@ class RemoteView(SessionView):
             ) from stopped
         problems = {}
         for path, artifact in lacking.items():
-            if not stores.store.holds(artifact):
+            if not stores.store.has_all(artifact):
                 problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} does not have it any more"))
                 self._there.discard(artifact)
         if problems:
@@ -166,7 +166,7 @@ class RemoteView(SessionView):
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the cache or the remote has this content, all of it."""
-        if self._session.store.holds(artifact):
+        if self._session.store.has_all(artifact):
             return True
         self._ask({artifact} - self._asked)
         return artifact in self._there

@@ -44,7 +44,7 @@ class SharedResults(Value):
 
     def keep(self, stores: Stores) -> int:
         """Put into the run cache the runs of which the store holds all outs; returns how many."""
-        held = [run for run in self.runs.values() if all(map(stores.store.holds, run.outs.values()))]
+        held = [run for run in self.runs.values() if all(map(stores.store.has_all, run.outs.values()))]
         for run in held:
             stores.runs.put(run)
         return len(held)
@@ -82,7 +82,7 @@ def _found(
             for address, evaluation in evaluations.items()
             if (selected is None or address in selected)
             and (run := _run(evaluation)) is not None
-            and not (run in session.runs.get(run.key) and all(map(session.store.holds, run.outs.values())))
+            and not (run in session.runs.get(run.key) and all(map(session.store.has_all, run.outs.values())))
         }
 
 

@@ -110,7 +110,7 @@ def fetch(project: Project, targets: Iterable[str] = (), options: TransferOption
         def opened(record: Record) -> Tree | None:
             if record.artifact.sha256:
                 return None  # only the whole of it can be told apart from a forgery
-            if not stores.store.has(record.artifact.digest):
+            if not stores.store.verified(record.artifact.digest):
                 client.fetch_listings([record.artifact])
             try:
                 return stores.store.tree(record.artifact)
