@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pivot_cli.reporting.live import Row, Running, last_words
-from pivot_cli.reporting.live_rich import Display, drawn
+from pivot_cli.reporting.live import Row, RunProgress, last_words
+from pivot_cli.reporting.live_rich import Display, layout
 from pivot_cli.terminal import console
-from pivot_cli.terminal.progress import Hashing
+from pivot_cli.terminal.progress import HashCounter
 from pivot_core.decide import Decision, Verdict
 from pivot_runtime.history import events
 
@@ -19,8 +19,8 @@ RUN = Decision(Verdict.RUN)
 STARTED = events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b", "p.c"))
 
 
-def following(*given: tuple[float, events.Event], estimates: dict[str, float] | None = None) -> Running:
-    running = Running(lambda: estimates or {})
+def following(*given: tuple[float, events.Event], estimates: dict[str, float] | None = None) -> RunProgress:
+    running = RunProgress(lambda: estimates or {})
     for now, event in given:
         running.take(event, now)
     return running
@@ -99,7 +99,7 @@ def test_the_area_fits_and_is_calm() -> None:
     terminal = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
     rows = [Row(f"stage{number}", "1.0s", "x" * 100, 0.5 if number else None) for number in range(9)]
     with terminal.capture() as capture:
-        terminal.print(drawn(rows, "3 of 12 stages done", (1 << 30, 1 << 31), most=4))
+        terminal.print(layout(rows, "3 of 12 stages done", (1 << 30, 1 << 31), most=4))
     lines = capture.get().splitlines()
 
     assert len(lines) == 7
@@ -117,7 +117,7 @@ def test_what_is_said_meanwhile_stays() -> None:
 
 
 def test_reading_is_counted_until_all_is_read() -> None:
-    hashing = Hashing()
+    hashing = HashCounter()
     hashing(0, 10)
     hashing(0, 20)
     hashing(10, 0)

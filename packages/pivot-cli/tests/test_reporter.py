@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pivot_cli.reporting.reporter import Verbosity, draws
+from pivot_cli.reporting.reporter import Verbosity, draws_live_view
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
@@ -48,7 +48,7 @@ def test_it_is_drawn_on_a_terminal_that_nothing_else_goes_to(
     monkeypatch.setattr(sys, "stderr", err())
     monkeypatch.setenv("TERM", term)
 
-    assert draws(telling) is drawn
+    assert draws_live_view(telling) is drawn
 
 
 FOUND = (

@@ -44,7 +44,7 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
         working_directory(),
         overrides,
         origin=StartupState(*beginning) if beginning else None,
-        doubts=Doubts() if quiet else Doubts(_teller()),
+        doubts=Doubts() if quiet else Doubts(_doubt_reporter()),
         slow=console.importing,
     )
 
@@ -69,15 +69,15 @@ def require_descriptors() -> None:
             os.close(each)
 
 
-def left_out(project: Project, targets: Sequence[str]) -> int:
+def least_exit_code(project: Project, targets: Sequence[str]) -> int:
     """The least exit code of a command that was to respect all that is recorded: 3 if it could not."""
     return 3 if project.doubts.grave and not targets else 0
 
 
-def _teller() -> Callable[[Doubt], None]:
+def _doubt_reporter() -> Callable[[Doubt], None]:
     hinted: set[str] = set()
 
-    def tell(doubt: Doubt) -> None:
+    def report(doubt: Doubt) -> None:
         if doubt.grave:
             console.warning(f"left out: {doubt.text}")
         else:
@@ -86,4 +86,4 @@ def _teller() -> Callable[[Doubt], None]:
             hinted.add(doubt.hint)
             console.hint(doubt.hint)
 
-    return tell
+    return report

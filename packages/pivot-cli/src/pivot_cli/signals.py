@@ -33,7 +33,7 @@ def raise_on_termination() -> Iterator[None]:
 _asked: list[int] = []
 
 
-def again() -> None:
+def raise_again() -> None:
     """Repeat the last request to end, which somebody took for Ctrl-C.
 
     Raises:

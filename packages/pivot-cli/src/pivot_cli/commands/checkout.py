@@ -1,14 +1,15 @@
 """`pivot checkout`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import click
 
 from pivot_cli import context, options, signals
+from pivot_cli.reporting.checkout import restore_and_report
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
-from pivot_runtime.artifacts.checkout import CheckoutOptions, restore
+from pivot_runtime.artifacts.checkout import CheckoutOptions
 from pivot_runtime.project.project import Project
 
 
@@ -52,11 +53,11 @@ def command(  # noqa: PLR0913  # one parameter per option
             return _kept(project, targets, force=force, to=to)
     if to is not None:
         raise click.UsageError("--to goes with --kept")
-    wishes = CheckoutOptions(
+    checkout_options = CheckoutOptions(
         force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run
     )
     with signals.raise_on_termination():
-        return restored(project, targets, wishes)
+        return restore_and_report(project, targets, checkout_options)
 
 
 def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
@@ -69,28 +70,3 @@ def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | No
         done = kept.restore_kept(project, target, to=to, force=force, report=RunLines())
         console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
     return 0
-
-
-def restored(project: Project, targets: Sequence[str], wishes: CheckoutOptions, *, told: Collection[str] = ()) -> int:
-    """Restore, and print the result; returns the exit code.
-
-    Args:
-        project: Where.
-        targets: What.
-        wishes: How.
-        told: Paths that have been reported as missing from the cache.
-    """
-    done = restore(project, targets, wishes=wishes, report=RunLines())
-    for line in files.checkout_notes(done, project):
-        console.note(line)
-    for line in files.checkout_errors(done, project, told):
-        console.error(line)
-    if done.modified:
-        console.hint("--force overwrites them, and puts what is there now into the cache")
-    again = ", 'pivot repro' computes it again" if done.computed else ""
-    if set(done.missing) - set(told):
-        console.hint(f"'pivot pull' fetches what a remote has{again}")
-    for way in done.ways:
-        console.hint(way)
-    console.data(files.restored(done, project, dry_run=wishes.dry_run))
-    return max(0 if done.complete else 1, context.left_out(project, targets))

@@ -57,9 +57,9 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     configuration = _here()
     configuration.assign(key, value, user=user)
     found = configuration.look()
-    said = found.said.get(key)
-    if said is not None and said.source != str(configuration.file(user=user)):
-        console.warning(f"{config.origin(said)} says {key}, too, and overrides this")
+    stated = found.said.get(key)
+    if stated is not None and stated.source != str(configuration.file(user=user)):
+        console.warning(f"{config.origin(stated)} says {key}, too, and overrides this")
     _warn(found)
     if as_json:
         console.data(json.dumps(config.setting_json(found.now(key)), indent=2))
@@ -80,9 +80,9 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
     found = configuration.look()
     if not removed:
         console.error(f"{key} is not set in {configuration.file(user=user)}")
-        said = found.said.get(key)
-        if said is not None:
-            console.hint(f"it is set by {config.origin(said)}")
+        stated = found.said.get(key)
+        if stated is not None:
+            console.hint(f"it is set by {config.origin(stated)}")
     _warn(found)
     if as_json:
         now = config.setting_json(found.now(key)) if settings.find(key) else None
@@ -102,8 +102,8 @@ def show(*, user: bool, as_json: bool) -> int:
     listed = [setting for setting in found.listed() if not user or setting.name in found.said]
     if as_json:
         problems = [config.problem_json(problem) for problem in found.problems]
-        shown = {"settings": [config.setting_json(setting) for setting in listed], "problems": problems}
-        console.data(json.dumps(shown, indent=2))
+        plain = {"settings": [config.setting_json(setting) for setting in listed], "problems": problems}
+        console.data(json.dumps(plain, indent=2))
     else:
         console.data(config.table(listed))
     for problem in found.problems:

@@ -22,4 +22,4 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     with signals.raise_on_termination():
         moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
     code = transfers.report_fetch(moved, project, dry_run=dry_run)
-    return max(code, context.left_out(project, targets))
+    return max(code, context.least_exit_code(project, targets))

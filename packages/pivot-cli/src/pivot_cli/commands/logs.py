@@ -94,7 +94,7 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
             _show(project, address, None, lines=None, back=0)
     wanted = {address: running[address] for address in addresses if address in running}
     width = max((len(each.name) for each in wanted.values()), default=0) if len(addresses) > 1 else 0
-    shown = [_Shown(project, address, each, width) for address, each in wanted.items()]
+    shown = [_FollowedStage(project, address, each, width) for address, each in wanted.items()]
     left = list(shown)
     while left:
         left = [each for each in left if each.go_on()]
@@ -104,7 +104,7 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
     return 0 if all(each.state in _GOOD for each in shown) else 1
 
 
-class _Shown:
+class _FollowedStage:
     """One stage that is followed."""
 
     def __init__(self, project: Project, address: str, running: RunningStage, width: int) -> None:

@@ -3,8 +3,8 @@
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.commands.checkout import restored
 from pivot_cli.reporting import transfers
+from pivot_cli.reporting.checkout import restore_and_report
 from pivot_runtime.artifacts import checkout
 from pivot_runtime.sharing.remote_client import TransferOptions
 
@@ -36,12 +36,12 @@ def command(  # noqa: PLR0913  # one parameter per option
     with signals.raise_on_termination():
         moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
         code = transfers.report_fetch(moved, project, dry_run=dry_run)
-        wishes = checkout.CheckoutOptions(
+        checkout_options = checkout.CheckoutOptions(
             force=force,
             only_missing=only_missing,
             mode=options.mode_of(checkout_mode),
             dry_run=dry_run,
             coming=moved.planned,
         )
-        told = frozenset((*moved.failed, *moved.missing))
-        return max(code, restored(project, targets, wishes, told=told))
+        reported = frozenset((*moved.failed, *moved.missing))
+        return max(code, restore_and_report(project, targets, checkout_options, reported=reported))

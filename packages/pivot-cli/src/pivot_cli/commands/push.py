@@ -32,9 +32,9 @@ def command(  # one parameter per option
     """
     project = context.project()
     with signals.raise_on_termination(), TransferProgress("pushing") as progress:
-        wishes = TransferOptions(
+        transfer_options = TransferOptions(
             remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
         )
-        moved = push(project, targets, wishes)
+        moved = push(project, targets, transfer_options)
     code = transfers.report_push(moved, project, dry_run=dry_run)
-    return max(code, context.left_out(project, targets))
+    return max(code, context.least_exit_code(project, targets))

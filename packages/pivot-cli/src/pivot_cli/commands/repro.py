@@ -4,7 +4,7 @@ import attrs
 import click
 
 from pivot_cli import context, options
-from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
+from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.reporting.reporter import Verbosity
 from pivot_cli.reporting.run import run_stages
 from pivot_cli.terminal import console
@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        with telling_of_stalls(wanted=pull):
+        with note_stalls(enabled=pull):
             planned = status(
                 project,
                 targets,

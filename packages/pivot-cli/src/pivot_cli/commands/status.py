@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import context, options
 from pivot_cli.reporting import notices
-from pivot_cli.reporting.noop_answer import keep
+from pivot_cli.reporting.noop_answer import keep_answer
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     project = context.project(overrides, quiet=quiet)
-    with HashProgress(), notices.telling_of_stalls(wanted=remote and not quiet):
+    with HashProgress(), notices.note_stalls(enabled=remote and not quiet):
         found = status(
             project,
             stages,
@@ -61,10 +61,10 @@ def command(  # noqa: PLR0913  # one parameter per option
         )
     if quiet:
         if found.cached and not (found.broken or remote):
-            keep(project, found.load_traces)
+            keep_answer(project, found.load_traces)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
-    notices.tell_of_what_is_to_come(found.will_be_restored)
+    notices.hint_at_stashed_outs(found.will_be_restored)
     if as_json:
         console.data(json.dumps(status_json(found, explain=explain, stages_only=stages_only), indent=2))
     elif explain:
@@ -76,5 +76,5 @@ def command(  # noqa: PLR0913  # one parameter per option
             for line in tracked_states(found.tracked, project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
-        keep(project, found.load_traces)
+        keep_answer(project, found.load_traces)
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pivot_cli import context, options, signals
-from pivot_cli.reporting.notices import telling_of_stalls, warn_of_broken
+from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import phrases
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     form = form or ("json" if as_json else "text")
     project = context.project(overrides)
     named, percent = _sample(stages) if again else (stages, _WHOLE)
-    with HashProgress(), telling_of_stalls(wanted=allow_missing and not quiet):
+    with HashProgress(), note_stalls(enabled=allow_missing and not quiet):
         found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
     if not quiet:
         warn_of_broken(found.broken)

@@ -11,7 +11,7 @@ from pivot_runtime.history import event_json, events
 
 
 class StreamError(PivotError):
-    """Events are missing from what somebody wanted to read."""
+    """Some events could not be written."""
 
     exit_code: ClassVar[int] = 3
 

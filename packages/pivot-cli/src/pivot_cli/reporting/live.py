@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pivot_cache.files import hashing, safe_read
 from pivot_cli.terminal import console, formats
-from pivot_cli.terminal.progress import Hashing
+from pivot_cli.terminal.progress import HashCounter
 from pivot_runtime.history import events
 from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.project.project import Project
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     done: float | None
 
 
-class Running:
+class RunProgress:
     """The stages of one run, followed by its events."""
 
     def __init__(self, estimates: Callable[[], Mapping[str, float]]) -> None:
@@ -118,7 +118,7 @@ class Running:
         event, began, now = self._fetching
         objects, moved = (event.objects, event.of_objects), (event.bytes, event.of_bytes)
         doing = f"fetching  {self._names.get(event.address, event.address)} "
-        return formats.transfer(doing, objects, moved, now - began)
+        return formats.transfer_line(doing, objects, moved, now - began)
 
     def footer(self) -> str:
         """How far the run is; empty as long as its stages are not known."""
@@ -135,8 +135,8 @@ class LiveView:
     def __init__(self, project: Project) -> None:
         """Describe it; nothing happens before the block is entered."""
         self._layout = project.layout
-        self._running = Running(self._estimates)
-        self._hashing = Hashing()
+        self._running = RunProgress(self._estimates)
+        self._hashing = HashCounter()
         self._guard = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="live view", daemon=True)

@@ -43,10 +43,10 @@ class Display:
     def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "") -> None:
         """Draw the area again."""
         most = max(1, self._console.height // 2)
-        self._live.update(drawn(rows, footer, hashing, transfer, most=most), refresh=True)
+        self._live.update(layout(rows, footer, hashing, transfer, most=most), refresh=True)
 
 
-def drawn(
+def layout(
     rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "", *, most: int
 ) -> RenderableType:
     """The area: a line per stage, of which at most so many, a bar for what is being read, and how far all is."""

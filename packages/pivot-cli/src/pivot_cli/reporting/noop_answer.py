@@ -11,7 +11,7 @@ from pivot_runtime.freshness.noop_cache import CachedOutput
 from pivot_runtime.project.project import Project
 
 
-def keep(project: Project, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
+def keep_answer(project: Project, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
     """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
     if project.overrides:  # one of them may be a secret
         return

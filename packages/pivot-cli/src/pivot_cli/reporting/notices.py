@@ -18,16 +18,16 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
         console.warning(f"{each.error}; continuing without {each.file}, which may be what writes {may_write}")
 
 
-def telling_of_stalls(*, wanted: bool = True) -> AbstractContextManager[None]:
+def note_stalls(*, enabled: bool = True) -> AbstractContextManager[None]:
     """Within the block, a command that waits long for a server reports which one."""
-    if not wanted:
+    if not enabled:
         return contextlib.nullcontext()
     from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
 
-    return stalls.heard(lambda address, seconds: console.note(formats.stalled(address, seconds)))
+    return stalls.heard(lambda address, seconds: console.note(formats.describe_stall(address, seconds)))
 
 
-def tell_of_what_is_to_come(paths: Sequence[ArtifactPath]) -> None:
+def hint_at_stashed_outs(paths: Sequence[ArtifactPath]) -> None:
     """Outs that a killed run had set aside count as in their place, which the user does not see."""
     if paths:
         them = "it" if len(paths) == 1 else "them"

@@ -48,7 +48,7 @@ def run_reporter(
     stream = JsonLines(command) if verbosity.jsonl else None
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
-        if not shared and draws(verbosity):
+        if not shared and draws_live_view(verbosity):
             from pivot_cli.reporting.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
 
             reporters.append(stack.enter_context(LiveView(project)))
@@ -63,7 +63,7 @@ def run_reporter(
         stream.close()
 
 
-def draws(verbosity: Verbosity) -> bool:
+def draws_live_view(verbosity: Verbosity) -> bool:
     """Whether there is a terminal that nothing else is written to without being asked."""
     mixed = verbosity.jsonl and sys.stdout.isatty()
     return not verbosity.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pivot_cli import signals
-from pivot_cli.reporting.noop_answer import keep
-from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.noop_answer import keep_answer
+from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.terminal import console, formats
 from pivot_cli.views import status
@@ -22,14 +22,14 @@ def run_stages(
     """Run, print what happens and a summary; returns the exit code."""
     command = command_line(command, targets)
     reporter = run_reporter(verbosity, command, project, output=options.show_output, shared=options.in_process)
-    stalls = telling_of_stalls(wanted=options.pull and not verbosity.quiet)
+    stalls = note_stalls(enabled=options.pull and not verbosity.quiet)
     with signals.raise_on_termination(), lock_files.shared(project), reporter as report, stalls:
         result = repro(project, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(status.summary(result))
     asked_again = not options.alone  # nobody looks for what is kept of `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
-        keep(project, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
+        keep_answer(project, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if result.complete else 1

@@ -151,7 +151,7 @@ class RunLines:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
         for each in event.found:
             way = f"add: {each.line}" if each.line else "write it elsewhere: a file has one writer"
-            console.text(f"  {phrases.undeclared(each, self._names)}\n    {way}")
+            console.text(f"  {phrases.describe_undeclared(each, self._names)}\n    {way}")
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
@@ -178,22 +178,22 @@ class RunLines:
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
             console.hint(way)
         elif event.taken:
-            path, told = min(event.taken.items())
+            path, obstacle = min(event.taken.items())
             self._line("BLOCKED", event.address, None, f"output path is taken: {phrases.listed(sorted(event.taken))}")
-            console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {told}")
-            console.hint(ways_out(path, told))
+            console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {obstacle}")
+            console.hint(ways_out(path, obstacle))
         else:
             self._line("BLOCKED", event.address, None, f"depends on {self._name(event.failed_upstream)}")
 
     def _explanation(self, address: str, decision: Decision) -> None:
-        console.text(f"{self._name(address)}: {phrases.reasons(decision)}")
+        console.text(f"{self._name(address)}: {phrases.all_reasons(decision)}")
         for change, key in phrases.keys(decision.changes).items():
             old, new = (phrases.value(change.reason, side) for side in (change.old, change.new))
             at = f"  {change.location}" if change.location is not None else ""
             console.text(f"  {key}  {old} -> {new}{at}")
 
     def _because(self, decision: Decision) -> str:
-        return phrases.because(decision, self._names, ())
+        return phrases.main_reason(decision, self._names, ())
 
     def _flush_cached(self) -> None:
         if self._cached:  # in the order of the graph, whichever was looked at first

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from pivot_cli import signals
-from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.reporting.run import command_line
 from pivot_cli.terminal import console
@@ -59,14 +59,14 @@ def watch_project(project: Project, targets: Sequence[str], options: RunOptions,
         waiting=note_waiting,
         polling=note_polling,
     )
-    with signals.raise_on_termination(), telling_of_stalls(wanted=options.pull and not verbosity.quiet):
+    with signals.raise_on_termination(), note_stalls(enabled=options.pull and not verbosity.quiet):
         try:
             first = True
             for done in watch.rounds():
                 rounds_reported |= _report_end(done, verbosity, first=first)
                 first = False
         except KeyboardInterrupt:
-            signals.again()
+            signals.raise_again()
             raise
 
 

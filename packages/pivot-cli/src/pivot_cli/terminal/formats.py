@@ -47,7 +47,7 @@ def bar(done: float, of: float, width: int = 20) -> str:
     return "━" * filled + "─" * (width - filled)
 
 
-def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
+def transfer_line(doing: str, objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
     """``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
 
     Args:
@@ -57,10 +57,10 @@ def transfer(doing: str, objects: tuple[int, int], moved: tuple[int, int], durat
         duration: How long that took.
     """
     shown = bar(*(moved if moved[1] else objects))
-    return f"{doing} {shown} {transferred(objects, moved, duration)}"
+    return f"{doing} {shown} {transfer_figures(objects, moved, duration)}"
 
 
-def transferred(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
+def transfer_figures(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
     """``3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``: :func:`transfer` without its beginning."""
     done, whole = moved
     parts = [f"{objects[0]} of {counted(objects[1], 'object')}"]
@@ -71,7 +71,7 @@ def transferred(objects: tuple[int, int], moved: tuple[int, int], duration: floa
     return ", ".join(parts)
 
 
-def stalled(address: str, duration: float) -> str:
+def describe_stall(address: str, duration: float) -> str:
     """Of a server that is silent: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
     return f"waiting for {address} (no answer for {whole_seconds(duration) if duration >= 1 else seconds(duration)})"
 

@@ -94,7 +94,7 @@ class HashProgress(_Progress):
     def __init__(self, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is watched where ``stream``, by default stderr, is no terminal."""
         super().__init__(stream=stream, clock=clock)
-        self._hashing = Hashing()
+        self._hashing = HashCounter()
 
     def __enter__(self) -> Self:
         if self._stream.isatty():
@@ -129,15 +129,17 @@ class TransferProgress(_Progress):
         seconds = self._due()
         if seconds is not None:
             objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
-            self._show(self._doing, *(moved if moved[1] else objects), formats.transferred(objects, moved, seconds))
+            self._show(
+                self._doing, *(moved if moved[1] else objects), formats.transfer_figures(objects, moved, seconds)
+            )
 
     def _stalled(self, address: str, seconds: float) -> None:
         if self._line is not None:
             self._line.hide()
-        console.note(formats.stalled(address, seconds))
+        console.note(formats.describe_stall(address, seconds))
 
 
-class Hashing:
+class HashCounter:
     """How much of the files that are being read has been read; any thread may call it."""
 
     def __init__(self) -> None:

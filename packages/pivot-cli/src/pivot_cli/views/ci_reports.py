@@ -71,8 +71,8 @@ def summary(found: Verification, differing: Mapping[str, str]) -> str:
     for stage in rows:
         problems = list(_problems(stage, found, differing))
         mark = _MARKS["failed" if problems and stage.status == "passed" else stage.status]
-        said = "<br>".join(_cell(problem) for _, problem in problems)
-        lines.append(f"| {_cell(stage.name)} | {mark} | {said} |")
+        described = "<br>".join(_cell(problem) for _, problem in problems)
+        lines.append(f"| {_cell(stage.name)} | {mark} | {described} |")
     return "".join(f"{line}\n" for line in lines)
 
 

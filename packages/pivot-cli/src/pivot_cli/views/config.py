@@ -59,12 +59,12 @@ def remotes(listed: Sequence[Remote]) -> str:
 
 def remote_json(remote: Remote) -> dict[str, Any]:
     """A remote as JSON-able data."""
-    said = setting_json(remote.setting)
+    plain = setting_json(remote.setting)
     return {
         "name": remote.name,
         "url": remote.url,
         "default": remote.default,
-        **{key: said[key] for key in ("origin", "source", "line")},
+        **{key: plain[key] for key in ("origin", "source", "line")},
     }
 
 

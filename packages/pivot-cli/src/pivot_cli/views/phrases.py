@@ -79,12 +79,12 @@ def param(text: str) -> str:
     return _SECRET.sub("(secret)", text)
 
 
-def reasons(decision: Decision) -> str:
+def all_reasons(decision: Decision) -> str:
     """All reasons, the weightiest first."""
     return ", ".join(reason.value for reason in decision.reasons)
 
 
-def because(decision: Decision, names: Mapping[str, str], upstream: Iterable[str]) -> str:
+def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable[str]) -> str:
     """The weightiest reason and what it is about, on one line."""
     if not decision.reasons:
         return ""
@@ -113,16 +113,16 @@ def listed(names: Sequence[str], most: int = _MOST) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
-def difference(found: "TreeDifference", directory: str) -> str:
+def describe_difference(found: "TreeDifference", directory: str) -> str:
     """``changed d/a; new d/b; 2 of 3 files not here: d/c, d/d``; empty where nothing is known to differ."""
-    said = []
+    parts = []
     for what, names in (("changed", found.changed), ("new", found.added)):
         if names:
-            said.append(f"{what} {listed([f'{directory}/{name}' for name in names])}")
+            parts.append(f"{what} {listed([f'{directory}/{name}' for name in names])}")
     if found.absent:
         shown = listed([f"{directory}/{name}" for name in found.absent])
-        said.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {shown}")
-    return "; ".join(said)
+        parts.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {shown}")
+    return "; ".join(parts)
 
 
 def bring_back(path: str) -> str:
@@ -142,23 +142,25 @@ def action(verdict: Verdict) -> str:
     }[verdict]
 
 
-def rerun(told: Mapping[str, Any] | None) -> str:
+def describe_rerun(result: Mapping[str, Any] | None) -> str:
     """The result of running a stage once more, or an empty text."""
-    if told is None:
+    if result is None:
         return ""
-    when = dt.datetime.fromtimestamp(told["time"]).astimezone().strftime("%Y-%m-%d")
-    if told["verdict"] == "same":
+    when = dt.datetime.fromtimestamp(result["time"]).astimezone().strftime("%Y-%m-%d")
+    if result["verdict"] == "same":
         return f"left the same bytes when it ran once more ({when})"
-    verb = "differed" if told["verdict"] == "differs" else "failed"
-    return f"{verb} when it ran once more ({when}): {told['detail']}"
+    verb = "differed" if result["verdict"] == "differs" else "failed"
+    return f"{verb} when it ran once more ({when}): {result['detail']}"
 
 
-def rerun_json(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def rerun_json(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The result of running a stage once more, as the documented JSON."""
-    return None if told is None else {"verdict": told["verdict"], "detail": told["detail"], "time": told["time"]}
+    return (
+        None if result is None else {"verdict": result["verdict"], "detail": result["detail"], "time": result["time"]}
+    )
 
 
-def undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
+def describe_undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
     """``reads lookup.csv``, ``writes 12 files in plots``, with the stage whose out it is."""
     what = f"{formats.counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
     whose = f", which {names.get(found.owner, found.owner)!r} writes" if found.owner is not None else ""

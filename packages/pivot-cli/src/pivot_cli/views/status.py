@@ -42,7 +42,7 @@ def status_text(found: Status) -> str:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
-        f"{stage.name:<{width}}  {'cached' if stage.cached else 'stale':<6}  {_told(stage, found)}".rstrip()
+        f"{stage.name:<{width}}  {'cached' if stage.cached else 'stale':<6}  {_detail(stage, found)}".rstrip()
         for stage in found.stages
     ]
     stale = sum(not stage.cached for stage in found.stages)
@@ -61,12 +61,12 @@ def status_text(found: Status) -> str:
 def _provide(found: Status) -> str:
     """Hints if no stage can run."""
     for stage in found.stages:
-        for path, told in sorted(stage.evaluation.observation.taken.items()):
-            return ways_out(path, told)
+        for path, obstacle in sorted(stage.evaluation.observation.taken.items()):
+            return ways_out(path, obstacle)
     return "provide what is missing"
 
 
-def _told(stage: StageStatus, found: Status) -> str:
+def _detail(stage: StageStatus, found: Status) -> str:
     """Why a stage is stale; of one that is cached, which of its outs are not here, and where they are."""
     if not stage.cached:
         return _because(stage, found)
@@ -80,8 +80,8 @@ def _told(stage: StageStatus, found: Status) -> str:
 
 def _synced(where: "SyncState") -> str:
     counts = {"in sync": where.synced, "to push": where.to_push, "to fetch": where.to_fetch, "missing": where.missing}
-    told = [f"{count} {what}" for what, count in counts.items() if count]
-    return f"{where.remote!r}: {', '.join(told) or 'nothing is recorded'}"
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    return f"{where.remote!r}: {', '.join(parts) or 'nothing is recorded'}"
 
 
 def planned_runs(planned: Status) -> str:
@@ -92,7 +92,7 @@ def planned_runs(planned: Status) -> str:
     lines = []
     for stage in planned.stages:
         verb = _DRY[stage.evaluation.decision.verdict]
-        why = _because(stage, planned) or _told(stage, planned)
+        why = _because(stage, planned) or _detail(stage, planned)
         lines.append(f"{verb:<13}  {stage.name:<{width}}  {why}".rstrip())
     return sanitize.lines(lines)
 
@@ -115,10 +115,10 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
     yield f"Stage: {stage.name}"
     yield f"  Status: {phrases.action(decision.verdict)}"
     if decision.reasons:
-        yield f"  Reason: {phrases.reasons(decision)}"
-    told = phrases.rerun(stage.stats.get("rerun"))
-    if told:
-        yield f"  Rerun: It {told}"
+        yield f"  Reason: {phrases.all_reasons(decision)}"
+    text = phrases.describe_rerun(stage.stats.get("rerun"))
+    if text:
+        yield f"  Rerun: It {text}"
     upstream = stage.evaluation.observation.upstream
     if upstream:
         yield f"  Upstream: {', '.join(found.names.get(address, address) for address in upstream)}"
@@ -129,7 +129,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
         for change in decision.changes:
             yield from _changed(change, shown[change], stage)
             if change.key in stage.differences and change.reason in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
-                yield f"      {phrases.difference(stage.differences[change.key], change.key)}"
+                yield f"      {phrases.describe_difference(stage.differences[change.key], change.key)}"
     if why_not and stage.cached:
         yield ""
         yield "  Compared, and equal:"
@@ -148,7 +148,7 @@ def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     if lost:
         yield ""
         yield "  Not tracked:"
-        yield from untracked.explained(lost, verbose=verbose)
+        yield from untracked.explanation_lines(lost, verbose=verbose)
 
 
 def _compared(stage: StageStatus) -> Iterator[str]:
@@ -212,7 +212,7 @@ def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
             yield f"    {name} {use.version}  {phrases.listed(use.names, 5)}"
     if loaded.unresolved:
         yield "  Not tracked:"
-        yield from untracked.listed(loaded.unresolved, verbose=verbose)
+        yield from untracked.fingerprint_lines(loaded.unresolved, verbose=verbose)
 
 
 def summary(outcome: "RunResult") -> str:
@@ -240,11 +240,11 @@ def summary(outcome: "RunResult") -> str:
 
 def _because(stage: StageStatus, found: Status) -> str:
     decision = stage.evaluation.decision
-    told = phrases.because(decision, found.names, stage.evaluation.observation.upstream)
+    text = phrases.main_reason(decision, found.names, stage.evaluation.observation.upstream)
     if decision.reasons[:1] in ((Reason.OUT_MISSING,), (Reason.OUT_MODIFIED,)):
-        differs = (phrases.difference(each, path) for path, each in stage.differences.items())
-        return f"{told} ({'; '.join(differs)})" if stage.differences else told
-    return told
+        differs = (phrases.describe_difference(each, path) for path, each in stage.differences.items())
+        return f"{text} ({'; '.join(differs)})" if stage.differences else text
+    return text
 
 
 def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator[str]:
@@ -253,7 +253,7 @@ def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
         shown = sanitize.one_line(project.shown(each.path))
-        differs = phrases.difference(each.difference, shown)
+        differs = phrases.describe_difference(each.difference, shown)
         yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)
 
@@ -330,7 +330,7 @@ _OF_TRACKED = (
 
 def _suggestions(found: Status) -> Iterator[str]:
     states = {each.state for each in found.tracked}
-    yield from (told for which, told in _OF_TRACKED if not states.isdisjoint(which))
+    yield from (suggestion for which, suggestion in _OF_TRACKED if not states.isdisjoint(which))
     where = found.sync_state
     if where is not None and where.to_push:
         yield f"Run 'pivot push' to share {formats.counted(where.to_push, 'file')} that only the cache has"
@@ -343,8 +343,8 @@ def _suggestions(found: Status) -> Iterator[str]:
     for stage in blocked:
         for path in stage.evaluation.observation.missing:
             yield f"Provide {path}, which {stage.name} reads"
-        for path, told in sorted(stage.evaluation.observation.taken.items()):
-            yield f"Free {path} for {stage.name}: {told}; {ways_out(path, told)}"
+        for path, obstacle in sorted(stage.evaluation.observation.taken.items()):
+            yield f"Free {path} for {stage.name}: {obstacle}; {ways_out(path, obstacle)}"
 
 
 def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
@@ -354,7 +354,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
         "name": stage.name,
         "address": evaluation.stage.spec.address,
         "status": "cached" if stage.cached else "stale",
-        "reason": "" if stage.cached else phrases.because(decision, found.names, evaluation.observation.upstream),
+        "reason": "" if stage.cached else phrases.main_reason(decision, found.names, evaluation.observation.upstream),
     }
     if found.sync_state is not None:
         plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]

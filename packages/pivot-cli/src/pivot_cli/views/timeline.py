@@ -66,11 +66,11 @@ def page(run: PastRun) -> str:
 def _bar(bar: Bar, whole: float) -> str:
     stage = bar.stage
     left, width = 100 * bar.start / whole, max(_NARROWEST, 100 * (bar.end - bar.start) / whole)
-    told = f"{stage.name}: {stage.state}, {formats.seconds(bar.end - bar.start)}. {history.why(stage)}"
+    tooltip = f"{stage.name}: {stage.state}, {formats.seconds(bar.end - bar.start)}. {history.why(stage)}"
     style = (
         f"left:{left:.3f}%;width:{width:.3f}%;top:{2 + 26 * bar.lane}px;background:{_COLOURS.get(stage.state, _OTHER)}"
     )
-    return f'<div class="bar" style="{style}" title="{html.escape(told)}">{html.escape(stage.name)}</div>'
+    return f'<div class="bar" style="{style}" title="{html.escape(tooltip)}">{html.escape(stage.name)}</div>'
 
 
 def _row(stage: PastStage) -> str:

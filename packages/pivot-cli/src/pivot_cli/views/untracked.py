@@ -25,7 +25,7 @@ _LIGHT: Final = (
 
 
 @attrs.frozen(eq=False, repr=False)
-class Group(Value):
+class ReasonGroup(Value):
     """One reason.
 
     Attributes:
@@ -45,21 +45,21 @@ def edges(stage: StageStatus) -> list[UnresolvedCode]:
     return [*unseen, *stage.evaluation.observation.unresolved]
 
 
-def groups(every: Sequence[UnresolvedCode]) -> list[Group]:
+def groups(every: Sequence[UnresolvedCode]) -> list[ReasonGroup]:
     """Each reason once; first those that no run can make up for."""
     found: dict[str, list[UnresolvedCode]] = {}
     for edge in every:
         found.setdefault(edge.reason, []).append(edge)
-    told = [
-        Group(reason, tuple(edge.location for edge in several if edge.location is not None), len(several))
+    grouped = [
+        ReasonGroup(reason, tuple(edge.location for edge in several if edge.location is not None), len(several))
         for reason, several in found.items()
     ]
-    return sorted(told, key=lambda group: any(part in group.reason for part in _LIGHT))
+    return sorted(grouped, key=lambda group: any(part in group.reason for part in _LIGHT))
 
 
-def explained(told: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
+def explanation_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot status --explain`; with ``verbose`` all reasons and all places."""
-    every = groups(told)
+    every = groups(unresolved)
     shown = every if verbose else every[:_SHOWN]
     for group in shown:
         yield f"    {group.reason}"
@@ -71,9 +71,9 @@ def explained(told: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]
         yield f"    {len(every) - len(shown)} more reasons: --verbose shows all"
 
 
-def listed(told: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
+def fingerprint_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
     """Lines for `pivot fingerprint`: the same, a line for each."""
-    for group in groups(told):
+    for group in groups(unresolved):
         places = [f"  {place}" for place in group.places] or [""]
         for place in places if verbose else places[:1]:
             more = f" and {group.count - 1} more" if group.count > 1 and not verbose else ""

@@ -20,8 +20,9 @@ def verification(found: Verification) -> str:
         return sanitize.lines(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
-        f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {why(stage, found) or phrases.rerun(stage.rerun)}".rstrip()
+        f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {detail}".rstrip()
         for stage in found.stages
+        for detail in (why(stage, found) or phrases.describe_rerun(stage.rerun),)
     ]
     return sanitize.lines([*lines, "", summed(found)])
 
@@ -77,8 +78,9 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
 def why(stage: StageVerdict, found: Verification) -> str:
     """Why a stage has not passed; empty if it has."""
     if not stage.current:
-        told = phrases.because(stage.decision, found.names, stage.upstream)
+        reason = phrases.main_reason(stage.decision, found.names, stage.upstream)
         if not stage.differences or stage.decision.reasons[0] not in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
-            return told
-        return f"{told} ({'; '.join(phrases.difference(each, path) for path, each in stage.differences.items())})"
+            return reason
+        differences = (phrases.describe_difference(each, path) for path, each in stage.differences.items())
+        return f"{reason} ({'; '.join(differences)})"
     return f"Missing files: {', '.join(stage.missing)}" if stage.missing else stage.unknown

@@ -3,7 +3,7 @@
 import click
 
 from pivot_cli import context, signals
-from pivot_cli.reporting.notices import telling_of_stalls
+from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
@@ -23,7 +23,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
     project = context.project()
-    with signals.raise_on_termination(), telling_of_stalls():
+    with signals.raise_on_termination(), note_stalls():
         done = drop(
             project,
             targets,

@@ -57,10 +57,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     project = context.project()
     if undo:
         return _undo(project, as_json=as_json)
-    wishes = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
+    gc_options = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
     with signals.raise_on_termination(), ObjectProgress("collecting") as progress:
         done = gc.gc(
-            project, wishes, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
+            project, gc_options, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
         )
     for line in cache.collection_notes(done):
         console.note(line)
