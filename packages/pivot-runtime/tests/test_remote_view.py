@@ -102,10 +102,10 @@ def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, r
 def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
     heard: list[events.Event] = []
     times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
-    tell = pull_inputs.told("p.a", "origin", heard.append, clock=lambda: next(times))
+    tell = pull_inputs.report_progress("p.a", "origin", heard.append, clock=lambda: next(times))
     for done in range(5):
         tell(TransferCounts(done, 5, 10 * done, 50))
-    pull_inputs.told("p.a", "origin", heard.append)(TransferCounts(0, 0, 0, 0))
+    pull_inputs.report_progress("p.a", "origin", heard.append)(TransferCounts(0, 0, 0, 0))
 
     assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
 

@@ -48,14 +48,14 @@ class Obstacles:
         for out in spec.outs:
             there = outs.get(out.path)
             before = recorded.get(out.path)
-            told = self.tracked(out.path, within=there is not None and there.tree and there != before)
-            told = told or self._foreign(out, there, before, spec.address)
-            if told:
-                found[out.path] = told
+            obstacle = self.tracked(out.path, within=there is not None and there.tree and there != before)
+            obstacle = obstacle or self._foreign(out, there, before, spec.address)
+            if obstacle:
+                found[out.path] = obstacle
         return found
 
     def tracked(self, path: ArtifactPath, *, within: bool) -> str:
-        """Which tracked data a path is, is in or, if that is to be looked for, holds; empty if it does not."""
+        """The tracked data that a path is, is in or, ``within``, holds; empty if there are none."""
         for around in (path, *parents(path)):
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
@@ -105,13 +105,13 @@ class Obstacles:
         return ""
 
 
-def ways_out(path: str, told: str) -> str:
+def ways_out(path: str, obstacle: str) -> str:
     """A hint for one."""
-    if "tracked" in told:
+    if "tracked" in obstacle:
         return "'pivot untrack' the data, or let the stage write elsewhere"
     import shlex  # noqa: PLC0415  # start-up time
 
-    there = told.removesuffix(_ABOVE) if told.endswith(_ABOVE) else path
+    there = obstacle.removesuffix(_ABOVE) if obstacle.endswith(_ABOVE) else path
     move = shlex.join(["mv", there, f"{there}.mine"])
     return f"move it away, as in '{move}', or let the stage write elsewhere"
 

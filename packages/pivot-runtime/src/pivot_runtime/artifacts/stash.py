@@ -20,7 +20,7 @@ _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 
 
 class OutStash:
-    """Where outs of running stages wait."""
+    """Directory in which previous outs of running stages wait."""
 
     def __init__(self, layout: Layout) -> None:
         """Describe it; its directory is made when something is first set aside."""
@@ -30,11 +30,11 @@ class OutStash:
         self._lasting: set[str] = set()
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
-        """Where an out waits, if it has been taken."""
+        """The path at which an out waits, if it has been taken."""
         return self._directory / address / path
 
     def left(self, path: ArtifactPath) -> pathlib.Path | None:
-        """Where an out waits that `sweep` would put back, if nothing is in its place."""
+        """The path at which an out waits that `sweep` would put back, if nothing is in its place."""
         with contextlib.suppress(OSError):
             for stage in self._directory.iterdir():
                 if os.path.lexists(stage / path):

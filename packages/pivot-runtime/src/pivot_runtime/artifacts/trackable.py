@@ -90,7 +90,7 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_casing(path: ArtifactPath, project: Project) -> None:
-    """Where the file system takes several names for one, only the one that it lists is recorded."""
+    """Refuse names that the file system takes for another: only the name that it lists is recorded."""
     at = project.root
     for part in path.split("/"):
         try:

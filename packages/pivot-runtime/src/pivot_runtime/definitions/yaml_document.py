@@ -135,11 +135,11 @@ def _not_yaml(error: yaml.YAMLError, text: str) -> TextError:
         line = text.count("\n", 0, error.position) + 1
         return TextError(f"this is not YAML: the character U+{ord(text[error.position]):04X} is not allowed", line)
     context, problem = (getattr(error, name, None) for name in ("context", "problem"))
-    told = ", ".join(filter(None, (context, problem)))
+    text_of_error = ", ".join(filter(None, (context, problem)))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if context and context.startswith("while parsing a flow"):
         mark = getattr(error, "context_mark", None)
-    return TextError(f"this is not YAML: {told}", mark.line + 1 if mark else 1)
+    return TextError(f"this is not YAML: {text_of_error}", mark.line + 1 if mark else 1)
 
 
 type Path = tuple[str | int, ...]

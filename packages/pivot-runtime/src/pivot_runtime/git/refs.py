@@ -208,9 +208,9 @@ class Repository:
         done = _started(
             lambda: calls.run(directory or self._root, *self._flags(directory), *arguments),
         )
-        told = done.stderr.decode(errors="replace")
-        if done.returncode or "ignoring broken ref" in told:
-            raise _failed(arguments[0], told)
+        errors = done.stderr.decode(errors="replace")
+        if done.returncode or "ignoring broken ref" in errors:
+            raise _failed(arguments[0], errors)
         return done.stdout
 
 
@@ -253,17 +253,17 @@ class RefReader:
 class _Objects:
     """Git's objects, asked of one process."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", told: IO[bytes]) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
         self._process = process
-        self._told = told
+        self._errors = errors
 
     @classmethod
     @contextlib.contextmanager
     def opened(cls, directory: pathlib.Path, flags: tuple[str, ...]) -> "Iterator[_Objects]":
-        with tempfile.TemporaryFile() as told:
-            process = _started(lambda: calls.start(directory, *flags, "cat-file", "--batch", stderr=told))
+        with tempfile.TemporaryFile() as errors:
+            process = _started(lambda: calls.start(directory, *flags, "cat-file", "--batch", stderr=errors))
             try:
-                yield cls(process, told)
+                yield cls(process, errors)
             finally:
                 for stream in (process.stdin, process.stdout):
                     if stream is not None:
@@ -299,8 +299,8 @@ class _Objects:
         return oid, kind, data[:-1]
 
     def _said(self) -> str:
-        self._told.seek(0)
-        return self._told.read().decode(errors="replace")
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")
 
 
 class _Walk:
@@ -373,8 +373,8 @@ def _started[T](start: Callable[[], T]) -> T:
         ) from None
 
 
-def _failed(command: str, told: str) -> GitError:
-    lines = told.strip().splitlines()
+def _failed(command: str, errors: str) -> GitError:
+    lines = errors.strip().splitlines()
     return GitError(
         f"git {command} failed: {lines[-1] if lines else 'it said nothing'}",
         hint="nothing was removed: what git cannot tell may be needed; see 'git fsck'",

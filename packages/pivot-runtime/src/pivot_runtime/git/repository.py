@@ -98,7 +98,7 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
     try:
         with calls.start(root, "check-ignore", "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
             try:
-                told, _ = asking.communicate(asked, timeout=_PATIENCE_S)
+                answer, _ = asking.communicate(asked, timeout=_PATIENCE_S)
             except subprocess.TimeoutExpired:
                 asking.kill()
                 raise GitSilentError(
@@ -107,7 +107,7 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
                 ) from None
     except OSError:
         return {}
-    fields = [os.fsdecode(field) for field in told.split(b"\0")]
+    fields = [os.fsdecode(field) for field in answer.split(b"\0")]
     found = {}
     for source, line, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False):
         if not pattern.startswith("!"):
@@ -187,9 +187,9 @@ def _checked(root: pathlib.Path, *arguments: str) -> str:
     except OSError as error:
         raise GitSetupError(f"cannot run git: {error.strerror}", hint="install git") from None
     if done.returncode:
-        told = done.stderr.strip().splitlines()
+        answer = done.stderr.strip().splitlines()
         raise GitSetupError(
-            f"git {arguments[0]} failed: {told[-1] if told else 'it said nothing'}", hint="solve that, and repeat"
+            f"git {arguments[0]} failed: {answer[-1] if answer else 'it said nothing'}", hint="solve that, and repeat"
         )
     return done.stdout
 

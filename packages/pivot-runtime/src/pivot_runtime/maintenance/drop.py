@@ -21,7 +21,7 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
 type Elsewhere = Callable[[Stores, Collection[str]], AbstractSet[str]]
-"""Which of some objects a remote has."""
+"""Finds those of some objects that a remote has."""
 
 
 @attrs.frozen(eq=False, repr=False)

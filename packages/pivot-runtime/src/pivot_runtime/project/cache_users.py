@@ -1,4 +1,4 @@
-"""Who uses a cache: the projects that share one leave their names in it, so that nobody removes what another needs.
+"""Users of a cache: the projects that share one leave their names in it, so that nobody removes what another needs.
 
 ``<cache>/projects/<name>`` says where one project lay when it last used the cache, on which machine, and by what it is
 known (`pivot_runtime.project.identity`), as JSON. A project whose cache is its own, in the usual place, leaves no name.
@@ -72,10 +72,10 @@ def register(layout: Layout) -> None:
     if layout.cache is None:
         return
     name = identity.known(layout)
-    told = _entry(layout.projects_dir / name) if name else None
-    if told is not None and told == _own(layout, name):
+    entry = _entry(layout.projects_dir / name) if name else None
+    if entry is not None and entry == _own(layout, name):
         return
-    if told is not None and not told._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
+    if entry is not None and not entry._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
         name = ""  # the file came with a copy of the other project
     if not name:
         name = identity.assign_name(layout, _lost(layout)) or _fallback(layout)
@@ -167,10 +167,10 @@ def _named(directory: pathlib.Path) -> Iterator[User]:
 
 def _entry(file: pathlib.Path) -> User | None:
     try:
-        told: Any = safe_read.read_json(file)
+        found: Any = safe_read.read_json(file)
     except (OSError, ValueError):
         return None
-    match told:
+    match found:
         case {"root": str(root), "host": str(host), "around": str(around), "file": str(of), "directory": str(at)} if (
             os.path.isabs(root)
         ):

@@ -108,9 +108,9 @@ def _holder(fd: int) -> tuple[int, str, float | None]:
             break
         time.sleep(_PAUSE)
     try:
-        told = json.loads(os.pread(fd, 4096, 0))
-        age = _now() - told["since"]
-        return int(told["pid"]), str(told["command"]), age if age >= 0 else None
+        holder = json.loads(os.pread(fd, 4096, 0))
+        age = _now() - holder["since"]
+        return int(holder["pid"]), str(holder["command"]), age if age >= 0 else None
     except (OSError, ValueError, KeyError, TypeError):
         return 0, "another command", None
 
@@ -133,8 +133,8 @@ def _parent(pid: int) -> int:
     import subprocess  # noqa: PLC0415  # start-up time: only where there is no /proc, and somebody waits
 
     try:
-        told = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607
-        return int(told.stdout or 0)
+        listed = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607
+        return int(listed.stdout or 0)
     except (OSError, ValueError):
         return 0
 

@@ -1,4 +1,4 @@
-"""Which project this is, wherever it is and whatever its machine is called: two that are at one path are two.
+"""Identity of a project, wherever it is and whatever its machine is called: two projects at one path are two.
 
 ``.pivot/state.db/project`` holds its name, made at first use. A copy takes the file with it, and is another project: so
 who it was made for is known by *marks*, which no copy shares, of the file and of ``.pivot`` itself. Neither a move nor
@@ -59,7 +59,7 @@ def marks(layout: Layout) -> Marks:
 
 
 def place(directory: pathlib.Path) -> str:
-    """Which directory it is, on this machine and until its file system is mounted again; "" if it is not there."""
+    """The device and inode of a directory, which last until its file system is mounted again; "" if there is none."""
     try:
         found = os.stat(directory)
     except OSError:

@@ -21,7 +21,7 @@ _STEP_S: Final = 0.5
 
 
 class InputFetcher:
-    """Where one run looks and what it brings.
+    """Fetches the inputs of one run.
 
     Attributes:
         world: The facts that decisions depend on.
@@ -37,8 +37,8 @@ class InputFetcher:
         self._report = report
         if pull:
             report(events.AskingRemote())
-        self._afar = _afar(session, graph) if pull else None
-        self.world: StageView = self._afar or session
+        self._view = _view(session, graph) if pull else None
+        self.world: StageView = self._view or session
 
     def run(self, spec: StageSpec) -> None:
         """Before a run of a stage: bring here what it reads.
@@ -46,13 +46,13 @@ class InputFetcher:
         Raises:
             ArtifactError: Something is not available.
         """
-        if self._afar is None:
+        if self._view is None:
             return
         began = time.monotonic()
-        brought = self._afar.supply(spec, told(spec.address, self._afar.remote, self._report))
+        brought = self._view.supply(spec, report_progress(spec.address, self._view.remote, self._report))
         if brought:
             took = time.monotonic() - began
-            self._report(events.InputsFetched(spec.address, self._afar.remote, brought, took))
+            self._report(events.InputsFetched(spec.address, self._view.remote, brought, took))
 
     def restore(self, address: str, plan: CheckoutPlan) -> None:
         """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that is available.
@@ -60,12 +60,12 @@ class InputFetcher:
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
         """
-        if self._afar is not None:
-            progress = told(address, self._afar.remote, self._report)
-            self._afar.fetch({**plan.create, **plan.replace}, progress)
+        if self._view is not None:
+            progress = report_progress(address, self._view.remote, self._report)
+            self._view.fetch({**plan.create, **plan.replace}, progress)
 
 
-def told(
+def report_progress(
     address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
 ) -> "Callable[[TransferCounts], None]":
     """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
@@ -85,7 +85,7 @@ def told(
     return tell
 
 
-def _afar(session: Session, graph: Graph) -> "RemoteView":
+def _view(session: Session, graph: Graph) -> "RemoteView":
     from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: most runs ask no remote
 
     return RemoteView(session, graph)

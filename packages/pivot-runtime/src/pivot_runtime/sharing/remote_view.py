@@ -28,7 +28,7 @@ from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 
 class Availability(enum.Enum):
-    """Where something is available that is not in the workspace."""
+    """Place where something is available that is not in the workspace."""
 
     CACHE = "cache"
     REMOTE = "remote"
@@ -37,7 +37,7 @@ class Availability(enum.Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class SyncState(Value):
-    """Where all is that is recorded.
+    """State of everything that is recorded, in the cache and on a remote.
 
     Attributes:
         remote: The remote's name.
@@ -90,19 +90,19 @@ class RemoteView(SessionView):
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
         self._ask(known if everything else known - self._here)
-        self._afar = {
+        self._elsewhere = {
             path: artifact
             for path, artifact in self._recorded.items()
             if (artifact in self._there or (path in tracked and artifact in self._here))
             and not (path in outs and artifact in self._here)
             and session.artifact_at(path) is None
         }
-        self._laid = Overlay(session.stores, session.artifact_at, self._afar, self._listing)
+        self._overlay = Overlay(session.stores, session.artifact_at, self._elsewhere, self._listing)
         if session.stores.settings.share_runs:
             self._foresee(graph)
 
     def sync_state(self) -> SyncState:
-        """Where all is; what the cache has only if everything was asked for."""
+        """State of everything; it counts what the cache has only if everything was asked for."""
         both = only_here = only_there = neither = 0
         absent = {}
         for path, artifact in self._recorded.items():
@@ -127,7 +127,7 @@ class RemoteView(SessionView):
             CacheError: Something cannot be written.
         """
         read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
-        wanted = {path: artifact for each in read for path, artifact in self._laid.touching(each)}
+        wanted = {path: artifact for each in read for path, artifact in self._overlay.touching(each)}
         if wanted:
             stores = self._session.stores
             for path, problem in self.fetch(wanted, progress).items():
@@ -201,7 +201,7 @@ class RemoteView(SessionView):
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, or the one that would be there if the remote's were here."""
-        return self._laid.look(path)
+        return self._overlay.look(path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether this is at a path, and not only would, and the cache does not hold all of it."""
@@ -238,14 +238,14 @@ class RemoteView(SessionView):
 class _Memory(Value):
     """The results of earlier runs, where the remote counts."""
 
-    afar: RemoteView
+    view: RemoteView
     local: Memory
 
     def recorded(self, key: str) -> RunRecord | None:
-        return self.local.recorded(key) or self.afar.recorded(key)
+        return self.local.recorded(key) or self.view.recorded(key)
 
     def has(self, artifact: Artifact) -> bool:
-        return self.afar.has(artifact)
+        return self.view.has(artifact)
 
 
 def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:

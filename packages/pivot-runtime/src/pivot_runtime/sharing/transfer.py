@@ -146,7 +146,7 @@ def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
 def _report(
     name: str, outcome: TransferResult, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool
 ) -> TransferReport:
-    """Which artifacts are concerned, where something went wrong or is only planned."""
+    """Report the artifacts that are concerned, where something went wrong or is only planned."""
     failed: dict[str, CacheError] = {}
     missing: list[str] = []
     planned: dict[str, int] = {}
