@@ -1,6 +1,6 @@
 """SQLite files of derived data: where one is missing, damaged, locked or newer, nothing is known, and nothing fails.
 
-What is in such a file can be computed again, so a damaged one is removed.
+The data in such a file can be computed again, so a damaged file is removed.
 """
 
 import contextlib
