@@ -72,7 +72,7 @@ class _Completed(_Text):
         self._complete = complete
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """As it is."""
+        """Return the text unchanged: the runtime resolves it."""
         return value
 
     def shell_complete(
@@ -91,7 +91,7 @@ class Target(_Completed):
     name = "target"
 
     def __init__(self) -> None:
-        """There is one kind."""
+        """Complete with the known names."""
         super().__init__(_targets)
 
 
@@ -101,7 +101,7 @@ class ConfigKey(_Completed):
     name = "key"
 
     def __init__(self) -> None:
-        """There is one kind."""
+        """Complete with the known names."""
         super().__init__(_keys)
 
 

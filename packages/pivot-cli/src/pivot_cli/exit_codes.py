@@ -57,7 +57,7 @@ def _reported(error: PivotError) -> int:
 
 
 def _refused(error: OSError) -> int:
-    """The system said no where no module of ours had words of its own for it."""
+    """Report an error of the operating system that no module has turned into its own."""
     from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
 
     if error.errno in SCARCE:

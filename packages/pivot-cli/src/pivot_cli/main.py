@@ -82,7 +82,7 @@ def _known(given: "Sequence[str]", began: int) -> int | None:
 
 
 def _open_standard_streams() -> None:
-    """Make sure that all three are there, so that no file of ours gets their numbers, and can take any text."""
+    """Open the standard streams that are closed, lest a file gets their numbers, and let them encode any text."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004
         os.set_inheritable(fd, True)
     os.close(fd)

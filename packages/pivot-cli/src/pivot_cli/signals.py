@@ -16,7 +16,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def raise_on_termination() -> Iterator[None]:
-    """While the block lasts, SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that it can put things in order.
+    """While the block lasts, SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that it can clean up.
 
     A signal that is ignored, as under `nohup`, stays ignored.
     """
@@ -34,7 +34,7 @@ _asked: list[int] = []
 
 
 def raise_again() -> None:
-    """Repeat the last request to end, which somebody took for Ctrl-C.
+    """Raise the last request to end again, after it was handled as Ctrl-C.
 
     Raises:
         Terminated: There was one.

@@ -1,4 +1,4 @@
-"""The live view of a run: a thread that draws what is at work below the lines that stay."""
+"""The live view of a run: a thread that draws the running stages below the printed lines."""
 
 import contextlib
 import pathlib
@@ -29,7 +29,7 @@ _OVERDUE = 1.0
 
 
 class Row(NamedTuple):
-    """One stage at work.
+    """A running stage.
 
     Attributes:
         name: As it is shown.
@@ -89,7 +89,7 @@ class RunProgress:
                 pass
 
     def rows(self, now: float, last_line: Callable[[str], str]) -> list[Row]:
-        """The stages at work, the longest first; ``last_line`` has the end of what each has printed, by address."""
+        """The running stages, the longest first; ``last_line`` returns the end of a stage's output by its address."""
         if self._began and self._estimates is None:
             self._estimates = self._ask()
         return [self._row(address, now, now - began, last_line(address)) for address, began in self._began.items()]

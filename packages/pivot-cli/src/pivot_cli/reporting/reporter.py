@@ -31,7 +31,7 @@ class Verbosity(NamedTuple):
 def run_reporter(
     verbosity: Verbosity, command: str, project: Project, *, output: bool = False, shared: bool = False
 ) -> Iterator[Reporter]:
-    """The reporter of a run of ``command``; on a terminal it also draws what is at work.
+    """The reporter of a run of ``command``; on a terminal it also draws the running stages.
 
     Args:
         verbosity: The user's choice.

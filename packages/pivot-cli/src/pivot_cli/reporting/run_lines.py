@@ -37,7 +37,7 @@ _GRAVE: Final = (
 
 
 class RunLines:
-    """Turns events into lines as they come."""
+    """Prints a line for each event immediately, and one line for neighbours that are cached."""
 
     def __init__(
         self, *, explain: bool = False, quiet: bool = False, costs: bool = False, output: bool = False

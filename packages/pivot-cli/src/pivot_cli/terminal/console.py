@@ -21,19 +21,19 @@ _FIRST_SECONDS: Final = 1.0
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
 _MOST: Final = 1 << 20
-"""So many characters of what was printed are remembered; whoever prints more is no command that is repeated."""
+"""The number of characters to capture; the output of a command that prints more is not kept for its repetition."""
 
 
 class OutputCapture:
     """The captured output, unless it is large."""
 
     def __init__(self, most: int = _MOST) -> None:
-        """Nothing was printed yet."""
+        """Begin with no output."""
         self._left = most
         self._parts: dict[str, list[str]] = {"out": [], "err": []}
 
     def add(self, stream: str, line: str) -> None:
-        """Something is printed on ``out`` or ``err``."""
+        """Add a text that is printed on ``out`` or ``err``."""
         self._left -= len(line)
         if self._left >= 0:
             self._parts[stream].append(line)
@@ -41,7 +41,7 @@ class OutputCapture:
             self._parts = {"out": [], "err": []}
 
     def all(self) -> tuple[str, str] | None:
-        """All of it, on stdout and on stderr; None if it was too much."""
+        """The output on stdout and on stderr; None if it was too long."""
         return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
 
 
@@ -49,7 +49,7 @@ _heard = OutputCapture()
 
 
 def text(message: str) -> None:
-    """Words of ours, on stderr, with what others say in them escaped."""
+    """A text of Pivot on stderr; control characters in names and values are escaped."""
     _put(sanitize.escaped(message))
 
 
@@ -59,7 +59,7 @@ def printed(message: str) -> None:
 
 
 def _put(message: str) -> None:
-    """A text, on stderr. If nobody can read it, work goes on all the same."""
+    """Print a text on stderr; a closed stderr stops nothing."""
     whole = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
         _hear("err", whole, sys.stderr)
@@ -91,7 +91,7 @@ def data(message: str) -> None:
 
 
 def line(message: str) -> None:
-    """One line of what the command was asked for, on stdout."""
+    """One line of the answer of a command on stdout."""
     data(sanitize.one_line(message))
 
 
@@ -110,7 +110,7 @@ def error(message: str) -> None:
 
 
 def hint(message: str) -> None:
-    """The way out."""
+    """Print the way out of a problem."""
     _marked("hint", message)
 
 

@@ -41,7 +41,7 @@ class _Progress:
         self._leaving.close()
 
     def _due(self) -> float | None:
-        """For how long the work has been going on, if the line is to be drawn now."""
+        """The duration of the work so far, if it is time to draw the line; else None."""
         now = self._clock()
         if now - self._began < _PATIENCE_S or now - self._shown < _STEP_S or not self._stream.isatty():
             return None
@@ -71,7 +71,7 @@ class ObjectProgress(_Progress):
         self._count = self._size = 0
 
     def __call__(self, total: int, count: int, size: int) -> None:
-        """``count`` more objects of this size are done, out of ``total``; 0 if nobody knows how many there are."""
+        """``count`` more objects of this size are done, out of ``total``; 0 if that is unknown."""
         with self._lock:
             self._count += count
             self._size += size

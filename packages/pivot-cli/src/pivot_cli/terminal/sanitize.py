@@ -18,7 +18,7 @@ _OURS: Final = re.compile(r"(?m)^\x1b\[[39][0-7]m(?:\x1b\[1m)?[\w :]{1,16}\x1b\[
 
 
 def escaped(text: str) -> str:
-    """A text of ours with what others say in it, on as many lines as it has; all that has no form of its own is shown.
+    """The text with unprintable characters escaped; it keeps its lines and the colours of our own labels.
 
     So an escape becomes four letters, and what would turn the direction of writing six.
     """

@@ -15,7 +15,7 @@ _WIDTH = 20
 
 
 class StatusLine:
-    """The last line of a terminal, drawn again and again, and erased at the end; that nobody sees it is no error."""
+    """The last line of a terminal, redrawn and finally erased; errors of the terminal are ignored."""
 
     def __init__(self, stream: TextIO) -> None:
         """Draw on ``stream``, from :meth:`start` on."""
