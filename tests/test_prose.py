@@ -64,7 +64,6 @@ PAGES = sorted(
     path
     for pattern in ("*.md", "changes/*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.yml")
     for path in ROOT.glob(pattern)
-    if path not in {ROOT / "CONTRIBUTING.md", ROOT / "docs/architecture.md"}
 )
 SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
 TESTS = sorted(
