@@ -1,4 +1,4 @@
-"""Parts that count only where something looks at them: annotations; and what importing a module does to libraries."""
+"""Annotations and docstrings, which count only if something reads them, and effects of imports on libraries."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -78,7 +78,7 @@ def test_annotations_do_not_count_where_nothing_reads_them(title: str, take: Tak
 
 
 @pytest.mark.usefixtures("library")
-def test_what_a_read_annotation_names_is_followed(take: Take) -> None:
+def test_names_in_a_read_annotation_are_followed(take: Take) -> None:
     project = (
         "import checklib\nfrom typing import Annotated\nP = Annotated[int, 3]\n"
         "@checklib.check\ndef f(x: P, y: 'Later', z: Nowhere = 1): return x\ndef stage(x):\n    return f\n"
@@ -189,13 +189,13 @@ random.seed(7)
         ("seed(9)", "seed(10)", []),
     ],
 )
-def test_what_importing_does_to_libraries(old: str, new: str, keys: list[str], take: Take) -> None:
+def test_effects_of_imports_on_libraries(old: str, new: str, keys: list[str], take: Take) -> None:
     assert EFFECTS.count(old) == 1
 
     assert [change.key for change in diff(take(EFFECTS), take(EFFECTS.replace(old, new)))] == keys
 
 
-def test_where_effects_stand(take: Take) -> None:
+def test_places_of_effects(take: Take) -> None:
     manifest = take(EFFECTS)
     entry = manifest["effects:pipeline:*"]
 
@@ -231,7 +231,7 @@ def test_literals_count(old: str, new: str, take: Take) -> None:
     assert take(LITERALS).digest != take(LITERALS.replace(old, new)).digest
 
 
-def test_what_is_no_literal_counts_as_code(take: Take) -> None:
+def test_other_expressions_count_as_code(take: Take) -> None:
     project = (
         "def stage(x):\n    import later\n    return later.A, later.B, later.C, later.f(x), later.g, later.T\n# file: later.py\n"
         "A = len('x')\nif A:\n    B = 1\nelse:\n    B = 2\nC, D = 1, 2\ndef f(x=A): return 1\ndef g(*, x=A): return 1\n"

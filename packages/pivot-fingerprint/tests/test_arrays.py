@@ -1,4 +1,4 @@
-"""numpy and pandas by content: type, shape, names and order count; the layout in memory does not."""
+"""numpy and pandas objects count by type, shape, names, order and content, not by their layout in memory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each edit in this table changes the fingerprint, and the entries named are the ones that change."""
+"""Edits that change the fingerprint, each with the entries that change."""
 
 # ruff: noqa: E501 - a row of the table is a line, as written
 
@@ -416,7 +416,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.title)
-def test_an_edit_is_seen(edit: Edit, take: Callable[..., Manifest]) -> None:
+def test_an_edit_counts(edit: Edit, take: Callable[..., Manifest]) -> None:
     if "import attrs" in edit.project:
         pytest.importorskip("attrs", reason="attrs is no dependency of this package")
     assert edit.project.count(edit.old) == 1

@@ -1,4 +1,4 @@
-"""Nothing of what a fingerprint depends on is looked at unheard."""
+"""All reads and look-ups of a fingerprint are reported to its listener."""
 
 import ast
 import contextlib
@@ -43,7 +43,7 @@ MODULES = {
 
 
 def _touches(tree: ast.Module) -> Iterator[str]:
-    """The names by which code may get at the disk."""
+    """The names through which code may access the disk."""
     typing = [each for each in ast.walk(tree) if isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"]
     for node in set(ast.walk(tree)) - {inner for block in typing for inner in ast.walk(block)}:
         if isinstance(node, ast.Attribute):
@@ -62,7 +62,7 @@ def _touches(tree: ast.Module) -> Iterator[str]:
             yield node.func.id
 
 
-def test_only_one_module_gets_at_the_disk() -> None:
+def test_only_one_module_accesses_the_disk() -> None:
     found = {
         name: sorted(set(_touches(ast.parse(file.read_text()))))
         for name, file in MODULES_OF_OURS.items()
@@ -73,7 +73,7 @@ def test_only_one_module_gets_at_the_disk() -> None:
 
 
 class Heard:
-    """A listener that writes down all that it hears."""
+    """A listener that records all calls."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -150,7 +150,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     del sys.modules["heard_stage"]
 
 
-def test_all_that_is_looked_at_is_heard_of(stage: Callable[[], object], tmp_path: Path) -> None:
+def test_all_reads_and_lookups_are_reported(stage: Callable[[], object], tmp_path: Path) -> None:
     heard = Heard(tmp_path)
     Fingerprinter(root=tmp_path, listener=heard).fingerprint(stage)
 
@@ -163,7 +163,7 @@ def test_all_that_is_looked_at_is_heard_of(stage: Callable[[], object], tmp_path
     assert heard.looks >= wanted
 
 
-def test_what_tells_of_its_own_value_is_heard_of(stage: Callable[[], object], tmp_path: Path) -> None:
+def test_calls_of_encoders_are_reported(stage: Callable[[], object], tmp_path: Path) -> None:
     kind = type(sys.modules["heard_stage"].PLAIN)
     depths: list[int] = []
     heard = Heard(tmp_path)
@@ -178,7 +178,7 @@ def test_what_tells_of_its_own_value_is_heard_of(stage: Callable[[], object], tm
 
 
 def test_a_pipe_is_no_file(stage: Callable[[], object], tmp_path: Path) -> None:
-    """It may have no end: who opens it waits forever."""
+    """A pipe may have no end, so opening it could block forever."""
     (tmp_path / "rules.txt").unlink()
     os.mkfifo(tmp_path / "rules.txt")
     heard = Heard(tmp_path)

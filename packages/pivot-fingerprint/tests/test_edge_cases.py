@@ -32,7 +32,7 @@ def load(path: Path, name: str = "pipeline", compiled_as: str | None = None, **m
 SIMPLE = "def stage(x):\n    return helper(x)\ndef helper(x):\n    return 1\n"
 
 
-def test_main_goes_by_its_file_or_its_module(write: Write) -> None:
+def test_main_is_named_by_its_file_or_its_module(write: Write) -> None:
     path = write(SIMPLE) / "pipeline.py"
 
     assert "func:pipeline:stage" in fingerprint(load(path, "__main__", __spec__=None))
@@ -113,7 +113,7 @@ def test_a_lambda_that_is_gone_is_named(write: Write) -> None:
     assert len(fingerprint(stage).unresolved) == 1
 
 
-def test_a_class_made_twice_counts_by_what_each_one_holds(write: Write) -> None:
+def test_a_class_made_twice_counts_by_the_members_of_each(write: Write) -> None:
     path = write("class stage:\n    limit = 1\n") / "pipeline.py"
     one, two = load(path), load(path)
 
@@ -151,7 +151,7 @@ def test_slots_that_are_not_set(take: Take) -> None:
     assert take(project).unresolved == ()
 
 
-def test_what_a_cached_property_keeps_is_no_state(take: Take) -> None:
+def test_the_value_of_a_cached_property_is_no_state(take: Take) -> None:
     project = (
         "import functools\nclass A:\n    @functools.cached_property\n    def p(self):\n        return 1\n"
         "a = A()\ndef stage(x):\n    return a\n"
@@ -191,7 +191,7 @@ def test_an_object_that_cannot_be_rebuilt_is_named(reduced: object) -> None:
     assert "has no canonical form" in library(Odd()).unresolved[0].reason
 
 
-def test_a_users_object_inside_a_librarys_is_not_given_up(take: Take) -> None:
+def test_a_users_object_inside_a_librarys_still_counts(take: Take) -> None:
     project = (
         "import types, threading\nclass A:\n    def __init__(self):\n        self.n = 1\n"
         "        self.lock = threading.Lock()\nspace = types.SimpleNamespace(a=A())\ndef stage(x):\n    return space\n"
@@ -244,7 +244,7 @@ def test_a_builtin_module_imported_later(take: Take) -> None:
     assert take(f"def stage(x):\n    import {names[0]}\n    return {names[0]}.f\n").unresolved == ()
 
 
-def test_names_of_modules_that_cannot_be(take: Take) -> None:
+def test_impossible_names_of_modules(take: Take) -> None:
     project = (
         "import importlib\ndef stage(x):\n    return importlib.import_module('a\\0b').f, __import__('os.path').sep\n"
     )
@@ -295,7 +295,7 @@ NAMED_NOTHING = {
 
 
 @pytest.mark.parametrize("title", NAMED_NOTHING)
-def test_nothing_to_name(title: str, take: Take) -> None:
+def test_nothing_is_unresolved(title: str, take: Take) -> None:
     assert take(NAMED_NOTHING[title]).unresolved == ()
 
 
@@ -308,7 +308,7 @@ def test_a_time_zone() -> None:
     assert library(zoneinfo.ZoneInfo("UTC")).digest == library(zoneinfo.ZoneInfo.no_cache("UTC")).digest
 
 
-def test_what_is_no_file_has_no_source(tmp_path: Path) -> None:
+def test_a_directory_or_missing_file_has_no_source(tmp_path: Path) -> None:
     assert Sources().read(str(tmp_path / "missing.py")) is None
     assert Sources().read("a\0b.py") is None
 
@@ -362,12 +362,12 @@ def stage(x):
 """
 
 
-def test_functions_that_were_made_in_one_place_have_its_names(take: Callable[..., Manifest]) -> None:
+def test_generated_functions_of_one_place_share_its_names(take: Callable[..., Manifest]) -> None:
     digests = {take(MADE_OF_TEXT.replace("2", number)).digest for number in "234"}
     assert len(digests) == 3
 
 
-def test_a_function_that_was_made_in_a_library_is_the_librarys(take: Callable[..., Manifest]) -> None:
+def test_a_function_generated_in_a_library_is_the_librarys(take: Callable[..., Manifest]) -> None:
     project = 'import json\nexec("def f():\\n    return 2", vars(json))\nf = vars(json).pop("f")\n'
     manifest = take(f"{project}def stage(x):\n    return f()\n")
 

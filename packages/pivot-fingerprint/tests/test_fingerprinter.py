@@ -1,4 +1,4 @@
-"""A session gives for each function what a walk of its own gives, whatever it has seen before, and looks only once."""
+"""A shared `Fingerprinter` has the same manifests as separate walks, in any order, and analyses shared code once."""
 
 import functools
 import gc
@@ -150,14 +150,14 @@ def root_of(project: ModuleType, *, rooted: bool) -> Path | None:
 
 @functools.cache
 def alone(project: ModuleType, name: str, *, rooted: bool, given: bool) -> str:
-    """The result of a separate walk."""
+    """The manifest of a separate walk."""
     values = {"given": project.SHARED} if given else None
     return text(fingerprint(getattr(project, name), root=root_of(project, rooted=rooted), values=values))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(STAGES), st.booleans())
-def test_a_session_equals_walks_of_their_own(project: ModuleType, names: list[str], rooted: bool) -> None:
+def test_a_shared_fingerprinter_equals_separate_walks(project: ModuleType, names: list[str], rooted: bool) -> None:
     session = Fingerprinter(root=root_of(project, rooted=rooted))
     values = {"given": project.SHARED}
 
@@ -167,13 +167,13 @@ def test_a_session_equals_walks_of_their_own(project: ModuleType, names: list[st
         assert text(session.fingerprint(stage)) == alone(project, name, rooted=rooted, given=False)
 
 
-def test_swapping_what_shares_a_key_is_seen(project: ModuleType) -> None:
+def test_swapping_entries_that_share_a_key_counts(project: ModuleType) -> None:
     one, two = project.one, project.two
 
     assert fingerprint(len, values={"v": [one, two]}).digest != fingerprint(len, values={"v": [two, one]}).digest
 
 
-def test_swapping_live_objects_of_one_definition_is_seen(project: ModuleType) -> None:
+def test_swapping_live_objects_of_one_definition_counts(project: ModuleType) -> None:
     copies = [project.plain, project.copy, project.other]
     digests = {
         fingerprint(len, values={"v": [copies[a], copies[b], copies[c]]}).digest
@@ -224,12 +224,12 @@ def test_containers_are_encoded_once() -> None:
     assert Counted.looks == looks
 
 
-def test_only_what_can_be_called() -> None:
+def test_only_callables_have_fingerprints() -> None:
     with pytest.raises(NotCallableError):
         Fingerprinter().fingerprint(3)  # type: ignore[arg-type]
 
 
-def test_the_garbage_collector_pauses_and_goes_on() -> None:
+def test_the_garbage_collector_pauses_and_resumes() -> None:
     class Looked:
         pauses: ClassVar[list[bool]] = []
 
@@ -296,7 +296,7 @@ def test_a_path_is_the_shortest_chain(take: Callable[..., Manifest]) -> None:
         manifest.path("func:helpers:nothing")
 
 
-def test_values_are_where_a_path_begins(take: Callable[..., Manifest]) -> None:
+def test_a_path_begins_at_values(take: Callable[..., Manifest]) -> None:
     manifest = take("def stage(x):\n    return x\n", values={"loader": random.Random(1)})
 
     assert manifest.path("loader") == ("loader",)
@@ -343,7 +343,7 @@ def test_the_lines_of_an_entry_are_its_source(take: Callable[..., Manifest]) -> 
     assert source("func:pipeline:stage") == lines[-2:]
 
 
-def test_the_lines_of_what_is_no_plain_function(take: Callable[..., Manifest]) -> None:
+def test_the_lines_of_other_callables(take: Callable[..., Manifest]) -> None:
     manifest = take("import functools\ndef f(x):\n    return x\nstage = functools.partial(f, 1)\n")
 
     assert tuple(manifest["call:functools:f"])[1:] == ("pipeline.py", 2, 3, 2, None)

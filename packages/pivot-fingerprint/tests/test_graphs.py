@@ -1,4 +1,4 @@
-"""Components against plain reachability, and sets of bits against sets."""
+"""Strongly connected components compared with plain reachability, and sets of bits with sets."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ def reachable(graph: list[list[int]], start: int) -> set[int]:
 
 
 @given(graphs)
-def test_components_are_what_leads_to_each_other(graph: list[list[int]]) -> None:
+def test_components_are_nodes_that_reach_each_other(graph: list[list[int]]) -> None:
     groups = list(components(0, lambda node: graph[node]))
 
     met = [node for group in groups for node in group]
@@ -31,7 +31,7 @@ def test_components_are_what_leads_to_each_other(graph: list[list[int]]) -> None
         before |= set(group)
 
 
-def test_a_long_chain_takes_no_recursion() -> None:
+def test_a_long_chain_needs_no_recursion() -> None:
     groups = list(components(0, lambda node: [node + 1] if node < 20_000 else [0, 19_999]))
 
     assert len(groups) == 1
@@ -39,7 +39,7 @@ def test_a_long_chain_takes_no_recursion() -> None:
 
 
 @given(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2)))
-def test_bits_are_sets(ones: list[str], others: list[str]) -> None:
+def test_bit_sets_are_sets(ones: list[str], others: list[str]) -> None:
     bits = BitSets[str]()
     one, other = bits.all(ones), bits.all(others)
 

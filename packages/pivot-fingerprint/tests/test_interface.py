@@ -1,4 +1,4 @@
-"""Keys, places, roots, user code, values and the way out."""
+"""Keys, places, roots, user code, additional values and functions that opt out."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -43,7 +43,7 @@ def test_keys_say_kind_module_and_name(take: Callable[..., Manifest]) -> None:
     ]
 
 
-def test_same_named_definitions_have_keys_of_their_own(take: Callable[..., Manifest]) -> None:
+def test_same_named_definitions_have_different_keys(take: Callable[..., Manifest]) -> None:
     manifest = take(
         "import functools\n@functools.singledispatch\ndef f(x):\n    return 0\n@f.register\ndef _(x: int):\n    return 1\n"
         "@f.register\ndef _(x: str):\n    return 2\ndef stage(x):\n    return f(x)\n"
@@ -52,7 +52,7 @@ def test_same_named_definitions_have_keys_of_their_own(take: Callable[..., Manif
     assert [key for key in manifest if ":_" in key] == ["func:pipeline:_", "func:pipeline:_#2"]
 
 
-def test_products_of_a_factory_are_told_apart(take: Callable[..., Manifest]) -> None:
+def test_products_of_a_factory_are_distinguished(take: Callable[..., Manifest]) -> None:
     assert list(take(FACTORY)) == ["const:pipeline:pair", "func:pipeline:make", "func:pipeline:stage"]
     assert take(FACTORY).digest != take(FACTORY.replace("make(1), make(2)", "make(2), make(1)")).digest
 
@@ -161,7 +161,7 @@ def test_code_deps_is_no_text() -> None:
         no_fingerprint(code_deps="query.sql")
 
 
-def test_what_is_user_code(tmp_path: Path) -> None:
+def test_user_code(tmp_path: Path) -> None:
     assert default_is_user_code(str(tmp_path / "project" / "pipeline.py"))
     assert not default_is_user_code(os.__file__)
     assert not default_is_user_code(pytest.__file__)
@@ -179,14 +179,14 @@ def test_the_standard_library_is_known_behind_symlinks(tmp_path: Path) -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    """The package is imported by tools that want to start quickly."""
+    """Tools that import the package must start quickly."""
     script = "import sys; old = set(sys.modules); import pivot_fingerprint; print(*sorted(set(sys.modules) - old))"
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
 
     assert {"inspect", "dataclasses", "numpy", "pandas", "pathlib", "tokenize"} & set(done.stdout.split()) == set()
 
 
-def test_source_that_is_gone_is_named(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_source_is_named(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     root = write("x = 1\n# file: unique_name_b.py\ndef stage(x):\n    return x\n")
     monkeypatch.syspath_prepend(str(root))
     stage = importlib.import_module("unique_name_b").stage
@@ -203,8 +203,8 @@ def test_a_function_made_by_exec_is_named(take: Callable[..., Manifest]) -> None
     assert [edge.reason for edge in manifest.unresolved] == ["the source of `stage` cannot be found"]
 
 
-def test_compiled_code_of_the_users_own_is_named(take: Callable[..., Manifest]) -> None:
-    """As an extension module in the project's own directory would be."""
+def test_compiled_code_of_the_user_is_named(take: Callable[..., Manifest]) -> None:
+    """Stands for an extension module in the project's directory."""
     math = pytest.importorskip("math", reason="always there")
     if not getattr(math, "__file__", None):
         pytest.skip("this Python has its math built in")
@@ -226,7 +226,7 @@ def test_a_library_function_around_a_users_counts_by_both(take: Callable[..., Ma
     assert manifest.unresolved == ()
 
 
-def test_two_modules_of_one_name_are_told_apart(write: Callable[[str], Path]) -> None:
+def test_two_modules_of_one_name_are_distinguished(write: Callable[[str], Path]) -> None:
     root = write(
         "x = 1\n# file: a/same_name.py\ndef f():\n    return 1\n# file: b/same_name.py\ndef f():\n    return 2\n"
     )
@@ -246,7 +246,7 @@ def test_two_modules_of_one_name_are_told_apart(write: Callable[[str], Path]) ->
 
 
 @pytest.mark.parametrize("name", [name for name in pivot_fingerprint.__all__ if name != "SCHEMA"])
-def test_what_is_public_counts_by_the_name_of_the_package(name: str) -> None:
+def test_public_names_count_by_the_name_of_the_package(name: str) -> None:
     value = getattr(pivot_fingerprint, name)
 
     assert vars(importlib.import_module(value.__module__))["__pivot_module__"] == "pivot_fingerprint"

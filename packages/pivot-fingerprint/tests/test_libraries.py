@@ -1,4 +1,4 @@
-"""Libraries are recorded by distribution, version and the names used; they never count."""
+"""Libraries are recorded by distribution, version and used names, and never count."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -18,7 +18,7 @@ type Take = Callable[..., Manifest]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """Put a distribution where installed ones lie: its metadata and its files."""
+    """Install a distribution: its metadata and its files."""
     site = tmp_path / "lib" / "site-packages"
     site.mkdir(parents=True)
     monkeypatch.syspath_prepend(str(site))
@@ -69,7 +69,7 @@ def test_they_never_count(take: Take, install: Callable[..., Path]) -> None:
 
 
 def test_a_distribution_of_another_name(take: Take, install: Callable[..., Path]) -> None:
-    """As yaml comes from PyYAML."""
+    """Like `yaml`, which comes from PyYAML."""
     install("Fake-Dist", {"_fakecore.py": "", "fakemod.py": "def f(): pass\n"}, "_fakecore\nfakemod\n")
     manifest = take("import fakemod\nT = [fakemod.f]\ndef stage(x):\n    return T\n")
 
@@ -77,7 +77,7 @@ def test_a_distribution_of_another_name(take: Take, install: Callable[..., Path]
 
 
 def test_a_distribution_without_a_record(take: Take, install: Callable[..., Path]) -> None:
-    """As older tools installed them."""
+    """Older tools installed such distributions."""
     site = install(None, {"fakemod.py": "def f(): pass\n"})
     info = site / "Fake_Egg-1.5.egg-info"
     info.mkdir()
@@ -119,7 +119,7 @@ def test_a_library_of_no_distribution(take: Take, install: Callable[..., Path]) 
     }
 
 
-def test_a_library_that_is_not_there(take: Take, install: Callable[..., Path]) -> None:
+def test_a_missing_library(take: Take, install: Callable[..., Path]) -> None:
     site = install(None, {"fakeone/__init__.py": "f = 1\n"})
     project = "def stage(x):\n    import fakeone\n    return fakeone.f\n"
 
@@ -136,7 +136,7 @@ def test_the_standard_library_and_pivot_are_not_listed(take: Take) -> None:
     assert manifest.libraries == {}
 
 
-def test_real_ones() -> None:
+def test_installed_libraries() -> None:
     numpy = pytest.importorskip("numpy")
     session = Fingerprinter()
     libraries = session.fingerprint(len, {"v": [numpy.sin, pytest.raises]}).libraries
@@ -182,8 +182,8 @@ def make(x):
     ],
     ids=["names", "attributes", "instances", "values", "partial", "module"],
 )
-def test_what_has_a_public_name_may_move(take: Take, install: Callable[..., Path], project: str) -> None:
-    """A library says by `__pivot_module__` where its users find what a module of its own has made."""
+def test_a_module_with_a_public_name_may_move(take: Take, install: Callable[..., Path], project: str) -> None:
+    """A library declares the public name of a module by `__pivot_module__`."""
 
     def taken(home: str) -> dict[str, str]:
         for module in [name for name in sys.modules if name.startswith("fakelib")]:

@@ -1,4 +1,4 @@
-"""The manifest as a value: sorted, immutable, digest by keys and digests alone, JSON there and back."""
+"""Manifests as values: sorted, immutable, with a digest of keys and digests alone, and a JSON form."""
 
 import json
 
@@ -39,7 +39,7 @@ manifests = st.builds(
 
 
 @given(manifests)
-def test_json_there_and_back(manifest: Manifest) -> None:
+def test_json_round_trip(manifest: Manifest) -> None:
     back = Manifest.from_json(json.loads(json.dumps(manifest.to_json())))
 
     assert back == manifest
@@ -71,7 +71,7 @@ def test_diff_names_what_was_added_changed_and_removed() -> None:
     )
 
 
-def test_it_is_a_sorted_mapping() -> None:
+def test_a_manifest_is_a_sorted_mapping() -> None:
     manifest = Manifest({"b": Entry(A), "a": Entry(B)})
 
     assert list(manifest) == ["a", "b"]
@@ -93,7 +93,7 @@ GOOD = {
 }
 
 
-def test_chains_there_and_back() -> None:
+def test_chains_survive_json() -> None:
     manifest = Manifest({"a": Entry(A), "b": Entry(B, via="a"), "c": Entry(A, via="b"), "d": Entry(A, via="b")})
 
     assert Manifest.from_json(manifest.to_json()).path("d") == ("a", "b", "d")
@@ -155,7 +155,7 @@ def test_an_error_names_the_field(data: object, field: str) -> None:
     assert str(caught.value).endswith(f" @ {field}")
 
 
-def test_only_what_can_be_called_has_a_fingerprint() -> None:
+def test_only_callables_have_fingerprints() -> None:
     with pytest.raises(NotCallableError, match="not a int") as caught:
         fingerprint(3)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The kept parts of a file never change a manifest: with an empty memo, a full one, a damaged one or none.
+"""A memo never changes a manifest: empty, full, damaged or absent.
 
 The fixture `take` holds every project of the other tests to the same.
 """
@@ -28,7 +28,7 @@ FILES = sorted(path for path in [*HERE.glob("**/*.py"), *HERE.parent.glob("src/*
 
 
 class Kept(dict[bytes, bytes]):
-    """A memo that counts what is put into it."""
+    """A memo that counts its entries."""
 
     puts = 0
 
@@ -100,7 +100,7 @@ def stages(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def taken(stages: list[Callable[..., object]], memo: Kept | None) -> list[str]:
-    """The manifests as a new process would take them."""
+    """The manifests that a new process would have."""
     source_file._FILES.clear()
     session = Fingerprinter(memo=memo)
     return [json.dumps(session.fingerprint(stage).to_json()) for stage in stages]
@@ -140,7 +140,7 @@ def test_a_file_that_is_known_is_not_parsed(
     assert not parsed
 
 
-def test_what_was_parsed_before_is_kept_too(stages: list[Callable[..., object]]) -> None:
+def test_files_that_were_parsed_before_are_stored_too(stages: list[Callable[..., object]]) -> None:
     memo, other = Kept(), Kept()
     plain = taken(stages, None)
     for kept in (memo, other):
@@ -176,7 +176,7 @@ def test_damage_is_harmless(stages: list[Callable[..., object]], damage: Callabl
     assert memo == right
 
 
-def test_what_was_kept_for_another_file_is_not_taken(stages: list[Callable[..., object]]) -> None:
+def test_an_entry_for_another_file_is_not_used(stages: list[Callable[..., object]]) -> None:
     memo = Kept()
     plain = taken(stages, memo)
     right = dict(memo)
@@ -192,7 +192,7 @@ def test_any_bytes_are_harmless(content: bytes, key: bytes) -> None:
     assert unpack_outline(content, key) is None
 
 
-def test_an_edit_is_seen_through_a_memo(write: Callable[[str], Path]) -> None:
+def test_an_edit_counts_with_a_memo(write: Callable[[str], Path]) -> None:
     memo, digests = Kept(), set()
     path = write("") / "pipeline.py"
     for number in (1, 2, 1):
@@ -204,7 +204,7 @@ def test_an_edit_is_seen_through_a_memo(write: Callable[[str], Path]) -> None:
     assert len(digests) == len(memo) == 2
 
 
-def test_a_file_that_is_no_python_any_more_is_not_kept(write: Callable[[str], Path]) -> None:
+def test_a_file_that_is_no_longer_python_is_not_stored(write: Callable[[str], Path]) -> None:
     memo = Kept()
     path = write("def stage(x):\n    return 1\n") / "pipeline.py"
     namespace: dict[str, object] = {"__name__": "pipeline", "__file__": str(path)}
@@ -216,7 +216,7 @@ def test_a_file_that_is_no_python_any_more_is_not_kept(write: Callable[[str], Pa
 
 
 def everything(outline: Outline) -> object:
-    """All that an outline can say."""
+    """Everything in an outline."""
     numbers = range(len(outline.tops))
     forms = [outline.whole_form(), *(outline.top_form(number) for number in numbers)]
     forms += [outline.lambda_form(number) for number in range(len(outline.lambdas()))]
@@ -229,7 +229,7 @@ def everything(outline: Outline) -> object:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_what_comes_back_is_what_was_kept(path: Path) -> None:
+def test_an_outline_survives_the_memo(path: Path) -> None:
     content = path.read_bytes()
     key = memo_key(content)
     outline = TreeOutline(Parsed(content))
@@ -242,7 +242,7 @@ def test_what_comes_back_is_what_was_kept(path: Path) -> None:
 
 
 def all_statements(source: source_file.SourceFile) -> object:
-    """All that the statements of a file can say."""
+    """Everything in the statements of a file."""
     found = statements_of(source)
     forms = [(each.form[:5], [(one.form, one.decorators) for one in each.form.signatures]) for each in found.all]
     bodies = [found.body(number) for number in range(len(source.tops))]
@@ -250,7 +250,7 @@ def all_statements(source: source_file.SourceFile) -> object:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_statements_that_come_back_are_those_that_were_kept(path: Path) -> None:
+def test_statements_survive_the_memo(path: Path) -> None:
     memo = Kept()
     plain, first, second = (source_file.SourceFile(str(path), path.read_bytes()) for _ in range(3))
     first.memo = second.memo = memo

@@ -1,4 +1,4 @@
-"""The effects of statements at the top of a module on its names: seen whether the module is imported early or late.
+"""Effects of statements at the top of a module on its names count, whether it is imported early or late.
 
 Each form is written once, with `2` for the value that is edited. It is run, before and after the edit, in a process of
 its own kind: what the stage gives says whether the fingerprint must change.
@@ -274,7 +274,7 @@ type Look = Callable[[str], tuple[Manifest, str]]
 def look(
     tmp_path: Path, importable: Callable[[Path], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
 ) -> Look:
-    """The manifest of the stage of a project, and then what the stage gives."""
+    """The manifest of the stage of a project, and the result of the stage."""
     monkeypatch.setenv("MADE_HERE", "")
     numbers = itertools.count()
 
@@ -302,7 +302,7 @@ def project(importing: str, form: str) -> str:
 
 @pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
 @pytest.mark.parametrize("title", FORMS)
-def test_an_edit_of_the_value_is_seen(title: str, importing: str, look: Look) -> None:
+def test_an_edit_of_the_value_counts(title: str, importing: str, look: Look) -> None:
     form = FORMS[title]
     old, gave = look(project(importing, form))
 
@@ -317,7 +317,7 @@ def test_an_edit_of_the_value_is_seen(title: str, importing: str, look: Look) ->
 
 
 @pytest.mark.parametrize("title", [title for title in FORMS if title not in ALL_NAMES])
-def test_what_is_unrelated_changes_nothing(title: str, look: Look) -> None:
+def test_unrelated_edits_change_nothing(title: str, look: Look) -> None:
     form = FORMS[title]
     tool, mark, others = form.partition("# file: ")
     for importing in (EARLY, LATE):
@@ -346,7 +346,7 @@ def go():
 """
 
 
-def test_what_wrappers_copy_and_finders_remember_does_not_count(look: Look) -> None:
+def test_copies_of_wrappers_and_caches_of_finders_do_not_count(look: Look) -> None:
     documented = WRAPPER.replace("-> int:\n", '-> "int":\n    """Goes."""\n')
     documented = documented.replace("several(x):\n", 'several(x):\n    """Goes."""\n')
     files = f"{documented}# file: pkg/notes.txt\n"
@@ -374,7 +374,7 @@ def test_the_docstring_of_a_module_counts_only_where_it_is_read(look: Look) -> N
 
 
 @pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
-def test_of_variables_that_a_loop_sets_its_last_turn_does_not_count(importing: str, look: Look) -> None:
+def test_the_last_turn_of_a_loop_does_not_count_for_variables(importing: str, look: Look) -> None:
     form = "import os, conf\ndef go():\n    return os.environ['MADE_HERE']\n# file: conf.py\nimport os\nfrom pathlib import Path\n"
     form += (
         "for line in Path(__file__).with_name('env.txt').read_text().splitlines():\n    key, value = line.split('=')\n"
@@ -400,7 +400,7 @@ x = 1
 
 
 @pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
-def test_whoever_asks_where_a_package_lies_rests_on_the_modules_in_it(importing: str, look: Look) -> None:
+def test_reading_the_path_of_a_package_depends_on_its_modules(importing: str, look: Look) -> None:
     old, _ = look(project(importing, LISTING))
     again, _ = look(project(importing, LISTING + "# file: plugs/notes.txt\n# file: plugs/data/notes.txt\n"))
     assert again.digest == old.digest
@@ -409,7 +409,7 @@ def test_whoever_asks_where_a_package_lies_rests_on_the_modules_in_it(importing:
         assert new.digest != old.digest
 
 
-def test_more_modules_than_can_be_followed_are_said(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_modules_to_follow_are_reported(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     form = "import state\nstate.T['a'] = 2\ndef go():\n    return state.T\n# file: state.py\nT = {}\n"
     assert not look(project(LATE, form))[0].unresolved
     monkeypatch.setattr(import_effects, "_MOST", 1)
@@ -456,7 +456,7 @@ def test_a_function_without_source_counts_by_its_code(title: str, importing: str
 
 
 @pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
-def test_star_imports_are_as_narrow_as_what_they_give(importing: str, look: Look) -> None:
+def test_star_imports_are_as_narrow_as_their_names(importing: str, look: Look) -> None:
     form = "from pkg import *\ndef go():\n    return area()\n# file: pkg/__init__.py\nfrom .area import *\nfrom .others import *\n"
     form += "# file: pkg/area.py\n__all__ = ['area']\ndef area():\n    return 2\n"
     form += "# file: pkg/others.py\n__all__ = ['other']\narea = 5\ndef other():\n    return 7\n"
@@ -468,7 +468,7 @@ def test_star_imports_are_as_narrow_as_what_they_give(importing: str, look: Look
 
 
 @pytest.mark.parametrize("importing", [EARLY, LATE], ids=["early", "late"])
-def test_what_is_done_to_libraries_counts_for_those_who_use_them(importing: str, look: Look) -> None:
+def test_changes_of_libraries_count_for_their_users(importing: str, look: Look) -> None:
     form = "import os, others\ndef go():\n    return os.sep\n# file: others.py\nimport decimal, os, json, sys\n"
     form += "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import never\n    decimal.getcontext().prec = 1\n"
     form += (

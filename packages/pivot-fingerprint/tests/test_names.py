@@ -1,4 +1,4 @@
-"""The names of a form are those that the compiler looks up as globals."""
+"""Names of a form are those that the compiler looks up as globals."""
 
 import ast
 import builtins
@@ -20,7 +20,7 @@ MODULES = (
 
 
 class _Bare(ast.NodeTransformer):
-    """Without annotations, type parameters, and statements that do nothing: what the forms leave out."""
+    """Removes the parts that forms leave out: annotations, type parameters, and statements that do nothing."""
 
     def visit_FunctionDef(self, node: Any) -> Any:
         self.generic_visit(node)
@@ -73,7 +73,7 @@ def test_the_compiler_agrees(module: str) -> None:
 
 
 def _own(node: ast.AST) -> set[str]:
-    """Names that a class binds for itself, mangled names, and imports, which forms keep as imports."""
+    """Names that forms treat differently: those that a class binds itself, mangled names, and imports."""
     names = set()
     for each in ast.walk(node):
         if isinstance(each, ast.FunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""The code that really ran, in real processes: which code is seen, where, and that nothing else is disturbed."""
+"""Observation in real processes: which code is recorded, in which children, and that programs do not notice it."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -47,7 +47,7 @@ type Run = Callable[..., Result]
 
 @pytest.fixture
 def run(write: Callable[[str], Path], tmp_path: Path) -> Run:
-    """Run `pipeline.stage()` of a project in a process of its own, under observation."""
+    """Run `pipeline.stage()` of a project in another process, under observation."""
 
     def run(project: str, *, spool: bool = True, seed: str = "0") -> Result:
         root = write(project)
@@ -134,7 +134,7 @@ def test_an_edit_of_what_ran_changes_its_entry_alone(run: Run, old: str, new: st
     assert [key for key in before if before[key][2] != after[key][2]] == keys
 
 
-def test_a_plugin_imported_before_the_run_takes_its_constants_along(run: Run) -> None:
+def test_a_plugin_imported_before_the_run_brings_its_constants(run: Run) -> None:
     result = run(
         "import importlib\nNAME = 'plug' + 'in'\nplugin = vars(importlib.import_module(NAME))\n"
         "def stage():\n    return eval('plugin')['run'](1)\n"
@@ -158,7 +158,7 @@ def test_a_plugin_imported_before_the_run_takes_its_constants_along(run: Run) ->
     ]
 
 
-def test_what_a_registry_dispatches_to_is_known_or_found(run: Run) -> None:
+def test_functions_in_a_registry_are_known_or_found(run: Run) -> None:
     known = (
         "import registry, plugins\ndef stage():\n    return registry.R['a'](1)\n"
         "# file: registry.py\nR = {}\ndef register(f):\n    R[f.__name__] = f\n    return f\n"
@@ -177,7 +177,7 @@ def test_what_a_registry_dispatches_to_is_known_or_found(run: Run) -> None:
     ]
 
 
-def test_what_a_known_module_calls_while_it_is_imported_never_counts(run: Run) -> None:
+def test_calls_during_the_import_of_a_known_module_never_count(run: Run) -> None:
     result = run(
         "def stage():\n    import lazy\n    return lazy.f()\n"
         "# file: lazy.py\nfrom logs import logger\nlog = logger()\nTABLE = [i for i in map(lambda x: x, range(3))]\n"
@@ -225,7 +225,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_to_run_is_seen(run: Run, way: str) -> None:
+def test_every_way_to_run_is_observed(run: Run, way: str) -> None:
     result = run(
         f"from work import target, middle\ndef stage():\n    {WAYS[way]}\n"
         "# file: work.py\ndef target(*args):\n    return 0\ndef middle():\n    import multiprocessing as m\n"
@@ -269,7 +269,7 @@ def test_all_kinds_of_code_are_named(run: Run) -> None:
     assert result.uncovered == {}
 
 
-def test_a_generator_that_was_started_before_is_seen(run: Run) -> None:
+def test_a_generator_that_was_started_before_is_observed(run: Run) -> None:
     result = run(
         "def resumed():\n    yield 1\n    yield 2\ndef thrown():\n    try:\n        yield 1\n    except KeyError:\n        yield 2\n"
         "def untouched():\n    yield 1\n"
@@ -280,7 +280,7 @@ def test_a_generator_that_was_started_before_is_seen(run: Run) -> None:
     assert result.names == ["pipeline:resumed", "pipeline:stage", "pipeline:thrown"]
 
 
-def test_a_users_file_that_is_executed_is_seen(run: Run) -> None:
+def test_a_users_file_that_is_executed_is_observed(run: Run) -> None:
     result = run(
         "import runpy\nfrom pathlib import Path\nHERE = Path(__file__).parent\n"
         "def stage():\n    runpy.run_path(str(HERE / 'script.py'), run_name='__main__')\n"
@@ -293,7 +293,7 @@ def test_a_users_file_that_is_executed_is_seen(run: Run) -> None:
     assert list(result.uncovered) == ["func:other:g", "func:script:main", "module:other", "module:script"]
 
 
-def test_libraries_are_not_seen(run: Run) -> None:
+def test_libraries_are_not_observed(run: Run) -> None:
     result = run(
         "def stage():\n    import json, argparse, xxhash\n    return json.dumps(argparse.Namespace().__dict__)\n"
     )
@@ -413,7 +413,7 @@ def started(run: Run, ways: list[str]) -> Result:
     return run(project.replace("#!PYTHON", f"#!{sys.executable}"))
 
 
-def test_however_a_python_program_is_started_it_is_observed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_program_is_observed_however_it_is_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     ways = [
         "os.system(' '.join(words))",
@@ -448,7 +448,7 @@ def test_a_python_program_that_is_started_otherwise_and_not_observed_is_named(
         )
 
 
-def test_other_programs_are_nothing_to_name(run: Run) -> None:
+def test_other_programs_are_not_listed(run: Run) -> None:
     assert run("import subprocess\ndef stage():\n    subprocess.run(['true'])\n").observed.incomplete == ()
 
 
@@ -463,7 +463,7 @@ def test_a_users_class_that_looks_like_a_launcher_is_an_ordinary_class(run: Run)
 # As a value
 
 
-def test_there_and_back_again() -> None:
+def test_json_round_trip() -> None:
     observed = Observed.of([Ran("b.py", "b", "g", 2), Ran("a.py", "a", "f", 1), Ran("a.py", "a", "f", 1, "b")], ["why"])
 
     assert observed.ran == (Ran("a.py", "a", "f", 1), Ran("b.py", "b", "g", 2))
@@ -486,7 +486,7 @@ def test_there_and_back_again() -> None:
         ({"schema": 1, "ran": ["a.py"], "incomplete": []}, "ran[0]"),
     ],
 )
-def test_what_is_no_observation_is_refused(data: object, field: str) -> None:
+def test_invalid_json_is_refused(data: object, field: str) -> None:
     with pytest.raises(ManifestError) as caught:
         Observed.from_json(data)
 

@@ -1,4 +1,4 @@
-"""Of an ordinary program, nothing that runs is missing from its manifest."""
+"""Ordinary programs, whose manifests contain all code that runs."""
 
 import contextlib
 import importlib
@@ -38,7 +38,7 @@ PROGRAMS = dict(programs())
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
-def test_nothing_is_missing(title: str, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_code_is_missing(title: str, write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     if "import attrs" in PROGRAMS[title]:
         pytest.importorskip("attrs", reason="attrs is no dependency of this package")
     root = write(PROGRAMS[title])

@@ -1,4 +1,4 @@
-"""Observing takes nothing away: other tools go on as before, and everything is given back."""
+"""Other monitoring tools, profilers and tracers work as before, and observations release everything."""
 
 import importlib
 import os
@@ -31,7 +31,7 @@ def project(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> It
 
 @contextmanager
 def tool(number: int, *, every: bool = False) -> Iterator[list[str]]:
-    """Another tool, which wants each code once (as coverage does) or each time."""
+    """Another tool, with one event per code (like coverage) or one per call."""
     seen: list[str] = []
 
     def started(code: CodeType, _offset: int) -> object:
@@ -54,7 +54,7 @@ def names(observer: Observer) -> list[str]:
     return [ran.qualname for ran in observer.observed.ran]
 
 
-def test_each_observation_sees_anew(project: tuple[Path, ModuleType]) -> None:
+def test_each_observation_starts_fresh(project: tuple[Path, ModuleType]) -> None:
     root, module = project
     seen = []
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_each_observation_sees_anew(project: tuple[Path, ModuleType]) -> None:
     assert seen == [["f", "g"]] * 3
 
 
-def test_each_observation_sees_anew_beside_another_tool(project: tuple[Path, ModuleType]) -> None:
+def test_each_observation_starts_fresh_beside_another_tool(project: tuple[Path, ModuleType]) -> None:
     root, module = project
     with tool(OTHER):
         seen = []
@@ -105,7 +105,7 @@ def test_a_tool_that_was_there_first_is_left_alone(project: tuple[Path, ModuleTy
     assert each == ["g", *["f", "g"] * 3]
 
 
-def test_everything_is_given_back(project: tuple[Path, ModuleType]) -> None:
+def test_everything_is_released(project: tuple[Path, ModuleType]) -> None:
     root, module = project
     before = [MONITORING.get_tool(number) for number in range(6)]
     observer = Observer(root=root)
@@ -123,7 +123,7 @@ def test_everything_is_given_back(project: tuple[Path, ModuleType]) -> None:
     assert names(observer) == ["f", "g"]
 
 
-def test_without_a_free_tool_it_says_so(project: tuple[Path, ModuleType]) -> None:
+def test_a_missing_tool_is_reported(project: tuple[Path, ModuleType]) -> None:
     root, module = project
     with tool(3), tool(4), tool(5), Observer(root=root) as observer:
         module.f()
@@ -132,8 +132,8 @@ def test_without_a_free_tool_it_says_so(project: tuple[Path, ModuleType]) -> Non
     assert observer.observed.incomplete == ("no tool id of `sys.monitoring` was free: nothing was observed",)
 
 
-def test_a_profiler_and_a_tracer_go_on(project: tuple[Path, ModuleType]) -> None:
-    """In a process of its own: this one may be measured already."""
+def test_a_profiler_and_a_tracer_still_work(project: tuple[Path, ModuleType]) -> None:
+    """Uses another process, since this one may already be measured."""
     root, _ = project
     script = (
         "import sys, pipeline, cProfile\nfrom pivot_fingerprint import Observer\n"
@@ -156,8 +156,8 @@ def test_a_profiler_and_a_tracer_go_on(project: tuple[Path, ModuleType]) -> None
     assert done.stdout.strip() == f"{['f', 'f', 'g', 'g'] * 2} ['f', 'g'] ['f', 'g']"
 
 
-def test_what_was_prepared_sees_the_same(project: tuple[Path, ModuleType]) -> None:
-    """Code of the user that runs meanwhile is not lost for the observation."""
+def test_a_prepared_observer_records_the_same(project: tuple[Path, ModuleType]) -> None:
+    """User code that runs before the start is still recorded later."""
     root, module = project
     observer = Observer(root=root, is_user_code=lambda file: file.startswith(os.fspath(root)))
     observer.prepare()
@@ -170,7 +170,7 @@ def test_what_was_prepared_sees_the_same(project: tuple[Path, ModuleType]) -> No
     assert all(MONITORING.get_tool(number) is None for number in (3, 4, 5))
 
 
-def test_what_was_prepared_begins_in_each_forked_process(project: tuple[Path, ModuleType]) -> None:
+def test_a_prepared_observer_starts_in_each_forked_process(project: tuple[Path, ModuleType]) -> None:
     root, _ = project
     (root / "late.py").touch()
     script = f"""
@@ -200,7 +200,7 @@ for number in range(2):
 
 
 def test_the_end_of_the_interpreter_is_quiet() -> None:
-    """By then, names of modules are gone, and things still happen."""
+    """By then, names of modules are gone, but audit events still occur."""
     script = (
         "import sys\nfrom pivot_fingerprint.runtime import program_hook\nprogram_hook.watch(print)\n"
         "class Late:\n    def __del__(self, audit=sys.audit):\n        audit('late')\n"

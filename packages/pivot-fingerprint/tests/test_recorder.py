@@ -1,4 +1,4 @@
-"""The recorder by itself, called as the interpreter calls it: no coverage tool sees inside such a callback."""
+"""The recorder alone, called like by the interpreter, since coverage tools cannot trace its callbacks."""
 
 import importlib
 import importlib.machinery
@@ -56,7 +56,7 @@ def test_a_function_is_recorded_once(load: Callable[..., Any]) -> None:
     assert recorder.ran == {Ran("pipeline.py", "pipeline", "f", 2), Ran("pipeline.py", "pipeline", "g", 4)}
 
 
-def test_what_is_no_function_of_the_user_is_passed_over(load: Callable[..., Any]) -> None:
+def test_other_code_is_ignored(load: Callable[..., Any]) -> None:
     module, recorder = load("class A:\n    pass\n")
     classes = compile("class A:\n    pass\n", module.__file__, "exec").co_consts[0]
     generic = compile("def f[T](): pass", module.__file__, "exec").co_consts[0]
@@ -67,14 +67,14 @@ def test_what_is_no_function_of_the_user_is_passed_over(load: Callable[..., Any]
     assert recorder.ran == set()
 
 
-def test_a_function_called_by_an_import_stays_of_interest_for_a_while(load: Callable[..., Any]) -> None:
+def test_a_function_called_by_an_import_stays_enabled_for_a_while(load: Callable[..., Any]) -> None:
     module, recorder = load(SELF + "answers = [f() for _ in range(1002)]\n")
 
     assert module.answers == [None] * 1000 + [DISABLE] * 2
     assert recorder.ran == {Ran("pipeline.py", "pipeline", "f", 2, by) for by in ("", "pipeline")}
 
 
-def test_an_error_never_reaches_the_code_that_is_observed(load: Callable[..., Any]) -> None:
+def test_an_error_never_reaches_the_observed_code(load: Callable[..., Any]) -> None:
     errors: list[Exception] = [ValueError("no"), RecursionError()]
 
     def predicate(_file: str) -> bool:
@@ -93,7 +93,7 @@ def test_an_error_never_reaches_the_code_that_is_observed(load: Callable[..., An
 # Children
 
 
-def test_a_child_writes_at_once_and_its_parent_reads(tmp_path: Path) -> None:
+def test_a_child_writes_immediately_and_its_parent_reads(tmp_path: Path) -> None:
     child, parent = recorder_of(tmp_path, spool="spool"), recorder_of(tmp_path, spool="spool")
     ran = Ran("a.py", "a", "f", 1)
     (tmp_path / "spool").mkdir()
@@ -110,14 +110,14 @@ def test_a_child_writes_at_once_and_its_parent_reads(tmp_path: Path) -> None:
     assert parent.observed() == ((ran,), ("what a child wrote cannot be read", "why"))
 
 
-def test_what_cannot_be_written_is_let_go(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_dropped(tmp_path: Path) -> None:
     child = recorder_of(tmp_path, spool="nowhere")
     child.enter_child()
 
     child.add(Ran("a.py", "a", "f", 1))
 
 
-def test_a_child_with_another_predicate_is_judged_by_its_parent(tmp_path: Path) -> None:
+def test_records_by_another_predicate_are_filtered_by_the_parent(tmp_path: Path) -> None:
     spool = os.fspath(tmp_path / "spool")
     parent = Recorder(os.fspath(tmp_path), lambda file: file.endswith("a.py"), spool)
     child = Recorder(os.fspath(tmp_path), default_is_user_code, spool, trusted=False)
@@ -129,7 +129,7 @@ def test_a_child_with_another_predicate_is_judged_by_its_parent(tmp_path: Path) 
     assert parent.observed().ran == (Ran("a.py", "a", "f", 1),)
 
 
-def test_forks_are_followed_where_there_is_a_place_for_it(tmp_path: Path) -> None:
+def test_forks_are_followed_with_a_spool(tmp_path: Path) -> None:
     with_spool, without = recorder_of(tmp_path, spool="spool"), recorder_of(tmp_path)
     recording._active.extend([with_spool, without])
     try:
@@ -143,7 +143,7 @@ def test_forks_are_followed_where_there_is_a_place_for_it(tmp_path: Path) -> Non
     assert without.file == ""
 
 
-def test_a_fresh_interpreter_observes_from_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_interpreter_observes_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     spool = os.fspath(tmp_path / "spool")
@@ -167,7 +167,7 @@ def frame(name: str, **variables: object) -> Any:
     return types.SimpleNamespace(f_globals={"__name__": name}, f_locals=variables)
 
 
-def test_a_starter_travels_with_the_process_object(tmp_path: Path) -> None:
+def test_a_recorder_is_sent_with_the_process_object(tmp_path: Path) -> None:
     importlib.import_module("multiprocessing.spawn")
     recorder, process = recorder_of(tmp_path, spool="spool"), Process()
     for home in ("mine", "multiprocessing.popen_fork"):
@@ -182,7 +182,7 @@ def test_a_starter_travels_with_the_process_object(tmp_path: Path) -> None:
     assert recorder.reasons == set()
 
 
-def test_where_none_can_travel_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_a_recorder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spawn = importlib.import_module("multiprocessing.spawn")
     started = frame("multiprocessing.popen_spawn_posix", process_obj=Process())
     without = recorder_of(tmp_path)
@@ -233,7 +233,7 @@ def test_a_python_program_gets_a_start_file(tmp_path: Path, given: dict[object, 
 @pytest.mark.parametrize(
     ("args", "env"), [(["python", "-I"], None), (["python", "-sE", "x.py"], None), (["python"], 5)]
 )
-def test_a_python_program_that_heeds_no_environment_is_named(tmp_path: Path, args: list[str], env: object) -> None:
+def test_a_python_program_that_ignores_the_environment_is_named(tmp_path: Path, args: list[str], env: object) -> None:
     recorder = recorder_of(tmp_path, spool="spool")
     started = frame("subprocess", args=args, env=env)
     recorder._before_subprocess_start(started)
@@ -242,7 +242,7 @@ def test_a_python_program_that_heeds_no_environment_is_named(tmp_path: Path, arg
     assert started.f_locals["env"] is env
 
 
-def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_is_recognised_by_its_first_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, line in {"python-tool": "#!/usr/bin/env python3 -u", "shell": "#!/bin/sh", "text": "python"}.items():
         (tmp_path / name).write_text(line)
     (tmp_path / "closed").symlink_to("/proc/self/mem" if os.path.exists("/proc/self/mem") else "/nowhere")
@@ -255,7 +255,7 @@ def test_a_script_is_what_its_first_line_says(tmp_path: Path, monkeypatch: pytes
     assert not starts_python([])
 
 
-def test_what_stands_by_disables_what_is_of_no_interest() -> None:
+def test_a_prepared_tool_disables_irrelevant_code() -> None:
     started = monitoring_tool.disable_others(lambda file: file == __file__)
 
     assert started(recorder_of.__code__, 0) is None
@@ -264,7 +264,7 @@ def test_what_stands_by_disables_what_is_of_no_interest() -> None:
     assert started(os.path.join.__code__.replace(co_qualname="Popen._launch"), 0) is None
 
 
-def test_who_asks_twice_to_stand_by_stands_by_once(tmp_path: Path) -> None:
+def test_a_second_preparation_does_nothing(tmp_path: Path) -> None:
     observer = Observer(root=tmp_path)
     tools = []
     for _ in range(2):
@@ -276,7 +276,7 @@ def test_who_asks_twice_to_stand_by_stands_by_once(tmp_path: Path) -> None:
     assert tools[0] == tools[1] != []
 
 
-def test_a_spool_that_is_not_there_or_no_directory_holds_nothing(tmp_path: Path) -> None:
+def test_a_spool_that_is_missing_or_no_directory_is_empty(tmp_path: Path) -> None:
     recorder = recorder_of(tmp_path, spool="spool")
     assert recorder.observed().ran == ()
     (tmp_path / "spool").touch()
@@ -291,7 +291,7 @@ def test_programs_are_asked_about_once_and_only_where_something_observes(monkeyp
     assert recording._path_for_program([sys.executable], None) is None
 
 
-def test_what_is_taken_along_begins_in_each_child(tmp_path: Path) -> None:
+def test_a_companion_starts_in_each_child(tmp_path: Path) -> None:
     observer = Observer(root=tmp_path, spool=tmp_path / "spool")
     observer.add_companion(start_file.Companion("tool", "begin", (), "/place"))
     path = observer._recorder.path_for_program([sys.executable, "x.py"], None)
@@ -317,7 +317,7 @@ def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.
     assert (found["BOTH"], found["ONLY"], "GONE" in found) == ("c", "c", False)
 
 
-def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_that_are_started_without_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/before")
     recorder = recorder_of(tmp_path, spool="spool")
     monkeypatch.setattr(program_hook, "_hooks", [recorder.path_for_program])
@@ -355,7 +355,7 @@ def test_programs_that_are_started_otherwise(tmp_path: Path, monkeypatch: pytest
     assert len(recorder.reasons) == 1
 
 
-def test_something_else_begins_with_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_companion_starts_with_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)
     begun: list[object] = []
@@ -374,7 +374,7 @@ def test_something_else_begins_with_the_recorder(tmp_path: Path, monkeypatch: py
     assert "'pivot_fingerprint': '/place'" in (place / "sitecustomize.py").read_text()
 
 
-def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:
+def test_launchers_stay_enabled(tmp_path: Path) -> None:
     popen = importlib.import_module("subprocess").Popen
     recorder = recorder_of(tmp_path)
 
@@ -385,7 +385,7 @@ def test_launchers_are_met_again_and_again(tmp_path: Path) -> None:
 # Modules and names
 
 
-def test_modules_that_have_come_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_that_were_imported_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = recorder_of(tmp_path)
     recorder._before = frozenset(sys.modules)
     for name, file in (("py", "py.py"), ("so", "so.so"), ("pyc", "pyc.pyc"), ("none", None)):
@@ -414,7 +414,7 @@ def test_modules_are_named_as_in_manifests(namespace: dict[str, object], name: s
     assert recording._module(namespace, "/x/code.py") == name
 
 
-def test_stale_ids_are_refreshed_where_nobody_is_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stale_events_are_restarted_without_other_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted = []
     monkeypatch.setattr(sys, "gettrace", lambda: None)
     monkeypatch.setattr(sys, "getprofile", lambda: None)
@@ -431,7 +431,7 @@ def test_stale_ids_are_refreshed_where_nobody_is_disturbed(tmp_path: Path, monke
     assert restarted == [1] * free
 
 
-def test_a_code_that_is_gone_needs_no_restoring(tmp_path: Path) -> None:
+def test_a_deleted_code_needs_no_restoring(tmp_path: Path) -> None:
     recorder = recorder_of(tmp_path)
     recorder.start()
     namespace: dict[str, Any] = {"__name__": "gone"}

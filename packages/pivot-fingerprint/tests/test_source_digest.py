@@ -1,4 +1,4 @@
-"""The source form of one name: what counts in it, and what never does."""
+"""Source digests of names: edits that count, and edits that never do."""
 
 import ast
 
@@ -91,7 +91,7 @@ def test_an_edit_changes_these_forms_alone(old: str, new: str, names: str) -> No
     assert names.split() == [name for name in NAMES if source_digest(TEXT, name) != source_digest(edited, name)]
 
 
-def test_what_is_not_there_has_no_digest() -> None:
+def test_a_missing_name_has_no_digest() -> None:
     assert all(source_digest(TEXT, name) is not None for name in NAMES)
     assert [source_digest(TEXT, name) for name in ("nothing", "<lambda>", "inner")] == [None] * 3
     assert source_digest("def (", "f") is None
@@ -144,14 +144,14 @@ A.rate = 1
         ("A.rate = 1", "A.rate = 1\nif __name__ == '__main__':\n    f(A)", ""),
     ],
 )
-def test_what_names_are_bound_to_and_what_is_done_to_a_definition_counts(old: str, new: str, names: str) -> None:
+def test_targets_of_names_and_changes_of_a_definition_count(old: str, new: str, names: str) -> None:
     edited = BOUND.replace(old, new)
 
     assert edited != BOUND
     assert names.split() == [name for name in ("A", "f") if source_digest(BOUND, name) != source_digest(edited, name)]
 
 
-def test_a_name_that_is_only_imported_counts_by_what_is_imported() -> None:
+def test_a_name_that_is_only_imported_counts_by_its_target() -> None:
     assert source_digest("from a import b", "b") == source_digest("import z\nfrom a import c, b", "b")
     assert source_digest("from a import b", "b") != source_digest("from a import c as b", "b")
     assert source_digest("from a import *", "b") != source_digest("from c import *", "b")
@@ -173,7 +173,7 @@ GOLDEN_MODULE = "f65bed07601003227934672fe06f573e"
 
 
 @given(st.lists(st.sampled_from(["\n", "# note\n", '"""text"""\n', "pass\n"]), max_size=4), st.booleans())
-def test_what_says_nothing_never_counts(noise: list[str], unparsed: bool) -> None:
+def test_meaningless_text_never_counts(noise: list[str], unparsed: bool) -> None:
     parts = TEXT.split("\n\n\n")
     edited = "\n".join([parts[0], *noise, *parts[1:]])
     if unparsed:
@@ -209,7 +209,7 @@ def test_what_says_nothing_never_counts(noise: list[str], unparsed: bool) -> Non
         ("pass", False),
     ],
 )
-def test_what_a_module_does_besides_binding_names(statement: str, counts: bool) -> None:
+def test_effects_of_a_module_besides_binding_names(statement: str, counts: bool) -> None:
     before = recheck(TEXT, "effects:any")
 
     assert before is not None

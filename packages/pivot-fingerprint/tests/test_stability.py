@@ -1,4 +1,4 @@
-"""One project, one manifest: whatever the process, the hash seed, the checkout, the cwd and the locale."""
+"""The manifest of a project is the same in every process, hash seed, checkout, working directory and locale."""
 
 import importlib.util
 import json
@@ -60,7 +60,7 @@ def golden_manifest() -> Manifest:
 
 
 def test_golden_fingerprints() -> None:
-    """If this fails, every lock file in the world goes stale: raise SCHEMA, or undo the change.
+    """If this fails, every existing lock file becomes stale: raise SCHEMA, or undo the change.
 
     After a change that is meant: `json.dumps(golden_manifest().to_json(), indent=1)` → golden/manifest.json.
     """
@@ -97,8 +97,8 @@ def test_a_long_expression(take: Callable[..., Manifest]) -> None:
     assert take(f"def stage(x):\n    return {total}\n") != take(f"def stage(x):\n    return {total} + x\n")
 
 
-def test_an_edited_file_is_read_anew_within_the_same_second(write: Callable[[str], Path]) -> None:
-    """Same size, same second: only the content differs."""
+def test_an_edited_file_is_read_again_within_the_same_second(write: Callable[[str], Path]) -> None:
+    """Size and second are the same; only the content differs."""
     root = write("def stage(x):\n    return 1\n")
     path = root / "pipeline.py"
 

@@ -1,4 +1,4 @@
-"""The code that ran and that the manifest does not know: which entries, by which keys."""
+"""Entries for code that ran but is not in the manifest, and their keys."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -156,7 +156,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("title", TABLE)
-def test_what_is_uncovered(title: str, gaps: Gaps) -> None:
+def test_uncovered_entries(title: str, gaps: Gaps) -> None:
     project, keys = TABLE[title]
     entries = gaps(project)
 
@@ -193,7 +193,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_what_counts_of_a_module_that_is_imported_by_a_computed_name(body: str, gaps: Gaps) -> None:
+def test_parts_that_count_of_a_module_with_a_computed_name(body: str, gaps: Gaps) -> None:
     project = (
         "import importlib\nK = [len]\nK[0] = lambda: 1\ndef load():\n    return IMPORT\ndef stage():\n    "
         + body
@@ -205,13 +205,13 @@ def test_what_counts_of_a_module_that_is_imported_by_a_computed_name(body: str, 
     assert BODIES[body].split() == [entry.key for entry in entries]
 
 
-def test_of_a_module_that_nobody_imports_by_name_all_counts(gaps: Gaps) -> None:
+def test_all_of_a_module_that_nobody_imports_by_name_counts(gaps: Gaps) -> None:
     loads = "import pickle\ndef stage():\n    return pickle.loads(b'cplugin\\nrun\\n.')()\n"
 
     assert FULL.split() == [entry.key for entry in gaps(loads + PLUGIN)]
 
 
-def test_names_that_come_by_a_star_may_be_any(gaps: Gaps) -> None:
+def test_star_imports_may_bind_any_name(gaps: Gaps) -> None:
     project = f"import importlib\ndef stage():\n    return {IMPORT}.run()\n" + PLUGIN.replace(
         "import math", "from far import *"
     )
@@ -222,7 +222,7 @@ def test_names_that_come_by_a_star_may_be_any(gaps: Gaps) -> None:
     assert "effects:plugin" not in keys
 
 
-def test_entries_say_where(gaps: Gaps) -> None:
+def test_entries_have_places(gaps: Gaps) -> None:
     (run,) = gaps(DISPATCH + "\n\n@staticmethod\ndef run():\n    return 1\n")
 
     assert run[:3] == ("func:pipeline:run", "pipeline.py", 6)
@@ -240,7 +240,7 @@ def test_without_its_source_an_entry_has_no_digest(gaps: Gaps) -> None:
     assert [(entry.key, entry.digest) for entry in entries] == [("func:plugin:run", None), ("module:plugin", None)]
 
 
-def test_what_has_moved_is_found_by_name_and_what_is_gone_has_no_digest(gaps: Gaps) -> None:
+def test_moved_code_is_found_by_name_and_deleted_code_has_no_digest(gaps: Gaps) -> None:
     def move(root: Path) -> None:
         path = root / "pipeline.py"
         path.write_text("#\n" * 50 + path.read_text().replace("def gone", "def other"))
@@ -255,7 +255,7 @@ def test_what_has_moved_is_found_by_name_and_what_is_gone_has_no_digest(gaps: Ga
     ]
 
 
-def test_keys_that_name_no_code_are_passed_over(tmp_path: Path) -> None:
+def test_keys_that_name_no_code_are_ignored(tmp_path: Path) -> None:
     manifest = {
         "loader:raw": Entry("0" * 32),
         "writer:a:b": Entry("0" * 32),
@@ -270,7 +270,7 @@ def test_keys_that_name_no_code_are_passed_over(tmp_path: Path) -> None:
     assert [entry.key for entry in uncovered(observed, manifest, root=tmp_path)] == ["module:raw"]
 
 
-def test_a_lambda_that_is_put_elsewhere_counts_by_what_the_module_does(gaps: Gaps) -> None:
+def test_a_lambda_that_is_stored_elsewhere_counts_by_the_effects_of_its_module(gaps: Gaps) -> None:
     project = (
         f"import importlib, reg\ndef stage():\n    {IMPORT}\n    return reg.R['one']()\n# file: reg.py\nR = {{}}\n"
     )

@@ -1,4 +1,4 @@
-"""Code that cannot be followed is named with file, line and reason; never silent, never an exception."""
+"""Code that cannot be followed is listed with file, line and reason, and never raises."""
 
 # ruff: noqa: E501 - projects as texts
 
@@ -64,7 +64,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("title", TABLE)
-def test_it_is_named(title: str, take: Callable[..., Manifest]) -> None:
+def test_it_is_listed(title: str, take: Callable[..., Manifest]) -> None:
     project, line, reason = TABLE[title]
     (edge,) = take(project).unresolved
 
@@ -108,5 +108,5 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("title", NOTHING)
-def test_nothing_to_name(title: str, take: Callable[..., Manifest]) -> None:
+def test_nothing_is_unresolved(title: str, take: Callable[..., Manifest]) -> None:
     assert take(NOTHING[title]).unresolved == ()

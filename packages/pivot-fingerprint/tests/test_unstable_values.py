@@ -1,4 +1,4 @@
-"""Values that may be other ones at each import: what they count by instead, and what their parts count by."""
+"""Values that may differ at each import: the digests that stand for them and for their parts."""
 
 import importlib
 import os

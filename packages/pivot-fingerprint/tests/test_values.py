@@ -1,4 +1,4 @@
-"""The encoder of values: equal if and only if type and content are, in every process."""
+"""Encoder of values: equal tokens if and only if type and content are equal, in every process."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ values = st.recursive(
 
 
 def same(one: object, two: object) -> bool:  # noqa: PLR0911 - one line per kind
-    """Equality by type and content, spelled out the slow way."""
+    """Equality by type and content, by direct comparison."""
     if type(one) is not type(two):
         return False
     if isinstance(one, float) and isinstance(two, float):
@@ -161,7 +161,7 @@ def test_nan_equals_itself_and_zeros_differ() -> None:
 
 
 def test_all_processes_agree() -> None:
-    """Two hash seeds, compared byte by byte."""
+    """Compares two hash seeds byte by byte."""
     script = (
         "from pivot_fingerprint import fingerprint\n"
         "import enum, datetime\n"
@@ -188,7 +188,7 @@ def test_an_unencodable_value_is_named() -> None:
     ]
 
 
-def test_what_surrounds_an_unencodable_value_still_counts() -> None:
+def test_values_around_an_unencodable_one_still_count() -> None:
     assert digest([1, threading.Lock()]) != digest([2, threading.Lock()])
 
 
@@ -217,7 +217,7 @@ def test_an_object_that_resists_is_named() -> None:
     assert "cannot be looked at: RuntimeError" in reasons[0]
 
 
-def test_an_encoder_of_the_users_own() -> None:
+def test_a_users_encoder() -> None:
     class Token:
         def __init__(self, name: str) -> None:
             self.name = name
@@ -259,7 +259,7 @@ def reason_of(value: object) -> list[str]:
 
 
 class Foreign:
-    """As of a library."""
+    """An object of a library."""
 
     def __init__(self, state: object) -> None:
         self.state = state
@@ -282,7 +282,7 @@ def test_a_librarys_object_has_a_budget() -> None:
     assert "Foreign has more than 200,000 parts" in both[0]
 
 
-def test_a_value_that_flaps_is_named() -> None:
+def test_a_value_that_changes_at_each_look_is_named() -> None:
     reasons = reason_of([Flapping()])
 
     assert len(reasons) == 1
@@ -314,7 +314,7 @@ class SaidToo(Said):
     pass
 
 
-def test_a_class_says_what_its_instances_count_by() -> None:
+def test_a_class_declares_the_data_of_its_instances() -> None:
     assert digest(Said([1])) == digest(Said([1]))
     assert len({digest(Said([1])), digest(Said([2])), digest(SaidToo([1])), digest([1])}) == 4
     (edge,) = manifest_of(Said(None)).unresolved
