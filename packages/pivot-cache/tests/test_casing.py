@@ -35,8 +35,8 @@ def test_a_name_is_never_one_with_itself_or_with_another_name() -> None:
 
 
 def test_the_file_system_is_asked(tmp_path: pathlib.Path) -> None:
-    assert not name_case.folds(tmp_path)
+    assert not name_case.ignores_case(tmp_path)
     (tmp_path / ".pivot").mkdir()
-    there = name_case.folds(tmp_path)
+    there = name_case.ignores_case(tmp_path)
     (tmp_path / "a").touch()
     assert there == (tmp_path / "A").exists()

@@ -14,7 +14,7 @@ import xxhash
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, hash_path
 from pivot_cache.files import syscalls
-from pivot_cache.files.threads import LARGE, each
+from pivot_cache.files.threads import LARGE, map_parallel
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.state import scan
 from pivot_cache.state.sqlite_rows import Rows
@@ -497,12 +497,12 @@ def test_an_error_in_a_thread_is_raised_where_it_was_asked_for() -> None:
         return number
 
     with pytest.raises(ValueError, match="3"):
-        each(work, range(1000), lambda _: LARGE, jobs=4)
+        map_parallel(work, range(1000), lambda _: LARGE, jobs=4)
     assert len(done) < 999
-    assert each(lambda n: n * 2, range(9), lambda n: LARGE * (n % 2), jobs=3) == [n * 2 for n in range(9)]
+    assert map_parallel(lambda n: n * 2, range(9), lambda n: LARGE * (n % 2), jobs=3) == [n * 2 for n in range(9)]
     with pytest.raises(ValueError, match="3"):
-        each(work, range(9), lambda n: LARGE * (n % 2 == 0), jobs=2)
-    assert each(work, [], lambda _: 1) == []
+        map_parallel(work, range(9), lambda n: LARGE * (n % 2 == 0), jobs=2)
+    assert map_parallel(work, [], lambda _: 1) == []
 
 
 def test_a_mount_point_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

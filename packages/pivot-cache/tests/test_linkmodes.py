@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from pivot_cache.files import syscalls
-from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
+from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, probe
 
 
 def test_links_work_within_one_file_system_and_nothing_is_left(tmp_path: Path) -> None:
-    found = working(tmp_path / "objects", tmp_path / "workspace")
+    found = probe(tmp_path / "objects", tmp_path / "workspace")
 
     assert found.keys() == {REFLINK, HARDLINK, SYMLINK}
     assert found[HARDLINK]
@@ -29,13 +29,13 @@ def test_what_is_refused_does_not_work(
 
     monkeypatch.setattr(syscalls, "before", before)
 
-    assert not working(tmp_path / "objects", tmp_path / "workspace")[name]
+    assert not probe(tmp_path / "objects", tmp_path / "workspace")[name]
 
 
 def test_nothing_works_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "objects").write_text("in the way")
 
-    assert set(working(tmp_path / "objects", tmp_path / "workspace").values()) == {False}
+    assert set(probe(tmp_path / "objects", tmp_path / "workspace").values()) == {False}
 
 
 def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,4 +45,4 @@ def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(syscalls, "before", before)
 
-    assert working(tmp_path / "objects", tmp_path / "workspace")[HARDLINK]
+    assert probe(tmp_path / "objects", tmp_path / "workspace")[HARDLINK]

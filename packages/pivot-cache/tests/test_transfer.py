@@ -15,7 +15,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes.options import Retry
-from pivot_cache.remotes.partial_file import STALE_S, opened, sweep
+from pivot_cache.remotes.partial_file import STALE_S, open_partial, sweep
 from pivot_cache.remotes.protocol import (
     RemoteCorruptError,
     RemoteDeniedError,
@@ -468,7 +468,7 @@ def test_two_that_fetch_the_same_do_not_mix(store: ObjectStore, other: ObjectSto
     push([artifact], store, remote, OPTIONS)
     partials = other.directory.parent / "partial"
 
-    with opened(partials, artifact.digest, artifact.size, 1000) as first:
+    with open_partial(partials, artifact.digest, artifact.size, 1000) as first:
         assert first is not None
         assert fetch([artifact], other, remote, OPTIONS).transferred == {artifact.digest}
         os.utime(partials / f"{artifact.digest}.parts", (0, 0))

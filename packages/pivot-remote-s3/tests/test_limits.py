@@ -158,7 +158,7 @@ def test_a_program_for_credentials_has_a_deadline(tmp_path: Path, monkeypatch: p
     store = ObjectStore(tmp_path / "cache" / "files")
 
     with (
-        stalls.heard(lambda address, _: reported.append(address)),
+        stalls.listen(lambda address, _: reported.append(address)),
         pytest.raises(RemoteDeniedError, match="no credentials"),
     ):
         fetch([Artifact(DIGEST, 1000)], store, remote, TransferSettings())

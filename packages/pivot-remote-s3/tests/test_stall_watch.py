@@ -52,7 +52,7 @@ def heard(work: Callable[[StallWatch], None], *, patience: float = 0.0) -> list[
             await asyncio.sleep(0.001)
         watch.close()
 
-    with stalls.heard(lambda address, _: found.append(address)):
+    with stalls.listen(lambda address, _: found.append(address)):
         asyncio.run(main())
     return found
 
@@ -80,7 +80,7 @@ def test_a_request_that_has_ended_or_is_recent_is_not_reported() -> None:
 def test_a_second_silence_is_reported_as_well() -> None:
     async def main() -> None:
         reported = asyncio.Event()
-        with stalls.heard(lambda *_: reported.set()):
+        with stalls.listen(lambda *_: reported.set()):
             watch = StallWatch(0.0)
             watch.begin(URL)
             for _ in range(2):
@@ -95,7 +95,7 @@ def test_a_second_silence_is_reported_as_well() -> None:
 
 def test_a_listener_hears_nothing_after_its_block() -> None:
     found: list[str] = []
-    with contextlib.suppress(KeyboardInterrupt), stalls.heard(lambda address, _: found.append(address)):
+    with contextlib.suppress(KeyboardInterrupt), stalls.listen(lambda address, _: found.append(address)):
         stalls.tell("http://x", 1)
         raise KeyboardInterrupt
     stalls.tell("http://y", 1)

@@ -50,7 +50,7 @@ def hash_file(path: Path | str) -> Hashed:
     Raises:
         ArtifactError: It is not a regular file, or cannot be read.
     """
-    with opened(path) as (descriptor, status), reading(path):
+    with open_artifact(path) as (descriptor, status), reading(path):
         return hash_descriptor(descriptor, status.st_size)
 
 
@@ -124,7 +124,7 @@ def check_regular(path: Path | str, status: os.stat_result) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
+def open_artifact(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
     """A regular file, open for reading, and its status; a named pipe never makes this wait.
 
     Raises:

@@ -11,7 +11,7 @@ from pivot_cache.files.atomic import staging
 REFLINK, HARDLINK, SYMLINK = "reflink", "hardlink", "symlink"
 
 
-def working(objects: Path, workspace: Path) -> Mapping[str, bool]:
+def probe(objects: Path, workspace: Path) -> Mapping[str, bool]:
     """Whether each of them works; False for all where one of the directories cannot be written to.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pivot_core.paths import STATE_DIR
 
 
-def folds(root: Path) -> bool:
+def ignores_case(root: Path) -> bool:
     """Whether the file system of a project takes such names for one."""
     try:
         return os.path.samefile(root / STATE_DIR, root / STATE_DIR.upper())

@@ -25,7 +25,7 @@ def read_regular(file: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[BinaryIO]:
+def open_regular(file: Path) -> Iterator[BinaryIO]:
     """A file that is read while the block lasts; nothing is waited for.
 
     Raises:

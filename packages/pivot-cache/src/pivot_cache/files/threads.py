@@ -11,7 +11,7 @@ For smaller files they would only wait for one another at the interpreter's lock
 """
 
 
-def each[T, R](
+def map_parallel[T, R](
     work: Callable[[T], R], items: Sequence[T], size: Callable[[T], int], jobs: int | None = None
 ) -> list[R]:
     """The results of ``work`` for every item, in order; the first error stops all threads, and is raised.

@@ -17,7 +17,7 @@ from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import sweep
 from pivot_cache.files.boot import is_mark
 from pivot_cache.files.hashing import hash_file
-from pivot_cache.files.threads import each
+from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS, ObjectStore
 from pivot_core.lock import Artifact
@@ -114,7 +114,7 @@ def check(
     wanted = tuple(wanted)
     names = list(sizes)
     looks = _Looks(store, {} if full else _wanted_sizes(store, wanted), len(names), progress)
-    found = each(looks.read, names, sizes.__getitem__, jobs) if full else [looks.glance(name) for name in names]
+    found = map_parallel(looks.read, names, sizes.__getitem__, jobs) if full else [looks.glance(name) for name in names]
     bad = {one.bad.digest: one.bad for one in found if one.bad is not None}
     suspect = {digest: one.doubt for digest, one in zip(names, found, strict=True) if one.doubt}
     unreadable = {digest: one.unread for digest, one in zip(names, found, strict=True) if one.unread}

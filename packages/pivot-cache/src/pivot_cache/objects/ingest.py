@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cache.errors import ArtifactError
 from pivot_cache.files.atomic import sweep_once
-from pivot_cache.files.threads import each
+from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.scan import of_file, scan
@@ -97,7 +97,7 @@ def _directory(
                     progress(artifact.size)
                 return artifact
 
-            stored = each(keep, lacking, lambda file: file[1].st_size, jobs)
+            stored = map_parallel(keep, lacking, lambda file: file[1].st_size, jobs)
         kept.update((name, artifact) for (name, _), artifact in zip(lacking, stored, strict=True))
     tree = Tree(kept, tuple(found.empty))
     store.put_bytes(tree.dumps())

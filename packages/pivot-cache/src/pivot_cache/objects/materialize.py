@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.files import atomic, syscalls
-from pivot_cache.files.hashing import opened
+from pivot_cache.files.hashing import open_artifact
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.object_files import MODE, ObjectFiles, copy_bytes
 from pivot_core.lock import Artifact
@@ -64,7 +64,7 @@ def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
     digest = artifact.digest
     path = objects.path(digest)
     try:
-        with opened(path) as (source, status):
+        with open_artifact(path) as (source, status):
             copy = syscalls.create(target, 0o777 if artifact.executable else 0o666)
             try:
                 hashed = copy_bytes(source, copy, status.st_size)

@@ -26,7 +26,7 @@ from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import make_directory, staging, write_all
 from pivot_cache.files.boot import is_mark, mark, session, started_ns
-from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, opened
+from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
 
@@ -159,7 +159,7 @@ class ObjectFiles:
 
     def renew(self, digest: str) -> None:
         """Put a copy in the place of an object, which its links in workspaces then no longer share."""
-        with opened(self.path(digest)) as (source, status), staging(self._directory) as place:
+        with open_artifact(self.path(digest)) as (source, status), staging(self._directory) as place:
             temp = f"{place}/new"
             copy = syscalls.create(temp, 0o600)
             try:

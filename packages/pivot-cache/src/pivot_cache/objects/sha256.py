@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
-from pivot_cache.files.hashing import hash_descriptor, opened
+from pivot_cache.files.hashing import hash_descriptor, open_artifact
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.sqlite_rows import Rows
@@ -74,7 +74,7 @@ def of_object(digest: str, store: ObjectStore) -> str:
         CorruptObjectError: It is damaged.
     """
     try:
-        with opened(store.path_of(digest)) as (descriptor, status):
+        with open_artifact(store.path_of(digest)) as (descriptor, status):
             hashed = hash_descriptor(descriptor, status.st_size, strong=True)
     except FileNotFoundError:
         raise MissingObjectError(digest) from None

@@ -22,7 +22,7 @@ from pivot_cache.errors import (
 )
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
-from pivot_cache.files.hashing import Hashed, hash_descriptor, opened
+from pivot_cache.files.hashing import Hashed, hash_descriptor, open_artifact
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.materialize import CheckoutMode, build, materialize, update
@@ -165,7 +165,7 @@ class ObjectStore:
             CacheError: The store cannot be written; nothing of the object is visible.
         """
         try:
-            with opened(source) as (descriptor, status):
+            with open_artifact(source) as (descriptor, status):
                 try:
                     if place is not None:
                         hashed = self._objects.insert(descriptor, status.st_size, place, strong=self.strong)
@@ -210,7 +210,7 @@ class ObjectStore:
             CacheError: The store cannot be written, or it is not a digest.
         """
         self.path_of(digest)
-        with opened(temp) as (descriptor, status), reporting("write to", self.directory):
+        with open_artifact(temp) as (descriptor, status), reporting("write to", self.directory):
             hashed = hash_descriptor(descriptor, status.st_size, strong=bool(sha256))
             if hashed.digest != digest:
                 raise CorruptObjectError(digest)
@@ -247,7 +247,7 @@ class ObjectStore:
         if not (path.exists() or self._objects.restore_from_trash(digest)):
             raise MissingObjectError(digest)
         try:
-            with opened(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
+            with open_artifact(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
                 data = file.read()
         except FileNotFoundError:
             return self.tree(artifact)  # collected in this moment: once more, from the trash

@@ -79,7 +79,7 @@ class Downloader(Value):
         if size is not None and self.part < size <= _LARGEST:
             with (
                 reporting("write", self.partials),
-                partial_file.opened(self.partials, digest, size, self.part) as found,
+                partial_file.open_partial(self.partials, digest, size, self.part) as found,
             ):
                 if found is not None:
                     await self._whole(found, moved)

@@ -94,7 +94,7 @@ class Partial:
 
 
 @contextlib.contextmanager
-def opened(directory: Path, digest: str, size: int, part: int) -> Iterator[Partial | None]:
+def open_partial(directory: Path, digest: str, size: int, part: int) -> Iterator[Partial | None]:
     """The downloaded part of an object, which nobody else can change; None while another process fetches it.
 
     Its files stay if the block ends with an error, and are removed otherwise.

@@ -7,7 +7,7 @@ _listeners: list[Callable[[str, float], object]] = []
 
 
 @contextlib.contextmanager
-def heard(listener: Callable[[str, float], object]) -> Iterator[None]:
+def listen(listener: Callable[[str, float], object]) -> Iterator[None]:
     """While the block lasts, ``listener`` is given the address of a server and how many seconds it has been silent."""
     _listeners.append(listener)
     try:

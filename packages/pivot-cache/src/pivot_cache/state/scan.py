@@ -9,8 +9,8 @@ import attrs
 
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files import walk
-from pivot_cache.files.hashing import check_regular, hash_descriptor, opened, reading
-from pivot_cache.files.threads import each
+from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
+from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact
@@ -88,7 +88,7 @@ def hash_tree(root: Path) -> Tree:
         found = scan(root)
     except FileNotFoundError:
         raise ArtifactError(root, "there is no such directory") from None
-    hashed = each(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
+    hashed = map_parallel(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
     return Tree({path: file for (path, _), file in zip(found.files, hashed, strict=True)}, tuple(found.empty))
 
 
@@ -108,7 +108,7 @@ def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
 
 
 def _hash(path: Path | str) -> Artifact:
-    with opened(path) as (descriptor, status), reading(path):
+    with open_artifact(path) as (descriptor, status), reading(path):
         hashed = hash_descriptor(descriptor, status.st_size)
     return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
 

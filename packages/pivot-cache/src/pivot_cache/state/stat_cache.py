@@ -22,8 +22,8 @@ from typing import Self
 
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files.boot import session
-from pivot_cache.files.hashing import check_regular, hash_descriptor, opened, reading
-from pivot_cache.files.threads import each
+from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
+from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
 from pivot_cache.state.sqlite_rows import Row, Rows
@@ -185,7 +185,7 @@ class StatCache:
     def _list(self, path: Path, found: Scan, began: int) -> Tree:
         known = self.known_below(path, found)
         unknown = [item for item in found.files if item[0] not in known]
-        hashed = each(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
+        hashed = map_parallel(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
         known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))
         tree = Tree(known, tuple(found.empty))
         self._remember_tree(path, found, tree.artifact(), began)
@@ -200,7 +200,7 @@ class StatCache:
                 self._new[_tree_key(path)] = mark if flushed else self._until_restart(mark), value
 
     def _hash(self, path: Path | str) -> Artifact:
-        with opened(path) as (descriptor, status), reading(path):
+        with open_artifact(path) as (descriptor, status), reading(path):
             began = self._clock()
             hashed = hash_descriptor(descriptor, status.st_size)
             self._learn(os.fsencode(path), hashed.digest, status, os.fstat(descriptor), began)

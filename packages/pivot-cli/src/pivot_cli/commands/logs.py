@@ -73,7 +73,7 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
         click.echo(shown, nl=bool(shown))
         return
     sys.stdout.flush()
-    with contextlib.suppress(FileNotFoundError), safe_read.opened(log) as file:
+    with contextlib.suppress(FileNotFoundError), safe_read.open_regular(log) as file:
         frames = logs.Frames()
         for line in file:
             if frames.is_users(line.decode(errors="replace")):

@@ -186,7 +186,7 @@ class LiveView:
 def tail(log: pathlib.Path) -> str:
     """The end of a log."""
     try:
-        with safe_read.opened(log) as file:
+        with safe_read.open_regular(log) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return file.read().decode(errors="replace")
     except OSError:

@@ -24,7 +24,7 @@ def note_stalls(*, enabled: bool = True) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
     from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
 
-    return stalls.heard(lambda address, seconds: console.note(formats.describe_stall(address, seconds)))
+    return stalls.listen(lambda address, seconds: console.note(formats.describe_stall(address, seconds)))
 
 
 def hint_at_stashed_outs(paths: Sequence[ArtifactPath]) -> None:

@@ -121,7 +121,7 @@ class TransferProgress(_Progress):
         self._doing = doing
 
     def __enter__(self) -> Self:
-        self._leaving.enter_context(stalls.heard(self._stalled))
+        self._leaving.enter_context(stalls.listen(self._stalled))
         return self
 
     def __call__(self, progress: "TransferCounts") -> None:

@@ -124,7 +124,7 @@ class _Checkout:
         stores: Stores,
         wishes: CheckoutOptions,
         tracked: Container[str],
-        folds: Callable[[pathlib.Path], bool] = name_case.folds,
+        folds: Callable[[pathlib.Path], bool] = name_case.ignores_case,
     ) -> None:
         self._stores = stores
         self._tracked = tracked

@@ -112,7 +112,7 @@ def run(project: Project, number: int | None = None) -> PastRun:
 def _read(place: pathlib.Path, number: int) -> PastRun:
     file = place / f"{number}.jsonl"
     try:
-        with safe_read.opened(file) as opened:
+        with safe_read.open_regular(file) as opened:
             data = opened.read()
             alive = _held(opened.fileno())
     except OSError as error:

@@ -138,7 +138,7 @@ class Frames:
 def tail(log: pathlib.Path, lines: int) -> str:
     """The last lines of a log, of which very long ones may be cut; empty if the log cannot be read."""
     try:
-        with safe_read.opened(log) as file:
+        with safe_read.open_regular(log) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")

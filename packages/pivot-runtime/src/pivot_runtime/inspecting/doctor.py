@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import attrs
 
 from pivot_cache.errors import belonging
-from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, working
+from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, probe
 from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout, lock_name
 from pivot_core.discovery import find_root
@@ -118,7 +118,7 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
             f"only {free >> 20} MiB are free for {layout.cache_dir}",
             "'pivot cache gc' deletes what nothing needs; cache.dir can be elsewhere",
         )
-    modes = working(layout.objects_dir, layout.database_dir)
+    modes = probe(layout.objects_dir, layout.database_dir)
     if modes[REFLINK]:
         text = "files are made from the cache without copying their bytes (reflinks)"
         yield Finding(Level.GOOD, "cache", text)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_cache.errors import reporting
-from pivot_cache.files.link_modes import working
+from pivot_cache.files.link_modes import probe
 from pivot_cache.maintenance.gc_plan import Object, inventory, mark
 from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
@@ -105,7 +105,7 @@ def cache_status(project: Project) -> CacheStatus:
             trash=ObjectCount(len(trashed), sum(trashed)),
             collections=len(batches),
             quarantine=_quarantined(store.quarantine_dir),
-            modes=working(store.directory, layout.database_dir),
+            modes=probe(store.directory, layout.database_dir),
             users=tuple(user.root for user in cache_users.others(layout) if not user.gone),
         )
 
