@@ -1,6 +1,7 @@
 """The runner: skips, restores or runs each stage of a graph, takes in its outs and writes its lock."""
 
 import contextlib
+import enum
 import pathlib
 import signal
 import threading
@@ -15,7 +16,8 @@ from pivot_cache.formats import lock_file
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.graph import Graph
-from pivot_core.lock import Observation, RunRecord, StageLock
+from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
+from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import observe, with_variables
 from pivot_runtime.evaluating.session import Session
@@ -37,6 +39,29 @@ if TYPE_CHECKING:
 
 _OUTPUT_LINES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StageOutcome(enum.Enum):
+    """The state in which a run leaves a stage that it has decided about; each value names a set of `RunResult`."""
+
+    CACHED = "cached"
+    RESTORED = "restored"
+    RAN = "ran"
+    TORN = "torn"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+_CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.RAN})
+"""Outcomes after which the stages that depend on the stage may start."""
+
+
+class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
+    """A stage run whose outs are not taken in."""
+
+    def __init__(self, summary: str, *, detail: str = "", hint: str | None = None) -> None:
+        super().__init__(summary)
+        self.summary, self.detail, self.hint = summary, detail, hint
 
 
 @attrs.define
@@ -66,6 +91,11 @@ class RunResult:
     tried: dict[str, str] = attrs.field(factory=dict)
     seconds: float = 0.0
     load_traces: tuple[LoadTrace, ...] = ()
+
+    def add(self, address: str, outcome: StageOutcome) -> None:
+        """Put a stage into the set of its outcome."""
+        stages: set[str] = getattr(self, outcome.value)
+        stages.add(address)
 
     @property
     def complete(self) -> bool:
@@ -105,10 +135,10 @@ class Runner:
         needs = resource_needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
-        self._accounting = StrictIO(session, report)
-        self._supply = InputFetcher(session, graph, report, pull=options.pull)
+        self._strict_io = StrictIO(session, report)
+        self._inputs = InputFetcher(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
-        self._outcome = RunResult()
+        self._result = RunResult()
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
         self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
 
@@ -126,9 +156,9 @@ class Runner:
         logs.prune(self._layout.logs_dir)
         self._outs.tell()
         self._session.retire()
-        self._outcome.seconds = time.monotonic() - began
-        self._report(events.RunEnded(self._outcome.seconds, self._outcome.complete))
-        return self._outcome
+        self._result.seconds = time.monotonic() - began
+        self._report(events.RunEnded(self._result.seconds, self._result.complete))
+        return self._result
 
     @property
     def _executor(self) -> "Executor":
@@ -177,9 +207,7 @@ class Runner:
             if address in self._running:
                 self._outs.put_back(self._graph.stages[address])
                 del self._running[address]
-            self._outcome.failed.add(address)
-            self._report(events.StageFailed(address, 0.0, str(error), hint=error.hint))
-            self._failed(address)
+            self._settle(address, StageOutcome.FAILED, events.StageFailed(address, 0.0, str(error), hint=error.hint))
 
     def _act_again(self, address: str) -> None:
         """Act; each out whose object turns out to be damaged or gone makes the decision another one."""
@@ -193,27 +221,22 @@ class Runner:
         began = time.monotonic()
         lock = self._session.lock(address)
         observation = self._observe(address, lock)
-        decision = decide(lock, observation, self._supply.world.memory(), force=self._options.force)
+        decision = decide(lock, observation, self._inputs.world.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
-                self._outcome.cached.add(address)
-                self._report(events.StageCached(address))
-                self._plan.done(address)
+                self._settle(address, StageOutcome.CACHED, events.StageCached(address))
             case Verdict.RESTORE if decision.restore is not None:
                 self._restore(address, observation, decision.restore)
-                self._outcome.restored.add(address)
-                self._report(events.StageRestored(address, decision, time.monotonic() - began))
-                self._plan.done(address)
+                restored = events.StageRestored(address, decision, time.monotonic() - began)
+                self._settle(address, StageOutcome.RESTORED, restored)
             case Verdict.RUN:
-                self._supply.run(self._graph.stages[address])
+                self._inputs.run(self._graph.stages[address])
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
-                self._outcome.blocked.add(address)
-                self._report(self._session.blocked(address, observation))
-                self._failed(address)
+                self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
 
     def _observe(self, address: str, lock: StageLock | None) -> Observation:
-        session, world = self._session, self._supply.world
+        session, world = self._session, self._inputs.world
         return observe(session.stages[address], self._graph, world, lock=lock, schema=session.schema)
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
@@ -230,41 +253,53 @@ class Runner:
         address = finished.address
         if finished.left:
             self._report(events.LeftoverProcessesKilled(address, finished.left))
-        if finished.failure is not None:
-            failure = finished.failure
-            self._fail(finished, failure.summary, detail=failure.detail, hint=failure.hint)
-            return
-        observation, decision = self._running[address]
-        spec = self._graph.stages[address]
-        absent = self._outs.absent(spec)
-        if absent:
-            self._fail(finished, f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
-            return
-        unruly = self._accounting.unruly(spec, finished.seen)
-        if unruly:
-            self._retries[address] = 0  # it is no accident that another try could repair
-            self._fail(finished, unruly, hint="declare them as shown, or name them in strict_io_ignore")
-            return
         try:
-            moved = (*self._deps.moved(address, observation.inputs.deps), *self._code.moved(address))
-            outs = {} if moved else self._outs.take_in(spec)
-        except ArtifactError as error:
-            self._fail(finished, str(error), hint=error.hint)
+            changed, outs = self._take_in(finished)
+        except _StageFailure as failure:
+            self._fail(finished, failure)
             return
-        del self._running[address]
+        observation, decision = self._running.pop(address)
         self._outs.release(address)
-        if moved:
-            self._outcome.torn.add(address)
-            self._report(events.StageInputsChanged(address, finished.seconds, moved, finished.usage))
-            self._failed(address)
+        seconds, usage = finished.seconds, finished.usage
+        if changed:
+            self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
             return
         observation, variables = with_variables(observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
-        self._outcome.ran.add(address)
-        self._report(
-            events.StageRan(address, decision, finished.seconds, finished.incomplete, finished.usage, variables)
-        )
-        self._plan.done(address)
+        ran = events.StageRan(address, decision, seconds, finished.incomplete, usage, variables)
+        self._settle(address, StageOutcome.RAN, ran)
+
+    def _take_in(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
+        """Take in the outs of a stage run, unless it failed or its inputs changed; returns these inputs, and the outs.
+
+        Raises:
+            _StageFailure: The run failed, or its outs are not those that it declares.
+        """
+        address, failure = finished.address, finished.failure
+        if failure is not None:
+            raise _StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
+        spec, deps = self._graph.stages[address], self._running[address][0].inputs.deps
+        absent = self._outs.absent(spec)
+        if absent:
+            raise _StageFailure(f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
+        unruly = self._strict_io.unruly(spec, finished.seen)
+        if unruly:
+            self._retries[address] = 0  # another try would do the same
+            raise _StageFailure(unruly, hint="declare them as shown, or name them in strict_io_ignore")
+        try:
+            changed = (*self._deps.moved(address, deps), *self._code.moved(address))
+            return changed, {} if changed else self._outs.take_in(spec)
+        except ArtifactError as error:
+            raise _StageFailure(str(error), hint=error.hint) from error
+
+    def _settle(self, address: str, outcome: StageOutcome, event: events.Event) -> None:
+        """Note and report the outcome of a stage, and let those that depend on it start, or skip them."""
+        self._result.add(address, outcome)
+        self._report(event)
+        if outcome in _CURRENT:
+            self._plan.done(address)
+        else:
+            self._skip_dependents(address)
 
     def _record(self) -> None:
         """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
@@ -278,7 +313,7 @@ class Runner:
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
-        self._supply.restore(address, plan)
+        self._inputs.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
@@ -292,8 +327,8 @@ class Runner:
         self._flushing.add(record, inputs.outs, file)
         self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
 
-    def _fail(self, finished: "Finished", summary: str, *, detail: str = "", hint: str | None = None) -> None:
-        address = finished.address
+    def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
+        address, summary, hint = finished.address, failure.summary, failure.hint
         lost = self._outs.put_back(self._graph.stages[address])
         if self._retries[address] and not lost and self._start_again(address):
             self._retries[address] -= 1
@@ -302,22 +337,19 @@ class Runner:
         if lost:
             aside = self._layout.aside_dir / address
             hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
-        self._outcome.tried[address] = self._running.pop(address)[0].inputs.key()
+        self._result.tried[address] = self._running.pop(address)[0].inputs.key()
         log = self._log(address)
-        self._outcome.failed.add(address)
-        self._report(
-            events.StageFailed(
-                address,
-                finished.seconds,
-                summary,
-                detail=detail,
-                output=logs.tail(log, _OUTPUT_LINES),
-                log=str(log.relative_to(self._session.project.root)),
-                hint=hint,
-                usage=finished.usage,
-            )
+        failed = events.StageFailed(
+            address,
+            finished.seconds,
+            summary,
+            detail=failure.detail,
+            output=logs.tail(log, _OUTPUT_LINES),
+            log=str(log.relative_to(self._session.project.root)),
+            hint=hint,
+            usage=finished.usage,
         )
-        self._failed(address)
+        self._settle(address, StageOutcome.FAILED, failed)
 
     def _start_again(self, address: str) -> bool:
         try:
@@ -329,13 +361,13 @@ class Runner:
         self._executor.start(address, self._log(address))
         return True
 
-    def _failed(self, address: str) -> None:
+    def _skip_dependents(self, address: str) -> None:
         for blocked in self._plan.fail(address):
-            self._outcome.blocked.add(blocked)
+            self._result.blocked.add(blocked)
             self._report(events.StageBlocked(blocked, address))
         keep_going = self._options.keep_going
         if not (self._session.stores.settings.keep_going if keep_going is None else keep_going):
-            self._outcome.unstarted.update(self._plan.stop())
+            self._result.unstarted.update(self._plan.stop())
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.log_file(address)
