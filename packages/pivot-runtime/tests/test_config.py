@@ -17,7 +17,7 @@ from pivot_runtime.config.resolve import SettingSource, resolve, user_file
 from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
 from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.errors import ConfigError
-from pivot_runtime.executors.host_executor import Executor
+from pivot_runtime.executors.base import Executor
 
 
 class Places:

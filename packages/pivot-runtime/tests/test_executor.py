@@ -14,7 +14,8 @@ from source_projects import Sources
 
 from pivot_core.discovery import import_pipeline
 from pivot_runtime.errors import HostError
-from pivot_runtime.executors.host_executor import Executor, Failure, Finished, HostExecutor
+from pivot_runtime.executors.base import Executor, Failure, Finished
+from pivot_runtime.executors.host_executor import HostExecutor
 from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.loading import host_client
 

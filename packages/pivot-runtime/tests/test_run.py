@@ -22,7 +22,7 @@ from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.errors import HostError
-from pivot_runtime.executors.host_executor import Executor, Finished
+from pivot_runtime.executors.base import Executor, Finished
 from pivot_runtime.history import events
 from pivot_runtime.tracing.usage import UsedFiles
 

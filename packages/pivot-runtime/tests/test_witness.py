@@ -7,7 +7,8 @@ import pathlib
 import pytest
 from source_projects import Sources
 
-from pivot_runtime.executors.host_executor import Finished, HostExecutor
+from pivot_runtime.executors.base import Finished
+from pivot_runtime.executors.host_executor import HostExecutor
 from pivot_runtime.loading import host_client
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 

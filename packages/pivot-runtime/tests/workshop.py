@@ -14,7 +14,7 @@ from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
-from pivot_runtime.executors.host_executor import Executor, Finished
+from pivot_runtime.executors.base import Executor, Finished
 from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events

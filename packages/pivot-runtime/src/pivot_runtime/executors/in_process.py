@@ -18,7 +18,7 @@ from pivot_fingerprint.observation import Observer, uncovered
 from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
-from pivot_runtime.executors.host_executor import Failure, Finished, Immediate
+from pivot_runtime.executors.base import Failure, Finished, Immediate
 from pivot_runtime.executors.options import Debugger
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile

@@ -18,7 +18,8 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
-from pivot_runtime.executors.host_executor import Finished, HostExecutor
+from pivot_runtime.executors.base import Finished
+from pivot_runtime.executors.host_executor import HostExecutor
 from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scratch, remove
 from pivot_runtime.loading import host_client

@@ -15,7 +15,7 @@ from pivot_runtime.running.edit_detection import CodeWatch
 from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
 if TYPE_CHECKING:
-    from pivot_runtime.executors.host_executor import Executor
+    from pivot_runtime.executors.base import Executor
 
 
 def repro(

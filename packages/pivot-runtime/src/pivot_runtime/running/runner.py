@@ -34,7 +34,7 @@ from pivot_runtime.running.outs import Flushing, Outs
 from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 if TYPE_CHECKING:
-    from pivot_runtime.executors.host_executor import Executor, Finished
+    from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.loading.assembly import Assembly
 
 _OUTPUT_LINES = 20
