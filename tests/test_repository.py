@@ -121,6 +121,46 @@ def test_modules_are_short() -> None:
     assert {path: length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
 
 
+ROOMS = sorted({path.parent for path in MODULES if (path.parent.parent / "__init__.py").is_file()})
+LARGEST_ROOM = 13
+ONE_MODULE_PER_COMMAND = "pivot_cli.commands"
+OWN_NAMES = {"pivot_cli.commands.cache"}  # a group of commands needs the group itself
+
+
+def test_rooms_are_small() -> None:
+    sizes = {NAMES[room / "__init__.py"]: len(list(room.glob("[!_]*.py"))) for room in ROOMS}
+    del sizes[ONE_MODULE_PER_COMMAND]
+
+    assert {name: size for name, size in sizes.items() if size > LARGEST_ROOM} == {}
+
+
+def test_rooms_hold_plain_names() -> None:
+    assert [NAMES[path] for room in ROOMS for path in room.glob("_*.py") if path.stem != "__init__"] == []
+
+
+def test_rooms_say_what_is_in_them() -> None:
+    """In two to four sentences, and with nothing else in the module."""
+    wrong = []
+    for room in ROOMS:
+        tree = ast.parse((room / "__init__.py").read_text())
+        sentences = re.findall(r"\S[.?!](?=\s|$)", ast.get_docstring(tree) or "")
+        name = NAMES[room / "__init__.py"]
+        if name not in OWN_NAMES | {ONE_MODULE_PER_COMMAND} and (len(tree.body) != 1 or not 2 <= len(sentences) <= 4):
+            wrong.append(name)
+
+    assert wrong == []
+
+
+def test_one_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(NAMES[path])
+
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
 def test_modules_are_named_after_what_they_own() -> None:
     assert [path for path in MODULES if path.stem.strip("_") in EMPTY_NAMES] == []
 

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pivot_runtime.config.remotes import Remote
+from pivot_runtime.config.remotes import ConfiguredRemote
 from pivot_runtime.config.resolve import Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 
@@ -52,12 +52,12 @@ def problem_json(problem: ConfigError) -> Mapping[str, Any]:
     }
 
 
-def remotes(listed: Sequence[Remote]) -> str:
+def remotes(listed: Sequence[ConfiguredRemote]) -> str:
     """A line for each: its name, its URL, and whether it is the default one."""
     return _aligned([(remote.name, remote.url, "(default)" if remote.default else "") for remote in listed])
 
 
-def remote_json(remote: Remote) -> dict[str, Any]:
+def remote_json(remote: ConfiguredRemote) -> dict[str, Any]:
     """A remote as JSON-able data."""
     plain = setting_json(remote.setting)
     return {

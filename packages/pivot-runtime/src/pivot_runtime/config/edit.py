@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 
-from pivot_runtime.config.file import Entry, FormatError, Span, read, read_yaml, rendered
+from pivot_runtime.config.file import ConfigEntry, FormatError, Span, read, read_yaml, rendered
 
 
 def assign(text: str, key: str, value: str) -> str:
@@ -68,7 +68,7 @@ def rename(text: str, old: str, new: str) -> str:
     return _checked(changed, wanted, next((entry.line for entry in entries if entry.key == old), 1))
 
 
-def _entries(text: str, key: str) -> tuple[Entry, ...] | None:
+def _entries(text: str, key: str) -> tuple[ConfigEntry, ...] | None:
     """The entries; None where the text is no YAML, but has a line that looks like the key's."""
     try:
         return read_yaml(text, spans=True)
@@ -129,13 +129,13 @@ def _ending(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def _span(entry: Entry) -> Span:
+def _span(entry: ConfigEntry) -> Span:
     if entry.span is None:
         raise AssertionError(entry)
     return entry.span
 
 
-def _plain(entries: Sequence[Entry]) -> list[tuple[str, str | None]]:
+def _plain(entries: Sequence[ConfigEntry]) -> list[tuple[str, str | None]]:
     return [(entry.key, entry.value) for entry in entries]
 
 

@@ -22,7 +22,7 @@ class Span(NamedTuple):
     value_end: int
 
 
-class Entry(NamedTuple):
+class ConfigEntry(NamedTuple):
     """A key and its value.
 
     Attributes:
@@ -50,7 +50,7 @@ class FormatError(ValueError):
         self.line = line
 
 
-def read(text: str) -> tuple[Entry, ...]:
+def read(text: str) -> tuple[ConfigEntry, ...]:
     """The entries of a text, in its order; a section that holds nothing is an entry whose value is empty.
 
     Raises:
@@ -60,20 +60,20 @@ def read(text: str) -> tuple[Entry, ...]:
     return read_yaml(text) if simple is None else simple
 
 
-def read_lines(text: str) -> tuple[Entry, ...] | None:
+def read_lines(text: str) -> tuple[ConfigEntry, ...] | None:
     """The result of `read_yaml`, for a text of simple lines; None for any other. YAML takes long to import."""
     lines = text.split("\n")
     found = []
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match is not None:
-            found.append(Entry(match[1], match[2], number))
+            found.append(ConfigEntry(match[1], match[2], number))
         elif not _NOTHING.fullmatch(line):
             return None
     return tuple(found) if all(map(str.isprintable, lines)) else None
 
 
-def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
+def read_yaml(text: str, *, spans: bool = False) -> tuple[ConfigEntry, ...]:
     """The entries of any text; with ``spans``, where they are in it.
 
     Raises:
@@ -94,7 +94,7 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[Entry, ...]:
     return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, ""))
 
 
-def _entries(mapping: Any, section: str) -> Iterator[Entry]:
+def _entries(mapping: Any, section: str) -> Iterator[ConfigEntry]:
     from yaml import MappingNode, ScalarNode  # noqa: PLC0415
 
     for key, value in mapping.value:
@@ -104,14 +104,14 @@ def _entries(mapping: Any, section: str) -> Iterator[Entry]:
         name = f"{section}{key.value}"
         span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, _end(value))
         if isinstance(value, ScalarNode):
-            yield Entry(name, value.value, line, span)
+            yield ConfigEntry(name, value.value, line, span)
         elif isinstance(value, MappingNode):
             if value.value:
                 yield from _entries(value, f"{name}.")
             else:
-                yield Entry(name, "", line, span)
+                yield ConfigEntry(name, "", line, span)
         else:
-            yield Entry(name, None, line, span)
+            yield ConfigEntry(name, None, line, span)
 
 
 def _end(node: Any) -> int:

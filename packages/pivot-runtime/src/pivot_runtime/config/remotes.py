@@ -14,7 +14,7 @@ _DEFAULT = "default_remote"
 
 
 @attrs.frozen(eq=False, repr=False)
-class Remote(Value):
+class ConfiguredRemote(Value):
     """A remote.
 
     Attributes:
@@ -30,7 +30,7 @@ class Remote(Value):
     setting: Setting
 
 
-def listed(found: ResolvedConfig) -> tuple[Remote, ...]:
+def listed(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
     """The remotes by name.
 
     Raises:
@@ -38,7 +38,7 @@ def listed(found: ResolvedConfig) -> tuple[Remote, ...]:
     """
     known = found.settings()
     return tuple(
-        Remote(name, url, name == known.usual_remote, found.said[f"{_FAMILY}{name}"])
+        ConfiguredRemote(name, url, name == known.usual_remote, found.said[f"{_FAMILY}{name}"])
         for name, url in sorted(known.remotes.items())
     )
 

@@ -12,7 +12,7 @@ from pivot_runtime.config.settings import KEYS, Key, Settings
 from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pivot_runtime.config.file import Entry, FormatError
+    from pivot_runtime.config.file import FormatError
 
 FILE = "config.yaml"
 

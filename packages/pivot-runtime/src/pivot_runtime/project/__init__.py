@@ -1,1 +1,4 @@
-"""The project on disk: its root, its guard, its targets and ignored files, and the projects that share its cache."""
+"""The project on disk: its root and identity, the guard of writing commands, targets and ignored files.
+
+The files that a run reads and writes are in `artifacts`; the user's git repository is in `git`.
+"""
