@@ -12,7 +12,7 @@ from pivot_runtime.config.settings import KEYS, Key, Settings
 from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pivot_runtime.config.file import FormatError
+    from pivot_runtime.config.file import ConfigEntry, FormatError
 
 FILE = "config.yaml"
 
@@ -199,7 +199,7 @@ def _take_file(
             said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
 
 
-def _parsed(entry: "Entry", first: int) -> tuple[Key, Any]:
+def _parsed(entry: "ConfigEntry", first: int) -> tuple[Key, Any]:
     if entry.line != first:
         problem = f"this key is there twice, first in line {first}"
         raise ConfigError(problem, key=entry.key, hint="leave one of them")
