@@ -168,7 +168,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             keep_going=keep_going,
             wait=not no_wait,
             show_output=show_output,
-            sole=click.get_current_context().obj is not None,  # else it is somebody else's process
+            owns_children=click.get_current_context().obj is not None,  # else it is somebody else's process
             in_process=in_process or pdb,
             debugger=_post_mortem if pdb else None,
         )

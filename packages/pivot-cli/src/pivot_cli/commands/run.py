@@ -32,6 +32,6 @@ def command(  # one parameter per option
 
     Unlike 'pivot repro', this does not bring upstream stages up to date first.
     """
-    run_options = attrs.evolve(run_options, force=force, everything=everything, alone=True, trace_io=trace_io)
+    run_options = attrs.evolve(run_options, force=force, everything=everything, only_targets=True, trace_io=trace_io)
     project = context.project(overrides)
     return run_stages(project, stages, run_options, Verbosity(**verbosity), command="pivot run")

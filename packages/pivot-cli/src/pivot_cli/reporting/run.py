@@ -27,7 +27,7 @@ def run_stages(
         result = repro(project, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(status.summary(result))
-    asked_again = not options.alone  # nobody looks for what is kept of `pivot run`
+    asked_again = not options.only_targets  # nobody looks for what is kept of `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
         keep_answer(project, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:

@@ -40,7 +40,7 @@ class HostExecutor:
         silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
         *,
         start: WorkerStart = WorkerStart.FORK,
-        sole: bool = False,
+        owns_children: bool = False,
     ) -> None:
         """Run stages in their hosts.
 
@@ -51,7 +51,7 @@ class HostExecutor:
             spawned: Told of each stage that might have been forked, and the threads because of which it was not.
             silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.
             start: How the process of a stage starts.
-            sole: This process has no other children: if a host is killed, whatever its stages have started is ended.
+            owns_children: This process has no other children: if a host is killed, its stages' processes are ended.
         """
         self._host_of = host_of
         self._watching = (watching or TraceOptions()).to_plain()
@@ -60,7 +60,7 @@ class HostExecutor:
         self._silence, self._silent = Silence(silent[0]), silent[1]
         self._logs: dict[int, pathlib.Path] = {}
         self._fresh = start is WorkerStart.SPAWN
-        self._sole = sole
+        self._owns_children = owns_children
         self._own: frozenset[int] = frozenset()
         self._hosts: list[HostClient] = []
         self._started: dict[int, str] = {}
@@ -78,7 +78,7 @@ class HostExecutor:
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
-            if self._sole:
+            if self._owns_children:
                 process_tree.adopt()
                 self._own |= process_tree.children()
         host.send(
@@ -136,7 +136,7 @@ class HostExecutor:
                     self._stopping.remove(host)
                 for pid in self._pids.values():
                     _kill_group(pid)
-                if self._sole:
+                if self._owns_children:
                     process_tree.await_end(host.pid)
                     process_tree.end_strays(self._own)
                 raise HostError(

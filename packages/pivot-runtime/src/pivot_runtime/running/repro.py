@@ -58,7 +58,7 @@ def _repro(  # as `repro`
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
         wanted = session.resolve(targets)
-        graph = session.graph.select(wanted if options.alone else session.graph.ancestors(wanted))
+        graph = session.graph.select(wanted if options.only_targets else session.graph.ancestors(wanted))
         watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
 
         def executor() -> "Executor":

@@ -401,8 +401,8 @@ def make_executor(assembly: "Assembly", session: Session, options: RunOptions, r
 
     settings = session.stores.settings
     output, silence = shown if options.show_output else None, (float(settings.silence_seconds), silent)
-    start, sole = settings.worker_start, options.sole
-    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, sole=sole)
+    start, owns_children = settings.worker_start, options.owns_children
+    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)
 
 
 @contextlib.contextmanager
