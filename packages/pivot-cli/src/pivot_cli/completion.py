@@ -1,4 +1,4 @@
-"""The completions of a half-typed name: from what is recorded, so that nothing of the user's is imported."""
+"""Completions of half-typed names, from recorded stages, so that no user code is imported."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final

@@ -1,4 +1,4 @@
-"""Where a command works: read here, at the edge, and nowhere else."""
+"""The context of a command: its project, read at the edge and nowhere else."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Signals that ask a command to end: like Ctrl-C, but with the exit code that shells know them by."""
+"""Signals that end a command like Ctrl-C, but with the exit code that shells expect."""
 
 import contextlib
 import signal

@@ -1,4 +1,4 @@
-"""Which Pivot this is, from package metadata only."""
+"""The version of Pivot, from package metadata only."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""When this machine started: what was written before that may have been lost on the way to the disk."""
+"""The start of the machine: bytes that were written before it may not have reached the disk."""
 
 import binascii
 import functools

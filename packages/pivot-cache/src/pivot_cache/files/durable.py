@@ -1,4 +1,4 @@
-"""On the disk itself: bytes and names that a power cut no longer takes away.
+"""Durable writes: bytes and names that a power cut no longer takes away.
 
 For what exists nowhere else, and is about to lose its place. `files` is for files that have just been written, under
 any name: their bytes and all names on the way to them are on the disk when it returns. `directory` is for names alone:

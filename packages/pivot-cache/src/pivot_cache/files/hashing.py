@@ -1,4 +1,4 @@
-"""From a file to its digest: one pass in constant memory, copying on the way where asked."""
+"""The digest of a file, in one pass and constant memory; a copy is made on the way if wanted."""
 
 import contextlib
 import os

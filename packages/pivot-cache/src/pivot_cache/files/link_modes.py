@@ -1,4 +1,4 @@
-"""Which ways to make a file in the workspace from an object work between two directories: found out by trying."""
+"""The kinds of links that work between two directories, tested once."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Names that differ by case only, or by the form of an accent, and file systems that take them for one."""
+"""File systems that take names for equal that differ only by case or by the form of an accent."""
 
 import os
 import unicodedata

@@ -1,4 +1,4 @@
-"""Reading small files that anybody may have made: what is no file, such as a pipe or a link to a device, has no end."""
+"""Bounded reads of small files that anybody may have made; pipes and devices are refused."""
 
 import contextlib
 import errno

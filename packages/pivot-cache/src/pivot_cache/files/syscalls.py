@@ -1,4 +1,4 @@
-"""Every change that the cache makes to a file system, each a function: where tests stop a process or refuse a call.
+"""Every system call that changes a file, each as a function: the seam at which tests stop or refuse it.
 
 The database of the stat cache is not among them: SQLite writes it by itself, and nothing depends on it.
 """

@@ -1,4 +1,4 @@
-"""Work on many files in a few threads: hashing, reading and writing let the others run meanwhile."""
+"""A few threads that hash, read and write many files."""
 
 import os
 import threading

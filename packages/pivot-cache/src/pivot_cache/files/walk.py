@@ -1,4 +1,4 @@
-"""Walking through a directory, and one digest over the status of all that is in it; imports next to nothing."""
+"""Walks through a directory, and one digest over the status of all its files; imports next to nothing."""
 
 import os
 import stat

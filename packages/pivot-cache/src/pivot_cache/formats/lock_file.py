@@ -1,4 +1,4 @@
-r"""Lock files: what the last run of a stage depended on and left, as JSON that people commit and merge.
+r"""Lock files: the inputs and outs of the last run of a stage, as JSON that people commit and merge.
 
 Each fact has its own line, in an order that depends on nothing but the facts::
 

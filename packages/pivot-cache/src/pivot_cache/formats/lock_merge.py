@@ -1,4 +1,4 @@
-"""Merging lock files: of two sides the one whose run has the inputs that the merge has, if there is one; pure."""
+"""Merges lock files: takes the side whose run has the merged inputs, if there is one; pure."""
 
 from collections.abc import Hashable, Mapping
 

@@ -1,4 +1,4 @@
-"""Files for git that stand for data: ``data.csv.pvt`` says what ``data.csv`` beside it holds.
+"""``.pvt`` files, which stand for data in git: ``data.csv.pvt`` has the digest of ``data.csv`` beside it.
 
 One JSON object, one fact per line, so that git merges and shows it well::
 

@@ -1,4 +1,4 @@
-"""Directories as values: every file by its relative path, and the one text that says so.
+"""Directories as values: every file by its relative path, and the canonical text of the list.
 
 The text is canonical JSON with one entry per line, so that listings can be compared by eye and by digest:
 

@@ -1,4 +1,4 @@
-"""Checking a store: is every object what its name says, and is all there that should be?"""
+"""Checks of a store: damaged objects, and objects that are missing."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Garbage collection: what nothing names moves to the trash, and is deleted once its grace period is over.
+"""Garbage collection: moves garbage to the trash, and deletes it after its grace period.
 
 `collect` may be killed, or meet a full disk, at any point: what is named is in its place, what is not is there or in
 the trash, and the next collection goes on. Against other processes that use the store meanwhile there are four guards,

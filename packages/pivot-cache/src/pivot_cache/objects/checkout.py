@@ -1,4 +1,4 @@
-"""From the artifacts that are in the workspace to those that should: compare, then apply."""
+"""Restores artifacts: compares the workspace with the wanted artifacts, then applies the difference."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Which objects artifacts consist of: files, and listings with the files in them."""
+"""The objects of artifacts: files, and trees with the files in them."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""From the workspace into a store: a file, or a directory with all that is in it."""
+"""Stores a file, or a directory with all its files, from the workspace."""
 
 import functools
 import os

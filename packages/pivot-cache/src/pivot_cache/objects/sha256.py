@@ -1,4 +1,4 @@
-"""SHA-256 beside the fast digest, for what comes from where others can write: a digest that nobody can forge.
+"""SHA-256 beside the fast digest, for content from places where others can write.
 
 That of a file is of its bytes. That of a directory is of one line for each thing in it, files with their own SHA-256.
 Each computed digest is kept by the object's digest, in a database that may be lost at any time.

@@ -1,4 +1,4 @@
-"""ObjectFiles: bytes that are written once, read-only, named by their digest, and given back verified."""
+"""The object store: bytes that are written once, read-only, named by their digest, and verified when read."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""The trash of a store: what nothing named when it was collected, kept until its grace period is over.
+"""The trash of a store: collected objects, kept until their grace period is over.
 
     trash/<time>/files/ab/cdef...    objects
     trash/<time>/runs/ab/cdef...     run records

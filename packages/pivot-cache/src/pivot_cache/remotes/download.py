@@ -1,4 +1,4 @@
-"""One object from a remote into the store: in one stream, or in parts at once that an interruption does not lose.
+"""Downloads one object into the store: in one stream, or in parts that survive an interruption.
 
 Whatever arrives is verified before it is an object, and bytes that are wrong are not asked for again.
 """

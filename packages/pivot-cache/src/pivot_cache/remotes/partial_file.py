@@ -1,4 +1,4 @@
-"""Objects that have arrived in part: which parts are here survives any end of the process.
+"""Objects that have arrived in part: the record of their parts survives any end of the process.
 
 <directory>/
   <digest>          the parts that have arrived, each in its place

@@ -1,4 +1,4 @@
-"""The part of a transfer that talks to a remote, on an event loop of its own."""
+"""The session of one transfer with a remote, on an event loop of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping

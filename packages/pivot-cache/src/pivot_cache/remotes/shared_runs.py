@@ -1,4 +1,4 @@
-"""Run records on a remote: what others have left with the same inputs; data from strangers, read without trust.
+"""Run records on a remote: results of others with the same inputs, read without trust.
 
 A record says which contents some run left. Nothing of it is executed, and what it names is fetched and verified like
 anything else. That the contents are what the stage would have left is what whoever wrote the record says.

@@ -1,4 +1,4 @@
-"""Remotes that have been silent for long: they tell, and whoever shows what a command does listens."""
+"""Notices of remotes that have been silent for long, for listeners such as the command line."""
 
 import contextlib
 from collections.abc import Callable, Iterator

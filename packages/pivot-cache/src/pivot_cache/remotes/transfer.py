@@ -1,4 +1,4 @@
-"""Bringing objects to a remote and from it: exactly those that artifacts consist of, and of these what is not there.
+"""Pushes and fetches exactly the objects of some artifacts that the other side lacks.
 
 A listing goes up after all that it lists, and comes down before it. So a listing that is on a remote means that its
 files are, and an interruption at any point leaves nothing that is half there.

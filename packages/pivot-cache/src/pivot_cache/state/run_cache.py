@@ -1,4 +1,4 @@
-"""The run cache: what some run with given inputs left, one small file per inputs key."""
+"""The run cache: the outs of a run with given inputs, one small file per inputs key."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""For tests of what uses remotes, and of remotes: one in memory that fails on demand, and what every remote must do."""
+"""Tests that every remote must pass, and a remote in memory that fails on demand."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping

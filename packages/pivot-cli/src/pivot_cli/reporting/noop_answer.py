@@ -1,4 +1,4 @@
-"""Keeping what a command printed that found nothing to do, so that the same command is answered at once."""
+"""Keeps the output of a command that found nothing to do, so that its repetition is answered at once."""
 
 import os
 import sys

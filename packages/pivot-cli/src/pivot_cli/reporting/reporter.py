@@ -1,4 +1,4 @@
-"""How a run reports: which lines on stderr, and whether as events on stdout."""
+"""The reporter of a run: lines on stderr, or events on stdout."""
 
 import contextlib
 import os

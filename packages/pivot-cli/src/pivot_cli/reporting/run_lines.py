@@ -1,4 +1,4 @@
-"""The reporter of a run: plain lines on stderr, one per stage, quiet neighbours on one line."""
+"""Lines of a run on stderr: one per stage, quiet neighbours on one line."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final

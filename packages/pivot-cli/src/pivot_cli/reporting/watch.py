@@ -1,4 +1,4 @@
-"""`pivot repro --watch`: what it prints from round to round."""
+"""Output of `pivot repro --watch` from round to round."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

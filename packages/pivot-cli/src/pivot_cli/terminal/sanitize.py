@@ -1,4 +1,4 @@
-"""Control characters in what stages, files and servers say: a terminal must not obey them; pure."""
+"""Removes control characters from texts of stages, files and servers; pure."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`pivot checkout`: from the cache into the workspace what is recorded, without overwriting what is nowhere else."""
+"""`pivot checkout`: restores recorded artifacts, and overwrites nothing that exists nowhere else."""
 
 import os
 import pathlib

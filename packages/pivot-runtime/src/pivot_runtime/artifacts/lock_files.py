@@ -1,4 +1,4 @@
-"""Lock files as commands read and leave them: one that is damaged, or that git ignores, is reported."""
+"""Lock files as commands read and write them; reports those that are damaged or ignored by git."""
 
 import contextlib
 import os

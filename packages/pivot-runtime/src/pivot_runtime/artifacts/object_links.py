@@ -1,4 +1,4 @@
-"""Symbolic links of the workspace to objects: who writes through one changes the object, and must not lose that."""
+"""Symbolic links of the workspace to objects: bytes that were written through one are saved."""
 
 import contextlib
 import os

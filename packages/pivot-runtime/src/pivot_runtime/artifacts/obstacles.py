@@ -1,4 +1,4 @@
-"""The content in the places of outs that no run may replace: tracked data, and what exists nowhere else and is no file.
+"""Obstacles in the places of outs that no run may replace: tracked data, and content that exists nowhere else.
 
 A file of the user's where a stage writes a file is no obstacle: it is kept before it is replaced. A directory is, but
 if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.

@@ -1,4 +1,4 @@
-"""Previous outs, set aside while their stage runs, so that a run that fails or is killed changes nothing.
+"""The stash of a stage's previous outs, so that a run that fails or is killed changes nothing.
 
 They are in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
 here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.

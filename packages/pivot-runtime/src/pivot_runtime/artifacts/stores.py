@@ -1,4 +1,4 @@
-"""The stores of a project: contents by digest, results by inputs key, what is known of files; and its configuration."""
+"""The open stores of a project: objects, run cache and stat cache, with the configuration."""
 
 import functools
 import os

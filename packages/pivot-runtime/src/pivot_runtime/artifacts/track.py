@@ -1,4 +1,4 @@
-"""`pivot track` and `pivot untrack`: puts data under Pivot that no stage writes, and takes them away again."""
+"""`pivot track` and `pivot untrack`: begins and ends the tracking of data that no stage writes."""
 
 import contextlib
 import os

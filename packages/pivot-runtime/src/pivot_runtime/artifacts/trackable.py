@@ -1,4 +1,4 @@
-"""The data that can be tracked: the path that a name means, or the reason why that cannot be tracked."""
+"""The path that a name to be tracked means, or the reason why it cannot be tracked."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Data that no stage writes, and that are under Pivot all the same: how they are now."""
+"""The state of tracked data: unchanged, modified or missing."""
 
 import enum
 import os

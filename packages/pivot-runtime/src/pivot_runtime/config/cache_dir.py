@@ -1,4 +1,4 @@
-"""Where a cache is that `cache.dir` names: the words in it replaced, the directory made, and kept out of git."""
+"""The directory of `cache.dir`: variables expanded, created, and kept out of git."""
 
 import os
 import pathlib

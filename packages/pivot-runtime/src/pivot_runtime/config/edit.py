@@ -1,4 +1,4 @@
-"""Changes of a configuration's text that keep every other byte of it: set, unset and rename a key.
+"""Edits of a configuration file that keep every other byte: set, unset and rename a key.
 
 Whatever is changed is read again: the result must hold exactly what was meant, or nothing is changed.
 """

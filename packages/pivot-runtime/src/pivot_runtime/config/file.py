@@ -1,4 +1,4 @@
-"""The text of a configuration file: what it holds, line by line; no key is known here.
+"""The text of a configuration file as entries with lines; knows no keys.
 
 A file has flat keys, one ``key: value`` on each line. Everything else that is YAML is read too: a mapping inside
 ``remotes`` gives ``remotes.<name>``. Every value is taken as the text that is there, so ``off`` is never ``false``.

@@ -1,4 +1,4 @@
-"""Kinds of values of settings: how each is written, and what it means."""
+"""Kinds of values of settings: how each is written, and its meaning."""
 
 import enum
 import re

@@ -1,4 +1,4 @@
-"""Resolving what is configured: the environment, then the project's file, the user's file and the defaults."""
+"""Resolves the settings: the environment, then the project's file, the user's file and the defaults."""
 
 import enum
 import os

@@ -1,4 +1,4 @@
-"""`pivot config`: ask for settings and change the files that say them; also where they are broken."""
+"""`pivot config`: reads settings and changes their files, even where these are broken."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Resolves what a stage takes from outside, in the host: parameters, as values and plain data, and variables."""
+"""Resolves the parameters and declared environment variables of a stage, in the host."""
 
 import os
 import pathlib

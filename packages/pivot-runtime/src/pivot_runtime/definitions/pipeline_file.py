@@ -1,4 +1,4 @@
-"""The pipelines that a file describes: a ``pipeline.py`` is imported; a ``pivot.yaml`` read, its functions imported."""
+"""Pipelines of a file: a ``pipeline.py`` is imported, a ``pivot.yaml`` read and its functions imported."""
 
 import importlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""A pipeline's file imported again, in a process that did not load it, for its stages to be run there."""
+"""Imports the file of a pipeline again, in a process that did not load it, to run its stages there."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Importing the user's modules from their source, never from a stale ``.pyc``, and recording which."""
+"""Imports the user's modules from their source, never from a stale ``.pyc``, and records which."""
 
 import functools
 import importlib.machinery

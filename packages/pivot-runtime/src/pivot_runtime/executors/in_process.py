@@ -1,4 +1,4 @@
-"""Stages in the process of the command itself, for a debugger, a profiler or a coverage tool that it runs under."""
+"""Executors in the process of the command, for debuggers, profilers, coverage tools and tests."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""How a run is done."""
+"""Options of a run."""
 
 from collections.abc import Callable
 from types import TracebackType

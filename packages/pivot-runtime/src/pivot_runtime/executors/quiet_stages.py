@@ -1,4 +1,4 @@
-"""Which stages have printed nothing for so long that it is worth saying; pure: the caller has clock and logs."""
+"""Decides which stages have been silent for long enough to report it; pure."""
 
 from collections.abc import Callable
 from typing import NamedTuple

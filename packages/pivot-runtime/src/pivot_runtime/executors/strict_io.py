@@ -1,4 +1,4 @@
-"""Reports of files that a stage used without declaring them; they may make it fail."""
+"""Reports files that a stage used without declaring them, or fails it (`strict_io`)."""
 
 from collections.abc import Callable
 

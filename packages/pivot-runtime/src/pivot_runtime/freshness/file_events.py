@@ -1,4 +1,4 @@
-"""Waiting until something happens in directories: the system is asked to tell, or, where it cannot, they are polled."""
+"""Waits for changes in directories: by events of the system, or by polling where there are none."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The facts that a load depended on: about files, directories and the environment, checked without loading again."""
+"""The facts that a load depended on: files, directories and the environment, checked without loading again."""
 
 import os
 import stat

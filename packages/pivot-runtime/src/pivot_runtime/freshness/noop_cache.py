@@ -1,4 +1,4 @@
-"""Answers to commands that found nothing to do, kept for as long as nothing they looked at has changed.
+"""Kept outputs of commands that found nothing to do, valid while nothing that they looked at has changed.
 
 A command that is repeated is answered from one file and the marks of all that it looked at: nothing is parsed,
 decided or imported again. Only the marks decide here: who touches a file without changing it gets the same

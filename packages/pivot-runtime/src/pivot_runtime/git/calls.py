@@ -1,4 +1,4 @@
-"""The only place that starts git: in a directory, and for nothing but what is there.
+"""The only module that starts git, in one directory and without the variables of a hook.
 
 Variables that git sets for its hooks, and users for other repositories, would lead us to another repository, index or
 store.

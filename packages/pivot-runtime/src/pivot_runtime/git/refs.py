@@ -1,4 +1,4 @@
-"""The files that name objects in git's refs: in every ref, stash, worktree and index.
+"""The lock and ``.pvt`` files that git has in refs, stashes, worktrees and the index.
 
 Nothing here changes the repository. Every failure of git is an error: a ref that cannot be read is never a ref
 that names nothing.

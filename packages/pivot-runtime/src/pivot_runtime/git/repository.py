@@ -1,4 +1,4 @@
-"""The git repository around a project, as this clone has it: what it tracks, and how it merges lock files."""
+"""The git repository around a project: the files that it tracks, and its merge driver for lock files."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Repositories below a project's: submodules, wherever git keeps them, and repositories that are in its directories."""
+"""Repositories below a project: submodules, and repositories in its directories."""
 
 import contextlib
 import os

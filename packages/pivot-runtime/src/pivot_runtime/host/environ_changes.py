@@ -1,4 +1,4 @@
-"""Environment variables that importing a pipeline has set, as from an `.env` file: they count where they are read."""
+"""Environment variables that an import has set, as from an `.env` file; they count where they are read."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The fingerprint of a stage: of its function, and of what else of it is code."""
+"""Fingerprints of stages: their functions, other code of theirs, and a cache of parsed files."""
 
 import contextlib
 import os

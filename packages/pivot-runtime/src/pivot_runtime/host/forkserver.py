@@ -1,4 +1,4 @@
-"""The seed: a process with Pivot imported and nothing of the user's, from which hosts are forked."""
+"""The fork server: a process with Pivot imported and no user code, from which hosts are forked."""
 
 import fcntl
 import gc

@@ -1,4 +1,4 @@
-"""Records what importing the user's modules depends on; in the host, where nothing else happens meanwhile."""
+"""Records what importing the user's modules depends on, in the host."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Children forked to run stages: some are made in advance, since a fork takes longer than what many stages do."""
+"""A pool of children that are forked in advance, since a fork takes longer than many stages."""
 
 import contextlib
 import os

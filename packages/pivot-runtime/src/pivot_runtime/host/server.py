@@ -1,4 +1,4 @@
-"""The host: the only process that imports the user's code; fingerprints it, and forks a child per stage run."""
+"""The host: the only process that imports user code; fingerprints stages and forks a child per stage run."""
 
 import contextlib
 import faulthandler

@@ -1,4 +1,4 @@
-"""Stage runs that a host has started: what they print and report, and how all that belongs to them is ended."""
+"""A stage run that the host has started: its output, its reports, and the end of all its processes."""
 
 import contextlib
 import fcntl

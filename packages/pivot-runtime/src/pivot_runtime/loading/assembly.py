@@ -1,4 +1,4 @@
-"""The pipelines that a command depends on: its own, and those that write what these read, each in a warm host."""
+"""The pipelines that a command depends on: its own, and those that write what these read."""
 
 import collections
 import functools

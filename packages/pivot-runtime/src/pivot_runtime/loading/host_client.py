@@ -1,4 +1,4 @@
-"""The coordinator's end of the host: start it, load through it, and take it down."""
+"""The command's end of a host: starts it, loads through it, and ends it."""
 
 import collections
 import contextlib

@@ -1,4 +1,4 @@
-"""Hosts as a command needs them: each is started when a pipeline must be imported, or the first of its stages run."""
+"""Hosts that start when a pipeline must be imported or the first of its stages runs."""
 
 import pathlib
 from collections.abc import Callable

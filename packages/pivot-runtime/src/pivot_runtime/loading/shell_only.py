@@ -1,4 +1,4 @@
-"""The stages of a ``pivot.yaml`` that has shell commands only: read, with nothing of the project imported."""
+"""Stages of a ``pivot.yaml`` with shell commands only: read, without an import."""
 
 import pathlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Snapshots: what the last load of a pipeline file gave, for as long as everything that it depended on is unchanged."""
+"""Snapshots: the last load of each pipeline file, used while its load trace holds."""
 
 import contextlib
 import json

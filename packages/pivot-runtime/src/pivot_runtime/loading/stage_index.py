@@ -1,4 +1,4 @@
-"""Which stages each pipeline file had when it was last loaded: for completion, which imports nothing of the user's.
+"""The stages that each pipeline file had when it was last loaded, for completion without an import.
 
 One JSON file of derived data; where it is missing, damaged or cannot be written, less is completed, and nothing else.
 """

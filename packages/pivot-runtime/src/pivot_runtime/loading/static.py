@@ -1,4 +1,4 @@
-"""Stages without an import: as the last load knew them, or as a file of shell stages has them; else as locked."""
+"""Stages without an import: from the last load, from a file of shell stages, or from lock files."""
 
 import pathlib
 import re

@@ -1,4 +1,4 @@
-"""Which pipelines leave threads running when they are imported, so that their stages are not forked.
+"""Pipelines that leave threads running when they are imported, so that their stages are not forked.
 
 One JSON file of derived data; where it is missing or damaged, its content is reported again, and that is all.
 """

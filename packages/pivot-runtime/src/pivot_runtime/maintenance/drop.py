@@ -1,4 +1,4 @@
-"""`pivot cache drop`: take the content of some artifacts out of the cache, once it is known where else it is."""
+"""`pivot cache drop`: removes the content of some artifacts from the cache if it is available elsewhere."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""`pivot cache gc`: what no lock or `.pvt` file names, in no branch and in no project, goes to the trash."""
+"""`pivot cache gc`: moves to the trash the objects that no branch and no project needs."""
 
 import contextlib
 import pathlib

@@ -1,4 +1,4 @@
-"""`pivot cache status`: what the cache holds and for whom, what waits in the trash, and how files can be linked."""
+"""`pivot cache status`: the content and users of the cache, the trash, and the working kinds of links."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""`pivot cache verify`: is what the cache has good, and does it have what the workspace's files name?"""
+"""`pivot cache verify`: checks all objects, and that those of the workspace's records are present."""
 
 from collections.abc import Callable, Collection
 

@@ -1,4 +1,4 @@
-"""A process forked from a command that goes on as if it were a new interpreter, in a fraction of the time."""
+"""Forks a process that continues like a new interpreter, in a fraction of the time."""
 
 import atexit
 import contextlib

@@ -1,4 +1,4 @@
-"""How many stages to run at once: what this process may really use of the machine."""
+"""The number of processors that this process may really use."""
 
 import math
 import os

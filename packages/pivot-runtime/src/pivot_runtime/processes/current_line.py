@@ -1,4 +1,4 @@
-"""Says which line of the user's a process is at, when another one asks by a signal."""
+"""The line of user code that a process executes, asked for by a signal."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The live threads of this process: while there are others than the one that asks, it must not be forked.
+"""Live threads of this process; while there are others than the caller, it must not be forked.
 
 A forked process has only the thread that forked it. Locks and places in queues that another thread held at that moment
 are held there forever, and whoever waits for them waits forever, silently.

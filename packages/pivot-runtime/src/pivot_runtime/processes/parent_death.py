@@ -1,4 +1,4 @@
-"""A child that must not outlive its parent."""
+"""Ends a child when its parent dies."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""Processes whose parent has ended, and that would outlive the stage run that started them."""
+"""Processes of a stage run that would outlive it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The state of a process when it began: as much as one that is forked from it goes back to."""
+"""The state of a process at its start, which a process forked from it restores."""
 
 import os
 import sys

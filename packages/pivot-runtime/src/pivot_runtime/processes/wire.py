@@ -1,4 +1,4 @@
-"""The line between coordinator and host: one JSON object per line over a pair of pipes."""
+"""The wire between command and host: one JSON object per line over a pair of pipes."""
 
 import os
 from collections.abc import Iterator

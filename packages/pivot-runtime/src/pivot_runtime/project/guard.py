@@ -1,4 +1,4 @@
-"""The guard of a project: one command at a time changes it; the kernel frees it when its holder dies."""
+"""The project-wide mutex (flock): one writing command at a time, released when its process dies."""
 
 import contextlib
 import fcntl

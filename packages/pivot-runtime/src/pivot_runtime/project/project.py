@@ -1,4 +1,4 @@
-"""A project on disk: its root, where a command is in it, and what `pivot init` makes."""
+"""A project on disk: its root, the directory of a command in it, and `pivot init`."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""Symbolic links in place of what is Pivot's own: refused, since a repository could lead every write out of itself."""
+"""Refuses symbolic links in place of Pivot's own files, which could lead its writes elsewhere."""
 
 import os
 import pathlib

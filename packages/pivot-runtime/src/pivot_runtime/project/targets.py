@@ -1,4 +1,4 @@
-"""From what is named on the command line to stages."""
+"""Resolves targets of the command line to stages."""
 
 import fnmatch
 import os

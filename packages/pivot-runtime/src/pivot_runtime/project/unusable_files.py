@@ -1,4 +1,4 @@
-"""Files of a project that a command cannot make use of: each is reported once, and the command goes on without it."""
+"""Files that a command cannot use: each is reported once, and the command continues without it."""
 
 from collections.abc import Callable
 

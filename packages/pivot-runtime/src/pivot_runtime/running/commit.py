@@ -1,4 +1,4 @@
-"""`pivot commit`: accept what is in the workspace as the result of the code as it is now, without running it."""
+"""`pivot commit`: accepts the workspace as the result of the current code, without running it."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Noticing that something was edited while stages run: files first, and only then what the edit means."""
+"""Detects edits while stages run: first of files, and only then of their meaning."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The outs of a stage around its run: kept, set aside, given again to stages that go on from them, taken in."""
+"""The outs of a stage around its run: saved, stashed, given back to incremental stages, stored."""
 
 import contextlib
 import pathlib

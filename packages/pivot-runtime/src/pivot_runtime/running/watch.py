@@ -1,4 +1,4 @@
-"""`pivot repro --watch`: run, and again whenever something has changed that decides what has to run.
+"""`pivot repro --watch`: runs again whenever something changes that decides what has to run.
 
 A round is an ordinary run, with hosts that stay. Its read set has the paths that it looked at, each with its stamp from
 before; afterwards a look at all stages gives a second read set, so that whatever is edited meanwhile has another stamp

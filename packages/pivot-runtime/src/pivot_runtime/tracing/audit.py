@@ -1,4 +1,4 @@
-"""Notes which files of the project a process opens: an audit hook, which nothing can take away again."""
+"""Records the project's files that a process opens, by an audit hook that cannot be removed."""
 
 import contextlib
 import os

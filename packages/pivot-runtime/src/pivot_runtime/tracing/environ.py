@@ -1,4 +1,4 @@
-"""Notes which environment variables are asked for by name, and by whom it matters: the user's code and libraries."""
+"""Records which environment variables user code and libraries read, and which are given to programs."""
 
 import functools
 import os

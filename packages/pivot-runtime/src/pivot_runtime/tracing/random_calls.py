@@ -1,4 +1,4 @@
-"""Notices that code of the user's, while it is imported, calls what gives another answer each time."""
+"""Detects calls of user code, during an import, whose results differ each time."""
 
 import contextlib
 import sys

@@ -1,4 +1,4 @@
-"""The observations of the processes that a stage has started, line by line, in files of one directory."""
+"""Files in which the processes of a stage write their observations, line by line."""
 
 import contextlib
 import os

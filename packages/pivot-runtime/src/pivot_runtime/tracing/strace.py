@@ -1,4 +1,4 @@
-"""Has strace watch the process itself: what C libraries open, and programs that are started."""
+"""Runs strace on this process: files that C libraries open, and programs that are started."""
 
 import codecs
 import contextlib

@@ -1,4 +1,4 @@
-"""The files and variables that a stage uses in processes that it starts: interpreters of pools, and Python programs."""
+"""Files and variables that a stage's child processes use: pool workers and Python programs."""
 
 from pivot_runtime.tracing.audit import Audit
 from pivot_runtime.tracing.environ import Handed, Variables

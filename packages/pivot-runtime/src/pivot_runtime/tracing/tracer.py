@@ -1,4 +1,4 @@
-"""The observations of a stage's process about itself: the files and the environment variables that the stage uses."""
+"""Traces the process of a stage from inside: the files and environment variables that it uses."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Calling a stage in the current process: load the deps, call the function, save the outs."""
+"""Calls a stage in this process: loads the deps, calls the function, saves the outs."""
 
 import contextlib
 import os

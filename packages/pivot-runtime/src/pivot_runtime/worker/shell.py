@@ -1,4 +1,4 @@
-"""Running the command of a shell stage in the stage's process."""
+"""Runs the command of a shell stage in the stage's process."""
 
 import os
 import pathlib

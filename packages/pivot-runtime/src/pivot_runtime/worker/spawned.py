@@ -1,4 +1,4 @@
-"""A stage run in an interpreter of its own, for code that does not survive a fork."""
+"""A stage run in a new interpreter, for code that does not survive a fork."""
 
 import faulthandler
 import os

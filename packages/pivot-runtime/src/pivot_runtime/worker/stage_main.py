@@ -1,4 +1,4 @@
-"""One stage run in a child of its own: load the deps, call the function, save the outs."""
+"""The main function of a stage's process: loads the deps, calls the function, saves the outs."""
 
 import atexit
 import contextlib
