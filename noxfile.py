@@ -321,7 +321,8 @@ def bump(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def reference(session: nox.Session) -> None:
     """Write the table of settings into its page, and the schema of pivot.yaml, as the code has them."""
-    session.run(*tool("pivot_runtime.config.reference", "docs/reference/configuration.md"), external=True)
+    table = ROOT / "docs/reference/make_config_table.py"
+    session.run(sys.executable, str(table), "docs/reference/configuration.md", external=True)
     with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
 

@@ -14,6 +14,7 @@ A comment on the line before a block changes that: `<!-- docs: exit 1 -->` (of t
 """
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import pathlib
@@ -27,10 +28,14 @@ import attrs
 import pytest
 
 from pivot_core.pivot_yaml import schema
-from pivot_runtime.config import reference
 from pivot_runtime.config.settings import KEYS
 
 ROOT = pathlib.Path(__file__).parent.parent
+_TABLE = importlib.util.spec_from_file_location("make_config_table", ROOT / "docs/reference/make_config_table.py")
+assert _TABLE is not None
+assert _TABLE.loader is not None
+reference = importlib.util.module_from_spec(_TABLE)
+_TABLE.loader.exec_module(reference)
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md")
@@ -224,6 +229,21 @@ def test_the_page_of_the_configuration_has_the_table_of_the_code() -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text()
 
     assert page == reference.page(page)
+
+
+def test_the_table_has_every_key_that_is_read_and_no_other() -> None:
+    table = reference.table()
+
+    assert [f"| `{key.name}` | `PIVOT_" in table for key in KEYS] == [key.read for key in KEYS]
+    assert all(line.count("|") == 6 for line in table.splitlines())
+
+
+def test_a_page_without_a_place_for_the_table() -> None:
+    page = f"before\n{reference.BEGIN}old\n{reference.END}after\n"
+
+    assert reference.page(page) == f"before\n{reference.BEGIN}\n{reference.table()}\n{reference.END}after\n"
+    with pytest.raises(ValueError, match="begins and ends"):
+        reference.page("before\n")
 
 
 def test_the_schema_in_the_documentation_is_that_of_the_code() -> None:

@@ -12,7 +12,7 @@ from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
-from pivot_runtime.config import reference, remotes, settings
+from pivot_runtime.config import remotes, settings
 from pivot_runtime.config.resolve import SettingSource, resolve, user_file
 from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
 from pivot_runtime.config.store import ConfigStore
@@ -477,21 +477,3 @@ def test_jobs_and_keep_going_of_a_run(shop: Workshop) -> None:
     shop.run(jobs=3, force=True, wrap=deferred)
     assert made[-1].most == 3
     assert "unstarted" in parts_of(shop.run(jobs=1, force=True, keep_going=False, wrap=deferred))
-
-
-# -- the page
-
-
-def test_the_table_has_every_key_that_is_read_and_no_other() -> None:
-    table = reference.table()
-
-    assert [f"| `{key.name}` | `PIVOT_" in table for key in KEYS] == [key.read for key in KEYS]
-    assert all(line.count("|") == 6 for line in table.splitlines())
-
-
-def test_a_page_without_a_place_for_the_table() -> None:
-    page = f"before\n{reference.BEGIN}old\n{reference.END}after\n"
-
-    assert reference.page(page) == f"before\n{reference.BEGIN}\n{reference.table()}\n{reference.END}after\n"
-    with pytest.raises(ValueError, match="begins and ends"):
-        reference.page("before\n")

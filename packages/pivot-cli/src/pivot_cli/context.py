@@ -14,6 +14,8 @@ from pivot_runtime.processes.startup_state import StartupState
 from pivot_runtime.project.project import Project
 from pivot_runtime.project.unusable_files import Doubt, Doubts
 
+NO_SNAPSHOT: Final = "pivot.no_snapshot"
+"""The mark of a command, in its click context, that imports its pipelines again."""
 _DESCRIPTORS: Final = 28
 """With fewer, not even two stages can run at a time."""
 
@@ -39,13 +41,15 @@ def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
         PivotError: There is none, or too few files may be open.
     """
     require_descriptors()
-    beginning = click.get_current_context().obj
+    context = click.get_current_context()
+    beginning = context.obj
     return Project.find(
         working_directory(),
         overrides,
         origin=StartupState(*beginning) if beginning else None,
         doubts=Doubts() if quiet else Doubts(_doubt_reporter()),
         slow=console.importing,
+        use_snapshots=not context.meta.get(NO_SNAPSHOT, False),
     )
 
 

@@ -1,7 +1,6 @@
 """Arguments and options that several commands share, so that they mean the same everywhere."""
 
 import functools
-import os
 import re
 from collections.abc import Callable
 from types import TracebackType
@@ -11,7 +10,7 @@ import click
 
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cli.completion import Target
-from pivot_runtime.config.settings import variable
+from pivot_cli.context import NO_SNAPSHOT
 from pivot_runtime.executors.options import RunOptions
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -23,16 +22,15 @@ stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target()
 """The same, for commands that look at single stages."""
 
 
-def _disable_snapshot(_: click.Context, __: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
-    if value:
-        os.environ[variable("snapshot")] = "off"
+def _disable_snapshots(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's
+    context.meta[NO_SNAPSHOT] = value
 
 
 _NO_SNAPSHOT: Final = click.option(
     "--no-snapshot",
     is_flag=True,
     expose_value=False,
-    callback=_disable_snapshot,
+    callback=_disable_snapshots,
     help="Import the pipelines again, even if nothing has changed since the last import.",
 )
 _ALL: Final = click.option(

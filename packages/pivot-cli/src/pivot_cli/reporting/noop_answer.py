@@ -13,7 +13,7 @@ from pivot_runtime.project.project import Project
 
 def keep_answer(project: Project, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
     """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
-    if project.overrides:  # one of them may be a secret
+    if project.overrides or not project.use_snapshots:  # a parameter may be a secret; an import was asked for
         return
     heard = console.heard()
     if heard is None:

@@ -71,13 +71,17 @@ class Stores(Value):
 
 
 @contextmanager
-def open_stores(project: Project) -> Iterator[Stores]:
+def open_stores(project: Project, settings: Settings | None = None) -> Iterator[Stores]:
     """The stores of a project; what is learned of files is remembered at the end.
+
+    Args:
+        project: The project.
+        settings: Its settings, where they have been resolved already.
 
     Raises:
         ConfigError: The configuration holds what it must not hold.
     """
-    settings = resolve.resolve(project.layout.state_dir, os.environ)
+    settings = settings or resolve.resolve(project.layout.state_dir, os.environ)
     layout = Layout(project.root, settings.cache_home(project.root))
     if layout.cache is not None:
         from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default

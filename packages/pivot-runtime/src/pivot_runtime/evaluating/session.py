@@ -309,7 +309,7 @@ def open_session(
         literal: Artifacts are seen as they are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
-    with open_stores(project) if stores is None else contextlib.nullcontext(stores) as opened:
+    with open_stores(project, assembly.settings) if stores is None else contextlib.nullcontext(stores) as opened:
         stashed = _stashed(project) if as_next_run else None
         with contextlib.closing(Session(project, assembly, opened, stashed=stashed, literal=literal)) as session:
             yield session

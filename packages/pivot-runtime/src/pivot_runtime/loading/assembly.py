@@ -17,6 +17,7 @@ from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
 from pivot_runtime.config import resolve
+from pivot_runtime.config.settings import Settings
 from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
@@ -51,6 +52,7 @@ class Assembly(Value):
         stages: Of every loaded file, by address.
         broken: Pipelines that could not be loaded.
         starter: The starter of further hosts.
+        settings: The settings of the project, resolved once for the command.
     """
 
     files: tuple[LoadedFile, ...]
@@ -59,6 +61,7 @@ class Assembly(Value):
     stages: Mapping[str, LoadedStage]
     broken: tuple[BrokenPipeline, ...] = ()
     starter: HostStarter | None = None
+    settings: Settings | None = None
 
     @property
     def load_traces(self) -> tuple[LoadTrace, ...]:
@@ -123,7 +126,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         if looked_at is not None:
             project.read_set.look(looked_at)
     settings = resolve.resolve(project.layout.state_dir, os.environ)
-    kept = not fresh and settings.snapshot
+    kept = not fresh and project.use_snapshots and settings.snapshot
     told = (slow or project.slow, float(settings.silence_seconds))
     guard = guard if project.hosts is None else None
     starter = HostStarter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
@@ -139,7 +142,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         broken = tuple(loader.broken(assembly.graph))
         if instead is None:
             _remember(project, loader.files)
-        return attrs.evolve(assembly, broken=broken, starter=loader.release())
+        return attrs.evolve(assembly, broken=broken, starter=loader.release(), settings=settings)
 
 
 def _file(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:

@@ -68,6 +68,7 @@ class Project(Value):
         origin: The state of the process when it began, if hosts may be forked from it.
         doubts: The records that the command has passed over.
         slow: Called if importing a pipeline takes long, with how many seconds it has taken, and the line that it is at.
+        use_snapshots: Pipelines whose last load still holds are not imported again.
     """
 
     root: pathlib.Path
@@ -78,6 +79,9 @@ class Project(Value):
     origin: StartupState | None = attrs.field(default=None, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
     slow: Callable[[float, str], None] = attrs.field(default=_nothing, eq=False, repr=False)
+    use_snapshots: bool = attrs.field(default=True, eq=False, repr=False)
+    layout: Layout = attrs.field(init=False, eq=False, repr=False)
+    """The paths of everything of Pivot's in this project."""
 
     @classmethod
     def find(
@@ -88,6 +92,7 @@ class Project(Value):
         origin: StartupState | None = None,
         doubts: Doubts | None = None,
         slow: Callable[[float, str], None] | None = None,
+        use_snapshots: bool = True,
     ) -> "Project":
         """The project around ``cwd``.
 
@@ -98,11 +103,19 @@ class Project(Value):
         read_set = ReadSet()
         for directory in (cwd, *cwd.parents):
             read_set.probe(directory / STATE_DIR)
-        return cls(symlinks.find(cwd), cwd, overrides, None, read_set, origin, doubts or Doubts(), slow or _nothing)
+        return cls(
+            symlinks.find(cwd),
+            cwd,
+            overrides,
+            read_set=read_set,
+            origin=origin,
+            doubts=doubts or Doubts(),
+            slow=slow or _nothing,
+            use_snapshots=use_snapshots,
+        )
 
-    @property
-    def layout(self) -> Layout:
-        """Where everything of Pivot's is in this project."""
+    @layout.default
+    def _layout_of_root(self) -> Layout:
         return Layout(self.root)
 
     def path(self, named: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import functools
 import pathlib
 import signal
 import threading
@@ -135,7 +136,6 @@ class Runner:
         needs = resource_needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
-        self._strict_io = StrictIO(session, report)
         self._inputs = InputFetcher(session, graph, report, pull=options.pull)
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._result = RunResult()
@@ -153,7 +153,8 @@ class Runner:
             self._abandon(error)
             raise
         self._flushing.now()
-        logs.prune(self._layout.logs_dir)
+        if self._started is not None:
+            logs.prune(self._layout.logs_dir)
         self._outs.tell()
         self._session.retire()
         self._result.seconds = time.monotonic() - began
@@ -186,14 +187,23 @@ class Runner:
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
+    @functools.cached_property
+    def _strict_io(self) -> StrictIO:
+        return StrictIO(self._session, self._report)
+
+    @functools.cached_property
+    def _jobs(self) -> int:
+        """The number of stages that may run at once; most runs start none."""
+        if self._options.in_process:
+            return 1
+        return self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
+
     def _loop(self) -> None:
-        jobs = (
-            1
-            if self._options.in_process
-            else self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
-        )
         while not self._plan.finished:
-            while len(self._running) < jobs and (address := self._plan.take()) is not None:
+            while not self._running or len(self._running) < self._jobs:
+                address = self._plan.take()
+                if address is None:
+                    break
                 self._begin(address)
             self._record()
             if self._running:
