@@ -18,6 +18,7 @@ from pivot_cache.files import syscalls
 from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance.gc import GcResult, collect, drop, undo
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, LiveSet, Object, Retention, inventory, mark, plan, prepare
+from pivot_cache.objects.object_files import ObjectFiles
 from pivot_cache.objects.trash import OBJECTS, Trash
 from pivot_core import digest as digests
 from pivot_core.lock import Artifact, RunRecord
@@ -552,6 +553,35 @@ def test_killed_anywhere_in_any_sequence_of_collections(
         assert objects(cache) == {root.digest for root in roots}
     finally:
         syscalls.before = usual
+
+
+def test_an_object_that_is_collected_again_at_once_is_brought_back_again(tmp_path: Path) -> None:
+    """Another process may collect an object just after it was brought back; a second try finds it in the trash."""
+    away = tmp_path / "away"
+    away.write_text("content")
+    tries: list[Path] = []
+
+    def rescue(_: str, target: Path) -> bool:
+        tries.append(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if len(tries) == 3:
+            away.rename(target)
+        return True
+
+    files = ObjectFiles(tmp_path / "files", tmp_path / "quarantine", rescue)
+
+    assert files.restore_from_trash(digests.of_bytes(b"content"))
+    assert len(tries) == 3
+    assert tries[0].read_text() == "content"
+
+
+def test_a_link_that_leads_nowhere_is_no_object(tmp_path: Path) -> None:
+    def rescue(_: str, target: Path) -> bool:
+        target.parent.mkdir(parents=True)
+        target.symlink_to("nowhere")
+        return True
+
+    assert not ObjectFiles(tmp_path / "files", tmp_path / "quarantine", rescue).restore_from_trash("a" * 32)
 
 
 def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Path) -> None:

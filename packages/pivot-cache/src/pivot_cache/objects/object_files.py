@@ -38,6 +38,8 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 _MARGIN_NS = 60_000_000_000
 """How far the clock may have been set since an object was published, so that it is not taken to be on the disk."""
 
+_TURNS = 10
+"""How often an object is brought back that other processes collect again and again."""
 _SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
@@ -152,10 +154,18 @@ class ObjectFiles:
 
     def restore_from_trash(self, digest: str) -> bool:
         """Whether an object that is not in its place was in the trash, and is in its place now."""
+        path = Path(self.path(digest))
         try:
-            return self._rescue(digest, path := Path(self.path(digest))) and path.exists()
+            for _ in range(_TURNS):  # others may collect it again at once
+                if not self._rescue(digest, path):
+                    return False
+                if path.exists():
+                    return True
+                if path.is_symlink():  # it leads nowhere, and is not Pivot's
+                    return False
         except OSError:
             return False
+        return False
 
     def renew(self, digest: str) -> None:
         """Put a copy in the place of an object, which its links in workspaces then no longer share."""

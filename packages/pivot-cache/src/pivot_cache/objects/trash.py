@@ -33,7 +33,7 @@ _DOUBTED_NS = 2_000_000_000
 """A time of modification that makes a store verify an object before it counts as present."""
 
 _SHARED = stat.S_IWGRP | stat.S_ISGID
-_TURNS = 3
+_TURNS = 10
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
 
@@ -164,10 +164,13 @@ class Trash:
             Whether it is in its place now, whoever put it there.
         """
         for _ in range(_TURNS):  # others bring it back and collect it at the same time
-            if any(batch.give_back(OBJECTS, digest, target) for batch in reversed(self._collected())):
+            collected = self._collected()
+            if any(batch.give_back(OBJECTS, digest, target) for batch in reversed(collected)):
                 return True
             if os.path.lexists(target):
                 return True
+            if not collected:
+                return False
         return False
 
     def _collected(self) -> list[Batch]:
