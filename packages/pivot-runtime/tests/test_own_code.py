@@ -1,4 +1,4 @@
-"""Pivot's own code is told apart from the user's by the package, at any depth below it."""
+"""Pivot's own code is distinguished from the user's by its package, at any depth below it."""
 
 import os
 import pathlib

@@ -37,7 +37,7 @@ from pivot_runtime.processes import current_line, live_threads, parent_death, pr
 from pivot_runtime.processes.pristine import Pristine, Replaced
 from pivot_runtime.tracing import environ
 from pivot_runtime.tracing.usage import TraceOptions
-from pivot_runtime.worker import spawned as _spawned
+from pivot_runtime.worker import spawned as spawning
 from pivot_runtime.worker import stage_main
 
 COMMANDS_FD = 3
@@ -284,7 +284,7 @@ class Host:
             "spool": spool,
         }
         try:
-            pid = _spawned.spawn({**job, **known}, output=childs_output, result=childs_result)
+            pid = spawning.spawn({**job, **known}, output=childs_output, result=childs_result)
         except OSError:
             for fd in ends:
                 os.close(fd)
