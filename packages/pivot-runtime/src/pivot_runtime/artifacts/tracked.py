@@ -66,8 +66,8 @@ def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[Tr
         )
         for record in found
     ]
-    if any(each.state is not TrackedState.CLEAN for each in done):  # it depends on the content of the cache
-        project.read_set.incomplete = True
+    if any(each.state is not TrackedState.CLEAN for each in done):
+        project.read_set.mark_incomplete("the cache matters, not only the workspace")
     return done
 
 

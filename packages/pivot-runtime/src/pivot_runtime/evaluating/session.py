@@ -125,13 +125,13 @@ class Session:
         if found is not None and found.tree:
             self.project.read_set.tree(file, *self.stores.files.walked[file])
             if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
-                self.project.read_set.incomplete = True  # the answer depends on the contents of the cache
+                self.project.read_set.mark_incomplete("the cache matters, not only the workspace")
                 return None
         return found
 
     def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
         """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
-        self.project.read_set.incomplete = True
+        self.project.read_set.mark_incomplete("a path cannot be read")
         self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
         problem = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
@@ -141,7 +141,7 @@ class Session:
         waiting = stash.left(path)
         if waiting is None:
             return None
-        self.project.read_set.incomplete = True  # the next run puts it back, and then the answer has another reason
+        self.project.read_set.mark_incomplete("the next run puts back outs of a killed one")
         self.will_be_restored.add(path)
         return self.stores.files.artifact(waiting)
 

@@ -10,6 +10,17 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
+    from typing import Literal
+
+    type IncompleteReason = Literal[
+        "a pipeline cannot be loaded",
+        "an import depends on something that no stamp shows",
+        "a path cannot be read",
+        "the cache matters, not only the workspace",
+        "the next run puts back outs of a killed one",
+        "a file in a directory has just changed",
+    ]
+    """Why the stamps of a read set do not show everything that a command depends on."""
 
 ABSENT = "-"
 DIRECTORY = "directory"
@@ -106,7 +117,7 @@ class ReadSet:
         stamps: By absolute path, from before it was looked at; of directories whose names do not matter, a `dir_stamp`.
         trees: The signatures of directories all of whose files matter.
         began: When the command began, in ns since the epoch.
-        incomplete: The command depends on something else, too, so that the stamps are not enough.
+        incomplete: The first reason why the stamps are not enough to answer the command again; empty if they are.
     """
 
     def __init__(self) -> None:
@@ -114,7 +125,7 @@ class ReadSet:
         self.stamps: dict[str, str] = {}
         self.trees: dict[str, str] = {}
         self.began = time.time_ns()
-        self.incomplete = False
+        self.incomplete = ""
 
     def look(self, path: str | os.PathLike[str]) -> None:
         """The content of a path is about to be looked at."""
@@ -134,7 +145,11 @@ class ReadSet:
         self.stamps[name] = dir_stamp(name)
         self.trees.setdefault(name, signature)
         if settles_at > self.began:
-            self.incomplete = True
+            self.mark_incomplete("a file in a directory has just changed")
+
+    def mark_incomplete(self, reason: "IncompleteReason") -> None:
+        """The command depends on something that no stamp shows."""
+        self.incomplete = self.incomplete or reason
 
     def probe(self, path: str | os.PathLike[str]) -> None:
         """The kind of thing at a path is about to be looked at."""

@@ -271,12 +271,11 @@ class _Loader:
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         loaded = self._snapshots.keep(file, self._overrides, loaded)
-        read_set = self._project.read_set
-        read_set.incomplete |= loaded.trace is None or bool(loaded.unrecorded)
-        if loaded.trace is not None:
-            check = load_trace.check(loaded.trace, os.environ, {})
-            read_set.add(check.stamps)
-            read_set.incomplete |= check.broken is not None
+        check = None if loaded.trace is None else load_trace.check(loaded.trace, os.environ, {})
+        if check is not None:
+            self._project.read_set.add(check.stamps)
+        if check is None or check.broken is not None or loaded.unrecorded:
+            self._project.read_set.mark_incomplete("an import depends on something that no stamp shows")
         return self._add(file, loaded, host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
@@ -349,7 +348,7 @@ class _Loader:
             try:
                 found = self.load(file)
             except (LoadError, HostError, PivotError) as error:
-                self._project.read_set.incomplete = True
+                self._project.read_set.mark_incomplete("a pipeline cannot be loaded")
                 self._errors[file] = error
                 continue
             if any(touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):

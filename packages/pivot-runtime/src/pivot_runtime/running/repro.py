@@ -65,6 +65,5 @@ def _repro(  # as `repro`
             return make_executor(assembly, session, options, teller)
 
         result = Runner(session, graph, executor, watch, options=options, report=report).drive()
-        project.read_set.incomplete = project.read_set.incomplete or bool(assembly.broken)
         result.load_traces = assembly.load_traces
         return result
