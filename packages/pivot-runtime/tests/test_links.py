@@ -9,8 +9,7 @@ from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError
 from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.errors import LinkError
-from pivot_runtime.project import symlinks
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import Project, find_root_without_links, init
 
 PLACES = (
     ".pivot",
@@ -85,11 +84,11 @@ def test_what_nothing_is_written_through_is_allowed(root: pathlib.Path, tmp_path
     for cwd in (root, root / "below", tmp_path / "way"):
         assert Project.find(cwd).root.resolve() == root
 
-    assert symlinks.find(tmp_path / "way") == tmp_path / "way"
+    assert find_root_without_links(tmp_path / "way") == tmp_path / "way"
     put(root / "elsewhere", tmp_path)
     assert Layout(root, root / "elsewhere").cache_dir == root / "elsewhere"
 
 
 def test_no_project_and_no_link_is_no_project(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DiscoveryError):
-        symlinks.find(tmp_path)
+        find_root_without_links(tmp_path)

@@ -11,8 +11,7 @@ from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
 from pivot_runtime.processes.startup_state import StartupState
-from pivot_runtime.project.project import Project
-from pivot_runtime.project.unusable_files import Doubt, Doubts
+from pivot_runtime.project.project import Doubt, Doubts, Project
 
 NO_SNAPSHOT: Final = "pivot.no_snapshot"
 """The mark of a command, in its click context, that imports its pipelines again."""

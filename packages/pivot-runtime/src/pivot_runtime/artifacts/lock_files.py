@@ -10,8 +10,7 @@ from pivot_cache.layout import LOCK_SUFFIX, lock_name
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import GitSilentError
-from pivot_runtime.project.project import Project
-from pivot_runtime.project.unusable_files import Doubt
+from pivot_runtime.project.project import Doubt, Project
 
 
 def read(project: Project, address: str) -> StageLock | None:

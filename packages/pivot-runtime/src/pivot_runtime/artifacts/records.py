@@ -20,8 +20,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
-from pivot_runtime.project.project import Project
-from pivot_runtime.project.unusable_files import Doubt
+from pivot_runtime.project.project import Doubt, Project
 
 _ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = frozenset({"node_modules", "__pycache__"})

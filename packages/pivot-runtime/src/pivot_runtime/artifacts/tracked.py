@@ -16,8 +16,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.project.project import Project
-from pivot_runtime.project.unusable_files import Doubt
+from pivot_runtime.project.project import Doubt, Project
 
 _UNREADABLE = Artifact("", 0)
 

@@ -18,7 +18,7 @@ from pivot_core.values import Value
 from pivot_runtime.config import edit, resolve, settings
 from pivot_runtime.config.file import FormatError
 from pivot_runtime.errors import ConfigError
-from pivot_runtime.project import symlinks
+from pivot_runtime.project.project import find_root_without_links
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,7 +53,7 @@ class ConfigStore(Value):
             ConfigError: There is no place for a file of the user.
         """
         if not user:
-            return Layout(symlinks.find(self.cwd)).config_file
+            return Layout(find_root_without_links(self.cwd)).config_file
         file = resolve.user_file(self.environment)
         if file is None:
             raise ConfigError("there is no directory for your own settings", hint="set HOME or XDG_CONFIG_HOME")

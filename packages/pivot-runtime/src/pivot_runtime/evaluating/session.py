@@ -22,8 +22,7 @@ from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, assemble
 from pivot_runtime.project import targets
-from pivot_runtime.project.project import Project
-from pivot_runtime.project.unusable_files import Doubt
+from pivot_runtime.project.project import Doubt, Project
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference

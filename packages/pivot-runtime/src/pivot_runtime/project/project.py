@@ -1,23 +1,23 @@
-"""A project on disk: its root, the directory of a command in it, and `pivot init`."""
+"""A project on disk: its root, the directory of a command in it, the files that a command passes over, and `init`."""
 
 import itertools
 import os
 import pathlib
+import shlex
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
 
 from pivot_cache.files.atomic import write_bytes
-from pivot_cache.layout import Layout
+from pivot_cache.layout import DATABASES, OWN_DIRECTORIES, Layout
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, find_root
-from pivot_core.errors import PivotError
+from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
+from pivot_runtime.errors import LinkError
 from pivot_runtime.freshness.stamps import ReadSet
 from pivot_runtime.processes.startup_state import StartupState
-from pivot_runtime.project import symlinks
-from pivot_runtime.project.unusable_files import Doubts
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.host_pool import HostPool
@@ -49,6 +49,53 @@ node_modules/
 _NO_PROJECTS = frozenset({"node_modules", "__pycache__", "venv"})
 _MOST_LOOKED_INTO = 20_000
 """So many directories `init` looks into for projects below."""
+
+_IGNORE = ".pivotignore"
+_EDITOR = ".#"
+"""Editors mark a file that they change by a link of such a name, which leads nowhere; nothing of Pivot's has one."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Doubt(Value):
+    """Something that was passed over.
+
+    Attributes:
+        text: What, and why.
+        hint: The way out.
+        grave: Something is lacking therefore; else it only looks like a file of ours.
+    """
+
+    text: str
+    hint: str | None = None
+    grave: bool = True
+
+
+def _silent(_: Doubt) -> None:
+    """Nobody listens."""
+
+
+class Doubts:
+    """The records that one command has passed over."""
+
+    def __init__(self, tell: Callable[[Doubt], object] = _silent) -> None:
+        """``tell`` is called with each doubt, once."""
+        self._tell = tell
+        self._told: set[Doubt] = set()
+
+    @property
+    def grave(self) -> bool:
+        """Something was passed over that the command should have respected."""
+        return any(doubt.grave for doubt in self._told)
+
+    def pass_over(self, error: PivotError) -> None:
+        """The subject of this doubt is ignored."""
+        self.add(Doubt(str(error), error.hint))
+
+    def add(self, doubt: Doubt) -> None:
+        """Report it, unless it has been reported."""
+        if doubt not in self._told:
+            self._told.add(doubt)
+            self._tell(doubt)
 
 
 def _nothing(_: float, __: str) -> None:
@@ -104,7 +151,7 @@ class Project(Value):
         for directory in (cwd, *cwd.parents):
             read_set.probe(directory / STATE_DIR)
         return cls(
-            symlinks.find(cwd),
+            find_root_without_links(cwd),
             cwd,
             overrides,
             read_set=read_set,
@@ -163,6 +210,78 @@ def physical(named: str, root: pathlib.Path) -> str:
     return named
 
 
+def find_root_without_links(cwd: pathlib.Path) -> pathlib.Path:
+    """The root of the project around ``cwd``, in which nothing of Pivot's own is a symbolic link.
+
+    Raises:
+        DiscoveryError: There is none.
+        LinkError: There is such a link.
+    """
+    try:
+        root = find_root(cwd)
+    except DiscoveryError:
+        for directory in (cwd, *cwd.parents):  # one that leads nowhere
+            if os.path.islink(directory / STATE_DIR):
+                refuse_links(directory, cwd)
+        raise
+    refuse_links(root, cwd)
+    return root
+
+
+def refuse_links(root: pathlib.Path, cwd: pathlib.Path) -> None:
+    """Refuse a symbolic link where something of Pivot's own is to be; where it leads does not matter.
+
+    Raises:
+        LinkError: There is one, shown as from ``cwd``.
+    """
+    for name in (STATE_DIR, _IGNORE):
+        if os.path.islink(root / name):
+            raise _link_error(root, name, cwd)
+    for place in OWN_DIRECTORIES:
+        directory = os.path.join(STATE_DIR, place)
+        try:
+            with os.scandir(root / directory) as entries:
+                found = min(
+                    (each.name for each in entries if each.is_symlink() and not _of_editor(each.name)), default=""
+                )
+        except OSError:  # whoever needs the directory tells
+            continue
+        if found:
+            raise _link_error(root, os.path.join(directory, found), cwd)
+
+
+def _of_editor(name: str) -> bool:
+    return name.startswith(_EDITOR)
+
+
+def _link_error(root: pathlib.Path, name: str, cwd: pathlib.Path) -> LinkError:
+    file = root / name
+    shown = os.path.relpath(file, cwd)
+    leads = os.readlink(file)
+    where = leads if os.path.exists(file) else f"{leads}, where nothing is"
+    return LinkError(
+        f"{shown} is a symbolic link to {where}; Pivot follows no links there", hint=_link_hint(name, shown, file)
+    )
+
+
+def _link_hint(name: str, shown: str, file: pathlib.Path) -> str:
+    quoted = shlex.quote(shown)
+    removed = f"remove the link: rm {quoted}"
+    if name == STATE_DIR:
+        return f"{removed}; then 'pivot init' makes a directory of the project's own"
+    inner = name.removeprefix(f"{STATE_DIR}/")
+    if inner == "cache":
+        return f"{removed}; to keep the cache elsewhere: pivot config set cache.dir DIRECTORY"
+    if inner.startswith((DATABASES, "cache/")):
+        return f"{removed}; Pivot makes again what is missing there"
+    if inner.startswith("stages"):
+        return f"{removed}; then 'git checkout' what was recorded, or 'pivot repro'"
+    if file.is_file():
+        copy = shlex.quote(f"{shown}.copy")
+        return f"put a copy in place of the link: cp {quoted} {copy} && mv {copy} {quoted}; or rm {quoted}"
+    return removed
+
+
 @attrs.frozen(eq=False, repr=False)
 class Initialized(Value):
     """The result of `init`.
@@ -185,7 +304,7 @@ def init(directory: pathlib.Path) -> Initialized:
         LinkError: A symbolic link is where something of Pivot's own is to be.
         PivotError: A file is in the way, or the directory cannot be written.
     """
-    symlinks.refuse(directory, directory)
+    refuse_links(directory, directory)
     layout = Layout(directory)
     created = []
     try:
