@@ -207,7 +207,7 @@ def test_what_wins_over_a_change_is_said(mine: Mine) -> None:
         (["set", "remote.origin", "s3://x"], "remote.origin: this key is not known", "did you mean remotes.origin?"),
         (["get", "run.job"], "run.job: this key is not known", "did you mean run.jobs?"),
         (["unset", "run.job"], "run.job: this key is not known", "did you mean run.jobs?"),
-        (["set", "run.jobs", "many"], "'many' is not a whole number", "a number from 1 on"),
+        (["set", "run.jobs", "many"], "'many' is not a whole number", "a number of at least 1"),
         (["set", "cache.checkout_mode", "x"], "'x' is not one of", "one of copy, hardlink, symlink"),
         (["set", "remotes.x", "gs://b/p"], "must be an S3 path, s3://bucket/prefix", "s3://bucket/prefix"),
         (["set", "remotes.x", "s3://Bucket/p"], "remotes.x: 'Bucket' cannot be the name of an S3 bucket", "3 to 63"),
@@ -251,7 +251,7 @@ def test_a_broken_configuration_is_told_and_mended(quick: Project, where: str) -
 
     for command in (["repro"], ["status"], ["checkout"], ["remote", "list"], ["config", "get", "run.jobs"]):
         done = mine.pivot(*command, code=2)
-        assert f"error: run.jobs: 'many' is not a whole number from 1 on @ {file}:2\nhint: " in done.stderr
+        assert f"error: run.jobs: 'many' is not a whole number of at least 1 @ {file}:2\nhint: " in done.stderr
     listed = mine.pivot("config", "list", code=2)
     assert rows(listed.stdout)["remote.jobs"][0] == "7"
     assert f"error: cash.dir: this key is not known @ {file}:3\nhint: did you mean cache.dir?\n" in listed.stderr
@@ -292,7 +292,7 @@ def test_a_form_that_cannot_be_changed(mine: Mine) -> None:
 def test_a_variable_that_is_wrong(quick: Project) -> None:
     done = quick.pivot("status", code=2, env={"PIVOT_RUN_JOBS": "none"})
 
-    assert "error: run.jobs: 'none' is not a whole number from 1 on @ PIVOT_RUN_JOBS\n" in done.stderr
+    assert "error: run.jobs: 'none' is not a whole number of at least 1 @ PIVOT_RUN_JOBS\n" in done.stderr
 
 
 # -- remotes

@@ -299,7 +299,7 @@ def _timeout(stage: str, location: Location, timeout: Any) -> float | None:
 
 def _retries(stage: str, location: Location, retries: Any) -> int:
     if type(retries) is not int or retries < 0:
-        raise StageError(stage, location, "retries must be a whole number from 0 on", hint="retries=2")
+        raise StageError(stage, location, "retries must be a whole number of at least 0", hint="retries=2")
     return retries
 
 

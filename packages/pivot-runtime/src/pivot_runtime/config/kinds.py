@@ -40,10 +40,10 @@ def at_least(least: int, what: str = "") -> ValueKind:
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-            raise ValueError(f"{text!r} is not a whole number from {least} on")
+            raise ValueError(f"{text!r} is not a whole number of at least {least}")
         return int(text)
 
-    return ValueKind(f"a number of {what} from {least} on" if what else f"a number from {least} on", parse)
+    return ValueKind(f"a number of {what}, at least {least}" if what else f"a number of at least {least}", parse)
 
 
 def seconds(least: float) -> ValueKind:
@@ -51,10 +51,10 @@ def seconds(least: float) -> ValueKind:
 
     def parse(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) or float(text) < least:
-            raise ValueError(f"{text!r} is not a number of seconds from {least} on")
+            raise ValueError(f"{text!r} is not a number of seconds of at least {least}")
         return float(text)
 
-    return ValueKind(f"a number of seconds from {least} on", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
+    return ValueKind(f"a number of seconds, at least {least}", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
 
 
 def switch(on: str, off: str) -> ValueKind:

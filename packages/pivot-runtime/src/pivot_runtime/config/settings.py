@@ -189,7 +189,8 @@ KEYS: tuple[Key, ...] = (
         "cache.checkout_mode",
         "checkout_mode",
         one_of(CheckoutMode),
-        "how files in the workspace are created from the cache; if this does not work, no other way is tried",
+        "how files in the workspace are created from the cache; Pivot does not fall back to another mode if this one "
+        "does not work",
     ),
     Key(
         "cache.dir",
@@ -202,8 +203,8 @@ KEYS: tuple[Key, ...] = (
         "cache.fsync",
         "fsync",
         one_of(Fsync),
-        "which bytes are flushed to the disk: only those that exist nowhere else, such as a file of yours that a "
-        "stage replaces; or also the results of stages, which makes runs wait",
+        "which bytes are flushed to the disk: only those that exist nowhere else, such as your own file that a "
+        "stage replaces, or also the results of stages, which slows runs down",
     ),
     Key(
         "cache.grace",
