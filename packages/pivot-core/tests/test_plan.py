@@ -205,7 +205,7 @@ def test_what_has_clearly_the_longest_way_before_it_is_preferred(
         after = [way(other) for other, before in upstream.items() if name in before]
         return seconds.get(name, 0.0) + max(after, default=0.0)
 
-    plan = Plan(upstream, seconds=seconds)
+    plan = Plan(upstream, seconds=lambda: seconds)
     order = list(upstream)
     while not plan.finished:
         ready = [name for name in upstream if plan.state(name) is State.READY]
@@ -220,7 +220,7 @@ def test_what_has_clearly_the_longest_way_before_it_is_preferred(
 def test_the_longest_stage_is_first() -> None:
     nothing: frozenset[str] = frozenset()
     seconds = {"short": 1.0, "long": 2.0, "tiny": 0.01, "gone": 9.0}
-    plan = Plan(dict.fromkeys(["new", "tiny", "short", "long"], nothing), seconds=seconds)
+    plan = Plan(dict.fromkeys(["new", "tiny", "short", "long"], nothing), seconds=lambda: seconds)
 
     assert [plan.take() for _ in range(4)] == ["long", "short", "new", "tiny"]
 

@@ -7,7 +7,7 @@ from parts import spec
 
 from pivot_core.graph import Graph
 from pivot_runtime.errors import TargetError
-from pivot_runtime.project.targets import resolve, short_names
+from pivot_runtime.project.targets import resolve
 
 ROOT = pathlib.Path("/data/project")
 
@@ -162,7 +162,7 @@ def test_no_stages_at_all() -> None:
 
 
 def test_short_names_are_bare_where_only_one_pipeline_has_them() -> None:
-    assert short_names(GRAPH) == {
+    assert GRAPH.short_names() == {
         "p.prepare": "prepare",
         "p.train": "p.train",
         "q.train": "q.train",

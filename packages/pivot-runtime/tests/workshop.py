@@ -96,7 +96,7 @@ class Workshop:
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
                 lambda: wrap(InlineExecutor(stages)),
-                CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
+                lambda: CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
                 options=RunOptions(**{"jobs": 1, **options}),
                 report=self.events.append,
             ).drive()

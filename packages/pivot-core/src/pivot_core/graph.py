@@ -52,6 +52,13 @@ class Graph(Value):
         order = _order(stages, upstream)
         return cls({address: stages[address] for address in order}, upstream, producers, tree)
 
+    def short_names(self) -> Mapping[str, str]:
+        """How each address is shown: the bare stage name where only one pipeline has it."""
+        count: dict[str, int] = {}
+        for spec in self.stages.values():
+            count[spec.name] = count.get(spec.name, 0) + 1
+        return {address: spec.name if count[spec.name] == 1 else address for address, spec in self.stages.items()}
+
     def writers(self, path: ArtifactPath) -> frozenset[str]:
         """The stages that write the path itself, a directory around it, or something inside it."""
         return self._tree.touching(path) & self.stages.keys()

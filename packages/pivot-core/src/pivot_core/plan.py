@@ -1,9 +1,10 @@
 """Which stage may start when: the states of a run, without clock, thread or disk."""
 
 import enum
+import functools
 import heapq
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from pivot_core.spec import StageError, StageSpec
@@ -33,7 +34,8 @@ class Plan:
             which ready stages are preferred.
         needs: The resources that each stage uses while it runs, and how much of each.
         capacities: How much there is of each; 1 of what is not named. No stage may need more.
-        seconds: How long stages are known to take. Preferred is what has clearly the longest way of them before it.
+        seconds: How long stages are known to take, asked for once several stages are ready. Preferred is what has
+            clearly the longest way of them before it.
     """
 
     def __init__(
@@ -41,23 +43,20 @@ class Plan:
         upstream: Mapping[str, frozenset[str]],
         needs: Mapping[str, Mapping[str, int]] | None = None,
         capacities: Mapping[str, int] | None = None,
-        seconds: Mapping[str, float] | None = None,
+        seconds: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         """Make a plan in which nothing has started."""
         self._needs = needs or {}
         self._capacities = capacities or {}
         self._occupied: dict[str, int] = {}
         self._order = {name: index for index, name in enumerate(upstream)}
-        way = _longest_ways(upstream, seconds or {})
-        self._names = tuple(sorted(upstream, key=lambda name: -_weight(way[name])))
-        self._rank = {name: index for index, name in enumerate(self._names)}
         self._waiting_for = {name: len(before) for name, before in upstream.items()}
         self._downstream: dict[str, list[str]] = {name: [] for name in upstream}
         for name, before in upstream.items():
             for writer in before:
                 self._downstream[writer].append(name)
         self._state = dict.fromkeys(upstream, State.WAITING)
-        self._ready: list[int] = []
+        self._ready = _ReadyStages(lambda: _preferences(upstream, seconds()))
         self._open = len(upstream)
         self._running = 0
         for name, count in self._waiting_for.items():
@@ -82,17 +81,15 @@ class Plan:
         """Start the preferred ready stage for which there is enough of all that it needs; None if there is none."""
         waiting = []
         taken = None
-        while self._ready and taken is None:
-            rank = heapq.heappop(self._ready)
-            name = self._names[rank]
+        while taken is None and (name := self._ready.pop()) is not None:
             if self._state[name] is not State.READY:
                 continue
             if self._fits(name):
                 taken = name
             else:
-                waiting.append(rank)
-        for rank in waiting:
-            heapq.heappush(self._ready, rank)
+                waiting.append(name)
+        for name in waiting:
+            self._ready.push(name)
         if taken is not None:
             self._state[taken] = State.RUNNING
             self._running += 1
@@ -139,7 +136,7 @@ class Plan:
 
     def _make_ready(self, name: str) -> None:
         self._state[name] = State.READY
-        heapq.heappush(self._ready, self._rank[name])
+        self._ready.push(name)
 
     def _skip(self, name: str) -> None:
         self._state[name] = State.SKIPPED
@@ -152,6 +149,44 @@ class Plan:
         self._occupy(name, -1)
         self._running -= 1
         self._open -= 1
+
+
+class _ReadyStages:
+    """The ready stages of a plan, the preferred one first; the preferences are asked for once there are two."""
+
+    def __init__(self, preferences: Callable[[], tuple[str, ...]]) -> None:
+        self._preferences = preferences
+        self._only: str | None = None
+        self._ranks: list[int] = []
+
+    def push(self, name: str) -> None:
+        if self._only is None and not self._ranks:
+            self._only = name
+            return
+        if self._only is not None:
+            heapq.heappush(self._ranks, self._rank[self._only])
+            self._only = None
+        heapq.heappush(self._ranks, self._rank[name])
+
+    def pop(self) -> str | None:
+        if self._ranks:
+            return self._names[heapq.heappop(self._ranks)]
+        name, self._only = self._only, None
+        return name
+
+    @functools.cached_property
+    def _names(self) -> tuple[str, ...]:
+        return self._preferences()
+
+    @functools.cached_property
+    def _rank(self) -> Mapping[str, int]:
+        return {name: index for index, name in enumerate(self._names)}
+
+
+def _preferences(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> tuple[str, ...]:
+    """The stages in the order in which those that are ready are preferred."""
+    ways = _longest_ways(upstream, seconds)
+    return tuple(sorted(upstream, key=lambda name: -_weight(ways[name])))
 
 
 def _weight(way: float) -> int:

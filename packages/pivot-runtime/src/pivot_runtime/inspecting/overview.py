@@ -49,4 +49,4 @@ def overview(
     if named:
         wanted = naming.resolve(named, graph, root=project.root, cwd=project.cwd)
         wanted = graph.ancestors(wanted) if upstream else wanted
-    return Overview(graph.select(wanted), naming.short_names(graph), assembly.broken)
+    return Overview(graph.select(wanted), graph.short_names(), assembly.broken)

@@ -18,7 +18,6 @@ from pivot_runtime.evaluating.session import Session, load_pipelines, open_sessi
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.project.project import Project
-from pivot_runtime.project.targets import short_names
 
 if TYPE_CHECKING:
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
@@ -138,7 +137,7 @@ def status(project: Project, targets: Iterable[str] = (), options: StatusOptions
         remote = None if options.remote == "none" else _remote_view(session, graph, everything=options.remote == "all")
         evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
-        names = short_names(session.graph)
+        names = session.graph.short_names()
         stats = project_stats(project.layout).recall() if options.stats else {}
         return Status(
             stages=tuple(

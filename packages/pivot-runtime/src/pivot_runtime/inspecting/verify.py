@@ -21,7 +21,6 @@ from pivot_runtime.evaluating.session import Session, SessionView, load_pipeline
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.project.project import Project
-from pivot_runtime.project.targets import short_names
 from pivot_runtime.sharing.remote_client import RemoteClient
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def verify_loaded(
         unavailable = _unavailable(
             session, {each for files in needed.values() for each in files.values()}, allow_missing
         )
-        names = short_names(session.graph)
+        names = session.graph.short_names()
         stats = project_stats(project.layout).recall()
         verdicts = []
         for address in graph.stages:

@@ -3,7 +3,7 @@
 import fnmatch
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from pivot_core.errors import PathError, suggest
@@ -13,14 +13,6 @@ from pivot_runtime.errors import TargetError
 from pivot_runtime.project.project import physical
 
 _PATTERN = frozenset("*?[")
-
-
-def short_names(graph: Graph) -> Mapping[str, str]:
-    """How each address is shown: the bare stage name where only one pipeline has it."""
-    count: dict[str, int] = {}
-    for spec in graph.stages.values():
-        count[spec.name] = count.get(spec.name, 0) + 1
-    return {address: spec.name if count[spec.name] == 1 else address for address, spec in graph.stages.items()}
 
 
 def resolve(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pathlib.Path) -> tuple[str, ...]:
@@ -100,7 +92,7 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 
 
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
-    names = list(dict.fromkeys(short_names(graph).values()))
+    names = list(dict.fromkeys(graph.short_names().values()))
     paths = [os.path.relpath(root / path, cwd) for path in graph.producers]
     return suggest(target, [*names, *paths, *graph.stages], most=3) or f"known stages: {_listed(names)}"
 

@@ -17,7 +17,6 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
-from pivot_runtime.project.targets import short_names
 from pivot_runtime.running.outs import Outs
 
 _COSMETIC = frozenset(
@@ -68,7 +67,7 @@ def accept(
         open_session(project, assembly, literal=True) as session,
     ):
         assembly.close()
-        names = short_names(session.graph)
+        names = session.graph.short_names()
         done: list[str] = []
         unchanged: list[str] = []
         wanted = session.resolve(targets)

@@ -1,22 +1,27 @@
 """The outs of a stage around its run: saved, stashed, given back to incremental stages, stored."""
 
 import contextlib
+import functools
+import os
 import pathlib
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept as kept_before
-from pivot_runtime.artifacts.stash import OutStash
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.config.settings import Fsync
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
+
+if TYPE_CHECKING:
+    from pivot_runtime.artifacts.stash import OutStash
 
 
 class Outs:
@@ -27,12 +32,22 @@ class Outs:
         self._session = session
         self._layout = session.stores.layout
         self._report = report
-        self._aside = OutStash(self._layout)
         self._mended: list[ArtifactPath] = []
 
+    @functools.cached_property
+    def _stash(self) -> "OutStash":
+        from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: most runs start nothing
+
+        return OutStash(self._layout)
+
     def sweep(self) -> None:
-        """Put back what a killed run has left."""
-        self._aside.sweep()
+        """Put back what a killed run has left, if it has left anything."""
+        try:
+            left = os.listdir(self._layout.aside_dir)
+        except OSError:
+            return
+        if left:
+            self._stash.sweep()
 
     def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
         """Before files are overwritten: what no run had written is the user's, and goes into the cache.
@@ -52,7 +67,7 @@ class Outs:
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
         """Make room for a run; what it goes on from is there as a copy of its own."""
         lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
-        self._aside.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
+        self._stash.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
         for out in spec.outs:
             before = lock.outs.get(out.path) if lock is not None and out.incremental else None
             if before is not None:
@@ -63,7 +78,7 @@ class Outs:
         with contextlib.suppress(MissingObjectError, CorruptObjectError):
             self._session.store.restore(before, target)
             return
-        waiting = self._aside.waiting(address, path)
+        waiting = self._stash.waiting(address, path)
         if self._session.stores.files.artifact(waiting) != before:
             return  # then the stage starts again, as on its first run
         try:
@@ -73,11 +88,11 @@ class Outs:
 
     def put_back(self, spec: StageSpec) -> list[ArtifactPath]:
         """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
-        return self._aside.give_back(spec.address, [out.path for out in spec.outs])
+        return self._stash.give_back(spec.address, [out.path for out in spec.outs])
 
     def release(self, address: str) -> None:
         """The stage has succeeded: its previous outs are no longer needed."""
-        self._aside.drop(address)
+        self._stash.drop(address)
 
     def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
         """Before a lock is written: what the cache has lost of these outs, and is in place, is stored again.

@@ -11,11 +11,11 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.edit_detection import CodeWatch
 from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Executor
+    from pivot_runtime.running.edit_detection import CodeWatch
 
 
 def repro(
@@ -59,11 +59,15 @@ def _repro(  # as `repro`
             report(events.PipelinesBroken(assembly.broken))
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.only_targets else session.graph.ancestors(wanted))
-        watch = CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
+
+        def code() -> "CodeWatch":
+            from pivot_runtime.running.edit_detection import CodeWatch  # noqa: PLC0415  # start-up time
+
+            return CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
 
         def executor() -> "Executor":
             return make_executor(assembly, session, options, teller)
 
-        result = Runner(session, graph, executor, watch, options=options, report=report).drive()
+        result = Runner(session, graph, executor, code, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result

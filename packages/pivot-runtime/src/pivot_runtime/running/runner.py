@@ -7,7 +7,7 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,23 +20,21 @@ from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
-from pivot_runtime.evaluating.evaluate import observe, with_variables
+from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.executors.strict_io import StrictIO
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter
-from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.processes.cpu_count import default_jobs
-from pivot_runtime.project.targets import short_names
-from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
 from pivot_runtime.running.outs import Flushing, Outs
-from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.loading.assembly import Assembly
+    from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
+    from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 _OUTPUT_LINES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -117,7 +115,7 @@ class Runner:
         session: Session,
         graph: Graph,
         executor: "Callable[[], Executor]",
-        watch: CodeWatch,
+        code: "Callable[[], CodeWatch]",
         *,
         options: RunOptions,
         report: Reporter,
@@ -128,15 +126,16 @@ class Runner:
         self._graph = graph
         self._start_executor = executor
         self._started: Executor | None = None
-        self._code, self._deps = watch, DepWatch(session.artifact_at, self._layout)
+        self._watch_code = code
         self._options = options
         self._report = report
         capacities = session.stores.settings.resources
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = resource_needs(graph.stages.values(), capacities)
-        self._plan = Plan(upstream, needs, capacities, last_durations(self._layout) if len(upstream) > 1 else None)
+        self._plan = Plan(upstream, needs, capacities, self._last_durations)
         self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
-        self._inputs = InputFetcher(session, graph, report, pull=options.pull)
+        self._inputs = _input_fetcher(session, graph, report) if options.pull else None
+        self._view: StageView = session if self._inputs is None else self._inputs.view
         self._running: dict[str, tuple[Observation, Decision]] = {}
         self._result = RunResult()
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
@@ -145,7 +144,7 @@ class Runner:
     def drive(self) -> RunResult:
         """Go on until every stage is done, failed or skipped."""
         began = time.monotonic()
-        self._report(events.RunStarted(short_names(self._session.graph), tuple(self._graph.stages)))
+        self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
         self._outs.sweep()
         try:
             self._loop()
@@ -186,6 +185,21 @@ class Runner:
                 self._flushing.now()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
+
+    def _last_durations(self) -> Mapping[str, float]:
+        from pivot_runtime.history.stage_stats import last_durations  # noqa: PLC0415  # start-up time
+
+        return last_durations(self._layout)
+
+    @functools.cached_property
+    def _code(self) -> "CodeWatch":
+        return self._watch_code()
+
+    @functools.cached_property
+    def _deps(self) -> "DepWatch":
+        from pivot_runtime.running.edit_detection import DepWatch  # noqa: PLC0415  # start-up time: most runs start nothing
+
+        return DepWatch(self._session.artifact_at, self._layout)
 
     @functools.cached_property
     def _strict_io(self) -> StrictIO:
@@ -231,7 +245,7 @@ class Runner:
         began = time.monotonic()
         lock = self._session.lock(address)
         observation = self._observe(address, lock)
-        decision = decide(lock, observation, self._inputs.world.memory(), force=self._options.force)
+        decision = decide(lock, observation, self._view.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
                 self._settle(address, StageOutcome.CACHED, events.StageCached(address))
@@ -240,14 +254,15 @@ class Runner:
                 restored = events.StageRestored(address, decision, time.monotonic() - began)
                 self._settle(address, StageOutcome.RESTORED, restored)
             case Verdict.RUN:
-                self._inputs.run(self._graph.stages[address])
+                if self._inputs is not None:
+                    self._inputs.run(self._graph.stages[address])
                 self._start(address, observation, decision)
             case Verdict.BLOCKED:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
 
     def _observe(self, address: str, lock: StageLock | None) -> Observation:
-        session, world = self._session, self._inputs.world
-        return observe(session.stages[address], self._graph, world, lock=lock, schema=session.schema)
+        session = self._session
+        return observe(session.stages[address], self._graph, self._view, lock=lock, schema=session.schema)
 
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
@@ -323,7 +338,8 @@ class Runner:
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
-        self._inputs.restore(address, plan)
+        if self._inputs is not None:
+            self._inputs.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
@@ -413,6 +429,12 @@ def make_executor(assembly: "Assembly", session: Session, options: RunOptions, r
     output, silence = shown if options.show_output else None, (float(settings.silence_seconds), silent)
     start, owns_children = settings.worker_start, options.owns_children
     return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)
+
+
+def _input_fetcher(session: Session, graph: Graph, report: Reporter) -> "InputFetcher":
+    from pivot_runtime.sharing.pull_inputs import InputFetcher  # noqa: PLC0415  # start-up time: most runs ask no remote
+
+    return InputFetcher(session, graph, report)
 
 
 @contextlib.contextmanager

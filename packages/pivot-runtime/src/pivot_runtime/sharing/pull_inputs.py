@@ -1,4 +1,4 @@
-"""Fetches the inputs of a run: none, or those that the default remote has if the run pulls."""
+"""Fetches the inputs of a run with ``--pull``: those that the default remote has and the workspace has not."""
 
 import time
 from collections.abc import Callable
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 from pivot_cache.objects.checkout import CheckoutPlan
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
-from pivot_runtime.evaluating.evaluate import StageView
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
+from pivot_runtime.sharing.remote_view import RemoteView
 
 if TYPE_CHECKING:
     from pivot_cache.remotes.options import TransferCounts
-    from pivot_runtime.sharing.remote_view import RemoteView
 
 _STEP_S: Final = 0.5
 """So often, at most, a transfer says how far it is."""
@@ -24,21 +23,19 @@ class InputFetcher:
     """Fetches the inputs of one run.
 
     Attributes:
-        world: The facts that decisions depend on.
+        view: The facts that decisions depend on: artifacts of the remote count as here.
     """
 
-    def __init__(self, session: Session, graph: Graph, report: Reporter, *, pull: bool) -> None:
-        """With ``pull`` the remote is asked at once.
+    def __init__(self, session: Session, graph: Graph, report: Reporter) -> None:
+        """Ask the remote at once.
 
         Raises:
             ConfigError: No remote is configured, or nothing says which one is meant.
             RemoteError: The remote cannot tell what it has.
         """
         self._report = report
-        if pull:
-            report(events.AskingRemote())
-        self._view = _view(session, graph) if pull else None
-        self.world: StageView = self._view or session
+        report(events.AskingRemote())
+        self.view = RemoteView(session, graph)
 
     def run(self, spec: StageSpec) -> None:
         """Before a run of a stage: bring here what it reads.
@@ -46,13 +43,11 @@ class InputFetcher:
         Raises:
             ArtifactError: Something is not available.
         """
-        if self._view is None:
-            return
         began = time.monotonic()
-        brought = self._view.supply(spec, report_progress(spec.address, self._view.remote, self._report))
+        brought = self.view.supply(spec, report_progress(spec.address, self.view.remote, self._report))
         if brought:
             took = time.monotonic() - began
-            self._report(events.InputsFetched(spec.address, self._view.remote, brought, took))
+            self._report(events.InputsFetched(spec.address, self.view.remote, brought, took))
 
     def restore(self, address: str, plan: CheckoutPlan) -> None:
         """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that is available.
@@ -60,9 +55,8 @@ class InputFetcher:
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
         """
-        if self._view is not None:
-            progress = report_progress(address, self._view.remote, self._report)
-            self._view.fetch({**plan.create, **plan.replace}, progress)
+        progress = report_progress(address, self.view.remote, self._report)
+        self.view.fetch({**plan.create, **plan.replace}, progress)
 
 
 def report_progress(
@@ -83,9 +77,3 @@ def report_progress(
             )
 
     return tell
-
-
-def _view(session: Session, graph: Graph) -> "RemoteView":
-    from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: most runs ask no remote
-
-    return RemoteView(session, graph)
