@@ -93,7 +93,8 @@ class StatCache:
         try:
             if stat.S_ISDIR(status.st_mode):
                 return self._directory(path)
-            check_regular(path, status)
+            if not stat.S_ISREG(status.st_mode):
+                check_regular(path, status)
             return self._known(path, status) or self._hash(path)
         except FileNotFoundError:
             return None

@@ -4,9 +4,11 @@ A file of the user's where a stage writes a file is no obstacle: it is kept befo
 if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.
 """
 
+import functools
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
@@ -16,7 +18,9 @@ from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.stamps import ReadSet
-from pivot_runtime.history.unfinished import UnfinishedStages
+
+if TYPE_CHECKING:
+    from pivot_runtime.artifacts.stash import UnfinishedStages
 
 _ABOVE = " is a file that no run has written"
 
@@ -29,9 +33,14 @@ class Obstacles:
         self._stores = stores
         self._read_set = read_set
         self._root = stores.layout.root
-        self._unfinished = UnfinishedStages(stores.layout.unfinished_dir)
         self._prefix = os.path.join(self._root, "")
         self._tracked: dict[str, bool] = {}
+
+    @functools.cached_property
+    def _unfinished(self) -> "UnfinishedStages":
+        from pivot_runtime.artifacts.stash import UnfinishedStages  # noqa: PLC0415  # start-up time: seldom is it asked
+
+        return UnfinishedStages(self._stores.layout.unfinished_dir)
 
     def of(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]

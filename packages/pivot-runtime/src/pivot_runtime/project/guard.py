@@ -32,8 +32,11 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
         BusyError: Another process has it, and ``wait`` is off.
         NestedError: The process that has it is one from which this one descends.
     """
-    make_directory(file.parent)
-    fd = _opened(file)
+    try:
+        fd = _opened(file)
+    except OSError:
+        make_directory(file.parent)
+        fd = _opened(file)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
