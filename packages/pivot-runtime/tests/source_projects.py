@@ -1,11 +1,13 @@
 """Projects of source files, loaded by a real host."""
 
+import os
 import pathlib
 from collections.abc import Mapping
 
+from pivot_runtime.context import CommandContext
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import init
 
 HEAD = """\
 import pathlib
@@ -30,8 +32,9 @@ class Sources:
             self.write(name, text)
 
     @property
-    def project(self) -> Project:
-        return Project(self.root, self.root)
+    def context(self) -> CommandContext:
+        """The context of a new command."""
+        return CommandContext.find(self.root, os.environ)
 
     def write(self, name: str, text: str) -> pathlib.Path:
         """Write a file; `pipeline.py` gets its usual imports first."""

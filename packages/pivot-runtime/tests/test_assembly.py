@@ -1,5 +1,6 @@
 """Which pipelines join a command: the same graph, wherever it is given and whatever else is loaded."""
 
+import os
 import pathlib
 import posixpath
 import shutil
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pivot_core.errors import PivotError
+from pivot_runtime.context import CommandContext
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.assembly import assemble
 from pivot_runtime.project.project import Project, init
@@ -73,11 +75,11 @@ def test_the_graph_does_not_depend_on_where_one_stands(
     for directory, stages in found.items():
         write(root, directory, stages)
 
-    everything = assemble(Project(root, root), everything=True)
+    everything = assemble(CommandContext(Project(root, root), os.environ), everything=True)
     everything.close()
     assert len(everything.own) == sum(map(len, found.values()))
     for directory, stages in found.items():
-        here = assemble(Project(root, root / directory))
+        here = assemble(CommandContext(Project(root, root / directory), os.environ))
         here.close()
         expected = everything.graph.select(everything.graph.ancestors(here.own))
         assert {spec.name for spec in here.graph.stages.values() if spec.address in here.own} == stages.keys()
@@ -100,8 +102,8 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
     monkeypatch.setattr(host_client, "HostClient", Watched)
     (tmp_path / "b/pipeline.py").write_text((tmp_path / "b/pipeline.py").read_text().replace("p_b", "p_a"))
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
-        assemble(Project(tmp_path, tmp_path / "a"))
+        assemble(CommandContext(Project(tmp_path, tmp_path / "a"), os.environ))
     assert len(ended) == 2
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
-        assemble(Project(tmp_path, tmp_path), everything=True, fresh=True)
+        assemble(CommandContext(Project(tmp_path, tmp_path), os.environ), everything=True, fresh=True)
     assert len(ended) == 4

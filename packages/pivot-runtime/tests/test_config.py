@@ -13,11 +13,13 @@ from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.config import remotes, settings
-from pivot_runtime.config.resolve import SettingSource, resolve, user_file
+from pivot_runtime.config.resolve import SettingSource, user_file
 from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
 from pivot_runtime.config.store import ConfigStore
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.executors.base import Executor
+from pivot_runtime.project.project import Project
 
 
 class Places:
@@ -38,7 +40,7 @@ class Places:
         self.environment |= environment
 
     def resolved(self) -> Settings:
-        return resolve(self.project.parent, self.environment)
+        return CommandContext(Project(self.root, self.root), self.environment).settings
 
     def wrong(self) -> ConfigError:
         with pytest.raises(ConfigError) as caught:
@@ -210,12 +212,11 @@ def test_nothing_is_like_it() -> None:
         ("~/cache", "/home/you/cache"),
     ],
 )
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, written: str | None, meant: str | None) -> None:
-    monkeypatch.setenv("HOME", "/home/you")
+def test_where_the_cache_is(written: str | None, meant: str | None) -> None:
     root = pathlib.Path("/home/me/project")
     resolved = Settings() if written is None else Settings(cache_dir=written)
 
-    assert resolved.cache_home(root) == (None if meant is None else pathlib.Path(meant))
+    assert resolved.cache_home(root, {"HOME": "/home/you"}) == (None if meant is None else pathlib.Path(meant))
     assert Layout(root).cache_dir == root / USUAL_CACHE
 
 

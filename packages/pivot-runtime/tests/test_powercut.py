@@ -16,7 +16,6 @@ from pivot_core.decide import Verdict
 from pivot_core.stages.annotations import DirectoryOut
 from pivot_runtime.artifacts import checkout, track
 from pivot_runtime.inspecting.verify import verify_loaded
-from pivot_runtime.project.project import Project
 
 pytestmark = pytest.mark.exhaustive
 
@@ -63,9 +62,7 @@ def cuts(shop: Workshop, work: Callable[[], object]) -> Iterator[str]:
 def check(shop: Workshop, told: str) -> None:
     """All commands agree, and one run makes good what they say."""
     decisions = {address: found.decision for address, found in shop.evaluate().items()}
-    verified = {
-        each.address: each.status for each in verify_loaded(Project(shop.root, shop.root), shop.assembly()).stages
-    }
+    verified = {each.address: each.status for each in verify_loaded(shop.context, shop.assembly()).stages}
     for address, decision in decisions.items():
         if decision.verdict is Verdict.UP_TO_DATE:
             assert objects_are_good(shop, address), told
@@ -80,7 +77,7 @@ def check(shop: Workshop, told: str) -> None:
     assert {name: shop.read(name) for name in OUTS} == OUTS, told
     assert all(objects_are_good(shop, address) for address in decisions), told
     assert shop.run().idle, told
-    assert verify_loaded(Project(shop.root, shop.root), shop.assembly()).passed, told
+    assert verify_loaded(shop.context, shop.assembly()).passed, told
 
 
 def objects_are_good(shop: Workshop, address: str) -> bool:
@@ -124,7 +121,7 @@ def test_a_cut_while_all_is_restored(shop: Workshop) -> None:
 
 def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
     """Data that `track` stores are on the disk before the `.pvt` file names them, and before anything replaces them."""
-    project = Project(shop.root, shop.root)
+    project = shop.context
     shop.write("data/one", "first")
     shop.write("data/two", "second")
 

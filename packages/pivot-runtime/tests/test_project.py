@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from pivot_core.discovery import find_pipeline
 from pivot_core.errors import DiscoveryError, PathError, PivotError
 from pivot_runtime.project.project import Initialized, Project, init
 
@@ -82,9 +83,9 @@ def test_the_project_around_a_directory(tmp_path: pathlib.Path) -> None:
     project = Project.find(deep)
 
     assert (project.root, project.cwd) == (tmp_path, deep)
-    assert project.pipeline_file() == tmp_path / "pipeline.py"
+    assert find_pipeline(deep, tmp_path) == tmp_path / "pipeline.py"
     (tmp_path / "a/pipeline.py").touch()
-    assert project.pipeline_file() == tmp_path / "a/pipeline.py"
+    assert find_pipeline(deep, tmp_path) == tmp_path / "a/pipeline.py"
     assert project.layout.root == tmp_path
 
 
@@ -96,7 +97,7 @@ def test_no_project(tmp_path: pathlib.Path) -> None:
 def test_no_pipeline(tmp_path: pathlib.Path) -> None:
     init(tmp_path)
     with pytest.raises(DiscoveryError, match=r"no pipeline\.py"):
-        Project.find(tmp_path).pipeline_file()
+        find_pipeline(tmp_path, tmp_path)
 
 
 def test_projects_below_are_told_where_they_become_part_of_a_new_one(tmp_path: pathlib.Path) -> None:

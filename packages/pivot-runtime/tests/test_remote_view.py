@@ -18,7 +18,6 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.history import events
-from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import pull_inputs, remote_client, transfer
 from pivot_runtime.sharing.remote_view import Availability, RemoteView
 
@@ -46,7 +45,7 @@ def chain(shop: Workshop) -> Workshop:
 
 def pushed(shop: Workshop, *gone: str) -> None:
     """As in a fresh clone: the remote has everything, the cache nothing, and some paths are not there."""
-    assert transfer.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(shop.context).complete
     for file in shop.layout.objects_dir.glob("*/*"):
         file.unlink()
     for name in gone:
@@ -56,7 +55,7 @@ def pushed(shop: Workshop, *gone: str) -> None:
 
 
 def looked[T](shop: Workshop, work: Callable[[RemoteView], T]) -> T:
-    with open_session(Project(shop.root, shop.root), shop.assembly()) as session:
+    with open_session(shop.context, shop.assembly()) as session:
         return work(RemoteView(session, session.graph, everything=True))
 
 
@@ -202,7 +201,7 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
     shop.copying("left", "parts/one", "all/left", str.upper)
     shop.copying("right", "parts/two", "all/right", str.upper)
     shop.add("join", joined)
-    project = Project(shop.root, shop.root)
+    project = shop.context
     with open_session(project, shop.assembly()) as session:
         pvt.write(shop.root / "raw.pvt", session.ingest(ArtifactPath("raw")))
     shop.run()
@@ -226,7 +225,7 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
 
 def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: MemoryRemote) -> None:
     """Somebody has pushed it, and nobody here has a lock file that says so."""
-    project = Project(chain.root, chain.root)
+    project = chain.context
     (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
     chain.run()
     assert transfer.push(project).runs == 3
@@ -267,7 +266,7 @@ def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: Me
 def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRemote, good: str, bad: str) -> None:
     (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
     chain.run("first")
-    transfer.push(Project(chain.root, chain.root))
+    transfer.push(chain.context)
     for records in remote.run_records.values():
         assert good in records[0].decode()
         records[0] = records[0].replace(good.encode(), bad.encode(), 1)
@@ -279,7 +278,7 @@ def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRem
 
 def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
-    assert transfer.push(Project(chain.root, chain.root), ["first", "second"]).complete
+    assert transfer.push(chain.context, ["first", "second"]).complete
     for stage, path in [("second", "c"), ("third", "d")]:
         chain.object_of(stage, path).unlink()
     (chain.root / "c").unlink()
@@ -298,7 +297,7 @@ def test_results_of_stages_side_by_side_are_asked_for_together(
     for number in range(5):
         shop.copying(f"copy{number}", "a", f"out{number}")
     shop.run()
-    transfer.push(Project(shop.root, shop.root))
+    transfer.push(shop.context)
     for place in (shop.layout.cache_dir, shop.layout.stages_dir):
         shutil.rmtree(place)
     asked: list[int] = []

@@ -73,7 +73,7 @@ def names(root: pathlib.Path) -> set[str]:
 
 
 def test_a_copy_has_what_a_pipeline_is_made_of_and_no_data(project: Sources) -> None:
-    with open_stores(project.project) as stores, open_scratch(stores) as copy:
+    with open_stores(project.context) as stores, open_scratch(stores) as copy:
         copy.copy_sources([project.load()])
         root = copy.root
         assert names(root) == {"pipeline.py", "lib/__init__.py", "late.py", "read.txt"}
@@ -81,7 +81,7 @@ def test_a_copy_has_what_a_pipeline_is_made_of_and_no_data(project: Sources) -> 
 
 
 def test_inputs_come_from_the_cache_or_else_as_they_are_if_they_are_as_they_were(project: Sources) -> None:
-    with open_stores(project.project) as stores, open_scratch(stores) as copy:
+    with open_stores(project.context) as stores, open_scratch(stores) as copy:
         path = ArtifactPath("data.csv")
         before = stores.look(path)
         assert before is not None
@@ -104,5 +104,5 @@ def test_what_a_killed_process_has_left_is_removed(project: Sources) -> None:
     home = Layout(project.root).database_dir / "rerun"
     (home / "999999999" / "deep").mkdir(parents=True)
     (home / str(os.getppid())).mkdir()
-    with open_stores(project.project) as stores, open_scratch(stores):
+    with open_stores(project.context) as stores, open_scratch(stores):
         assert set(os.listdir(home)) == {str(os.getpid()), str(os.getppid())}

@@ -1,18 +1,20 @@
 """Refusals of a checkout."""
 
+import os
 import pathlib
 
 import pytest
 
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts import checkout, stores
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.context import CommandContext
+from pivot_runtime.project.project import init
 
 
 @pytest.mark.parametrize("folding", [False, True])
 def test_two_paths_that_are_one_on_this_file_system_are_not_restored(tmp_path: pathlib.Path, *, folding: bool) -> None:
     init(tmp_path)
-    with stores.open_stores(Project.find(tmp_path)) as opened:
+    with stores.open_stores(CommandContext.find(tmp_path, os.environ)) as opened:
         wanted = {}
         for name in ("Data.csv", "data.csv", "other"):
             (tmp_path / "source").write_text(name)

@@ -171,11 +171,11 @@ def test_a_snapshot_says_what_a_load_says(declared: bool, before: list[Edit], af
         Edit("", "work", package=False, text=WORK).make(root)
         for edit in before:
             edit.make(root)
-        snapshots = Snapshots(root / ".pivot/state.db/snapshots")
+        snapshots = Snapshots(root / ".pivot/state.db/snapshots", os.environ)
         nothing = Edit("", "nothing", package=False, text=None)
         for edit in (nothing, *after):
             edit.make(root)
-            found = snapshots.find(file, (), os.environ)
+            found = snapshots.find(file, ())
             loaded = load(root, file)
             assert loaded is not None or not declared, "nothing is imported but what no edit touches"
             if isinstance(found, SnapshotHit):

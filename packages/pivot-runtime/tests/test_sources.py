@@ -160,7 +160,7 @@ def test_a_load_writes_nothing_that_git_or_the_user_could_see(tmp_path: pathlib.
     before = sorted(project.root.rglob("*"))
     project.load()
 
-    state = project.project.layout.database_dir
+    state = project.context.project.layout.database_dir
     assert sorted(each for each in project.root.rglob("*") if not each.is_relative_to(state)) == before
 
 

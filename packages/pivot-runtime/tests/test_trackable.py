@@ -15,33 +15,34 @@ from pivot_runtime.artifacts import records, track
 from pivot_runtime.artifacts.checkout import restore
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import TrackedState, states
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import init
 
 
 @pytest.fixture
-def project(tmp_path: pathlib.Path) -> Project:
+def context(tmp_path: pathlib.Path) -> CommandContext:
     root = tmp_path / "project"
     root.mkdir()
     init(root)
-    return Project(root, root)
+    return CommandContext.find(root, os.environ)
 
 
 def git(root: pathlib.Path, *arguments: str) -> bytes:
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True).stdout
 
 
-def write(project: Project, path: str, text: str = "") -> pathlib.Path:
-    file = project.root / path
+def write(context: CommandContext, path: str, text: str = "") -> pathlib.Path:
+    file = context.project.root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     return file
 
 
-def state(project: Project) -> dict[str, TrackedState]:
-    with open_stores(project) as stores:
-        return {each.path: each.state for each in states(project, stores, records.read_tracked(project))}
+def state(context: CommandContext) -> dict[str, TrackedState]:
+    with open_stores(context) as stores:
+        return {each.path: each.state for each in states(context, stores, records.read_tracked(context))}
 
 
 NAMES = [
@@ -74,23 +75,25 @@ NAMES = [
 ]
 
 
-def test_names_are_ignored_by_git_and_nothing_else_is(project: Project) -> None:
-    git(project.root, "init", "-q")
+def test_names_are_ignored_by_git_and_nothing_else_is(context: CommandContext) -> None:
+    git(context.project.root, "init", "-q")
     for name in NAMES:
-        write(project, name)
-        write(project, f"other/{name}")
-    before = set(os.listdir(project.root))
+        write(context, name)
+        write(context, f"other/{name}")
+    before = set(os.listdir(context.project.root))
     paths = [f"./{name}" for name in NAMES]
-    track.track(project, paths)
+    track.track(context, paths)
 
-    ignored = git(project.root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").decode().split("\0")
+    ignored = (
+        git(context.project.root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").decode().split("\0")
+    )
     assert {each for each in ignored if not each.startswith(".pivot/")} == {*NAMES, ""}
-    assert state(project) == dict.fromkeys(NAMES, TrackedState.CLEAN)
+    assert state(context) == dict.fromkeys(NAMES, TrackedState.CLEAN)
     for name in NAMES:
-        (project.root / name).unlink()
-    assert set(restore(project).paths) == set(NAMES)
-    assert set(track.untrack(project, paths)) == set(NAMES)
-    assert set(os.listdir(project.root)) == before
+        (context.project.root / name).unlink()
+    assert set(restore(context).paths) == set(NAMES)
+    assert set(track.untrack(context, paths)) == set(NAMES)
+    assert set(os.listdir(context.project.root)) == before
 
 
 @given(name=st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
@@ -134,64 +137,64 @@ def test_a_line_is_found_again_whatever_is_around_it(tmp_path_factory: pytest.Te
         (".pivot/config.yaml", "belongs to Pivot"),
     ],
 )
-def test_what_would_not_be_seen_or_is_no_data_is_refused(project: Project, path: str, told: str) -> None:
-    write(project, "env/pyvenv.cfg")
-    write(project, path)
-    before = sorted(project.root.rglob("*"))
+def test_what_would_not_be_seen_or_is_no_data_is_refused(context: CommandContext, path: str, told: str) -> None:
+    write(context, "env/pyvenv.cfg")
+    write(context, path)
+    before = sorted(context.project.root.rglob("*"))
 
     with pytest.raises(TargetError, match=r".") as caught:
-        track.track(project, [path])
+        track.track(context, [path])
 
     assert told in str(caught.value)
     assert caught.value.hint
-    assert sorted(project.root.rglob("*")) == before or set(project.root.rglob("*")) - set(before) <= {
-        project.root / ".pivot/state.db",
-        project.root / ".pivot/state.db/run.guard",
+    assert sorted(context.project.root.rglob("*")) == before or set(context.project.root.rglob("*")) - set(before) <= {
+        context.project.root / ".pivot/state.db",
+        context.project.root / ".pivot/state.db/run.guard",
     }
 
 
 @pytest.mark.parametrize("directory", [".data", "node_modules", "__pycache__", "env"])
-def test_the_way_out_is_to_track_the_directory(project: Project, directory: str) -> None:
-    write(project, f"{directory}/x")
-    track.track(project, [directory])
+def test_the_way_out_is_to_track_the_directory(context: CommandContext, directory: str) -> None:
+    write(context, f"{directory}/x")
+    track.track(context, [directory])
 
-    assert state(project) == {directory: TrackedState.CLEAN}
+    assert state(context) == {directory: TrackedState.CLEAN}
 
 
 @pytest.mark.parametrize("inner", [".git/HEAD", "a/.git", "a/.pivot/x", "a/pipeline.py", "pivot.yaml"])
-def test_a_directory_that_holds_what_is_no_data_is_refused(project: Project, inner: str) -> None:
-    write(project, f"d/{inner}")
+def test_a_directory_that_holds_what_is_no_data_is_refused(context: CommandContext, inner: str) -> None:
+    write(context, f"d/{inner}")
     with pytest.raises(TargetError, match="in it is not data"):
-        track.track(project, ["d"])
+        track.track(context, ["d"])
 
 
-def test_a_pipeline_that_is_no_pipeline_here_is_data(project: Project) -> None:
-    write(project, "d/a/pipeline.py")
-    write(project, ".pivotignore", "/d/a/\n")
-    write(project, "d/.b/pipeline.py")
-    write(project, "d/names with\nnewlines \\*")
-    track.track(project, ["d"])
+def test_a_pipeline_that_is_no_pipeline_here_is_data(context: CommandContext) -> None:
+    write(context, "d/a/pipeline.py")
+    write(context, ".pivotignore", "/d/a/\n")
+    write(context, "d/.b/pipeline.py")
+    write(context, "d/names with\nnewlines \\*")
+    track.track(context, ["d"])
 
-    assert state(project) == {"d": TrackedState.CLEAN}
+    assert state(context) == {"d": TrackedState.CLEAN}
 
 
-def test_data_in_ignored_directories_are_found(project: Project) -> None:
+def test_data_in_ignored_directories_are_found(context: CommandContext) -> None:
     """`.pivotignore` says what is not watched; it does not say what is not tracked."""
-    write(project, ".pivotignore", "ignored/\n")
-    write(project, "ignored/x")
-    track.track(project, ["ignored/x"])
+    write(context, ".pivotignore", "ignored/\n")
+    write(context, "ignored/x")
+    track.track(context, ["ignored/x"])
 
-    assert state(project) == {"ignored/x": TrackedState.CLEAN}
+    assert state(context) == {"ignored/x": TrackedState.CLEAN}
 
 
 # links
 
 
 @pytest.fixture
-def outside(project: Project, tmp_path: pathlib.Path) -> pathlib.Path:
+def outside(context: CommandContext, tmp_path: pathlib.Path) -> pathlib.Path:
     (tmp_path / "outside/d").mkdir(parents=True)
     (tmp_path / "outside/d/x").write_text("x")
-    write(project, "inside/x")
+    write(context, "inside/x")
     return tmp_path / "outside"
 
 
@@ -210,24 +213,24 @@ def outside(project: Project, tmp_path: pathlib.Path) -> pathlib.Path:
     ],
 )
 def test_links_that_lead_astray_are_refused(
-    project: Project, outside: pathlib.Path, to: str, name: str, told: str, hint: str
+    context: CommandContext, outside: pathlib.Path, to: str, name: str, told: str, hint: str
 ) -> None:
-    (project.root / "l").symlink_to(to)
+    (context.project.root / "l").symlink_to(to)
     with pytest.raises(TargetError) as caught:
-        track.track(project, [name])
+        track.track(context, [name])
 
     assert told in str(caught.value)
     assert hint in (caught.value.hint or "")
-    assert not list(project.root.rglob("*.pvt"))
+    assert not list(context.project.root.rglob("*.pvt"))
     assert outside.is_dir()
 
 
-def test_a_link_out_of_the_project_is_followed(project: Project, outside: pathlib.Path) -> None:
-    (project.root / "l").symlink_to(outside / "d")
-    track.track(project, ["l"])
-    assert state(project) == {"l": TrackedState.CLEAN}
+def test_a_link_out_of_the_project_is_followed(context: CommandContext, outside: pathlib.Path) -> None:
+    (context.project.root / "l").symlink_to(outside / "d")
+    track.track(context, ["l"])
+    assert state(context) == {"l": TrackedState.CLEAN}
     (outside / "d/x").write_text("y!")
-    assert state(project) == {"l": TrackedState.MODIFIED}
+    assert state(context) == {"l": TrackedState.MODIFIED}
 
 
 # what changes meanwhile
@@ -248,10 +251,10 @@ class Writer:
 
 
 @pytest.fixture
-def _unchanged(project: Project) -> Iterator[None]:
+def _unchanged(context: CommandContext) -> Iterator[None]:
     yield
-    assert not list(project.root.rglob("*.pvt"))
-    assert not (project.root / ".gitignore").exists()
+    assert not list(context.project.root.rglob("*.pvt"))
+    assert not (context.project.root / ".gitignore").exists()
 
 
 @pytest.mark.usefixtures("_unchanged")
@@ -260,10 +263,10 @@ def _unchanged(project: Project) -> Iterator[None]:
 )
 @pytest.mark.parametrize("path", ["d", "d/x"])
 def test_what_changes_while_it_is_taken_in_is_not_recorded(
-    project: Project, path: str, change: str, monkeypatch: pytest.MonkeyPatch
+    context: CommandContext, path: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write(project, "d/x", "abc")
-    write(project, "e", "other")
+    file = write(context, "d/x", "abc")
+    write(context, "e", "other")
 
     def meddle() -> None:
         match change:
@@ -275,23 +278,23 @@ def test_what_changes_while_it_is_taken_in_is_not_recorded(
                 file.write_text("xyz")
                 os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
             case "replace":
-                write(project, "new", "abc").rename(file)
+                write(context, "new", "abc").rename(file)
             case "add" if path == "d":
-                write(project, "d/y")
+                write(context, "d/y")
             case _:
                 file.unlink(missing_ok=True)
 
     Writer(monkeypatch, meddle)
     with pytest.raises(ArtifactError, match=r"while it was taken in|cannot be read"):
-        track.track(project, [path, "e"])
+        track.track(context, [path, "e"])
 
 
-def test_code_of_a_stage_is_not_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(project, "lib/helper.py")
+def test_code_of_a_stage_is_not_data(context: CommandContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(context, "lib/helper.py")
     monkeypatch.setattr(records, "code_files", lambda _: {"lib/helper.py": "p.stage"})
     for path in ("lib", "lib/helper.py"):
         with pytest.raises(TargetError, match=r"code.* of p\.stage"):
-            track.track(project, [path])
+            track.track(context, [path])
 
 
 @given(

@@ -16,7 +16,6 @@ from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.inspecting import verify
 from pivot_runtime.inspecting.rerun import DIFFERS, SKIPPED, Rerun
-from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import remote_client, transfer
 
 
@@ -29,13 +28,13 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> MemoryRemote:
 
 
 def track(shop: Workshop, name: str) -> None:
-    with open_session(Project(shop.root, shop.root), shop.assembly()) as session:
+    with open_session(shop.context, shop.assembly()) as session:
         pvt.write(shop.root / f"{name}.pvt", session.ingest(ArtifactPath(name)))
 
 
 def verdicts(shop: Workshop) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Status, and what is missing, by stage, as in a job that may ask the remote."""
-    project = Project(shop.root, shop.root)
+    project = shop.context
     found = verify.verify_loaded(project, shop.assembly(), allow_missing=True)
     return {stage.name: (stage.status, stage.missing) for stage in found.stages}
 
@@ -60,7 +59,7 @@ def split(shop: Workshop, remote: MemoryRemote) -> Workshop:
     shop.copying("left", "parts/one", "all/left", str.upper)
     shop.add("join", joined)
     shop.run()
-    assert transfer.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(shop.context).complete
     shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
     return shop
 
@@ -98,7 +97,7 @@ def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop,
 def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(split: Workshop) -> None:
     split.write("raw/y", "other")
     track(split, "raw")
-    assert transfer.push(Project(split.root, split.root)).complete
+    assert transfer.push(split.context).complete
     clone(split)
     assert verdicts(split) == GOOD
 
@@ -106,7 +105,7 @@ def test_other_data_with_the_same_file_are_other_data_only_where_that_differs(sp
 def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) -> None:
     split.write("raw/deep/x", "other")
     track(split, "raw")
-    assert transfer.push(Project(split.root, split.root)).complete
+    assert transfer.push(split.context).complete
     clone(split)
     assert {name: status for name, (status, _) in verdicts(split).items()} == dict.fromkeys(GOOD, "failed")
 
@@ -114,7 +113,7 @@ def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) ->
 def test_a_file_that_is_no_longer_in_a_directory_that_is_not_here(split: Workshop) -> None:
     (split.root / "raw/deep/x").unlink()
     track(split, "raw")
-    assert transfer.push(Project(split.root, split.root)).complete
+    assert transfer.push(split.context).complete
     clone(split)
     assert verdicts(split)["parts"][0] == "failed"
 
@@ -143,7 +142,7 @@ def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cac
     shop.copying("copy", "in", "out")
     shop.copying("after", "out", "last", str.upper)
     shop.run()
-    assert transfer.push(Project(shop.root, shop.root)).complete
+    assert transfer.push(shop.context).complete
     shop.write(".pivot/config.yaml", "remotes.origin: s3://bucket/prefix\n")
     assert verdicts(shop) == {"copy": ("passed", ()), "after": ("passed", ())}
 
@@ -151,11 +150,11 @@ def test_a_dep_that_only_a_user_can_bring_back_is_missing_whatever_bytes_the_cac
 
     assert shop.evaluate()["p.copy"].decision.verdict is Verdict.BLOCKED
     assert verdicts(shop)["copy"] == ("failed", ())
-    assert not verify.verify_loaded(Project(shop.root, shop.root), shop.assembly()).passed
+    assert not verify.verify_loaded(shop.context, shop.assembly()).passed
 
 
 def test_reruns_replace_the_results_that_stages_had(split: Workshop) -> None:
-    found = verify.verify_loaded(Project(split.root, split.root), split.assembly())
+    found = verify.verify_loaded(split.context, split.assembly())
     old, new = found.stages[0], found.stages[1]
 
     reruns = [Rerun(old.address, SKIPPED), Rerun(new.address, DIFFERS, "out in line 1", time=1.0)]

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
+from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import init
 from pivot_runtime.running import watch
 from pivot_runtime.running.repro import repro
 from pivot_runtime.running.runner import RunResult
@@ -97,7 +98,7 @@ def watched(
 
     monkeypatch.setattr(watch, "Waiter", Waiter)
     watching = watch.Watch(
-        Project.find(root),
+        CommandContext.find(root, os.environ),
         (),
         options or RunOptions(),
         command="pivot repro",
@@ -139,8 +140,8 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
     prepared(tmp_path, pipeline_py=FORGETFUL, in_txt="a", more_txt="b")
     remote = MemoryRemote()
     monkeypatch.setattr(remote_client, "remote_of", lambda *_: ("origin", remote))
-    assert repro(Project.find(tmp_path)).complete
-    assert transfer.push(Project.find(tmp_path)).complete
+    assert repro(CommandContext.find(tmp_path, os.environ)).complete
+    assert transfer.push(CommandContext.find(tmp_path, os.environ)).complete
     for file in (*(tmp_path / ".pivot/cache/files").glob("*/*"), tmp_path / "middle.txt", tmp_path / "out.txt"):
         file.unlink()
     waits: list[bool] = []
@@ -169,7 +170,7 @@ def test_what_another_command_does_in_vain_begins_no_round(
             case 1:
                 (tmp_path / "in.txt").write_text("bad")
             case 2:  # as the other one does
-                assert repro(Project.find(tmp_path)).failed == {"p.copy"}
+                assert repro(CommandContext.find(tmp_path, os.environ)).failed == {"p.copy"}
             case 3:  # as somebody does who has repaired what cannot be seen
                 os.utime(tmp_path / "in.txt")
             case 4:
@@ -188,7 +189,7 @@ def test_edits_are_noticed_while_another_command_is_at_work(
 ) -> None:
     """Changes by that command are looked at when it has ended, which may take hours."""
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
-    project = Project.find(tmp_path)
+    context = CommandContext.find(tmp_path, os.environ)
     told: list[str] = []
 
     with contextlib.ExitStack() as other:
@@ -197,13 +198,13 @@ def test_edits_are_noticed_while_another_command_is_at_work(
             told.append((tmp_path / "tries").read_text())
             match len(told):
                 case 1:
-                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    other.enter_context(guarded(context.project.layout.guard_file, "another", lambda *_: None))
                     (tmp_path / "out.txt").write_text("half")
                 case 2:
                     (tmp_path / "out.txt").write_text("one")
                     other.close()
                 case 3:
-                    other.enter_context(guarded(project.layout.guard_file, "another", lambda *_: None))
+                    other.enter_context(guarded(context.project.layout.guard_file, "another", lambda *_: None))
                     (tmp_path / "out.txt").write_text("half")
                 case 4:  # an edit: the round that begins for it waits for the other one
                     (tmp_path / "in.txt").write_text("two")

@@ -12,6 +12,7 @@ from pivot_core.loaders import Text
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, Out
+from pivot_runtime.context import CommandContext
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.base import Executor, Finished
@@ -20,7 +21,7 @@ from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import init
 from pivot_runtime.running.edit_detection import CodeWatch
 from pivot_runtime.running.runner import Runner, RunResult
 
@@ -45,6 +46,11 @@ class Workshop:
     @property
     def layout(self) -> Layout:
         return Layout(self.root)
+
+    @property
+    def context(self) -> CommandContext:
+        """The context of a new command."""
+        return CommandContext.find(self.root, os.environ)
 
     def write(self, name: str, text: str) -> pathlib.Path:
         file = self.root / name
@@ -89,9 +95,9 @@ class Workshop:
     ) -> RunResult:
         """Run in this process, one stage at a time unless ``jobs`` says otherwise."""
         self.events = []
-        project, assembly = Project(self.root, self.root), self.assembly()
+        assembly = self.assembly()
         stages = {f"p.{name}": (stage, self.root) for name, stage in self.pipeline.stages.items()}
-        with open_session(project, assembly) as session:
+        with open_session(self.context, assembly) as session:
             return Runner(
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
@@ -103,7 +109,7 @@ class Workshop:
 
     def evaluate(self) -> dict[str, Evaluation]:
         """The answer of a read-only command."""
-        with open_session(Project(self.root, self.root), self.assembly()) as session:
+        with open_session(self.context, self.assembly()) as session:
             return session.evaluate(session.resolve(()))
 
     def told[E](self, kind: type[E]) -> list[E]:

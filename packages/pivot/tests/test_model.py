@@ -21,12 +21,13 @@ from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
 from pivot_core import digest
 from pivot_core.decide import Verdict
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
-from pivot_runtime.project.project import Project, init
+from pivot_runtime.project.project import init
 from pivot_runtime.running.repro import repro
 from pivot_runtime.running.runner import RunResult
 
@@ -101,7 +102,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         for name, text in (("mischief.py", MISCHIEF), ("lookup.txt", "x"), (".pivot/config.yaml", CONFIG)):
             (root / name).write_text(text)
         self.root = root
-        self.project = Project(root, root)
+        self.context = CommandContext.find(root, os.environ)
         self.expected = Expected()
         self.history: list[Sources] = []
         self.sources = Sources((), (), (), ())
@@ -208,7 +209,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     def run(self, options: RunOptions) -> tuple[dict[str, Verdict], set[str]]:
         """The result of each stage, by name, and the contents that were reported as kept; each stage runs once."""
         heard: list[events.Event] = []
-        outcome = repro(self.project, options=options, report=heard.append)
+        outcome = repro(self.context, options=options, report=heard.append)
         assert not outcome.torn
         assert not outcome.unstarted
         ran = {file.name for file in (self.root / "runs").iterdir()}
@@ -280,7 +281,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         mine = "by hand" in self.outs().values()
         chance = random.Random(seed)
         with power_cut.SyscallRecorder(self.root, wanted=lambda _: True) as recorder:
-            repro(self.project, options=RunOptions(jobs=jobs, force=force, keep_going=True))
+            repro(self.context, options=RunOptions(jobs=jobs, force=force, keep_going=True))
         power_cut.strike(self.root, chance.choice(recorder.moments), chance)
         place = pathlib.Path(self.starts.enter_context(tempfile.TemporaryDirectory(prefix="pivot-boot-")))
         self.starts.enter_context(power_cut.restarted(f"{seed}", place))
@@ -318,7 +319,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         (self.root / ".pivot/config.yaml").write_text(CONFIG + "strict_io: error\n" * (wish == "forbidden"))
         try:
             if wish != "command":
-                return Disturbed(repro(self.project, options=options, report=heard.append), heard)
+                return Disturbed(repro(self.context, options=options, report=heard.append), heard)
             arguments = ["repro", "-f", f"-j{options.jobs}", "-k" if options.keep_going else "--no-keep-going"]
             shell = ["sh", "-c", 'echo $$ > wishes/pid; exec "$@"', "sh", str(PIVOT), *arguments]
             done = subprocess.run(shell, cwd=self.root, capture_output=True, timeout=60, check=False)
@@ -366,13 +367,13 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         assert self.outs() == self.expected.outs
         aside = self.root / ".pivot/state.db/aside"
         assert not aside.exists() or not list(aside.iterdir())
-        assert verify(self.project).passed is (Verdict.BLOCKED not in told.values())
+        assert verify(self.context).passed is (Verdict.BLOCKED not in told.values())
 
     def foreseen(self, *, force: bool) -> dict[str, Verdict]:
         """The expected answer of a look."""
         return {
             stage.evaluation.stage.spec.name: stage.evaluation.decision.verdict
-            for stage in status(self.project, options=StatusOptions(with_upstream=True, force=force)).stages
+            for stage in status(self.context, options=StatusOptions(with_upstream=True, force=force)).stages
         }
 
     def check_locks(self) -> None:

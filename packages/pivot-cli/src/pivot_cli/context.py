@@ -5,13 +5,14 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
 import click
 
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
+from pivot_runtime.context import CommandContext, Doubt, Doubts
 from pivot_runtime.processes.startup_state import StartupState
-from pivot_runtime.project.project import Doubt, Doubts, Project
 
 NO_SNAPSHOT: Final = "pivot.no_snapshot"
 """The mark of a command, in its click context, that imports its pipelines again."""
@@ -31,24 +32,24 @@ def working_directory() -> pathlib.Path:
         raise PivotError("the current directory no longer exists", hint="cd to one that does") from None
 
 
-def project(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> Project:
-    """The project that the command was given in, with values of parameters that it was given.
+def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> CommandContext:
+    """The context of the command that was given, with values of parameters that it was given.
 
-    The command says what it passes over, unless it is to be ``quiet``.
+    The command reports what it passes over, unless it is to be ``quiet``.
 
     Raises:
-        PivotError: There is none, or too few files may be open.
+        PivotError: There is no project, or too few files may be open.
     """
     require_descriptors()
-    context = click.get_current_context()
-    beginning = context.obj
-    return Project.find(
-        working_directory(),
-        overrides,
-        origin=StartupState(*beginning) if beginning else None,
+    invocation = click.get_current_context()
+    beginning = invocation.obj
+    return attrs.evolve(
+        CommandContext.find(working_directory(), os.environ),
+        overrides=overrides,
+        use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
+        startup_state=StartupState(*beginning) if beginning else None,
+        on_slow_import=console.importing,
         doubts=Doubts() if quiet else Doubts(_doubt_reporter()),
-        slow=console.importing,
-        use_snapshots=not context.meta.get(NO_SNAPSHOT, False),
     )
 
 
@@ -72,9 +73,9 @@ def require_descriptors() -> None:
             os.close(each)
 
 
-def least_exit_code(project: Project, targets: Sequence[str]) -> int:
+def least_exit_code(context: CommandContext, targets: Sequence[str]) -> int:
     """The least exit code of a command that was to respect all that is recorded: 3 if it could not."""
-    return 3 if project.doubts.grave and not targets else 0
+    return 3 if context.doubts.grave and not targets else 0
 
 
 def _doubt_reporter() -> Callable[[Doubt], None]:

@@ -51,7 +51,7 @@ overrides = click.option(
     metavar="STAGE.NAME=VALUE",
     help="Set a parameter of a stage for this command.",
 )
-"""Values of parameters, for `Project`."""
+"""Values of parameters, for `CommandContext`."""
 
 checkout_mode = click.option(
     "--checkout-mode",

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting.checkout import restore_and_report
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
 from pivot_runtime.artifacts.checkout import CheckoutOptions
-from pivot_runtime.project.project import Project
+from pivot_runtime.context import CommandContext
 
 
 @click.command("checkout")
@@ -43,30 +44,30 @@ def command(  # noqa: PLR0913  # one parameter per option
     else: restore the newest content of each, or one by the first digits of its digest. Saved files are kept for the
     grace period of the cache, cache.grace.
     """
-    project = context.project()
+    context = command_context()
     if kept:
         if only_missing or dry_run or checkout_mode is not None:
             raise click.UsageError("--kept goes with --force and --to only")
         if to is not None and len(targets) != 1:
             raise click.UsageError("--to goes with one target")
         with signals.raise_on_termination():
-            return _kept(project, targets, force=force, to=to)
+            return _kept(context, targets, force=force, to=to)
     if to is not None:
         raise click.UsageError("--to goes with --kept")
     checkout_options = CheckoutOptions(
         force=force, only_missing=only_missing, mode=options.mode_of(checkout_mode), dry_run=dry_run
     )
     with signals.raise_on_termination():
-        return restore_and_report(project, targets, checkout_options)
+        return restore_and_report(context, targets, checkout_options)
 
 
-def _kept(project: Project, targets: Sequence[str], *, force: bool, to: str | None) -> int:
+def _kept(context: CommandContext, targets: Sequence[str], *, force: bool, to: str | None) -> int:
     from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is it wanted
 
     if not targets:
-        console.data(files.kept(kept.list_kept(project), project))
+        console.data(files.kept(kept.list_kept(context), context.project))
         return 0
     for target in targets:
-        done = kept.restore_kept(project, target, to=to, force=force, report=RunLines())
-        console.data(f"Brought back {project.shown(done.to)}: {done.files} file(s)\n")
+        done = kept.restore_kept(context, target, to=to, force=force, report=RunLines())
+        console.data(f"Brought back {context.project.shown(done.to)}: {done.files} file(s)\n")
     return 0

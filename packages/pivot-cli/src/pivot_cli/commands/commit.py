@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
@@ -25,9 +26,9 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     Use it for stages whose code changed without changing their outs. Without STAGES, accept all stale ones. The
     command runs nothing, and records nothing unless it can record all.
     """
-    project = context.project(overrides)
+    context = command_context(overrides)
     with HashProgress():
-        done = accept(project, stages, reason=reason, force=force, report=RunLines())
+        done = accept(context, stages, reason=reason, force=force, report=RunLines())
     for name in done.names:
         console.line(f"Accepted {name}")
     if not done.names:

@@ -4,12 +4,13 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
+from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.overview import overview
-from pivot_runtime.project.project import Project
 
 
 @click.command("dag")
@@ -34,8 +35,8 @@ def command(
     Without TARGETS, show the stages of the current pipeline; in any case with everything upstream. In the text, a ← b
     means that a depends on b.
     """
-    project = context.project(overrides)
-    found = overview(project, targets, everything=everything, upstream=True)
+    context = command_context(overrides)
+    found = overview(context, targets, everything=everything, upstream=True)
     warn_of_broken(found.broken)
     drawn = graph.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
     match shape:
@@ -46,22 +47,22 @@ def command(
         case "json":
             console.data(json.dumps(graph.drawing_json(drawn), indent=2))
         case "html":
-            console.data(_page(project, targets, drawn, everything=everything))
+            console.data(_page(context, targets, drawn, everything=everything))
         case _:
             console.data(graph.text(drawn) or "No stages are registered.\n")
     return 0
 
 
-def _page(project: Project, targets: tuple[str, ...], drawn: graph.Drawing, *, everything: bool) -> str:
+def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, everything: bool) -> str:
     """With the state of each stage, which the other forms do not need."""
     from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
     from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
 
     states = {}
-    for stage in status(project, targets, StatusOptions(all_pipelines=everything, with_upstream=True)).stages:
+    for stage in status(context, targets, StatusOptions(all_pipelines=everything, with_upstream=True)).stages:
         blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
         state = "cached" if stage.cached else "blocked" if blocked else "stale"
         address = stage.evaluation.stage.spec.address
         states[address] = states[f"stage:{address}"] = state
-    return page(drawn, states, f"{project.root.name}: pivot dag")
+    return page(drawn, states, f"{context.project.root.name}: pivot dag")

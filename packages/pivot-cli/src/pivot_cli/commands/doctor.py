@@ -4,7 +4,8 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.terminal import console, sanitize
 from pivot_runtime.inspecting.doctor import Level, diagnose
 
@@ -20,7 +21,7 @@ def command(*, as_json: bool) -> int:
     commands with nothing to do must import it again and why, and which of its code cannot be followed. It exits with
     1 if there is a problem.
     """
-    found = list(diagnose(context.project()))
+    found = list(diagnose(command_context()))
     if as_json:
         plain = [
             {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found

@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
 from pivot_runtime.sharing.remote_client import TransferOptions
 
@@ -18,8 +19,8 @@ def command(targets: tuple[str, ...], *, remote: str | None, dry_run: bool, jobs
     Without TARGETS, fetch everything that the lock files and .pvt files name. The workspace stays unchanged: 'pivot
     checkout' restores from the cache, and 'pivot pull' does both.
     """
-    project = context.project()
+    context = command_context()
     with signals.raise_on_termination():
-        moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
-    code = transfers.report_fetch(moved, project, dry_run=dry_run)
-    return max(code, context.least_exit_code(project, targets))
+        moved = transfers.fetch(context, targets, TransferOptions(remote, jobs, dry_run=dry_run))
+    code = transfers.report_fetch(moved, context.project, dry_run=dry_run)
+    return max(code, least_exit_code(context, targets))

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views.status import fingerprint_json, fingerprints
@@ -26,7 +27,7 @@ def command(
     classes, constants and loaders that a stage reaches, other code that its last run was observed to use, the
     libraries that it uses, and code that could not be followed.
     """
-    found = status(context.project(overrides), stages, StatusOptions(all_pipelines=everything))
+    found = status(command_context(overrides), stages, StatusOptions(all_pipelines=everything))
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": [fingerprint_json(stage) for stage in found.stages]}, indent=2))

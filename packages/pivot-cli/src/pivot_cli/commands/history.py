@@ -5,7 +5,8 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.terminal import console
 from pivot_cli.views.history import run_json, runs_text
 from pivot_runtime.history import history
@@ -21,7 +22,7 @@ def command(*, number: int, as_json: bool) -> int:
 
     The last 100 runs are kept in .pivot/state.db. A run that found everything cached is not recorded.
     """
-    found = list(itertools.islice(history.runs(context.project()), number))
+    found = list(itertools.islice(history.runs(command_context().project), number))
     if as_json:
         console.data(json.dumps({"runs": [run_json(run) for run in found]}, indent=2))
     else:

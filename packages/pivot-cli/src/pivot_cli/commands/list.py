@@ -4,7 +4,8 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
@@ -21,7 +22,7 @@ def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str,
 
     Without TARGETS, list the stages of the current pipeline and everything upstream. Paths are relative to the root.
     """
-    found = overview(context.project(overrides), targets, everything=everything)
+    found = overview(command_context(overrides), targets, everything=everything)
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": graph.listing_json(found)}, indent=2))

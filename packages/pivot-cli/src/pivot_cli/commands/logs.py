@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from pivot_cache.files import safe_read
-from pivot_cli import context
 from pivot_cli.completion import Target
+from pivot_cli.context import command_context
 from pivot_cli.terminal import console, formats
 from pivot_runtime.history import follow as following
 from pivot_runtime.history import logs
@@ -43,7 +43,8 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
         raise click.UsageError("--follow excludes --back and --lines")
     if not stages and not follow:
         raise click.UsageError("Missing argument 'STAGE...'.")
-    project = context.project()
+    context = command_context()
+    project = context.project
     running = following.running(project)
     addresses = list(dict.fromkeys(logs.resolve_name(project.layout, stage, running) for stage in stages)) or list(
         running

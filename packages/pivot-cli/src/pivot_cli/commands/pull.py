@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting import transfers
 from pivot_cli.reporting.checkout import restore_and_report
 from pivot_runtime.artifacts import checkout
@@ -32,10 +33,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     The command is the same as 'pivot fetch' followed by 'pivot checkout'. It restores everything that could be
     fetched, even if something else could not.
     """
-    project = context.project()
+    context = command_context()
     with signals.raise_on_termination():
-        moved = transfers.fetch(project, targets, TransferOptions(remote, jobs, dry_run=dry_run))
-        code = transfers.report_fetch(moved, project, dry_run=dry_run)
+        moved = transfers.fetch(context, targets, TransferOptions(remote, jobs, dry_run=dry_run))
+        code = transfers.report_fetch(moved, context.project, dry_run=dry_run)
         checkout_options = checkout.CheckoutOptions(
             force=force,
             only_missing=only_missing,
@@ -44,4 +45,4 @@ def command(  # noqa: PLR0913  # one parameter per option
             coming=moved.planned,
         )
         reported = frozenset((*moved.failed, *moved.missing))
-        return max(code, restore_and_report(project, targets, checkout_options, reported=reported))
+        return max(code, restore_and_report(context, targets, checkout_options, reported=reported))

@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
 from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.sharing.remote_client import TransferOptions
@@ -30,11 +31,11 @@ def command(  # one parameter per option
     Without TARGETS, push everything that the lock files and .pvt files name. Objects on the remote are skipped, and
     never replaced. No pipeline is imported.
     """
-    project = context.project()
+    context = command_context()
     with signals.raise_on_termination(), TransferProgress("pushing") as progress:
         transfer_options = TransferOptions(
             remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
         )
-        moved = push(project, targets, transfer_options)
-    code = transfers.report_push(moved, project, dry_run=dry_run)
-    return max(code, context.least_exit_code(project, targets))
+        moved = push(context, targets, transfer_options)
+    code = transfers.report_push(moved, context.project, dry_run=dry_run)
+    return max(code, least_exit_code(context, targets))

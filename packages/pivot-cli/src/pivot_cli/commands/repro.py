@@ -3,7 +3,8 @@
 import attrs
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.reporting.reporter import Verbosity
 from pivot_cli.reporting.run import run_stages
@@ -41,13 +42,13 @@ def command(  # noqa: PLR0913  # one parameter per option
     named files. In any case, include everything upstream, in any pipeline. Stages that are up to date are skipped;
     results that the cache has are restored from it.
     """
-    project = context.project(overrides)
+    context = command_context(overrides)
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
         with note_stalls(enabled=pull):
             planned = status(
-                project,
+                context,
                 targets,
                 StatusOptions(
                     all_pipelines=everything,
@@ -65,6 +66,6 @@ def command(  # noqa: PLR0913  # one parameter per option
     if watch:
         from pivot_cli.reporting.watch import watch_project  # noqa: PLC0415  # start-up time
 
-        watch_project(project, targets, run_options, Verbosity(**verbosity))
+        watch_project(context, targets, run_options, Verbosity(**verbosity))
         return 0
-    return run_stages(project, targets, run_options, Verbosity(**verbosity), command="pivot repro")
+    return run_stages(context, targets, run_options, Verbosity(**verbosity), command="pivot repro")

@@ -3,8 +3,9 @@
 import attrs
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
 from pivot_cli.completion import Target
+from pivot_cli.context import command_context
 from pivot_cli.reporting.reporter import Verbosity
 from pivot_cli.reporting.run import run_stages
 from pivot_runtime.executors.options import RunOptions
@@ -33,5 +34,5 @@ def command(  # one parameter per option
     Unlike 'pivot repro', this does not bring upstream stages up to date first.
     """
     run_options = attrs.evolve(run_options, force=force, everything=everything, only_targets=True, trace_io=trace_io)
-    project = context.project(overrides)
-    return run_stages(project, stages, run_options, Verbosity(**verbosity), command="pivot run")
+    context = command_context(overrides)
+    return run_stages(context, stages, run_options, Verbosity(**verbosity), command="pivot run")

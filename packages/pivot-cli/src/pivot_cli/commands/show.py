@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import context
+from pivot_cli.context import command_context
 from pivot_cli.terminal import console
 from pivot_cli.views.history import run_json, run_text
 from pivot_runtime.history import history
@@ -26,7 +26,7 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
     RUN is a number from 'pivot history', by default the newest. html prints one page without scripts; chrome-trace
     prints a trace for Perfetto and chrome://tracing.
     """
-    found = history.run(context.project(), run)
+    found = history.run(command_context().project, run)
     match "json" if as_json else form:
         case "json":
             text = json.dumps(run_json(found), indent=2)

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from pivot_cli import context, options
+from pivot_cli import options
+from pivot_cli.context import command_context
 from pivot_cli.reporting import notices
 from pivot_cli.reporting.noop_answer import keep_answer
 from pivot_cli.terminal import console
@@ -45,10 +46,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     nothing.
     """
     explain = explain or diff or why_not or verbose
-    project = context.project(overrides, quiet=quiet)
+    context = command_context(overrides, quiet=quiet)
     with HashProgress(), notices.note_stalls(enabled=remote and not quiet):
         found = status(
-            project,
+            context,
             stages,
             StatusOptions(
                 all_pipelines=everything,
@@ -61,7 +62,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         )
     if quiet:
         if found.cached and not (found.broken or remote):
-            keep_answer(project, found.load_traces)
+            keep_answer(context, found.load_traces)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
     notices.hint_at_stashed_outs(found.will_be_restored)
@@ -73,8 +74,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         console.data(status_text(found))
         if found.tracked:
             console.data("\nTracked data:")
-            for line in tracked_states(found.tracked, project):
+            for line in tracked_states(found.tracked, context.project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
-        keep_answer(project, found.load_traces)
+        keep_answer(context, found.load_traces)
     return 0

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import context
+from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
@@ -19,8 +19,8 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     The content of each goes into the cache, and its description into a small file beside it, PATH.pvt, which you
     commit; the data are added to the .gitignore there. Repeat the command after the data have changed.
     """
-    project = context.project()
+    context = command_context()
     with HashProgress():
-        done = track(project, paths, force=force, report=RunLines())
-    console.data(files.tracked(done, project))
+        done = track(context, paths, force=force, report=RunLines())
+    console.data(files.tracked(done, context.project))
     return 0

@@ -2,7 +2,7 @@
 
 import click
 
-from pivot_cli import context
+from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_runtime.artifacts.track import untrack
@@ -15,7 +15,7 @@ def command(paths: tuple[str, ...]) -> int:
 
     The command removes their .pvt files and their lines in .gitignore; the data stay.
     """
-    project = context.project()
-    for path in untrack(project, paths, report=RunLines()):
-        console.line(f"Untracked {project.shown(path)}")
+    context = command_context()
+    for path in untrack(context, paths, report=RunLines()):
+        console.line(f"Untracked {context.project.shown(path)}")
     return 0

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import phrases
 from pivot_cli.views.verify import reruns, verification, verification_json
+from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
 
@@ -76,10 +78,11 @@ def command(  # noqa: PLR0913  # one parameter per option
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
     form = form or ("json" if as_json else "text")
-    project = context.project(overrides)
+    context = command_context(overrides)
+    project = context.project
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with HashProgress(), note_stalls(enabled=allow_missing and not quiet):
-        found = verify(project, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
+        found = verify(context, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
     if not quiet:
         warn_of_broken(found.broken)
     lost = sorted({path for stage in found.stages for path in stage.lost})
@@ -88,7 +91,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
-    results = _run_once_more(project, found, everything=everything, percent=percent) if again else None
+    results = _run_once_more(context, found, everything=everything, percent=percent) if again else None
     if not quiet:
         _PRINTERS[form](project, found, results)
     if _differing(results) or found.count("failed") or found.absent:
@@ -139,13 +142,15 @@ def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:
     return {each.address: each.detail for each in results or () if not each.good}
 
 
-def _run_once_more(project: Project, found: Verification, *, everything: bool, percent: int) -> "Sequence[Rerun]":
+def _run_once_more(
+    context: CommandContext, found: Verification, *, everything: bool, percent: int
+) -> "Sequence[Rerun]":
     from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
     current = [stage.address for stage in found.stages if stage.current]
     with signals.raise_on_termination():
         return rerun(
-            project,
+            context,
             current,
             everything=everything,
             percent=percent,

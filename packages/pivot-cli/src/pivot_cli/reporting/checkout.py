@@ -2,29 +2,33 @@
 
 from collections.abc import Collection, Sequence
 
-from pivot_cli import context
+from pivot_cli.context import least_exit_code
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import files
 from pivot_runtime.artifacts.checkout import CheckoutOptions, restore
-from pivot_runtime.project.project import Project
+from pivot_runtime.context import CommandContext
 
 
 def restore_and_report(
-    project: Project, targets: Sequence[str], checkout_options: CheckoutOptions, *, reported: Collection[str] = ()
+    context: CommandContext,
+    targets: Sequence[str],
+    checkout_options: CheckoutOptions,
+    *,
+    reported: Collection[str] = (),
 ) -> int:
     """Restore, and print the result; returns the exit code.
 
     Args:
-        project: Where.
+        context: The context of the command.
         targets: What.
         checkout_options: How.
         reported: Paths that have been reported as missing from the cache.
     """
-    done = restore(project, targets, wishes=checkout_options, report=RunLines())
-    for line in files.checkout_notes(done, project):
+    done = restore(context, targets, wishes=checkout_options, report=RunLines())
+    for line in files.checkout_notes(done, context.project):
         console.note(line)
-    for line in files.checkout_errors(done, project, reported):
+    for line in files.checkout_errors(done, context.project, reported):
         console.error(line)
     if done.modified:
         console.hint("--force overwrites them, and puts what is there now into the cache")
@@ -33,5 +37,5 @@ def restore_and_report(
         console.hint(f"'pivot pull' fetches what a remote has{again}")
     for way in done.ways:
         console.hint(way)
-    console.data(files.restored(done, project, dry_run=checkout_options.dry_run))
-    return max(0 if done.complete else 1, context.least_exit_code(project, targets))
+    console.data(files.restored(done, context.project, dry_run=checkout_options.dry_run))
+    return max(0 if done.complete else 1, least_exit_code(context, targets))

@@ -9,27 +9,27 @@ from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.terminal import console, formats
 from pivot_cli.views import status
 from pivot_runtime.artifacts import lock_files
+from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
-from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import repro
 
 _LONGEST_COMMAND = 100
 
 
 def run_stages(
-    project: Project, targets: Sequence[str], options: RunOptions, verbosity: Verbosity, *, command: str
+    context: CommandContext, targets: Sequence[str], options: RunOptions, verbosity: Verbosity, *, command: str
 ) -> int:
     """Run, print what happens and a summary; returns the exit code."""
     command = command_line(command, targets)
-    reporter = run_reporter(verbosity, command, project, output=options.show_output, shared=options.in_process)
+    reporter = run_reporter(verbosity, command, context.project, output=options.show_output, shared=options.in_process)
     stalls = note_stalls(enabled=options.pull and not verbosity.quiet)
-    with signals.raise_on_termination(), lock_files.shared(project), reporter as report, stalls:
-        result = repro(project, targets, options=options, command=command, report=report)
+    with signals.raise_on_termination(), lock_files.shared(context), reporter as report, stalls:
+        result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(status.summary(result))
     asked_again = not options.only_targets  # nobody looks for what is kept of `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
-        keep_answer(project, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
+        keep_answer(context, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:
         console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
     return 0 if result.complete else 1

@@ -7,6 +7,7 @@ import attrs
 
 from pivot_cli.terminal import console, formats
 from pivot_cli.terminal.progress import TransferProgress
+from pivot_runtime.context import CommandContext
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
 from pivot_runtime.sharing.remote_client import TransferOptions
@@ -15,10 +16,10 @@ from pivot_runtime.sharing.transfer import TransferReport
 _CACHE = "the cache"
 
 
-def fetch(project: Project, targets: Sequence[str], options: TransferOptions) -> TransferReport:
+def fetch(context: CommandContext, targets: Sequence[str], options: TransferOptions) -> TransferReport:
     """Fetch and show the progress; warn where results of others could not be asked for."""
     with TransferProgress("fetching") as progress:
-        report = transfer.fetch(project, targets, attrs.evolve(options, progress=progress))
+        report = transfer.fetch(context, targets, attrs.evolve(options, progress=progress))
     if report.not_asked is not None:
         console.warning(f"results of others were not looked up: {report.not_asked}")
     return report

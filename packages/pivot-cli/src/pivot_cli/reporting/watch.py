@@ -9,10 +9,10 @@ from pivot_cli.reporting.reporter import Verbosity, run_reporter
 from pivot_cli.reporting.run import command_line
 from pivot_cli.terminal import console
 from pivot_cli.views import phrases, status
+from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
-from pivot_runtime.project.project import Project
 from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_REPORTING = (
@@ -26,7 +26,7 @@ _WORTH_REPORTING = (
 )
 
 
-def watch_project(project: Project, targets: Sequence[str], options: RunOptions, verbosity: Verbosity) -> None:
+def watch_project(context: CommandContext, targets: Sequence[str], options: RunOptions, verbosity: Verbosity) -> None:
     """Run until the user wants no more.
 
     Raises:
@@ -38,7 +38,7 @@ def watch_project(project: Project, targets: Sequence[str], options: RunOptions,
 
     @contextlib.contextmanager
     def report_round(because: Sequence[str]) -> Iterator[Reporter]:
-        with run_reporter(verbosity, command, project, output=options.show_output) as report:
+        with run_reporter(verbosity, command, context.project, output=options.show_output) as report:
             yield BufferedReporter(report, because) if because else report
 
     def note_polling(reason: str) -> None:
@@ -51,7 +51,7 @@ def watch_project(project: Project, targets: Sequence[str], options: RunOptions,
         rounds_reported = False
 
     watch = Watch(
-        project,
+        context,
         targets,
         options,
         command=command,

@@ -19,11 +19,11 @@ from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import differing
+from pivot_runtime.context import CommandContext
 from pivot_runtime.git import repository
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 
 _STATE = frozenset({".git", STATE_DIR})
 
@@ -78,7 +78,7 @@ class CheckoutReport:
 
 
 def restore(
-    project: Project,
+    context: CommandContext,
     targets: Iterable[str] = (),
     *,
     wishes: CheckoutOptions | None = None,
@@ -94,23 +94,25 @@ def restore(
     """
     wishes = wishes or CheckoutOptions()
     if wishes.dry_run:
-        with open_stores(project) as stores:
-            return _checked_out(project, stores, targets, wishes)
+        with open_stores(context) as stores:
+            return _checked_out(context, stores, targets, wishes)
     with (
-        guarded(project.layout.guard_file, "pivot checkout", events.report_waiting(report)),
-        open_stores(project) as stores,
+        guarded(context.project.layout.guard_file, "pivot checkout", events.report_waiting(report)),
+        open_stores(context) as stores,
     ):
-        return _checked_out(project, stores, targets, wishes)
+        return _checked_out(context, stores, targets, wishes)
 
 
-def _checked_out(project: Project, stores: Stores, targets: Iterable[str], wishes: CheckoutOptions) -> CheckoutReport:
+def _checked_out(
+    context: CommandContext, stores: Stores, targets: Iterable[str], wishes: CheckoutOptions
+) -> CheckoutReport:
     def opened(record: Record) -> Tree | None:
         try:
             return stores.store.tree(record.artifact)
         except (MissingObjectError, CorruptObjectError):
             return None
 
-    selected = records.read(project).select(targets, project, opened)
+    selected = records.read(context).select(targets, context.project, opened)
     tracked = {record.path for record in selected if record.tracked}
     wanted = {record.path: record.artifact for record in selected if record.cache}
     return _Checkout(stores, wishes, tracked).run(wanted)

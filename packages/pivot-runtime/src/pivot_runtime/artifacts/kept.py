@@ -17,6 +17,7 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import OccupiedError, TargetError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -212,23 +213,23 @@ def tidy(stores: Stores, grace_ns: int) -> None:
             KeptFiles(stores.layout.kept_dir).forget(each)
 
 
-def list_kept(project: Project) -> list[KeptContent]:
+def list_kept(context: CommandContext) -> list[KeptContent]:
     """The saved files of a project that the cache still has, the newest first.
 
     Raises:
         CacheError: It cannot be read.
     """
-    with open_stores(project) as stores:
+    with open_stores(context) as stores:
         return _ours(stores)
 
 
 def restore_kept(
-    project: Project, name: str, *, to: str | None = None, force: bool = False, report: Reporter = no_report
+    context: CommandContext, name: str, *, to: str | None = None, force: bool = False, report: Reporter = no_report
 ) -> KeptRestored:
     """Put what was kept of a path where it lay, or elsewhere.
 
     Args:
-        project: Where.
+        context: The context of the command.
         name: A path, of which the newest is meant, or the first digits of a digest.
         to: Where it is put instead.
         force: Existing files are replaced; it is kept too, if it is nowhere else.
@@ -239,8 +240,9 @@ def restore_kept(
         OccupiedError: Something else is there.
         CacheError: The cache does not have all of it any more, or it cannot be written.
     """
+    project = context.project
     command = "pivot checkout --kept"
-    with guarded(project.layout.guard_file, command, events.report_waiting(report)), open_stores(project) as stores:
+    with guarded(project.layout.guard_file, command, events.report_waiting(report)), open_stores(context) as stores:
         found = _named(name, project, _ours(stores))
         path = found.path if to is None else _path(to, project)
         checkout.check_place(stores.layout, path)

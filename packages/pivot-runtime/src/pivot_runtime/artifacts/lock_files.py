@@ -9,18 +9,20 @@ from pivot_cache.formats import lock_file
 from pivot_cache.layout import LOCK_SUFFIX, lock_name
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_runtime.context import CommandContext, Doubt
 from pivot_runtime.errors import GitSilentError
-from pivot_runtime.project.project import Doubt, Project
+from pivot_runtime.project.project import Project
 
 
-def read(project: Project, address: str) -> StageLock | None:
+def read(context: CommandContext, address: str) -> StageLock | None:
     """The record of a stage's last run; None if there was none, or nobody can tell any more.
 
     Raises:
         NewerFormatError: Only a newer Pivot can tell.
     """
+    project = context.project
     file = project.layout.lock_file(address)
-    project.read_set.look(file)
+    context.read_set.look(file)
     try:
         return lock_file.read(file, str(file))
     except NewerFormatError:
@@ -28,19 +30,20 @@ def read(project: Project, address: str) -> StageLock | None:
     except LockFileError as error:
         text = f"{project.shown(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
         where = f" ({error.field})" if error.field else ""
-        project.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
+        context.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
         return None
 
 
-def retire(project: Project, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
+def retire(context: CommandContext, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
     """Remove the lock files of stages that are gone, such as renamed ones, where others have written their outs.
 
     Args:
-        project: Where.
+        context: The context of the command.
         addresses: All stages of some pipelines.
         writers: Which of them writes what.
     """
-    project.read_set.look(project.layout.stages_dir)
+    project = context.project
+    context.read_set.look(project.layout.stages_dir)
     pipelines = {address.partition(".")[0] for address in addresses}
     for name in sorted(_names(project)):
         address = name.removesuffix(LOCK_SUFFIX)
@@ -54,28 +57,28 @@ def retire(project: Project, addresses: Collection[str], writers: Mapping[Artifa
                 with reporting("remove", file):
                     file.unlink()
                 text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
-                project.doubts.add(Doubt(text, grave=False))
+                context.doubts.add(Doubt(text, grave=False))
 
 
 @contextlib.contextmanager
-def shared(project: Project) -> Iterator[None]:
+def shared(context: CommandContext) -> Iterator[None]:
     """Tell, at the end of the block, if git ignores the lock files that are new then: nobody else would get them."""
-    before = _names(project)
+    before = _names(context.project)
     yield
-    new = sorted(_names(project) - before)
+    new = sorted(_names(context.project) - before)
     if new:
-        tell_ignored(project, [lock_name(name.removesuffix(LOCK_SUFFIX)) for name in new[:1]])
+        tell_ignored(context, [lock_name(name.removesuffix(LOCK_SUFFIX)) for name in new[:1]])
 
 
-def tell_ignored(project: Project, paths: Sequence[str]) -> None:
+def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
     """Tell which of some files that are for git, by their paths in the project, git ignores."""
     from pivot_runtime.git import repository  # noqa: PLC0415  # start-up time: few runs are the first of a stage
 
     try:
-        for each in repository.ignored(project.root, paths):
-            project.doubts.add(Doubt(str(each), repository.way_out(each), grave=False))
+        for each in repository.ignored(context.project.root, paths):
+            context.doubts.add(Doubt(str(each), repository.way_out(each), grave=False))
     except GitSilentError as error:
-        project.doubts.add(Doubt(str(error), error.hint, grave=False))
+        context.doubts.add(Doubt(str(error), error.hint, grave=False))
 
 
 def _names(project: Project) -> set[str]:

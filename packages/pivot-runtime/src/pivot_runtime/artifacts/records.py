@@ -18,9 +18,10 @@ from pivot_core.paths import ArtifactPath, is_within, parents
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
+from pivot_runtime.context import CommandContext, Doubt
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
-from pivot_runtime.project.project import Doubt, Project
+from pivot_runtime.project.project import Project
 
 _ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
@@ -164,7 +165,7 @@ class Records(Value):
         return close or "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
 
 
-def read(project: Project, *, mending: Container[str] = ()) -> Records:
+def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
     A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
@@ -176,8 +177,8 @@ def read(project: Project, *, mending: Container[str] = ()) -> Records:
     damaged: dict[ArtifactPath, CacheError] = {}
     found: dict[ArtifactPath, Record] = {}
     sources: dict[ArtifactPath, str] = {}
-    locks = dict(_locks(project))
-    for record, source in (*_locked(locks), *_tracked(project, damaged, mending)):
+    locks = dict(_locks(context))
+    for record, source in (*_locked(locks), *_tracked(context, damaged, mending)):
         other = found.setdefault(record.path, record)
         sources.setdefault(record.path, source)
         if other.artifact != record.artifact:
@@ -188,38 +189,38 @@ def read(project: Project, *, mending: Container[str] = ()) -> Records:
             )
     for path, error in damaged.items():
         if found.pop(path, None) is not None:
-            project.doubts.pass_over(error)
+            context.doubts.pass_over(error)
     specs = tuple(_spec(address, lock) for address, lock in locks.items())
     return Records(dict(sorted(found.items())), specs, damaged)
 
 
-def read_tracked(project: Project) -> list[Record]:
+def read_tracked(context: CommandContext) -> list[Record]:
     """The records of data that are tracked without a stage, by path; what `read` passes over is passed over here."""
-    return sorted((record for record, _ in _tracked(project, {})), key=lambda record: record.path)
+    return sorted((record for record, _ in _tracked(context, {})), key=lambda record: record.path)
 
 
-def code_files(project: Project) -> dict[str, str]:
+def code_files(context: CommandContext) -> dict[str, str]:
     """The files of the code that lock files name, and for each the address of a stage that depends on it.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.
     """
     found: dict[str, str] = {}
-    for address, lock in _locks(project):
+    for address, lock in _locks(context):
         for entry in (*lock.inputs.code.values(), *lock.inputs.observed.values()):
             if entry.location is not None:
                 found.setdefault(entry.location.file, address)
     return found
 
 
-def _locks(project: Project) -> Iterator[tuple[str, StageLock]]:
+def _locks(context: CommandContext) -> Iterator[tuple[str, StageLock]]:
     """Each lock file by the address of its stage."""
     try:
-        names = os.listdir(project.layout.stages_dir)
+        names = os.listdir(context.project.layout.stages_dir)
     except FileNotFoundError:
         return
     for address in locked_addresses(names):
-        lock = lock_files.read(project, address)
+        lock = lock_files.read(context, address)
         if lock is not None:
             yield address, lock
 
@@ -240,11 +241,12 @@ def _spec(address: str, lock: StageLock) -> StageSpec:
 
 
 def _tracked(
-    project: Project, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
+    context: CommandContext, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
 ) -> Iterator[tuple[Record, str]]:
+    project = context.project
     foreign: dict[str, str] = {}
-    for file in find_pvt_files(project.root, project.read_set.look, foreign):
-        project.read_set.look(file)
+    for file in find_pvt_files(project.root, context.read_set.look, foreign):
+        context.read_set.look(file)
         shown = str(file.relative_to(project.root))
         try:
             path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
@@ -252,16 +254,16 @@ def _tracked(
         except pvt.ForeignFileError:
             foreign[os.fspath(file)] = project.shown(shown)
         except PathError as error:
-            project.doubts.pass_over(error)
+            context.doubts.pass_over(error)
         except CacheError as error:
             damaged[path] = error
             if path not in mending:
-                project.doubts.pass_over(error)
+                context.doubts.pass_over(error)
         else:
             yield Record(path, artifact), shown
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        project.doubts.add(
+        context.doubts.add(
             Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
         )
 

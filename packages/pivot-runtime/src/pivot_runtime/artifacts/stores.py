@@ -1,7 +1,6 @@
 """The open stores of a project: objects, run cache and stat cache, with the configuration."""
 
 import functools
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +16,9 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.config import resolve
 from pivot_runtime.config.settings import Settings
+from pivot_runtime.context import CommandContext
 from pivot_runtime.project import cache_users
-from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_cache.objects.sha256 import Sha256Index
@@ -71,18 +69,13 @@ class Stores(Value):
 
 
 @contextmanager
-def open_stores(project: Project, settings: Settings | None = None) -> Iterator[Stores]:
+def open_stores(context: CommandContext) -> Iterator[Stores]:
     """The stores of a project; what is learned of files is remembered at the end.
-
-    Args:
-        project: The project.
-        settings: Its settings, where they have been resolved already.
 
     Raises:
         ConfigError: The configuration holds what it must not hold.
     """
-    settings = settings or resolve.resolve(project.layout.state_dir, os.environ)
-    layout = Layout(project.root, settings.cache_home(project.root))
+    settings, layout = context.settings, context.cache_layout
     if layout.cache is not None:
         from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
 

@@ -19,6 +19,7 @@ from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.trackable import trackable
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
@@ -49,7 +50,7 @@ class Tracked(Value):
 
 
 def track(
-    project: Project, names: Iterable[str], *, force: bool = False, report: Reporter = no_report
+    context: CommandContext, names: Iterable[str], *, force: bool = False, report: Reporter = no_report
 ) -> list[Tracked]:
     """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
 
@@ -60,10 +61,11 @@ def track(
         TargetError: A path cannot be tracked; it says why.
         CacheError: Something cannot be read or written.
     """
-    with _alone(project, "pivot track", report), open_stores(project) as stores:
+    project = context.project
+    with _alone(project, "pivot track", report), open_stores(context) as stores:
         names = list(names)
-        known = records.read(project, mending=set(_paths(names, project)))
-        wanted = [trackable(name, project, known) for name in names]
+        known = records.read(context, mending=set(_paths(names, project)))
+        wanted = [trackable(name, context, known) for name in names]
         for path in wanted:
             _refuse_foreign(project, path)
             _refuse_cache(project, path, stores)
@@ -73,20 +75,21 @@ def track(
             _refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
         done = [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
-        lock_files.tell_ignored(project, [f"{path}{pvt.SUFFIX}" for path in wanted])
+        lock_files.tell_ignored(context, [f"{path}{pvt.SUFFIX}" for path in wanted])
         return done
 
 
-def untrack(project: Project, names: Iterable[str], *, report: Reporter = no_report) -> list[ArtifactPath]:
+def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter = no_report) -> list[ArtifactPath]:
     """Take data from under Pivot again; the data stay where they are, and in the cache.
 
     Raises:
         TargetError: A path is not tracked.
         CacheError: A file cannot be removed or written.
     """
-    with _alone(project, "pivot untrack", report), open_stores(project) as stores:
+    project = context.project
+    with _alone(project, "pivot untrack", report), open_stores(context) as stores:
         names = list(names)
-        known = records.read(project, mending=set(_paths(names, project)))
+        known = records.read(context, mending=set(_paths(names, project)))
         paths = []
         for name in names:
             damaged = known.damaged_at(name, project)

@@ -13,6 +13,7 @@ from pivot_core.errors import PathError
 from pivot_core.paths import STATE_DIR, ArtifactPath, is_within, touches
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
+from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions.params_file import NAME as PARAMS_FILE
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project.ignore import ignored
@@ -35,13 +36,14 @@ _LONGEST_NAME = 255
 """In bytes, on every file system that counts."""
 
 
-def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
+def trackable(name: str, context: CommandContext, known: Records) -> ArtifactPath:
     """The path that a name given to the command means.
 
     Raises:
         TargetError: It cannot be tracked; it says why.
         ContradictionError: An existing record of it must be settled first.
     """
+    project = context.project
     path = _path(name, project)
     _refuse_name(path, project)
     if not os.path.lexists(project.root / path):
@@ -51,7 +53,7 @@ def trackable(name: str, project: Project, known: Records) -> ArtifactPath:
     _refuse_place(path, project)
     _refuse_overlap(path, known)
     _refuse_link(path, project)
-    _refuse_sources(path, project)
+    _refuse_sources(path, context)
     return path
 
 
@@ -160,9 +162,10 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
         raise TargetError(f"{path} leads to {real}, which is no data", hint="name the data themselves")
 
 
-def _refuse_sources(path: ArtifactPath, project: Project) -> None:
+def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
     """Nothing that git or Pivot works from may be, or be in, what git is to ignore."""
-    sources = records.code_files(project)
+    project = context.project
+    sources = records.code_files(context)
     code = next((source for source in sorted(sources) if is_within(source, path)), None)
     if code is not None:
         what = "is code" if code == path else f"holds code: {code},"

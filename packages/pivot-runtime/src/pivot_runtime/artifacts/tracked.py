@@ -16,7 +16,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.project.project import Doubt, Project
+from pivot_runtime.context import CommandContext, Doubt
 
 _UNREADABLE = Artifact("", 0)
 
@@ -54,33 +54,33 @@ class TrackedFile(Value):
     in_cache: bool = True
 
 
-def states(project: Project, stores: Stores, found: Iterable[Record]) -> list[TrackedFile]:
+def states(context: CommandContext, stores: Stores, found: Iterable[Record]) -> list[TrackedFile]:
     """How tracked data are now; nothing is changed."""
     done = [
         _state(
             stores,
             record,
-            _look(project, stores, record.path),
-            stores.store.has_all(record.artifact, project.read_set.look),
+            _look(context, stores, record.path),
+            stores.store.has_all(record.artifact, context.read_set.look),
         )
         for record in found
     ]
     if any(each.state is not TrackedState.CLEAN for each in done):
-        project.read_set.mark_incomplete("the cache matters, not only the workspace")
+        context.read_set.mark_incomplete("the cache matters, not only the workspace")
     return done
 
 
-def _look(project: Project, stores: Stores, path: ArtifactPath) -> Artifact | None:
+def _look(context: CommandContext, stores: Stores, path: ArtifactPath) -> Artifact | None:
     """The existing artifacts; what cannot be read is reported, and is like nothing that was ever recorded."""
-    file = project.layout.artifact(path)
-    project.read_set.look(file)
+    file = context.project.layout.artifact(path)
+    context.read_set.look(file)
     try:
         found = stores.files.artifact(file)
     except ArtifactError as error:
-        project.doubts.add(Doubt(str(error), error.hint, grave=False))
+        context.doubts.add(Doubt(str(error), error.hint, grave=False))
         return _UNREADABLE
     if found is not None and found.tree:
-        project.read_set.tree(file, *stores.files.walked[file])
+        context.read_set.tree(file, *stores.files.walked[file])
     return found
 
 
@@ -119,19 +119,19 @@ def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> TreeDif
         return None
 
 
-def is_unfetched(project: Project, stores: Stores, graph: Graph, path: ArtifactPath, found: Artifact) -> bool:
+def is_unfetched(context: CommandContext, stores: Stores, graph: Graph, path: ArtifactPath, found: Artifact) -> bool:
     """Whether something is not here of the directory at a path, and everything else is as it is recorded.
 
     Of what a stage has left, whoever removed it: it counts as missing. Of tracked data only where the cache does not
     have it either: what is in the cache, and not here, the user has hardly failed to fetch.
     """
     for address in graph.writers(path):
-        lock = lock_files.read(project, address)
+        lock = lock_files.read(context, address)
         recorded = None if lock is None else lock.outs.get(path)
         if recorded is not None:
             differs = _differing(stores, path, recorded, found)
             return differs is not None and differs.partial
-    recorded = _tracked(project, path)
+    recorded = _tracked(context, path)
     differs = None if recorded is None else _differing(stores, path, recorded, found)
     if recorded is None or differs is None or not differs.partial:
         return False
@@ -143,9 +143,9 @@ def _differing(stores: Stores, path: ArtifactPath, recorded: Artifact, found: Ar
     return differing(stores, path, recorded) if recorded.tree and recorded != found else None
 
 
-def _tracked(project: Project, path: ArtifactPath) -> Artifact | None:
-    file = project.root / f"{path}{pvt.SUFFIX}"
-    project.read_set.look(file)
+def _tracked(context: CommandContext, path: ArtifactPath) -> Artifact | None:
+    file = context.project.root / f"{path}{pvt.SUFFIX}"
+    context.read_set.look(file)
     if not os.path.lexists(file):
         return None
     try:

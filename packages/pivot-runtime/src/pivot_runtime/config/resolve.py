@@ -121,15 +121,6 @@ def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
     return pathlib.Path(base, "pivot", FILE)
 
 
-def resolve(state_dir: pathlib.Path, environment: Mapping[str, str]) -> Settings:
-    """The settings of a project.
-
-    Raises:
-        ConfigError: A key is not known, or its value is not one of its values.
-    """
-    return look(state_dir / FILE, user_file(environment), environment).settings()
-
-
 def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> ResolvedConfig:
     """The values in the files and the environment, right or wrong; None is a file that does not count."""
     said: dict[str, Setting] = {}

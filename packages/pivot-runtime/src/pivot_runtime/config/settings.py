@@ -97,8 +97,8 @@ class Settings(NamedTuple):
     debounce_ms: int = 100
     worker_start: WorkerStart = WorkerStart.FORK
 
-    def cache_home(self, root: pathlib.Path) -> pathlib.Path | None:
-        """The absolute directory of the cache, if it is not the default.
+    def cache_home(self, root: pathlib.Path, environment: Mapping[str, str]) -> pathlib.Path | None:
+        """The absolute directory of the cache, with variables of the environment; None for the default.
 
         Raises:
             ConfigError: It names a variable, or a user, that there is not.
@@ -107,7 +107,7 @@ class Settings(NamedTuple):
             return None
         from pivot_runtime.config import cache_dir as cacheplace  # noqa: PLC0415  # start-up time: most projects have the default
 
-        home = pathlib.Path(os.path.normpath(root / cacheplace.meant(self.cache_dir, os.environ)))
+        home = pathlib.Path(os.path.normpath(root / cacheplace.meant(self.cache_dir, environment)))
         return None if home == root / USUAL_CACHE else home
 
     @property

@@ -18,11 +18,12 @@ from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import differing, is_unfetched
+from pivot_runtime.context import CommandContext, Doubt
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, assemble
 from pivot_runtime.project import targets
-from pivot_runtime.project.project import Doubt, Project
+from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
@@ -37,7 +38,8 @@ class Session:
     """A command at work on a project.
 
     Attributes:
-        project: The project.
+        context: The context of the command.
+        project: Its project.
         schema: The version of all fingerprints.
         graph: The dependencies between stages.
         own: The addresses of the command's own stages; the graph has also everything upstream.
@@ -52,7 +54,7 @@ class Session:
 
     def __init__(
         self,
-        project: Project,
+        context: CommandContext,
         assembly: Assembly,
         stores: Stores,
         *,
@@ -60,7 +62,8 @@ class Session:
         literal: bool = False,
     ) -> None:
         """Work on the stages of an assembly; `open_session` makes a session."""
-        self.project = project
+        self.context = context
+        self.project = context.project
         self.schema = assembly.schema
         self.graph = assembly.graph
         self.own = assembly.own
@@ -70,7 +73,7 @@ class Session:
         self.will_be_restored: set[ArtifactPath] = set()
         self.literal = literal
         self.unreadable: dict[ArtifactPath, str] = {}
-        self.obstacles = Obstacles(stores, project.read_set)
+        self.obstacles = Obstacles(stores, context.read_set)
         self._observed_code: ObservedCode | None = None
         self._source_texts: SourceTexts | None = None
 
@@ -113,7 +116,7 @@ class Session:
         None also for a directory that was fetched only in part, and for an unreadable file, which is reported.
         """
         file = self.stores.layout.artifact(path)
-        self.project.read_set.look(file)
+        self.context.read_set.look(file)
         try:
             found = self.stores.look(path)
         except ArtifactError as error:
@@ -122,16 +125,16 @@ class Session:
         if found is None and self.stashed is not None:
             return self._from_stash(path, self.stashed)
         if found is not None and found.tree:
-            self.project.read_set.tree(file, *self.stores.files.walked[file])
-            if not self.literal and is_unfetched(self.project, self.stores, self.graph, path, found):
-                self.project.read_set.mark_incomplete("the cache matters, not only the workspace")
+            self.context.read_set.tree(file, *self.stores.files.walked[file])
+            if not self.literal and is_unfetched(self.context, self.stores, self.graph, path, found):
+                self.context.read_set.mark_incomplete("the cache matters, not only the workspace")
                 return None
         return found
 
     def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
         """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
-        self.project.read_set.mark_incomplete("a path cannot be read")
-        self.project.doubts.add(Doubt(str(error), error.hint, grave=False))
+        self.context.read_set.mark_incomplete("a path cannot be read")
+        self.context.doubts.add(Doubt(str(error), error.hint, grave=False))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
         problem = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
         self.unreadable[path] = error.problem if error.problem.startswith("the name of") else problem
@@ -140,14 +143,14 @@ class Session:
         waiting = stash.left(path)
         if waiting is None:
             return None
-        self.project.read_set.mark_incomplete("the next run puts back outs of a killed one")
+        self.context.read_set.mark_incomplete("the next run puts back outs of a killed one")
         self.will_be_restored.add(path)
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
         del path
-        return not self.store.has_all(artifact, self.project.read_set.look)
+        return not self.store.has_all(artifact, self.context.read_set.look)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""
@@ -190,7 +193,7 @@ class Session:
 
     def lock(self, address: str) -> StageLock | None:
         """The last run of a stage, or None."""
-        lock = lock_files.read(self.project, address)
+        lock = lock_files.read(self.context, address)
         if lock is None or not lock.libraries:
             return lock
         return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.library_versions(lock.libraries)))
@@ -198,7 +201,7 @@ class Session:
     def retire(self) -> None:
         """Remove and report the lock files of stages that are gone and whose outs other stages write now."""
         writers = {out.path: address for address, stage in self.stages.items() for out in stage.spec.outs}
-        lock_files.retire(self.project, self.stages.keys(), writers)
+        lock_files.retire(self.context, self.stages.keys(), writers)
 
     def memory(self) -> CacheMemory:
         """The results of earlier runs in the cache."""
@@ -207,7 +210,7 @@ class Session:
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """The current state of code that a run was observed to use; deleted code is left out."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
-            self.project.read_set.look(self.project.root / file)
+            self.context.read_set.look(self.project.root / file)
         return self.observed_code.now(observed) if observed else {}
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
@@ -292,7 +295,7 @@ class SessionView:
 
 @contextlib.contextmanager
 def open_session(
-    project: Project,
+    context: CommandContext,
     assembly: Assembly,
     *,
     as_next_run: bool = False,
@@ -302,15 +305,15 @@ def open_session(
     """A session over loaded pipelines; digests of observed code are remembered at the end.
 
     Args:
-        project: The project.
+        context: The context of the command.
         assembly: Its pipelines.
         as_next_run: Artifacts are seen as a run that began now would find them.
         literal: Artifacts are seen as they are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
-    with open_stores(project, assembly.settings) if stores is None else contextlib.nullcontext(stores) as opened:
-        stashed = _stashed(project) if as_next_run else None
-        with contextlib.closing(Session(project, assembly, opened, stashed=stashed, literal=literal)) as session:
+    with open_stores(context) if stores is None else contextlib.nullcontext(stores) as opened:
+        stashed = _stashed(context.project) if as_next_run else None
+        with contextlib.closing(Session(context, assembly, opened, stashed=stashed, literal=literal)) as session:
             yield session
 
 
@@ -330,7 +333,7 @@ def _stashed(project: Project) -> "OutStash | None":
 
 @contextlib.contextmanager
 def load_pipelines(  # noqa: PLR0913  # one parameter per option of a load
-    project: Project,
+    context: CommandContext,
     *,
     everything: bool = False,
     quiet: bool = False,
@@ -341,7 +344,7 @@ def load_pipelines(  # noqa: PLR0913  # one parameter per option of a load
 ) -> Iterator[Assembly]:
     """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
     assembly = assemble(
-        project, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard, without=without
+        context, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard, without=without
     )
     try:
         yield assembly

@@ -16,6 +16,7 @@ from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
 from pivot_fingerprint.programs import track_putenv
+from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.executors.base import Failure, Finished, Immediate
@@ -23,7 +24,6 @@ from pivot_runtime.executors.options import Debugger
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
-from pivot_runtime.project.project import Project
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure as failures
@@ -39,12 +39,12 @@ class InProcessExecutor(Immediate):
     """
 
     def __init__(
-        self, project: Project, assembly: Assembly, watching: TraceOptions, debugger: Debugger | None = None
+        self, context: CommandContext, assembly: Assembly, watching: TraceOptions, debugger: Debugger | None = None
     ) -> None:
         """``debugger`` is given the place where a stage has failed, in the user's code."""
         super().__init__()
-        self._root = project.root
-        self._overrides = [Override.parse(text) for text in project.overrides]
+        self._root = context.project.root
+        self._overrides = [Override.parse(text) for text in context.overrides]
         self._files = {stage.spec.address: each for each in assembly.files for stage in each.loaded.stages}
         self._stages = assembly.stages
         self._watching = watching

@@ -151,8 +151,9 @@ class ReadSet:
         """The command depends on something that no stamp shows."""
         self.incomplete = self.incomplete or reason
 
-    def probe(self, path: str | os.PathLike[str]) -> None:
-        """The kind of thing at a path is about to be looked at."""
-        name = os.fspath(path)
-        if name not in self.stamps:
-            self.stamps[name] = dir_stamp(name)
+    def probe(self, *paths: str | os.PathLike[str]) -> None:
+        """The kind of thing at each path is about to be looked at."""
+        for path in paths:
+            name = os.fspath(path)
+            if name not in self.stamps:
+                self.stamps[name] = dir_stamp(name)

@@ -11,14 +11,15 @@ import attrs
 from pivot_cache.errors import belonging
 from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, probe
 from pivot_cache.formats import pvt
-from pivot_cache.layout import Layout, lock_name
+from pivot_cache.layout import lock_name
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
-from pivot_runtime.config import cache_dir, resolve
+from pivot_runtime.config import cache_dir
 from pivot_runtime.config.settings import Settings
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import GitSilentError
 from pivot_runtime.freshness.file_events import far_away
 from pivot_runtime.git import repository
@@ -58,23 +59,23 @@ class Finding(Value):
     hint: str | None = None
 
 
-def diagnose(project: Project) -> Iterator[Finding]:
+def diagnose(context: CommandContext) -> Iterator[Finding]:
     """Run all checks, the most basic first; imports every pipeline, and changes nothing."""
     yield Finding(
         Level.GOOD,
         "python",
         f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}",
     )
-    yield from _roots(project)
+    yield from _roots(context.project)
     try:
-        settings = resolve.resolve(project.layout.state_dir, os.environ)
+        settings = context.settings
     except PivotError as error:
         yield Finding(Level.BAD, "configuration", str(error), error.hint)
         return
     yield Finding(Level.GOOD, "configuration", "every setting is known and has a value that it may have")
-    yield from _cache(project, settings)
-    yield from _git(project, settings)
-    yield from _pipelines(project, settings)
+    yield from _cache(context)
+    yield from _git(context)
+    yield from _pipelines(context, settings)
 
 
 def _roots(project: Project) -> Iterator[Finding]:
@@ -94,9 +95,9 @@ def _roots(project: Project) -> Iterator[Finding]:
         yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' has to look at files twice a second")
 
 
-def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
+def _cache(context: CommandContext) -> Iterator[Finding]:
     try:
-        layout = Layout(project.root, settings.cache_home(project.root))
+        layout = context.cache_layout
         cache_dir.prepare(layout)
     except PivotError as error:
         yield Finding(Level.BAD, "cache", str(error), error.hint)
@@ -132,15 +133,15 @@ def _cache(project: Project, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _git(project: Project, settings: Settings) -> Iterator[Finding]:
+def _git(context: CommandContext) -> Iterator[Finding]:
     try:
-        around = Repository.around(project.root)
+        around = Repository.around(context.project.root)
     except PivotError as error:
         yield Finding(Level.BAD, "git", str(error), error.hint)
         return
     if around is None:
         yield Finding(Level.SLOW, "git", "the project is in no git repository, so nobody else sees its lock files")
-    elif not project.layout.gitignore_file.exists():
+    elif not context.project.layout.gitignore_file.exists():
         yield Finding(
             Level.BAD,
             "git",
@@ -149,20 +150,21 @@ def _git(project: Project, settings: Settings) -> Iterator[Finding]:
         )
     else:
         try:
-            wrong = list(_git_wrong(project, settings))
+            wrong = list(_git_wrong(context))
         except GitSilentError as error:
             wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
         yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
 
 
-def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
+def _git_wrong(context: CommandContext) -> Iterator[Finding]:
     """Files that git would add and should not, and files that git ignores and should not."""
+    project = context.project
     try:
-        layout = Layout(project.root, settings.cache_home(project.root))
+        layout = context.cache_layout
     except PivotError:
         return  # that has been reported
     try:
-        kept = records.read(project)
+        kept = records.read(context)
     except PivotError as error:
         yield Finding(Level.BAD, "lock files", str(error), error.hint)
         return
@@ -181,16 +183,16 @@ def _git_wrong(project: Project, settings: Settings) -> Iterator[Finding]:
                 )
 
 
-def _pipelines(project: Project, settings: Settings) -> Iterator[Finding]:
+def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]:
     try:
-        assembly = assemble(project, everything=True, quiet=True, fresh=True, without=lambda: True)
+        assembly = assemble(context, everything=True, quiet=True, fresh=True, without=lambda: True)
     except PivotError as error:
         yield Finding(Level.BAD, "pipelines", str(error), error.hint)
         return
     assembly.close()
     if not assembly.files:
         yield Finding(Level.SLOW, "pipelines", "there are none yet", "describe your stages in a pipeline.py")
-    yield from _loads(project, assembly)
+    yield from _loads(context.project, assembly)
     for broken in assembly.broken:
         yield Finding(Level.BAD, broken.file, str(broken.error), broken.error.hint)
     if not settings.snapshot:

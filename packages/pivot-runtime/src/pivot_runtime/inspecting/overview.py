@@ -6,10 +6,10 @@ import attrs
 
 from pivot_core.graph import Graph
 from pivot_core.values import Value
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.loading.assembly import assemble
 from pivot_runtime.project import targets as naming
-from pivot_runtime.project.project import Project
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -28,12 +28,12 @@ class Overview(Value):
 
 
 def overview(
-    project: Project, targets: Iterable[str] = (), *, everything: bool = False, upstream: bool = False
+    context: CommandContext, targets: Iterable[str] = (), *, everything: bool = False, upstream: bool = False
 ) -> Overview:
     """The targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
-        project: Where.
+        context: The context of the command.
         targets: As in `pivot_runtime.project.targets.resolve`.
         everything: Load every pipeline of the project.
         upstream: List also what the targets depend on.
@@ -41,12 +41,12 @@ def overview(
     Raises:
         PivotError: A pipeline cannot be loaded, or a target is not known.
     """
-    assembly = assemble(project, everything=everything)
+    assembly = assemble(context, everything=everything)
     assembly.close()
     graph = assembly.graph
     named = list(targets)
     wanted: Iterable[str] = graph.stages
     if named:
-        wanted = naming.resolve(named, graph, root=project.root, cwd=project.cwd)
+        wanted = naming.resolve(named, graph, root=context.project.root, cwd=context.project.cwd)
         wanted = graph.ancestors(wanted) if upstream else wanted
     return Overview(graph.select(wanted), graph.short_names(), assembly.broken)

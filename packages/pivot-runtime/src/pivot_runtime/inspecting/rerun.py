@@ -17,6 +17,7 @@ from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+from pivot_runtime.context import CommandContext
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.executors.base import Finished
 from pivot_runtime.executors.host_executor import HostExecutor
@@ -25,7 +26,6 @@ from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scrat
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.loading.host_client import HostClient
-from pivot_runtime.project.project import Project
 from pivot_runtime.tracing.usage import TraceOptions
 
 SAME: Final = "same"
@@ -80,7 +80,7 @@ def sample(addresses: Sequence[str], percent: int, known: Mapping[str, Mapping[s
 
 
 def rerun(
-    project: Project,
+    context: CommandContext,
     addresses: Iterable[str],
     *,
     everything: bool = False,
@@ -90,7 +90,7 @@ def rerun(
     """Run stages that are up to date once more in a scratch copy, and keep the results.
 
     Args:
-        project: The project.
+        context: The context of the command.
         addresses: The stages.
         everything: Load every pipeline of the project.
         percent: The share of them to run.
@@ -99,14 +99,14 @@ def rerun(
     Raises:
         PivotError: A pipeline cannot be loaded.
     """
-    store = stage_stats.project_stats(project.layout)
+    store = stage_stats.project_stats(context.project.layout)
     wanted = sample(tuple(addresses), percent, store.recall())
-    with load_pipelines(project, everything=everything, quiet=True) as assembly:
+    with load_pipelines(context, everything=everything, quiet=True) as assembly:
         assembly.close()
     results = []
-    with open_session(project, assembly) as session, open_scratch(session.stores) as copy:
+    with open_session(context, assembly) as session, open_scratch(session.stores) as copy:
         copy.copy_sources(each.loaded for each in assembly.files)
-        with _Hosts(project, assembly, copy.root) as hosts:
+        with _Hosts(context, assembly, copy.root) as hosts:
             for address in wanted:
                 starting(address)
                 result = _Repetition(session, copy, hosts).run(address)
@@ -120,11 +120,11 @@ def rerun(
 class _Hosts:
     """Hosts of the copied pipelines, each started when it is first needed."""
 
-    def __init__(self, project: Project, assembly: Assembly, root: pathlib.Path) -> None:
+    def __init__(self, context: CommandContext, assembly: Assembly, root: pathlib.Path) -> None:
         self._root = root
-        self._overrides = project.overrides
+        self._overrides = context.overrides
         self._files = {
-            stage.spec.address: root / each.file.relative_to(project.root)
+            stage.spec.address: root / each.file.relative_to(context.project.root)
             for each in assembly.files
             for stage in each.loaded.stages
         }

@@ -12,12 +12,12 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
-from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
@@ -110,11 +110,11 @@ class StatusOptions(Value):
     remote: RemoteUse = "none"
 
 
-def status(project: Project, targets: Iterable[str] = (), options: StatusOptions | None = None) -> Status:
+def status(context: CommandContext, targets: Iterable[str] = (), options: StatusOptions | None = None) -> Status:
     """Evaluate the targets; without targets, the stages of the command's pipeline and everything upstream.
 
     Args:
-        project: The project.
+        context: The context of the command.
         targets: Stage names, addresses or out paths.
         options: Options for loading, asking and reporting.
 
@@ -125,20 +125,20 @@ def status(project: Project, targets: Iterable[str] = (), options: StatusOptions
     """
     options = options or StatusOptions()
     with load_pipelines(
-        project,
+        context,
         everything=options.all_pipelines,
         quiet=options.quiet,
-        without=lambda: records.read_tracked(project),
+        without=lambda: records.read_tracked(context),
     ) as assembly:
         assembly.close()
-    with open_session(project, assembly, as_next_run=True) as session:
+    with open_session(context, assembly, as_next_run=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         remote = None if options.remote == "none" else _remote_view(session, graph, everything=options.remote == "all")
         evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
-        stats = project_stats(project.layout).recall() if options.stats else {}
+        stats = project_stats(context.project.layout).recall() if options.stats else {}
         return Status(
             stages=tuple(
                 StageStatus(
@@ -168,7 +168,7 @@ def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
 
 
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:
-    return tuple(states(session.project, session.stores, records.read_tracked(session.project)))
+    return tuple(states(session.context, session.stores, records.read_tracked(session.context)))
 
 
 def _remote_view(session: Session, graph: Graph, *, everything: bool) -> "RemoteView":

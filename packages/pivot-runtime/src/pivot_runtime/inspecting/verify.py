@@ -15,12 +15,12 @@ from pivot_core.spec import Location
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.evaluating.session import Session, SessionView, load_pipelines, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.loading.assembly import Assembly
-from pivot_runtime.project.project import Project
 from pivot_runtime.sharing.remote_client import RemoteClient
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Verification(Value):
 
 
 def verify(
-    project: Project,
+    context: CommandContext,
     targets: Iterable[str] = (),
     *,
     everything: bool = False,
@@ -120,7 +120,7 @@ def verify(
     """Verify the targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
-        project: Where.
+        context: The context of the command.
         targets: Stage names, addresses or out paths.
         everything: Load every pipeline of the project.
         allow_missing: Missing files may be on the default remote instead.
@@ -136,14 +136,14 @@ def verify(
     named = list(targets)
     if not static:
         with load_pipelines(
-            project, everything=everything, quiet=quiet, without=lambda: records.read_tracked(project)
+            context, everything=everything, quiet=quiet, without=lambda: records.read_tracked(context)
         ) as assembly:
             assembly.close()
-        return verify_loaded(project, assembly, named, allow_missing=allow_missing)
+        return verify_loaded(context, assembly, named, allow_missing=allow_missing)
     from pivot_runtime.loading.static import known as known_statically  # noqa: PLC0415  # start-up time
 
-    known = known_statically(project, everything=everything)
-    found = verify_loaded(project, known.assembly, named, allow_missing=allow_missing)
+    known = known_statically(context, everything=everything)
+    found = verify_loaded(context, known.assembly, named, allow_missing=allow_missing)
     stages = found.stages if allow_missing else map(_unknown_if_missing, found.stages)
     return attrs.evolve(
         found,
@@ -153,7 +153,7 @@ def verify(
 
 
 def verify_loaded(
-    project: Project,
+    context: CommandContext,
     assembly: Assembly,
     named: Sequence[str] = (),
     *,
@@ -162,7 +162,7 @@ def verify_loaded(
     """Verify loaded stages.
 
     Args:
-        project: The project.
+        context: The context of the command.
         assembly: The stages.
         named: As of `verify`.
         allow_missing: As of `verify`.
@@ -170,12 +170,12 @@ def verify_loaded(
     Raises:
         PivotError: As `verify`.
     """
-    with open_session(project, assembly) as session:
+    with open_session(context, assembly) as session:
         if allow_missing:
             session.stores.settings.remote_url()
         wanted = session.resolve(named) if named else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
-        tracked = {record.path: record.artifact for record in records.read_tracked(project)}
+        tracked = {record.path: record.artifact for record in records.read_tracked(context)}
         if not assembly.files:
             unavailable = _unavailable(session, set(tracked.values()), allow_missing)
             return Verification((), {}, absent=tuple(path for path, each in tracked.items() if each in unavailable))
@@ -188,7 +188,7 @@ def verify_loaded(
             session, {each for files in needed.values() for each in files.values()}, allow_missing
         )
         names = session.graph.short_names()
-        stats = project_stats(project.layout).recall()
+        stats = project_stats(context.project.layout).recall()
         verdicts = []
         for address in graph.stages:
             if address in needed:

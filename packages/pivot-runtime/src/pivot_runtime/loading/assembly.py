@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from pivot_core.discovery import all_pipelines, pipelines_above
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError, GraphError, PivotError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath, parents, touches
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
-from pivot_runtime.config import resolve
-from pivot_runtime.config.settings import Settings
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
@@ -30,6 +29,8 @@ from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.host_client import HostClient
+
+_PIPELINE_FILES = (PIPELINE_FILE, DECLARED_FILE)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -52,7 +53,6 @@ class Assembly(Value):
         stages: Of every loaded file, by address.
         broken: Pipelines that could not be loaded.
         starter: The starter of further hosts.
-        settings: The settings of the project, resolved once for the command.
     """
 
     files: tuple[LoadedFile, ...]
@@ -61,7 +61,6 @@ class Assembly(Value):
     stages: Mapping[str, LoadedStage]
     broken: tuple[BrokenPipeline, ...] = ()
     starter: HostStarter | None = None
-    settings: Settings | None = None
 
     @property
     def load_traces(self) -> tuple[LoadTrace, ...]:
@@ -94,7 +93,7 @@ class Assembly(Value):
 
 
 def assemble(  # noqa: PLR0913  # each is a wish of the command
-    project: Project,
+    context: CommandContext,
     *,
     everything: bool = False,
     quiet: bool = False,
@@ -107,7 +106,7 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
     """Load the pipeline of the command's directory, or every pipeline of the project, and what they depend on.
 
     Args:
-        project: Where.
+        context: The context of the command.
         everything: Load every pipeline of the project.
         quiet: Drop what the user's code prints while it is imported.
         fresh: Import everything, also what has not changed since the last load.
@@ -121,20 +120,18 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
-    overrides = [Override.parse(text) for text in project.overrides]
-    for looked_at in (project.layout.config_file, resolve.user_file(os.environ)):
-        if looked_at is not None:
-            project.read_set.look(looked_at)
-    settings = resolve.resolve(project.layout.state_dir, os.environ)
-    kept = not fresh and project.use_snapshots and settings.snapshot
-    told = (slow or project.slow, float(settings.silence_seconds))
-    guard = guard if project.hosts is None else None
-    starter = HostStarter(quiet=quiet, guard=guard, origin=project.origin, allowed=instead is None)
-    with _Loader(project, starter=starter, kept=kept, slow=told, instead=instead) as loader:
+    project = context.project
+    overrides = [Override.parse(text) for text in context.overrides]
+    settings = context.settings
+    kept = not fresh and context.use_snapshots and settings.snapshot
+    told = (slow or context.on_slow_import, float(settings.silence_seconds))
+    guard = guard if context.hosts is None else None
+    starter = HostStarter(quiet=quiet, guard=guard, origin=context.startup_state, allowed=instead is None)
+    with _Loader(context, starter=starter, kept=kept, slow=told, instead=instead) as loader:
         if everything:
-            loader.load_all(_files(project, without))
+            loader.load_all(_files(context, without))
         else:
-            loader.load_all(_file(project, without))
+            loader.load_all(_file(context, without))
         count = len(loader.files)
         loader.follow()
         check(overrides, _parameters(loader.files))
@@ -142,25 +139,37 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
         broken = tuple(loader.broken(assembly.graph))
         if instead is None:
             _remember(project, loader.files)
-        return attrs.evolve(assembly, broken=broken, starter=loader.release(), settings=settings)
+        return attrs.evolve(assembly, broken=broken, starter=loader.release())
 
 
-def _file(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+def _file(context: CommandContext, without: Callable[[], object]) -> list[pathlib.Path]:
     """The command's own pipeline; none in a project that has none, and may."""
     try:
-        return [project.pipeline_file()]
+        return [_pipeline_file(context)]
     except DiscoveryError:
-        if any(True for _ in all_pipelines(project.root, _noting(project))) or not without():
+        if any(True for _ in all_pipelines(context.project.root, _noting(context))) or not without():
             raise
         return []
 
 
-def _files(project: Project, without: Callable[[], object]) -> list[pathlib.Path]:
+def _pipeline_file(context: CommandContext) -> pathlib.Path:
+    """The pipeline of the command's directory.
+
+    Raises:
+        DiscoveryError: There is none.
+    """
+    root, cwd = context.project.root, context.project.cwd
+    around = [directory for directory in (cwd, *cwd.parents) if directory.is_relative_to(root)]
+    context.read_set.probe(*(directory / name for directory in around for name in _PIPELINE_FILES))
+    return find_pipeline(cwd, root)
+
+
+def _files(context: CommandContext, without: Callable[[], object]) -> list[pathlib.Path]:
     """Every pipeline of the project."""
-    files = list(all_pipelines(project.root, _noting(project)))
+    files = list(all_pipelines(context.project.root, _noting(context)))
     if not files and not without():
         raise DiscoveryError(
-            f"no pipeline.py or pivot.yaml anywhere in {project.root}",
+            f"no pipeline.py or pivot.yaml anywhere in {context.project.root}",
             hint="describe your stages in a pipeline.py or a pivot.yaml",
         )
     return files
@@ -199,7 +208,7 @@ class _Loader:
 
     def __init__(
         self,
-        project: Project,
+        context: CommandContext,
         *,
         starter: HostStarter,
         kept: bool,
@@ -207,13 +216,13 @@ class _Loader:
         instead: Callable[[pathlib.Path], Loaded] | None,
     ) -> None:
         self.files: list[LoadedFile] = []
-        self._project = project
-        self._root = project.root
-        self._overrides = project.overrides
+        self._context = context
+        self._root = context.project.root
+        self._overrides = context.overrides
         self._slow = slow
         self._instead = instead
         self._starter = starter
-        self._snapshots = Snapshots(project.layout.snapshots_dir)
+        self._snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._kept = kept
         self._errors: dict[pathlib.Path, PivotError] = {}
         self._tried: set[pathlib.Path] = set()
@@ -242,14 +251,14 @@ class _Loader:
         """A file whose last load still holds."""
         if not self._kept:
             return None
-        found = self._snapshots.find(file, self._overrides, os.environ)
+        found = self._snapshots.find(file, self._overrides)
         if not isinstance(found, SnapshotHit):
             return None
-        self._project.read_set.add(found.check.stamps)
+        self._context.read_set.add(found.check.stamps)
         return self._add(file, found.loaded)
 
     def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> LoadedFile:
-        pool = self._project.hosts
+        pool = self._context.hosts
         host = pool.take(file, loaded) if pool is not None and process is None else None
         if host is None:
             host = LazyHost(loaded, lambda: self._load(file), process)
@@ -271,11 +280,11 @@ class _Loader:
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         loaded = self._snapshots.keep(file, self._overrides, loaded)
-        check = None if loaded.trace is None else load_trace.check(loaded.trace, os.environ, {})
+        check = None if loaded.trace is None else load_trace.check(loaded.trace, self._context.environment, {})
         if check is not None:
-            self._project.read_set.add(check.stamps)
+            self._context.read_set.add(check.stamps)
         if check is None or check.broken is not None or loaded.unrecorded:
-            self._project.read_set.mark_incomplete("an import depends on something that no stamp shows")
+            self._context.read_set.mark_incomplete("an import depends on something that no stamp shows")
         return self._add(file, loaded, host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
@@ -340,15 +349,15 @@ class _Loader:
                 yield BrokenPipeline(str(file.relative_to(self._root)), error, may_write)
 
     def _search(self, path: ArtifactPath) -> None:
-        for directory in _directories(path):
-            self._project.note_pipelines(self._root / directory)
+        around = (self._root / directory for directory in _directories(path))
+        self._context.read_set.probe(*(directory / name for directory in around for name in _PIPELINE_FILES))
         for file in pipelines_above(path, self._root):
             if file in self._tried:
                 continue
             try:
                 found = self.load(file)
             except (LoadError, HostError, PivotError) as error:
-                self._project.read_set.mark_incomplete("a pipeline cannot be loaded")
+                self._context.read_set.mark_incomplete("a pipeline cannot be loaded")
                 self._errors[file] = error
                 continue
             if any(touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
@@ -362,16 +371,17 @@ class _Loader:
         return [path for path in deps if path not in around and written.isdisjoint(_parents(path))]
 
 
-def _noting(project: Project) -> Callable[[str], bool]:
+def _noting(context: CommandContext) -> Callable[[str], bool]:
     """Which directories are not searched for pipelines; those that are, are noted."""
-    project.read_set.look(project.layout.ignore_file)
-    project.read_set.look(project.root)
+    project = context.project
+    context.read_set.look(project.layout.ignore_file)
+    context.read_set.look(project.root)
     is_ignored = ignored(project.layout.ignore_file)
 
     def passed_over(path: str) -> bool:
         if is_ignored(path):
             return True
-        project.read_set.look(project.root / path)
+        context.read_set.look(project.root / path)
         return False
 
     return passed_over

@@ -56,13 +56,12 @@ class SnapshotMiss(Value):
 class Snapshots:
     """The snapshots of a project; where they cannot be written, each load starts from scratch."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, environment: Mapping[str, str]) -> None:
         """Describe them; the directory is made when the first is kept."""
         self._directory = directory
+        self._environment = environment
 
-    def find(
-        self, file: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]
-    ) -> SnapshotHit | SnapshotMiss:
+    def find(self, file: pathlib.Path, overrides: Sequence[str]) -> SnapshotHit | SnapshotMiss:
         """The result of loading ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
@@ -73,7 +72,7 @@ class Snapshots:
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
         stamps = kept["stamps"] if kept.get("boot") == session() else {}
-        check = load_trace.check(rested, environment, stamps)
+        check = load_trace.check(rested, self._environment, stamps)
         if check.broken is not None:
             return SnapshotMiss(check.broken)
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
@@ -107,8 +106,8 @@ class Snapshots:
         return varying_values.settle(
             found,
             varying_values.Known.from_plain(kept["known"]),
-            holds=lambda: load_trace.check(rested, os.environ, {}).broken is None,
-            inputs_hold=lambda: load_trace.check(inputs, os.environ, {}).broken is None,
+            holds=lambda: load_trace.check(rested, self._environment, {}).broken is None,
+            inputs_hold=lambda: load_trace.check(inputs, self._environment, {}).broken is None,
         )
 
     def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assemble, assembled
@@ -41,36 +42,36 @@ class Static(Value):
     unread: tuple[str, ...] = ()
 
 
-def known(project: Project, *, everything: bool = False) -> Static:
+def known(context: CommandContext, *, everything: bool = False) -> Static:
     """All that can be known of a command's stages without importing any code of the user's.
 
     Args:
-        project: Where.
+        context: The context of the command.
         everything: Every pipeline of the project is meant.
 
     Raises:
         StaticError: Nothing is known at all.
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    sent = _sent(project)
+    sent = _sent(context.project)
     try:
         assembly = assemble(
-            project,
+            context,
             everything=everything,
             fresh=sent,
-            instead=lambda file: _read(project, file),
-            without=lambda: records.read_tracked(project),
+            instead=lambda file: _read(context, file),
+            without=lambda: records.read_tracked(context),
         )
     except ImportRequiredError:
-        return _partly(project, everything=everything, sent=sent)
+        return _partly(context, everything=everything, sent=sent)
     found = {path: each.file for each in assembly.broken for path in each.may_write}
     return Static(assembly, dict(_resting_on(found, assembly.graph)))
 
 
-def _read(project: Project, file: pathlib.Path) -> Loaded:
+def _read(context: CommandContext, file: pathlib.Path) -> Loaded:
     from pivot_runtime.loading import shell_only  # noqa: PLC0415  # start-up time: only where no load is known
 
-    return shell_only.load(file, project.root, project.overrides)
+    return shell_only.load(file, context.project.root, context.overrides)
 
 
 def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:
@@ -81,16 +82,17 @@ def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[t
             yield address, f"It may depend on {file}, which only an import can tell"
 
 
-def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
+def _partly(context: CommandContext, *, everything: bool, sent: bool) -> Static:
     """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
 
     That is what these stages depend on, or with ``everything`` all of it.
     """
+    project = context.project
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
-    project = attrs.evolve(project, overrides=())  # some may be for stages that are not known
-    readable, closed = _readable(project, sent=sent)
-    recorded = Loaded(SCHEMA, tuple(_recorded(project, readable)), {})
+    context = attrs.evolve(context, overrides=())  # some may be for stages that are not known
+    readable, closed = _readable(context, sent=sent)
+    recorded = Loaded(SCHEMA, tuple(_recorded(context, readable)), {})
     if not recorded.stages and not (everything and readable.stages):
         raise StaticError
     files = (*readable.files, LoadedFile(project.root, recorded, LazyHost(recorded, _refuse)))
@@ -109,16 +111,16 @@ def _partly(project: Project, *, everything: bool, sent: bool) -> Static:
     )
 
 
-def readable(project: Project) -> Assembly:
+def readable(context: CommandContext) -> Assembly:
     """All stages of the project that can be known in full without an import, and no others.
 
     Raises:
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    return _readable(project, sent=_sent(project))[0]
+    return _readable(context, sent=_sent(context.project))[0]
 
 
-def _readable(project: Project, *, sent: bool) -> tuple[Assembly, list[pathlib.Path]]:
+def _readable(context: CommandContext, *, sent: bool) -> tuple[Assembly, list[pathlib.Path]]:
     """These stages, and the files of all others."""
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
@@ -126,12 +128,12 @@ def _readable(project: Project, *, sent: bool) -> tuple[Assembly, list[pathlib.P
 
     def read(file: pathlib.Path) -> Loaded:
         try:
-            return _read(project, file)
+            return _read(context, file)
         except ImportRequiredError:
             closed.append(file)
             return Loaded(SCHEMA, (), {})
 
-    return assemble(project, everything=True, fresh=sent, instead=read), closed
+    return assemble(context, everything=True, fresh=sent, instead=read), closed
 
 
 def _sent(project: Project) -> bool:
@@ -148,13 +150,13 @@ def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path)
                     yield path, str(file.relative_to(root))
 
 
-def _recorded(project: Project, readable: Assembly) -> Iterator[LoadedStage]:
+def _recorded(context: CommandContext, readable: Assembly) -> Iterator[LoadedStage]:
     """The stages in lock files of pipelines that could not be read."""
     names = {stage.spec.pipeline for stage in readable.stages.values()}
     written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
-    sources = _Sources(project.root)
-    for spec in records.read(project).specs:
-        lock = lock_files.read(project, spec.address)
+    sources = _Sources(context.project.root)
+    for spec in records.read(context).specs:
+        lock = lock_files.read(context, spec.address)
         if lock is not None and spec.pipeline not in names and written.isdisjoint(out.path for out in spec.outs):
             yield _stage(spec, lock, sources)
 

@@ -15,10 +15,10 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 
 type Elsewhere = Callable[[Stores, Collection[str]], AbstractSet[str]]
 """Finds those of some objects that a remote has."""
@@ -66,7 +66,7 @@ class DropReport(Value):
 
 
 def drop(
-    project: Project,
+    context: CommandContext,
     names: Iterable[str],
     *,
     force: bool = False,
@@ -77,7 +77,7 @@ def drop(
     """Move what only these targets consist of to the trash; all of it or nothing.
 
     Args:
-        project: Where.
+        context: The context of the command.
         names: Stage names, paths of outs or of tracked data.
         force: Drop also what is nowhere else.
         dry_run: Find out what would be done, and do nothing.
@@ -88,10 +88,10 @@ def drop(
         TargetError: A target is not known.
         CacheError: A record cannot be read, or something cannot be moved.
     """
-    guard = guarded(project.layout.guard_file, "pivot cache drop", events.report_waiting(report))
-    with guard, open_stores(project) as stores:
-        everything = records.read(project)
-        wanted = [record for record in everything.select(names, project) if record.cache]
+    guard = guarded(context.project.layout.guard_file, "pivot cache drop", events.report_waiting(report))
+    with guard, open_stores(context) as stores:
+        everything = records.read(context)
+        wanted = [record for record in everything.select(names, context.project) if record.cache]
         chosen = {record.path for record in wanted}
         others = [r for r in everything.by_path.values() if r.cache and r.path not in chosen]
         there = inventory(stores.store)

@@ -17,6 +17,7 @@ from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import SharedCacheError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -24,7 +25,6 @@ from pivot_runtime.maintenance import gc_roots
 from pivot_runtime.project import cache_users
 from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 
 COMMAND = "pivot cache gc"
 _DAY_NS = 24 * 3600 * 1_000_000_000
@@ -73,7 +73,7 @@ def _nothing(_: str, __: int) -> None:
 
 
 def gc(
-    project: Project,
+    context: CommandContext,
     wishes: GcOptions | None = None,
     *,
     dry_run: bool = False,
@@ -90,11 +90,11 @@ def gc(
         CacheError: A file that names objects cannot be understood, or something cannot be read or moved.
     """
     wishes = wishes or GcOptions()
-    with open_stores(project) as stores:
+    with open_stores(context) as stores:
         heeded, gone = _users(stores.layout, wishes)
         skipped: dict[str, None] = {}
         doubt = _doubt(skipped, skip=wishes.skip_damaged)
-        places = [project.root, *heeded]
+        places = [context.project.root, *heeded]
         cache = Cache(stores.store, stores.runs)
         rules = _rules(stores, wishes)
 
@@ -113,13 +113,13 @@ def gc(
         return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
 
 
-def undo(project: Project, *, report: Reporter = no_report) -> GcResult | None:
+def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult | None:
     """Bring back what the newest collection, or drop, removed; None if there is nothing.
 
     Raises:
         CacheError: Something cannot be moved.
     """
-    with open_stores(project) as stores, _guards(stores.layout, [project.root], report):
+    with open_stores(context) as stores, _guards(stores.layout, [context.project.root], report):
         return bring_back(Cache(stores.store, stores.runs))
 
 

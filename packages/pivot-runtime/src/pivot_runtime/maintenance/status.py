@@ -13,8 +13,8 @@ from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.project import cache_users
-from pivot_runtime.project.project import Project
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -71,18 +71,18 @@ class CacheStatus(Value):
     users: tuple[pathlib.Path, ...]
 
 
-def cache_status(project: Project) -> CacheStatus:
+def cache_status(context: CommandContext) -> CacheStatus:
     """Look at everything; nothing is verified.
 
     Raises:
         CacheError: A record cannot be understood, or a directory cannot be read.
     """
-    with open_stores(project) as stores:
+    with open_stores(context) as stores:
         layout, store = stores.layout, stores.store
         there = inventory(store)
         named: set[str] = set()
         needs: dict[tuple[bool, str], set[str]] = {}
-        for record in records.read(project).by_path.values():
+        for record in records.read(context).by_path.values():
             if record.cache:
                 parts = mark([record.artifact], store, lambda _: None).digests
                 needs.setdefault((record.tracked, record.address or record.path), set()).update(parts)

@@ -15,10 +15,10 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 
 type Fetch = Callable[[Stores, Collection[Artifact]], object]
 """Gets artifacts into the store from elsewhere, as far as it can."""
@@ -54,7 +54,7 @@ def _silent(_: int, __: int, ___: int) -> None:
 
 
 def verify(
-    project: Project,
+    context: CommandContext,
     *,
     full: bool = True,
     repair: bool = False,
@@ -65,7 +65,7 @@ def verify(
     """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
 
     Args:
-        project: Where.
+        context: The context of the command.
         full: Read all bytes.
         repair: Get what is bad or missing again: from the workspace, else with ``fetch``.
         fetch: Gets it from a remote; None if there is none.
@@ -75,15 +75,15 @@ def verify(
     Raises:
         CacheError: A file that names objects cannot be understood, or the store cannot be read.
     """
-    with open_stores(project) as stores:
-        named = [record for record in records.read(project).by_path.values() if record.cache]
+    with open_stores(context) as stores:
+        named = [record for record in records.read(context).by_path.values() if record.cache]
         found = fsck.check(stores.store, [record.artifact for record in named], full=full, progress=progress)
         bad = {one.digest for one in found.bad} | found.missing
         affected = tuple(record for record in named if bad & _parts(stores, record))
         lacking = affected
         if repair and affected:
             with guarded(
-                project.layout.guard_file,
+                context.project.layout.guard_file,
                 "pivot cache verify",
                 events.report_waiting(report),
             ):

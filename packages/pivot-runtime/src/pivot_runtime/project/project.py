@@ -1,26 +1,21 @@
-"""A project on disk: its root, the directory of a command in it, the files that a command passes over, and `init`."""
+"""A project on disk: its root, the directory of a command in it, its own files that may not be links, and `init`."""
 
 import itertools
 import os
 import pathlib
 import shlex
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Self
 
 import attrs
 
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import DATABASES, OWN_DIRECTORIES, Layout
-from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, find_pipeline, find_root
+from pivot_core.discovery import find_root
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.errors import LinkError
-from pivot_runtime.freshness.stamps import ReadSet
-from pivot_runtime.processes.startup_state import StartupState
-
-if TYPE_CHECKING:
-    from pivot_runtime.loading.host_pool import HostPool
 
 _GITIGNORE = b"""\
 # What Pivot can make again; the lock files in stages/ belong into git.
@@ -56,110 +51,28 @@ _EDITOR = ".#"
 
 
 @attrs.frozen(eq=False, repr=False)
-class Doubt(Value):
-    """Something that was passed over.
-
-    Attributes:
-        text: What, and why.
-        hint: The way out.
-        grave: Something is lacking therefore; else it only looks like a file of ours.
-    """
-
-    text: str
-    hint: str | None = None
-    grave: bool = True
-
-
-def _silent(_: Doubt) -> None:
-    """Nobody listens."""
-
-
-class Doubts:
-    """The records that one command has passed over."""
-
-    def __init__(self, tell: Callable[[Doubt], object] = _silent) -> None:
-        """``tell`` is called with each doubt, once."""
-        self._tell = tell
-        self._told: set[Doubt] = set()
-
-    @property
-    def grave(self) -> bool:
-        """Something was passed over that the command should have respected."""
-        return any(doubt.grave for doubt in self._told)
-
-    def pass_over(self, error: PivotError) -> None:
-        """The subject of this doubt is ignored."""
-        self.add(Doubt(str(error), error.hint))
-
-    def add(self, doubt: Doubt) -> None:
-        """Report it, unless it has been reported."""
-        if doubt not in self._told:
-            self._told.add(doubt)
-            self._tell(doubt)
-
-
-def _nothing(_: float, __: str) -> None:
-    """Ignores all events."""
-
-
-@attrs.frozen(eq=False, repr=False)
 class Project(Value):
-    """Where a command works.
+    """Paths of a project, as a command in it sees them.
 
     Attributes:
         root: The absolute path of the project's root.
         cwd: The absolute path of the directory that the command was given in, at or below the root.
-        overrides: Values of parameters that the command was given, each as ``stage.name=value``.
-        hosts: Where hosts are kept that outlive the command, if they are to.
-        read_set: The paths that the command has looked at.
-        origin: The state of the process when it began, if hosts may be forked from it.
-        doubts: The records that the command has passed over.
-        slow: Called if importing a pipeline takes long, with how many seconds it has taken, and the line that it is at.
-        use_snapshots: Pipelines whose last load still holds are not imported again.
     """
 
     root: pathlib.Path
     cwd: pathlib.Path
-    overrides: tuple[str, ...] = ()
-    hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
-    read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
-    origin: StartupState | None = attrs.field(default=None, eq=False, repr=False)
-    doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
-    slow: Callable[[float, str], None] = attrs.field(default=_nothing, eq=False, repr=False)
-    use_snapshots: bool = attrs.field(default=True, eq=False, repr=False)
     layout: Layout = attrs.field(init=False, eq=False, repr=False)
     """The paths of everything of Pivot's in this project."""
 
     @classmethod
-    def find(
-        cls,
-        cwd: pathlib.Path,
-        overrides: tuple[str, ...] = (),
-        *,
-        origin: StartupState | None = None,
-        doubts: Doubts | None = None,
-        slow: Callable[[float, str], None] | None = None,
-        use_snapshots: bool = True,
-    ) -> "Project":
+    def find(cls, cwd: pathlib.Path) -> Self:
         """The project around ``cwd``.
 
         Raises:
             DiscoveryError: There is none.
             LinkError: Something of Pivot's own in it is a symbolic link.
         """
-        read_set = ReadSet()
-        for directory in (cwd, *cwd.parents):
-            read_set.probe(directory / STATE_DIR)
-        return cls(
-            find_root_without_links(cwd),
-            cwd,
-            overrides,
-            read_set=read_set,
-            origin=origin,
-            doubts=doubts or Doubts(),
-            slow=slow or _nothing,
-            use_snapshots=use_snapshots,
-        )
+        return cls(find_root_without_links(cwd), cwd)
 
     @layout.default
     def _layout_of_root(self) -> Layout:
@@ -180,23 +93,6 @@ class Project(Value):
     def shown(self, path: str) -> str:
         """A path in the project as a user who is in the command's directory would write it."""
         return os.path.relpath(self.root / path, self.cwd)
-
-    def pipeline_file(self) -> pathlib.Path:
-        """The pipeline of a command given in ``cwd``.
-
-        Raises:
-            DiscoveryError: There is none.
-        """
-        for directory in (self.cwd, *self.cwd.parents):
-            self.note_pipelines(directory)
-            if directory == self.root:
-                break
-        return find_pipeline(self.cwd, self.root)
-
-    def note_pipelines(self, directory: pathlib.Path) -> None:
-        """Whether a directory describes pipelines is about to be looked at."""
-        for name in (PIPELINE_FILE, DECLARED_FILE):
-            self.read_set.probe(directory / name)
 
 
 def physical(named: str, root: pathlib.Path) -> str:

@@ -10,13 +10,13 @@ from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import NotAcceptedError
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 from pivot_runtime.running.outs import Outs
 
 _COSMETIC = frozenset(
@@ -39,7 +39,7 @@ class Accepted(Value):
 
 
 def accept(
-    project: Project,
+    context: CommandContext,
     targets: Iterable[str] = (),
     *,
     reason: str = "",
@@ -51,7 +51,7 @@ def accept(
     Nothing is recorded unless all can be.
 
     Args:
-        project: Where.
+        context: The context of the command.
         targets: Stage names, addresses or out paths.
         reason: Why, for those who read the lock files.
         force: Accept also where data or parameters have changed, or no run is recorded.
@@ -62,9 +62,9 @@ def accept(
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
     with (
-        guarded(project.layout.guard_file, "pivot commit", events.report_waiting(report)),
-        load_pipelines(project, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
-        open_session(project, assembly, literal=True) as session,
+        guarded(context.project.layout.guard_file, "pivot commit", events.report_waiting(report)),
+        load_pipelines(context, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
+        open_session(context, assembly, literal=True) as session,
     ):
         assembly.close()
         names = session.graph.short_names()
@@ -83,7 +83,7 @@ def accept(
                 stale[address] = evaluation
         for address, evaluation in stale.items():
             _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
-        with lock_files.shared(project):
+        with lock_files.shared(context):
             for address, evaluation in stale.items():
                 _record(session, evaluation, reason or "accepted without a run")
                 done.append(names[address])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.session import load_pipelines, open_session
 from pivot_runtime.executors.options import RunOptions
@@ -10,7 +11,6 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.project.project import Project
 from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def repro(
-    project: Project,
+    context: CommandContext,
     targets: Iterable[str] = (),
     *,
     options: RunOptions | None = None,
@@ -34,26 +34,26 @@ def repro(
     """
     options = options or RunOptions()
     try:
-        return _repro(project, targets, options, command, report, fresh=False)
+        return _repro(context, targets, options, command, report, fresh=False)
     except StaleSnapshotError:  # a load did not give what the last one gave, though nothing known of has changed
-        return _repro(project, targets, options, command, report, fresh=True)
+        return _repro(context, targets, options, command, report, fresh=True)
 
 
 def _repro(  # as `repro`
-    project: Project, targets: Iterable[str], options: RunOptions, command: str, report: Reporter, *, fresh: bool
+    context: CommandContext, targets: Iterable[str], options: RunOptions, command: str, report: Reporter, *, fresh: bool
 ) -> RunResult:
-    layout = project.layout
+    layout = context.project.layout
     teller, report = report, Journal(layout, command, report)
     with (
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
         load_pipelines(
-            project,
+            context,
             everything=options.everything,
             fresh=fresh,
             slow=lambda seconds, where: report(events.ImportSlow(seconds, where)),
             guard=guard,
         ) as assembly,
-        open_session(project, assembly) as session,
+        open_session(context, assembly) as session,
     ):
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
@@ -63,7 +63,8 @@ def _repro(  # as `repro`
         def code() -> "CodeWatch":
             from pivot_runtime.running.edit_detection import CodeWatch  # noqa: PLC0415  # start-up time
 
-            return CodeWatch(project.root, [(each.file, each.loaded) for each in assembly.files], project.overrides)
+            files = [(each.file, each.loaded) for each in assembly.files]
+            return CodeWatch(context.project.root, files, context.overrides)
 
         def executor() -> "Executor":
             return make_executor(assembly, session, options, teller)

@@ -405,7 +405,7 @@ def make_executor(assembly: "Assembly", session: Session, options: RunOptions, r
     if options.in_process:
         from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
 
-        return InProcessExecutor(session.project, assembly, watching, options.debugger)
+        return InProcessExecutor(session.context, assembly, watching, options.debugger)
 
     # start-up time: most runs start nothing
     from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415

@@ -15,10 +15,9 @@ from typing import Final
 
 import attrs
 
-from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
 from pivot_core.values import Value
-from pivot_runtime.config import resolve
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError, TargetError
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.freshness.file_events import Waiter
@@ -28,7 +27,6 @@ from pivot_runtime.inspecting.status import Status, StatusOptions, status
 from pivot_runtime.loading.host_pool import HostPool
 from pivot_runtime.project.guard import awaited, held
 from pivot_runtime.project.ignore import ignored
-from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import repro
 from pivot_runtime.running.runner import RunResult
 
@@ -65,7 +63,7 @@ class Watch:
 
     def __init__(  # noqa: PLR0913  # as `repro`
         self,
-        project: Project,
+        context: CommandContext,
         targets: Sequence[str],
         options: RunOptions,
         *,
@@ -77,7 +75,7 @@ class Watch:
         """Nothing is run before `rounds`.
 
         Args:
-            project: Where.
+            context: The context of the command.
             targets: As of `repro`.
             options: As of `repro`; what is forced is forced in the first round.
             command: As of `repro`.
@@ -86,8 +84,8 @@ class Watch:
             polling: Told why directories are polled, if they are.
         """
         self._pool = HostPool()
-        self._project = attrs.evolve(project, hosts=self._pool)
-        self._guard = project.layout.guard_file
+        self._context = attrs.evolve(context, hosts=self._pool)
+        self._guard = context.project.layout.guard_file
         self._targets = tuple(targets)
         self._options = options
         self._command = command
@@ -111,10 +109,10 @@ class Watch:
         because: list[str] = []
         try:
             while True:
-                project = self._fresh()
-                done = self._round(project, because)
+                context = self._fresh()
+                done = self._round(context, because)
                 yield done
-                if self._again(project, done):
+                if self._again(context, done):
                     because = []
                     time.sleep(self._settle_ms() / 1000)
                 else:
@@ -123,13 +121,16 @@ class Watch:
         finally:
             self._pool.close()
 
-    def _fresh(self) -> Project:
-        return attrs.evolve(Project.find(self._project.cwd, self._project.overrides), hosts=self._pool)
+    def _fresh(self) -> CommandContext:
+        """A context in which nothing has been looked at."""
+        context = self._context
+        found = CommandContext.find(context.project.cwd, context.environment)
+        return attrs.evolve(found, overrides=context.overrides, hosts=self._pool)
 
-    def _round(self, project: Project, because: Sequence[str]) -> Round:
+    def _round(self, context: CommandContext, because: Sequence[str]) -> Round:
         try:
             with self._reporting(because) as report:
-                outcome = repro(project, self._targets, options=self._options, command=self._command, report=report)
+                outcome = repro(context, self._targets, options=self._options, command=self._command, report=report)
             return Round(outcome)
         except TargetError as error:
             if not self._seen.stamps:
@@ -143,7 +144,7 @@ class Watch:
         finally:
             self._options = attrs.evolve(self._options, force=False)
 
-    def _again(self, before: Project, done: Round) -> bool:
+    def _again(self, before: CommandContext, done: Round) -> bool:
         """Whether something has moved since the round looked at it; else it is known what to wait for."""
         try:
             look, found = self._look()
@@ -154,8 +155,8 @@ class Watch:
             self._seen, self._found = look.read_set, None
             return done.outcome is not None or bool(changed(before.read_set))
         outs = (out.path for each in found.stages for out in each.evaluation.stage.spec.outs)
-        kept = (look.layout.stages_dir, _objects_dir(look))
-        self._written = (*(str(look.layout.artifact(path)) for path in outs), *map(str, kept))
+        kept = (look.project.layout.stages_dir, look.cache_layout.objects_dir)
+        self._written = (*(str(look.project.layout.artifact(path)) for path in outs), *map(str, kept))
         was, self._found = self._found, _deciding(found)
         self._seen = look.read_set
         outcome = done.outcome
@@ -187,7 +188,7 @@ class Watch:
             at_work = not edited and held(self._guard)
             if edited or (not at_work and self._differs()):
                 files = [path for path in found if not os.path.isdir(path)]
-                return [os.path.relpath(path, self._project.cwd) for path in dict.fromkeys(files or found)]
+                return [os.path.relpath(path, self._context.project.cwd) for path in dict.fromkeys(files or found)]
             if not at_work:
                 found = []
 
@@ -227,7 +228,7 @@ class Watch:
         self._seen = look.read_set
         return False
 
-    def _look(self) -> tuple[Project, Status]:
+    def _look(self) -> tuple[CommandContext, Status]:
         """How all stages are when no command has set outs aside, and any later edit gives a file another mark."""
         awaited(self._guard)
         for _ in range(_LOOKS):
@@ -250,14 +251,9 @@ class Watch:
 
     def _settle_ms(self) -> int:
         try:
-            return resolve.resolve(self._project.layout.state_dir, os.environ).debounce_ms
+            return self._fresh().settings.debounce_ms
         except PivotError:
             return DEFAULT_MS
-
-
-def _objects_dir(project: Project) -> pathlib.Path:
-    settings = resolve.resolve(project.layout.state_dir, os.environ)
-    return Layout(project.root, settings.cache_home(project.root)).objects_dir
 
 
 def changed(read_set: ReadSet) -> list[str]:
@@ -308,17 +304,17 @@ def directories(read_set: ReadSet) -> set[str]:
     return found
 
 
-def note_code(project: Project) -> None:
+def note_code(context: CommandContext) -> None:
     """Look at every file in the project that may be code, since nobody knows which of them a load depends on."""
     try:
-        passed_over = ignored(project.layout.ignore_file)
+        passed_over = ignored(context.project.layout.ignore_file)
     except PivotError:
         passed_over = _nothing
-    root = os.fspath(project.root)
+    root = os.fspath(context.project.root)
     pending = [""]
     while pending:
         below = pending.pop()
-        project.read_set.look(f"{root}/{below}".rstrip("/"))
+        context.read_set.look(f"{root}/{below}".rstrip("/"))
         try:
             with os.scandir(f"{root}/{below}") as entries:
                 listed = list(entries)
@@ -330,7 +326,7 @@ def note_code(project: Project) -> None:
                 if not (entry.name.startswith(".") or entry.name in _PASSED_OVER or passed_over(f"{path}/")):
                     pending.append(f"{path}/")
             elif entry.name.endswith(_CODE):
-                project.read_set.look(f"{root}/{path}")
+                context.read_set.look(f"{root}/{path}")
 
 
 def _nothing(_: str) -> bool:

@@ -80,7 +80,7 @@ class RemoteView(SessionView):
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
         self._shared: dict[str, tuple[RunRecord, ...]] = {}
         outs = dict(_outs(session, graph))
-        tracked = {record.path: record.artifact for record in records.read_tracked(session.project)}
+        tracked = {record.path: record.artifact for record in records.read_tracked(session.context)}
         self._recorded = {**tracked, **outs}
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.has_all(artifact)}

@@ -17,10 +17,10 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.loading import static
-from pivot_runtime.project.project import Project
 from pivot_runtime.sharing.remote_view import RemoteView
 
 
@@ -50,7 +50,7 @@ class SharedResults(Value):
         return len(held)
 
 
-def find(project: Project, stores: Stores, targets: Sequence[str], *, remote: str | None) -> SharedResults:
+def find(context: CommandContext, stores: Stores, targets: Sequence[str], *, remote: str | None) -> SharedResults:
     """Find the results of others for the stages that targets mean; for all stages if there are none.
 
     Raises:
@@ -58,12 +58,12 @@ def find(project: Project, stores: Stores, targets: Sequence[str], *, remote: st
         CacheError: A record cannot be read.
     """
     selected = (
-        {record.address for record in records.read(project).select(targets, project, lambda _: None)}
+        {record.address for record in records.read(context).select(targets, context.project, lambda _: None)}
         if targets
         else None
     )
     try:
-        return SharedResults(_found(project, stores, remote, selected))
+        return SharedResults(_found(context, stores, remote, selected))
     except RemoteError as error:
         return SharedResults({}, error)
     except PivotError:
@@ -71,11 +71,11 @@ def find(project: Project, stores: Stores, targets: Sequence[str], *, remote: st
 
 
 def _found(
-    project: Project, stores: Stores, remote: str | None, selected: Container[str | None] | None
+    context: CommandContext, stores: Stores, remote: str | None, selected: Container[str | None] | None
 ) -> dict[str, RunRecord]:
     """By address, what would be restored of each of these stages and is not known here, or not here in full."""
-    assembly = static.readable(project)
-    with open_session(project, assembly, stores=stores) as session:
+    assembly = static.readable(context)
+    with open_session(context, assembly, stores=stores) as session:
         evaluations = session.evaluate(assembly.graph.stages, view=RemoteView(session, assembly.graph, remote=remote))
         return {
             address: run

@@ -16,7 +16,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.records import Opened, Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.project.project import Project
+from pivot_runtime.context import CommandContext
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 
@@ -48,7 +48,9 @@ class TransferReport(Value):
         return not (self.outcome.failed or self.outcome.missing or self.outcome.stopped)
 
 
-def push(project: Project, targets: Iterable[str] = (), options: TransferOptions | None = None) -> TransferReport:
+def push(
+    context: CommandContext, targets: Iterable[str] = (), options: TransferOptions | None = None
+) -> TransferReport:
     """Bring to a remote what it lacks of the targets; of all that is recorded if there are none.
 
     Raises:
@@ -57,8 +59,8 @@ def push(project: Project, targets: Iterable[str] = (), options: TransferOptions
         CacheError: A record cannot be read.
     """
     options = options or TransferOptions()
-    with open_stores(project) as stores:
-        selected = _selected(project, targets, lambda _: None)
+    with open_stores(context) as stores:
+        selected = _selected(context, targets, lambda _: None)
         if options.all_objects:
             selected = list(_everything(stores.store))
         client = RemoteClient(stores, options)
@@ -69,17 +71,17 @@ def push(project: Project, targets: Iterable[str] = (), options: TransferOptions
         )
         if not stores.settings.share_runs or options.dry_run or outcome.stopped is not None:
             return report
-        shared = client.share_runs(_complete_runs(project, stores, selected, {*report.failed, *report.missing}))
+        shared = client.share_runs(_complete_runs(context, stores, selected, {*report.failed, *report.missing}))
         return attrs.evolve(report, runs=shared)
 
 
 def _complete_runs(
-    project: Project, stores: Stores, selected: Collection[Record], lacking: set[str]
+    context: CommandContext, stores: Stores, selected: Collection[Record], lacking: set[str]
 ) -> Iterator[RunRecord]:
     """The last run of each stage of which the remote has all outs now."""
     pushed = {record.path for record in selected}
     for address in sorted({record.address for record in selected if record.address is not None}):
-        lock = lock_files.read(project, address)
+        lock = lock_files.read(context, address)
         if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs) or not lock.outs.keys() <= pushed:
             continue
         if all(out.cache and not out.incremental for out in lock.inputs.outs):
@@ -87,7 +89,9 @@ def _complete_runs(
             yield RunRecord(inputs.key(), lock.outs, inputs.observed)
 
 
-def fetch(project: Project, targets: Iterable[str] = (), options: TransferOptions | None = None) -> TransferReport:
+def fetch(
+    context: CommandContext, targets: Iterable[str] = (), options: TransferOptions | None = None
+) -> TransferReport:
     """Bring from a remote into the cache what that lacks of the targets; of all that is recorded if there are none.
 
     Where run records are shared, this includes the results of stages that must run, if others have shared them.
@@ -99,13 +103,13 @@ def fetch(project: Project, targets: Iterable[str] = (), options: TransferOption
     """
     options = options or TransferOptions()
     named = list(targets)
-    with open_stores(project) as stores:
+    with open_stores(context) as stores:
         client = RemoteClient(stores, options)
         shared = None
         if stores.settings.share_runs:
             from pivot_runtime.sharing import shared_results  # noqa: PLC0415  # start-up time: few projects share runs
 
-            shared = shared_results.find(project, stores, named, remote=options.remote)
+            shared = shared_results.find(context, stores, named, remote=options.remote)
 
         def opened(record: Record) -> Tree | None:
             if record.artifact.sha256:
@@ -117,7 +121,7 @@ def fetch(project: Project, targets: Iterable[str] = (), options: TransferOption
             except (MissingObjectError, CorruptObjectError):
                 return None
 
-        selected = _selected(project, named, opened)
+        selected = _selected(context, named, opened)
         if shared is not None:
             selected += shared.outs()
         outcome = client.fetch(_artifacts(selected))
@@ -128,8 +132,8 @@ def fetch(project: Project, targets: Iterable[str] = (), options: TransferOption
         return attrs.evolve(report, runs=taken, not_asked=shared.not_asked)
 
 
-def _selected(project: Project, targets: Iterable[str], opened: Opened) -> list[Record]:
-    return [record for record in records.read(project).select(targets, project, opened) if record.cache]
+def _selected(context: CommandContext, targets: Iterable[str], opened: Opened) -> list[Record]:
+    return [record for record in records.read(context).select(targets, context.project, opened) if record.cache]
 
 
 def _everything(store: ObjectStore) -> Iterator[Record]:

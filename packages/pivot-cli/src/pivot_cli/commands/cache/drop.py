@@ -2,7 +2,8 @@
 
 import click
 
-from pivot_cli import context, signals
+from pivot_cli import signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
@@ -22,10 +23,11 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     reports where else each content is. Content that is nowhere else is dropped only with --force. Content that other
     outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
-    project = context.project()
+    context = command_context()
+    project = context.project
     with signals.raise_on_termination(), note_stalls():
         done = drop(
-            project,
+            context,
             targets,
             force=force,
             dry_run=dry_run,

@@ -4,14 +4,15 @@ import json
 
 import click
 
-from pivot_cli import context, options, signals
+from pivot_cli import options, signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import ObjectProgress
 from pivot_cli.views import cache
+from pivot_runtime.context import CommandContext
 from pivot_runtime.maintenance import gc
 from pivot_runtime.maintenance.gc import GcOptions
-from pivot_runtime.project.project import Project
 
 
 @click.command("gc")
@@ -54,13 +55,13 @@ def command(  # noqa: PLR0913  # one parameter per option
         raise click.UsageError("--undo and --dry-run exclude each other")
     if all_projects and only_this_project:
         raise click.UsageError("--all-projects and --only-this-project exclude each other")
-    project = context.project()
+    context = command_context()
     if undo:
-        return _undo(project, as_json=as_json)
+        return _undo(context, as_json=as_json)
     gc_options = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
     with signals.raise_on_termination(), ObjectProgress("collecting") as progress:
         done = gc.gc(
-            project, gc_options, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
+            context, gc_options, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
         )
     for line in cache.collection_notes(done):
         console.note(line)
@@ -73,9 +74,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     return 0
 
 
-def _undo(project: Project, *, as_json: bool) -> int:
+def _undo(context: CommandContext, *, as_json: bool) -> int:
     with signals.raise_on_termination():
-        done = gc.undo(project, report=RunLines())
+        done = gc.undo(context, report=RunLines())
     if as_json:
         console.data(json.dumps(cache.undone_json(done), indent=2))
     else:

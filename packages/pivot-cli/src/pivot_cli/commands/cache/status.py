@@ -4,7 +4,7 @@ import json
 
 import click
 
-from pivot_cli import context
+from pivot_cli.context import command_context
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance.status import cache_status
@@ -18,10 +18,10 @@ def command(*, as_json: bool) -> int:
     The command lists the objects of each stage and of tracked data, the trash, damaged objects, and the kinds of
     links that work between the cache and the workspace. It verifies nothing.
     """
-    project = context.project()
-    found = cache_status(project)
+    context = command_context()
+    found = cache_status(context)
     if as_json:
         console.data(json.dumps(cache.status_json(found), indent=2))
     else:
-        console.data(cache.status(found, project))
+        console.data(cache.status(found, context.project))
     return 0

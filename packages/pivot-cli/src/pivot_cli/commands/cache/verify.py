@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pivot_cli import context, signals
+from pivot_cli import signals
+from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import ObjectProgress, TransferProgress
@@ -43,10 +44,10 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
     workspace or fetches it from the remote; otherwise the command lists the stages to run again. It exits with 1 if
     something is bad or missing, and with 3 if something could not be read.
     """
-    project = context.project()
+    context = command_context()
     with signals.raise_on_termination(), ObjectProgress("checking") as progress:
         found = verify(
-            project,
+            context,
             full=full,
             repair=repair,
             fetch=_fetch if repair else None,
@@ -57,7 +58,7 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
         console.data(json.dumps(cache.verification_json(found), indent=2))
     else:
         console.data(cache.verification(found))
-    for line in cache.verification_errors(found, project):
+    for line in cache.verification_errors(found, context.project):
         console.error(line)
     hint = cache.verification_hint(found, full=full, repair=repair)
     if hint:

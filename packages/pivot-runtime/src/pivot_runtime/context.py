@@ -1,0 +1,133 @@
+"""Context of one command: its project, options and environment, what it has looked at, and what it could not use."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from pivot_cache.layout import Layout
+from pivot_core.errors import PivotError
+from pivot_core.paths import STATE_DIR
+from pivot_core.values import Value
+from pivot_runtime.freshness.stamps import ReadSet
+from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_runtime.config.settings import Settings
+    from pivot_runtime.loading.host_pool import HostPool
+    from pivot_runtime.processes.startup_state import StartupState
+
+
+@attrs.frozen(eq=False, repr=False)
+class Doubt(Value):
+    """Something that was passed over.
+
+    Attributes:
+        text: What, and why.
+        hint: The way out.
+        grave: Something is lacking therefore; else it only looks like a file of ours.
+    """
+
+    text: str
+    hint: str | None = None
+    grave: bool = True
+
+
+def _no_report(_: Doubt) -> None:
+    """Ignore the doubt."""
+
+
+class Doubts:
+    """The files that one command cannot use: each is reported once, and the command continues without it."""
+
+    def __init__(self, report: Callable[[Doubt], object] = _no_report) -> None:
+        """``report`` is called with each doubt, once."""
+        self._report = report
+        self._reported: set[Doubt] = set()
+
+    @property
+    def grave(self) -> bool:
+        """Something was passed over that the command should have respected."""
+        return any(doubt.grave for doubt in self._reported)
+
+    def pass_over(self, error: PivotError) -> None:
+        """Report that the subject of an error is ignored."""
+        self.add(Doubt(str(error), error.hint))
+
+    def add(self, doubt: Doubt) -> None:
+        """Report a doubt, unless it has been reported."""
+        if doubt not in self._reported:
+            self._reported.add(doubt)
+            self._report(doubt)
+
+
+def no_slow_import(_: float, __: str) -> None:
+    """Ignore that an import takes long."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class CommandContext(Value):
+    """The project of a command, its options and environment, and the recorders that it fills while it works.
+
+    A function that needs only paths takes the `Project`.
+
+    Attributes:
+        project: The project.
+        environment: The environment variables.
+        overrides: The values of parameters that the command was given, each as ``stage.name=value``.
+        use_snapshots: Pipelines whose last load still holds are not imported again.
+        hosts: The pool of hosts that outlive the command; None if they end with it.
+        startup_state: The state of the process when it began, if hosts may be forked from it.
+        on_slow_import: Called while an import takes long, with the seconds so far and the line that runs.
+        read_set: The paths that the command has looked at.
+        doubts: The files that the command cannot use.
+    """
+
+    project: Project
+    environment: Mapping[str, str] = attrs.field(eq=False, repr=False)
+    overrides: tuple[str, ...] = ()
+    use_snapshots: bool = True
+    hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
+    startup_state: "StartupState | None" = attrs.field(default=None, eq=False, repr=False)
+    on_slow_import: Callable[[float, str], None] = attrs.field(default=no_slow_import, eq=False, repr=False)
+    read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
+    doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
+
+    @classmethod
+    def find(cls, cwd: pathlib.Path, environment: Mapping[str, str]) -> Self:
+        """The context of a command in the project around ``cwd``.
+
+        Raises:
+            DiscoveryError: There is no project.
+            LinkError: Something of Pivot's own in it is a symbolic link.
+        """
+        read_set = ReadSet()
+        read_set.probe(*(directory / STATE_DIR for directory in (cwd, *cwd.parents)))
+        return cls(Project.find(cwd), environment, read_set=read_set)
+
+    @functools.cached_property
+    def settings(self) -> "Settings":
+        """The settings, resolved once for the command.
+
+        Raises:
+            ConfigError: A key is not known, or its value is not one of its values.
+        """
+        from pivot_runtime.config import resolve  # noqa: PLC0415  # start-up time: some commands need no settings
+
+        files = (self.project.layout.config_file, resolve.user_file(self.environment))
+        for file in files:
+            if file is not None:
+                self.read_set.look(file)
+        return resolve.look(*files, self.environment).settings()
+
+    @property
+    def cache_layout(self) -> Layout:
+        """The paths of everything of Pivot's, with the cache in the directory that is configured.
+
+        Raises:
+            ConfigError: The settings are wrong, or the directory names a variable, or a user, that there is not.
+        """
+        root = self.project.root
+        return Layout(root, self.settings.cache_home(root, self.environment))
