@@ -152,14 +152,14 @@ def test_the_memory_takes_only_runs_whose_observations_hold(runs: RunCache, tmp_
     runs.put(SEEN)
     store = ObjectStore(tmp_path / "files")
 
-    assert CacheMemory(store, runs).recorded(KEY) == RECORD
-    assert CacheMemory(store, runs, holds=lambda _: True).recorded(KEY) == SEEN
-    assert CacheMemory(store, runs, holds=lambda _: False).recorded(KEY) is None
+    assert CacheMemory(store, lambda: runs).recorded(KEY) == RECORD
+    assert CacheMemory(store, lambda: runs, holds=lambda _: True).recorded(KEY) == SEEN
+    assert CacheMemory(store, lambda: runs, holds=lambda _: False).recorded(KEY) is None
 
 
 def test_the_memory_of_a_cache_is_its_runs_and_objects(runs: RunCache, tmp_path: Path) -> None:
     store = ObjectStore(tmp_path / "files")
-    memory: Memory = CacheMemory(store, runs)
+    memory: Memory = CacheMemory(store, lambda: runs)
     (tmp_path / "source").write_bytes(b"x")
     artifact = store.put(tmp_path / "source")
     runs.put(RECORD)

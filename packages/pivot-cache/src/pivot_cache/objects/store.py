@@ -347,13 +347,14 @@ class CacheMemory(Value):
     """A `pivot_core.decide.Memory` of one object store and one run cache."""
 
     store: ObjectStore
-    runs: "RunCache"
+    runs: Callable[[], "RunCache"]
+    """Opens the run cache, once a decision asks for a run."""
     holds: Callable[[RunRecord], bool] = lambda record: not record.observed
     """Whether all code that a run observed is as it was; by default only where it observed none."""
 
     def recorded(self, key: str) -> RunRecord | None:
         """The newest run with this inputs key that still holds; None if there is none."""
-        return next((record for record in self.runs.get(key) if self.holds(record)), None)
+        return next((record for record in self.runs().get(key) if self.holds(record)), None)
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the object store holds this content, all of it."""

@@ -11,17 +11,16 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.state.run_cache import RunCache
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
-from pivot_runtime.project import cache_users
 
 if TYPE_CHECKING:
     from pivot_cache.objects.sha256 import Sha256Index
+    from pivot_cache.state.run_cache import RunCache
     from pivot_runtime.artifacts.object_links import ObjectLinks
 
 
@@ -34,7 +33,6 @@ class Stores(Value):
         settings: The configuration.
         files: The content of files, remembered by their stat signatures.
         store: Contents by digest.
-        runs: Results by inputs key.
         strong: The record of the SHA-256 of objects, if that is configured.
     """
 
@@ -42,8 +40,14 @@ class Stores(Value):
     settings: Settings
     files: StatCache
     store: ObjectStore
-    runs: RunCache
     strong: "Sha256Index | None" = None
+
+    @functools.cached_property
+    def runs(self) -> "RunCache":
+        """Results by inputs key."""
+        from pivot_cache.state.run_cache import RunCache  # noqa: PLC0415  # start-up time: only a stage that is stale asks
+
+        return RunCache(self.layout.runs_dir)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at ``path`` now, or None."""
@@ -77,14 +81,16 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
     """
     settings, layout = context.settings, context.cache_layout
     if layout.cache is not None:
-        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
+        # start-up time: most projects have the default
+        from pivot_runtime.config import cache_dir  # noqa: PLC0415
+        from pivot_runtime.project import cache_users  # noqa: PLC0415
 
         cache_dir.prepare(layout)
-    cache_users.register(layout)
+        cache_users.register(layout)
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
         store.before_losing(_parting(layout))
-        yield Stores(layout, settings, files, store, RunCache(layout.runs_dir), _strong(layout, settings))
+        yield Stores(layout, settings, files, store, _strong(layout, settings))
 
 
 def _parting(layout: Layout) -> Callable[[str], object]:

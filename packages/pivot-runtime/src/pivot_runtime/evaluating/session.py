@@ -9,9 +9,8 @@ import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.objects.store import CacheMemory, ObjectStore
-from pivot_cache.state.run_cache import RunCache
 from pivot_core.decide import Memory, Reason
-from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, StageLock
+from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_runtime.artifacts import lock_files
@@ -27,6 +26,7 @@ from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
+    from pivot_cache.state.run_cache import RunCache
     from pivot_runtime.artifacts.stash import OutStash
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
@@ -106,7 +106,7 @@ class Session:
         return self.stores.store
 
     @property
-    def runs(self) -> RunCache:
+    def runs(self) -> "RunCache":
         """Results by inputs key."""
         return self.stores.runs
 
@@ -205,7 +205,10 @@ class Session:
 
     def memory(self) -> CacheMemory:
         """The results of earlier runs in the cache."""
-        return CacheMemory(self.store, self.runs, lambda record: self.current_code(record.observed) == record.observed)
+        return CacheMemory(self.store, lambda: self.runs, self._still_holds)
+
+    def _still_holds(self, record: RunRecord) -> bool:
+        return self.current_code(record.observed) == record.observed
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
         """The current state of code that a run was observed to use; deleted code is left out."""

@@ -134,11 +134,12 @@ def assemble(  # noqa: PLR0913  # each is a wish of the command
             loader.load_all(_file(context, without))
         count = len(loader.files)
         loader.follow()
-        check(overrides, _parameters(loader.files))
+        if instead is None and (loader.imported or not project.layout.known_stages_file.exists()):
+            _remember(project, loader.files)
+        if overrides:
+            check(overrides, _parameters(loader.files))
         assembly = assembled(project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
-        if instead is None:
-            _remember(project, loader.files)
         return attrs.evolve(assembly, broken=broken, starter=loader.release())
 
 
@@ -216,6 +217,7 @@ class _Loader:
         instead: Callable[[pathlib.Path], Loaded] | None,
     ) -> None:
         self.files: list[LoadedFile] = []
+        self.imported = False
         self._context = context
         self._root = context.project.root
         self._overrides = context.overrides
@@ -279,6 +281,7 @@ class _Loader:
         return host_client.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
+        self.imported = True
         loaded = self._snapshots.keep(file, self._overrides, loaded)
         check = None if loaded.trace is None else load_trace.check(loaded.trace, self._context.environment, {})
         if check is not None:
