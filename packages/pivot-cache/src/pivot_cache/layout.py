@@ -45,7 +45,7 @@ from pathlib import Path
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_core import digest as digests
+from pivot_core.digest import is_digest
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
@@ -315,6 +315,6 @@ def shard(digest: str) -> str:
     Raises:
         CacheError: It is not a digest; nothing else ever becomes part of a path.
     """
-    if not digests.is_digest(digest):
+    if not is_digest(digest):
         raise CacheError(f"{digest!r} is not a digest")
     return f"{digest[:2]}/{digest[2:]}"

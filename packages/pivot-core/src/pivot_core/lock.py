@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pivot_core import digest
+from pivot_core.digest import canonical_json, of_lines
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 from pivot_core.values import Value
@@ -94,11 +94,11 @@ class Inputs(Value):
             InputLine("observed", key, entry.digest, entry.location) for key, entry in sorted(self.observed.items())
         ]
         lines += [InputLine("package", name, version) for name, version in sorted(self.packages.items())]
-        lines += [InputLine("param", key, digest.canonical_json(value)) for key, value in sorted(self.params.items())]
+        lines += [InputLine("param", key, canonical_json(value)) for key, value in sorted(self.params.items())]
         lines += [InputLine("env", name, value) for name, value in sorted(self.env.items())]
         lines += [InputLine("dep", path, artifact.digest) for path, artifact in sorted(self.deps.items())]
         lines += [
-            InputLine("out", out.path, digest.canonical_json(out.facts()))
+            InputLine("out", out.path, canonical_json(out.facts()))
             for out in sorted(self.outs, key=lambda spec: spec.path)
         ]
         return lines
@@ -109,7 +109,7 @@ class Inputs(Value):
         Lines of kind ``observed`` are left out: they are known only when a stage has run, and the key
         must be known before. Who finds something by its key compares them by themselves.
         """
-        return digest.of_lines(
+        return of_lines(
             text
             for line in (InputLine("schema", "", str(self.schema)), *self.lines())
             if line.kind != "observed"

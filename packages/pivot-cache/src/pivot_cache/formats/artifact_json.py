@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from json import loads as _loads
 from typing import Any
 
-from pivot_core import digest as digests
+from pivot_core.digest import is_digest
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse
 from pivot_core.paths import ArtifactPath
@@ -103,7 +103,7 @@ def boolean(value: object, field: str) -> bool:
 
 def digest(value: object, field: str) -> str:
     """A digest."""
-    if not digests.is_digest(value):
+    if not is_digest(value):
         raise FieldError(field, "is not a digest (32 lowercase hex digits)")
     return str(value)
 
@@ -245,7 +245,7 @@ def code_entries(value: object, field: str) -> dict[str, CodeEntry]:
     for key, item in mapping(value, field).items():
         if isinstance(item, dict) and item.keys() == _CODE:
             known, file, line = item["digest"], item["file"], item["line"]
-            if digests.is_digest(known) and type(file) is str and type(line) is int and line >= 0:
+            if is_digest(known) and type(file) is str and type(line) is int and line >= 0:
                 entries[key] = CodeEntry(known, Location(file, line))
                 continue
         entries[key] = _code_entry(item, below(field, key))

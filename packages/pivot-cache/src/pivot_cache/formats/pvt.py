@@ -26,7 +26,7 @@ SUFFIX = ".pvt"
 
 _HEAD = frozenset({"format", "algorithm"})
 _OWN = frozenset({"format", "algorithm", "digest"})
-_MARKERS = tuple(f'"{name}"'.encode() for name in sorted(_OWN))
+_MARKERS = (b'"algorithm"', b'"digest"', b'"format"')
 _MARK = len("<<<<<<<")
 _HINT = "`git checkout` the file, or run `pivot track` on what it stands for"
 _HINT_NEWER = "upgrade Pivot"

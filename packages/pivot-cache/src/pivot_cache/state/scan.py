@@ -10,9 +10,8 @@ import attrs
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files import walk
 from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
-from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
-from pivot_core import digest as digests
+from pivot_core.digest import is_digest
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
@@ -88,6 +87,8 @@ def hash_tree(root: Path) -> Tree:
         found = scan(root)
     except FileNotFoundError:
         raise ArtifactError(root, "there is no such directory") from None
+    from pivot_cache.files.threads import map_parallel  # noqa: PLC0415  # start-up time: only for directories
+
     hashed = map_parallel(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
     return Tree({path: file for (path, _), file in zip(found.files, hashed, strict=True)}, tuple(found.empty))
 
@@ -130,7 +131,7 @@ def leads_to_object(path: str) -> bool:
         shard, name = os.readlink(path).split("/")[-2:]
     except (OSError, ValueError):
         return False
-    return len(shard) == 2 and digests.is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
+    return len(shard) == 2 and is_digest(shard + name)  # noqa: PLR2004 - as in `pivot_cache.layout.shard`
 
 
 def _check_names(root: Path, found: Scan) -> None:

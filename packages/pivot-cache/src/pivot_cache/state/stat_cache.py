@@ -23,7 +23,6 @@ from typing import Self
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files.boot import session
 from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
-from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
 from pivot_cache.state.sqlite_rows import Row, Rows
@@ -186,6 +185,8 @@ class StatCache:
     def _list(self, path: Path, found: Scan, began: int) -> Tree:
         known = self.known_below(path, found)
         unknown = [item for item in found.files if item[0] not in known]
+        from pivot_cache.files.threads import map_parallel  # noqa: PLC0415  # start-up time: only for directories
+
         hashed = map_parallel(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
         known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))
         tree = Tree(known, tuple(found.empty))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_cache.layout import Layout
-from pivot_cache.objects.ingest import ingest
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
@@ -59,6 +58,8 @@ class Stores(Value):
         Raises:
             ArtifactError: There is nothing that can be read.
         """
+        from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
+
         return ingest(file, self.store, self.files, strong=self.strong)
 
     def keep(self, file: pathlib.Path) -> Artifact:
