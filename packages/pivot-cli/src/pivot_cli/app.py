@@ -1,4 +1,4 @@
-"""The command group: lists commands without importing them, and suggests the one that was meant."""
+"""The command group: lists commands without importing them, and suggests the intended one for an unknown name."""
 
 import importlib
 import os
@@ -12,7 +12,7 @@ from pivot_cli.exit_codes import exit_code
 from pivot_cli.terminal import console
 
 type Commands = Mapping[str, tuple[str, str]]
-"""By name: the module that has the command as ``command``, and the first line of its help."""
+"""By command name: the module whose ``command`` it is, and the first line of its help."""
 
 COMMANDS: Final[Commands] = {
     "cache": ("pivot_cli.commands.cache", "Inspect, verify and clean up the cache."),
@@ -49,18 +49,18 @@ COMMANDS: Final[Commands] = {
 }
 
 type Beginning = tuple[frozenset[str], tuple[str, ...]]
-"""Which modules this process had when it began, and where a new interpreter looks for others."""
+"""The modules that this process had imported when it began, and the import path of a new interpreter."""
 
 _COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
 
 
 class SuggestingGroup(click.Group):
-    """A group that says which of its commands may have been meant."""
+    """A group that suggests the intended command."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but an unknown name gets a suggestion."""
+        """Resolve a command as click does, with a suggestion for an unknown name."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
             import difflib  # noqa: PLC0415  # start-up time
@@ -72,19 +72,19 @@ class SuggestingGroup(click.Group):
 
 
 class LazyGroup(SuggestingGroup):
-    """A group whose commands are imported when they are called, not when they are listed."""
+    """A group whose commands are imported when they are called instead of when they are listed."""
 
     def __init__(self, *arguments: Any, listed: Commands, **options: Any) -> None:
-        """As click has it; ``listed`` are the commands."""
+        """Accept click's arguments; ``listed`` are the commands."""
         super().__init__(*arguments, **options)
         self.listed = listed
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """The names, sorted."""
+        """Return the sorted names."""
         return sorted(self.listed)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command; None if there is none of that name."""
+        """Import a command; return None if there is none of that name."""
         known = self.listed.get(cmd_name)
         if known is None:
             return None
@@ -92,7 +92,7 @@ class LazyGroup(SuggestingGroup):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands from the list alone."""
+        """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.listed[name][1]) for name in sorted(self.listed)])
 
@@ -114,7 +114,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
 
 
 def _help_width() -> int:
-    """How wide texts of help may be; click would import what unpacks archives to find that out."""
+    """Return the width of help texts; click would import an archive module to determine it."""
     try:
         columns = int(os.environ["COLUMNS"])
     except (KeyError, ValueError):
@@ -122,7 +122,7 @@ def _help_width() -> int:
     if columns <= 0:
         try:
             columns = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
-        except (OSError, ValueError):  # no terminal, or closed
+        except (OSError, ValueError):  # no terminal, or it is closed
             columns = 0
     return max(min(columns or _COLUMNS, _WIDEST) - 2, _NARROWEST)
 
@@ -155,7 +155,7 @@ def cli() -> None:
 
 
 def run(arguments: list[str], beginning: Beginning | None = None) -> int:
-    """Parse and run; every way to end becomes an exit code.
+    """Parse the arguments and run the command; every way to end becomes an exit code.
 
     With ``beginning``, this process may be forked to import the user's code.
     """
@@ -163,7 +163,7 @@ def run(arguments: list[str], beginning: Beginning | None = None) -> int:
         with cli.make_context("pivot", list(arguments), obj=beginning) as context:
             outcome: Any = cli.invoke(context)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has seen enough; what was to be done is done
+    except BrokenPipeError:  # the reader of our output has closed it; the command's work is done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code

@@ -1,4 +1,4 @@
-"""Completions of half-typed names, from recorded stages, so that no user code is imported."""
+"""Completes half-typed names from recorded stages, without importing user code."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,7 @@ else:
 
 
 VARIABLE: Final = "_PIVOT_COMPLETE"
-"""The variable by which a shell asks for completions."""
+"""The environment variable through which a shell requests completions."""
 
 TAKES_TARGETS: Final = frozenset(
     {
@@ -38,11 +38,11 @@ TAKES_TARGETS: Final = frozenset(
         "verify",
     }
 )
-"""The commands whose arguments are targets: they are completed without being imported."""
+"""The commands whose arguments are targets; completing these does not import the command."""
 
 
 def answer(asked: str) -> int:
-    """Say what a shell asks for; returns the exit code."""
+    """Answer a shell's request for completions; return the exit code."""
     from click.shell_completion import get_completion_class, shell_complete  # noqa: PLC0415  # start-up time
 
     kind = get_completion_class(asked.partition("_")[0])
@@ -55,7 +55,7 @@ def answer(asked: str) -> int:
 
 
 def _wants_target(words: Sequence[str], typed: str) -> bool:
-    """Whether an argument of a command is being typed, and neither an option nor what may be its value."""
+    """Return whether the word being typed is an argument, not an option or the possible value of one."""
     return bool(words) and words[0] in TAKES_TARGETS and words[-1][:1] != "-" and typed[:1] != "-"
 
 
@@ -66,7 +66,7 @@ def _say(shell: "ShellComplete", items: "Iterable[CompletionItem]") -> int:
 
 
 class _Completed(_Text):
-    """Any text; what it could be, `complete` says."""
+    """A parameter of any text; `complete` returns its candidates."""
 
     def __init__(self, complete: "Callable[[str], list[CompletionItem]]") -> None:
         self._complete = complete
@@ -81,27 +81,27 @@ class _Completed(_Text):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> "list[CompletionItem]":
-        """Candidates with this prefix."""
+        """Return the candidates with this prefix."""
         return self._complete(incomplete)
 
 
 class Target(_Completed):
-    """The name of a stage, or a path: the stages that are known, and whatever the shell knows of files."""
+    """A target: completed with the known stages and the shell's file names."""
 
     name = "target"
 
     def __init__(self) -> None:
-        """Complete with the known names."""
+        """Complete with the names of stages."""
         super().__init__(_targets)
 
 
 class ConfigKey(_Completed):
-    """The name of something that can be configured, and that something reads."""
+    """The key of a setting."""
 
     name = "key"
 
     def __init__(self) -> None:
-        """Complete with the known names."""
+        """Complete with the keys of the settings in use."""
         super().__init__(_keys)
 
 
@@ -123,7 +123,7 @@ def _targets(typed: str) -> "list[CompletionItem]":
 
 
 def _stages() -> list[str]:
-    """Bare names where they are unambiguous, and all addresses."""
+    """Return the bare names where they are unambiguous, and all addresses."""
     from pivot_runtime.loading.stage_index import known  # noqa: PLC0415  # start-up time
 
     try:

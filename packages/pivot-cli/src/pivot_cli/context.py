@@ -1,4 +1,4 @@
-"""The context of a command: its project, read at the edge and nowhere else."""
+"""The context of a command: the only place that reads the working directory and builds the project."""
 
 import os
 import pathlib
@@ -15,16 +15,16 @@ from pivot_runtime.context import CommandContext, Doubt, Doubts
 from pivot_runtime.processes.startup_state import StartupState
 
 NO_SNAPSHOT: Final = "pivot.no_snapshot"
-"""The mark of a command, in its click context, that imports its pipelines again."""
+"""Marks, in the click context, a command that imports its pipelines again."""
 _DESCRIPTORS: Final = 28
-"""With fewer, not even two stages can run at a time."""
+"""With fewer descriptors, not even two stages can run at a time."""
 
 
 def working_directory() -> pathlib.Path:
-    """The directory that the command was given in.
+    """Return the directory in which the command was called.
 
     Raises:
-        PivotError: It was removed.
+        PivotError: The directory was removed.
     """
     try:
         return pathlib.Path.cwd()
@@ -54,10 +54,10 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
 
 
 def require_descriptors() -> None:
-    """Refuse to begin where fewer files can be opened than a command needs: it would end anywhere.
+    """Raise an error if fewer files can be opened than a command needs; otherwise it could fail anywhere.
 
     Raises:
-        CacheError: They cannot.
+        CacheError: The limit is too low.
     """
     opened: list[int] = []
     try:
@@ -74,7 +74,7 @@ def require_descriptors() -> None:
 
 
 def least_exit_code(context: CommandContext, targets: Sequence[str]) -> int:
-    """The least exit code of a command that was to respect all that is recorded: 3 if it could not."""
+    """Return the least exit code of a command that depends on all records: 3 if some could not be read."""
     return 3 if context.doubts.grave and not targets else 0
 
 
@@ -86,7 +86,7 @@ def _doubt_reporter() -> Callable[[Doubt], None]:
             console.warning(f"left out: {doubt.text}")
         else:
             console.note(doubt.text)
-        if doubt.hint and doubt.hint not in hinted:  # after a power cut there may be many of a kind
+        if doubt.hint and doubt.hint not in hinted:  # after a power cut, there may be many of one kind
             hinted.add(doubt.hint)
             console.hint(doubt.hint)
 

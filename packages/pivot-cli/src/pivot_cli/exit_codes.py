@@ -15,7 +15,7 @@ _INTERRUPTED: Final = 130
 
 
 def exit_code(error: BaseException) -> int:
-    """Print how a command ended, and return its exit code."""
+    """Print the error that ended a command, and return its exit code."""
     match error:
         case click.exceptions.Exit():
             code = error.exit_code
@@ -57,7 +57,7 @@ def _reported(error: PivotError) -> int:
 
 
 def _refused(error: OSError) -> int:
-    """Report an error of the operating system that no module has turned into its own."""
+    """Report an error of the operating system that no module has converted to a Pivot error."""
     from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
 
     if error.errno in SCARCE:

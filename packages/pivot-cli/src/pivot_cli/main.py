@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _COMPLETE = "_PIVOT_COMPLETE"
-"""The variable by which a shell asks for completions."""
+"""The environment variable through which a shell requests completions."""
 _OFTEN_THE_SAME = ("repro", "status")
-"""Commands whose answer may be known."""
+"""The commands whose output may be cached."""
 
 
 def main(arguments: "Sequence[str] | None" = None) -> None:
-    """Run the command line and exit: 0 yes, 1 no, 2 wrong usage, 3 could not tell, 130 interrupted."""
+    """Run the command line and exit with 0 (yes), 1 (no), 2 (wrong usage), 3 (unknown) or 130 (interrupted)."""
     began = time.perf_counter_ns()
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
         _begin_again_in_utf8()
     _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given == ["--version"]:  # the one question that needs no parser, asked by scripts and editors
+        if given == ["--version"]:  # the only request that needs no parser; scripts and editors make it
             from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
 
             sys.stdout.write(f"{version_line()}\n")
@@ -35,7 +35,7 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         elif arguments is None and (known := _known(given, began)) is not None:
             code = known
         else:
-            beginning = _beginning() if arguments is None else None  # else it is somebody else's process
+            beginning = _beginning() if arguments is None else None  # otherwise it is another program's process
             from pivot_cli.app import run  # noqa: PLC0415  # start-up time: click
 
             code = run(given, beginning)
@@ -55,20 +55,20 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
 
 
 def _begin_again_in_utf8() -> None:
-    """Names in lock files mean the same bytes everywhere, whatever the locale: nothing if the user insists on it."""
+    """Restart in UTF-8 mode, since names in lock files mean the same bytes in every locale; the user can forbid it."""
     if sys.executable and os.environ.get("PYTHONUTF8") != "1":
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very command
 
 
 def _beginning() -> "tuple[frozenset[str], tuple[str, ...]]":
-    """The modules that this process has besides our own, and where a new interpreter would look for others."""
+    """Return the imported modules that are not Pivot's, and the import path of a new interpreter."""
     others = frozenset(name for name in sys.modules if not name.startswith("pivot_cli"))
     return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:])
 
 
 def _known(given: "Sequence[str]", began: int) -> int | None:
-    """Repeat the answer to a command that was given before, if nothing has changed since; None if it is not known."""
+    """Print the cached output of this command if nothing has changed since; return None if there is none."""
     if not given or given[0] not in _OFTEN_THE_SAME:
         return None
     from pivot_runtime.freshness import noop_cache  # noqa: PLC0415  # start-up time
@@ -82,7 +82,7 @@ def _known(given: "Sequence[str]", began: int) -> int | None:
 
 
 def _open_standard_streams() -> None:
-    """Open the standard streams that are closed, lest a file gets their numbers, and let them encode any text."""
+    """Open the closed standard streams, so that no file gets their numbers, and let them encode any text."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004
         os.set_inheritable(fd, True)
     os.close(fd)
@@ -91,20 +91,20 @@ def _open_standard_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # a test may have put another stream there
+        reconfigure = getattr(stream, "reconfigure", None)  # a test may have installed another stream
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
 
 
 def _end_soon() -> None:
-    """Spare the interpreter's end from looking through all that was imported."""
+    """Keep the interpreter from traversing all imported objects at exit."""
     import gc  # noqa: PLC0415  # start-up time
 
     gc.freeze()
 
 
 def _forget_output() -> None:
-    """Keep the interpreter from flushing once more at its end."""
+    """Keep the interpreter from flushing the output again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, so that they mean the same everywhere."""
+"""Arguments and options that several commands share, with the same meaning everywhere."""
 
 import functools
 import re
@@ -16,10 +16,10 @@ from pivot_runtime.executors.options import RunOptions
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", type=Target())
-"""Stage names, addresses or out paths."""
+"""Arguments: names or addresses of stages, or paths of outs."""
 
 stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target())
-"""The same, for commands that look at single stages."""
+"""Arguments: stages, for commands that do not accept paths."""
 
 
 def _disable_snapshots(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's
@@ -39,7 +39,7 @@ _ALL: Final = click.option(
 
 
 def everything[F: Callable[..., Any]](command: F) -> F:
-    """Which pipelines to load, and whether to import them again although nothing has changed."""
+    """Options: which pipelines to load, and whether to import them even if nothing has changed."""
     return _with_options(command, (_ALL, _NO_SNAPSHOT))
 
 
@@ -58,16 +58,16 @@ checkout_mode = click.option(
     type=click.Choice(["copy", "hardlink", "symlink"]),
     help="How to create files from the cache.  [default: cache.checkout_mode, else copy]",
 )
-"""How files are made from objects; no other is tried where it does not work."""
+"""Option: how files are created from objects; there is no fallback to another mode."""
 
 
 def mode_of(chosen: str | None) -> CheckoutMode | None:
-    """The mode that was asked for, if any."""
+    """Return the requested mode, if any."""
     return None if chosen is None else CheckoutMode(chosen)
 
 
 def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    """An age in ns, as the callback of an option: ``30d``, ``12h``, ``2w``, ``45m``, ``10s`` or ``0``."""
+    """Parse an age into ns, as an option's callback: ``30d``, ``12h``, ``2w``, ``45m``, ``10s`` or ``0``."""
     if value is None:
         return None
     match = re.fullmatch(r"(\d{1,6})([smhdw])|0", value)
@@ -79,10 +79,10 @@ def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
 everywhere = click.option(
     "--global", "user", is_flag=True, help="Use your own file, for all projects, instead of the project's."
 )
-"""Which file of settings is meant."""
+"""Option: which settings file is meant."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-"""Data for programs."""
+"""Option: output for programs."""
 
 _VERBOSITY: Final = (
     click.option("--explain", is_flag=True, help="Show in detail why each stage runs."),
@@ -95,14 +95,14 @@ _VERBOSITY: Final = (
 
 
 def verbosity[F: Callable[..., Any]](command: F) -> F:
-    """How much a run reports, and in which form: the fields of `Verbosity`."""
+    """Options: how much a run reports, and in which form; the fields of `Verbosity`."""
     return _with_options(command, _VERBOSITY)
 
 
 remote = click.option(
     "-r", "--remote", metavar="NAME", help="The remote to use.  [default: default_remote, or the only one]"
 )
-"""Which remote."""
+"""Option: which remote."""
 
 transfers = click.option(
     "-j",
@@ -111,10 +111,10 @@ transfers = click.option(
     metavar="N",
     help="Number of parallel transfers.  [default: remote.jobs, else 20]",
 )
-"""How many transfers go on at once."""
+"""Option: how many transfers run at the same time."""
 
 refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, even about known ones.")
-"""Whether to ask the remote about objects that it is known to have."""
+"""Option: whether to ask the remote about objects that it is known to have."""
 
 _RUN_OPTIONS: Final = (
     click.option(
@@ -148,7 +148,7 @@ _RUN_OPTIONS: Final = (
 
 
 def run_options(command: Callable[..., int]) -> Callable[..., int]:
-    """How stages are run; the command takes these options as its argument ``run_options``."""
+    """Options: how stages are run; the command receives them as its argument ``run_options``."""
 
     @functools.wraps(command)
     def with_run_options(  # one parameter per option
@@ -166,7 +166,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             keep_going=keep_going,
             wait=not no_wait,
             show_output=show_output,
-            owns_children=click.get_current_context().obj is not None,  # else it is somebody else's process
+            owns_children=click.get_current_context().obj is not None,  # otherwise it is another program's process
             in_process=in_process or pdb,
             debugger=_post_mortem if pdb else None,
         )
@@ -176,14 +176,14 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def _with_options[F: Callable[..., Any]](command: F, options: tuple[Callable[[F], F], ...]) -> F:
-    """Give a command these options, listed in this order in its help."""
+    """Add these options to a command, in the order of its help."""
     for option in reversed(options):
         command = option(command)
     return command
 
 
 def _post_mortem(place: TracebackType) -> None:
-    """Debug where a stage has failed, on the terminal."""
+    """Open the debugger on the terminal at the place where a stage failed."""
     import pdb  # noqa: PLC0415, T100  # start-up time; it is what the user asked for
 
     pdb.post_mortem(place)

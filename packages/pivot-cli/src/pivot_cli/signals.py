@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end; `number` is the signal."""
+    """The process received a signal to end; `number` is the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -16,9 +16,9 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def raise_on_termination() -> Iterator[None]:
-    """While the block lasts, SIGTERM and SIGHUP interrupt it as Ctrl-C does, so that it can clean up.
+    """Make SIGTERM and SIGHUP interrupt the block as Ctrl-C does, so that it can clean up.
 
-    A signal that is ignored, as under `nohup`, stays ignored.
+    Ignored signals, as under `nohup`, stay ignored.
     """
     heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in heeded:
@@ -34,10 +34,10 @@ _asked: list[int] = []
 
 
 def raise_again() -> None:
-    """Raise the last request to end again, after it was handled as Ctrl-C.
+    """Raise the last termination signal again, after it was handled as Ctrl-C.
 
     Raises:
-        Terminated: There was one.
+        Terminated: There was such a signal.
     """
     if _asked:
         raise Terminated(_asked[-1])

@@ -13,7 +13,7 @@ def version_line() -> str:
 
 
 def _installed() -> str | None:
-    """The version in the metadata on the path; `importlib.metadata` takes longer to import than all the rest."""
+    """Return the version in the metadata on the path; importing `importlib.metadata` takes too long."""
     prefix = f"{_DISTRIBUTION.replace('-', '_')}-"
     for directory in sys.path:
         try:

@@ -1,1 +1,1 @@
-"""One module per command: flags become one call of the engine, its record becomes text or JSON."""
+"""One module per command: options become one call of pivot-runtime, and its record becomes text or JSON."""

@@ -37,8 +37,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     """Restore outs and tracked data from the cache.
 
     Without TARGETS, restore everything that the lock files and .pvt files name. TARGETS are stage names, out paths,
-    tracked paths, directories that contain some, or paths inside them. A file whose content is not in the cache is
-    left alone unless --force is given.
+    tracked paths, directories that contain some, or paths inside them. A file whose content is not in the cache is not
+    overwritten unless --force is given.
 
     With --kept, TARGETS are paths of files that Pivot saved before replacing them, since their content was nowhere
     else: restore the newest content of each, or one by the first digits of its digest. Saved files are kept for the

@@ -23,8 +23,8 @@ from pivot_runtime.running.commit import accept
 def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str, force: bool) -> int:
     """Accept the files in the workspace as results of the current code.
 
-    Use it for stages whose code changed without changing their outs. Without STAGES, accept all stale ones. The
-    command runs nothing, and records nothing unless it can record all.
+    Use it for stages whose code changed without changing their outs. Without STAGES, accept all stale stages. The
+    command runs nothing, and records either all stages or none.
     """
     context = command_context(overrides)
     with HashProgress():

@@ -118,7 +118,7 @@ def _here() -> ConfigStore:
 
 
 def _warn(found: ResolvedConfig) -> None:
-    """Tell what is wrong elsewhere, without failing for it."""
+    """Warn about problems of other settings."""
     for problem in found.problems:
         console.warning(str(problem))
     for concern in concerns(found):

@@ -32,8 +32,8 @@ def command(
 ) -> int:
     """Show how stages depend on each other.
 
-    Without TARGETS, show the stages of the current pipeline; in any case with everything upstream. In the text, a ← b
-    means that a depends on b.
+    Without TARGETS, show the stages of the current pipeline; in either case, with everything upstream. In the text, a ←
+    b means that a depends on b.
     """
     context = command_context(overrides)
     found = overview(context, targets, everything=everything, upstream=True)
@@ -54,7 +54,7 @@ def command(
 
 
 def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, everything: bool) -> str:
-    """With the state of each stage, which the other forms do not need."""
+    """Include the state of each stage, which the other formats do not need."""
     from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
     from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415

@@ -21,7 +21,7 @@ def command(*, git: bool) -> None:
     that need no watching. Existing files stay unchanged.
 
     --git adds a line to .gitattributes, which you commit, and a merge driver to the configuration of this clone.
-    Everybody who clones the repository runs the command once.
+    Everybody runs the command once in each clone.
     """
     directory = working_directory()
     if git:
@@ -34,7 +34,7 @@ def command(*, git: bool) -> None:
     else:
         console.line(f"Already a Pivot project: {directory}")
     if git:
-        # With -P, no file in the repository is imported as a module of ours.
+        # With -P, Python imports none of the repository's files as one of our modules.
         changed = repository.install(
             done.outer or directory, [sys.executable, "-P", "-m", "pivot_cli", "lock", "merge"]
         )

@@ -27,9 +27,9 @@ def merge(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: st
     """Merge a lock file or a .pvt file, as git's merge driver.
 
     BASE, OURS and THEIRS are the files that git calls %O, %A and %B, and PATH is the path of the file, %P; the result
-    is written to OURS. If both sides have run the same, or one side matches the merge, the result is that lock file.
-    Otherwise it is empty, and the stage runs again. If both sides have changed a .pvt file, ours stays and the exit
-    code is 1, which git reports as a conflict. 'pivot init --git' sets this up.
+    is written to OURS. If both sides recorded the same run, or one side matches the merge, the result is that lock
+    file. Otherwise it is empty, and the stage runs again. If both sides have changed a .pvt file, ours stays and the
+    exit code is 1, which git reports as a conflict. 'pivot init --git' sets this up.
     """
     sides = base.read_bytes(), ours.read_bytes(), theirs.read_bytes()
     if path.endswith(pvt.SUFFIX):

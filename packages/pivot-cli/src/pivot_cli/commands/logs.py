@@ -106,7 +106,7 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
 
 
 class _FollowedStage:
-    """One stage that is followed."""
+    """A stage whose output is followed."""
 
     def __init__(self, project: Project, address: str, running: RunningStage, width: int) -> None:
         self._follower = LogFollower(project, address, running)
@@ -121,7 +121,7 @@ class _FollowedStage:
         return self._follower.state
 
     def go_on(self) -> bool:
-        """Print what is new; whether there may be more."""
+        """Print new output; return whether more may follow."""
         new = False
         for data in self._follower.read():
             new = True
@@ -129,7 +129,7 @@ class _FollowedStage:
             for line in lines:
                 self._print(line)
         if self.state == following.RUNNING:
-            if not new and not self._mark:  # how far it is, in a line that does not end
+            if not new and not self._mark:  # the progress of a stage, on a line that has not ended
                 sys.stdout.buffer.write(self._pending)
                 self._pending = b""
             return True

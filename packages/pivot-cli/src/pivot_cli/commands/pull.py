@@ -30,8 +30,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 ) -> int:
     """Download outs and tracked data from a remote, and restore them.
 
-    The command is the same as 'pivot fetch' followed by 'pivot checkout'. It restores everything that could be
-    fetched, even if something else could not.
+    The command does the same as 'pivot fetch' followed by 'pivot checkout'. It restores everything that could be
+    fetched, even if some objects could not.
     """
     context = command_context()
     with signals.raise_on_termination():

@@ -47,7 +47,7 @@ def show(*, as_json: bool) -> None:
 def add(name: str, url: str, *, default: bool, user: bool) -> None:
     """Add the remote NAME at URL, s3://bucket/prefix.
 
-    A single remote is always the default.
+    If there is only one remote, it is the default.
     """
     remotes.add(_here(), name, url, default=default, user=user)
     console.line(f"Added {name}")

@@ -16,8 +16,8 @@ from pivot_runtime.artifacts.track import track
 def command(paths: tuple[str, ...], *, force: bool) -> int:
     """Track data files or directories that no stage writes.
 
-    The content of each goes into the cache, and its description into a small file beside it, PATH.pvt, which you
-    commit; the data are added to the .gitignore there. Repeat the command after the data have changed.
+    The command stores the content of each in the cache and its description in a small file beside it, PATH.pvt, which
+    you commit; it adds the data to the .gitignore there. Repeat the command after the data have changed.
     """
     context = command_context()
     with HashProgress():

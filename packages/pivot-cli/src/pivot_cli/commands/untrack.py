@@ -13,7 +13,7 @@ from pivot_runtime.artifacts.track import untrack
 def command(paths: tuple[str, ...]) -> int:
     """Stop tracking data.
 
-    The command removes their .pvt files and their lines in .gitignore; the data stay.
+    The command removes their .pvt files and their lines in .gitignore; the data themselves stay.
     """
     context = command_context()
     for path in untrack(context, paths, report=RunLines()):

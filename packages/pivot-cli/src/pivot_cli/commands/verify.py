@@ -20,7 +20,7 @@ from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
-    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: it is seldom asked for
+    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: rarely used
 
 _WHOLE = 100
 
@@ -64,12 +64,12 @@ def command(  # noqa: PLR0913  # one parameter per option
     parameters and deps match its lock file, and its outs are in the cache. The command runs and changes nothing. The
     exit code is 0 if all stages pass, else 1.
 
-    --rerun also runs the stages once more on the same inputs, in a copy of the project that is removed afterwards,
-    and names the first difference. The result is kept, and shown from then on.
+    --rerun also runs the stages once more on the same inputs, in a copy of the project that is removed afterwards, and
+    names the first difference. The result is stored, and shown from then on.
 
     --static imports no code of the project, to verify a stranger's change: the result of the last import is valid as
-    long as nothing has changed that it depended on; a pivot.yaml with only shell commands is read; otherwise files
-    are compared with the lock files. A stage that differs has failed; all others are unknown.
+    long as nothing that it depended on has changed; a pivot.yaml with only shell commands is parsed; otherwise files
+    are compared with the lock files. A stage that differs fails; all others are unknown.
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
@@ -138,7 +138,7 @@ def _text(found: Verification, results: "Sequence[Rerun] | None") -> str:
 
 
 def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:
-    """By address, the difference of each stage that did not leave the same bytes, or failed."""
+    """Return the difference of each stage, by address, that wrote different bytes or failed."""
     return {each.address: each.detail for each in results or () if not each.good}
 
 
@@ -159,7 +159,7 @@ def _run_once_more(
 
 
 def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """The stages that are named, and how many percent of them are meant."""
+    """Return the named stages, and the percentage of them to run."""
     parts = [match for each in stages if (match := re.fullmatch(r"(\d{1,3})%", each))]
     if len(parts) > 1 or any(not 1 <= int(part[1]) <= _WHOLE for part in parts):
         raise click.UsageError("the part of the stages is given once, from 1% to 100%")

@@ -17,13 +17,13 @@ def restore_and_report(
     *,
     reported: Collection[str] = (),
 ) -> int:
-    """Restore, and print the result; returns the exit code.
+    """Restore, and print the result; return the exit code.
 
     Args:
         context: The context of the command.
-        targets: What.
-        checkout_options: How.
-        reported: Paths that have been reported as missing from the cache.
+        targets: The targets to restore.
+        checkout_options: How files are restored.
+        reported: Paths already reported as missing from the cache.
     """
     done = restore(context, targets, wishes=checkout_options, report=RunLines())
     for line in files.checkout_notes(done, context.project):

@@ -1,4 +1,4 @@
-"""The events of a command as documented lines of JSON on stdout, for programs."""
+"""Writes the events of a command to stdout as documented lines of JSON, for programs."""
 
 import json
 import os
@@ -17,7 +17,7 @@ class StreamError(PivotError):
 
 
 class JsonLines:
-    """A reporter that writes a line for each event; where they cannot be written, work goes on all the same."""
+    """A reporter that writes a line for each event; if one cannot be written, the run continues."""
 
     def __init__(self, command: str, stream: TextIO | None = None) -> None:
         """Write the first line."""
@@ -28,14 +28,14 @@ class JsonLines:
         self._write(event_json.first_line(command, time=time.time(), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
-        """Take the next event."""
+        """Write the line of an event."""
         self._write(event_json.to_json(event, time.monotonic() - self._began))
 
     def close(self) -> None:
-        """Say whether all was written.
+        """Check that all events were written.
 
         Raises:
-            StreamError: It was not, though somebody may want to read it.
+            StreamError: Some were not, although the output has a reader.
         """
         if self._problem is not None:
             raise StreamError(
@@ -52,5 +52,5 @@ class JsonLines:
             self._open = False
             if not isinstance(error, BrokenPipeError):
                 self._problem = error.strerror or str(error)
-            if self._stream is sys.stdout:  # what is still in its buffer must not be tried again
+            if self._stream is sys.stdout:  # prevents another attempt to write the buffered text
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pivot_cli.reporting.live_rich import Display
 
 _PATIENCE_S = 0.5
-"""Shorter runs are not worth drawing."""
+"""No view is drawn for shorter runs."""
 _STEP_S = 0.1
 _TAIL_BYTES = 4096
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -32,10 +32,10 @@ class Row(NamedTuple):
     """A running stage.
 
     Attributes:
-        name: As it is shown.
-        time: How long it has been at work, and about how long it will be.
+        name: Its displayed name.
+        time: How long it has been running, and about how long it will take.
         last: The last line that it printed.
-        done: How much of the estimate has passed, up to 1; None if there is none.
+        done: The elapsed part of the estimate, up to 1; None without an estimate.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Row(NamedTuple):
 
 
 class RunProgress:
-    """The stages of one run, followed by its events."""
+    """The stages of one run, updated from its events."""
 
     def __init__(self, estimates: Callable[[], Mapping[str, float]]) -> None:
-        """``estimates``: how long each stage took before, by address; asked once, when it is needed."""
+        """``estimates`` returns how long each stage took before, by address; it is called once, when needed."""
         self._ask = estimates
         self._estimates: Mapping[str, float] | None = None
         self._names: Mapping[str, str] = {}
@@ -60,7 +60,7 @@ class RunProgress:
         self._fetching: tuple[events.Fetching, float, float] | None = None
 
     def take(self, event: events.Event, now: float) -> None:
-        """Follow an event that came at this moment."""
+        """Update the state with an event that occurred just now."""
         self._asking = isinstance(event, events.AskingRemote)
         if isinstance(event, events.Fetching):
             before = self._fetching
@@ -89,13 +89,13 @@ class RunProgress:
                 pass
 
     def rows(self, now: float, last_line: Callable[[str], str]) -> list[Row]:
-        """The running stages, the longest first; ``last_line`` returns the end of a stage's output by its address."""
+        """Return the running stages, the longest first; ``last_line`` returns the end of a stage's output."""
         if self._began and self._estimates is None:
             self._estimates = self._ask()
         return [self._row(address, now, now - began, last_line(address)) for address, began in self._began.items()]
 
     def _last(self, address: str, now: float, printed: str) -> str:
-        """The last words; or, as long as nothing more is printed, for how long there were none."""
+        """Return the last line of the output or, if nothing more is printed, the time since then."""
         since, then = self._silent.get(address, (now, None))
         if address in self._silent and then in (None, printed):
             self._silent[address] = (since, printed)
@@ -112,7 +112,7 @@ class RunProgress:
         return Row(self._names.get(address, address), time, self._last(address, now, printed), done)
 
     def transfer(self) -> str:
-        """How far it is with what is being fetched; empty if nothing is."""
+        """Return the progress of fetching inputs; empty if nothing is being fetched."""
         if self._fetching is None:
             return ""
         event, began, now = self._fetching
@@ -121,7 +121,7 @@ class RunProgress:
         return formats.transfer_line(doing, objects, moved, now - began)
 
     def footer(self) -> str:
-        """How far the run is; empty as long as its stages are not known."""
+        """Return the progress of the run; empty until its stages are known."""
         if self._asking:
             return "asking the remote what it has"
         if not self._names:
@@ -130,10 +130,10 @@ class RunProgress:
 
 
 class LiveView:
-    """A reporter that draws on the terminal as long as the run lasts."""
+    """A reporter that draws on the terminal during the run."""
 
     def __init__(self, project: Project) -> None:
-        """Describe it; nothing happens before the block is entered."""
+        """Create the view; drawing begins when the block is entered."""
         self._layout = project.layout
         self._running = RunProgress(self._estimates)
         self._hashing = HashCounter()
@@ -155,7 +155,7 @@ class LiveView:
         self._watched.__exit__(kind, error, trace)
 
     def __call__(self, event: events.Event) -> None:
-        """Take the next event."""
+        """Pass an event to the view."""
         with self._guard:
             self._running.take(event, time.monotonic())
 
@@ -164,7 +164,7 @@ class LiveView:
             return
         from pivot_cli.reporting.live_rich import Display  # noqa: PLC0415  # start-up time: a short run draws nothing
 
-        # Errors here must not reach the run: then there is nothing to see, and that is all.
+        # An error here must not end the run; the view just disappears.
         with contextlib.suppress(Exception), Display(sys.stderr) as display, console.diverted(display.say):
             while not self._over.wait(_STEP_S):
                 self._update(display)
@@ -184,7 +184,7 @@ class LiveView:
 
 
 def tail(log: pathlib.Path) -> str:
-    """The end of a log."""
+    """Return the end of a log."""
     try:
         with safe_read.open_regular(log) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
@@ -194,7 +194,7 @@ def tail(log: pathlib.Path) -> str:
 
 
 def last_words(printed: str) -> str:
-    """The last line that is not empty, as a terminal would show it at its end, without colours and the like."""
+    """Return the last nonempty line as a terminal would show it, without colours and other control codes."""
     for line in reversed(re.split(r"[\r\n]+", printed)):
         words = _CONTROL.sub("", line.replace("\t", " ")).strip()
         if words:

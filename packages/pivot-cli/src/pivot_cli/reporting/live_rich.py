@@ -1,4 +1,4 @@
-"""Drawing the live view with rich; imported only where something is drawn."""
+"""Draws the live view with rich; imported only when something is drawn."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -18,7 +18,7 @@ _WORTH_A_BAR = 1 << 24
 
 
 class Display:
-    """An area at the end of the terminal that is drawn again and again, and gone at the end."""
+    """An area at the end of the terminal that is redrawn repeatedly and finally erased."""
 
     def __init__(self, stream: TextIO) -> None:
         """Draw on ``stream``."""
@@ -37,11 +37,11 @@ class Display:
         self._live.stop()
 
     def say(self, message: str) -> None:
-        """A text that stays, above the area."""
+        """Print a permanent text above the area."""
         self._console.print(Text.from_ansi(message.removesuffix("\n")), soft_wrap=True)
 
     def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "") -> None:
-        """Draw the area again."""
+        """Redraw the area."""
         most = max(1, self._console.height // 2)
         self._live.update(layout(rows, footer, hashing, transfer, most=most), refresh=True)
 
@@ -49,7 +49,7 @@ class Display:
 def layout(
     rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "", *, most: int
 ) -> RenderableType:
-    """The area: a line per stage, of which at most so many, a bar for what is being read, and how far all is."""
+    """Return the area: at most ``most`` lines for stages, a bar for files being read, and the progress."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)

@@ -1,4 +1,4 @@
-"""Keeps the output of a command that found nothing to do, so that its repetition is answered at once."""
+"""Caches the output of a command that found nothing to do, to answer its repetition immediately."""
 
 import sys
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pivot_runtime.freshness.noop_cache import CachedOutput
 
 
 def keep_answer(context: CommandContext, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
-    """Keep what was printed so far as the answer to this command, for as long as nothing that it saw changes."""
-    if context.overrides or not context.use_snapshots:  # a parameter may be a secret; an import was asked for
+    """Cache the output so far as the answer to this command, valid as long as nothing that it read changes."""
+    if context.overrides or not context.use_snapshots:  # a parameter may be a secret; the user requested an import
         return
     heard = console.heard()
     if heard is None:
@@ -26,7 +26,7 @@ def keep_answer(context: CommandContext, traces: Sequence[LoadTrace], elapsed: s
 
 
 def _moves_the_cursor(text: str) -> bool:
-    """Whether there is more in it than lines and colours."""
+    """Return whether the text contains control codes other than colours."""
     return "\r" in text or any(
         not part.partition("m")[0].replace(";", "").isdigit() for part in text.split("\x1b[")[1:]
     )

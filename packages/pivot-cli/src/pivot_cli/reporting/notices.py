@@ -11,7 +11,7 @@ from pivot_runtime.errors import BrokenPipeline
 
 
 def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
-    """Name the pipelines that cannot be loaded and that may write what is read here."""
+    """Warn about pipelines that cannot be loaded and may write files that are read here."""
     for each in found:
         console.traceback(each.error)
         may_write = phrases.listed(each.may_write)
@@ -19,7 +19,7 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
 
 
 def note_stalls(*, enabled: bool = True) -> AbstractContextManager[None]:
-    """Within the block, a command that waits long for a server reports which one."""
+    """Within the block, name the server that a command waits for."""
     if not enabled:
         return contextlib.nullcontext()
     from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
@@ -28,7 +28,7 @@ def note_stalls(*, enabled: bool = True) -> AbstractContextManager[None]:
 
 
 def hint_at_stashed_outs(paths: Sequence[ArtifactPath]) -> None:
-    """Outs that a killed run had set aside count as in their place, which the user does not see."""
+    """Report outs that a killed run had moved aside: they count as present, although the user does not see them."""
     if paths:
         them = "it" if len(paths) == 1 else "them"
         console.hint(

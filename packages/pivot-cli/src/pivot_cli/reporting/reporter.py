@@ -14,7 +14,7 @@ from pivot_runtime.project.project import Project
 
 
 class Verbosity(NamedTuple):
-    """The user's choice, from the options of `options.verbosity`."""
+    """The user's choice from the options of `options.verbosity`."""
 
     explain: bool = False
     quiet: bool = False
@@ -23,7 +23,7 @@ class Verbosity(NamedTuple):
 
     @property
     def summary(self) -> bool:
-        """Whether the run ends with a line on stdout."""
+        """Return whether the run ends with a line on stdout."""
         return not (self.quiet or self.jsonl)
 
 
@@ -31,17 +31,17 @@ class Verbosity(NamedTuple):
 def run_reporter(
     verbosity: Verbosity, command: str, project: Project, *, output: bool = False, shared: bool = False
 ) -> Iterator[Reporter]:
-    """The reporter of a run of ``command``; on a terminal it also draws the running stages.
+    """Create the reporter of a run of ``command``; on a terminal it also draws the running stages.
 
     Args:
         verbosity: The user's choice.
         command: The command that the user has called.
-        project: Where.
-        output: The output of stages is reported immediately.
-        shared: The stages write to the terminal themselves, so that nothing may be drawn there.
+        project: The project.
+        output: Whether the output of stages is shown immediately.
+        shared: Whether the stages write to the terminal themselves, so that nothing may be drawn there.
 
     Raises:
-        StreamError: At the end: the events could not be written.
+        StreamError: At the end, if some events could not be written.
     """
     explain = verbosity.explain or verbosity.verbose
     lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
@@ -64,6 +64,6 @@ def run_reporter(
 
 
 def draws_live_view(verbosity: Verbosity) -> bool:
-    """Whether there is a terminal that nothing else is written to without being asked."""
+    """Return whether the terminal gets only requested output."""
     mixed = verbosity.jsonl and sys.stdout.isatty()
     return not verbosity.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")

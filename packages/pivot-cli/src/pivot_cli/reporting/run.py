@@ -19,7 +19,7 @@ _LONGEST_COMMAND = 100
 def run_stages(
     context: CommandContext, targets: Sequence[str], options: RunOptions, verbosity: Verbosity, *, command: str
 ) -> int:
-    """Run, print what happens and a summary; returns the exit code."""
+    """Run stages, print events and a summary; return the exit code."""
     command = command_line(command, targets)
     reporter = run_reporter(verbosity, command, context.project, output=options.show_output, shared=options.in_process)
     stalls = note_stalls(enabled=options.pull and not verbosity.quiet)
@@ -27,7 +27,7 @@ def run_stages(
         result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(status.summary(result))
-    asked_again = not options.only_targets  # nobody looks for what is kept of `pivot run`
+    asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
         keep_answer(context, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:
@@ -36,7 +36,7 @@ def run_stages(
 
 
 def command_line(command: str, targets: Sequence[str]) -> str:
-    """The command line that others see for this command; values of parameters may be secrets."""
+    """Return the command line as others see it; it omits values of parameters, which may be secrets."""
     import shlex  # noqa: PLC0415  # start-up time
 
     whole = f"{command} {shlex.join(targets)}".rstrip()

@@ -1,4 +1,4 @@
-"""Lines of a run on stderr: one per stage, quiet neighbours on one line."""
+"""Prints the lines of a run on stderr: one per stage, and one for neighbouring cached stages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
@@ -33,11 +33,11 @@ _GRAVE: Final = (
     events.StageBlocked,
     events.UserFileSaved,
 )
-"""RunLines that are printed in any case, and the data for them."""
+"""The events that are printed in any case, with their data."""
 
 
 class RunLines:
-    """Prints a line for each event immediately, and one line for neighbours that are cached."""
+    """Prints a line for each event immediately, and one line for neighbouring cached stages."""
 
     def __init__(
         self, *, explain: bool = False, quiet: bool = False, costs: bool = False, output: bool = False
@@ -45,10 +45,10 @@ class RunLines:
         """Make the reporter of one run.
 
         Args:
-            explain: Say in full why each stage runs.
-            quiet: Say only what goes wrong.
-            costs: Say what each stage cost.
-            output: The output of stages is reported immediately.
+            explain: Whether to print in full why each stage runs.
+            quiet: Whether to print only problems.
+            costs: Whether to print the resources that each stage used.
+            output: Whether the output of stages is shown immediately.
         """
         self._explain = explain
         self._quiet = quiet
@@ -60,7 +60,7 @@ class RunLines:
         self._width = 0
 
     def __call__(self, event: events.Event) -> None:
-        """Take the next event."""
+        """Print an event."""
         if self._quiet and not isinstance(event, _GRAVE):
             return
         if isinstance(event, events.StageCached):
@@ -196,7 +196,7 @@ class RunLines:
         return phrases.main_reason(decision, self._names, ())
 
     def _flush_cached(self) -> None:
-        if self._cached:  # in the order of the graph, whichever was looked at first
+        if self._cached:  # in the order of the graph, not of the decisions
             names = [self._name(each) for each in sorted(self._cached, key=lambda each: self._order.get(each, 0))]
             console.text(f"{_state('cached')}  {phrases.listed(names)}")
             self._cached.clear()
@@ -230,7 +230,7 @@ class RunLines:
         events.OutsRecached: _outs_recached,
         events.Interrupted: _interrupted,
     }
-    """Events without a method are not reported in lines."""
+    """Events without a method have no line."""
 
 
 def _cost(usage: ResourceUsage) -> str:

@@ -17,7 +17,7 @@ _CACHE = "the cache"
 
 
 def fetch(context: CommandContext, targets: Sequence[str], options: TransferOptions) -> TransferReport:
-    """Fetch and show the progress; warn where results of others could not be asked for."""
+    """Fetch with progress; warn if shared results could not be looked up."""
     with TransferProgress("fetching") as progress:
         report = transfer.fetch(context, targets, attrs.evolve(options, progress=progress))
     if report.not_asked is not None:
@@ -26,7 +26,7 @@ def fetch(context: CommandContext, targets: Sequence[str], options: TransferOpti
 
 
 def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> int:
-    """Print the result of a push; returns the exit code."""
+    """Print the result of a push; return the exit code."""
     _report_problems(report, project, _CACHE)
     for path, size in report.planned.items():
         console.data(f"would push  {project.shown(path)}  {formats.size(size)}")
@@ -37,7 +37,7 @@ def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> i
 
 
 def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> int:
-    """Print the result of a fetch; returns the exit code."""
+    """Print the result of a fetch; return the exit code."""
     _report_problems(report, project, repr(report.remote))
     for path, size in report.planned.items():
         console.data(f"would fetch  {project.shown(path)}  {formats.size(size)}")

@@ -1,4 +1,4 @@
-"""Output of `pivot repro --watch` from round to round."""
+"""Prints the rounds of `pivot repro --watch`."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,11 @@ _WORTH_REPORTING = (
 
 
 def watch_project(context: CommandContext, targets: Sequence[str], options: RunOptions, verbosity: Verbosity) -> None:
-    """Run until the user wants no more.
+    """Run until the user interrupts.
 
     Raises:
         PivotError: The command cannot begin.
-        KeyboardInterrupt: It has ended.
+        KeyboardInterrupt: The user interrupted.
     """
     command = command_line("pivot repro --watch", targets)
     rounds_reported = False
@@ -71,16 +71,16 @@ def watch_project(context: CommandContext, targets: Sequence[str], options: RunO
 
 
 class BufferedReporter:
-    """A reporter that says nothing of a round in which nothing has to be done."""
+    """A reporter that prints nothing about a round with nothing to do."""
 
     def __init__(self, report: Reporter, because: Sequence[str]) -> None:
-        """Hold lines back until they are worth it; ``because`` of these paths the round began."""
+        """Buffer lines until one is worth printing; ``because`` are the paths that started the round."""
         self._report = report
         self._because = because
         self._held: list[events.Event] | None = []
 
     def __call__(self, event: events.Event) -> None:
-        """Take the next event."""
+        """Buffer or print an event."""
         if self._held is None:
             self._report(event)
             return
@@ -93,7 +93,7 @@ class BufferedReporter:
 
 
 def _report_end(done: Round, verbosity: Verbosity, *, first: bool) -> bool:
-    """Print how a round has ended; False if there is nothing to print."""
+    """Print the end of a round; return False if there is nothing to print."""
     if done.outcome is None:
         if done.error is not None:
             console.failure(done.error)

@@ -1,4 +1,4 @@
-"""The terminal: messages, the status line and progress, formats of numbers, and control characters made harmless.
+"""Output on a terminal: messages, the status line, progress, formats of numbers, and escaping of control characters.
 
-Nothing here knows about stages or runs.
+No module here knows stages or runs.
 """

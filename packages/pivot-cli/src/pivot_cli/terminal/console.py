@@ -21,11 +21,11 @@ _FIRST_SECONDS: Final = 1.0
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
 _MOST: Final = 1 << 20
-"""The number of characters to capture; the output of a command that prints more is not kept for its repetition."""
+"""The number of characters to capture; longer output is not cached."""
 
 
 class OutputCapture:
-    """The captured output, unless it is large."""
+    """The captured output, up to a limit."""
 
     def __init__(self, most: int = _MOST) -> None:
         """Begin with no output."""
@@ -33,7 +33,7 @@ class OutputCapture:
         self._parts: dict[str, list[str]] = {"out": [], "err": []}
 
     def add(self, stream: str, line: str) -> None:
-        """Add a text that is printed on ``out`` or ``err``."""
+        """Add a text printed on stdout (``out``) or stderr (``err``)."""
         self._left -= len(line)
         if self._left >= 0:
             self._parts[stream].append(line)
@@ -41,7 +41,7 @@ class OutputCapture:
             self._parts = {"out": [], "err": []}
 
     def all(self) -> tuple[str, str] | None:
-        """The output on stdout and on stderr; None if it was too long."""
+        """Return the output on stdout and on stderr; None if it was too long."""
         return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
 
 
@@ -49,17 +49,17 @@ _heard = OutputCapture()
 
 
 def text(message: str) -> None:
-    """A text of Pivot on stderr; control characters in names and values are escaped."""
+    """Print Pivot's own text on stderr, with control characters in names and values escaped."""
     _put(sanitize.escaped(message))
 
 
 def printed(message: str) -> None:
-    """The output or exception of a stage, on stderr, with only those control codes that are harmless."""
+    """Print the output or exception of a stage on stderr, with only harmless control codes."""
     _put(sanitize.strip_control(message))
 
 
 def _put(message: str) -> None:
-    """Print a text on stderr; a closed stderr stops nothing."""
+    """Print a text on stderr; a closed stderr is no error."""
     whole = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
         _hear("err", whole, sys.stderr)
@@ -71,7 +71,7 @@ def _put(message: str) -> None:
 
 @contextlib.contextmanager
 def diverted(say: Callable[[str], None]) -> Iterator[None]:
-    """While the block lasts, ``say`` gets what would be printed; it may be another thread that prints."""
+    """Within the block, pass all output to ``say``; other threads may print, too."""
     global _diverted  # noqa: PLW0603  # there is one terminal
     with _guard:
         before, _diverted = _diverted, say
@@ -83,7 +83,7 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def data(message: str) -> None:
-    """The result of the command, on stdout, with text from elsewhere escaped."""
+    """Print the result of the command on stdout, with foreign text escaped."""
     message = sanitize.escaped(message)
     whole = message if message.endswith("\n") or not message else f"{message}\n"
     _hear("out", whole, sys.stdout)
@@ -91,12 +91,12 @@ def data(message: str) -> None:
 
 
 def line(message: str) -> None:
-    """One line of the answer of a command on stdout."""
+    """Print one line of the result on stdout."""
     data(sanitize.one_line(message))
 
 
 def heard() -> tuple[str, str] | None:
-    """All that was printed here, on stdout and on stderr; None if it was too much to be remembered."""
+    """Return all output so far, on stdout and on stderr; None if it was too long to capture."""
     return _heard.all()
 
 
@@ -105,17 +105,17 @@ def _hear(stream: str, line: str, to: IO[str]) -> None:
 
 
 def error(message: str) -> None:
-    """An error."""
+    """Print an error."""
     _marked("error", message)
 
 
 def hint(message: str) -> None:
-    """Print the way out of a problem."""
+    """Print a hint."""
     _marked("hint", message)
 
 
 def failure(failed: PivotError) -> None:
-    """An error with the user's own traceback, if it has one, and its hint."""
+    """Print an error with its hint and, if it has one, the user's own traceback."""
     traceback(failed)
     error(str(failed))
     if failed.hint:
@@ -123,32 +123,32 @@ def failure(failed: PivotError) -> None:
 
 
 def traceback(failed: Exception) -> None:
-    """The user's own traceback that an error carries, if any."""
+    """Return the user's own traceback that an error carries, if any."""
     trace = getattr(failed, "traceback", "")
     if trace:
         printed(trace)
 
 
 def warning(message: str) -> None:
-    """A warning."""
+    """Print a warning."""
     _marked("warning", message)
 
 
 def note(message: str) -> None:
-    """A note."""
+    """Print a note."""
     _marked("note", message)
 
 
 def importing(seconds: float, where: str = "") -> None:
-    """Importing a pipeline has taken so long already, and is at this line."""
+    """Report that an import of a pipeline is slow, and which line it has reached."""
     if seconds > _FIRST_SECONDS:
         note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")
-    elif sys.stderr.isatty():  # in a log it would only say that the machine is busy
+    elif sys.stderr.isatty():  # in a log, this would only reveal a busy machine
         note("importing your pipeline is slow")
 
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
-    """A text in a colour, unless the user or the terminal wants none; where there is no terminal it has none either."""
+    """Return a text in a colour, unless the user or the terminal forbids colours or there is no terminal."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return message if plain else click.style(message, fg=colour, bold=bold)
 

@@ -1,14 +1,14 @@
-"""Numbers and long lists as people read them: durations, sizes, counts, progress of transfers; pure."""
+"""Formats of numbers and long lists for people: durations, sizes, counts, progress of transfers; pure."""
 
 from collections.abc import Sequence
 from typing import Final
 
 FIRST: Final = 10
-"""How many lines of a kind are printed."""
+"""The number of printed lines of a kind."""
 
 
 def seconds(duration: float) -> str:
-    """``4ms``, ``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
+    """Format a duration: ``4ms``, ``0.12s``, ``3.4s``, ``2m05s``, ``1h02m``."""
     if duration < 0.1:  # noqa: PLR2004
         return f"{duration * 1000:.0f}ms"
     if duration < 1:
@@ -22,12 +22,12 @@ def seconds(duration: float) -> str:
 
 
 def whole_seconds(duration: float) -> str:
-    """``60 s``, ``2m00s``, …: for what is about a length of time."""
+    """Format an approximate duration: ``60 s``, ``2m00s``, …."""
     return f"{duration:.0f} s" if duration < 120 else seconds(duration)  # noqa: PLR2004
 
 
 def size(number: int) -> str:
-    """``12 B``, ``3.4 kB``, ``120 MB``."""
+    """Format a size: ``12 B``, ``3.4 kB``, ``120 MB``."""
     amount, unit = float(number), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if amount < 999.5:  # noqa: PLR2004
@@ -37,31 +37,31 @@ def size(number: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 stage``, ``2 stages``."""
+    """Format a count: ``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def bar(done: float, of: float, width: int = 20) -> str:
-    """``━━━━━─────``: how much is done."""
+    """Draw a progress bar: ``━━━━━─────``."""
     filled = round(width * min(done, of) / of) if of else 0
     return "━" * filled + "─" * (width - filled)
 
 
 def transfer_line(doing: str, objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
-    """``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
+    """Format the progress of a transfer: ``fetching ━━━──── 3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``.
 
     Args:
         doing: The operation on the objects.
-        objects: How many are done, and how many there are.
-        moved: How many bytes have been moved, and how many there are as far as is known.
-        duration: How long that took.
+        objects: The number of completed objects, and of all.
+        moved: The number of transferred bytes, and of all as far as known.
+        duration: The elapsed time.
     """
     shown = bar(*(moved if moved[1] else objects))
     return f"{doing} {shown} {transfer_figures(objects, moved, duration)}"
 
 
 def transfer_figures(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:
-    """``3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``: :func:`transfer` without its beginning."""
+    """Format the figures of :func:`transfer_line` alone: ``3 of 12 objects, 1.2 MB of 40 MB, 600 kB/s, 1m05s left``."""
     done, whole = moved
     parts = [f"{objects[0]} of {counted(objects[1], 'object')}"]
     if done and duration:
@@ -72,11 +72,11 @@ def transfer_figures(objects: tuple[int, int], moved: tuple[int, int], duration:
 
 
 def describe_stall(address: str, duration: float) -> str:
-    """Of a server that is silent: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
+    """Describe a silent server: ``waiting for http://127.0.0.1:9000 (no answer for 10 s)``."""
     return f"waiting for {address} (no answer for {whole_seconds(duration) if duration >= 1 else seconds(duration)})"
 
 
 def first_ten(lines: Sequence[str], rest: str = "") -> list[str]:
-    """The first ten lines; of more, also ``and 4 more``, with ``rest`` after it."""
+    """Return the first ten lines and, if there are more, ``and 4 more`` followed by ``rest``."""
     more = [f"and {len(lines) - FIRST} more{rest}"] if len(lines) > FIRST else []
     return [*lines[:FIRST], *more]

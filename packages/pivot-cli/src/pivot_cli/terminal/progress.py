@@ -1,4 +1,4 @@
-"""Progress of long work: one line on a terminal after the first second, gone at the end."""
+"""Progress of long work: one line on a terminal, shown after the first second and erased at the end."""
 
 import contextlib
 import sys
@@ -21,10 +21,10 @@ _STEP_S: Final = 0.1
 
 
 class _Progress:
-    """A context manager around work; nothing is shown where there is no terminal."""
+    """A context manager around work; it shows nothing without a terminal."""
 
     def __init__(self, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Show it on ``stream``, by default stderr; the second begins now."""
+        """Show progress on ``stream``, by default stderr, one second from now."""
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._began = self._shown = clock()
@@ -41,7 +41,7 @@ class _Progress:
         self._leaving.close()
 
     def _due(self) -> float | None:
-        """The duration of the work so far, if it is time to draw the line; else None."""
+        """Return the elapsed time if the line is due to be drawn, else None."""
         now = self._clock()
         if now - self._began < _PATIENCE_S or now - self._shown < _STEP_S or not self._stream.isatty():
             return None
@@ -60,18 +60,18 @@ class _Progress:
 
 
 class ObjectProgress(_Progress):
-    """Counts objects, and shows how many are done; any thread may call it."""
+    """Shows the number of processed objects; thread-safe."""
 
     def __init__(
         self, doing: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``doing``: what is done to the objects, as in "checking"."""
+        """``doing`` is the operation on the objects, such as "checking"."""
         super().__init__(stream=stream, clock=clock)
         self._doing = doing
         self._count = self._size = 0
 
     def __call__(self, total: int, count: int, size: int) -> None:
-        """``count`` more objects of this size are done, out of ``total``; 0 if that is unknown."""
+        """Count ``count`` more objects of this size, out of ``total`` (0 if unknown)."""
         with self._lock:
             self._count += count
             self._size += size
@@ -89,10 +89,10 @@ class ObjectProgress(_Progress):
 
 
 class HashProgress(_Progress):
-    """Shows how much of large files has been read, while the block lasts."""
+    """Shows within the block how much of large files has been read."""
 
     def __init__(self, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing is watched where ``stream``, by default stderr, is no terminal."""
+        """Show progress on ``stream``, by default stderr, if it is a terminal."""
         super().__init__(stream=stream, clock=clock)
         self._hashing = HashCounter()
 
@@ -102,7 +102,7 @@ class HashProgress(_Progress):
         return self
 
     def __call__(self, done: int, more: int) -> None:
-        """So many bytes more were read, and so many more are to be read."""
+        """Add to the bytes read and to the bytes to read."""
         self._hashing(done, more)
         with self._lock:
             read, total = self._hashing.now()
@@ -111,12 +111,12 @@ class HashProgress(_Progress):
 
 
 class TransferProgress(_Progress):
-    """Shows how far a transfer is; and notes, also where there is no terminal, which server it waits for."""
+    """Shows the progress of a transfer and, even without a terminal, the server that it waits for."""
 
     def __init__(
         self, doing: str, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``doing``: as in "pushing"."""
+        """``doing`` is the operation, such as "pushing"."""
         super().__init__(stream=stream, clock=clock)
         self._doing = doing
 
@@ -125,7 +125,7 @@ class TransferProgress(_Progress):
         return self
 
     def __call__(self, progress: "TransferCounts") -> None:
-        """Show how far it is."""
+        """Show the progress."""
         seconds = self._due()
         if seconds is not None:
             objects, moved = (progress.objects, progress.of_objects), (progress.bytes, progress.of_bytes)
@@ -140,14 +140,14 @@ class TransferProgress(_Progress):
 
 
 class HashCounter:
-    """How much of the files that are being read has been read; any thread may call it."""
+    """Counts the bytes read of the files being read; thread-safe."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._done = self._total = 0
 
     def __call__(self, done: int, more: int) -> None:
-        """So many bytes more were read, and so many more are to be read."""
+        """Add to the bytes read and to the bytes to read."""
         with self._guard:
             self._done += done
             self._total = max(self._total + more, self._done)
@@ -155,6 +155,6 @@ class HashCounter:
                 self._done = self._total = 0
 
     def now(self) -> tuple[int, int]:
-        """Bytes read, and bytes to be read in all; equal if nothing is being read."""
+        """Return the bytes read, and the bytes to read in all; equal if no file is being read."""
         with self._guard:
             return self._done, self._total

@@ -1,4 +1,4 @@
-"""Removes control characters from texts of stages, files and servers; pure."""
+"""Escapes control characters in texts of stages, files and servers; pure."""
 
 import os
 import re
@@ -13,14 +13,14 @@ _SEQUENCE: Final = (
 _RESET: Final = "\x1b[0m"
 
 
-# The colours of `console.coloured`, in place: a word or two at the beginning of a line.
+# The colours of `console.coloured`, only around a word or two at the beginning of a line.
 _OURS: Final = re.compile(r"(?m)^\x1b\[[39][0-7]m(?:\x1b\[1m)?[\w :]{1,16}\x1b\[0m")
 
 
 def escaped(text: str) -> str:
-    """The text with unprintable characters escaped; it keeps its lines and the colours of our own labels.
+    """Escape unprintable characters, except line breaks and the colours of our own labels.
 
-    So an escape becomes four letters, and what would turn the direction of writing six.
+    An ESC becomes four characters, a control of the text direction six.
     """
     if text.replace("\n", "").isprintable():
         return text
@@ -33,12 +33,12 @@ def escaped(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text that begins no line but its own."""
+    """Escape a text so that it stays on one line."""
     return text if text.isprintable() else _shown(text).replace("\n", "\\n")
 
 
 def lines(texts: Iterable[str]) -> str:
-    """Each text on a line, and no more than one."""
+    """Put each text on exactly one line."""
     return "".join(f"{one_line(text)}\n" for text in texts)
 
 
@@ -47,13 +47,13 @@ def _shown(text: str) -> str:
 
 
 def _written(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # a byte of a name that is no UTF-8
+    if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{os.fsencode(char).hex()}"
     return char.encode("unicode_escape").decode("ascii")
 
 
 def strip_control(text: str) -> str:
-    """A text without what moves the cursor, clears the screen and the like; colours stay, and end with it."""
+    """Remove control codes that move the cursor, clear the screen and the like; keep colours up to the end."""
     if text.replace("\n", "").isprintable():
         return text
     shown = re.sub(_SEQUENCE, "", text)

@@ -1,4 +1,4 @@
-"""The results of cache commands, as text for a person and as the documented JSON; pure."""
+"""Formats the results of cache commands as text and as the documented JSON; pure."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pivot_runtime.project.project import Project
 
 
 def status(found: CacheStatus, project: Project) -> str:
-    """Its content, a line for each stage and each tracked path, and other facts."""
+    """Describe the contents of the cache: a line for each stage and tracked path, and other facts."""
     rows = [(share.name, share.here, f"{share.missing} missing" if share.missing else "") for share in found.shares]
     if found.rest.objects:
         rows.append(("(others)", found.rest, "of other branches, earlier runs, or nobody"))
@@ -45,7 +45,7 @@ def status(found: CacheStatus, project: Project) -> str:
 
 
 def status_json(found: CacheStatus) -> dict[str, Any]:
-    """The same as JSON."""
+    """Return the contents of the cache as JSON."""
     return {
         "directory": str(found.directory),
         **_plain(found.all),
@@ -63,7 +63,7 @@ def status_json(found: CacheStatus) -> dict[str, Any]:
 
 
 def verification(found: CacheCheck) -> str:
-    """One line, and one for what has been repaired."""
+    """Describe a verification in one line, and the repairs in another."""
     report = found.report
     state = "all good"
     if not found.report.good:
@@ -78,7 +78,7 @@ def verification(found: CacheCheck) -> str:
 
 
 def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
-    """The errors, the first ten of each kind."""
+    """Describe the errors of a verification, the first ten of each kind."""
     report = found.report
     problems = [
         f"object {bad.digest} {bad.problem}"
@@ -96,7 +96,7 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
 
 
 def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
-    """The way out; empty if there is nothing to be done."""
+    """Return a hint how to solve the problems; empty if there are none."""
     stages = _stages(found)
     if found.report.suspect and not full:
         return "'pivot cache verify --full' reads them, and finds out"
@@ -112,7 +112,7 @@ def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
 
 
 def verification_json(found: CacheCheck) -> dict[str, Any]:
-    """The same as JSON."""
+    """Return a verification as JSON."""
     report = found.report
     return {
         "good": found.good,
@@ -136,7 +136,7 @@ def verification_json(found: CacheCheck) -> dict[str, Any]:
 
 
 def collection(done: GcReport) -> str:
-    """The objects that were removed, or would be; what stays."""
+    """Describe the removed objects (or those to be removed) and the kept ones."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     would = made is None
@@ -158,7 +158,7 @@ def collection(done: GcReport) -> str:
 
 
 def collection_notes(done: GcReport) -> Iterator[str]:
-    """Notes about what was kept, and why."""
+    """Return notes about kept objects, with reasons."""
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:
@@ -169,7 +169,7 @@ def collection_notes(done: GcReport) -> Iterator[str]:
 
 
 def collection_json(done: GcReport) -> dict[str, Any]:
-    """The same as JSON."""
+    """Return a collection as JSON."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     return {
@@ -187,7 +187,7 @@ def collection_json(done: GcReport) -> dict[str, Any]:
 
 
 def undone(done: GcResult | None) -> str:
-    """The objects that came back."""
+    """Describe the objects brought back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
     parts = [_heap(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
@@ -196,7 +196,7 @@ def undone(done: GcResult | None) -> str:
 
 
 def undone_json(done: GcResult | None) -> dict[str, Any]:
-    """The same as JSON."""
+    """Return the objects brought back as JSON."""
     return {
         "returned": [] if done is None else sorted(done.removed),
         "runs": 0 if done is None else done.runs,
@@ -204,7 +204,7 @@ def undone_json(done: GcResult | None) -> dict[str, Any]:
 
 
 def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
-    """Where else each target is, and what was dropped."""
+    """Describe the other copies of each target, and the dropped objects."""
     lines = [
         f"{project.shown(target.path)}: {_heap(ObjectCount(target.objects, target.size))}, {_places(target)}"
         for target in done.targets
@@ -217,7 +217,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
 
 
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
-    """The objects that are nowhere else."""
+    """Describe the objects that exist nowhere else."""
     yield from formats.first_ten(
         [f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere]
     )
@@ -231,7 +231,7 @@ def _places(target: DropTarget) -> str:
 
 
 def _stages(found: CacheCheck) -> list[str]:
-    """The stages that must run again, by address."""
+    """Return the addresses of the stages that must run again."""
     return sorted({record.address for record in found.lacking if record.address is not None})
 
 
@@ -249,7 +249,7 @@ def _plain(heap: ObjectCount) -> dict[str, Any]:
 
 
 def _path(path: str, project: Project) -> str:
-    """As a user who is in the command's directory would write it, if it is in the project."""
+    """Return a path as seen from the command's directory, if it is in the project."""
     inside = os.path.commonpath([path, project.root]) == str(project.root)
     return os.path.relpath(path, project.cwd) if inside else path
 

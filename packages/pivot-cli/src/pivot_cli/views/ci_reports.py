@@ -1,4 +1,4 @@
-"""The results of `pivot verify`, as CI services read them: JUnit's XML, GitHub's annotations and step summary; pure."""
+"""Formats the results of `pivot verify` for CI services: JUnit XML, GitHub annotations and step summary; pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _MARKS: Final = {"passed": "✅ passed", "failed": "❌ failed", "unknown": "❔
 
 
 def junit(found: Verification, differing: Mapping[str, str]) -> str:
-    """One test suite with a test case per stage: a failed stage is a failure, an unknown one an error.
+    """Return a test suite with a test case per stage: a failed stage is a failure, an unknown one an error.
 
     Args:
         found: The findings.
@@ -43,12 +43,12 @@ def junit(found: Verification, differing: Mapping[str, str]) -> str:
 
 
 def annotations(found: Verification, differing: Mapping[str, str], inside: str = "") -> str:
-    """Commands to GitHub's runner, one per problem, which show it beside the line that it is about.
+    """Return commands for GitHub's runner, which shows each problem at the affected line.
 
     Args:
         found: The findings.
         differing: As for `junit`.
-        inside: Where the project is in the repository; ``""`` is its root.
+        inside: The path of the project in the repository; ``""`` is its root.
     """
     lines = []
     for stage in found.stages:
@@ -63,7 +63,7 @@ def annotations(found: Verification, differing: Mapping[str, str], inside: str =
 
 
 def summary(found: Verification, differing: Mapping[str, str]) -> str:
-    """GitHub's step summary: a table in Markdown, those that did not pass first."""
+    """Return GitHub's step summary: a table in Markdown, beginning with the stages that did not pass."""
     rows = sorted(found.stages, key=lambda stage: ("failed", "unknown", "passed").index(stage.status))
     lines = ["### pivot verify", "", verify.summed(found), ""]
     if rows:
@@ -77,12 +77,12 @@ def summary(found: Verification, differing: Mapping[str, str]) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """A text that GitHub's runner takes for output only: no line of it begins a command."""
+    """Change a text so that no line of it begins a command to GitHub's runner."""
     return re.sub(r"(?m)^([^\S\n]*)(::|##\[)", "\\1\u200b\\2", re.sub(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text))
 
 
 def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The problems of a stage: of which kind, and in words."""
+    """Return the problems of a stage, each with its kind and description."""
     if stage.status == "unknown":
         yield "unknown", verify.why(stage, found)
     elif stage.status == "failed":
@@ -92,7 +92,7 @@ def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, 
 
 
 def _valid(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The text without characters that XML cannot contain."""
+    """Remove the characters that XML cannot contain."""
     return {name: _NOT_IN_XML.sub("\ufffd", sanitize.escaped(value)) for name, value in attributes.items()}
 
 
@@ -106,5 +106,5 @@ def _option(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text in a table: nothing in it means anything to Markdown."""
+    """Escape a text for a table cell in Markdown."""
     return _MARKDOWN.sub(r"\\\1", sanitize.escaped(" ".join(text.split())))

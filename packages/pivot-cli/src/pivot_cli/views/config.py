@@ -1,4 +1,4 @@
-"""Settings, as text for a person and as JSON; pure."""
+"""Formats settings as text and as JSON; pure."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ _NONE = "(none)"
 
 
 def table(listed: Sequence[Setting]) -> str:
-    """A line for each: the key, its value, and what says so."""
+    """Return a line for each setting: its key, value and origin."""
     rows = [(setting.name, _NONE if setting.text is None else setting.text, origin(setting)) for setting in listed]
     return _aligned(rows)
 
 
 def origin(setting: Setting) -> str:
-    """``default``, or the place that says the setting."""
+    """Return ``default``, or the place where the setting is set."""
     place = _PLACES.get(setting.origin)
     line = "" if setting.line is None else f":{setting.line}"
     return "default" if place is None else f"{place} {setting.source}{line}"
 
 
 def setting_json(setting: Setting) -> dict[str, Any]:
-    """A setting as JSON-able data."""
+    """Return a setting as JSON-able data."""
     value = setting.value.value if isinstance(setting.value, enum.Enum) else setting.value
     return {
         "key": setting.name,
@@ -42,7 +42,7 @@ def setting_json(setting: Setting) -> dict[str, Any]:
 
 
 def problem_json(problem: ConfigError) -> Mapping[str, Any]:
-    """The problem, as JSON-able data."""
+    """Return a problem as JSON-able data."""
     return {
         "key": problem.key or None,
         "problem": problem.problem,
@@ -53,12 +53,12 @@ def problem_json(problem: ConfigError) -> Mapping[str, Any]:
 
 
 def remotes(listed: Sequence[ConfiguredRemote]) -> str:
-    """A line for each: its name, its URL, and whether it is the default one."""
+    """Return a line for each remote: its name, its URL, and whether it is the default."""
     return _aligned([(remote.name, remote.url, "(default)" if remote.default else "") for remote in listed])
 
 
 def remote_json(remote: ConfiguredRemote) -> dict[str, Any]:
-    """A remote as JSON-able data."""
+    """Return a remote as JSON-able data."""
     plain = setting_json(remote.setting)
     return {
         "name": remote.name,

@@ -1,4 +1,4 @@
-"""The effects of commands on files, as text for a person; pure."""
+"""Formats the effects of commands on files as text; pure."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ _MOST = 10
 
 
 def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> str:
-    """``Restored N file(s)``; of a dry run also what would be."""
+    """Return ``Restored N file(s)``; for a dry run, also name the files."""
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
     lines = [f"would restore  {project.shown(path)}" for path in done.paths]
@@ -25,7 +25,7 @@ def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> st
 
 
 def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
-    """The files that were overwritten, and where they are now."""
+    """Describe the overwritten files and where their content is saved."""
     for path, digest in done.kept.items():
         yield (
             f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
@@ -34,7 +34,7 @@ def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
 
 
 def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
-    """A line for each: its path, its size, when and by what it was replaced, and the digits that name it."""
+    """Return a line for each saved file: path, identifying digits, size, time, and the replacing command."""
     if not found:
         return "Nothing that was replaced is kept.\n"
     width = max(len(project.shown(each.path)) for each in found)
@@ -49,7 +49,7 @@ def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
 
 
 def checkout_errors(done: "CheckoutReport", project: "Project", known: Collection[str] = ()) -> Iterator[str]:
-    """Names paths that were not restored and why, except missing ones in ``known``: the first ten of each kind."""
+    """Describe the paths that were not restored, except missing ones in ``known``: the first ten of each kind."""
     modified = []
     for path, inside in done.modified.items():
         shown = project.shown(path)
@@ -64,7 +64,7 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
 
 
 def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
-    """A line for each."""
+    """Return a line for each tracked path."""
     lines = []
     for each in done:
         size = formats.size(each.artifact.size)

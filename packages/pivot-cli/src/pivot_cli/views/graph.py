@@ -1,4 +1,4 @@
-"""A graph of stages and artifacts as text, Mermaid, DOT or JSON, and the list of its stages; pure."""
+"""Formats a graph of stages and artifacts as text, Mermaid, DOT or JSON, and the list of its stages; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ _COLUMNS = 80
 
 @attrs.frozen(eq=False, repr=False)
 class Node(Value):
-    """Something that is drawn.
+    """A node of the drawing.
 
     Attributes:
         key: Unique in the drawing.
-        label: The text on it.
+        label: The displayed text.
         kind: ``stage`` or ``artifact``.
     """
 
@@ -31,13 +31,13 @@ class Node(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Drawing(Value):
-    """Nodes in an order in which each follows what it depends on, and the edges from what is used to what uses it."""
+    """Nodes in topological order, and the edges from each dependency to its user."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
 
     def before(self) -> Mapping[str, Sequence[str]]:
-        """By node, what it depends on."""
+        """Return the dependencies of each node."""
         found: dict[str, list[str]] = {node.key: [] for node in self.nodes}
         for start, end in self.edges:
             found[end].append(start)
@@ -45,7 +45,7 @@ class Drawing(Value):
 
 
 def drawing(overview: Overview, *, stages: bool = True, artifacts: bool = False) -> Drawing:
-    """The graph to draw: stages, artifacts, or both with every read and write as an edge."""
+    """Return the graph to draw: stages, artifacts, or both with every read and write as an edge."""
     graph, names = overview.graph, overview.names
     if stages and artifacts:
         return _everything(graph, names)
@@ -87,7 +87,7 @@ def _everything(graph: Graph, names: Mapping[str, str]) -> Drawing:
 
 
 def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None]) -> None:
-    """From outs to what is read of them, or around them."""
+    """Return the edges from outs to deps inside or around them."""
     for dep in deps:
         for address in sorted(graph.writers(ArtifactPath(dep))):
             for out in graph.stages[address].outs:
@@ -96,9 +96,9 @@ def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None])
 
 
 def text(found: Drawing) -> str:
-    """A tree for each node that nothing depends on, for 80 columns: ``a ← b`` says that a depends on b.
+    """Return a tree for each node that no other depends on, in 80 columns; ``a ← b`` means that a depends on b.
 
-    A node that depends on several others has them as branches below it. Nodes shown before are not repeated.
+    If a node depends on several others, they are branches below it. A node is shown in full only once.
     """
     before = found.before()
     labels = {node.key: node.label for node in found.nodes}
@@ -109,7 +109,7 @@ def text(found: Drawing) -> str:
 
 
 def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]) -> Iterator[str]:
-    """An explicit stack: graphs may be deeper than the interpreter's limit."""
+    """Uses an explicit stack, since graphs may be deeper than the interpreter's recursion limit."""
     stack = [(root, "", "")]
     while stack:
         key, lead, rest = stack.pop()
@@ -124,7 +124,7 @@ def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, s
 def _chain(
     key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
 ) -> tuple[list[str], str | None]:
-    """From a node along what it depends on, while that is one thing; and the node that branches, if one does."""
+    """Follow single dependencies from a node; return them, and the node with several, if any."""
     chain: list[str] = []
     while True:
         if key in shown and before[key]:
@@ -148,7 +148,7 @@ def _wrapped(chain: Sequence[str], lead: str, rest: str) -> Iterator[str]:
 
 
 def mermaid(found: Drawing) -> str:
-    """A flowchart in Mermaid's language."""
+    """Return a flowchart in Mermaid's language."""
     numbers = {node.key: f"n{number}" for number, node in enumerate(found.nodes)}
     lines = ["flowchart TD"]
     for node in found.nodes:
@@ -160,7 +160,7 @@ def mermaid(found: Drawing) -> str:
 
 
 def dot(found: Drawing) -> str:
-    """A digraph in the language of Graphviz."""
+    """Return a digraph in the language of Graphviz."""
     lines = ["digraph {", "    rankdir=TB;"]
     for node in found.nodes:
         shape = "box" if node.kind == "stage" else "ellipse"
@@ -170,7 +170,7 @@ def dot(found: Drawing) -> str:
 
 
 def drawing_json(found: Drawing) -> dict[str, Any]:
-    """The same as JSON-able data."""
+    """Return the graph as JSON-able data."""
     return {
         "nodes": [{"id": node.key, "label": node.label, "kind": node.kind} for node in found.nodes],
         "edges": [{"from": start, "to": end} for start, end in found.edges],
@@ -187,7 +187,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def listing(found: Overview) -> str:
-    """A block per stage: its name and place, what it reads, and what it writes."""
+    """Return a block per stage: its name, location, inputs and outs."""
     lines = []
     for address, spec in found.graph.stages.items():
         lines.append(f"{address}  {spec.location}")
@@ -197,7 +197,7 @@ def listing(found: Overview) -> str:
 
 
 def listing_json(found: Overview) -> list[dict[str, Any]]:
-    """The same as JSON-able data."""
+    """Return the list as JSON-able data."""
     return [
         {
             "name": found.names[address],

@@ -1,4 +1,4 @@
-"""A graph as one HTML page that needs nothing else: laid out here, drawn as SVG, to be moved and zoomed."""
+"""Formats a graph as one self-contained HTML page: an SVG laid out here, which the user can move and zoom."""
 
 import html
 import json
@@ -21,7 +21,7 @@ _COLOURS: Mapping[str, str] = {
 
 
 def page(found: Drawing, states: Mapping[str, str], title: str) -> str:
-    """The page.
+    """Return the page.
 
     Args:
         found: The graph to draw.
@@ -47,7 +47,7 @@ type _Place = tuple[float, float, float]  # the middle of a node, and its width
 
 
 def _places(found: Drawing) -> tuple[dict[str, _Place], float, float]:
-    """Layers by the longest way from a source; within each, near what a node is connected with."""
+    """Put nodes into layers by the longest path from a source; order each layer by connected nodes."""
     layers = _ordered(found)
     widths = {node.key: max(60.0, len(node.label) * _CHARACTER + 24) for node in found.nodes}
     total = max((sum(widths[key] + _GAP_X for key in layer) for layer in layers), default=0.0)
@@ -63,7 +63,7 @@ def _places(found: Drawing) -> tuple[dict[str, _Place], float, float]:
 def _ordered(found: Drawing) -> list[list[str]]:
     before = found.before()
     depth: dict[str, int] = {}
-    for node in found.nodes:  # each follows what it depends on, but for artifacts that are listed with their reader
+    for node in found.nodes:  # each node follows its dependencies, except artifacts that are listed with their reader
         depth[node.key] = 1 + max((depth.get(key, 0) for key in before[node.key]), default=-1)
     after: dict[str, list[str]] = {node.key: [] for node in found.nodes}
     for start, end in found.edges:

@@ -1,4 +1,4 @@
-"""Past runs as text and as the documented JSON; pure."""
+"""Formats past runs as text and as the documented JSON; pure."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,10 @@ _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "inputs_changed": "edited"}
 
 
 def runs_text(found: Sequence[PastRun]) -> str:
-    """One line per run."""
+    """Return one line per run."""
     if not found:
         return "No run has been recorded.\n"
-    rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # as wide as most times, however long the runs took
+    rows = [("RUN", "BEGAN", "TOOK ", "RESULT", "COMMAND")]  # a fixed width that fits most times
     rows += [
         (str(each.number), began(each), formats.seconds(each.seconds), f"{each.state}: {counts(each)}", each.command)
         for each in found
@@ -28,7 +28,7 @@ def runs_text(found: Sequence[PastRun]) -> str:
 
 
 def run_text(found: PastRun) -> str:
-    """The stages of a run, with reasons, times and resources, in the order in which they began."""
+    """Return the stages of a run in the order in which they began, with reasons, times and resources."""
     lines = [
         f"Run {found.number}: {found.command}, {began(found)}, took {formats.seconds(found.seconds)}",
         f"{found.state}: {found.problem or counts(found)}",
@@ -57,7 +57,7 @@ def _table(stages: Sequence[PastStage]) -> Iterator[str]:
 
 
 def why(stage: PastStage) -> str:
-    """The error, else the reason of the run, on one line."""
+    """Return the error of a stage, else the reason of its run, in one line."""
     if stage.problem or not stage.reasons:
         return stage.problem
     first = stage.reasons[0]
@@ -66,18 +66,18 @@ def why(stage: PastStage) -> str:
 
 
 def counts(found: PastRun) -> str:
-    """``2 ran, 1 cached``."""
+    """Return ``2 ran, 1 cached``."""
     words = {"inputs_changed": "not recorded"}
     return ", ".join(f"{count} {words.get(state, state)}" for state, count in found.counts().items())
 
 
 def began(found: PastRun) -> str:
-    """When, in the local time."""
+    """Return the start of a run in local time."""
     return dt.datetime.fromtimestamp(found.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def run_json(found: PastRun) -> dict[str, Any]:
-    """The documented JSON of a run."""
+    """Return a run as the documented JSON."""
     return {
         "run": found.number,
         "began": dt.datetime.fromtimestamp(found.time, dt.UTC).isoformat(),

@@ -1,4 +1,4 @@
-"""HTML pages from the templates in the package: each page is one file that needs nothing else."""
+"""Builds HTML pages from the templates in the package; each page is one self-contained file."""
 
 import importlib.resources
 import string
@@ -6,6 +6,6 @@ from collections.abc import Mapping
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The template with a value, which is HTML already, for each of its placeholders."""
+    """Fill the placeholders of a template with values that are already HTML."""
     text = importlib.resources.files("pivot_cli.views").joinpath("templates", template).read_text("utf-8")
     return string.Template(text).substitute(values)

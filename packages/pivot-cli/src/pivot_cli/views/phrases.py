@@ -1,4 +1,4 @@
-"""Texts of decisions for people: keys, digests, reasons; pure."""
+"""Formats decisions as text: keys, digests, reasons; pure."""
 
 import datetime as dt
 import itertools
@@ -11,7 +11,7 @@ from pivot_core.decide import Decision, FactChange, Reason, Verdict
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
-    from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: only a run has one
+    from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: used only for runs
 
 _PREFIX: Mapping[Reason, str] = {
     Reason.PACKAGE: "package:",
@@ -25,7 +25,7 @@ _PREFIX: Mapping[Reason, str] = {
     Reason.DEP_MISSING: "dep:",
     Reason.OUT_TAKEN: "out:",
 }
-_SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so it is none
+_SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are escaped, so this is not a text
 _WHOLE = ":*"
 """The suffix of the key of a whole module."""
 _DIGITS = 8
@@ -33,24 +33,24 @@ _MOST = 3
 
 
 def short_key(key: str) -> str:
-    """A manifest key without its module: ``func:utils:normalize`` is shown as ``func:normalize``."""
+    """Return a manifest key without its module: ``func:utils:normalize`` becomes ``func:normalize``."""
     kind, _, rest = key.removesuffix(_WHOLE).partition(":")
     module, found, name = rest.rpartition(":")
     return f"{kind}:{name}" if found and module else f"{kind}:{rest}" if rest else key
 
 
 def bare_name(key: str) -> str:
-    """The name in a manifest key: ``func:utils:normalize`` is ``normalize``."""
+    """Return the name in a manifest key: ``func:utils:normalize`` becomes ``normalize``."""
     return key.removesuffix(_WHOLE).rpartition(":")[2]
 
 
 def way(path: Iterable[str]) -> str:
-    """How an entry is reached: the names of the entries that lead to it, each once."""
+    """Return the names of the entries that lead to an entry, each once."""
     return " -> ".join(name for name, _ in itertools.groupby(map(bare_name, path)))
 
 
 def keys(changes: Sequence[FactChange]) -> dict[FactChange, str]:
-    """How the subject of each change is shown: code by its short key unless two share it."""
+    """Return the displayed subject of each change: the short key, unless two changes share it."""
     count: dict[str, int] = {}
     for change in changes:
         if change.reason is Reason.CODE:
@@ -64,7 +64,7 @@ def keys(changes: Sequence[FactChange]) -> dict[FactChange, str]:
 
 
 def value(reason: Reason, text: str | None) -> str:
-    """One side of a change: eight digits of a digest, or the value itself."""
+    """Return one side of a change: eight digits of a digest, or the value itself."""
     if text is None:
         return "(none)"
     if reason is Reason.PARAM:
@@ -75,17 +75,17 @@ def value(reason: Reason, text: str | None) -> str:
 
 
 def param(text: str) -> str:
-    """The canonical text of a parameter; of a secret not even its digest."""
+    """Return the canonical text of a parameter; for a secret, not even its digest."""
     return _SECRET.sub("(secret)", text)
 
 
 def all_reasons(decision: Decision) -> str:
-    """All reasons, the weightiest first."""
+    """Return all reasons, the most important first."""
     return ", ".join(reason.value for reason in decision.reasons)
 
 
 def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable[str]) -> str:
-    """The weightiest reason and what it is about, on one line."""
+    """Return the most important reason and its subjects in one line."""
     if not decision.reasons:
         return ""
     reason = decision.reasons[0]
@@ -108,13 +108,13 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
 
 
 def listed(names: Sequence[str], most: int = _MOST) -> str:
-    """``a, b, c and 4 more``."""
+    """Return ``a, b, c and 4 more``."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def describe_difference(found: "TreeDifference", directory: str) -> str:
-    """``changed d/a; new d/b; 2 of 3 files not here: d/c, d/d``; empty where nothing is known to differ."""
+    """Return ``changed d/a; new d/b; 2 of 3 files not here: d/c, d/d``; empty if no difference is known."""
     parts = []
     for what, names in (("changed", found.changed), ("new", found.added)):
         if names:
@@ -126,14 +126,14 @@ def describe_difference(found: "TreeDifference", directory: str) -> str:
 
 
 def bring_back(path: str) -> str:
-    """The command that brings back what was kept of a path."""
+    """Return the command that restores the saved content of a path."""
     import shlex  # noqa: PLC0415  # start-up time
 
     return shlex.join(["pivot", "checkout", "--kept", path])
 
 
 def action(verdict: Verdict) -> str:
-    """The meaning of a verdict for a stage."""
+    """Return the meaning of a verdict for a stage."""
     return {
         Verdict.UP_TO_DATE: "CACHED",
         Verdict.RUN: "WILL RUN",
@@ -143,7 +143,7 @@ def action(verdict: Verdict) -> str:
 
 
 def describe_rerun(result: Mapping[str, Any] | None) -> str:
-    """The result of running a stage once more, or an empty text."""
+    """Describe the result of running a stage once more; empty without one."""
     if result is None:
         return ""
     when = dt.datetime.fromtimestamp(result["time"]).astimezone().strftime("%Y-%m-%d")
@@ -154,14 +154,14 @@ def describe_rerun(result: Mapping[str, Any] | None) -> str:
 
 
 def rerun_json(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The result of running a stage once more, as the documented JSON."""
+    """Return the result of running a stage once more as the documented JSON."""
     return (
         None if result is None else {"verdict": result["verdict"], "detail": result["detail"], "time": result["time"]}
     )
 
 
 def describe_undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
-    """``reads lookup.csv``, ``writes 12 files in plots``, with the stage whose out it is."""
+    """Return ``reads lookup.csv`` or ``writes 12 files in plots``, with the stage that writes the file."""
     what = f"{formats.counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
     whose = f", which {names.get(found.owner, found.owner)!r} writes" if found.owner is not None else ""
     return f"{'writes' if found.wrote else 'reads'} {what}{whose}"

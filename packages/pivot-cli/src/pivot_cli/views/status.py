@@ -1,4 +1,4 @@
-"""The status of stages and tracked data as text for a person and as the documented JSON; pure."""
+"""Formats the status of stages and tracked data as text and as the documented JSON; pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
     from pivot_runtime.project.project import Project
-    from pivot_runtime.running.runner import RunResult  # start-up time: only a run has one
+    from pivot_runtime.running.runner import RunResult  # start-up time: used only for runs
     from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
-"""The length of the path from a stage to what it names itself."""
+"""The length of the path from a stage to an entry that it names itself."""
 
 _STATES = {
     TrackedState.CLEAN: "clean",
@@ -37,7 +37,7 @@ _DRY: dict[Verdict, str] = {
 
 
 def status_text(found: Status) -> str:
-    """One line per stage: its name, ``cached`` or ``stale``, and the weightiest reason."""
+    """Return one line per stage: its name, ``cached`` or ``stale``, and the most important reason."""
     if not found.stages:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
@@ -59,7 +59,7 @@ def status_text(found: Status) -> str:
 
 
 def _provide(found: Status) -> str:
-    """Hints if no stage can run."""
+    """Return hints if no stage can run."""
     for stage in found.stages:
         for path, obstacle in sorted(stage.evaluation.observation.taken.items()):
             return ways_out(path, obstacle)
@@ -67,7 +67,7 @@ def _provide(found: Status) -> str:
 
 
 def _detail(stage: StageStatus, found: Status) -> str:
-    """Why a stage is stale; of one that is cached, which of its outs are not here, and where they are."""
+    """Return why a stage is stale; for a cached stage, which of its outs are missing here, and where they are."""
     if not stage.cached:
         return _because(stage, found)
     absent: dict[str, list[str]] = {}
@@ -85,7 +85,7 @@ def _synced(where: "SyncState") -> str:
 
 
 def planned_runs(planned: Status) -> str:
-    """One line per stage: what a run would do with it, and the weightiest reason."""
+    """Return one line per stage: the action of a run, and the most important reason."""
     if not planned.stages:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in planned.stages)
@@ -98,10 +98,10 @@ def planned_runs(planned: Status) -> str:
 
 
 def explanations(found: Status, *, why_not: bool = False, verbose: bool = False) -> str:
-    """A block per stage: status, reason, every change with old and new, and what is not tracked.
+    """Return a block per stage: status, reason, every change with old and new, and untracked code.
 
-    With ``why_not`` also, for each stage that is cached, what was compared and found equal; with ``verbose`` every
-    place of what is not tracked.
+    With ``why_not``, it also lists for each cached stage the compared facts; with ``verbose``, every place of untracked
+    code.
     """
     if not found.stages:
         return "No stages are registered.\n"
@@ -138,7 +138,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
 
 
 def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
-    """Dependencies of a stage that Pivot does not track."""
+    """Return the dependencies of a stage that Pivot does not track."""
     variables = stage.stats.get("variables", ())
     if variables:
         yield ""
@@ -192,7 +192,7 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
 
 
 def fingerprints(found: Status, *, verbose: bool = False) -> str:
-    """A block per stage: every entry with digest and place, libraries with versions, and what is not tracked."""
+    """Return a block per stage: every entry with digest and place, libraries with versions, and untracked code."""
     return "\n".join(sanitize.lines(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
 
 
@@ -216,7 +216,7 @@ def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
 
 
 def summary(outcome: "RunResult") -> str:
-    """The line at the end of a run."""
+    """Return the line at the end of a run."""
     parts = [
         f"{len(addresses)} {word}"
         for word, addresses in (
@@ -248,7 +248,7 @@ def _because(stage: StageStatus, found: Status) -> str:
 
 
 def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator[str]:
-    """A line for each, and what to do about those that are not clean."""
+    """Return a line for each tracked path, and hints for those that are not clean."""
     width = max((len(project.shown(each.path)) for each in found), default=0)
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
@@ -259,7 +259,7 @@ def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator
 
 
 def advice(found: Iterable[TrackedFile]) -> Iterator[str]:
-    """Hints for tracked data that are not clean, the likeliest first."""
+    """Return hints for tracked data that are not clean, the most likely first."""
     states: dict[TrackedState, bool] = {}
     for each in found:
         states[each.state] = states.get(each.state, True) and each.in_cache
@@ -287,9 +287,9 @@ _OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFI
 
 
 def status_json(found: Status, *, explain: bool, stages_only: bool) -> dict[str, Any]:
-    """``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``.
+    """Return ``stages``, ``tracked_files`` and ``suggestions``; the last two are empty with ``stages_only``.
 
-    Where the remote was asked, also ``remote``, and of everything that is not here where it is.
+    If the remote was asked, add ``remote`` and the location of everything that is missing here.
     """
     plain: dict[str, Any] = {
         "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
@@ -401,7 +401,7 @@ def _via(change: FactChange, stage: StageStatus) -> tuple[str, ...]:
 
 
 def fingerprint_json(stage: StageStatus) -> dict[str, Any]:
-    """The tracked code of a stage, the code that its last run was observed to use, and untracked code."""
+    """Return the tracked code of a stage, the code that its last run was observed to use, and untracked code."""
     evaluation = stage.evaluation
     loaded = evaluation.stage
     return {

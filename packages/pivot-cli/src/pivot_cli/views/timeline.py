@@ -1,4 +1,4 @@
-"""A past run over time: as a page without scripts or network, and as Trace Event JSON."""
+"""Formats a past run over time as a page without scripts or network, and as Trace Event JSON."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from pivot_runtime.history.history import PastRun, PastStage
 _COLOURS = {"ran": "#3b7a57", "restored": "#4a7fb5", "failed": "#b33a3a", "inputs_changed": "#c08a2d"}
 _OTHER = "#888888"
 _NARROWEST = 0.15
-"""Percent: what took no time can still be pointed at."""
+"""Percent: Keeps the shortest bars visible."""
 
 
 class Bar(NamedTuple):
-    """A stage at work: when, in seconds after the run began, and in which lane."""
+    """A stage at work: its begin and end in seconds after the run began, and its lane."""
 
     stage: PastStage
     start: float
@@ -24,7 +24,7 @@ class Bar(NamedTuple):
 
 
 def layout(run: PastRun) -> list[Bar]:
-    """Every stage that was worked on, by its beginning, each in the first lane that is free then."""
+    """Return a bar for each stage that was worked on, by its beginning, in the first free lane."""
     free: list[float] = []
     bars = []
     for start, end, stage in sorted(_spans(run), key=lambda span: (span[0], span[1], span[2].address)):
@@ -39,14 +39,14 @@ def layout(run: PastRun) -> list[Bar]:
 
 def _spans(run: PastRun) -> Iterable[tuple[float, float, PastStage]]:
     for stage in run.stages:
-        if stage.state in ("interrupted", "running"):  # its end is not known
+        if stage.state in ("interrupted", "running"):  # its end is unknown
             yield stage.began, max(stage.began, run.seconds), stage
         elif stage.seconds is not None:
             yield stage.began, stage.began + stage.seconds, stage
 
 
 def page(run: PastRun) -> str:
-    """One HTML page that needs nothing else."""
+    """Return one self-contained HTML page."""
     bars = layout(run)
     whole = max([run.seconds, *(bar.end for bar in bars)]) or 1.0
     lanes = max((bar.lane for bar in bars), default=-1) + 1
@@ -91,7 +91,7 @@ def _in_order(stages: Sequence[PastStage]) -> list[PastStage]:
 
 
 def chrome_trace(run: PastRun) -> dict[str, Any]:
-    """Trace Event JSON, as Perfetto and ``chrome://tracing`` read it; a thread is a lane."""
+    """Return Trace Event JSON for Perfetto and ``chrome://tracing``; each lane is a thread."""
     bars = layout(run)
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": run.number, "args": {"name": f"{run.command} (run {run.number})"}}

@@ -1,4 +1,4 @@
-"""The code that a fingerprint could not follow, for readers: each reason once, the weighty ones first."""
+"""Formats the code that a fingerprint could not follow: each reason once, the most important first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -21,17 +21,17 @@ _LIGHT: Final = (
     " has no attribute ",
     " at run time",
 )
-"""Parts of reasons why something is not known before a stage runs; what it is then used for, the run shows."""
+"""Parts of reasons why something is unknown before a stage runs, although observing the run covers it."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class ReasonGroup(Value):
-    """One reason.
+    """A reason with its places.
 
     Attributes:
-        reason: It.
-        places: Where, in order; empty where there is nothing to say of that.
-        count: How many times.
+        reason: The reason.
+        places: Its places, in order; empty if there are none to name.
+        count: How often it occurs.
     """
 
     reason: str
@@ -40,13 +40,13 @@ class ReasonGroup(Value):
 
 
 def edges(stage: StageStatus) -> list[UnresolvedCode]:
-    """The code that the last run of a stage could not observe, and that its fingerprint could not follow."""
+    """Return the code that the last run of a stage could not observe or its fingerprint could not follow."""
     unseen = [UnresolvedCode(f"seen when it ran: {reason}") for reason in stage.stats.get("unseen", ())]
     return [*unseen, *stage.evaluation.observation.unresolved]
 
 
 def groups(every: Sequence[UnresolvedCode]) -> list[ReasonGroup]:
-    """Each reason once; first those that no run can make up for."""
+    """Group by reason, beginning with those that observing a run cannot cover."""
     found: dict[str, list[UnresolvedCode]] = {}
     for edge in every:
         found.setdefault(edge.reason, []).append(edge)
@@ -58,7 +58,7 @@ def groups(every: Sequence[UnresolvedCode]) -> list[ReasonGroup]:
 
 
 def explanation_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
-    """Lines for `pivot status --explain`; with ``verbose`` all reasons and all places."""
+    """Return lines for `pivot status --explain`; with ``verbose``, all reasons and all places."""
     every = groups(unresolved)
     shown = every if verbose else every[:_SHOWN]
     for group in shown:
@@ -72,7 +72,7 @@ def explanation_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) ->
 
 
 def fingerprint_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
-    """Lines for `pivot fingerprint`: the same, a line for each."""
+    """Return the same for `pivot fingerprint`, in one line per reason."""
     for group in groups(unresolved):
         places = [f"  {place}" for place in group.places] or [""]
         for place in places if verbose else places[:1]:

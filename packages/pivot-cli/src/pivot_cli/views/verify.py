@@ -1,4 +1,4 @@
-"""The results of `pivot verify`, as text and as the documented JSON; pure."""
+"""Formats the results of `pivot verify` as text and as the documented JSON; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -9,13 +9,13 @@ from pivot_core.decide import Reason
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 if TYPE_CHECKING:
-    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: it is seldom asked for
+    from pivot_runtime.inspecting.rerun import Rerun  # start-up time: rarely used
 
 _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 
 
 def verification(found: Verification) -> str:
-    """A line per stage, and one that sums up."""
+    """Return a line per stage and a summary."""
     if not found.stages:
         return sanitize.lines(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
@@ -28,7 +28,7 @@ def verification(found: Verification) -> str:
 
 
 def summed(found: Verification) -> str:
-    """The number of stages and their results, on one line."""
+    """Return the number of stages and their results in one line."""
     if not found.stages:
         return "No stages are registered."
     unread = f"only an import can tell what {phrases.listed(found.unread)} has" if found.unread else ""
@@ -40,7 +40,7 @@ def summed(found: Verification) -> str:
 
 
 def verification_json(found: Verification) -> dict[str, Any]:
-    """The documented JSON."""
+    """Return the results as the documented JSON."""
     return {
         "passed": found.passed,
         **({"unread": list(found.unread)} if found.unread else {}),
@@ -59,7 +59,7 @@ def verification_json(found: Verification) -> dict[str, Any]:
 
 
 def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
-    """A line per stage that was run once more, and one that sums up."""
+    """Return a line per stage that ran once more, and a summary."""
     if not results:
         return "\nNo stage is up to date, so none was run once more.\n"
     width = max(len(names[each.address]) for each in results)
@@ -76,7 +76,7 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
 
 
 def why(stage: StageVerdict, found: Verification) -> str:
-    """Why a stage has not passed; empty if it has."""
+    """Return why a stage has not passed; empty if it has."""
     if not stage.current:
         reason = phrases.main_reason(stage.decision, found.names, stage.upstream)
         if not stage.differences or stage.decision.reasons[0] not in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
