@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext
 from pivot_runtime.loading import host_client
-from pivot_runtime.loading.assembly import assemble
+from pivot_runtime.loading.assembly import LoadOptions, assemble
 from pivot_runtime.project.project import Project, init
 
 HEAD = """\
@@ -75,7 +75,7 @@ def test_the_graph_does_not_depend_on_where_one_stands(
     for directory, stages in found.items():
         write(root, directory, stages)
 
-    everything = assemble(CommandContext(Project(root, root), os.environ), everything=True)
+    everything = assemble(CommandContext(Project(root, root), os.environ), LoadOptions(all_pipelines=True))
     everything.close()
     assert len(everything.own) == sum(map(len, found.values()))
     for directory, stages in found.items():
@@ -105,5 +105,7 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
         assemble(CommandContext(Project(tmp_path, tmp_path / "a"), os.environ))
     assert len(ended) == 2
     with pytest.raises(PivotError, match="two pipelines have the name 'p_a'"):
-        assemble(CommandContext(Project(tmp_path, tmp_path), os.environ), everything=True, fresh=True)
+        assemble(
+            CommandContext(Project(tmp_path, tmp_path), os.environ), LoadOptions(all_pipelines=True, force_import=True)
+        )
     assert len(ended) == 4

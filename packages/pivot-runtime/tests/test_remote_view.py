@@ -56,7 +56,7 @@ def pushed(shop: Workshop, *gone: str) -> None:
 
 def looked[T](shop: Workshop, work: Callable[[RemoteView], T]) -> T:
     with open_session(shop.context, shop.assembly()) as session:
-        return work(RemoteView(session, session.graph, everything=True))
+        return work(RemoteView(session, session.graph, ask_all=True))
 
 
 def test_nothing_is_fetched_for_stages_that_are_up_to_date(chain: Workshop, remote: MemoryRemote) -> None:

@@ -34,11 +34,11 @@ _NO_SNAPSHOT: Final = click.option(
     help="Import the pipelines again, even if nothing has changed since the last import.",
 )
 _ALL: Final = click.option(
-    "-a", "--all", "everything", is_flag=True, help="Load every pipeline under the project's root."
+    "-a", "--all", "all_pipelines", is_flag=True, help="Load every pipeline under the project's root."
 )
 
 
-def everything[F: Callable[..., Any]](command: F) -> F:
+def all_pipelines[F: Callable[..., Any]](command: F) -> F:
     """Options: which pipelines to load, and whether to import them even if nothing has changed."""
     return _with_options(command, (_ALL, _NO_SNAPSHOT))
 

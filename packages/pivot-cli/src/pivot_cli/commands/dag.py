@@ -15,7 +15,7 @@ from pivot_runtime.inspecting.overview import overview
 
 @click.command("dag")
 @options.targets
-@options.everything
+@options.all_pipelines
 @options.overrides
 @click.option(
     "--format",
@@ -28,7 +28,13 @@ from pivot_runtime.inspecting.overview import overview
 @click.option("--stages", is_flag=True, help="Show stages.  [default]")
 @click.option("--artifacts", is_flag=True, help="Show files; with --stages, show both.")
 def command(
-    targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], shape: str, stages: bool, artifacts: bool
+    targets: tuple[str, ...],
+    *,
+    all_pipelines: bool,
+    overrides: tuple[str, ...],
+    shape: str,
+    stages: bool,
+    artifacts: bool,
 ) -> int:
     """Show how stages depend on each other.
 
@@ -36,7 +42,7 @@ def command(
     b means that a depends on b.
     """
     context = command_context(overrides)
-    found = overview(context, targets, everything=everything, upstream=True)
+    found = overview(context, targets, all_pipelines=all_pipelines, with_upstream=True)
     warn_of_broken(found.broken)
     drawn = graph.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
     match shape:
@@ -47,20 +53,20 @@ def command(
         case "json":
             console.data(json.dumps(graph.drawing_json(drawn), indent=2))
         case "html":
-            console.data(_page(context, targets, drawn, everything=everything))
+            console.data(_page(context, targets, drawn, all_pipelines=all_pipelines))
         case _:
             console.data(graph.text(drawn) or "No stages are registered.\n")
     return 0
 
 
-def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, everything: bool) -> str:
+def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, all_pipelines: bool) -> str:
     """Include the state of each stage, which the other formats do not need."""
     from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
     from pivot_core.decide import Verdict  # noqa: PLC0415
     from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
 
     states = {}
-    for stage in status(context, targets, StatusOptions(all_pipelines=everything, with_upstream=True)).stages:
+    for stage in status(context, targets, StatusOptions(all_pipelines=all_pipelines, with_upstream=True)).stages:
         blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
         state = "cached" if stage.cached else "blocked" if blocked else "stale"
         address = stage.evaluation.stage.spec.address

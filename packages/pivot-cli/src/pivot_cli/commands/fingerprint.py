@@ -14,12 +14,12 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 
 @click.command("fingerprint")
 @options.stages
-@options.everything
+@options.all_pipelines
 @options.overrides
 @click.option("-v", "--verbose", is_flag=True, help="Show every place of code that is not tracked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    stages: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], verbose: bool, as_json: bool
+    stages: tuple[str, ...], *, all_pipelines: bool, overrides: tuple[str, ...], verbose: bool, as_json: bool
 ) -> int:
     """Show the code that each stage depends on, and code that is not tracked.
 
@@ -27,7 +27,7 @@ def command(
     classes, constants and loaders that a stage reaches, other code that its last run was observed to use, the
     libraries that it uses, and code that could not be followed.
     """
-    found = status(command_context(overrides), stages, StatusOptions(all_pipelines=everything))
+    found = status(command_context(overrides), stages, StatusOptions(all_pipelines=all_pipelines))
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": [fingerprint_json(stage) for stage in found.stages]}, indent=2))

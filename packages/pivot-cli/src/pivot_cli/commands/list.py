@@ -14,15 +14,15 @@ from pivot_runtime.inspecting.overview import overview
 
 @click.command("list")
 @options.targets
-@options.everything
+@options.all_pipelines
 @options.overrides
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(targets: tuple[str, ...], *, everything: bool, overrides: tuple[str, ...], as_json: bool) -> int:
+def command(targets: tuple[str, ...], *, all_pipelines: bool, overrides: tuple[str, ...], as_json: bool) -> int:
     """List stages with their deps and outs, and where they are defined.
 
     Without TARGETS, list the stages of the current pipeline and everything upstream. Paths are relative to the root.
     """
-    found = overview(command_context(overrides), targets, everything=everything)
+    found = overview(command_context(overrides), targets, all_pipelines=all_pipelines)
     warn_of_broken(found.broken)
     if as_json:
         console.data(json.dumps({"stages": graph.listing_json(found)}, indent=2))

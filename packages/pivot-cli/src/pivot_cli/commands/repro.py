@@ -16,7 +16,7 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 
 @click.command("repro")
 @options.targets
-@options.everything
+@options.all_pipelines
 @options.overrides
 @options.run_options
 @click.option("-f", "--force", is_flag=True, help="Run every stage, even if it is cached.")
@@ -28,7 +28,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     run_options: RunOptions,
     *,
-    everything: bool,
+    all_pipelines: bool,
     overrides: tuple[str, ...],
     force: bool,
     pull: bool,
@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913  # one parameter per option
                 context,
                 targets,
                 StatusOptions(
-                    all_pipelines=everything,
+                    all_pipelines=all_pipelines,
                     with_upstream=True,
                     force=force,
                     stats=verbosity["explain"] or verbosity["verbose"],
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         in_full = verbosity["explain"] or verbosity["verbose"]
         console.data(explanations(planned) if in_full else planned_runs(planned))
         return 0
-    run_options = attrs.evolve(run_options, force=force, everything=everything, pull=pull)
+    run_options = attrs.evolve(run_options, force=force, all_pipelines=all_pipelines, pull=pull)
     if watch:
         from pivot_cli.reporting.watch import watch_project  # noqa: PLC0415  # start-up time
 

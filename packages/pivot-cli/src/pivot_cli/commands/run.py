@@ -13,7 +13,7 @@ from pivot_runtime.executors.options import RunOptions
 
 @click.command("run")
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
-@options.everything
+@options.all_pipelines
 @options.overrides
 @options.run_options
 @click.option("-f", "--force", is_flag=True, help="Run the stages even if they are cached.")
@@ -23,7 +23,7 @@ def command(  # one parameter per option
     stages: tuple[str, ...],
     run_options: RunOptions,
     *,
-    everything: bool,
+    all_pipelines: bool,
     overrides: tuple[str, ...],
     force: bool,
     trace_io: bool,
@@ -33,6 +33,8 @@ def command(  # one parameter per option
 
     Unlike 'pivot repro', this does not bring upstream stages up to date first.
     """
-    run_options = attrs.evolve(run_options, force=force, everything=everything, only_targets=True, trace_io=trace_io)
+    run_options = attrs.evolve(
+        run_options, force=force, all_pipelines=all_pipelines, only_targets=True, trace_io=trace_io
+    )
     context = command_context(overrides)
     return run_stages(context, stages, run_options, Verbosity(**verbosity), command="pivot run")

@@ -16,7 +16,7 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 
 @click.command("status")
 @options.stages
-@options.everything
+@options.all_pipelines
 @options.overrides
 @click.option("--explain", is_flag=True, help="Show what changed, and why each stage would run.")
 @click.option("--diff", is_flag=True, help="Show edited source lines; implies --explain.")
@@ -29,7 +29,7 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
-    everything: bool,
+    all_pipelines: bool,
     overrides: tuple[str, ...],
     explain: bool,
     diff: bool,
@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913  # one parameter per option
             context,
             stages,
             StatusOptions(
-                all_pipelines=everything,
+                all_pipelines=all_pipelines,
                 quiet=quiet,
                 diff=diff or (as_json and explain),
                 tracked=not (quiet or stages_only or stages),

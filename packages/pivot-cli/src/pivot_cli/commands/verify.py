@@ -27,7 +27,7 @@ _WHOLE = 100
 
 @click.command("verify")
 @options.stages
-@options.everything
+@options.all_pipelines
 @options.overrides
 @click.option("--allow-missing", is_flag=True, help="Accept files that are missing here but on the remote.")
 @click.option("--static", is_flag=True, help="Import nothing; exit with 3 if only an import could decide.")
@@ -49,7 +49,7 @@ _WHOLE = 100
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
-    everything: bool,
+    all_pipelines: bool,
     overrides: tuple[str, ...],
     allow_missing: bool,
     static: bool,
@@ -82,7 +82,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     project = context.project
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with HashProgress(), note_stalls(enabled=allow_missing and not quiet):
-        found = verify(context, named, everything=everything, allow_missing=allow_missing, quiet=quiet, static=static)
+        found = verify(
+            context, named, all_pipelines=all_pipelines, allow_missing=allow_missing, quiet=quiet, static=static
+        )
     if not quiet:
         warn_of_broken(found.broken)
     lost = sorted({path for stage in found.stages for path in stage.lost})
@@ -91,7 +93,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
-    results = _run_once_more(context, found, everything=everything, percent=percent) if again else None
+    results = _run_once_more(context, found, all_pipelines=all_pipelines, percent=percent) if again else None
     if not quiet:
         _PRINTERS[form](project, found, results)
     if _differing(results) or found.count("failed") or found.absent:
@@ -143,7 +145,7 @@ def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:
 
 
 def _run_once_more(
-    context: CommandContext, found: Verification, *, everything: bool, percent: int
+    context: CommandContext, found: Verification, *, all_pipelines: bool, percent: int
 ) -> "Sequence[Rerun]":
     from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
 
@@ -152,7 +154,7 @@ def _run_once_more(
         return rerun(
             context,
             current,
-            everything=everything,
+            all_pipelines=all_pipelines,
             percent=percent,
             starting=lambda address: console.note(f"running {found.names[address]!r} once more"),
         )

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -20,7 +20,7 @@ from pivot_runtime.artifacts.tracked import differing, is_unfetched
 from pivot_runtime.context import CommandContext, Doubt
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
-from pivot_runtime.loading.assembly import Assembly, assemble
+from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
 
@@ -332,24 +332,3 @@ def _stashed(project: Project) -> "OutStash | None":
     from pivot_runtime.project.guard import held  # noqa: PLC0415
 
     return None if held(project.layout.guard_file) else OutStash(project.layout)
-
-
-@contextlib.contextmanager
-def load_pipelines(  # noqa: PLR0913  # one parameter per option of a load
-    context: CommandContext,
-    *,
-    everything: bool = False,
-    quiet: bool = False,
-    fresh: bool = False,
-    slow: Callable[[float, str], None] | None = None,
-    guard: int | None = None,
-    without: Callable[[], object] = lambda: False,
-) -> Iterator[Assembly]:
-    """Load the pipelines of a command, as `assemble`; the warm hosts live until the end of the block."""
-    assembly = assemble(
-        context, everything=everything, quiet=quiet, fresh=fresh, slow=slow, guard=guard, without=without
-    )
-    try:
-        yield assembly
-    finally:
-        assembly.close()

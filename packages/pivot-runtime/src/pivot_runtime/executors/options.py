@@ -18,7 +18,7 @@ class RunOptions(Value):
         jobs: Stages at once; None for what is configured, else for what the machine grants.
         force: Run every stage, whatever the decision would be.
         keep_going: After a failure, run what does not depend on it; None for what is configured.
-        everything: Load every pipeline of the project.
+        all_pipelines: Load every pipeline of the project.
         only_targets: Work on the targets only, with what they depend on as it is on disk.
         pull: Artifacts of the default remote count as here, and are fetched where a stage that runs reads them.
         wait: Wait for another command that works on the project.
@@ -32,7 +32,7 @@ class RunOptions(Value):
     jobs: int | None = None
     force: bool = False
     keep_going: bool | None = None
-    everything: bool = False
+    all_pipelines: bool = False
     only_targets: bool = False
     pull: bool = False
     wait: bool = True

@@ -317,6 +317,11 @@ type Event = (
 type Reporter = Callable[[Event], None]
 
 
+def report_slow_import(report: Reporter) -> Callable[[float, str], None]:
+    """A callback for a load that reports an import that takes long."""
+    return lambda seconds, where: report(ImportSlow(seconds, where))
+
+
 def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
     """A callback for `pivot_runtime.project.guard.guarded` that reports the command that holds the guard."""
     return lambda pid, command, age: report(WaitingForGuard(pid, command, age))

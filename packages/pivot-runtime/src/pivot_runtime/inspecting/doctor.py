@@ -24,7 +24,7 @@ from pivot_runtime.errors import GitSilentError
 from pivot_runtime.freshness.file_events import far_away
 from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
-from pivot_runtime.loading.assembly import Assembly, assemble
+from pivot_runtime.loading.assembly import Assembly, LoadOptions, assemble
 from pivot_runtime.loading.threads_at_import import Spawning
 from pivot_runtime.project.project import Project
 
@@ -185,7 +185,9 @@ def _git_wrong(context: CommandContext) -> Iterator[Finding]:
 
 def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]:
     try:
-        assembly = assemble(context, everything=True, quiet=True, fresh=True, without=lambda: True)
+        assembly = assemble(
+            context, LoadOptions(all_pipelines=True, may_be_empty=lambda: True, quiet=True, force_import=True)
+        )
     except PivotError as error:
         yield Finding(Level.BAD, "pipelines", str(error), error.hint)
         return

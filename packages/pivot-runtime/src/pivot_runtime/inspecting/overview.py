@@ -8,7 +8,7 @@ from pivot_core.graph import Graph
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
-from pivot_runtime.loading.assembly import assemble
+from pivot_runtime.loading.assembly import LoadOptions, assemble
 from pivot_runtime.project import targets as naming
 
 
@@ -28,25 +28,25 @@ class Overview(Value):
 
 
 def overview(
-    context: CommandContext, targets: Iterable[str] = (), *, everything: bool = False, upstream: bool = False
+    context: CommandContext, targets: Iterable[str] = (), *, all_pipelines: bool = False, with_upstream: bool = False
 ) -> Overview:
     """The targets; if there are none, the stages of the command's pipeline and all that they depend on.
 
     Args:
         context: The context of the command.
         targets: As in `pivot_runtime.project.targets.resolve`.
-        everything: Load every pipeline of the project.
-        upstream: List also what the targets depend on.
+        all_pipelines: Load every pipeline of the project.
+        with_upstream: List also what the targets depend on.
 
     Raises:
         PivotError: A pipeline cannot be loaded, or a target is not known.
     """
-    assembly = assemble(context, everything=everything)
+    assembly = assemble(context, LoadOptions(all_pipelines=all_pipelines))
     assembly.close()
     graph = assembly.graph
     named = list(targets)
     wanted: Iterable[str] = graph.stages
     if named:
         wanted = naming.resolve(named, graph, root=context.project.root, cwd=context.project.cwd)
-        wanted = graph.ancestors(wanted) if upstream else wanted
+        wanted = graph.ancestors(wanted) if with_upstream else wanted
     return Overview(graph.select(wanted), graph.short_names(), assembly.broken)

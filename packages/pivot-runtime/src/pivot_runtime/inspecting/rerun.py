@@ -18,13 +18,13 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
-from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
+from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.executors.base import Finished
 from pivot_runtime.executors.host_executor import HostExecutor
 from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scratch, remove
 from pivot_runtime.loading import host_client
-from pivot_runtime.loading.assembly import Assembly
+from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.loading.host_client import HostClient
 from pivot_runtime.tracing.usage import TraceOptions
 
@@ -83,7 +83,7 @@ def rerun(
     context: CommandContext,
     addresses: Iterable[str],
     *,
-    everything: bool = False,
+    all_pipelines: bool = False,
     percent: int = 100,
     starting: Callable[[str], None] = lambda _: None,
 ) -> tuple[Rerun, ...]:
@@ -92,7 +92,7 @@ def rerun(
     Args:
         context: The context of the command.
         addresses: The stages.
-        everything: Load every pipeline of the project.
+        all_pipelines: Load every pipeline of the project.
         percent: The share of them to run.
         starting: Called with the address of each stage before it runs.
 
@@ -101,7 +101,7 @@ def rerun(
     """
     store = stage_stats.project_stats(context.project.layout)
     wanted = sample(tuple(addresses), percent, store.recall())
-    with load_pipelines(context, everything=everything, quiet=True) as assembly:
+    with load_pipelines(context, LoadOptions(all_pipelines=all_pipelines, quiet=True)) as assembly:
         assembly.close()
     results = []
     with open_session(context, assembly) as session, open_scratch(session.stores) as copy:

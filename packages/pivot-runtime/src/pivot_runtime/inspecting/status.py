@@ -15,9 +15,10 @@ from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
+from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history.stage_stats import project_stats, valid_stats
+from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 
 if TYPE_CHECKING:
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
@@ -124,17 +125,15 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         PivotError: The pipeline cannot be loaded, or a target is not known.
     """
     options = options or StatusOptions()
-    with load_pipelines(
-        context,
-        everything=options.all_pipelines,
-        quiet=options.quiet,
-        without=lambda: records.read_tracked(context),
-    ) as assembly:
+    load_options = LoadOptions(
+        all_pipelines=options.all_pipelines, quiet=options.quiet, may_be_empty=lambda: records.read_tracked(context)
+    )
+    with load_pipelines(context, load_options) as assembly:
         assembly.close()
     with open_session(context, assembly, as_next_run=True) as session:
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
-        remote = None if options.remote == "none" else _remote_view(session, graph, everything=options.remote == "all")
+        remote = None if options.remote == "none" else _remote_view(session, graph, ask_all=options.remote == "all")
         evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
@@ -171,7 +170,7 @@ def _tracked(session: Session) -> tuple[TrackedFile, ...]:
     return tuple(states(session.context, session.stores, records.read_tracked(session.context)))
 
 
-def _remote_view(session: Session, graph: Graph, *, everything: bool) -> "RemoteView":
+def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":
     from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: remotes are seldom asked
 
-    return RemoteView(session, graph, everything=everything)
+    return RemoteView(session, graph, ask_all=ask_all)

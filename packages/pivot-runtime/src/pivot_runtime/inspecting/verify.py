@@ -18,9 +18,9 @@ from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.session import Session, SessionView, load_pipelines, open_session
+from pivot_runtime.evaluating.session import Session, SessionView, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
-from pivot_runtime.loading.assembly import Assembly
+from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.sharing.remote_client import RemoteClient
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def verify(
     context: CommandContext,
     targets: Iterable[str] = (),
     *,
-    everything: bool = False,
+    all_pipelines: bool = False,
     allow_missing: bool = False,
     quiet: bool = False,
     static: bool = False,
@@ -122,7 +122,7 @@ def verify(
     Args:
         context: The context of the command.
         targets: Stage names, addresses or out paths.
-        everything: Load every pipeline of the project.
+        all_pipelines: Load every pipeline of the project.
         allow_missing: Missing files may be on the default remote instead.
         quiet: Drop what the user's code prints while it is imported.
         static: Import nothing, and report for each stage what is unknown then.
@@ -135,14 +135,15 @@ def verify(
     """
     named = list(targets)
     if not static:
-        with load_pipelines(
-            context, everything=everything, quiet=quiet, without=lambda: records.read_tracked(context)
-        ) as assembly:
+        load_options = LoadOptions(
+            all_pipelines=all_pipelines, quiet=quiet, may_be_empty=lambda: records.read_tracked(context)
+        )
+        with load_pipelines(context, load_options) as assembly:
             assembly.close()
         return verify_loaded(context, assembly, named, allow_missing=allow_missing)
     from pivot_runtime.loading.static import known as known_statically  # noqa: PLC0415  # start-up time
 
-    known = known_statically(context, everything=everything)
+    known = known_statically(context, all_pipelines=all_pipelines)
     found = verify_loaded(context, known.assembly, named, allow_missing=allow_missing)
     stages = found.stages if allow_missing else map(_unknown_if_missing, found.stages)
     return attrs.evolve(

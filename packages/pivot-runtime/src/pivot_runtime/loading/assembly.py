@@ -1,6 +1,7 @@
 """The pipelines that a command depends on: its own, and those that write what these read."""
 
 import collections
+import contextlib
 import functools
 import os
 import pathlib
@@ -92,65 +93,77 @@ class Assembly(Value):
             each.host.close()
 
 
-def assemble(  # noqa: PLR0913  # each is a wish of the command
-    context: CommandContext,
-    *,
-    everything: bool = False,
-    quiet: bool = False,
-    fresh: bool = False,
-    slow: Callable[[float, str], None] | None = None,
-    guard: int | None = None,
-    instead: Callable[[pathlib.Path], Loaded] | None = None,
-    without: Callable[[], object] = lambda: False,
-) -> Assembly:
-    """Load the pipeline of the command's directory, or every pipeline of the project, and what they depend on.
+@attrs.frozen(eq=False, repr=False)
+class LoadOptions(Value):
+    """Options of a load.
 
-    Args:
-        context: The context of the command.
-        everything: Load every pipeline of the project.
+    Attributes:
+        all_pipelines: Load every pipeline of the project, not only that of the command's directory.
+        may_be_empty: Called where the project has no pipeline at all: whether that is fine, and there are no stages.
         quiet: Drop what the user's code prints while it is imported.
-        fresh: Import everything, also what has not changed since the last load.
-        slow: Called if the import takes long, now and again, with how many seconds; by default as the project says.
+        force_import: Import everything, also what has not changed since the last load.
+        static_loader: Called instead of an import, with a file of which no load is known; returns what is in the file.
+        on_slow_import: Called while an import takes long, instead of that of the context.
         guard: The project's guard, which the hosts are to hold as well.
-        instead: Nothing of the user's is imported; this gives what a file holds of which no load is known.
-        without: Asked where the project has no pipeline at all: whether that is fine, and there are no stages.
+    """
+
+    all_pipelines: bool = False
+    may_be_empty: Callable[[], object] = lambda: False
+    quiet: bool = False
+    force_import: bool = False
+    static_loader: Callable[[pathlib.Path], Loaded] | None = None
+    on_slow_import: Callable[[float, str], None] | None = None
+    guard: int | None = None
+
+
+def assemble(context: CommandContext, options: LoadOptions | None = None) -> Assembly:
+    """Load the pipeline of the command's directory, or every pipeline of the project, and all that they depend on.
 
     Raises:
-        ImportRequiredError: Something would have to be imported, and must not be: ``instead`` says so.
+        ImportRequiredError: The options have a static loader, and it cannot tell what is in a file.
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
-    project = context.project
+    options = options or LoadOptions()
     overrides = [Override.parse(text) for text in context.overrides]
-    settings = context.settings
-    kept = not fresh and context.use_snapshots and settings.snapshot
-    told = (slow or context.on_slow_import, float(settings.silence_seconds))
-    guard = guard if context.hosts is None else None
-    starter = HostStarter(quiet=quiet, guard=guard, origin=context.startup_state, allowed=instead is None)
-    with _Loader(context, starter=starter, kept=kept, slow=told, instead=instead) as loader:
-        if everything:
-            loader.load_all(_files(context, without))
-        else:
-            loader.load_all(_file(context, without))
+    with _Loader(context, options) as loader:
+        loader.load_all(_files(context, options))
         count = len(loader.files)
         loader.follow()
-        if instead is None and (loader.imported or not project.layout.known_stages_file.exists()):
-            _remember(project, loader.files)
-        if overrides:
-            check(overrides, _parameters(loader.files))
-        assembly = assembled(project.root, loader.files, own=count)
+        check(overrides, _parameters(loader.files))
+        assembly = assembled(context.project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
+        if options.static_loader is None:
+            _remember(context.project, loader.files)
         return attrs.evolve(assembly, broken=broken, starter=loader.release())
 
 
-def _file(context: CommandContext, without: Callable[[], object]) -> list[pathlib.Path]:
-    """The command's own pipeline; none in a project that has none, and may."""
+@contextlib.contextmanager
+def load_pipelines(context: CommandContext, options: LoadOptions | None = None) -> Iterator[Assembly]:
+    """Load pipelines as `assemble` does; their hosts live until the end of the block."""
+    assembly = assemble(context, options)
     try:
-        return [_pipeline_file(context)]
-    except DiscoveryError:
-        if any(True for _ in all_pipelines(context.project.root, _noting(context))) or not without():
-            raise
-        return []
+        yield assembly
+    finally:
+        assembly.close()
+
+
+def _files(context: CommandContext, options: LoadOptions) -> list[pathlib.Path]:
+    """The command's own pipelines; none in a project that has none, and may."""
+    if not options.all_pipelines:
+        try:
+            return [_pipeline_file(context)]
+        except DiscoveryError:
+            if any(True for _ in _all_pipelines(context)) or not options.may_be_empty():
+                raise
+            return []
+    files = list(_all_pipelines(context))
+    if not files and not options.may_be_empty():
+        raise DiscoveryError(
+            f"no pipeline.py or pivot.yaml anywhere in {context.project.root}",
+            hint="describe your stages in a pipeline.py or a pivot.yaml",
+        )
+    return files
 
 
 def _pipeline_file(context: CommandContext) -> pathlib.Path:
@@ -165,15 +178,20 @@ def _pipeline_file(context: CommandContext) -> pathlib.Path:
     return find_pipeline(cwd, root)
 
 
-def _files(context: CommandContext, without: Callable[[], object]) -> list[pathlib.Path]:
-    """Every pipeline of the project."""
-    files = list(all_pipelines(context.project.root, _noting(context)))
-    if not files and not without():
-        raise DiscoveryError(
-            f"no pipeline.py or pivot.yaml anywhere in {context.project.root}",
-            hint="describe your stages in a pipeline.py or a pivot.yaml",
-        )
-    return files
+def _all_pipelines(context: CommandContext) -> Iterator[pathlib.Path]:
+    """Every pipeline file of the project."""
+    read_set, root = context.read_set, context.project.root
+    read_set.look(context.project.layout.ignore_file)
+    read_set.look(root)
+    is_ignored = ignored(context.project.layout.ignore_file)
+
+    def passed_over(path: str) -> bool:
+        if is_ignored(path):
+            return True
+        read_set.look(root / path)
+        return False
+
+    return all_pipelines(root, passed_over)
 
 
 def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
@@ -207,25 +225,21 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 class _Loader:
     """Loads files one after the other, each once; whatever happens, no host is left behind."""
 
-    def __init__(
-        self,
-        context: CommandContext,
-        *,
-        starter: HostStarter,
-        kept: bool,
-        slow: tuple[Callable[[float, str], None], float],
-        instead: Callable[[pathlib.Path], Loaded] | None,
-    ) -> None:
+    def __init__(self, context: CommandContext, options: LoadOptions) -> None:
         self.files: list[LoadedFile] = []
-        self.imported = False
         self._context = context
         self._root = context.project.root
         self._overrides = context.overrides
-        self._slow = slow
-        self._instead = instead
-        self._starter = starter
+        self._slow = (options.on_slow_import or context.on_slow_import, float(context.settings.silence_seconds))
+        self._static_loader = options.static_loader
+        self._starter = HostStarter(
+            quiet=options.quiet,
+            guard=options.guard if context.hosts is None else None,
+            origin=context.startup_state,
+            allowed=options.static_loader is None,
+        )
         self._snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
-        self._kept = kept
+        self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot
         self._errors: dict[pathlib.Path, PivotError] = {}
         self._tried: set[pathlib.Path] = set()
         self._released = False
@@ -251,7 +265,7 @@ class _Loader:
 
     def _known(self, file: pathlib.Path) -> LoadedFile | None:
         """A file whose last load still holds."""
-        if not self._kept:
+        if not self._use_snapshots:
             return None
         found = self._snapshots.find(file, self._overrides)
         if not isinstance(found, SnapshotHit):
@@ -270,8 +284,8 @@ class _Loader:
         return self.files[-1]
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
-        if self._instead is not None:
-            return self._add(file, self._instead(file))
+        if self._static_loader is not None:
+            return self._add(file, self._static_loader(file))
         loaded, host = self._load(file)
         return self._take(file, loaded, host)
 
@@ -296,7 +310,7 @@ class _Loader:
         Raises:
             LoadError: One cannot be imported.
         """
-        if self._instead is not None:
+        if self._static_loader is not None:
             for file in files:
                 self.load(file)
             return
@@ -372,22 +386,6 @@ class _Loader:
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
         return [path for path in deps if path not in around and written.isdisjoint(_parents(path))]
-
-
-def _noting(context: CommandContext) -> Callable[[str], bool]:
-    """Which directories are not searched for pipelines; those that are, are noted."""
-    project = context.project
-    context.read_set.look(project.layout.ignore_file)
-    context.read_set.look(project.root)
-    is_ignored = ignored(project.layout.ignore_file)
-
-    def passed_over(path: str) -> bool:
-        if is_ignored(path):
-            return True
-        context.read_set.look(project.root / path)
-        return False
-
-    return passed_over
 
 
 def _directories(path: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
-from pivot_runtime.loading.assembly import Assembly, LoadedFile, assemble, assembled
+from pivot_runtime.loading.assembly import Assembly, LoadedFile, LoadOptions, assemble, assembled
 from pivot_runtime.loading.host_pool import LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project
@@ -42,28 +42,30 @@ class Static(Value):
     unread: tuple[str, ...] = ()
 
 
-def known(context: CommandContext, *, everything: bool = False) -> Static:
+def known(context: CommandContext, *, all_pipelines: bool = False) -> Static:
     """All that can be known of a command's stages without importing any code of the user's.
 
     Args:
         context: The context of the command.
-        everything: Every pipeline of the project is meant.
+        all_pipelines: Every pipeline of the project is meant.
 
     Raises:
         StaticError: Nothing is known at all.
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    sent = _sent(context.project)
+    untrusted = _has_untrusted_snapshots(context.project)
     try:
         assembly = assemble(
             context,
-            everything=everything,
-            fresh=sent,
-            instead=lambda file: _read(context, file),
-            without=lambda: records.read_tracked(context),
+            LoadOptions(
+                all_pipelines=all_pipelines,
+                may_be_empty=lambda: records.read_tracked(context),
+                force_import=untrusted,
+                static_loader=lambda file: _read(context, file),
+            ),
         )
     except ImportRequiredError:
-        return _partly(context, everything=everything, sent=sent)
+        return _partly(context, all_pipelines=all_pipelines, untrusted=untrusted)
     found = {path: each.file for each in assembly.broken for path in each.may_write}
     return Static(assembly, dict(_resting_on(found, assembly.graph)))
 
@@ -82,18 +84,18 @@ def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[t
             yield address, f"It may depend on {file}, which only an import can tell"
 
 
-def _partly(context: CommandContext, *, everything: bool, sent: bool) -> Static:
+def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) -> Static:
     """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
 
-    That is what these stages depend on, or with ``everything`` all of it.
+    That is what these stages depend on, or with ``all_pipelines`` all of it.
     """
     project = context.project
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
     context = attrs.evolve(context, overrides=())  # some may be for stages that are not known
-    readable, closed = _readable(context, sent=sent)
+    readable, closed = _readable(context, untrusted=untrusted)
     recorded = Loaded(SCHEMA, tuple(_recorded(context, readable)), {})
-    if not recorded.stages and not (everything and readable.stages):
+    if not recorded.stages and not (all_pipelines and readable.stages):
         raise StaticError
     files = (*readable.files, LoadedFile(project.root, recorded, LazyHost(recorded, _refuse)))
     assembly = assembled(project.root, files, own=len(files))
@@ -103,7 +105,7 @@ def _partly(context: CommandContext, *, everything: bool, sent: bool) -> Static:
         for below in assembly.graph.descendants([address]):
             unknown[below] = f"It depends on {address}, which only an import can tell"
     graph = assembly.graph
-    shown = graph if everything else graph.select(graph.ancestors(known_by_lock))
+    shown = graph if all_pipelines else graph.select(graph.ancestors(known_by_lock))
     return Static(
         attrs.evolve(assembly, own=tuple(shown.stages), graph=shown),
         {**unknown, **dict.fromkeys(known_by_lock, _UNKNOWN)},
@@ -117,10 +119,10 @@ def readable(context: CommandContext) -> Assembly:
     Raises:
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    return _readable(context, sent=_sent(context.project))[0]
+    return _readable(context, untrusted=_has_untrusted_snapshots(context.project))[0]
 
 
-def _readable(context: CommandContext, *, sent: bool) -> tuple[Assembly, list[pathlib.Path]]:
+def _readable(context: CommandContext, *, untrusted: bool) -> tuple[Assembly, list[pathlib.Path]]:
     """These stages, and the files of all others."""
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
@@ -133,10 +135,11 @@ def _readable(context: CommandContext, *, sent: bool) -> tuple[Assembly, list[pa
             closed.append(file)
             return Loaded(SCHEMA, (), {})
 
-    return assemble(context, everything=True, fresh=sent, instead=read), closed
+    options = LoadOptions(all_pipelines=True, force_import=untrusted, static_loader=read)
+    return assemble(context, options), closed
 
 
-def _sent(project: Project) -> bool:
+def _has_untrusted_snapshots(project: Project) -> bool:
     """Whether snapshots may have come with the code: each is a claim about it, of whoever made it."""
     return repository.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
 

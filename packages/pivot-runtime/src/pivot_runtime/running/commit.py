@@ -13,9 +13,10 @@ from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import NotAcceptedError
 from pivot_runtime.evaluating.evaluate import Evaluation
-from pivot_runtime.evaluating.session import Session, load_pipelines, open_session
+from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
+from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.running.outs import Outs
 
@@ -63,7 +64,7 @@ def accept(
     """
     with (
         guarded(context.project.layout.guard_file, "pivot commit", events.report_waiting(report)),
-        load_pipelines(context, slow=lambda seconds, where: report(events.ImportSlow(seconds, where))) as assembly,
+        load_pipelines(context, LoadOptions(on_slow_import=events.report_slow_import(report))) as assembly,
         open_session(context, assembly, literal=True) as session,
     ):
         assembly.close()

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
-from pivot_runtime.evaluating.session import load_pipelines, open_session
+from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
+from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
@@ -34,13 +35,19 @@ def repro(
     """
     options = options or RunOptions()
     try:
-        return _repro(context, targets, options, command, report, fresh=False)
+        return _repro(context, targets, options, command, report, force_import=False)
     except StaleSnapshotError:  # a load did not give what the last one gave, though nothing known of has changed
-        return _repro(context, targets, options, command, report, fresh=True)
+        return _repro(context, targets, options, command, report, force_import=True)
 
 
 def _repro(  # as `repro`
-    context: CommandContext, targets: Iterable[str], options: RunOptions, command: str, report: Reporter, *, fresh: bool
+    context: CommandContext,
+    targets: Iterable[str],
+    options: RunOptions,
+    command: str,
+    report: Reporter,
+    *,
+    force_import: bool,
 ) -> RunResult:
     layout = context.project.layout
     teller, report = report, Journal(layout, command, report)
@@ -48,10 +55,12 @@ def _repro(  # as `repro`
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
         load_pipelines(
             context,
-            everything=options.everything,
-            fresh=fresh,
-            slow=lambda seconds, where: report(events.ImportSlow(seconds, where)),
-            guard=guard,
+            LoadOptions(
+                all_pipelines=options.all_pipelines,
+                force_import=force_import,
+                on_slow_import=events.report_slow_import(report),
+                guard=guard,
+            ),
         ) as assembly,
         open_session(context, assembly) as session,
     ):

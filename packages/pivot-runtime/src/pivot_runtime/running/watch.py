@@ -237,7 +237,7 @@ class Watch:
                 look,
                 self._targets,
                 StatusOptions(
-                    all_pipelines=self._options.everything,
+                    all_pipelines=self._options.all_pipelines,
                     with_upstream=True,
                     quiet=True,
                     remote="pull" if self._options.pull else "none",

@@ -63,13 +63,13 @@ class SyncState(Value):
 class RemoteView(SessionView):
     """The view of a session in which the default remote counts as here."""
 
-    def __init__(self, session: Session, graph: Graph, *, everything: bool = False, remote: str | None = None) -> None:
+    def __init__(self, session: Session, graph: Graph, *, ask_all: bool = False, remote: str | None = None) -> None:
         """Ask the remote what it has of the stages of a graph and of tracked data.
 
         Args:
             session: The view without the remote.
             graph: The stages that matter.
-            everything: Ask also about what the cache has, and what is thought to be known.
+            ask_all: Ask also about what the cache has, and what is thought to be known.
             remote: The name of the remote; None for the default.
 
         Raises:
@@ -84,12 +84,12 @@ class RemoteView(SessionView):
         self._recorded = {**tracked, **outs}
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.has_all(artifact)}
-        self._everything = everything
+        self._ask_all = ask_all
         self._client = RemoteClient(session.stores, TransferOptions(remote))
         self.remote = self._client.name
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
-        self._ask(known if everything else known - self._here)
+        self._ask(known if ask_all else known - self._here)
         self._elsewhere = {
             path: artifact
             for path, artifact in self._recorded.items()
@@ -220,7 +220,7 @@ class RemoteView(SessionView):
 
     def _ask(self, artifacts: set[Artifact]) -> None:
         if artifacts:
-            ask = self._client.missing if self._everything else self._client.lacking
+            ask = self._client.missing if self._ask_all else self._client.lacking
             self._there |= artifacts - ask(artifacts)
             self._asked |= artifacts
 
