@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host import server
-from pivot_runtime.processes import live_threads, parent_death
+from pivot_runtime.processes import live_threads, parent_death, wire
 
-_LINE_FD = server.COMMANDS_FD
+_LINE_FD = wire.COMMANDS_FD
 _PID_BYTES = 8
 
 
@@ -22,7 +22,7 @@ def main(coordinator: int, *, guard: bool) -> None:
     ``guard``: as for `host.main`.
     """
     if guard:
-        os.set_inheritable(server.GUARD_FD, False)
+        os.set_inheritable(wire.GUARD_FD, False)
     parent_death.prepare()
     line = socket.socket(fileno=os.dup(_LINE_FD))
     os.close(_LINE_FD)
@@ -55,11 +55,11 @@ def _serve(line: socket.socket, *, guard: bool) -> None:
 
 def _spawn_host(fds: Sequence[int], *, guard: bool) -> int:
     command = f"from pivot_runtime.host.server import main; main({os.getpid()}, guard={guard})"
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, server.GUARD_FD + 1) for fd in fds]
-    numbers = [*zip(moved, (server.COMMANDS_FD, server.EVENTS_FD), strict=True)]
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1) for fd in fds]
+    numbers = [*zip(moved, (wire.COMMANDS_FD, wire.EVENTS_FD), strict=True)]
     if guard:
-        moved.append(fcntl.fcntl(server.GUARD_FD, fcntl.F_DUPFD_CLOEXEC, server.GUARD_FD + 1))
-        numbers.append((moved[-1], server.GUARD_FD))
+        moved.append(fcntl.fcntl(wire.GUARD_FD, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1))
+        numbers.append((moved[-1], wire.GUARD_FD))
     try:
         return os.posix_spawn(
             sys.executable,
@@ -81,10 +81,10 @@ def _become_host(line: socket.socket, fds: list[int], seed: int, *, guard: bool)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         line.close()
         # First out of the way of the numbers that they are to have.
-        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, server.GUARD_FD + 1) for fd in fds]
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1) for fd in fds]
         for fd in fds:
             os.close(fd)
-        for fd, number in zip(moved, (server.COMMANDS_FD, server.EVENTS_FD), strict=True):
+        for fd, number in zip(moved, (wire.COMMANDS_FD, wire.EVENTS_FD), strict=True):
             os.dup2(fd, number)
             os.close(fd)
         server.main(seed, guard=guard)

@@ -2,23 +2,17 @@
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-import attrs
-
-from pivot_core.stages.stage import Stage
-from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.definitions.reimport import declared
+from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.processes import wire
-from pivot_runtime.processes.pristine import Pristine, Replaced
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
@@ -29,28 +23,6 @@ _PATIENCE = 0.01
 
 type Job = Mapping[str, Any]
 """Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `StageTracer` has it."""
-
-
-class Randomness:
-    """Compares the generators of the standard library and of numpy with what they were before the import."""
-
-    def __init__(self) -> None:
-        """Call this before the user's module is imported."""
-        self._before = random.getstate()
-        self._chosen: Any = None
-
-    def imported(self) -> None:
-        """Call this afterwards."""
-        state = random.getstate()
-        self._chosen = None if state == self._before else state
-
-    def settle(self) -> None:
-        """In the child: what was seeded goes on from there, as Python does not let it; all else is seeded again."""
-        if self._chosen is not None:
-            random.setstate(self._chosen)
-        numpy: Any = sys.modules.get("numpy.random")
-        if numpy is not None and numpy.get_state()[2] == _UNTOUCHED:
-            numpy.seed()
 
 
 class ForkedStage(NamedTuple):
@@ -69,33 +41,13 @@ class ForkedStage(NamedTuple):
     spool: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class WorkerContext(Value):
-    """The data that a child finds in its memory.
-
-    Attributes:
-        root: The absolute path of the project.
-        stages: By address, each with the absolute path of its directory.
-        is_user_code: Whether code in a file is the user's.
-        randomness: The random state after the user's module was imported.
-        spools: The directory for what children of stages see.
-        own: The originals that Pivot works with, and the replacements of the user's module.
-    """
-
-    root: str
-    stages: Mapping[str, tuple[Stage, str]]
-    is_user_code: Callable[[str], bool]
-    randomness: Randomness
-    spools: str
-    own: tuple[Pristine, Replaced]
-
-
 class PreforkPool:
     """Forks children, each for one job."""
 
-    def __init__(self, world: WorkerContext) -> None:
-        """Nothing is forked yet."""
-        self._world = world
+    def __init__(self, imported: ImportedPipeline, spools: str) -> None:
+        """Nothing is forked yet; ``spools`` is the directory for observations of the processes that stages start."""
+        self._imported = imported
+        self._spools = spools
         self._spares: deque[tuple[ForkedStage, int]] = deque()
         self._count = 0
 
@@ -161,14 +113,14 @@ class PreforkPool:
     def spool(self) -> str:
         """A new name for a directory."""
         self._count += 1
-        return os.path.join(self._world.spools, f"{os.getpid()}-{self._count}")
+        return os.path.join(self._spools, f"{os.getpid()}-{self._count}")
 
     def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> ForkedStage:
         result, childs_result, output, childs_output = ends = pipes()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
         # Work before the fork is done in memory that need not be copied.
-        watched = Observer(root=self._world.root, is_user_code=self._world.is_user_code, spool=spool)
+        watched = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
         watched.prepare()
         stage_main.flush()
         try:
@@ -190,15 +142,16 @@ class PreforkPool:
     ) -> NoReturn:
         try:
             stage_main.prepare(place)
-            world = self._world
-            world.randomness.settle()
-            watched.__enter__()  # in `_worker.run` it is left again
+            imported = self._imported
+            imported.random_state.settle()
+            watched.__enter__()  # `stage_main.run` exits it
             if callable(job):
                 job = job()
-            stage, directory = world.stages[job["address"]]
+            stage, directory = imported.stages[job["address"]]
             files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
-            witness = StageTracer(watching, root=world.root, declared=files, spool=spool, assigned=job["assigned"])
-            stage_main.run(stage, directory, place.result, (watched, witness), world.own)
+            witness = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
+            own = (imported.pristine, imported.replaced)
+            stage_main.run(stage, directory, place.result, (watched, witness), own)
         finally:
             os._exit(1)
 
@@ -234,7 +187,3 @@ def _next(jobs: int) -> Job:
     os.close(jobs)
     job: Job = wire.loads(told.decode())
     return job
-
-
-_UNTOUCHED = 623
-"""Where numpy's global generator stands before it is used or seeded."""

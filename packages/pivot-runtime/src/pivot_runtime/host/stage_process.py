@@ -1,11 +1,9 @@
 """A stage run that the host has started: its output, its reports, and the end of all its processes."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import sys
-import termios
 import time
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -238,13 +236,3 @@ def _send(pids: Iterable[int], number: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-
-
-def give_up() -> None:
-    """From now on neither this process nor those that it forks can open the terminal from which they were started."""
-    with contextlib.suppress(OSError):  # there is none
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(terminal, termios.TIOCNOTTY)
-        finally:
-            os.close(terminal)

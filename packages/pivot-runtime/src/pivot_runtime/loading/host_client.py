@@ -20,7 +20,6 @@ from pivot_runtime.loading.loaded import Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
 from pivot_runtime.processes.startup_state import StartupState, alone
 
-_COMMANDS_FD, _EVENTS_FD, _GUARD_FD = 3, 4, 5
 _ATTEMPTS = 5
 _SLOW_SECONDS = 1.0
 _WHERE_SECONDS = 0.5
@@ -81,7 +80,7 @@ class HostClient:
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
-            given = ((theirs_in, _COMMANDS_FD), (theirs_out, _EVENTS_FD), *_held(guard))
+            given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD), *_held(guard))
             return _begin("pivot_runtime.host.server", given, quiet=quiet, origin=origin)
 
         return cls(start, child=True)
@@ -225,13 +224,13 @@ class HostClient:
 
 def _above_target(fd: int) -> int:
     """Move a descriptor out of the way of the numbers that the host's ends will have."""
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _GUARD_FD + 1)
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1)
     os.close(fd)
     return moved
 
 
 def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
-    return () if guard is None else ((guard, _GUARD_FD),)
+    return () if guard is None else ((guard, wire.GUARD_FD),)
 
 
 class ForkServer:
@@ -245,7 +244,7 @@ class ForkServer:
         moved = _above_target(theirs.detach())
         try:
             self._pid = _begin(
-                "pivot_runtime.host.forkserver", ((moved, _COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin
+                "pivot_runtime.host.forkserver", ((moved, wire.COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin
             )
         except BaseException:
             ours.close()
@@ -288,7 +287,7 @@ def _begin(
     origin: StartupState | None,
 ) -> int:
     """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
-    guard = _GUARD_FD in [number for _, number in given]
+    guard = wire.GUARD_FD in [number for _, number in given]
     if origin is None or not alone():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]

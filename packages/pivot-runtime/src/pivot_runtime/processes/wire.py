@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from json import JSONDecoder, JSONEncoder
 from typing import Any
 
+COMMANDS_FD, EVENTS_FD, GUARD_FD = 3, 4, 5
+"""The descriptors of a host: it reads commands, writes events, and holds the project's guard if it is given it."""
+
 _CHUNK = 1 << 16
 
 

@@ -1,0 +1,232 @@
+"""Load of a pipeline file in the host: imports it, fingerprints its stages, and makes the answer for the command."""
+
+import os
+import pathlib
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import attrs
+
+from pivot_cache.layout import Layout
+from pivot_core.errors import PivotError
+from pivot_core.spec import StageSpec, base_of
+from pivot_core.stages.command import KEY
+from pivot_core.stages.param_overrides import Override
+from pivot_core.stages.stage import Stage
+from pivot_core.values import Value
+from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest
+from pivot_runtime.definitions import params, shell_code, source_import
+from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
+from pivot_runtime.definitions.shell_code import ShellInputs
+from pivot_runtime.host import environ_changes, load_failure
+from pivot_runtime.host.fingerprint import OutlineCache, fingerprint
+from pivot_runtime.host.load_recorder import LoadRecorder
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of, to_plain
+from pivot_runtime.processes import live_threads
+from pivot_runtime.processes.pristine import Pristine, Replaced
+from pivot_runtime.worker import stage_main
+
+_NUMPY_UNTOUCHED = 623
+"""The position of numpy's global generator before it is used or seeded."""
+
+
+class RandomState:
+    """The generators of the standard library and of numpy, compared with their state before the import."""
+
+    def __init__(self) -> None:
+        """Call this before the user's module is imported."""
+        self._before = random.getstate()
+        self._seeded: Any = None
+
+    def imported(self) -> None:
+        """Call this afterwards."""
+        state = random.getstate()
+        self._seeded = None if state == self._before else state
+
+    def settle(self) -> None:
+        """Set the generators in a forked child: a generator that the import seeded goes on, all others are seeded."""
+        if self._seeded is not None:
+            random.setstate(self._seeded)  # Python itself seeds it again after a fork
+        numpy: Any = sys.modules.get("numpy.random")
+        if numpy is not None and numpy.get_state()[2] == _NUMPY_UNTOUCHED:
+            numpy.seed()
+
+
+class LiveStage(NamedTuple):
+    """A stage that this process can run.
+
+    Attributes:
+        stage: The stage, with its parameters.
+        directory: The absolute path of its working directory.
+    """
+
+    stage: Stage
+    directory: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class ImportedPipeline(Value):
+    """The live stages of one pipeline file, with all that their runs need from the import.
+
+    Attributes:
+        root: The absolute path of the project.
+        file: The absolute path of the pipeline file.
+        overrides: The texts of the parameter overrides.
+        is_user_code: Whether code in a file is the user's.
+        stages: By address.
+        manifests: By address, the fingerprint of the stage's code.
+        sources: By absolute path, the digest of each file that the load read.
+        assigned: By name, a digest of each environment variable that the import set.
+        threads: The places where the user's code started threads.
+        random_state: The random generators after the import.
+        pristine: The functions of Python and Pivot from before the import.
+        replaced: The replacements of such functions by the user's module.
+    """
+
+    root: str
+    file: str
+    overrides: tuple[str, ...]
+    is_user_code: Callable[[str], bool]
+    stages: Mapping[str, LiveStage]
+    manifests: Mapping[str, Manifest]
+    sources: Mapping[str, str]
+    assigned: Mapping[str, str]
+    threads: live_threads.Starts
+    random_state: RandomState
+    pristine: Pristine
+    replaced: Replaced
+
+
+def load(
+    root: pathlib.Path, file: pathlib.Path, overrides: Iterable[str], is_user_code: Callable[[str], bool]
+) -> tuple[dict[str, Any], ImportedPipeline | None]:
+    """Import a pipeline file and fingerprint its stages, once in this process.
+
+    Returns the answer for the command, and the live stages where its ``event`` is ``loaded``. Other events are
+    ``refused`` (a definition is wrong), ``broken`` (the user's module raised something) and ``moved`` (a source was
+    edited during the load).
+    """
+    return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code).run()
+
+
+class _Load:
+    """One load, and its state while it runs."""
+
+    def __init__(
+        self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override], is_user_code: Callable[[str], bool]
+    ) -> None:
+        self._root, self._file, self._overrides = root, file, overrides
+        self._is_user_code = is_user_code
+        self._layout = Layout(root)
+        self._pristine = Pristine()
+        own = (*source_import.own_directories(), str(self._layout.database_dir), str(self._layout.cache_dir))
+        self._recorder = LoadRecorder(is_user_code, own)
+        self._random_state = RandomState()
+        self._fingerprinter = Fingerprinter(
+            is_user_code=is_user_code,
+            root=root,
+            memo=OutlineCache(self._layout.outlines_dir),
+            chance=self._recorder.chance.numbers,
+            listener=self._recorder,
+        )
+        self._sources: dict[str, str] = {}
+        self._assigned: dict[str, str] = {}
+        self._stages: dict[str, LiveStage] = {}
+        self._manifests: dict[str, Manifest] = {}
+
+    def run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
+        process = os.getpid()
+        source_import.import_from_source(self._is_user_code, self._sources, self._recorder.watch)
+        os.chdir(self._file.parent)
+        sys.argv[:] = [str(self._file)]
+        try:
+            with self._recorder, self._fingerprinter:
+                definitions = read_definitions(self._file, self._root)
+                self._pristine.restore_builtins()
+                if os.getpid() != process:
+                    stage_main.leave()  # a fork of the user's ends where its import ends
+                stages = self._fingerprint_stages(definitions)
+        except PivotError as error:
+            self._pristine.restore()
+            return {"event": "refused", **load_failure.refused(error, self._root, self._is_user_code)}, None
+        except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
+            names = self._pristine.restore().names
+            if os.getpid() != process:
+                stage_main.leave(error)
+            failure = load_failure.broken(error, self._file, self._root, self._is_user_code, names)
+            return {"event": "broken", **failure}, None
+        replaced = self._pristine.restore()
+        self._random_state.imported()
+        loaded = self._loaded(stages)
+        if source_import.Changes({**self._sources, **loaded.read}).find():
+            return {"event": "moved"}, None
+        return {"event": "loaded", **to_plain(loaded)}, self._imported(replaced)
+
+    def _fingerprint_stages(self, definitions: Definitions) -> list[LoadedStage]:
+        pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)
+        resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
+        commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
+        self._sources |= {**definitions.sources, **resolver.sources}
+        self._assigned = environ_changes.assigned(*self._recorder.environments(), self._layout.assigned_file)
+        stages = []
+        for pipeline in pipelines:
+            for spec in pipeline.specs(base=base, root=root):
+                stage, values = resolver.stage(pipeline.stages[spec.name], pipeline.name)
+                command = commands.get(spec.address)
+                if command is None:
+                    stages.append(self._function(spec, stage, values))
+                else:
+                    stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
+                    stages.append(self._command(spec, stage, values, command))
+                self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
+        return stages
+
+    def _function(self, spec: StageSpec, stage: Stage, values: Mapping[str, Any]) -> LoadedStage:
+        """A stage that is a Python function."""
+        with self._recorder.unheard():
+            manifest, steady = fingerprint(
+                self._fingerprinter,
+                stage,
+                spec.base,
+                self._root,
+                is_user_code=self._is_user_code,
+                chance=self._recorder.chance,
+            )
+        self._manifests[spec.address] = manifest
+        loaded = stage_of(spec, manifest, values, _declared_variables(spec, stage))
+        return attrs.evolve(loaded, assigned=self._assigned, steady=steady)
+
+    def _command(self, spec: StageSpec, stage: Stage, values: Mapping[str, Any], command: ShellInputs) -> LoadedStage:
+        """A stage that is a shell command."""
+        self._sources |= command.sources
+        self._manifests[spec.address] = command.manifest
+        env = environ_changes.named(command.texts[KEY], self._assigned) | _declared_variables(spec, stage)
+        loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
+        return attrs.evolve(loaded, assigned=self._assigned, texts=command.texts)
+
+    def _loaded(self, stages: Iterable[LoadedStage]) -> Loaded:
+        trace = self._recorder.trace(self._sources)
+        read = {file: found for file, found in self._recorder.sources.items() if file not in self._sources}
+        return Loaded(SCHEMA, tuple(stages), self._sources, trace, tuple(self._recorder.unrecorded), read)
+
+    def _imported(self, replaced: Replaced) -> ImportedPipeline:
+        return ImportedPipeline(
+            str(self._root),
+            str(self._file),
+            tuple(each.text for each in self._overrides),
+            self._is_user_code,
+            self._stages,
+            self._manifests,
+            self._sources,
+            self._assigned,
+            self._recorder.threads,
+            self._random_state,
+            self._pristine,
+            replaced,
+        )
+
+
+def _declared_variables(spec: StageSpec, stage: Stage) -> dict[str, str]:
+    return params.variables(stage, spec.address) if stage.env else {}

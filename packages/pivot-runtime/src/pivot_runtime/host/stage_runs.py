@@ -1,0 +1,214 @@
+"""Stage runs of a host: starts each in a process of its own, follows it, and reports its end to the command."""
+
+import contextlib
+import gc
+import os
+import pathlib
+import shutil
+import signal
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pivot_cache.layout import Layout
+from pivot_fingerprint import Manifest
+from pivot_fingerprint.observation import Observed, uncovered
+from pivot_runtime.history.logs import RunLog
+from pivot_runtime.host.load import ImportedPipeline
+from pivot_runtime.host.prefork import ForkedStage, Job, PreforkPool, pipes
+from pivot_runtime.host.stage_process import StageProcess
+from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
+from pivot_runtime.worker import spawned
+
+_SILENT = "code that calls os._exit() ends it, code that closes descriptors of others keeps it from saying how it went"
+
+
+class StageRuns:
+    """The stage runs of one pipeline that this process has started and that have not ended.
+
+    Attributes:
+        processes: Their processes.
+    """
+
+    def __init__(self, imported: ImportedPipeline, own: Iterable[int]) -> None:
+        """Prepare this process for runs of the stages; ``own`` are its descriptors that no stage may hold open."""
+        self.processes: list[StageProcess] = []
+        self._imported = imported
+        self._own = tuple(own)
+        self._spools: dict[int, str] = {}
+        self._started: set[str] = set()
+        self._always_spawn = False
+        parent_death.prepare()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have changed it
+        process_tree.adopt()
+        self._unrelated = process_tree.children()  # processes that the user's module has started go on
+        gc.freeze()
+        spools = str(Layout(pathlib.Path(imported.root)).spools_dir)
+        _remove_stale(spools)
+        self._pool = PreforkPool(imported, spools)
+
+    def start(  # as the message has it
+        self, number: int, address: str, log: str, watching: Mapping[str, Any], *, stream: bool, spawn: bool
+    ) -> None:
+        """Start the run of a stage and report that, or report that it failed to start.
+
+        Args:
+            number: Its number, from the command.
+            address: The stage's.
+            log: The file that takes its output.
+            watching: The `TraceOptions`, as plain data.
+            stream: Report its output line by line besides.
+            spawn: Start it in a new interpreter even where a fork would do.
+        """
+        stage = self._imported.stages[address].stage
+        self._always_spawn = spawn
+        self._started.add(address)
+        counting = sorted(self._imported.assigned.keys() - stage.env)
+        job = {"address": address, "watching": watching, "assigned": counting}
+        try:
+            threads = None if spawn else self._threads()
+            importing = spawn or bool(threads)
+            forked = self._spawn(job) if importing else self._pool.start(job, self._held())
+        except OSError as error:
+            failure = _failed(f"its process cannot be started: {error.strerror}", "-j 1 needs the fewest at a time")
+            _report("finished", number, left=[], seconds=0.0, usage=(0.0, 0), **failure)
+            return
+        self._spools[number] = forked.spool
+        process = StageProcess(number, address, forked.pid, result=forked.result, output=forked.output)
+        process.begin(RunLog(log), stream=stream, timeout=stage.timeout, importing=importing)
+        self.processes.append(process)
+        _report("started", number, pid=forked.pid, threads=threads if threads is None else list(threads))
+
+    def reap(self) -> None:
+        """Report new output, end runs that are overdue, and report the runs that have ended."""
+        # A process that ends now comes first: what it leaves running must not count for a run that ended before.
+        for process in sorted(self.processes, key=lambda each: each.status is not None):
+            _report_output(process, process.read())
+            process.check_time()
+            if not process.ended(self._known(process)):
+                continue
+            _report_output(process, process.close())
+            self.processes.remove(process)
+            self._unrelated |= process.lost
+            outcome = self._outcome(process)
+            shutil.rmtree(self._spools.pop(process.number), ignore_errors=True)
+            cost = {"seconds": process.seconds, "usage": process.usage}
+            _report("finished", process.number, left=process.left, **cost, **outcome)
+            self._prefork()
+
+    def interrupt(self) -> None:
+        """Interrupt all runs, as Ctrl-C does."""
+        for process in self.processes:
+            process.interrupt()
+
+    def kill(self) -> None:
+        """End all runs, with every process that they have started, before this process ends."""
+        for process in self.processes:
+            process.signal(signal.SIGKILL)
+        for process in self.processes:
+            if process.status is None:
+                os.waitpid(process.pid, 0)
+        self._pool.close()
+        process_tree.end_strays(self._unrelated)
+
+    def _threads(self) -> tuple[str, ...]:
+        """The threads of this process that a fork would lose, in words."""
+        if self._pool.pids:  # forked while there were none
+            return ()
+        imported = self._imported
+        return live_threads.others(imported.threads, imported.root, imported.replaced.names)
+
+    def _held(self) -> list[int]:
+        return [*self._own, *(fd for each in self.processes for fd in each.held())]
+
+    def _spawn(self, job: Job) -> ForkedStage:
+        imported, spool = self._imported, self._pool.spool()
+        result, childs_result, output, childs_output = ends = pipes()
+        pipeline = {
+            "directory": imported.stages[job["address"]].directory,
+            "file": imported.file,
+            "overrides": imported.overrides,
+            "root": imported.root,
+            "sources": imported.sources,
+            "spool": spool,
+        }
+        try:
+            pid = spawned.spawn({**job, **pipeline}, output=childs_output, result=childs_result)
+        except OSError:
+            for fd in ends:
+                os.close(fd)
+            raise
+        os.close(childs_result)
+        os.close(childs_output)
+        return ForkedStage(pid, result, output, spool)
+
+    def _prefork(self) -> None:
+        """Fork processes for the next stages while the command stores the outs of the last."""
+        if not self._always_spawn and not self._threads():
+            self._pool.prepare(self._held(), len(self._imported.stages.keys() - self._started))
+
+    def _known(self, process: StageProcess) -> set[int]:
+        """The children of this process that one run has not left: all others are its leftovers."""
+        known = {*self._unrelated, *(each.pid for each in self.processes), *self._pool.pids}
+        others = [each for each in self.processes if each is not process]
+        known.update(*(each.strays for each in others))
+        unknown = process_tree.children() - known if others else ()
+        return known.union(pid for pid in unknown if any(each.claims(pid) for each in others))
+
+    def _outcome(self, process: StageProcess) -> dict[str, Any]:
+        if process.overdue:
+            limit = self._imported.stages[process.address].stage.timeout
+            return _failed(
+                f"it ran longer than its timeout of {limit:g} s", "its timeout says how long; its log, where it was"
+            )
+        message = process.message
+        if message is not None and message["ok"]:
+            return _observations(message, self._imported.manifests[process.address], self._imported.root)
+        return message or _crashed(process.status or 0)
+
+
+def _report(event: str, number: int, **details: Any) -> None:
+    wire.send(wire.EVENTS_FD, {"event": event, "id": number, **details})
+
+
+def _report_output(process: StageProcess, lines: list[str]) -> None:
+    if lines:
+        _report("output", process.number, lines=lines)
+
+
+def _remove_stale(spools: str) -> None:
+    """Remove the directories of processes that were killed."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(spools):
+            try:
+                os.kill(int(name.partition("-")[0]), 0)
+            except (ProcessLookupError, ValueError):
+                shutil.rmtree(os.path.join(spools, name), ignore_errors=True)
+
+
+def _observations(message: Mapping[str, Any], manifest: Manifest, root: str) -> dict[str, Any]:
+    """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
+    observed = Observed.from_json(message["ran"])
+    entries = uncovered(observed, manifest, root=root)
+    return {
+        "ok": True,
+        "seen": message["seen"],
+        "observed": {entry.key: [entry.digest, entry.file, entry.line] for entry in entries if entry.digest},
+        "incomplete": [
+            *observed.incomplete,
+            *(f"{entry.key} ran, but its source cannot be read" for entry in entries if not entry.digest),
+        ],
+    }
+
+
+def _crashed(code: int) -> dict[str, Any]:
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return _failed(f"it was killed by {name}", "it may have run out of memory" if -code == signal.SIGKILL else None)
+    return _failed(f"its process ended early with exit code {code}", _SILENT)
+
+
+def _failed(summary: str, hint: str | None = None) -> dict[str, Any]:
+    return {"ok": False, "failure": {"summary": summary, "detail": "", "hint": hint}}
