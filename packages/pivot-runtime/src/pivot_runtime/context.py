@@ -35,14 +35,10 @@ class Doubt(Value):
     grave: bool = True
 
 
-def _no_report(_: Doubt) -> None:
-    """Ignore the doubt."""
-
-
 class Doubts:
     """The files that one command cannot use: each is reported once, and the command continues without it."""
 
-    def __init__(self, report: Callable[[Doubt], object] = _no_report) -> None:
+    def __init__(self, report: Callable[[Doubt], object] = lambda _: None) -> None:
         """``report`` is called with each doubt, once."""
         self._report = report
         self._reported: set[Doubt] = set()
@@ -61,10 +57,6 @@ class Doubts:
         if doubt not in self._reported:
             self._reported.add(doubt)
             self._report(doubt)
-
-
-def no_slow_import(_: float, __: str) -> None:
-    """Ignore that an import takes long."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -91,7 +83,7 @@ class CommandContext(Value):
     use_snapshots: bool = True
     hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
     startup_state: "StartupState | None" = attrs.field(default=None, eq=False, repr=False)
-    on_slow_import: Callable[[float, str], None] = attrs.field(default=no_slow_import, eq=False, repr=False)
+    on_slow_import: Callable[[float, str], None] = attrs.field(default=lambda *_: None, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
 

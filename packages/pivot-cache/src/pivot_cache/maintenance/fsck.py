@@ -21,6 +21,7 @@ from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS, ObjectStore
 from pivot_core.lock import Artifact
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 
 type Progress = Callable[[int, int, int], object]
@@ -78,17 +79,13 @@ class FsckReport(Value):
         return not self.unreadable
 
 
-def _silent(_: int, __: int, ___: int) -> None:
-    """The progress that nobody sees."""
-
-
 def check(
     store: ObjectStore,
     wanted: Iterable[Artifact] = (),
     *,
     full: bool = True,
     jobs: int | None = None,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> FsckReport:
     """Look at every object, and at whether the store has all of ``wanted``.
 

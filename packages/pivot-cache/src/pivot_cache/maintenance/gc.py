@@ -33,6 +33,7 @@ from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import OBJECTS, RUNS, Batch
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.lock import Artifact
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 
 type Progress = Callable[[str, int], object]
@@ -63,16 +64,12 @@ class GcResult(Value):
     deleted: tuple[int, int]
 
 
-def _nothing(_: str, __: int) -> None:
-    """The progress that nobody sees."""
-
-
 def collect(
     cache: Cache,
     gather: Callable[[], Iterable[Artifact]],
     rules: Retention,
     *,
-    progress: Progress = _nothing,
+    progress: Progress = no_progress,
     doubt: Doubt = refuse,
     since_ns: int | None = None,
 ) -> GcResult:

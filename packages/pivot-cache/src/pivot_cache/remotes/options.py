@@ -9,6 +9,7 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.remotes.protocol import RemoteThrottledError, RemoteTimeoutError, RemoteUnreachableError
 from pivot_cache.state.known_objects import KnownObjects
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 
 JOBS: Final = 20
@@ -122,7 +123,7 @@ class TransferSettings(Value):
     refresh: bool = False
     dry_run: bool = False
     jobs: int = JOBS
-    progress: Callable[[TransferCounts], object] = lambda _: None
+    progress: Callable[[TransferCounts], object] = no_progress
     retry: Retry | None = None
     partials: Path | None = None
     part: int | None = None

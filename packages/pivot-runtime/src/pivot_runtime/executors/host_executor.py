@@ -24,10 +24,6 @@ from pivot_runtime.processes import process_tree
 from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
 
 
-def _nothing(_: str, __: tuple[str, ...]) -> None:
-    """Ignores all events."""
-
-
 class HostExecutor:
     """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
 
@@ -36,7 +32,7 @@ class HostExecutor:
         host_of: Callable[[str], HostClient],
         watching: TraceOptions | None = None,
         shown: Callable[[str, tuple[str, ...]], None] | None = None,
-        spawned: Callable[[str, tuple[str, ...]], None] = _nothing,
+        spawned: Callable[[str, tuple[str, ...]], None] = lambda *_: None,
         silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
         *,
         start: WorkerStart = WorkerStart.FORK,

@@ -53,6 +53,11 @@ def _begin(
     )
 
 
+def names_repository() -> bool:
+    """Whether the environment names a repository, which the git that is started here does not follow."""
+    return bool(os.environ.get("GIT_DIR"))
+
+
 def _environment() -> Mapping[str, str]:
     kept = {
         key: value

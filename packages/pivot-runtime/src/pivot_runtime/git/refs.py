@@ -81,7 +81,7 @@ class Repository:
         """
         if any((above / ".git").exists() for above in (root, *root.parents)):
             return cls(root)
-        if os.environ.get("GIT_DIR"):
+        if calls.names_repository():
             raise GitError(
                 f"GIT_DIR is set, but {root} is not in a git repository",
                 hint="unset GIT_DIR, or put a .git beside the project",

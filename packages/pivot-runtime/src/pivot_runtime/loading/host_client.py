@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pivot_core.errors import PivotError
+from pivot_core.progress import no_progress
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
@@ -27,17 +28,13 @@ _PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
-def _nothing(_: float, __: str) -> None:
-    """Ignores all events."""
-
-
 type Slow = Callable[[float, str], None]
 """The callback for a long import: with how many seconds it has taken, and the line that it is at, or none."""
 type Slowness = tuple[Slow, float]
 """The callback for an import that takes a second, and after how many seconds it is called again; then after twice as
 many, and so on. 0 means never."""
 
-_UNHEEDED: Slowness = (_nothing, 0.0)
+_UNHEEDED: Slowness = (no_progress, 0.0)
 
 
 class HostClient:
@@ -139,7 +136,7 @@ class HostClient:
         """
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
-    def loaded(self, slow: Slow = _nothing, again: float = 0.0) -> Loaded | None:
+    def loaded(self, slow: Slow = no_progress, again: float = 0.0) -> Loaded | None:
         """Wait for the answer to `ask_to_load`: as `load`; an interruption while waiting says where it was."""
         began = time.monotonic()
         try:

@@ -14,6 +14,7 @@ from pivot_cache.maintenance.gc import Progress as Progress  # noqa: PLC0414 - f
 from pivot_cache.maintenance.gc import undo as bring_back
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
 from pivot_core.lock import Artifact
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept
 from pivot_runtime.artifacts.stores import Stores, open_stores
@@ -68,17 +69,13 @@ class GcReport(Value):
     skipped: tuple[str, ...]
 
 
-def _nothing(_: str, __: int) -> None:
-    """The progress that nobody sees."""
-
-
 def gc(
     context: CommandContext,
     wishes: GcOptions | None = None,
     *,
     dry_run: bool = False,
     report: Reporter = no_report,
-    progress: Progress = _nothing,
+    progress: Progress = no_progress,
 ) -> GcReport:
     """Collect garbage, or with ``dry_run`` find out what it is.
 

@@ -11,6 +11,7 @@ from pivot_cache.maintenance.fsck import FsckReport
 from pivot_cache.maintenance.gc_plan import mark
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record
@@ -49,10 +50,6 @@ class CacheCheck(Value):
         return tuple(record for record in self.affected if record not in self.lacking)
 
 
-def _silent(_: int, __: int, ___: int) -> None:
-    """The progress that nobody sees."""
-
-
 def verify(
     context: CommandContext,
     *,
@@ -60,7 +57,7 @@ def verify(
     repair: bool = False,
     fetch: Fetch | None = None,
     report: Reporter = no_report,
-    progress: fsck.Progress = _silent,
+    progress: fsck.Progress = no_progress,
 ) -> CacheCheck:
     """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
 

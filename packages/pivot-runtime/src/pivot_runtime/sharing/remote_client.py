@@ -10,12 +10,9 @@ from pivot_cache.remotes.options import TransferCounts, TransferResult, Transfer
 from pivot_cache.remotes.protocol import Remote, RemoteSettings, connect
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact, RunRecord
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores
-
-
-def no_progress(_: TransferCounts) -> None:
-    """Ignore the progress of a transfer."""
 
 
 @attrs.frozen(eq=False, repr=False)
