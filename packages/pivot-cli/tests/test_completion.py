@@ -1,7 +1,7 @@
 """Completions without importing the command."""
 
 from pivot_cli.app import COMMANDS, cli
-from pivot_cli.completion import TAKES_TARGETS, Target
+from pivot_cli.completion import TAKES_TARGETS
 
 
 def test_the_commands_that_take_targets_are_those_that_are_listed() -> None:
@@ -10,7 +10,7 @@ def test_the_commands_that_take_targets_are_those_that_are_listed() -> None:
         name
         for name in COMMANDS
         if (command := cli.get_command(context, name)) is not None
-        and any(isinstance(param.type, Target) for param in command.params)
+        and any(item.type == "file" for param in command.params for item in param.shell_complete(context, "x"))
     }
 
     assert takes == TAKES_TARGETS

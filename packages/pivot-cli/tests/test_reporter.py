@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pivot_cli.reporting.reporter import Verbosity, draws_live_view
+from pivot_cli.reporting.run import Verbosity, draws_live_view
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath

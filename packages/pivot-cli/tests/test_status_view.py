@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pivot_cli.reporting.run_lines import summary
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, status
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
@@ -148,7 +150,7 @@ def test_a_project_without_stages() -> None:
     assert {status.status_text(nothing), status.planned_runs(nothing), status.explanations(nothing)} == {
         "No stages are registered.\n"
     }
-    assert status.summary(RunResult()) == "Nothing to do: no stages are registered"
+    assert summary(RunResult()) == "Nothing to do: no stages are registered"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_project_without_stages() -> None:
     ],
 )
 def test_the_summary_line(outcome: RunResult, line: str) -> None:
-    assert status.summary(outcome) == line
+    assert summary(outcome) == line
 
 
 def test_json_has_the_documented_fields() -> None:
@@ -222,8 +224,8 @@ def test_without_explain_json_is_short() -> None:
 
 
 def test_long_lists_are_cut() -> None:
-    assert phrases.listed(list("abcde")) == "a, b, c and 2 more"
-    assert phrases.listed(list("abc")) == "a, b, c"
+    assert formats.listed(list("abcde")) == "a, b, c and 2 more"
+    assert formats.listed(list("abc")) == "a, b, c"
 
 
 def test_how_a_change_is_reached_and_what_was_edited() -> None:

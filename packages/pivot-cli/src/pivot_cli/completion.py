@@ -1,7 +1,7 @@
 """Completes half-typed names from recorded stages, without importing user code."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,11 +12,6 @@ from pivot_core.errors import PivotError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem, ShellComplete
-
-    _Text = click.ParamType[str]
-else:
-    _Text = click.ParamType  # older releases of click are not generic
-
 
 VARIABLE: Final = "_PIVOT_COMPLETE"
 """The environment variable through which a shell requests completions."""
@@ -50,7 +45,7 @@ def answer(asked: str) -> int:
         shell = kind(cli, {}, "pivot", VARIABLE)
         words, typed = shell.get_completion_args()
         if _wants_target(words, typed):
-            return _say(shell, _targets(typed))
+            return _say(shell, target_candidates(typed))
     return shell_complete(cli, {}, "pivot", VARIABLE, asked)
 
 
@@ -65,47 +60,8 @@ def _say(shell: "ShellComplete", items: "Iterable[CompletionItem]") -> int:
     return 0
 
 
-class _Completed(_Text):
-    """A parameter of any text; `complete` returns its candidates."""
-
-    def __init__(self, complete: "Callable[[str], list[CompletionItem]]") -> None:
-        self._complete = complete
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
-        """Return the text unchanged: the runtime resolves it."""
-        return value
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002  # click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> "list[CompletionItem]":
-        """Return the candidates with this prefix."""
-        return self._complete(incomplete)
-
-
-class Target(_Completed):
-    """A target: completed with the known stages and the shell's file names."""
-
-    name = "target"
-
-    def __init__(self) -> None:
-        """Complete with the names of stages."""
-        super().__init__(_targets)
-
-
-class ConfigKey(_Completed):
-    """The key of a setting."""
-
-    name = "key"
-
-    def __init__(self) -> None:
-        """Complete with the keys of the settings in use."""
-        super().__init__(_keys)
-
-
-def _keys(typed: str) -> "list[CompletionItem]":
+def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the settings whose name begins with the typed text; the ``shell_complete`` of an argument."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
     from pivot_runtime.config.settings import KEYS  # noqa: PLC0415
@@ -114,7 +70,8 @@ def _keys(typed: str) -> "list[CompletionItem]":
     return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]
 
 
-def _targets(typed: str) -> "list[CompletionItem]":
+def target_candidates(typed: str) -> "list[CompletionItem]":
+    """Return the known stages whose name begins with the typed text, and a request for the shell's files."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
     lead = "+" if typed.startswith("+") else ""

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext, Doubt, Doubts
+from pivot_runtime.freshness import noop_cache
+from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.processes.startup_state import StartupState
 
 NO_SNAPSHOT: Final = "pivot.no_snapshot"
@@ -91,3 +94,25 @@ def _doubt_reporter() -> Callable[[Doubt], None]:
             console.hint(doubt.hint)
 
     return report
+
+
+def keep_answer(context: CommandContext, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
+    """Cache the output so far as the answer to this command, valid as long as nothing that it read changes."""
+    if context.overrides or not context.use_snapshots:  # a parameter may be a secret; the user requested an import
+        return
+    heard = console.heard()
+    if heard is None:
+        return
+    out, err = heard
+    if not _moves_the_cursor(out + err):
+        kept = noop_cache.CachedOutput(out, err, 0)
+        noop_cache.keep(
+            sys.argv[1:], context.environment, kept, read_set=context.read_set, traces=traces, elapsed=elapsed
+        )
+
+
+def _moves_the_cursor(text: str) -> bool:
+    """Return whether the text contains control codes other than colours."""
+    return "\r" in text or any(
+        not part.partition("m")[0].replace(";", "").isdigit() for part in text.split("\x1b[")[1:]
+    )

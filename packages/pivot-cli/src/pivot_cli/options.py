@@ -4,21 +4,32 @@ import functools
 import re
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from pivot_cache.objects.store import CheckoutMode
-from pivot_cli.completion import Target
 from pivot_cli.context import NO_SNAPSHOT
 from pivot_runtime.executors.options import RunOptions
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from pivot_cache.objects.store import CheckoutMode
+
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
-targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", type=Target())
+
+def complete_targets(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the candidates for a half-typed stage or path."""
+    from pivot_cli.completion import target_candidates  # noqa: PLC0415  # start-up time: only a shell asks
+
+    return target_candidates(typed)
+
+
+targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", shell_complete=complete_targets)
 """Arguments: names or addresses of stages, or paths of outs."""
 
-stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", type=Target())
+stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", shell_complete=complete_targets)
 """Arguments: stages, for commands that do not accept paths."""
 
 
@@ -61,8 +72,10 @@ checkout_mode = click.option(
 """Option: how files are created from objects; there is no fallback to another mode."""
 
 
-def mode_of(chosen: str | None) -> CheckoutMode | None:
+def mode_of(chosen: str | None) -> "CheckoutMode | None":
     """Return the requested mode, if any."""
+    from pivot_cache.objects.store import CheckoutMode  # noqa: PLC0415  # start-up time: few commands check out
+
     return None if chosen is None else CheckoutMode(chosen)
 
 

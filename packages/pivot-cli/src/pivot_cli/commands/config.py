@@ -7,7 +7,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.app import SuggestingGroup
-from pivot_cli.completion import ConfigKey
+from pivot_cli.completion import setting_candidates
 from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
@@ -26,7 +26,7 @@ def command() -> None:
 
 
 @command.command("get")
-@click.argument("key", type=ConfigKey())
+@click.argument("key", shell_complete=setting_candidates)
 @options.everywhere
 @options.as_json
 def get(key: str, *, user: bool, as_json: bool) -> int:
@@ -45,7 +45,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
 
 
 @command.command("set")
-@click.argument("key", type=ConfigKey())
+@click.argument("key", shell_complete=setting_candidates)
 @click.argument("value")
 @options.everywhere
 @options.as_json
@@ -66,7 +66,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
 
 
 @command.command("unset")
-@click.argument("key", type=ConfigKey())
+@click.argument("key", shell_complete=setting_candidates)
 @options.everywhere
 @options.as_json
 def unset(key: str, *, user: bool, as_json: bool) -> int:

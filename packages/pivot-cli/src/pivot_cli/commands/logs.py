@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from pivot_cache.files import safe_read
-from pivot_cli.completion import Target
+from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.terminal import console, formats
 from pivot_runtime.history import follow as following
@@ -22,7 +22,7 @@ _GOOD = ("ran", "restored", "cached")
 
 
 @click.command("logs")
-@click.argument("stages", metavar="STAGE...", nargs=-1, type=Target())
+@click.argument("stages", metavar="STAGE...", nargs=-1, shell_complete=options.complete_targets)
 @click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Print only the last N lines.")
 @click.option(
     "--back",

@@ -1,13 +1,14 @@
 """`pivot repro`."""
 
+import contextlib
+
 import attrs
 import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
-from pivot_cli.reporting.reporter import Verbosity
-from pivot_cli.reporting.run import run_stages
+from pivot_cli.reporting.run import Verbosity, run_stages
 from pivot_cli.terminal import console
 from pivot_cli.views.status import explanations, planned_runs
 from pivot_runtime.executors.options import RunOptions
@@ -46,7 +47,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        with note_stalls(enabled=pull):
+        with note_stalls() if pull else contextlib.nullcontext():
             planned = status(
                 context,
                 targets,

@@ -4,15 +4,13 @@ import attrs
 import click
 
 from pivot_cli import options
-from pivot_cli.completion import Target
 from pivot_cli.context import command_context
-from pivot_cli.reporting.reporter import Verbosity
-from pivot_cli.reporting.run import run_stages
+from pivot_cli.reporting.run import Verbosity, run_stages
 from pivot_runtime.executors.options import RunOptions
 
 
 @click.command("run")
-@click.argument("stages", nargs=-1, required=True, metavar="STAGES...", type=Target())
+@click.argument("stages", nargs=-1, required=True, metavar="STAGES...", shell_complete=options.complete_targets)
 @options.all_pipelines
 @options.overrides
 @options.run_options

@@ -1,13 +1,13 @@
 """`pivot status`."""
 
+import contextlib
 import json
 
 import click
 
 from pivot_cli import options
-from pivot_cli.context import command_context
+from pivot_cli.context import command_context, keep_answer
 from pivot_cli.reporting import notices
-from pivot_cli.reporting.noop_answer import keep_answer
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     context = command_context(overrides, quiet=quiet)
-    with HashProgress(), notices.note_stalls(enabled=remote and not quiet):
+    with HashProgress(), notices.note_stalls() if remote and not quiet else contextlib.nullcontext():
         found = status(
             context,
             stages,

@@ -1,5 +1,6 @@
 """`pivot verify`."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,9 +12,8 @@ import click
 from pivot_cli import options, signals
 from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
-from pivot_cli.terminal import console
+from pivot_cli.terminal import console, formats
 from pivot_cli.terminal.progress import HashProgress
-from pivot_cli.views import phrases
 from pivot_cli.views.verify import reruns, verification, verification_json
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.verify import Verification, verify
@@ -81,7 +81,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     context = command_context(overrides)
     project = context.project
     named, percent = _sample(stages) if again else (stages, _WHOLE)
-    with HashProgress(), note_stalls(enabled=allow_missing and not quiet):
+    with HashProgress(), note_stalls() if allow_missing and not quiet else contextlib.nullcontext():
         found = verify(
             context, named, all_pipelines=all_pipelines, allow_missing=allow_missing, quiet=quiet, static=static
         )
@@ -89,7 +89,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         warn_of_broken(found.broken)
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
-        listed = phrases.listed([project.shown(path) for path in lost])
+        listed = formats.listed([project.shown(path) for path in lost])
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")

@@ -1,11 +1,9 @@
 """Notices that a read-only command prints besides its answer."""
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from pivot_cli.terminal import console, formats
-from pivot_cli.views import phrases
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
 
@@ -14,14 +12,12 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
     """Warn about pipelines that cannot be loaded and may write files that are read here."""
     for each in found:
         console.traceback(each.error)
-        may_write = phrases.listed(each.may_write)
+        may_write = formats.listed(each.may_write)
         console.warning(f"{each.error}; continuing without {each.file}, which may be what writes {may_write}")
 
 
-def note_stalls(*, enabled: bool = True) -> AbstractContextManager[None]:
+def note_stalls() -> AbstractContextManager[None]:
     """Within the block, name the server that a command waits for."""
-    if not enabled:
-        return contextlib.nullcontext()
     from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
 
     return stalls.listen(lambda address, seconds: console.note(formats.describe_stall(address, seconds)))
@@ -32,5 +28,5 @@ def hint_at_stashed_outs(paths: Sequence[ArtifactPath]) -> None:
     if paths:
         them = "it" if len(paths) == 1 else "them"
         console.hint(
-            f"a run was killed that had set aside {phrases.listed(paths)}: 'pivot repro' puts {them} back first"
+            f"a run was killed that had set aside {formats.listed(paths)}: 'pivot repro' puts {them} back first"
         )

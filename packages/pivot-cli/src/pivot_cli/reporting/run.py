@@ -1,19 +1,82 @@
-"""Runs stages for `pivot repro` and `pivot run`: reports events, prints the summary, and picks the exit code."""
+"""Runs stages for `pivot repro` and `pivot run`, with a reporter of their events, and picks the exit code."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from pivot_cli import signals
-from pivot_cli.reporting.noop_answer import keep_answer
+from pivot_cli.context import keep_answer
+from pivot_cli.reporting.jsonl import JsonLines
 from pivot_cli.reporting.notices import note_stalls
-from pivot_cli.reporting.reporter import Verbosity, run_reporter
+from pivot_cli.reporting.run_lines import RunLines, summary
 from pivot_cli.terminal import console, formats
-from pivot_cli.views import status
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import repro
 
 _LONGEST_COMMAND = 100
+
+
+class Verbosity(NamedTuple):
+    """The user's choice from the options of `options.verbosity`."""
+
+    explain: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    jsonl: bool = False
+
+    @property
+    def summary(self) -> bool:
+        """Return whether the run ends with a line on stdout."""
+        return not (self.quiet or self.jsonl)
+
+
+@contextlib.contextmanager
+def run_reporter(
+    verbosity: Verbosity, command: str, project: Project, *, output: bool = False, shared: bool = False
+) -> Iterator[Reporter]:
+    """Create the reporter of a run of ``command``; on a terminal it also draws the running stages.
+
+    Args:
+        verbosity: The user's choice.
+        command: The command that the user has called.
+        project: The project.
+        output: Whether the output of stages is shown immediately.
+        shared: Whether the stages write to the terminal themselves, so that nothing may be drawn there.
+
+    Raises:
+        StreamError: At the end, if some events could not be written.
+    """
+    explain = verbosity.explain or verbosity.verbose
+    lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
+    stream = JsonLines(command) if verbosity.jsonl else None
+    reporters: list[Reporter] = [] if stream is None else [stream]
+    with contextlib.ExitStack() as stack:
+        if not shared and draws_live_view(verbosity):
+            from pivot_cli.reporting.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
+
+            reporters.append(stack.enter_context(LiveView(project)))
+
+        def report(event: events.Event) -> None:
+            for reporter in reporters:
+                reporter(event)
+            lines(event)
+
+        yield report
+    if stream is not None:
+        stream.close()
+
+
+def draws_live_view(verbosity: Verbosity) -> bool:
+    """Return whether the terminal gets only requested output."""
+    mixed = verbosity.jsonl and sys.stdout.isatty()
+    return not verbosity.quiet and not mixed and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def run_stages(
@@ -22,11 +85,11 @@ def run_stages(
     """Run stages, print events and a summary; return the exit code."""
     command = command_line(command, targets)
     reporter = run_reporter(verbosity, command, context.project, output=options.show_output, shared=options.in_process)
-    stalls = note_stalls(enabled=options.pull and not verbosity.quiet)
+    stalls = note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext()
     with signals.raise_on_termination(), lock_files.shared(context), reporter as report, stalls:
         result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
-        console.data(status.summary(result))
+        console.data(summary(result))
     asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
         keep_answer(context, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")

@@ -1,7 +1,7 @@
-"""Prints the lines of a run on stderr: one per stage, and one for neighbouring cached stages."""
+"""Lines of a run: one per stage on stderr, quiet neighbours on one line, and the summary at its end."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console, formats
@@ -10,6 +10,9 @@ from pivot_core.decide import Decision
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
 from pivot_runtime.tracing.usage import ResourceUsage
+
+if TYPE_CHECKING:
+    from pivot_runtime.running.runner import RunResult
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
@@ -87,7 +90,7 @@ class RunLines:
         self._width = max((len(event.names[address]) for address in event.addresses), default=0)
 
     def _inputs_fetched(self, event: events.InputsFetched) -> None:
-        source = f"{phrases.listed(event.paths)}, from {event.remote!r}"
+        source = f"{formats.listed(event.paths)}, from {event.remote!r}"
         self._line("fetched", event.address, event.seconds, source)
 
     def _stage_started(self, event: events.StageStarted) -> None:
@@ -113,7 +116,7 @@ class RunLines:
         self._line("restored", event.address, event.seconds, self._because(event.decision))
 
     def _inputs_changed(self, event: events.StageInputsChanged) -> None:
-        changed = phrases.listed([phrases.short_key(key) for key in event.changed])
+        changed = formats.listed([phrases.short_key(key) for key in event.changed])
         detail = f"not recorded, since this changed while it ran: {changed}"
         self._line("edited", event.address, event.seconds, detail)
 
@@ -130,7 +133,7 @@ class RunLines:
         self._line("again", event.address, event.seconds, f"{event.summary} (it is run once more{more})")
 
     def _leftovers_killed(self, event: events.LeftoverProcessesKilled) -> None:
-        commands = phrases.listed(event.commands)
+        commands = formats.listed(event.commands)
         console.note(f"stage {self._name(event.address)!r} left {commands} running, which was ended with it")
 
     def _user_file_saved(self, event: events.UserFileSaved) -> None:
@@ -140,11 +143,11 @@ class RunLines:
         )
 
     def _outs_recached(self, event: events.OutsRecached) -> None:
-        console.note(f"the cache had lost {phrases.listed(event.paths)}: stored again")
+        console.note(f"the cache had lost {formats.listed(event.paths)}: stored again")
 
     def _interrupted(self, event: events.Interrupted) -> None:
         if event.running:
-            ending = phrases.listed([self._name(address) for address in event.running])
+            ending = formats.listed([self._name(address) for address in event.running])
             console.note(f"interrupted: ending {ending}; once more to end at once")
 
     def _undeclared(self, event: events.StageUndeclared) -> None:
@@ -167,7 +170,7 @@ class RunLines:
 
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.missing:
-            self._line("BLOCKED", event.address, None, f"missing {phrases.listed(event.missing)}")
+            self._line("BLOCKED", event.address, None, f"missing {formats.listed(event.missing)}")
             path = event.missing[0]
             how, way = "does not exist", "put the file there, or register a stage that writes it"
             if path in event.tracked:
@@ -179,7 +182,7 @@ class RunLines:
             console.hint(way)
         elif event.taken:
             path, obstacle = min(event.taken.items())
-            self._line("BLOCKED", event.address, None, f"output path is taken: {phrases.listed(sorted(event.taken))}")
+            self._line("BLOCKED", event.address, None, f"output path is taken: {formats.listed(sorted(event.taken))}")
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {obstacle}")
             console.hint(ways_out(path, obstacle))
         else:
@@ -198,7 +201,7 @@ class RunLines:
     def _flush_cached(self) -> None:
         if self._cached:  # in the order of the graph, not of the decisions
             names = [self._name(each) for each in sorted(self._cached, key=lambda each: self._order.get(each, 0))]
-            console.text(f"{_state('cached')}  {phrases.listed(names)}")
+            console.text(f"{_state('cached')}  {formats.listed(names)}")
             self._cached.clear()
 
     def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:
@@ -239,3 +242,26 @@ def _cost(usage: ResourceUsage) -> str:
 
 def _state(state: str) -> str:
     return console.coloured(f"{state:<8}", _COLOURS[state])
+
+
+def summary(outcome: "RunResult") -> str:
+    """Return the line at the end of a run."""
+    parts = [
+        f"{len(addresses)} {word}"
+        for word, addresses in (
+            ("failed", outcome.failed),
+            ("blocked", outcome.blocked),
+            ("not recorded", outcome.torn),
+            ("not started", outcome.unstarted),
+            ("ran", outcome.ran),
+            ("restored", outcome.restored),
+            ("cached", outcome.cached),
+        )
+        if addresses
+    ]
+    duration = formats.seconds(outcome.seconds)
+    if not parts:
+        return "Nothing to do: no stages are registered"
+    if outcome.cached and len(parts) == 1:
+        return f"Everything is up to date: {formats.counted(len(outcome.cached), 'stage')} cached ({duration})"
+    return f"{'Done' if outcome.complete else 'Not done'}: {', '.join(parts)} ({duration})"

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from pivot_cli import signals
 from pivot_cli.reporting.notices import note_stalls
-from pivot_cli.reporting.reporter import Verbosity, run_reporter
-from pivot_cli.reporting.run import command_line
-from pivot_cli.terminal import console
-from pivot_cli.views import phrases, status
+from pivot_cli.reporting.run import Verbosity, command_line, run_reporter
+from pivot_cli.reporting.run_lines import summary
+from pivot_cli.terminal import console, formats
 from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
@@ -59,7 +58,10 @@ def watch_project(context: CommandContext, targets: Sequence[str], options: RunO
         waiting=note_waiting,
         polling=note_polling,
     )
-    with signals.raise_on_termination(), note_stalls(enabled=options.pull and not verbosity.quiet):
+    with (
+        signals.raise_on_termination(),
+        note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext(),
+    ):
         try:
             first = True
             for done in watch.rounds():
@@ -86,7 +88,7 @@ class BufferedReporter:
             return
         self._held.append(event)
         if isinstance(event, _WORTH_REPORTING):
-            console.text(f"\nchanged: {phrases.listed(self._because)}")
+            console.text(f"\nchanged: {formats.listed(self._because)}")
             for each in self._held:
                 self._report(each)
             self._held = None
@@ -100,5 +102,5 @@ def _report_end(done: Round, verbosity: Verbosity, *, first: bool) -> bool:
     elif not first and done.outcome.idle:
         return False
     elif verbosity.summary:
-        console.data(status.summary(done.outcome))
+        console.data(summary(done.outcome))
     return True

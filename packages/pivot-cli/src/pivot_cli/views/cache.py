@@ -6,7 +6,6 @@ from typing import Any
 
 from pivot_cache.maintenance.gc import GcResult
 from pivot_cli.terminal import formats, sanitize
-from pivot_cli.views import phrases
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport
@@ -40,7 +39,7 @@ def status(found: CacheStatus, project: Project) -> str:
         f"Links:       {', '.join(f'{name} {_yes(works)}' for name, works in found.modes.items())}",
     ]
     if found.users:
-        lines.append(f"Shared with: {phrases.listed([str(user) for user in found.users])}")
+        lines.append(f"Shared with: {formats.listed([str(user) for user in found.users])}")
     return sanitize.lines(lines)
 
 
@@ -73,7 +72,7 @@ def verification(found: CacheCheck) -> str:
         state = f"{len(report.unreadable)} could not be read"
     lines = [f"Checked {_heap(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
-        lines.append(f"Repaired {phrases.listed([record.path for record in found.mended])}")
+        lines.append(f"Repaired {formats.listed([record.path for record in found.mended])}")
     return sanitize.lines(lines)
 
 

@@ -53,7 +53,7 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     modified = []
     for path, inside in done.modified.items():
         shown = project.shown(path)
-        which = phrases.listed([f"{shown}/{name}" for name in inside]) or "what is there"
+        which = formats.listed([f"{shown}/{name}" for name in inside]) or "what is there"
         modified.append(f"{shown}: not restored, since {which} is nowhere else")
     yield from formats.first_ten(modified, ": not restored, since what is there is nowhere else")
     problem = "not restored, since the cache does not have it"
@@ -76,6 +76,6 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
         else:
             lines.append(f"Updated {shown} ({size}): commit {shown}.pvt\n")
         if each.dropped:
-            gone = phrases.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
+            gone = formats.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
             lines.append(f"  no longer in it: {sanitize.one_line(gone)}\n")
     return "".join(lines)

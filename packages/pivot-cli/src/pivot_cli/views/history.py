@@ -38,7 +38,7 @@ def run_text(found: PastRun) -> str:
         lines += ["", *_table(sorted(acted, key=lambda stage: stage.began))]
     cached = [stage.name for stage in found.stages if stage.state == "cached"]
     if cached:
-        lines += ["", f"cached: {phrases.listed(cached, 10)}"]
+        lines += ["", f"cached: {formats.listed(cached, 10)}"]
     return sanitize.lines(lines)
 
 
@@ -53,7 +53,7 @@ def _table(stages: Sequence[PastStage]) -> Iterator[str]:
         state = _WORDS.get(stage.state, stage.state)
         yield f"{state:<11}  {stage.name:<{width}}  {took:>6}  {cpu:>10}  {memory:>7}  {why(stage)}".rstrip()
         if stage.undeclared:
-            yield f"{'':<11}  {'':<{width}}  undeclared: {phrases.listed(stage.undeclared)}"
+            yield f"{'':<11}  {'':<{width}}  undeclared: {formats.listed(stage.undeclared)}"
 
 
 def why(stage: PastStage) -> str:
@@ -62,7 +62,7 @@ def why(stage: PastStage) -> str:
         return stage.problem
     first = stage.reasons[0]
     keys = [phrases.short_key(key) for reason, key in stage.changes if reason == first]
-    return f"{first}: {phrases.listed(keys)}" if keys else first
+    return f"{first}: {formats.listed(keys)}" if keys else first
 
 
 def counts(found: PastRun) -> str:

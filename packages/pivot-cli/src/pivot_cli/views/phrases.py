@@ -29,7 +29,6 @@ _SECRET = re.compile(r'\{"\$secret":"[0-9a-f]*"\}')  # quotes inside a text are 
 _WHOLE = ":*"
 """The suffix of the key of a whole module."""
 _DIGITS = 8
-_MOST = 3
 
 
 def short_key(key: str) -> str:
@@ -104,13 +103,7 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
             for change in decision.changes
             if change.reason is reason and reason not in (Reason.NEVER_RUN, Reason.FORCED, Reason.SCHEMA)
         ]
-    return f"{reason.value}: {listed(subjects)}" if subjects else reason.value
-
-
-def listed(names: Sequence[str], most: int = _MOST) -> str:
-    """Return ``a, b, c and 4 more``."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    return f"{reason.value}: {formats.listed(subjects)}" if subjects else reason.value
 
 
 def describe_difference(found: "TreeDifference", directory: str) -> str:
@@ -118,9 +111,9 @@ def describe_difference(found: "TreeDifference", directory: str) -> str:
     parts = []
     for what, names in (("changed", found.changed), ("new", found.added)):
         if names:
-            parts.append(f"{what} {listed([f'{directory}/{name}' for name in names])}")
+            parts.append(f"{what} {formats.listed([f'{directory}/{name}' for name in names])}")
     if found.absent:
-        shown = listed([f"{directory}/{name}" for name in found.absent])
+        shown = formats.listed([f"{directory}/{name}" for name in found.absent])
         parts.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {shown}")
     return "; ".join(parts)
 

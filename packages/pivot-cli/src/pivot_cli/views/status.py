@@ -14,7 +14,6 @@ from pivot_runtime.inspecting.status import StageStatus, Status
 
 if TYPE_CHECKING:
     from pivot_runtime.project.project import Project
-    from pivot_runtime.running.runner import RunResult  # start-up time: used only for runs
     from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
@@ -75,7 +74,7 @@ def _detail(stage: StageStatus, found: Status) -> str:
     for path, place in sorted(stage.absent.items()):
         where = "in the cache" if place.value == "cache" else f"on {remote!r}"
         absent.setdefault(where, []).append(path)
-    return "; ".join(f"not here, but {where}: {phrases.listed(paths)}" for where, paths in absent.items())
+    return "; ".join(f"not here, but {where}: {formats.listed(paths)}" for where, paths in absent.items())
 
 
 def _synced(where: "SyncState") -> str:
@@ -209,33 +208,10 @@ def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     if loaded.libraries:
         yield "  Libraries:"
         for name, use in sorted(loaded.libraries.items()):
-            yield f"    {name} {use.version}  {phrases.listed(use.names, 5)}"
+            yield f"    {name} {use.version}  {formats.listed(use.names, 5)}"
     if loaded.unresolved:
         yield "  Not tracked:"
         yield from untracked.fingerprint_lines(loaded.unresolved, verbose=verbose)
-
-
-def summary(outcome: "RunResult") -> str:
-    """Return the line at the end of a run."""
-    parts = [
-        f"{len(addresses)} {word}"
-        for word, addresses in (
-            ("failed", outcome.failed),
-            ("blocked", outcome.blocked),
-            ("not recorded", outcome.torn),
-            ("not started", outcome.unstarted),
-            ("ran", outcome.ran),
-            ("restored", outcome.restored),
-            ("cached", outcome.cached),
-        )
-        if addresses
-    ]
-    duration = formats.seconds(outcome.seconds)
-    if not parts:
-        return "Nothing to do: no stages are registered"
-    if outcome.cached and len(parts) == 1:
-        return f"Everything is up to date: {formats.counted(len(outcome.cached), 'stage')} cached ({duration})"
-    return f"{'Done' if outcome.complete else 'Not done'}: {', '.join(parts)} ({duration})"
 
 
 def _because(stage: StageStatus, found: Status) -> str:

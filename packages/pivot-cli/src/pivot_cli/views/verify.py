@@ -31,7 +31,7 @@ def summed(found: Verification) -> str:
     """Return the number of stages and their results in one line."""
     if not found.stages:
         return "No stages are registered."
-    unread = f"only an import can tell what {phrases.listed(found.unread)} has" if found.unread else ""
+    unread = f"only an import can tell what {formats.listed(found.unread)} has" if found.unread else ""
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
     parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
     return ", ".join(
