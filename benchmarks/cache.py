@@ -89,10 +89,10 @@ def large(place: pathlib.Path, size: int, times: Times) -> None:
         with StatCache(place / "stat.sqlite") as files:
             ingest(source, store, files)
 
-    def store_it_strongly() -> None:
-        with StatCache(place / "strong-stat.sqlite") as files:
-            strong = Sha256Index(place / "strong.sqlite")
-            ingest(source, ObjectStore(place / "strong" / "files", strong=True), files, strong=strong)
+    def store_with_sha256() -> None:
+        with StatCache(place / "sha256-stat.sqlite") as files:
+            index = Sha256Index(place / "sha256.sqlite")
+            ingest(source, ObjectStore(place / "sha256" / "files", with_sha256=True), files, sha256_index=index)
 
     def look() -> None:
         with StatCache(place / "stat.sqlite") as files:
@@ -100,7 +100,7 @@ def large(place: pathlib.Path, size: int, times: Times) -> None:
 
     times.measure("cp + xxh3", copy_and_hash)
     times.measure("cold", store_it)
-    times.measure("cold, with SHA-256", store_it_strongly)
+    times.measure("cold, with SHA-256", store_with_sha256)
     with StatCache(place / "stat.sqlite") as files:
         artifact = files.artifact(source)
     assert artifact is not None

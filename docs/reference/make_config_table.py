@@ -11,9 +11,9 @@ END = "<!-- the end of the table of keys -->\n"
 
 
 def table() -> str:
-    """The Markdown table of every key that something reads."""
+    """The Markdown table of every key."""
     head = "| key | variable | values | default | meaning |\n|---|---|---|---|---|\n"
-    return head + "".join(f"| {' | '.join(_cells(key))} |\n" for key in KEYS if key.read)
+    return head + "".join(f"| {' | '.join(_cells(key))} |\n" for key in KEYS)
 
 
 def page(text: str) -> str:

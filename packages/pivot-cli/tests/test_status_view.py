@@ -181,7 +181,7 @@ def test_json_has_the_documented_fields() -> None:
         "action": "up_to_date",
         "reasons": [],
         "code_changes": [],
-        "package_changes": [],
+        "library_changes": [],
         "param_changes": [],
         "env_changes": [],
         "dep_changes": [],
@@ -256,7 +256,7 @@ def test_why_a_stage_is_cached_lists_what_was_compared() -> None:
         code={"func:p:train": CodeEntry(NEW, Location("pipeline.py", 3))},
         observed={"func:plug:run": CodeEntry(OLD, Location("plug.py", 1))},
         deps={ArtifactPath("in.csv"): Artifact(OLD, 1)},
-        packages={"pandas": "2"},
+        library_versions={"pandas": "2"},
         outs=(OutSpec(ArtifactPath("out.csv")),),
     )
     spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
@@ -272,7 +272,7 @@ Stage: train
   Compared, and equal:
     func:p:train  a1b2c3d4  pipeline.py:3
     func:plug:run  5995c853  plug.py:1  seen when it ran
-    package:pandas  2
+    library:pandas  2
     dep:in.csv  5995c853
     out:out.csv  a1b2c3d4
 """

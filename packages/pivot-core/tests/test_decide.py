@@ -126,7 +126,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
         dict(list(one.deps.items())[::-1]),
         tuple(reversed(one.outs)),
         dict(list(one.observed.items())[::-1]),
-        dict(list(one.packages.items())[::-1]),
+        dict(list(one.library_versions.items())[::-1]),
         dict(list(one.env.items())[::-1]),
     )
 
@@ -138,7 +138,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
 def test_lines_name_every_fact_once(one: Inputs) -> None:
     names = [(line.kind, line.key) for line in one.lines()]
 
-    sections: list[Sized] = [one.code, one.observed, one.packages, one.params, one.env, one.deps, one.outs]
+    sections: list[Sized] = [one.code, one.observed, one.library_versions, one.params, one.env, one.deps, one.outs]
     assert len(names) == len(set(names)) == sum(map(len, sections))
 
 
@@ -349,7 +349,12 @@ def now_with(**parts: object) -> Observation:
         pytest.param(LOCK, now_with(params={"alpha": 1.0}), NOTHING, Verdict.RUN, [Reason.PARAM], id="param retyped"),
         pytest.param(LOCK, now_with(deps={RAW: OTHER}), NOTHING, Verdict.RUN, [Reason.DEP], id="input edited"),
         pytest.param(
-            LOCK, now_with(packages={"pandas": "3"}), NOTHING, Verdict.RUN, [Reason.PACKAGE], id="library upgraded"
+            LOCK,
+            now_with(library_versions={"pandas": "3"}),
+            NOTHING,
+            Verdict.RUN,
+            [Reason.LIBRARY],
+            id="library upgraded",
         ),
         pytest.param(SEEN, Observation(PLUGIN, LEFT), NOTHING, Verdict.UP_TO_DATE, [], id="observed code unchanged"),
         pytest.param(SEEN, SAME, NOTHING, Verdict.RUN, [Reason.CODE], id="observed code gone"),

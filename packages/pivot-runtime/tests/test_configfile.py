@@ -158,10 +158,10 @@ others = st.sampled_from(
         "   \n",
         "  # indented\n",
         "cache.dir:   ../x   # here\n",
-        "fingerprint.packages: 'off'\n",
+        "fingerprint.library_versions: 'off'\n",
         "watch:\n  # below\n  debounce: 10\n\n",
         "resources: {gpu: 2, ram: 3}\n",
-        "strict_io: >-\n  warn\n",
+        "strict_io.level: >-\n  warn\n",
         '"worker.start": "fork"  # é\n',
     ]
 )

@@ -226,7 +226,7 @@ def test_directories(shop: Workshop, remote: MemoryRemote) -> None:
 def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: MemoryRemote) -> None:
     """Somebody has pushed it, and nobody here has a lock file that says so."""
     project = chain.context
-    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    (chain.layout.state_dir / "config.yaml").write_text("remote.run_cache: true\n")
     chain.run()
     assert transfer.push(project).runs == 3
     assert transfer.push(project).runs == 0
@@ -264,7 +264,7 @@ def test_results_of_others_are_found_by_their_inputs(chain: Workshop, remote: Me
     ],
 )
 def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRemote, good: str, bad: str) -> None:
-    (chain.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    (chain.layout.state_dir / "config.yaml").write_text("remote.run_cache: true\n")
     chain.run("first")
     transfer.push(chain.context)
     for records in remote.run_records.values():
@@ -292,7 +292,7 @@ def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
 def test_results_of_stages_side_by_side_are_asked_for_together(
     shop: Workshop, remote: MemoryRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (shop.layout.state_dir / "config.yaml").write_text("remote.share_runs: true\n")
+    (shop.layout.state_dir / "config.yaml").write_text("remote.run_cache: true\n")
     shop.write("a", "text")
     for number in range(5):
         shop.copying(f"copy{number}", "a", f"out{number}")

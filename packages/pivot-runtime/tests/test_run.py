@@ -418,7 +418,7 @@ def test_stage_that_does_not_write_its_out(shop: Workshop) -> None:
 
 
 def test_a_retry_mends_no_undeclared_file(shop: Workshop) -> None:
-    """A refusal by `strict_io: error` is no accident: the stage fails at its first try."""
+    """A refusal by `strict_io.level: error` is no accident: the stage fails at its first try."""
 
     class Reading:
         """Says of each stage that it has read a file."""
@@ -436,7 +436,7 @@ def test_a_retry_mends_no_undeclared_file(shop: Workshop) -> None:
 
     shop.pipeline.register(stage, name="s", retries=2)
     shop.write("in", "1")
-    shop.write(".pivot/config.yaml", "strict_io: error\n")
+    shop.write(".pivot/config.yaml", "strict_io.level: error\n")
 
     assert parts_of(shop.run(wrap=Reading)) == {"failed": {"s"}}
     assert shop.calls == ["s"]

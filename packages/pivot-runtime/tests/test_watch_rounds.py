@@ -72,7 +72,7 @@ def prepared(root: pathlib.Path, **texts: str) -> None:
     init(root)
     for name, text in texts.items():
         (root / name.replace("_", ".")).write_text(text)
-    (root / ".pivot/config.yaml").write_text("strict_io: off\nwatch.debounce: 1\n")
+    (root / ".pivot/config.yaml").write_text("strict_io.level: off\nwatch.debounce: 1\n")
 
 
 def watched(

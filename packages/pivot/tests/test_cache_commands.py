@@ -117,7 +117,7 @@ def test_gc_keeps_what_recent_runs_left(project: Project) -> None:
     project.pivot("cache", "gc")
     assert kept(project) == old | new
 
-    project.write(".pivot/config.yaml", "cache.retention: 0\n")
+    project.write(".pivot/config.yaml", "cache.keep_runs_days: 0\n")
     project.pivot("cache", "gc")
     assert kept(project) == new
 

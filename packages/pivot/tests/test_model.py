@@ -71,7 +71,7 @@ FAILING = ("raise", "once", "exit", "kill")
 WISHES = (*FAILING, "dep", "code", "read", "forbidden", "host", "command")
 """Possible actions of a stage while it runs: fail, change what it depends on, read what it does not declare, kill."""
 
-CONFIG = "strict_io_ignore: wishes/, runs/\n"
+CONFIG = "strict_io.ignore: wishes/, runs/\n"
 
 
 @attrs.frozen
@@ -316,7 +316,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     def run_disturbed(self, wish: str, options: RunOptions) -> Disturbed:
         """Run, in a process of its own if that is to be killed."""
         heard: list[events.Event] = []
-        (self.root / ".pivot/config.yaml").write_text(CONFIG + "strict_io: error\n" * (wish == "forbidden"))
+        (self.root / ".pivot/config.yaml").write_text(CONFIG + "strict_io.level: error\n" * (wish == "forbidden"))
         try:
             if wish != "command":
                 return Disturbed(repro(self.context, options=options, report=heard.append), heard)

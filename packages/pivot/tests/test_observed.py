@@ -133,19 +133,19 @@ def test_libraries_are_recorded_and_their_versions_count_by_policy(make: Callabl
     project.replace(".pivot/stages/p.run.lock", recorded["version"], "5.9.1")
     assert project.states() == {"run": "cached"}
     for policy in ("major", "minor", "exact"):
-        project.write(".pivot/config.yaml", f"fingerprint.packages: {policy}\n")
+        project.write(".pivot/config.yaml", f"fingerprint.library_versions: {policy}\n")
         explained = project.pivot("status", "--explain").stdout
         assert "Reason: Library version changed\n" in explained
-        assert "    package:PyYAML\n      Old: 5" in explained
-    off = project.pivot("status", "--quiet", env={"PIVOT_FINGERPRINT_PACKAGES": "off"})
+        assert "    library:PyYAML\n      Old: 5" in explained
+    off = project.pivot("status", "--quiet", env={"PIVOT_FINGERPRINT_LIBRARY_VERSIONS": "off"})
     assert off.returncode == 0
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("fingerprint.package: off", "did you mean fingerprint.packages?"),
-        ("fingerprint.packages: often", "'often' is not one of off, major, minor, exact"),
+        ("fingerprint.library_version: off", "did you mean fingerprint.library_versions?"),
+        ("fingerprint.library_versions: often", "'often' is not one of off, major, minor, exact"),
         ("[", "this is not YAML"),
         ("- a", "it must hold keys and values"),
     ],

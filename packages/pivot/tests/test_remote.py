@@ -353,7 +353,7 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
 
 
 def test_a_digest_that_nobody_can_forge(team: Team) -> None:
-    team.pivot("config", "set", "cache.strong_digest", "true")
+    team.pivot("config", "set", "cache.sha256", "true")
     team.pivot("repro", "--force")
     team.first.write("raw/a", "a")
     team.first.write("raw/b", "b")
@@ -376,7 +376,7 @@ def test_a_digest_that_nobody_can_forge(team: Team) -> None:
 
 def test_results_of_others(team: Team) -> None:
     """Results that CI has computed on another branch are not computed again, though no lock file here names them."""
-    team.pivot("config", "set", "remote.share_runs", "true")
+    team.pivot("config", "set", "remote.run_cache", "true")
     mate = team.clone("mate")
     team.first.replace("pipeline.py", '"count": len(values)', '"count": 2 * len(values)')
     team.pivot("repro")
@@ -391,7 +391,7 @@ def test_results_of_others(team: Team) -> None:
 
 def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
     """As long as the pipelines are known: from the last import here, or from a file of shell commands."""
-    team.pivot("config", "set", "remote.share_runs", "true")
+    team.pivot("config", "set", "remote.run_cache", "true")
     team.first.write(
         "words/pivot.yaml",
         "pipeline: words\nstages:\n  upper: {cmd: tr a-z A-Z < in.txt > out.txt, deps: [in.txt], outs: [out.txt]}\n",

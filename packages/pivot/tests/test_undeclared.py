@@ -50,7 +50,7 @@ def test_the_lines_that_are_proposed_are_all_that_is_missing(make: Callable[[str
     assert "scratch.tmp" not in told
     assert project.read("second.txt") == "ab"
 
-    strict = {"PIVOT_STRICT_IO": "error"}
+    strict = {"PIVOT_STRICT_IO_LEVEL": "error"}
     before = project.lock("p.second")
     project.write("in.txt", "changed")
     refused = project.pivot("repro", env=strict, code=1)
@@ -70,12 +70,12 @@ def test_the_lines_that_are_proposed_are_all_that_is_missing(make: Callable[[str
 def test_the_out_of_another_stage(make: Callable[[str], Project]) -> None:
     project = make(PIPELINE.replace("lookup.csv", "first.txt"))
     project.write("in.txt", "a")
-    project.pivot("config", "set", "strict_io_ignore", "run.log, *.tmp")
+    project.pivot("config", "set", "strict_io.ignore", "run.log, *.tmp")
 
     told = project.pivot("repro", "-j", "1").stderr
     assert "  reads first.txt, which 'first' writes\n" in told
     assert "run.log" not in told
-    assert "declare" not in project.pivot("repro", "-f", "-j1", env={"PIVOT_STRICT_IO": "off"}).stderr
+    assert "declare" not in project.pivot("repro", "-f", "-j1", env={"PIVOT_STRICT_IO_LEVEL": "off"}).stderr
 
 
 def test_without_strace_there_is_no_tracing(make: Callable[[str], Project]) -> None:

@@ -162,7 +162,7 @@ def story(make: Callable[[str], Project]) -> Project:
     project = make(STORY)
     project.write("helper.py", "def changed(text):\n    return text.upper()\n")
     project.write("in.txt", "text")
-    project.write(".pivot/config.yaml", "strict_io: off\nwatch.debounce: 20\n")
+    project.write(".pivot/config.yaml", "strict_io.level: off\nwatch.debounce: 20\n")
     return project
 
 

@@ -18,7 +18,7 @@ gc.guard                        -     held while garbage is collected
 state.db/                         -     a directory of derived data: deleting it costs time, never truth
 statcache.sqlite                -     digests of files whose stat signature still holds
 remotes.sqlite                  -     which objects were seen on which remote
-strong.sqlite                   -     the SHA-256 of objects
+sha256.sqlite                   -     the SHA-256 of objects
 uploads/                        -     uploads in parts that are under way
 run.guard                       -     held while a command changes the project
 logs/                           -     what stages printed
@@ -187,9 +187,9 @@ class Layout(Value):
         return self.state_dir / "config.yaml"
 
     @property
-    def strong_file(self) -> Path:
+    def sha256_file(self) -> Path:
         """The database of the SHA-256 of objects."""
-        return self.database_dir / "strong.sqlite"
+        return self.database_dir / "sha256.sqlite"
 
     @property
     def history_dir(self) -> Path:

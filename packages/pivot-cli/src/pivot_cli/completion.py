@@ -66,7 +66,7 @@ def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "li
 
     from pivot_runtime.config.settings import KEYS  # noqa: PLC0415
 
-    names = [key.family or key.name for key in KEYS if key.read]
+    names = [key.family or key.name for key in KEYS]
     return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]
 
 

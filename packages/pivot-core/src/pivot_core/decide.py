@@ -27,7 +27,7 @@ class Reason(enum.Enum):
     NEVER_RUN = "No previous run"
     SCHEMA = "Fingerprint schema changed"
     CODE = "Code dependency changed"
-    PACKAGE = "Library version changed"
+    LIBRARY = "Library version changed"
     PARAM = "Parameter changed"
     ENV = "Environment variable changed"
     DEP = "Input data changed"
@@ -44,7 +44,7 @@ class Reason(enum.Enum):
 _BY_KIND: Mapping[str, Reason] = {
     "code": Reason.CODE,
     "observed": Reason.CODE,
-    "package": Reason.PACKAGE,
+    "library": Reason.LIBRARY,
     "param": Reason.PARAM,
     "env": Reason.ENV,
     "dep": Reason.DEP,

@@ -74,7 +74,7 @@ class Inputs(Value):
         deps: The content of each dep.
         outs: The declaration of each out.
         observed: By key, code that a run was observed to depend on beyond ``code``.
-        packages: By name, as much of the version of each library as counts.
+        library_versions: By name, as much of the version of each library as counts.
         env: By name, a digest of the value of each environment variable; ``""`` if it is not set.
     """
 
@@ -84,7 +84,7 @@ class Inputs(Value):
     deps: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
     outs: Sequence[OutSpec] = ()
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
-    packages: Mapping[str, str] = attrs.field(factory=dict)
+    library_versions: Mapping[str, str] = attrs.field(factory=dict)
     env: Mapping[str, str] = attrs.field(factory=dict)
 
     def lines(self) -> list[InputLine]:
@@ -93,7 +93,7 @@ class Inputs(Value):
         lines += [
             InputLine("observed", key, entry.digest, entry.location) for key, entry in sorted(self.observed.items())
         ]
-        lines += [InputLine("package", name, version) for name, version in sorted(self.packages.items())]
+        lines += [InputLine("library", name, version) for name, version in sorted(self.library_versions.items())]
         lines += [InputLine("param", key, canonical_json(value)) for key, value in sorted(self.params.items())]
         lines += [InputLine("env", name, value) for name, value in sorted(self.env.items())]
         lines += [InputLine("dep", path, artifact.digest) for path, artifact in sorted(self.deps.items())]

@@ -54,17 +54,17 @@ def hash_file(path: Path | str) -> Hashed:
         return hash_descriptor(descriptor, status.st_size)
 
 
-def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, strong: bool = False) -> Hashed:
+def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_sha256: bool = False) -> Hashed:
     """Read ``source`` to its end, writing the same bytes to the descriptor ``copy_to``.
 
     Args:
         source: An open descriptor, at its start.
         size: The expected number of bytes; only memory depends on it.
         copy_to: An open descriptor that gets exactly the bytes that were hashed.
-        strong: Also their SHA-256.
+        with_sha256: Also their SHA-256.
     """
     state = xxhash.xxh3_128()
-    sha256 = _sha256() if strong else None
+    sha256 = _sha256() if with_sha256 else None
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     total = 0
     _tell(0, size)

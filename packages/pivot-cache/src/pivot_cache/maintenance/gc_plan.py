@@ -51,13 +51,13 @@ class Retention(Value):
 
     Attributes:
         now_ns: The present, in ns since the epoch.
-        retention_ns: Run records younger than this keep what they name.
-        grace_ns: Objects that have been in the trash for this long are deleted.
+        keep_runs_ns: Run records younger than this keep what they name.
+        trash_ns: Objects that have been in the trash for this long are deleted.
     """
 
     now_ns: int
-    retention_ns: int
-    grace_ns: int
+    keep_runs_ns: int
+    trash_ns: int
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -183,7 +183,7 @@ def prepare(
     found = plan(inventory(cache.store), marked, since_ns)
     with reporting("read", cache.runs.directory):
         old = sorted(key for key, written_ns in cache.runs.written() if is_old(written_ns, rules))
-    expired = tuple(batch for batch in cache.store.trash.batches() if rules.now_ns - batch.taken_ns >= rules.grace_ns)
+    expired = tuple(batch for batch in cache.store.trash.batches() if rules.now_ns - batch.taken_ns >= rules.trash_ns)
     return attrs.evolve(found, runs=tuple(old), expired=expired)
 
 
@@ -200,7 +200,7 @@ def young(runs: RunCache, rules: Retention) -> list[Artifact]:
 
 def is_old(written_ns: int, rules: Retention) -> bool:
     """Whether a run record that was written then is older than the retention."""
-    return rules.now_ns - written_ns >= rules.retention_ns
+    return rules.now_ns - written_ns >= rules.keep_runs_ns
 
 
 def _listing(digest: str, store: ObjectStore) -> Tree | None:

@@ -31,7 +31,7 @@ def ingest(
     *,
     jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
-    strong: "Sha256Index | None" = None,
+    sha256_index: "Sha256Index | None" = None,
 ) -> Artifact:
     """Store what is at an absolute path, and remember it in the stat cache.
 
@@ -44,7 +44,8 @@ def ingest(
         files: The record of unchanged files.
         jobs: How many files are copied at once; by default as many as there are processors.
         progress: Called with the size of each file when it is stored, from several threads.
-        strong: The record of the SHA-256 of objects; the artifact then has one. The store computes those of new files.
+        sha256_index: The record of the SHA-256 of objects, which then goes into the artifact. The store computes it for
+            new files.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if something changes meanwhile.
@@ -57,9 +58,9 @@ def ingest(
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             tree = _directory(path, store, files, jobs, progress)
-            return tree.artifact() if strong is None else strong.of_tree(tree, store)
+            return tree.artifact() if sha256_index is None else sha256_index.of_tree(tree, store)
         artifact = _file(path, store, files, progress)
-        return artifact if strong is None else strong.of_file(artifact, store)
+        return artifact if sha256_index is None else sha256_index.of_file(artifact, store)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(path, "there is no such file") from None
 

@@ -87,19 +87,19 @@ class ObjectFiles:
         """
         return self._prefix + shard(digest)
 
-    def insert(self, source: int, size: int, place: str | Path, *, strong: bool = False) -> Hashed:
+    def insert(self, source: int, size: int, place: str | Path, *, with_sha256: bool = False) -> Hashed:
         """Store what is left to read of an open file: the one way in for every file.
 
         Args:
             source: An open descriptor.
             size: The expected number of bytes.
             place: A directory on the same file system, for this process alone.
-            strong: Also the SHA-256 is wanted.
+            with_sha256: Also the SHA-256 is wanted.
         """
         temp = f"{place}/{next(self._numbers)}"
         copy = syscalls.create(temp, 0o600)
         try:
-            hashed = copy_bytes(source, copy, size, strong=strong)
+            hashed = copy_bytes(source, copy, size, with_sha256=with_sha256)
             self.publish(copy, temp, hashed)
         finally:
             os.close(copy)
@@ -289,13 +289,13 @@ class ObjectFiles:
                 return  # another user has made it in this moment
 
 
-def copy_bytes(source: int, target: int, size: int, *, strong: bool = False) -> Hashed:
+def copy_bytes(source: int, target: int, size: int, *, with_sha256: bool = False) -> Hashed:
     """Copy by sharing blocks where the file system can, and hash what arrived."""
     try:
         syscalls.clone(source, target)
     except OSError:
-        return hash_descriptor(source, size, copy_to=target, strong=strong)
-    return hash_descriptor(target, size, strong=strong)
+        return hash_descriptor(source, size, copy_to=target, with_sha256=with_sha256)
+    return hash_descriptor(target, size, with_sha256=with_sha256)
 
 
 def _discard(temp: str) -> None:

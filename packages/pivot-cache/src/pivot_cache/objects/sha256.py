@@ -75,7 +75,7 @@ def of_object(digest: str, store: ObjectStore) -> str:
     """
     try:
         with open_artifact(store.path_of(digest)) as (descriptor, status):
-            hashed = hash_descriptor(descriptor, status.st_size, strong=True)
+            hashed = hash_descriptor(descriptor, status.st_size, with_sha256=True)
     except FileNotFoundError:
         raise MissingObjectError(digest) from None
     if hashed.digest != digest:
@@ -93,10 +93,10 @@ def is_genuine(tree: Tree, sha256: str, store: ObjectStore) -> bool:
     return _of(tree, {digest: of_object(digest, store) for digest in tree.digests()}) == sha256
 
 
-def _of(tree: Tree, strong: Mapping[str, str]) -> str:
+def _of(tree: Tree, sha256_by_digest: Mapping[str, str]) -> str:
     state = hashlib.sha256()
     for path, file in tree.files.items():
-        state.update(f"{canonical_json([path, file.size, file.executable, strong[file.digest]])}\n".encode())
+        state.update(f"{canonical_json([path, file.size, file.executable, sha256_by_digest[file.digest]])}\n".encode())
     for path in tree.empty:
         state.update(f"{canonical_json([path])}\n".encode())
     return state.hexdigest()

@@ -45,7 +45,7 @@ class ObjectStore:
     Attributes:
         directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
         quarantine_dir: Where damaged objects are moved; by default ``quarantine`` beside the directory.
-        strong: Stored objects also get their SHA-256.
+        with_sha256: Stored objects also get their SHA-256.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ObjectStore:
         quarantine: Path | None = None,
         boot: str | None = None,
         started_ns: int | None = None,
-        strong: bool = False,
+        with_sha256: bool = False,
         files: Digests | None = None,
     ) -> None:
         """Describe a store; nothing is read or made.
@@ -65,10 +65,10 @@ class ObjectStore:
             quarantine: Where damaged objects are moved.
             boot: The session of the machine, which another start does not share; by default the system is asked.
             started_ns: When the machine started, in ns since the epoch; by default the system is asked.
-            strong: Stored objects also get their SHA-256.
+            with_sha256: Stored objects also get their SHA-256.
             files: A memory of verified objects that belong to somebody else, and so cannot be marked.
         """
-        self.strong = strong
+        self.with_sha256 = with_sha256
         self.directory = directory
         self.quarantine_dir = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
@@ -168,10 +168,10 @@ class ObjectStore:
             with open_artifact(source) as (descriptor, status):
                 try:
                     if place is not None:
-                        hashed = self._objects.insert(descriptor, status.st_size, place, strong=self.strong)
+                        hashed = self._objects.insert(descriptor, status.st_size, place, with_sha256=self.with_sha256)
                     else:
                         with self.temporary() as own:
-                            hashed = self._objects.insert(descriptor, status.st_size, own, strong=self.strong)
+                            hashed = self._objects.insert(descriptor, status.st_size, own, with_sha256=self.with_sha256)
                 except OSError as error:
                     raise cannot(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
@@ -211,7 +211,7 @@ class ObjectStore:
         """
         self.path_of(digest)
         with open_artifact(temp) as (descriptor, status), reporting("write to", self.directory):
-            hashed = hash_descriptor(descriptor, status.st_size, strong=bool(sha256))
+            hashed = hash_descriptor(descriptor, status.st_size, with_sha256=bool(sha256))
             if hashed.digest != digest:
                 raise CorruptObjectError(digest)
             if hashed.sha256 != sha256:

@@ -91,7 +91,7 @@ def _inside(entry: CodeEntry) -> bool:
 
 def _keeper(remote: Remote) -> RunKeeper:
     if not isinstance(remote, RunKeeper):
-        raise RemoteError(remote.name, "it cannot keep run records", hint="set remote.share_runs to false")
+        raise RemoteError(remote.name, "it cannot keep run records", hint="set remote.run_cache to false")
     return remote
 
 

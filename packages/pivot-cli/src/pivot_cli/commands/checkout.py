@@ -41,8 +41,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     overwritten unless --force is given.
 
     With --kept, TARGETS are paths of files that Pivot saved before replacing them, since their content was nowhere
-    else: restore the newest content of each, or one by the first digits of its digest. Saved files are kept for the
-    grace period of the cache, cache.grace.
+    else: restore the newest content of each, or one by the first digits of its digest. Saved files are kept for
+    as many days as cache.trash_days says.
     """
     context = command_context()
     if kept:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: used only for runs
 
 _PREFIX: Mapping[Reason, str] = {
-    Reason.PACKAGE: "package:",
+    Reason.LIBRARY: "library:",
     Reason.PARAM: "param:",
     Reason.ENV: "env:",
     Reason.DEP: "dep:",
@@ -70,7 +70,7 @@ def value(reason: Reason, text: str | None) -> str:
         return param(text)
     if reason is Reason.ENV:
         return "(secret)" if text else "(not set)"
-    return text if reason in (Reason.PACKAGE, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+    return text if reason in (Reason.LIBRARY, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
 
 
 def param(text: str) -> str:

@@ -344,8 +344,8 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 for change in decision.changes
                 if change.reason is Reason.CODE
             ],
-            "package_changes": [
-                _change(change, "name") for change in decision.changes if change.reason is Reason.PACKAGE
+            "library_changes": [
+                _change(change, "name") for change in decision.changes if change.reason is Reason.LIBRARY
             ],
             "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
             "env_changes": [_change(change, "name") for change in decision.changes if change.reason is Reason.ENV],

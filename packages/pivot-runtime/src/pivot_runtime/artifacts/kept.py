@@ -187,9 +187,9 @@ def readable(layout: Layout) -> list[KeptContent]:
     return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, KeptContent)]
 
 
-def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
+def pinned(layout: Layout, trash_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
     """The artifacts saved within the grace period, which must stay; ``doubt`` hears of unreadable records."""
-    since = time.time_ns() - grace_ns
+    since = time.time_ns() - trash_ns
     found = set()
     for each in KeptFiles(layout.kept_dir).read():
         if isinstance(each, LockFileError):
@@ -199,13 +199,13 @@ def pinned(layout: Layout, grace_ns: int, doubt: Callable[[CacheError], object])
     return found
 
 
-def tidy(stores: Stores, grace_ns: int) -> None:
+def tidy(stores: Stores, trash_ns: int) -> None:
     """Forget what is older than the grace period, and neither in the cache nor in the trash any more.
 
     Raises:
         CacheError: It cannot be removed.
     """
-    since = time.time_ns() - grace_ns
+    since = time.time_ns() - trash_ns
     for each in readable(stores.layout):
         digest = each.artifact.digest
         gone = not stores.store.path_of(digest).exists() and stores.store.trash.find(digest) is None

@@ -32,14 +32,14 @@ class Stores(Value):
         settings: The configuration.
         files: The content of files, remembered by their stat signatures.
         store: Contents by digest.
-        strong: The record of the SHA-256 of objects, if that is configured.
+        sha256_index: The record of the SHA-256 of objects, if that is configured.
     """
 
     layout: Layout
     settings: Settings
     files: StatCache
     store: ObjectStore
-    strong: "Sha256Index | None" = None
+    sha256_index: "Sha256Index | None" = None
 
     @functools.cached_property
     def runs(self) -> "RunCache":
@@ -60,7 +60,7 @@ class Stores(Value):
         """
         from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
 
-        return ingest(file, self.store, self.files, strong=self.strong)
+        return ingest(file, self.store, self.files, sha256_index=self.sha256_index)
 
     def keep(self, file: pathlib.Path) -> Artifact:
         """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
@@ -89,9 +89,9 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
         cache_dir.prepare(layout)
         cache_users.register(layout)
     with StatCache(layout.statcache_file) as files:
-        store = ObjectStore(layout.objects_dir, strong=settings.strong_digest, files=files)
+        store = ObjectStore(layout.objects_dir, with_sha256=settings.sha256, files=files)
         store.before_losing(_parting(layout))
-        yield Stores(layout, settings, files, store, _strong(layout, settings))
+        yield Stores(layout, settings, files, store, _sha256_index(layout, settings))
 
 
 def _parting(layout: Layout) -> Callable[[str], object]:
@@ -104,9 +104,9 @@ def _parting(layout: Layout) -> Callable[[str], object]:
     return lambda path: links().part(path)
 
 
-def _strong(layout: Layout, settings: Settings) -> "Sha256Index | None":
-    if not settings.strong_digest:
+def _sha256_index(layout: Layout, settings: Settings) -> "Sha256Index | None":
+    if not settings.sha256:
         return None
     from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415  # start-up time: seldom is it wanted
 
-    return Sha256Index(layout.strong_file)
+    return Sha256Index(layout.sha256_file)

@@ -103,7 +103,7 @@ class ResolvedConfig(NamedTuple):
 
     def listed(self) -> Iterator[Setting]:
         """All settings, and the defaults of all keys that are read, by name."""
-        names = {key.name for key in KEYS if key.read and not key.family}
+        names = {key.name for key in KEYS if not key.family}
         for name in sorted(names | self.said.keys()):
             key = settings.find(name)
             if key is not None:

@@ -37,7 +37,7 @@ class Fsync(enum.Enum):
     ALL = "all"
 
 
-class PackagePolicy(enum.Enum):
+class VersionPolicy(enum.Enum):
     """How much of a library's version counts as a change of the stages that name the library."""
 
     OFF = "off"
@@ -45,11 +45,11 @@ class PackagePolicy(enum.Enum):
     MINOR = "minor"
     EXACT = "exact"
 
-    def of(self, version: str) -> str | None:
+    def relevant_part(self, version: str) -> str | None:
         """The part of a version that counts; None if none does."""
-        if self is PackagePolicy.OFF:
+        if self is VersionPolicy.OFF:
             return None
-        parts = {PackagePolicy.MAJOR: 1, PackagePolicy.MINOR: 2}.get(self)
+        parts = {VersionPolicy.MAJOR: 1, VersionPolicy.MINOR: 2}.get(self)
         return version if parts is None else ".".join(version.split(".")[:parts])
 
 
@@ -77,23 +77,23 @@ class Settings(NamedTuple):
     cache_dir: str = USUAL_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
     fsync: Fsync = Fsync.KEPT
-    grace_days: int = 14
-    retention_days: int = 30
-    strong_digest: bool = False
+    keep_runs_days: int = 30
+    sha256: bool = False
+    trash_days: int = 14
     default_remote: str | None = None
-    packages: PackagePolicy = PackagePolicy.OFF
+    library_versions: VersionPolicy = VersionPolicy.OFF
     remote_jobs: int = 20
     remote_timeout: float = 30
     read_only: bool | tuple[str, ...] = False
-    share_runs: bool = False
+    remote_run_cache: bool = False
     remotes: Mapping[str, str] = MappingProxyType({})
     resources: Mapping[str, int] = MappingProxyType({})
     run_jobs: int | None = None
     keep_going: bool = False
     silence_seconds: int = 60
     snapshot: bool = True
-    strict_io: Strictness = Strictness.WARN
     strict_io_ignore: str | None = None
+    strict_io_level: Strictness = Strictness.WARN
     debounce_ms: int = 100
     worker_start: WorkerStart = WorkerStart.FORK
 
@@ -137,9 +137,13 @@ class Settings(NamedTuple):
             raise ConfigError(problem, hint=f"configured: {known}")
         return self.remotes[wanted]
 
-    def counted(self, libraries: "Mapping[str, LibraryUse]") -> dict[str, str]:
+    def relevant_versions(self, libraries: "Mapping[str, LibraryUse]") -> dict[str, str]:
         """As much of each library's version as counts."""
-        return {name: part for name, use in libraries.items() if (part := self.packages.of(use.version)) is not None}
+        return {
+            name: part
+            for name, use in libraries.items()
+            if (part := self.library_versions.relevant_part(use.version)) is not None
+        }
 
     def check_writable(self, name: str) -> None:
         """Refuse to write to a remote that is only read.
@@ -163,7 +167,6 @@ class Key(NamedTuple):
         kind: The kind of its value.
         meaning: Its purpose, in Markdown.
         unset: The effective value if there is none and `Settings` has none, in Markdown.
-        read: Something asks for it; else it is accepted, but neither listed nor documented.
     """
 
     name: str
@@ -171,7 +174,6 @@ class Key(NamedTuple):
     kind: ValueKind
     meaning: str
     unset: str = "none"
-    read: bool = True
 
     @property
     def family(self) -> str | None:
@@ -207,22 +209,22 @@ KEYS: tuple[Key, ...] = (
         "stage replaces, or also the results of stages, which slows runs down",
     ),
     Key(
-        "cache.grace",
-        "grace_days",
-        at_least(0, "days"),
-        "how long objects that `pivot cache gc` or `drop` removed stay in the trash; 0: the next `gc` deletes them",
-    ),
-    Key(
-        "cache.retention",
-        "retention_days",
+        "cache.keep_runs_days",
+        "keep_runs_days",
         at_least(0, "days"),
         "how long `pivot cache gc` keeps the results of a run that no branch needs",
     ),
     Key(
-        "cache.strong_digest",
-        "strong_digest",
+        "cache.sha256",
+        "sha256",
         switch("true", "false"),
         "whether lock files and `.pvt` files also contain the SHA-256 of outs and data, which is checked on fetch",
+    ),
+    Key(
+        "cache.trash_days",
+        "trash_days",
+        at_least(0, "days"),
+        "how long objects that `pivot cache gc` or `drop` removed stay in the trash; 0: the next `gc` deletes them",
     ),
     Key(
         "default_remote",
@@ -232,9 +234,9 @@ KEYS: tuple[Key, ...] = (
         unset="the only remote, if there is just one",
     ),
     Key(
-        "fingerprint.packages",
-        "packages",
-        one_of(PackagePolicy),
+        "fingerprint.library_versions",
+        "library_versions",
+        one_of(VersionPolicy),
         "which part of a library's version counts for the stages whose code uses the library",
     ),
     Key("remote.jobs", "remote_jobs", at_least(1), "how many files are transferred at once"),
@@ -245,10 +247,11 @@ KEYS: tuple[Key, ...] = (
         "which remotes are read-only for `pivot push`: all, none, or these",
     ),
     Key(
-        "remote.share_runs",
-        "share_runs",
+        "remote.run_cache",
+        "remote_run_cache",
         switch("true", "false"),
-        "whether `pivot push` shares records of runs, and `repro --pull`, `pull` and `fetch` use those of others",
+        "whether `pivot push` also uploads records of runs to the remote's run cache, and `repro --pull`, `pull` and "
+        "`fetch` use those of others",
     ),
     Key(
         "remote.timeout",
@@ -295,17 +298,17 @@ KEYS: tuple[Key, ...] = (
         "whether a pipeline is imported again only if something that its last import depended on has changed",
     ),
     Key(
-        "strict_io",
-        "strict_io",
-        one_of(Strictness),
-        "what happens if a stage reads or writes files of the project without declaring them: nothing, "
-        "a warning with the lines to add, or a failure",
-    ),
-    Key(
-        "strict_io_ignore",
+        "strict_io.ignore",
         "strict_io_ignore",
         ValueKind("patterns as in a `.gitignore`, separated by commas", patterns),
         "files that stages may use without declaring them, besides those that `.pivotignore` names",
+    ),
+    Key(
+        "strict_io.level",
+        "strict_io_level",
+        one_of(Strictness),
+        "what happens if a stage reads or writes files of the project without declaring them: nothing, "
+        "a warning with the lines to add, or a failure",
     ),
     Key(
         "watch.debounce",
@@ -325,6 +328,13 @@ KEYS: tuple[Key, ...] = (
 
 _BY_NAME = {key.name: key for key in KEYS if not key.family}
 _FAMILIES = {key.family: key for key in KEYS if key.family}
+_FORMER_NAMES = {
+    "cache.grace": "cache.trash_days",
+    "cache.retention": "cache.keep_runs_days",
+    "cache.strong_digest": "cache.sha256",
+    "remote.share_runs": "remote.run_cache",
+}
+"""Former names of keys that do not resemble the present ones; used only for suggestions."""
 
 
 def variable(name: str) -> str:
@@ -375,8 +385,8 @@ def parsed(name: str, text: str) -> tuple[Key, Any]:
 def suggestion(name: str) -> str:
     """The known name that an unknown one may stand for."""
     last = name.rpartition(".")[2]
-    known = [f"{key.family}{last}" if key.family else key.name for key in KEYS if key.read]
-    return suggest(name, known) or f"known keys: {', '.join(key.name for key in KEYS if key.read)}"
+    known = [f"{key.family}{last}" if key.family else key.name for key in KEYS]
+    return suggest(_FORMER_NAMES.get(name, name), known) or f"known keys: {', '.join(key.name for key in KEYS)}"
 
 
 def section(name: str) -> bool:

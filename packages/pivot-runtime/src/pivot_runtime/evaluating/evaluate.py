@@ -113,7 +113,7 @@ def observe(
             deps=deps,
             outs=spec.outs,
             observed=view.current_code(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
-            packages=view.library_versions(stage.libraries),
+            library_versions=view.library_versions(stage.libraries),
             env=_reading(stage, lock.inputs.env if lock is not None else ()),
         ),
         outs=outs,

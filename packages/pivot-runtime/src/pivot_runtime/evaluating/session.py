@@ -196,7 +196,9 @@ class Session:
         lock = lock_files.read(self.context, address)
         if lock is None or not lock.libraries:
             return lock
-        return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, packages=self.library_versions(lock.libraries)))
+        return attrs.evolve(
+            lock, inputs=attrs.evolve(lock.inputs, library_versions=self.library_versions(lock.libraries))
+        )
 
     def retire(self) -> None:
         """Remove and report the lock files of stages that are gone and whose outs other stages write now."""
@@ -218,7 +220,7 @@ class Session:
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """The part of each library's version that counts under the policy."""
-        return self.stores.settings.counted(libraries)
+        return self.stores.settings.relevant_versions(libraries)
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
         """The addresses that targets mean, in graph order; the command's own stages if there are none."""

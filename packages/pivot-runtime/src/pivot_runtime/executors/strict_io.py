@@ -1,4 +1,4 @@
-"""Reports files that a stage used without declaring them, or fails it (`strict_io`)."""
+"""Reports files that a stage used without declaring them, or fails it (`strict_io.level`)."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ class StrictIO:
     @property
     def watching(self) -> TraceOptions:
         """The observations to make of stages."""
-        return TraceOptions(files=self._settings.strict_io is not Strictness.OFF, trace=self._trace)
+        return TraceOptions(files=self._settings.strict_io_level is not Strictness.OFF, trace=self._trace)
 
     def unruly(self, spec: StageSpec, seen: UsedFiles) -> str:
         """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
@@ -54,7 +54,7 @@ class StrictIO:
         found = undeclared(seen, spec, self._session.graph, self._ignored, shell=shell)
         if not found:
             return ""
-        fatal = self._settings.strict_io is Strictness.ERROR
+        fatal = self._settings.strict_io_level is Strictness.ERROR
         self._report(events.StageUndeclared(spec.address, found, fatal))
         return "it uses files that it does not declare" if fatal else ""
 

@@ -37,14 +37,14 @@ class GcOptions(Value):
 
     Attributes:
         keep_since_ns: Run records younger than this keep what they name; None for what is configured.
-        grace_ns: Objects that have been in the trash for this long are deleted; None for what is configured.
+        trash_ns: Objects that have been in the trash for this long are deleted; None for what is configured.
         all_projects: Read also what the other projects need that use this cache.
         only_this_project: Take no respect of what the other projects need.
         skip_damaged: Go on without files that cannot be understood.
     """
 
     keep_since_ns: int | None = None
-    grace_ns: int | None = None
+    trash_ns: int | None = None
     all_projects: bool = False
     only_this_project: bool = False
     skip_damaged: bool = False
@@ -96,8 +96,8 @@ def gc(
         rules = _rules(stores, wishes)
 
         def gather() -> set[Artifact]:
-            grace_ns = stores.settings.grace_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
-            return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, grace_ns, doubt)
+            trash_ns = stores.settings.trash_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
+            return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
 
         done = None
         if dry_run:
@@ -106,7 +106,7 @@ def gc(
             with _guards(stores.layout, places, report):
                 done = collect(cache, gather, rules, progress=progress, doubt=doubt)
             planned = done.plan
-            kept.tidy(stores, stores.settings.grace_days * _DAY_NS)
+            kept.tidy(stores, stores.settings.trash_days * _DAY_NS)
         return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
 
 
@@ -122,9 +122,9 @@ def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult |
 
 def _rules(stores: Stores, wishes: GcOptions) -> Retention:
     settings = stores.settings
-    retention = settings.retention_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
-    grace = settings.grace_days * _DAY_NS if wishes.grace_ns is None else wishes.grace_ns
-    return Retention(time.time_ns(), retention, grace)
+    keep_runs_ns = settings.keep_runs_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
+    trash_ns = settings.trash_days * _DAY_NS if wishes.trash_ns is None else wishes.trash_ns
+    return Retention(time.time_ns(), keep_runs_ns, trash_ns)
 
 
 def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[User]]:

@@ -21,7 +21,7 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.running.outs import Outs
 
 _COSMETIC = frozenset(
-    {Reason.CODE, Reason.PACKAGE, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
+    {Reason.CODE, Reason.LIBRARY, Reason.SCHEMA, Reason.OUT_SPEC, Reason.OUT_MODIFIED, Reason.OUT_LOST}
 )
 """Possible causes of a change that leaves the result as it is; other data or parameters do not."""
 

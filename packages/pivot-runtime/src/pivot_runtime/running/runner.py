@@ -310,7 +310,7 @@ class Runner:
         unruly = self._strict_io.unruly(spec, finished.seen)
         if unruly:
             self._retries[address] = 0  # another try would do the same
-            raise _StageFailure(unruly, hint="declare them as shown, or name them in strict_io_ignore")
+            raise _StageFailure(unruly, hint="declare them as shown, or name them in strict_io.ignore")
         try:
             changed = (*self._deps.moved(address, deps), *self._code.moved(address))
             return changed, {} if changed else self._outs.take_in(spec)

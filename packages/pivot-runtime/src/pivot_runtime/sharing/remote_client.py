@@ -121,7 +121,7 @@ class RemoteClient:
         if self._options.known is not None:
             self._options.known.forget(self._remote.identity)
 
-    def share_runs(self, runs: Iterable[RunRecord]) -> int:
+    def push_runs(self, runs: Iterable[RunRecord]) -> int:
         """Leave run records on the remote; returns how many are new there."""
         from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: few projects share runs
 

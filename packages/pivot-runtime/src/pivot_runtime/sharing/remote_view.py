@@ -98,7 +98,7 @@ class RemoteView(SessionView):
             and session.artifact_at(path) is None
         }
         self._overlay = Overlay(session.stores, session.artifact_at, self._elsewhere, self._listing)
-        if session.stores.settings.share_runs:
+        if session.stores.settings.remote_run_cache:
             self._foresee(graph)
 
     def sync_state(self) -> SyncState:
@@ -174,7 +174,7 @@ class RemoteView(SessionView):
     def recorded(self, key: str) -> RunRecord | None:
         """A run with these inputs of somebody else, if such are shared; its outs are of the declared kinds."""
         stores = self._session.stores
-        if not stores.settings.share_runs:
+        if not stores.settings.remote_run_cache:
             return None
         if key not in self._shared:
             self._find([key])

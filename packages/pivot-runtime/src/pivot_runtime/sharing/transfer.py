@@ -69,9 +69,9 @@ def push(
         report = _report(
             client.name, outcome, selected, stores.store, dry_run=options.dry_run and not options.all_objects
         )
-        if not stores.settings.share_runs or options.dry_run or outcome.stopped is not None:
+        if not stores.settings.remote_run_cache or options.dry_run or outcome.stopped is not None:
             return report
-        shared = client.share_runs(_complete_runs(context, stores, selected, {*report.failed, *report.missing}))
+        shared = client.push_runs(_complete_runs(context, stores, selected, {*report.failed, *report.missing}))
         return attrs.evolve(report, runs=shared)
 
 
@@ -85,7 +85,7 @@ def _complete_runs(
         if lock is None or lock.accepted or not lacking.isdisjoint(lock.outs) or not lock.outs.keys() <= pushed:
             continue
         if all(out.cache and not out.incremental for out in lock.inputs.outs):
-            inputs = attrs.evolve(lock.inputs, packages=stores.settings.counted(lock.libraries))
+            inputs = attrs.evolve(lock.inputs, library_versions=stores.settings.relevant_versions(lock.libraries))
             yield RunRecord(inputs.key(), lock.outs, inputs.observed)
 
 
@@ -106,7 +106,7 @@ def fetch(
     with open_stores(context) as stores:
         client = RemoteClient(stores, options)
         shared = None
-        if stores.settings.share_runs:
+        if stores.settings.remote_run_cache:
             from pivot_runtime.sharing import shared_results  # noqa: PLC0415  # start-up time: few projects share runs
 
             shared = shared_results.find(context, stores, named, remote=options.remote)

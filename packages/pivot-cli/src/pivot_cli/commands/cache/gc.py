@@ -21,13 +21,13 @@ from pivot_runtime.maintenance.gc import GcOptions
     "--keep-since",
     callback=options.age,
     metavar="AGE",
-    help="Keep results of runs younger than this.  [default: cache.retention, 30d]",
+    help="Keep results of runs younger than this.  [default: cache.keep_runs_days, 30d]",
 )
 @click.option(
     "--grace",
     callback=options.age,
     metavar="AGE",
-    help="Delete objects that have been in the trash for this long.  [default: cache.grace, 14d]",
+    help="Delete objects that have been in the trash for this long.  [default: cache.trash_days, 14d]",
 )
 @click.option("--undo", is_flag=True, help="Bring back the objects that were last moved to the trash.")
 @click.option("--all-projects", is_flag=True, help="Also keep objects that other projects sharing this cache need.")

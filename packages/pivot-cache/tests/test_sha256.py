@@ -27,11 +27,11 @@ class Bench:
 
     def __init__(self, place: pathlib.Path) -> None:
         self.place = place
-        self.store = ObjectStore(place / "cache" / "files", strong=True)
+        self.store = ObjectStore(place / "cache" / "files", with_sha256=True)
 
     def ingest(self, path: pathlib.Path) -> Artifact:
         with StatCache(self.place / "stat.sqlite") as files:
-            return ingest(path, self.store, files, strong=Sha256Index(self.place / "strong.sqlite"))
+            return ingest(path, self.store, files, sha256_index=Sha256Index(self.place / "sha256.sqlite"))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_of_a_file(bench: Bench, tmp_path: pathlib.Path, size: int) -> None:
 
     assert bench.ingest(file).sha256 == expected
     assert bench.ingest(file).sha256 == expected  # also where the file is known and not read
-    (tmp_path / "strong.sqlite").unlink()
+    (tmp_path / "sha256.sqlite").unlink()
     assert bench.ingest(file).sha256 == expected  # and where what was remembered is lost
     assert ObjectStore(tmp_path / "other").put(file).sha256 == ""
 
