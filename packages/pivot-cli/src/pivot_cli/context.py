@@ -12,7 +12,7 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
-from pivot_runtime.context import CommandContext, Doubt, Doubts
+from pivot_runtime.context import CommandContext, Notice, Notices
 from pivot_runtime.freshness import noop_cache
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.processes.startup_state import StartupState
@@ -36,9 +36,9 @@ def working_directory() -> pathlib.Path:
 
 
 def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> CommandContext:
-    """The context of the command that was given, with values of parameters that it was given.
+    """The context of the command line's command, with the values of parameters from its options.
 
-    The command reports what it passes over, unless it is to be ``quiet``.
+    Its notices are printed, unless it is ``quiet``.
 
     Raises:
         PivotError: There is no project, or too few files may be open.
@@ -52,7 +52,7 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
         on_slow_import=console.importing,
-        doubts=Doubts() if quiet else Doubts(_doubt_reporter()),
+        notices=Notices() if quiet else Notices(_notice_reporter()),
     )
 
 
@@ -78,20 +78,20 @@ def require_descriptors() -> None:
 
 def least_exit_code(context: CommandContext, targets: Sequence[str]) -> int:
     """Return the least exit code of a command that depends on all records: 3 if some could not be read."""
-    return 3 if context.doubts.grave and not targets else 0
+    return 3 if context.notices.left_out and not targets else 0
 
 
-def _doubt_reporter() -> Callable[[Doubt], None]:
+def _notice_reporter() -> Callable[[Notice], None]:
     hinted: set[str] = set()
 
-    def report(doubt: Doubt) -> None:
-        if doubt.grave:
-            console.warning(f"left out: {doubt.text}")
+    def report(notice: Notice) -> None:
+        if notice.left_out:
+            console.warning(f"left out: {notice.text}")
         else:
-            console.note(doubt.text)
-        if doubt.hint and doubt.hint not in hinted:  # after a power cut, there may be many of one kind
-            hinted.add(doubt.hint)
-            console.hint(doubt.hint)
+            console.note(notice.text)
+        if notice.hint and notice.hint not in hinted:  # after a power cut, there may be many of one kind
+            hinted.add(notice.hint)
+            console.hint(notice.hint)
 
     return report
 

@@ -1,4 +1,4 @@
-"""Context of one command: its project, options and environment, what it has looked at, and what it could not use."""
+"""Context of one command: its project, options and environment, what it has looked at, and what it has reported."""
 
 import functools
 import pathlib
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(eq=False, repr=False)
-class Doubt(Value):
-    """Something that was passed over.
+class Notice(Value):
+    """A problem that is reported and does not stop a command.
 
     Attributes:
-        text: What, and why.
-        hint: The way out.
-        grave: Something is lacking therefore; else it only looks like a file of ours.
+        text: The problem.
+        hint: A way to solve it, if there is one.
+        left_out: The command works without something that it should respect.
     """
 
     text: str
     hint: str | None = None
-    grave: bool = True
+    left_out: bool = False
 
 
-class Doubts:
-    """The files that one command cannot use: each is reported once, and the command continues without it."""
+class Notices:
+    """The notices of one command; each is reported once."""
 
-    def __init__(self, report: Callable[[Doubt], object] = lambda _: None) -> None:
-        """``report`` is called with each doubt, once."""
+    def __init__(self, report: Callable[[Notice], object] = lambda _: None) -> None:
+        """``report`` is called with each notice, once."""
         self._report = report
-        self._reported: set[Doubt] = set()
+        self._reported: set[Notice] = set()
 
     @property
-    def grave(self) -> bool:
-        """Something was passed over that the command should have respected."""
-        return any(doubt.grave for doubt in self._reported)
+    def left_out(self) -> bool:
+        """Whether the command worked without something that it should have respected."""
+        return any(notice.left_out for notice in self._reported)
 
-    def pass_over(self, error: PivotError) -> None:
-        """Report that the subject of an error is ignored."""
-        self.add(Doubt(str(error), error.hint))
+    def leave_out(self, error: PivotError) -> None:
+        """Report that the command works without the subject of an error."""
+        self.add(Notice(str(error), error.hint, left_out=True))
 
-    def add(self, doubt: Doubt) -> None:
-        """Report a doubt, unless it has been reported."""
-        if doubt not in self._reported:
-            self._reported.add(doubt)
-            self._report(doubt)
+    def add(self, notice: Notice) -> None:
+        """Report a notice, unless it has been reported."""
+        if notice not in self._reported:
+            self._reported.add(notice)
+            self._report(notice)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -74,7 +74,7 @@ class CommandContext(Value):
         startup_state: The state of the process when it began, if hosts may be forked from it.
         on_slow_import: Called while an import takes long, with the seconds so far and the line that runs.
         read_set: The paths that the command has looked at.
-        doubts: The files that the command cannot use.
+        notices: The problems that the command has reported.
     """
 
     project: Project
@@ -85,7 +85,7 @@ class CommandContext(Value):
     startup_state: "StartupState | None" = attrs.field(default=None, eq=False, repr=False)
     on_slow_import: Callable[[float, str], None] = attrs.field(default=lambda *_: None, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
-    doubts: Doubts = attrs.field(factory=Doubts, eq=False, repr=False)
+    notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)
 
     @classmethod
     def find(cls, cwd: pathlib.Path, environment: Mapping[str, str]) -> Self:

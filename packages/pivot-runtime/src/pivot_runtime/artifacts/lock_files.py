@@ -9,7 +9,7 @@ from pivot_cache.formats import lock_file
 from pivot_cache.layout import LOCK_SUFFIX, lock_name
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
-from pivot_runtime.context import CommandContext, Doubt
+from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import GitSilentError
 from pivot_runtime.project.project import Project
 
@@ -30,7 +30,7 @@ def read(context: CommandContext, address: str) -> StageLock | None:
     except LockFileError as error:
         text = f"{project.shown(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
         where = f" ({error.field})" if error.field else ""
-        context.doubts.add(Doubt(f"{text}: {error.problem}{where}", error.hint, grave=False))
+        context.notices.add(Notice(f"{text}: {error.problem}{where}", error.hint))
         return None
 
 
@@ -57,7 +57,7 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
                 with reporting("remove", file):
                     file.unlink()
                 text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
-                context.doubts.add(Doubt(text, grave=False))
+                context.notices.add(Notice(text))
 
 
 @contextlib.contextmanager
@@ -76,9 +76,9 @@ def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
 
     try:
         for each in repository.ignored(context.project.root, paths):
-            context.doubts.add(Doubt(str(each), repository.way_out(each), grave=False))
+            context.notices.add(Notice(str(each), repository.way_out(each)))
     except GitSilentError as error:
-        context.doubts.add(Doubt(str(error), error.hint, grave=False))
+        context.notices.add(Notice(str(error), error.hint))
 
 
 def _names(project: Project) -> set[str]:

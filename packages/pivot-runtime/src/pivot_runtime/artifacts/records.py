@@ -18,7 +18,7 @@ from pivot_core.paths import ArtifactPath, is_within, parents
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
-from pivot_runtime.context import CommandContext, Doubt
+from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
@@ -168,8 +168,8 @@ class Records(Value):
 def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
-    A `.pvt` file that is damaged or not ours, or a damaged lock file, becomes a doubt of the project, and is passed
-    over; data that the command is ``repairing`` cause no doubt. So is a path of which two files say different things.
+    These are left out, with a notice: a `.pvt` file that is damaged or not Pivot's, a damaged lock file, and a path
+    that two files record differently. A damaged `.pvt` file of a path in ``mending`` causes no notice.
 
     Raises:
         NewerFormatError: Only a newer Pivot understands a lock file.
@@ -189,7 +189,7 @@ def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
             )
     for path, error in damaged.items():
         if found.pop(path, None) is not None:
-            context.doubts.pass_over(error)
+            context.notices.leave_out(error)
     specs = tuple(_spec(address, lock) for address, lock in locks.items())
     return Records(dict(sorted(found.items())), specs, damaged)
 
@@ -254,18 +254,16 @@ def _tracked(
         except pvt.ForeignFileError:
             foreign[os.fspath(file)] = project.shown(shown)
         except PathError as error:
-            context.doubts.pass_over(error)
+            context.notices.leave_out(error)
         except CacheError as error:
             damaged[path] = error
             if path not in mending:
-                context.doubts.pass_over(error)
+                context.notices.leave_out(error)
         else:
             yield Record(path, artifact), shown
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        context.doubts.add(
-            Doubt(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped", grave=False)
-        )
+        context.notices.add(Notice(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped"))
 
 
 def find_pvt_files(

@@ -16,7 +16,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.context import CommandContext, Doubt
+from pivot_runtime.context import CommandContext, Notice
 
 _UNREADABLE = Artifact("", 0)
 
@@ -77,7 +77,7 @@ def _look(context: CommandContext, stores: Stores, path: ArtifactPath) -> Artifa
     try:
         found = stores.files.artifact(file)
     except ArtifactError as error:
-        context.doubts.add(Doubt(str(error), error.hint, grave=False))
+        context.notices.add(Notice(str(error), error.hint))
         return _UNREADABLE
     if found is not None and found.tree:
         context.read_set.tree(file, *stores.files.walked[file])

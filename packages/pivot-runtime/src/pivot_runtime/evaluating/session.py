@@ -17,7 +17,7 @@ from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.tracked import differing, is_unfetched
-from pivot_runtime.context import CommandContext, Doubt
+from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly
@@ -134,7 +134,7 @@ class Session:
     def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
         """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
         self.context.read_set.mark_incomplete("a path cannot be read")
-        self.context.doubts.add(Doubt(str(error), error.hint, grave=False))
+        self.context.notices.add(Notice(str(error), error.hint))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
         problem = f"it {error.problem}" if at == "." else f"{at} in it {error.problem}"
         self.unreadable[path] = error.problem if error.problem.startswith("the name of") else problem
