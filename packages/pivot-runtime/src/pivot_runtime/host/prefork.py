@@ -25,14 +25,14 @@ type Job = Mapping[str, Any]
 """Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `StageTracer` has it."""
 
 
-class ForkedStage(NamedTuple):
-    """A child.
+class StartedProcess(NamedTuple):
+    """A process that was started for one stage run.
 
     Attributes:
-        pid: Its process.
-        result: The descriptor that has what it reports.
-        output: The descriptor that has what it prints.
-        spool: The directory in which its own children leave what they see.
+        pid: Its pid.
+        result: The descriptor with its reports.
+        output: The descriptor with its output.
+        spool: The directory for observations of the processes that it starts.
     """
 
     pid: int
@@ -48,7 +48,7 @@ class PreforkPool:
         """Nothing is forked yet; ``spools`` is the directory for observations of the processes that stages start."""
         self._imported = imported
         self._spools = spools
-        self._spares: deque[tuple[ForkedStage, int]] = deque()
+        self._spares: deque[tuple[StartedProcess, int]] = deque()
         self._count = 0
 
     @property
@@ -56,7 +56,7 @@ class PreforkPool:
         """The children that wait for a job."""
         return tuple(spare.pid for spare, _ in self._spares)
 
-    def start(self, job: Job, held: Iterable[int]) -> ForkedStage:
+    def start(self, job: Job, held: Iterable[int]) -> StartedProcess:
         """A child that does a job; ``held`` are descriptors that it must not keep open.
 
         Raises:
@@ -91,7 +91,7 @@ class PreforkPool:
             except OSError:  # there may be no more processes, or files: then none is made before it is needed
                 break
 
-    def _spare(self, held: Iterable[int]) -> tuple[ForkedStage, int]:
+    def _spare(self, held: Iterable[int]) -> tuple[StartedProcess, int]:
         theirs, jobs = os.pipe()
         try:
             return self._fork((*held, jobs), lambda: _next(theirs)), jobs
@@ -115,7 +115,7 @@ class PreforkPool:
         self._count += 1
         return os.path.join(self._spools, f"{os.getpid()}-{self._count}")
 
-    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> ForkedStage:
+    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> StartedProcess:
         result, childs_result, output, childs_output = ends = pipes()
         held = (*held, *self.held(), result, output)
         host, spool = os.getpid(), self.spool()
@@ -135,7 +135,7 @@ class PreforkPool:
         os.close(childs_output)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
-        return ForkedStage(pid, result, output, spool)
+        return StartedProcess(pid, result, output, spool)
 
     def _become(
         self, place: stage_main.WorkerFds, watched: Observer, spool: str, job: Job | Callable[[], Job]
@@ -167,7 +167,7 @@ def pipes() -> tuple[int, int, int, int]:
         raise
 
 
-def _end(spare: ForkedStage, jobs: int) -> None:
+def _end(spare: StartedProcess, jobs: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(spare.pid, signal.SIGKILL)
     os.waitpid(spare.pid, 0)

@@ -1,114 +1,169 @@
-"""A stage run that the host has started: its output, its reports, and the end of all its processes."""
+"""The process of one stage run, as the host sees it: its reports, its output, its time limits and its end."""
 
 import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from pivot_runtime.history import logs
 from pivot_runtime.history.logs import RunLog, TextLines
-from pivot_runtime.processes import process_tree, wire
+from pivot_runtime.host.leftovers import Leftovers
+from pivot_runtime.host.prefork import StartedProcess
+from pivot_runtime.host.time_limits import TimeLimits
+from pivot_runtime.processes import wire
 
-GRACE_SECONDS = 5.0
-"""How long a stage that is asked to end may take to do so."""
-_UNWIND_SECONDS = 2.0
-"""How much of that is left to code that takes an interruption as an exception."""
-_LINGER_SECONDS = 0.1
-"""How long what a stage started may outlive it, before it is asked to end as well."""
-_FAREWELL_SECONDS = 0.5
-"""How long that may take."""
-_HELPERS_ROUNDS = 10
-"""How many times as long what tidies up may take."""
+_LEFTOVERS_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.05
+"""The time between two looks at a process whose end no descriptor reports."""
 _LONGEST_SECONDS = 3600.0
-"""The system waits no longer at a time."""
+"""The longest time that the system can wait at once."""
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _CHUNK = 1 << 16
 _CHUNKS = 16
+"""Chunks of output that are read at once, so that a stage that prints without end delays no other."""
 
 
-class StageProcess:
-    """A stage run that has not ended, or has left something running.
+class ProcessEnd(NamedTuple):
+    """The end of a process.
 
     Attributes:
-        number: Its number, from the coordinator.
-        address: Its stage.
-        pid: Its process, which leads a group of its own.
-        message: Its last report.
-        status: How its process ended; None if it has not.
-        seconds: How long its process has run, once it has ended.
-        usage: Seconds of processors and most bytes of memory that it took, once it has ended.
-        overdue: It ran longer than it may.
-        left: Command lines of processes that it left running and that had to be ended.
-        strays: Processes that it left running, by pid.
-        lost: Processes that cannot be ended.
+        status: Its exit code, or the negative number of the signal that killed it.
+        seconds: The time that it took.
+        usage: Seconds of processor time, and the most bytes of memory.
     """
 
-    def __init__(self, number: int, address: str, pid: int, *, result: int, output: int) -> None:
-        self.number = number
-        self.address = address
-        self.pid = pid
-        self.message: dict[str, Any] | None = None
-        self.status: int | None = None
-        self.seconds = 0.0
-        self.usage = (0.0, 0)
-        self.overdue = False
-        self.left: list[str] = []
-        self._result = result
-        self._messages = wire.Lines(result)
-        self._output: int | None = output
-        self._death = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-        self.strays: dict[int, str] = {}
-        self.lost: set[int] = set()
-        self._circles = {f"group {pid}", f"pipe:[{os.fstat(output).st_ino}]"}
-        self._asked = 0
-        self._began = 0.0
-        self._deadline: float | None = None
-        self._ask_at: float | None = None
-        self._kill_at: float | None = None
-        for fd in (result, output):
-            os.set_blocking(fd, False)
+    status: int
+    seconds: float
+    usage: tuple[float, int]
 
-    def begin(self, log: RunLog, *, stream: bool, timeout: float | None, importing: bool = False) -> None:
-        """Take what it prints into ``log``, and with ``stream`` as lines besides; end it after ``timeout`` seconds.
 
-        They count from now, or, if it is ``importing`` the pipeline itself, from when it says that it is ready.
-        """
+class OutputPipe:
+    """The output of a stage: it goes into the log, and on demand is returned as lines.
+
+    Attributes:
+        fd: The descriptor to read from; None once the output has ended.
+    """
+
+    def __init__(self, fd: int, log: RunLog, *, stream: bool) -> None:
+        """Read from ``fd``, which this object owns, without blocking; ``stream`` returns lines."""
+        os.set_blocking(fd, False)
+        self.fd: int | None = fd
         self._log = log
         self._lines = TextLines() if stream else None
         self._frames = logs.Frames()
+
+    def held(self) -> tuple[int | None, int | None]:
+        """The descriptors that no other process may hold open; None for one that is not open."""
+        return self.fd, self._log.fd
+
+    def read(self) -> list[str]:
+        """Write new output to the log; returns the lines that it completes."""
+        complete: list[str] = []
+        for _ in range(_CHUNKS):
+            if self.fd is None:
+                break
+            try:
+                data = os.read(self.fd, _CHUNK)
+            except BlockingIOError:
+                break
+            if not data:
+                os.close(self.fd)
+                self.fd = None
+                break
+            self._log.write(data)
+            if self._lines is not None:
+                complete += filter(self._frames.is_users, self._lines.feed(data))
+        return complete
+
+    def close(self) -> list[str]:
+        """Close the pipe and the log; returns the last line if it is incomplete."""
+        self._log.close()
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+        rest = self._lines.rest() if self._lines is not None else ()
+        return [*filter(self._frames.is_users, rest)]
+
+
+class StageProcess:
+    """The process of a stage run that has not ended, or has left other processes running.
+
+    Attributes:
+        number: The number of the run, from the command.
+        address: The stage's.
+        pid: Its process, which leads a group of its own.
+        spool: The directory for observations of the processes that it starts.
+        message: Its last report.
+        end: How its process ended; None while it runs.
+        overdue: It exceeded its timeout.
+        leftovers: The processes that it left running.
+    """
+
+    def __init__(  # noqa: PLR0913  # the run of one stage
+        self,
+        number: int,
+        address: str,
+        started: StartedProcess,
+        log: RunLog,
+        *,
+        stream: bool,
+        timeout: float | None,
+        importing: bool,
+    ) -> None:
+        """Follow a process that was just started.
+
+        Args:
+            number: The number of the run.
+            address: The stage's.
+            started: The process.
+            log: The log that takes its output.
+            stream: Return its output as lines besides.
+            timeout: The seconds that the stage may take; None without a limit.
+            importing: It imports the pipeline first, and the time counts from its report that it is ready.
+        """
+        self.number, self.address = number, address
+        self.pid, self.spool = started.pid, started.spool
+        self.message: dict[str, Any] | None = None
+        self.end: ProcessEnd | None = None
+        self.overdue = False
+        self.leftovers = Leftovers(started.pid, started.output)
+        self._result = started.result
+        self._messages = wire.Lines(started.result)
+        self._output = OutputPipe(started.output, log, stream=stream)
+        self._pidfd = os.pidfd_open(started.pid) if hasattr(os, "pidfd_open") else None
         self._timeout = timeout
-        self._begin_time(timeout=None if importing else timeout)
+        self._limits = TimeLimits()
+        self._begin_time(None if importing else timeout)
+        os.set_blocking(started.result, False)
 
     def _begin_time(self, timeout: float | None) -> None:
         self._began = time.monotonic()
-        if timeout is not None:
-            self._deadline = self._began + timeout
+        self._limits = self._limits.with_timeout(self._began, timeout)
 
     def fds(self) -> list[int]:
         """The descriptors that become readable when there is something to do."""
         result = None if self._messages.closed else self._result
-        death = None if self.status is not None else self._death
-        return [fd for fd in (result, self._output, death) if fd is not None]
+        pidfd = None if self.end is not None else self._pidfd
+        return [fd for fd in (result, self._output.fd, pidfd) if fd is not None]
 
     def held(self) -> list[int]:
         """All descriptors that a process forked from this one must close."""
-        every = (self._result, self._output, self._death, self._log.fd)
-        return [fd for fd in every if fd is not None]
+        return [fd for fd in (self._result, *self._output.held(), self._pidfd) if fd is not None]
 
     def patience(self) -> float | None:
-        """After how many seconds there is something to do in any case; None if nothing is certain."""
-        if self.status is not None:
-            return 0.01
-        moments = [moment for moment in (self._deadline, self._ask_at, self._kill_at) if moment is not None]
-        if self._death is None:
-            moments.append(time.monotonic() + 0.05)
-        return min(_LONGEST_SECONDS, max(0.0, min(moments) - time.monotonic())) if moments else None
+        """The seconds after which there is something to do without a readable descriptor; None if there is nothing."""
+        if self.end is not None:
+            return _LEFTOVERS_POLL_SECONDS
+        now = time.monotonic()
+        polled = None if self._pidfd is not None else now + _POLL_SECONDS
+        moments = [each for each in (self._limits.next, polled) if each is not None]
+        return min(_LONGEST_SECONDS, max(0.0, min(moments) - now)) if moments else None
 
     def read(self) -> list[str]:
-        """Take in what it reports and prints; returns complete lines if they are asked for."""
+        """Take in its reports and its output; returns the complete lines if it streams."""
         before: object = self
         while not self._messages.closed and before is not self.message:
             before = self.message
@@ -117,122 +172,63 @@ class StageProcess:
                     self._begin_time(self._timeout)
                 else:
                     self.message = message
-        return self._read_output()
-
-    def _read_output(self) -> list[str]:
-        shown: list[str] = []
-        for _ in range(_CHUNKS):  # and no more, so that one that prints without end holds up nobody
-            if self._output is None:
-                break
-            try:
-                data = os.read(self._output, _CHUNK)
-            except BlockingIOError:
-                break
-            if not data:
-                os.close(self._output)
-                self._output = None
-                break
-            self._log.write(data)
-            if self._lines is not None:
-                shown += filter(self._frames.is_users, self._lines.feed(data))
-        return shown
+        return self._output.read()
 
     def check_time(self) -> None:
-        """End it if it has run too long, by force if it was asked before."""
-        now = time.monotonic()
-        if self.status is None and self._deadline is not None and now >= self._deadline:
-            self._deadline = None
+        """Send it the signals that its time limits demand."""
+        if self.end is not None:
+            return
+        signals, self._limits, timed_out = self._limits.due(time.monotonic())
+        if timed_out:
             self.overdue = self.message is None
-            self.ask_to_end()
-        if self._ask_at is not None and now >= self._ask_at:
-            self._ask_at = None
-            self.ask_to_end()
-        if self.status is None and self._kill_at is not None and now >= self._kill_at:
-            self.signal(signal.SIGKILL)
+        for number in signals:
+            self.signal(number)
 
     def interrupt(self) -> None:
-        """Ctrl-C: what it would clean up then, it cleans up; what does not end by that is asked to, and then killed."""
-        if self.status is None:
+        """Interrupt it, as Ctrl-C does; where it does not end by that, it gets SIGTERM, and then SIGKILL."""
+        if self.end is None:
             self.signal(signal.SIGINT)
-            self._ask_at = time.monotonic() + _UNWIND_SECONDS
-            self._kill_at = time.monotonic() + GRACE_SECONDS
-
-    def ask_to_end(self) -> None:
-        """Let it put its things in order; after a while it is killed."""
-        self.signal(signal.SIGTERM)
-        if self._kill_at is None:
-            self._kill_at = time.monotonic() + GRACE_SECONDS
+            self._limits = self._limits.interrupted(time.monotonic())
 
     def signal(self, number: int) -> None:
         """Send a signal to its process and to all of its group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    def ended(self, known: Collection[int]) -> bool:
-        """Whether its process has ended and left nothing running; what it left is ended, at first kindly.
+    def reap(self, known: Collection[int]) -> ProcessEnd | None:
+        """The end of its process; None while that, or a leftover process, runs on.
 
-        ``known`` are the children of this process that are not to be touched, among them the one of this run.
+        Leftovers are the children of this process but for the ``known`` ones, among which is the process of the run.
+        They are ended, gently at first.
         """
-        if self.status is None:
+        if self.end is None:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                return False
-            self._find_strays(known)
-            self._note_end()
+                return None
+            self.leftovers.find(known)
+            self.end = self._wait()
+            self.leftovers.begin(time.monotonic())
         else:
-            self._find_strays(known)
-        if self.strays and self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._end_strays()
-        return not self.strays
+            self.leftovers.find(known)
+        self.leftovers.end(time.monotonic())
+        return None if self.leftovers.running else self.end
 
-    def _note_end(self) -> None:
-        if not self.strays:  # also where it cannot be known; only the zombie's number is certainly that of its group
+    def _wait(self) -> ProcessEnd:
+        if not self.leftovers.running:
+            # Also where leftovers cannot be listed. After the wait, the group's number may mean another group.
             self.signal(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
-        self.usage = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
-        self.seconds = time.monotonic() - self._began
-        self.status = os.waitstatus_to_exitcode(status)
-        self._ask_at = None
-        if self._death is not None:
-            os.close(self._death)
-            self._death = None
-        self._kill_at = time.monotonic() + _LINGER_SECONDS
-
-    def _find_strays(self, known: Collection[int]) -> None:
-        self.strays = {pid: told for pid, told in process_tree.strays(known).items() if pid not in self.lost}
-        for pid in self.strays:
-            self._circles |= process_tree.circles(pid)
-
-    def claims(self, pid: int) -> bool:
-        """Whether a process was started by what is known to be of this run."""
-        return not self._circles.isdisjoint(process_tree.circles(pid))
-
-    def _end_strays(self) -> None:
-        helpers = {pid for pid, command in self.strays.items() if process_tree.is_helper(command)}
-        late = self.strays.keys() - (helpers if self._asked < _HELPERS_ROUNDS else set())
-        if self._asked == 0:
-            self.left += process_tree.told(self.strays)
-            _send(self.strays, signal.SIGTERM)
-        elif self._asked in (1, _HELPERS_ROUNDS):
-            _send(late, signal.SIGKILL)
-        else:
-            self.lost |= late
-            self.strays = {pid: command for pid, command in self.strays.items() if pid not in late}
-        self._asked += 1
-        self._kill_at = time.monotonic() + _FAREWELL_SECONDS
+        seconds = time.monotonic() - self._began
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        cost = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT)
+        return ProcessEnd(os.waitstatus_to_exitcode(status), seconds, cost)
 
     def close(self) -> list[str]:
-        """Let go of all that it held; returns the last lines if they are asked for."""
-        shown = self.read()
-        self._log.close()
-        for fd in (self._result, self._output, self._death):
-            if fd is not None:
-                os.close(fd)
-        self._output = self._death = None
-        rest = self._lines.rest() if self._lines is not None else ()
-        return [*shown, *filter(self._frames.is_users, rest)]
-
-
-def _send(pids: Iterable[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
+        """Close all descriptors; returns the last lines if it streams."""
+        lines = self.read()
+        os.close(self._result)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        return [*lines, *self._output.close()]

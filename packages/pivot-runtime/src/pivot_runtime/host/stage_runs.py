@@ -14,8 +14,8 @@ from pivot_fingerprint import Manifest
 from pivot_fingerprint.observation import Observed, uncovered
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host.load import ImportedPipeline
-from pivot_runtime.host.prefork import ForkedStage, Job, PreforkPool, pipes
-from pivot_runtime.host.stage_process import StageProcess
+from pivot_runtime.host.prefork import Job, PreforkPool, StartedProcess, pipes
+from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
 from pivot_runtime.worker import spawned
 
@@ -34,7 +34,6 @@ class StageRuns:
         self.processes: list[StageProcess] = []
         self._imported = imported
         self._own = tuple(own)
-        self._spools: dict[int, str] = {}
         self._started: set[str] = set()
         self._always_spawn = False
         parent_death.prepare()
@@ -67,32 +66,33 @@ class StageRuns:
         try:
             threads = None if spawn else self._threads()
             importing = spawn or bool(threads)
-            forked = self._spawn(job) if importing else self._pool.start(job, self._held())
+            started = self._spawn(job) if importing else self._pool.start(job, self._held())
         except OSError as error:
             failure = _failed(f"its process cannot be started: {error.strerror}", "-j 1 needs the fewest at a time")
             _report("finished", number, left=[], seconds=0.0, usage=(0.0, 0), **failure)
             return
-        self._spools[number] = forked.spool
-        process = StageProcess(number, address, forked.pid, result=forked.result, output=forked.output)
-        process.begin(RunLog(log), stream=stream, timeout=stage.timeout, importing=importing)
+        process = StageProcess(
+            number, address, started, RunLog(log), stream=stream, timeout=stage.timeout, importing=importing
+        )
         self.processes.append(process)
-        _report("started", number, pid=forked.pid, threads=threads if threads is None else list(threads))
+        _report("started", number, pid=process.pid, threads=threads if threads is None else list(threads))
 
     def reap(self) -> None:
         """Report new output, end runs that are overdue, and report the runs that have ended."""
         # A process that ends now comes first: what it leaves running must not count for a run that ended before.
-        for process in sorted(self.processes, key=lambda each: each.status is not None):
+        for process in sorted(self.processes, key=lambda each: each.end is not None):
             _report_output(process, process.read())
             process.check_time()
-            if not process.ended(self._known(process)):
+            end = process.reap(self._known(process))
+            if end is None:
                 continue
             _report_output(process, process.close())
             self.processes.remove(process)
-            self._unrelated |= process.lost
-            outcome = self._outcome(process)
-            shutil.rmtree(self._spools.pop(process.number), ignore_errors=True)
-            cost = {"seconds": process.seconds, "usage": process.usage}
-            _report("finished", process.number, left=process.left, **cost, **outcome)
+            self._unrelated |= process.leftovers.unkillable
+            outcome = self._outcome(process, end)
+            shutil.rmtree(process.spool, ignore_errors=True)
+            cost = {"seconds": end.seconds, "usage": end.usage}
+            _report("finished", process.number, left=process.leftovers.ended, **cost, **outcome)
             self._prefork()
 
     def interrupt(self) -> None:
@@ -105,7 +105,7 @@ class StageRuns:
         for process in self.processes:
             process.signal(signal.SIGKILL)
         for process in self.processes:
-            if process.status is None:
+            if process.end is None:
                 os.waitpid(process.pid, 0)
         self._pool.close()
         process_tree.end_strays(self._unrelated)
@@ -120,7 +120,7 @@ class StageRuns:
     def _held(self) -> list[int]:
         return [*self._own, *(fd for each in self.processes for fd in each.held())]
 
-    def _spawn(self, job: Job) -> ForkedStage:
+    def _spawn(self, job: Job) -> StartedProcess:
         imported, spool = self._imported, self._pool.spool()
         result, childs_result, output, childs_output = ends = pipes()
         pipeline = {
@@ -139,7 +139,7 @@ class StageRuns:
             raise
         os.close(childs_result)
         os.close(childs_output)
-        return ForkedStage(pid, result, output, spool)
+        return StartedProcess(pid, result, output, spool)
 
     def _prefork(self) -> None:
         """Fork processes for the next stages while the command stores the outs of the last."""
@@ -150,11 +150,11 @@ class StageRuns:
         """The children of this process that one run has not left: all others are its leftovers."""
         known = {*self._unrelated, *(each.pid for each in self.processes), *self._pool.pids}
         others = [each for each in self.processes if each is not process]
-        known.update(*(each.strays for each in others))
+        known.update(*(each.leftovers.running for each in others))
         unknown = process_tree.children() - known if others else ()
-        return known.union(pid for pid in unknown if any(each.claims(pid) for each in others))
+        return known.union(pid for pid in unknown if any(each.leftovers.claims(pid) for each in others))
 
-    def _outcome(self, process: StageProcess) -> dict[str, Any]:
+    def _outcome(self, process: StageProcess, end: ProcessEnd) -> dict[str, Any]:
         if process.overdue:
             limit = self._imported.stages[process.address].stage.timeout
             return _failed(
@@ -163,7 +163,7 @@ class StageRuns:
         message = process.message
         if message is not None and message["ok"]:
             return _observations(message, self._imported.manifests[process.address], self._imported.root)
-        return message or _crashed(process.status or 0)
+        return message or _crashed(end.status)
 
 
 def _report(event: str, number: int, **details: Any) -> None:
