@@ -235,8 +235,8 @@ class _Loader:
         self._starter = HostStarter(
             quiet=options.quiet,
             guard=options.guard if context.hosts is None else None,
-            origin=context.startup_state,
-            allowed=options.static_loader is None,
+            startup_state=context.startup_state,
+            may_start=options.static_loader is None,
         )
         self._snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot

@@ -69,16 +69,16 @@ class HostClient:
         self._child = child
 
     @classmethod
-    def begin(cls, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None) -> Self:
+    def begin(cls, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> Self:
         """A host in a process of its own; ``quiet`` drops what the user's code prints while it is imported.
 
         It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
-        With an ``origin`` it is forked where that can be done, else it is a new interpreter.
+        With a ``startup_state`` it is forked where that can be done, else it is a new interpreter.
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
             given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD), *_held(guard))
-            return _begin("pivot_runtime.host.server", given, quiet=quiet, origin=origin)
+            return _begin("pivot_runtime.host.server", given, quiet=quiet, startup_state=startup_state)
 
         return cls(start, child=True)
 
@@ -233,7 +233,7 @@ def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
 class ForkServer:
     """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
 
-    def __init__(self, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None) -> None:
+    def __init__(self, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> None:
         """Start it; the arguments are as for `HostClient.begin`."""
         import socket  # noqa: PLC0415  # start-up time: where one host is all, there is no seed
 
@@ -241,7 +241,10 @@ class ForkServer:
         moved = _above_target(theirs.detach())
         try:
             self._pid = _begin(
-                "pivot_runtime.host.forkserver", ((moved, wire.COMMANDS_FD), *_held(guard)), quiet=quiet, origin=origin
+                "pivot_runtime.host.forkserver",
+                ((moved, wire.COMMANDS_FD), *_held(guard)),
+                quiet=quiet,
+                startup_state=startup_state,
             )
         except BaseException:
             ours.close()
@@ -281,11 +284,11 @@ def _begin(
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,
-    origin: StartupState | None,
+    startup_state: StartupState | None,
 ) -> int:
     """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
     guard = wire.GUARD_FD in [number for _, number in given]
-    if origin is None or not alone():
+    if startup_state is None or not alone():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
         return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
@@ -296,7 +299,7 @@ def _begin(
     def serve() -> None:
         importlib.import_module(module).main(coordinator, guard=guard)
 
-    return clean_fork.fork(serve, given, quiet=quiet, origin=origin)
+    return clean_fork.fork(serve, given, quiet=quiet, startup_state=startup_state)
 
 
 def _file_actions(given: Sequence[tuple[int, int]], *, quiet: bool) -> list[tuple[Any, ...]]:

@@ -16,14 +16,19 @@ class HostStarter:
     """Starts hosts: the first by itself; where there are more, they are forked from a common process."""
 
     def __init__(
-        self, *, quiet: bool, guard: int | None = None, origin: StartupState | None = None, allowed: bool = True
+        self,
+        *,
+        quiet: bool,
+        guard: int | None = None,
+        startup_state: StartupState | None = None,
+        may_start: bool = True,
     ) -> None:
-        """Nothing is started yet, nor ever if not ``allowed``; the rest is as for `HostClient.begin`."""
-        self._origin = origin
+        """Nothing is started yet, nor ever if not ``may_start``; the rest is as for `HostClient.begin`."""
+        self._startup_state = startup_state
         self._quiet = quiet
         self._guard = guard
-        self._allowed = allowed
-        self._seed: ForkServer | None = None
+        self._may_start = may_start
+        self._fork_server: ForkServer | None = None
         self._started = 0
 
     def host(self, *, many: bool = False) -> "HostClient":
@@ -32,22 +37,24 @@ class HostStarter:
         Raises:
             ImportRequiredError: None is allowed.
         """
-        if not self._allowed:
+        if not self._may_start:
             raise ImportRequiredError
         from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands start none
 
         self._started += 1
         if self._started == 1 and not many:
-            return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, origin=self._origin)
-        if self._seed is None:
-            self._seed = host_client.ForkServer(quiet=self._quiet, guard=self._guard, origin=self._origin)
-        return self._seed.host()
+            return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, startup_state=self._startup_state)
+        if self._fork_server is None:
+            self._fork_server = host_client.ForkServer(
+                quiet=self._quiet, guard=self._guard, startup_state=self._startup_state
+            )
+        return self._fork_server.host()
 
     def close(self) -> None:
         """End what the hosts are forked from; they live on."""
-        if self._seed is not None:
-            self._seed.close()
-            self._seed = None
+        if self._fork_server is not None:
+            self._fork_server.close()
+            self._fork_server = None
 
 
 class LazyHost:

@@ -29,14 +29,16 @@ _kept: list[object] = []
 """Objects that are forgotten but not torn down: their descriptors are closed, and the numbers have other uses."""
 
 
-def fork(main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, origin: StartupState) -> int:
+def fork(
+    main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, startup_state: StartupState
+) -> int:
     """Start ``main`` in a process that leads a group of its own; returns its pid.
 
     Args:
         main: Its work; then it ends, as an interpreter does.
         given: The descriptors that it has besides the standard ones: each with the number that it has there.
         quiet: Drop what it prints; else that goes where this process's errors go.
-        origin: The state of this process when it began.
+        startup_state: The state of this process when it began.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -45,7 +47,7 @@ def fork(main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: b
     try:
         pid = os.fork()
         if pid == 0:
-            _become(main, given, quiet=quiet, origin=origin, mask=blocked)
+            _become(main, given, quiet=quiet, startup_state=startup_state, mask=blocked)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     with contextlib.suppress(OSError):  # it has done so itself, and has even ended perhaps
@@ -58,7 +60,7 @@ def _become(
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,
-    origin: StartupState,
+    startup_state: StartupState,
     mask: Iterable[int],
 ) -> NoReturn:
     status = 1
@@ -69,7 +71,7 @@ def _become(
         _place(given, quiet=quiet)
         _forget_signals()
         _forget_tools()
-        _forget_modules(origin)
+        _forget_modules(startup_state)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         main()
         status = 0
@@ -123,7 +125,7 @@ def _forget_tools() -> None:
             sys.monitoring.free_tool_id(tool)
 
 
-def _forget_modules(origin: StartupState) -> None:
+def _forget_modules(startup_state: StartupState) -> None:
     """So that the user's code finds its own modules, and imports libraries as if it were the first to do so."""
     fixed = {
         name.partition(".")[0]
@@ -133,13 +135,13 @@ def _forget_modules(origin: StartupState) -> None:
     needed = _NEEDED | sys.stdlib_module_names | fixed
     for name in list(sys.modules):
         package = name.partition(".")[0]
-        if package not in needed and name not in origin.modules:
+        if package not in needed and name not in startup_state.modules:
             _kept.append(sys.modules.pop(name))
     _kept.append(sys.modules["__main__"])
     main: Any = types.ModuleType("__main__")
     main.__builtins__ = sys.modules["builtins"]
     sys.modules["__main__"] = main
-    sys.path[:] = origin.path
+    sys.path[:] = startup_state.path
     sys.path_importer_cache.clear()  # what a directory held a moment ago is not what it holds
 
 
