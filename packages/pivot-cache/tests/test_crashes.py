@@ -20,7 +20,7 @@ from pivot_cache.formats import lock_file
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.testing import power_cut
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec
@@ -69,7 +69,7 @@ class Project:
         """The possible results of a run: objects, listings, run cache, lock."""
         with StatCache(self.layout.statcache_file) as files:
             outs = {path: ingest(self.layout.artifact(path), self.store, files, jobs=1) for path in (DATA, FILE)}
-        self.runs.put(RunRecord(digests.of_bytes(key.encode()), outs))
+        self.runs.put(RunRecord(digest_bytes(key.encode()), outs))
         specs = (OutSpec(DATA, directory=True), OutSpec(FILE))
         lock = StageLock(Inputs(schema=1, params={"key": key}, outs=specs), outs)
         lock_file.write(self.lock_file, lock)
@@ -93,7 +93,7 @@ class Project:
         assert lock is not None
         assert all(map(self.store.has_all, lock.outs.values()))
         for digest in self.store.digests():
-            assert digests.of_bytes(self.store.path_of(digest).read_bytes()) == digest
+            assert digest_bytes(self.store.path_of(digest).read_bytes()) == digest
         assert not self.layout.quarantine_dir.exists()
         assert (self.root / "file").read_bytes() in {OLD["file"], NEW["file"]}
         for path in (self.root / "data").rglob("*"):
@@ -337,7 +337,7 @@ def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
         with power_cut.restarted(f"after {number}", tmp_path):
             store = ObjectStore(project.layout.objects_dir)
             for digest in list(store.digests()):
-                good = digests.of_bytes(store.path_of(digest).read_bytes()) == digest
+                good = digest_bytes(store.path_of(digest).read_bytes()) == digest
                 assert store.verified(digest) is good
             assert runs_hold_up(project)
 
@@ -353,7 +353,7 @@ def test_a_power_cut_at_any_change_loses_nothing_that_is_believed_afterwards(
 
 def runs_hold_up(project: Project) -> bool:
     """Every record of a run that is believed says what was recorded."""
-    found = [RunCache(project.layout.runs_dir).get(digests.of_bytes(key)) for key in (b"old", b"new")]
+    found = [RunCache(project.layout.runs_dir).get(digest_bytes(key)) for key in (b"old", b"new")]
     return all(record.outs.keys() == {DATA, FILE} for records in found for record in records)
 
 
@@ -386,5 +386,5 @@ def test_a_lock_that_is_written_last_names_what_is_there(tmp_path: Path) -> None
     """The project of these tests is what it claims to be."""
     project = Project(tmp_path)
     assert project.old.outs.keys() == {DATA, FILE}
-    assert project.old.outs[FILE] == Artifact(digests.of_bytes(b"first"), 5)
+    assert project.old.outs[FILE] == Artifact(digest_bytes(b"first"), 5)
     project.check()

@@ -18,7 +18,7 @@ from pivot_cache.files.threads import LARGE, map_parallel
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.state import scan
 from pivot_cache.state.sqlite_rows import Rows
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 HOUR_NS = 3_600_000_000_000
@@ -82,7 +82,7 @@ def row_of(database: Path, key: bytes) -> tuple[str, str] | None:
 
 
 def of(content: bytes, *, executable: bool = False) -> Artifact:
-    return Artifact(digests.of_bytes(content), len(content), executable)
+    return Artifact(digest_bytes(content), len(content), executable)
 
 
 def test_a_directory_is_the_tree_of_its_files(database: Path, data: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pivot_cache import CacheError, MissingObjectError, ObjectStore, StatCache
 from pivot_cache.files import atomic, durable, syscalls
 from pivot_cache.objects.ingest import ingest
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 
@@ -145,7 +145,7 @@ def test_objects_that_are_kept_are_on_the_disk_and_need_no_look_after_a_start(tm
 
 def test_an_object_that_is_not_there_cannot_be_kept(tmp_path: Path) -> None:
     with pytest.raises(MissingObjectError):
-        ObjectStore(tmp_path / "store").persist(Artifact(digests.of_bytes(b"x"), 1))
+        ObjectStore(tmp_path / "store").persist(Artifact(digest_bytes(b"x"), 1))
 
 
 @pytest.mark.parametrize("lasting", [False, True])

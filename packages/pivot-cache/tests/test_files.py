@@ -15,7 +15,7 @@ import pytest
 import pivot_cache
 from pivot_cache import ArtifactError, CacheError, Hashed, Layout, hash_file
 from pivot_cache.files import atomic
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.paths import ArtifactPath
 
 
@@ -130,7 +130,7 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path, size: int) ->
     content = os.urandom(size)
     (tmp_path / "a").write_bytes(content)
 
-    assert hash_file(tmp_path / "a") == Hashed(digests.of_bytes(content), size)
+    assert hash_file(tmp_path / "a") == Hashed(digest_bytes(content), size)
 
 
 def bind(path: Path) -> None:

@@ -12,7 +12,7 @@ from pivot_cache.maintenance.fsck import FsckReport, check
 from pivot_cache.maintenance.gc import collect
 from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.state.run_cache import RunCache
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 LARGE = 1 << 18
@@ -112,7 +112,7 @@ def test_fast_looks_at_sizes_marks_and_kinds_and_moves_nothing(store: ObjectStor
     rewrite(store, short, b"shor")
     rewrite(store, empty, b"")
     os.utime(store.path_of(touched.digest))
-    listed = Artifact(digests.of_bytes(b"listed"), 6)
+    listed = Artifact(digest_bytes(b"listed"), 6)
     rewrite(store, listed, b"liste")
     odd = store.directory / "ab" / ("0" * 30)
     odd.parent.mkdir(exist_ok=True)
@@ -147,7 +147,7 @@ def test_what_is_no_file_is_moved_away(store: ObjectStore) -> None:
 def test_what_is_missing_is_named(store: ObjectStore) -> None:
     directory, incomplete = put_tree(store, a=b"A"), put_tree(store, b=b"B", c=b"C")
     store.path_of(directory.digest).unlink()
-    gone = digests.of_bytes(b"C")
+    gone = digest_bytes(b"C")
     store.path_of(gone).unlink()
     never = Artifact("0" * 32, 1)
 

@@ -16,11 +16,11 @@ from pivot_cache import CacheError, CorruptObjectError, ObjectStore, RunCache
 from pivot_cache.errors import TreeError
 from pivot_cache.files import syscalls
 from pivot_cache.formats.tree import Tree
-from pivot_cache.maintenance.gc import GcResult, collect, drop, undo
+from pivot_cache.maintenance.gc import GcResult, collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, LiveSet, Object, Retention, inventory, mark, plan, prepare
 from pivot_cache.objects.object_files import ObjectFiles
 from pivot_cache.objects.trash import OBJECTS, Trash
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 
@@ -56,7 +56,7 @@ def put_tree(cache: Cache, **contents: str) -> Artifact:
 
 def record(cache: Cache, name: str, *outs: Artifact, days: int = 0) -> str:
     """A run whose record was written so many days after NOW."""
-    key = digests.of_bytes(name.encode())
+    key = digest_bytes(name.encode())
     cache.runs.put(RunRecord(key, {ArtifactPath(f"out{number}"): out for number, out in enumerate(outs)}, {}))
     written = NOW + days * DAY
     os.utime(cache.runs.directory / key[:2] / key[2:], ns=(written, written))
@@ -101,10 +101,10 @@ def test_files_that_two_directories_share_stay_with_either(cache: Cache) -> None
 
     collected(cache, second)
 
-    assert cache.store.path_of(digests.of_bytes(b"B")).exists()
+    assert cache.store.path_of(digest_bytes(b"B")).exists()
     assert cache.store.has_all(second)
     assert not cache.store.path_of(first.digest).exists()
-    assert not cache.store.path_of(digests.of_bytes(b"A")).exists()
+    assert not cache.store.path_of(digest_bytes(b"A")).exists()
 
 
 def test_the_plan_changes_nothing_and_is_what_a_collection_does(cache: Cache) -> None:
@@ -144,13 +144,13 @@ def test_undo_brings_back_objects_and_runs(cache: Cache) -> None:
     before = objects(cache)
     collected(cache)
 
-    done = undo(cache)
+    done = undo_newest(cache)
 
     assert done is not None
     assert set(done.removed) == before == objects(cache)
     assert cache.store.has_all(directory)
     assert cache.runs.get(key)
-    assert undo(cache) is None
+    assert undo_newest(cache) is None
     assert not any(cache.store.trash.directory.iterdir())
 
 
@@ -160,9 +160,9 @@ def test_undo_brings_back_the_newest_collection_then_the_one_before(cache: Cache
     second = put(cache, "second")
     collected(cache, days=1)
 
-    undo(cache)
+    undo_newest(cache)
     assert objects(cache) == {second.digest}
-    undo(cache)
+    undo_newest(cache)
     assert objects(cache) == {first.digest, second.digest}
 
 
@@ -173,7 +173,7 @@ def test_undo_keeps_what_is_there_again(cache: Cache) -> None:
     source.write_text("content")
     cache.store.put(source)
 
-    undo(cache)
+    undo_newest(cache)
 
     assert cache.store.verified(artifact.digest)
     assert trashed(cache) == set()
@@ -189,7 +189,7 @@ def test_trash_is_deleted_after_its_grace_period_and_not_before(cache: Cache) ->
 
     assert done.deleted == (1, artifact.size)
     assert trashed(cache) == objects(cache) == set()
-    assert undo(cache) is None
+    assert undo_newest(cache) is None
 
 
 def test_a_dry_run_says_what_would_be_deleted(cache: Cache) -> None:
@@ -239,7 +239,7 @@ def test_dropped_objects_come_back_by_undo_only(cache: Cache) -> None:
     assert not cache.store.verified(artifact.digest)
     assert collected(cache, artifact, days=1).returned == set()
     assert not cache.store.verified(artifact.digest)
-    undo(cache)
+    undo_newest(cache)
     assert cache.store.verified(artifact.digest)
 
 
@@ -348,7 +348,7 @@ def test_a_listing_that_is_none_stops_the_collection(cache: Cache) -> None:
 
 
 def test_a_listing_that_is_not_here_is_told(cache: Cache) -> None:
-    absent = Tree({"a": Artifact(digests.of_bytes(b"A"), 1)}).artifact()
+    absent = Tree({"a": Artifact(digest_bytes(b"A"), 1)}).artifact()
 
     assert mark([absent], cache.store) == LiveSet({absent.digest}, {absent.digest})
 
@@ -357,13 +357,13 @@ def test_a_listing_in_the_trash_is_read_there(cache: Cache) -> None:
     directory = put_tree(cache, a="A")
     collected(cache)
 
-    assert mark([directory], cache.store).digests == {directory.digest, digests.of_bytes(b"A")}
+    assert mark([directory], cache.store).digests == {directory.digest, digest_bytes(b"A")}
     assert objects(cache) == set()
 
 
 def test_an_empty_or_absent_cache_is_no_error(cache: Cache) -> None:
     assert collected(cache).removed == {}
-    assert undo(cache) is None
+    assert undo_newest(cache) is None
     assert inventory(cache.store) == {}
 
 
@@ -402,7 +402,7 @@ def test_without_hard_links_things_come_back_by_renaming(cache: Cache, monkeypat
             raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(syscalls, "before", before)
-    undo(cache)
+    undo_newest(cache)
 
     assert cache.store.verified(artifact.digest)
     assert trashed(cache) == set()
@@ -479,7 +479,7 @@ def test_a_collection_that_is_stopped_anywhere_loses_nothing(
         syscalls.before = usual
         cache, roots = scene(tmp_path / str(number))
         before = everything(cache)
-        late = {digests.of_bytes(b"deleted long ago")}
+        late = {digest_bytes(b"deleted long ago")}
         stop_at(number, error)
         try:
             collect(cache, lambda: roots, rules(days=14), since_ns=EVER)  # noqa: B023
@@ -514,14 +514,14 @@ def test_an_undo_that_is_stopped_anywhere_can_be_repeated(
         collected(cache)
         stop_at(number, error)
         try:
-            undo(cache)
+            undo_newest(cache)
             ended = True
         except (StoppedError, CacheError):
             pass
         syscalls.before = usual
 
         assert everything(cache) == before, number
-        undo(cache)
+        undo_newest(cache)
         assert objects(cache) == before, number
         assert cache.runs.get(key), number
         assert trashed(cache) == set(), number
@@ -570,7 +570,7 @@ def test_an_object_that_is_collected_again_at_once_is_brought_back_again(tmp_pat
 
     files = ObjectFiles(tmp_path / "files", tmp_path / "quarantine", rescue)
 
-    assert files.restore_from_trash(digests.of_bytes(b"content"))
+    assert files.restore_from_trash(digest_bytes(b"content"))
     assert len(tries) == 3
     assert tries[0].read_text() == "content"
 

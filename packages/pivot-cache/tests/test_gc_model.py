@@ -13,10 +13,10 @@ from pivot_cache import ObjectStore, RunCache
 from pivot_cache.files import syscalls
 from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance.fsck import check
-from pivot_cache.maintenance.gc import collect, drop, undo
+from pivot_cache.maintenance.gc import collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.objects.trash import OBJECTS
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 pytestmark = pytest.mark.exhaustive
@@ -148,8 +148,8 @@ class Collections(RuleBasedStateMachine):
         self._collected()
 
     @rule()
-    def undo(self) -> None:
-        done = undo(self.cache)
+    def undo_newest(self) -> None:
+        done = undo_newest(self.cache)
         filled = [entry for entry in self.trash if entry[2]]
         assert (done is None) == (not filled)
         if filled:
@@ -226,7 +226,7 @@ class Collections(RuleBasedStateMachine):
                 found = self.cache.store.trash.find(digest)
                 assert found is not None
                 path = found
-            assert digests.of_bytes(path.read_bytes()) == digest
+            assert digest_bytes(path.read_bytes()) == digest
 
 
 TestCollections = Collections.TestCase

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pivot_cache import CheckoutMode, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, hash_path
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 
@@ -62,7 +62,7 @@ class Cache(RuleBasedStateMachine):
         }
 
     def objects_of(self, artifact: Artifact) -> set[str]:
-        return {artifact.digest} | {digests.of_bytes(content) for content, _ in self.known[artifact].values()}
+        return {artifact.digest} | {digest_bytes(content) for content, _ in self.known[artifact].values()}
 
     @rule(target=stored)
     def put(self) -> object:
@@ -99,7 +99,7 @@ class Cache(RuleBasedStateMachine):
         if not file.exists():
             return
         status = file.stat()
-        digest = digests.of_bytes(file.read_bytes())
+        digest = digest_bytes(file.read_bytes())
         if file.read_bytes() == content:
             return  # every byte stays as it is
         if self.store.path_of(digest).exists() and self.store.path_of(digest).samefile(file):
@@ -113,7 +113,7 @@ class Cache(RuleBasedStateMachine):
         chosen = sorted(self.objects_of(artifact))
         digest = chosen[number % len(chosen)]
         path = self.store.path_of(digest)
-        if path.exists() and digests.of_bytes(content) != digest:
+        if path.exists() and digest_bytes(content) != digest:
             path.chmod(0o644)
             path.write_bytes(content)
             path.chmod(0o444)
@@ -152,7 +152,7 @@ class Cache(RuleBasedStateMachine):
         """One file that is good comes back, whatever became of the others; one that is not never does."""
         target = Path(self.place.name) / "elsewhere"
         for content, executable in self.known[artifact].values():
-            wanted = Artifact(digests.of_bytes(content), len(content), executable)
+            wanted = Artifact(digest_bytes(content), len(content), executable)
             try:
                 self.store.restore(wanted, target, mode)
             except (CorruptObjectError, MissingObjectError):

@@ -25,7 +25,7 @@ from pivot_cache import (
 from pivot_cache.files import syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 
@@ -304,7 +304,7 @@ def test_a_bad_object_changes_nothing_of_a_directory(
     store: ObjectStore, target: Path, mode: CheckoutMode, there: bool, fault: str
 ) -> None:
     artifact = tree(store, a=b"1", b=b"2", c=b"3")
-    bad = store.path_of(digests.of_bytes(b"2"))
+    bad = store.path_of(digest_bytes(b"2"))
     if there:
         store.restore(tree(store, a=b"old", z=b"old"), target)
     bad.chmod(0o644)
@@ -404,7 +404,7 @@ def test_checkout_counts_the_files_it_writes(store: ObjectStore, tmp_path: Path,
 def test_a_checkout_that_lacks_one_file_of_a_directory_writes_nothing(store: ObjectStore, tmp_path: Path) -> None:
     layout = Layout(tmp_path / "project")
     wanted = {ArtifactPath("a"): put(store, b"3"), ArtifactPath("d"): tree(store, a=b"1", b=b"2")}
-    store.path_of(digests.of_bytes(b"2")).unlink()
+    store.path_of(digest_bytes(b"2")).unlink()
 
     with pytest.raises(MissingObjectError):
         checkout.apply(checkout.compare(wanted, {}), store, layout)
@@ -465,7 +465,7 @@ def test_links_to_objects_that_are_gone_are_missing_files(store: ObjectStore, ta
     shutil.rmtree(store.directory)
 
     with StatCache(tmp_path / "s") as files:
-        assert files.tree(target) == Tree({"a": Artifact(digests.of_bytes(b"own"), 3)}, ("d",))
+        assert files.tree(target) == Tree({"a": Artifact(digest_bytes(b"own"), 3)}, ("d",))
         assert files.artifact(target) == hash_path(target)
         with pytest.raises(MissingObjectError):
             store.restore(artifact, target, SYMLINK)

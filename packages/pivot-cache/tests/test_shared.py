@@ -18,12 +18,12 @@ from pivot_cache.errors import belonging
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 
 CONTENT = b"some content\n"
-ARTIFACT = Artifact(digests.of_bytes(CONTENT), len(CONTENT))
+ARTIFACT = Artifact(digest_bytes(CONTENT), len(CONTENT))
 WRITING = {"create", "write", "fchmod", "chmod", "utime", "link", "symlink", "rename", "unlink", "mkdir", "rmdir"}
 
 
@@ -71,17 +71,17 @@ def test_the_group_may_write_to_a_store_that_it_may_write_to(directory: Path, so
     store = ObjectStore(directory)
     store.put(source / "0")
 
-    shard = store.path_of(digests.of_bytes(b"0")).parent
+    shard = store.path_of(digest_bytes(b"0")).parent
     assert mode_of(shard) & 0o2070 == 0o2070
     assert mode_of(shard) & 0o007 == 0o005 & ~umask
-    assert mode_of(store.path_of(digests.of_bytes(b"0"))) == 0o444
+    assert mode_of(store.path_of(digest_bytes(b"0"))) == 0o444
 
 
 def test_a_store_of_one_user_is_as_the_umask_says(directory: Path, source: Path, umask: int) -> None:
     store = ObjectStore(directory)
     store.put(source / "0")
 
-    for path in (directory, store.path_of(digests.of_bytes(b"0")).parent):
+    for path in (directory, store.path_of(digest_bytes(b"0")).parent):
         assert mode_of(path) == 0o777 & ~umask
 
 
@@ -109,7 +109,7 @@ def test_a_store_that_may_only_be_read_takes_what_it_has(
         monkeypatch.setattr(syscalls, "before", refusing(directory.parent, errno.EROFS))
 
         assert ingest(source, ObjectStore(directory), files) == artifact
-        assert ingest(source / "0", ObjectStore(directory), files).digest == digests.of_bytes(b"0")
+        assert ingest(source / "0", ObjectStore(directory), files).digest == digest_bytes(b"0")
         (source / "0").write_bytes(b"new")
         with pytest.raises(CacheError, match="Read-only file system") as caught:
             ingest(source, ObjectStore(directory), files)
@@ -261,7 +261,7 @@ def test_eight_processes_put_and_check_out_directories_at_once(tmp_path: Path) -
 
     assert [process.communicate()[0] for process in processes] == ["done\n"] * 8
     store = ObjectStore(tmp_path / "shared" / "files")
-    assert all(digests.of_bytes(store.path_of(digest).read_bytes()) == digest for digest in store.digests())
+    assert all(digest_bytes(store.path_of(digest).read_bytes()) == digest for digest in store.digests())
     trees = {number: hash_path(tmp_path / f"source{number}") for number in range(4)}
     assert all(map(store.has_all, trees.values()))
     assert all(isinstance(store.tree(artifact), Tree) for artifact in trees.values())

@@ -15,7 +15,7 @@ import xxhash
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache
 from pivot_cache.state import scan
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 HOUR_NS = 3_600_000_000_000
@@ -57,7 +57,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def of(content: bytes, *, executable: bool = False) -> Artifact:
-    return Artifact(digests.of_bytes(content), len(content), executable)
+    return Artifact(digest_bytes(content), len(content), executable)
 
 
 def test_a_settled_file_is_hashed_once(database: Path, path: Path, hashed: list[int]) -> None:

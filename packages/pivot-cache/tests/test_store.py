@@ -19,11 +19,11 @@ from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingOb
 from pivot_cache.files.boot import mark
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 CONTENT = b"some content\n"
-DIGEST = digests.of_bytes(CONTENT)
+DIGEST = digest_bytes(CONTENT)
 LONG_AGO = 1
 BOOT, NEXT = "this", "next"
 """A start of the machine before every object."""
@@ -82,7 +82,7 @@ def test_put_and_restore_are_exact_at_every_size(store: ObjectStore, tmp_path: P
     artifact = store.put(tmp_path / "source")
     store.restore(artifact, tmp_path / "target")
 
-    assert artifact == Artifact(digests.of_bytes(content), size)
+    assert artifact == Artifact(digest_bytes(content), size)
     assert (tmp_path / "target").read_bytes() == content
 
 
@@ -134,7 +134,7 @@ def test_put_describes_the_stored_bytes_when_the_file_grows_meanwhile(
 
     stored = store.path_of(artifact.digest).read_bytes()
     assert stored == 3 * CONTENT
-    assert artifact == Artifact(digests.of_bytes(stored), len(stored))
+    assert artifact == Artifact(digest_bytes(stored), len(stored))
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.is_file], ids=["directory", "pipe", "nothing"])
@@ -529,7 +529,5 @@ def test_eight_processes_put_and_restore_the_same_objects_at_once(store: ObjectS
 
     assert [process.communicate()[0] for process in processes] == ["done\n"] * 8
     objects = [path for path in store.directory.rglob("*") if path.is_file()]
-    assert {digests.of_bytes(path.read_bytes()) for path in objects} == {
-        path.parent.name + path.name for path in objects
-    }
+    assert {digest_bytes(path.read_bytes()) for path in objects} == {path.parent.name + path.name for path in objects}
     assert len(objects) == 10

@@ -36,7 +36,7 @@ from pivot_cache.remotes.transfer import (
 )
 from pivot_cache.state.known_objects import LIFETIME_S, KnownObjects
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 URL = "memory://remote"
@@ -173,7 +173,7 @@ def test_knowledge_is_healed_by_what_the_remote_says(
     options = TransferSettings(retry=RETRY, known=known)
     artifacts = [file(store, b"one"), directory(store, b"two", b"three")]
     push(artifacts, store, remote, options)
-    lost = digests.of_bytes(b"two")
+    lost = digest_bytes(b"two")
     del remote.objects[lost]
 
     assert fetch(artifacts, other, remote, options).missing == {lost}
@@ -197,9 +197,9 @@ def test_knowledge_expires_although_it_is_used(store: ObjectStore, remote: Memor
 
 
 def test_what_is_in_neither_place_is_missing(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
-    here, gone = file(store, b"here"), Artifact(digests.of_bytes(b"gone"), 4)
+    here, gone = file(store, b"here"), Artifact(digest_bytes(b"gone"), 4)
     tree = directory(store, b"here", b"lost")
-    store.path_of(digests.of_bytes(b"lost")).unlink()
+    store.path_of(digest_bytes(b"lost")).unlink()
 
     would = push([here, gone, tree], store, remote, attrs.evolve(OPTIONS, dry_run=True))
     pushed = push([here, gone, tree], store, remote, OPTIONS)
@@ -209,7 +209,7 @@ def test_what_is_in_neither_place_is_missing(store: ObjectStore, other: ObjectSt
         pushed.failed.keys(),
     )
     assert pushed.transferred == {here.digest}
-    assert pushed.missing == {gone.digest, digests.of_bytes(b"lost")}
+    assert pushed.missing == {gone.digest, digest_bytes(b"lost")}
     assert pushed.failed.keys() == {tree.digest}
     assert isinstance(pushed.failed[tree.digest], IncompleteTreeError)
 
@@ -229,7 +229,7 @@ def test_a_listing_that_is_not_here_may_be_there(store: ObjectStore, other: Obje
 def test_absent_says_what_the_remote_lacks_of_what(store: ObjectStore, remote: MemoryRemote) -> None:
     one, tree, new = file(store, b"one"), directory(store, b"two", b"three"), file(store, b"new")
     push([one, tree], store, remote, OPTIONS)
-    lost = digests.of_bytes(b"two")
+    lost = digest_bytes(b"two")
     del remote.objects[lost]
 
     assert absent([one, tree, new], store, remote, OPTIONS) == {tree: {lost}, new: {new.digest}}
@@ -240,7 +240,7 @@ def test_a_dry_run_moves_nothing(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects
 ) -> None:
     options = TransferSettings(retry=RETRY, dry_run=True, known=known)
-    artifacts = [file(store, b"one"), directory(store, b"two"), Artifact(digests.of_bytes(b"gone"), 4)]
+    artifacts = [file(store, b"one"), directory(store, b"two"), Artifact(digest_bytes(b"gone"), 4)]
     wanted = names(store)
 
     assert push(artifacts, store, remote, options).transferred == wanted
@@ -546,7 +546,7 @@ def test_any_push_and_fetch_move_the_difference(
     artifacts = make(store, after)
     wanted = objects_of(artifacts, store)
     for data in lost:
-        store.path_of(digests.of_bytes(data)).unlink(missing_ok=True)
+        store.path_of(digest_bytes(data)).unlink(missing_ok=True)
     gone = {digest for digest in wanted.sizes if not store.verified(digest)}
 
     outcome = push(artifacts, store, remote, options)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pivot_cache import Tree, TreeError
 from pivot_cache.formats.tree import path_problem
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 ONE = "1" * 32
@@ -72,7 +72,7 @@ def test_the_text_is_exactly_this() -> None:
         b'"b/\\u00fc\\n":["22222222222222222222222222222222",20,"x"]\n'
         b'},"format":1}\n'
     )
-    assert tree.artifact() == Artifact(digests.of_bytes(tree.dumps()), 21, tree=True)
+    assert tree.artifact() == Artifact(digest_bytes(tree.dumps()), 21, tree=True)
     assert tree.digests() == {ONE, TWO}
     assert tree.directories() == ["b", "c", "c/e", "d"]
 

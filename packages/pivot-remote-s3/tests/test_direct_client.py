@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_remote_s3 import S3Location, S3Remote
 from pivot_remote_s3.signing import Credentials, Signer
 
@@ -72,7 +72,7 @@ def use(remote: S3Remote, work: Callable[[Callable[[bytes], Awaitable[bool]]], A
 
             async def upload(data: bytes) -> bool:
                 (place / "source").write_bytes(data)
-                return await remote.upload(digests.of_bytes(data), place / "source", lambda _: None)
+                return await remote.upload(digest_bytes(data), place / "source", lambda _: None)
 
             await work(upload)
 
@@ -80,7 +80,7 @@ def use(remote: S3Remote, work: Callable[[Callable[[bytes], Awaitable[bool]]], A
 
 
 async def read(remote: S3Remote, data: bytes, start: int = 0, stop: int | None = None) -> bytes:
-    async with remote.read(digests.of_bytes(data), start, stop) as body:
+    async with remote.read(digest_bytes(data), start, stop) as body:
         assert body.size == len(data)
         return b"".join([part async for part in body])
 
@@ -144,4 +144,4 @@ def test_every_prefix_is_quoted_as_the_sdk_does(location: S3Location, proxy: Any
 
     use(remote, work, tmp_path)
     keys = s3_backends["123456789012"]["aws"].buckets[location.bucket].keys
-    assert set(keys) == {remote.location.key(digests.of_bytes(data)) for data in contents}
+    assert set(keys) == {remote.location.key(digest_bytes(data)) for data in contents}

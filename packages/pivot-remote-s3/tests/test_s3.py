@@ -34,7 +34,7 @@ from pivot_cache.remotes.protocol import (
 from pivot_cache.remotes.protocol import connect as connect_any
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_cache.state.known_objects import KnownObjects
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
 from pivot_remote_s3.errors import ErrorMapper
@@ -592,11 +592,11 @@ def test_state_is_not_needed(store: ObjectStore, location: S3Location, proxy: An
 
 def test_many_objects_are_found_in_few_requests(location: S3Location, remote: S3Remote, proxy: Any) -> None:
     backend = s3_backends["123456789012"]["aws"]
-    there = [digests.of_bytes(b"%d" % number) for number in range(1200)]  # more than one page
+    there = [digest_bytes(b"%d" % number) for number in range(1200)]  # more than one page
     for digest in there:
         backend.put_object(location.bucket, location.key(digest), b"")
     backend.put_object(location.bucket, f"{location.prefix}/files/README", b"")
-    wanted = {*there[:600], *(digests.of_bytes(b"-%d" % number) for number in range(300))}
+    wanted = {*there[:600], *(digest_bytes(b"-%d" % number) for number in range(300))}
 
     async def look() -> tuple[set[str], set[str]]:
         async with remote:

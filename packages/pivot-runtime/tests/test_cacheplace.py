@@ -24,13 +24,13 @@ HOME = {"HOME": "/home/me", "DATA": "/data"}
     ],
 )
 def test_words_that_are_replaced(text: str, path: str) -> None:
-    assert cache_dir.meant(text, HOME) == pathlib.Path(path)
+    assert cache_dir.expand(text, HOME) == pathlib.Path(path)
 
 
 @pytest.mark.parametrize("text", ["$NOTHING/x", "${NOTHING}", "a$", "${}", "${a b}", "~nobody-of-that-name/x"])
 def test_what_cannot_be_replaced_is_refused_and_never_a_directory_of_that_name(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        cache_dir.meant(text, HOME)
+        cache_dir.expand(text, HOME)
     assert caught.value.hint
 
 

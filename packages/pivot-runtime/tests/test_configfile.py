@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pivot_runtime.config.edit import assign, remove, rename
-from pivot_runtime.config.file import FormatError, read, read_lines, read_yaml, rendered
+from pivot_runtime.config.file import FormatError, read_entries, read_lines, read_yaml, rendered
 
 
 def pairs(text: str) -> list[tuple[str, str | None]]:
-    return [(entry.key, entry.value) for entry in read(text)]
+    return [(entry.key, entry.value) for entry in read_entries(text)]
 
 
 # -- reading
@@ -103,7 +103,7 @@ def test_nested_forms_are_the_same() -> None:
         ("cache.dir", "../x"),
         ("run.jobs", "2"),
     ]
-    assert [entry.line for entry in read(nested)] == [2, 3, 4, 5]
+    assert [entry.line for entry in read_entries(nested)] == [2, 3, 4, 5]
 
 
 def test_what_is_no_text_has_no_value() -> None:
@@ -131,7 +131,7 @@ def test_what_is_no_text_has_no_value() -> None:
 )
 def test_what_cannot_be_read(text: str, line: int, told: str) -> None:
     with pytest.raises(FormatError, match=told) as caught:
-        read(text)
+        read_entries(text)
 
     assert caught.value.line == line
 

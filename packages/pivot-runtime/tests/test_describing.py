@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_core.errors import PivotError
 from pivot_runtime.definitions.pipeline_file import read_definitions
 
@@ -52,7 +52,7 @@ def test_functions_are_imported_from_beside_the_file(file: pathlib.Path, name: s
 
     assert (spec.address, spec.base, str(spec.location)) == ("p.s", "sub/data", "sub/pivot.yaml:4")
     assert spec.deps == ("sub/data/rows.txt",)
-    assert described.sources == {str(file): digest.of_bytes(file.read_bytes())}
+    assert described.sources == {str(file): digest_bytes(file.read_bytes())}
 
 
 @pytest.mark.parametrize(

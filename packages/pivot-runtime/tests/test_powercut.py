@@ -11,8 +11,8 @@ from workshop import Workshop
 
 from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
-from pivot_core import digest
 from pivot_core.decide import Verdict
+from pivot_core.digest import digest_bytes
 from pivot_core.stages.annotations import DirectoryOut
 from pivot_runtime.artifacts import checkout, track
 from pivot_runtime.inspecting.verify import verify_loaded
@@ -85,7 +85,7 @@ def objects_are_good(shop: Workshop, address: str) -> bool:
     lock = shop.lock(address.partition(".")[2])
     assert lock is not None
     names = [artifact.digest for artifact in lock.outs.values()]
-    return all(digest.of_bytes((shop.layout.objects_dir / each[:2] / each[2:]).read_bytes()) == each for each in names)
+    return all(digest_bytes((shop.layout.objects_dir / each[:2] / each[2:]).read_bytes()) == each for each in names)
 
 
 def somewhere(root: pathlib.Path, content: bytes) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_runtime.errors import GitError
 from pivot_runtime.git.refs import Repository
@@ -28,7 +28,7 @@ def git(root: pathlib.Path, *arguments: str) -> str:
 
 
 def artifact(name: str) -> Artifact:
-    return Artifact(digests.of_bytes(name.encode()), len(name))
+    return Artifact(digest_bytes(name.encode()), len(name))
 
 
 def track(root: pathlib.Path, path: str, name: str) -> Artifact:

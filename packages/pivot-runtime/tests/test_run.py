@@ -16,8 +16,8 @@ from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.errors import CacheError
 from pivot_cache.objects.store import VERIFIED_NS
-from pivot_core import digest
 from pivot_core.decide import Reason, Verdict
+from pivot_core.digest import digest_bytes
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
@@ -251,7 +251,7 @@ def test_a_directory_of_which_the_cache_has_lost_a_part_is_stored_again(shop: Wo
     shop.copying("inner", "many/one", "inner.txt")
     shop.run()
     listing = shop.object_of("s", "many")
-    member = shop.layout.objects_dir / "/".join(re.match("(..)(.*)", digest.of_bytes(b"two")).groups())  # type: ignore[union-attr]
+    member = shop.layout.objects_dir / "/".join(re.match("(..)(.*)", digest_bytes(b"two")).groups())  # type: ignore[union-attr]
     lost = listing if which == "listing" else member
     lost.chmod(0o644)
     lost.write_bytes(b"")

@@ -18,7 +18,7 @@ import pivot_cache
 import pivot_core
 import pivot_fingerprint
 import pivot_runtime
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_runtime.definitions.source_import import ABSENT, Changes, user_code_predicate
 
 STAGE = """
@@ -126,7 +126,7 @@ def test_digests_are_of_the_imported_bytes(tmp_path: pathlib.Path) -> None:
     project = Sources(tmp_path / "project", {"pipeline.py": STAGE.format(module="beside"), "beside.py": "value = str"})
 
     assert {file: found for file, found in project.load().sources.items() if found} == {
-        str(project.root / name): digest.of_bytes((project.root / name).read_bytes())
+        str(project.root / name): digest_bytes((project.root / name).read_bytes())
         for name in ("pipeline.py", "beside.py")
     }
 
@@ -175,7 +175,7 @@ def module(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def watch(*files: pathlib.Path) -> Changes:
-    return Changes({str(file): digest.of_bytes(file.read_bytes()) for file in files})
+    return Changes({str(file): digest_bytes(file.read_bytes()) for file in files})
 
 
 def test_unchanged_files_are_not_found(module: pathlib.Path) -> None:

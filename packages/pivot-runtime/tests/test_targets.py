@@ -7,7 +7,7 @@ from parts import spec
 
 from pivot_core.graph import Graph
 from pivot_runtime.errors import TargetError
-from pivot_runtime.project.targets import resolve
+from pivot_runtime.project.targets import resolve_targets
 
 ROOT = pathlib.Path("/data/project")
 
@@ -24,7 +24,7 @@ GRAPH = Graph.build(
 
 
 def meant(*targets: str, cwd: str = ".") -> tuple[str, ...]:
-    return resolve(targets, GRAPH, root=ROOT, cwd=ROOT / cwd)
+    return resolve_targets(targets, GRAPH, root=ROOT, cwd=ROOT / cwd)
 
 
 def refusal(target: str, cwd: str = ".") -> TargetError:
@@ -149,14 +149,14 @@ def test_nothing_close_lists_the_stages() -> None:
 def test_many_stages_are_not_all_listed() -> None:
     graph = Graph.build([spec(f"stage_number_{number}") for number in range(100, 130)])
     with pytest.raises(TargetError) as caught:
-        resolve(["zzzzzz"], graph, root=ROOT, cwd=ROOT)
+        resolve_targets(["zzzzzz"], graph, root=ROOT, cwd=ROOT)
 
     assert str(caught.value.hint).endswith("stage_number_109 and 20 more")
 
 
 def test_no_stages_at_all() -> None:
     with pytest.raises(TargetError) as caught:
-        resolve(["zzzzzz"], Graph.build([]), root=ROOT, cwd=ROOT)
+        resolve_targets(["zzzzzz"], Graph.build([]), root=ROOT, cwd=ROOT)
 
     assert caught.value.hint == "known stages: none"
 

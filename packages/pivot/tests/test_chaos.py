@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from harness import Project
 
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 
 pytestmark = pytest.mark.exhaustive
 
@@ -100,7 +100,7 @@ def check_locks(project: Project) -> None:
         for out in json.loads(lock.read_text())["outs"].values():
             name = out["digest"]
             content = (project.root / ".pivot/cache/files" / name[:2] / name[2:]).read_bytes()
-            assert digest.of_bytes(content) == name
+            assert digest_bytes(content) == name
 
 
 class Chaos:

@@ -19,8 +19,8 @@ from model import MODULES, Edit, Expected, Sources, code, edits, named, projects
 
 from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
-from pivot_core import digest
 from pivot_core.decide import Verdict
+from pivot_core.digest import digest_bytes
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.options import RunOptions
@@ -381,7 +381,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         store = self.root / ".pivot/cache/files"
         for index, lock in self.locks().items():
             for out in json.loads(lock)["outs"].values() if f"s{index}" not in self.lost else ():
-                assert digest.of_bytes((store / out["digest"][:2] / out["digest"][2:]).read_bytes()) == out["digest"]
+                assert digest_bytes((store / out["digest"][:2] / out["digest"][2:]).read_bytes()) == out["digest"]
 
     def locks(self) -> dict[int, bytes]:
         return {int(file.stem[3:]): file.read_bytes() for file in (self.root / ".pivot/stages").glob("p.s*.lock")}

@@ -12,12 +12,12 @@ ALGORITHM: Final = "xxh3-128"
 _HEX: Final = frozenset("0123456789abcdef")
 
 
-def of_bytes(data: bytes | bytearray | memoryview) -> str:
+def digest_bytes(data: bytes | bytearray | memoryview) -> str:
     """The digest of exactly these bytes."""
     return xxhash.xxh3_128_hexdigest(data)
 
 
-def of_lines(lines: Iterable[str]) -> str:
+def digest_lines(lines: Iterable[str]) -> str:
     """The digest of a sequence of texts; where one ends and the next begins counts."""
     state = xxhash.xxh3_128()
     for line in lines:

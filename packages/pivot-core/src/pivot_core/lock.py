@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pivot_core.digest import canonical_json, of_lines
+from pivot_core.digest import canonical_json, digest_lines
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 from pivot_core.values import Value
@@ -109,7 +109,7 @@ class Inputs(Value):
         Lines of kind ``observed`` are left out: they are known only when a stage has run, and the key
         must be known before. Who finds something by its key compares them by themselves.
         """
-        return of_lines(
+        return digest_lines(
             text
             for line in (InputLine("schema", "", str(self.schema)), *self.lines())
             if line.kind != "observed"

@@ -15,9 +15,9 @@ from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageError, StageSpec
-from pivot_core.stages import signature as signatures
 from pivot_core.stages.command import Command
 from pivot_core.stages.path_overrides import with_paths
+from pivot_core.stages.signature import location_of, read_signature
 from pivot_core.stages.stage import ParamsBinding, Stage
 from pivot_core.values import Value
 
@@ -192,7 +192,7 @@ class Pipeline:
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
-        location = func.location if isinstance(func, Command) else signatures.location_of(func)
+        location = func.location if isinstance(func, Command) else location_of(func)
         self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources, timeout, retries))
         return func
 
@@ -221,7 +221,7 @@ class Pipeline:
                 hint="give one of them another name or variant: pipeline.register(func, name=..., variant=...)",
             )
         try:
-            signature = func.signature() if isinstance(func, Command) else signatures.read(name, func)
+            signature = func.signature() if isinstance(func, Command) else read_signature(name, func)
             declared = with_paths(signature, given.deps or {}, given.outs or {})
         except StageError:
             raise

@@ -10,7 +10,7 @@ import attrs
 
 from pivot_cache.errors import reporting
 from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteSettings
-from pivot_core.digest import of_bytes, of_lines
+from pivot_core.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import ErrorMapper, code, parse_number
@@ -83,7 +83,7 @@ class S3Remote:
         self.location = location
         self.name = str(location)
         self._settings = settings or S3Settings()
-        self.identity = f"{location} {of_lines([self._settings.identity()])}"
+        self.identity = f"{location} {digest_lines([self._settings.identity()])}"
         self._jobs = jobs
         self._state = state
         self._part = part
@@ -186,7 +186,7 @@ class S3Remote:
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Store a run record."""
         with self._errors.reporting():
-            return await self._put(f"{self.location.runs(key)}{of_bytes(data)}", data)
+            return await self._put(f"{self.location.runs(key)}{digest_bytes(data)}", data)
 
     async def runs(self, key: str, most: int) -> list[bytes]:
         """Return the newest run records of an inputs key."""

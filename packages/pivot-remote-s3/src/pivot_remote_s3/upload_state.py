@@ -18,7 +18,7 @@ from typing import Final
 import attrs
 
 from pivot_cache.files.atomic import lock_regular_file, write_all
-from pivot_core.digest import of_lines
+from pivot_core.digest import digest_lines
 from pivot_core.values import Value
 
 STALE_S: Final = 2 * 24 * 3600
@@ -114,7 +114,7 @@ def open_upload(directory: Path | None, remote: str, key: str) -> Iterator[Uploa
     if directory is None:
         yield UploadState()
         return
-    file = directory / f"{of_lines([remote, key])}{_SUFFIX}"
+    file = directory / f"{digest_lines([remote, key])}{_SUFFIX}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         journal = os.open(file, _FLAGS, 0o600)

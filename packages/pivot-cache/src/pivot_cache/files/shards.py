@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pivot_core import digest as digests
+from pivot_core.digest import is_digest
 
 _SHARD = 2
 """The length of a shard's name, as in `pivot_cache.layout.sharded`."""
@@ -20,7 +20,7 @@ def entries(directory: Path) -> "Iterator[tuple[str, os.DirEntry[str]]]":
     for shard in _scan(directory):
         if len(shard.name) == _SHARD and shard.is_dir(follow_symlinks=False):
             for entry in _scan(shard.path):
-                if digests.is_digest(shard.name + entry.name):
+                if is_digest(shard.name + entry.name):
                     yield shard.name + entry.name, entry
 
 

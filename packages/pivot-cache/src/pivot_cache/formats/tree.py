@@ -17,7 +17,7 @@ import attrs
 from pivot_cache.errors import TreeError
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError, below
-from pivot_core import digest as digests
+from pivot_core.digest import ALGORITHM, digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
@@ -59,13 +59,13 @@ class Tree(Value):
         )
         empty = ",\n".join(map(_quoted, self.empty))
         return (
-            f'{{"algorithm":"{digests.ALGORITHM}","empty":[{empty}],"files":{{\n{entries}\n}},"format":{FORMAT}}}\n'
+            f'{{"algorithm":"{ALGORITHM}","empty":[{empty}],"files":{{\n{entries}\n}},"format":{FORMAT}}}\n'
         ).encode("ascii")
 
     def artifact(self) -> Artifact:
         """The directory as one artifact: its digest is that of the text."""
         size = sum(file.size for file in self.files.values())
-        return Artifact(digests.of_bytes(self.dumps()), size, tree=True)
+        return Artifact(digest_bytes(self.dumps()), size, tree=True)
 
     def at(self, path: str) -> Artifact | None:
         """The file at a relative path, or a directory in it as one artifact; None if nothing is there."""
@@ -113,8 +113,8 @@ def _read(data: bytes) -> Tree:
     if version != FORMAT or type(version) is not int:
         raise FieldError("format", f"is {version!r}, not {FORMAT}: written by another version of Pivot, or damaged")
     record = artifact_json.fields(value, "", _FIELDS)
-    if record["algorithm"] != digests.ALGORITHM:
-        raise FieldError("algorithm", f"is {record['algorithm']!r}, not {digests.ALGORITHM!r}")
+    if record["algorithm"] != ALGORITHM:
+        raise FieldError("algorithm", f"is {record['algorithm']!r}, not {ALGORITHM!r}")
     names = record["empty"]
     if not isinstance(names, list):
         raise FieldError("empty", "must be a list")

@@ -12,8 +12,7 @@ import attrs
 import xxhash
 
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, reporting
-from pivot_cache.files import shards as sharding
-from pivot_cache.files import syscalls
+from pivot_cache.files import shards, syscalls
 from pivot_cache.files.atomic import sweep
 from pivot_cache.files.boot import is_mark
 from pivot_cache.files.hashing import hash_file
@@ -237,13 +236,13 @@ def _tree(store: ObjectStore, digest: str) -> Tree | None:
 
 def _foreign(directory: Path) -> list[str]:
     """Names in the store's directories that are neither objects nor files being written."""
-    known = {f"{digest[:2]}/{digest[2:]}" for digest, _ in sharding.entries(directory)}
+    known = {f"{digest[:2]}/{digest[2:]}" for digest, _ in shards.entries(directory)}
     found = []
     try:
-        shards = sorted(os.listdir(directory))
+        names = sorted(os.listdir(directory))
     except FileNotFoundError:
         return []
-    for name in shards:
+    for name in names:
         if name.startswith("."):
             continue
         inner = directory / name
@@ -255,6 +254,6 @@ def _foreign(directory: Path) -> list[str]:
 
 
 def _lengths(directory: Path) -> Iterator[tuple[str, int]]:
-    for digest, entry in sharding.entries(directory):
+    for digest, entry in shards.entries(directory):
         with contextlib.suppress(FileNotFoundError):
             yield digest, entry.stat(follow_symlinks=False).st_size

@@ -102,7 +102,7 @@ def collect(
     return GcResult(planned, batch if removed or runs else None, removed, runs, returned, deleted)
 
 
-def undo(cache: Cache) -> GcResult | None:
+def undo_newest(cache: Cache) -> GcResult | None:
     """Bring back what the newest collection, or drop, moved to the trash; None if there is nothing.
 
     Objects that are back in their place meanwhile stay as they are. Can be repeated after any failure.

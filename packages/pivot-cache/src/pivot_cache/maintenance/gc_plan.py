@@ -17,7 +17,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import Batch
 from pivot_cache.state.run_cache import RunCache
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
@@ -216,6 +216,6 @@ def _listing(digest: str, store: ObjectStore) -> Tree | None:
             data = path.read_bytes()
     except OSError as error:
         raise cannot("read", store.path_of(digest), error) from error
-    if digests.of_bytes(data) != digest:
+    if digest_bytes(data) != digest:
         raise CorruptObjectError(digest)
     return Tree.loads(data, f"object {digest}")

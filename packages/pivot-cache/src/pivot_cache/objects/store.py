@@ -28,7 +28,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.materialize import CheckoutMode, build, materialize, update
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.values import Value
 
@@ -188,7 +188,7 @@ class ObjectStore:
         Raises:
             CacheError: The store cannot be written.
         """
-        digest = digests.of_bytes(data)
+        digest = digest_bytes(data)
         if not self.verified(digest, len(data)):
             with reporting("write to", self.directory), self.temporary() as place:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
@@ -253,7 +253,7 @@ class ObjectStore:
             return self.tree(artifact)  # collected in this moment: once more, from the trash
         except ArtifactError:
             raise CorruptObjectError(digest, quarantined=self.quarantine(digest, path.lstat())) from None
-        if digests.of_bytes(data) != digest:
+        if digest_bytes(data) != digest:
             raise CorruptObjectError(digest, quarantined=self.quarantine(digest, status))
         tree = Tree.loads(data, f"object {digest}")
         if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):

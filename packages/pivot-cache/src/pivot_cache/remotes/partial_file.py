@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from pivot_cache.files.atomic import lock_regular_file, make_directory, write_all
-from pivot_core import digest as digests
+from pivot_core.digest import is_digest
 
 STALE_S: Final = 7 * 24 * 3600
 
@@ -129,7 +129,7 @@ def sweep(directory: Path) -> None:
     with contextlib.suppress(OSError):
         for name in list(directory.iterdir()):
             digest = name.name.removesuffix(_JOURNAL)
-            if digest != name.name and digests.is_digest(digest) and name.stat().st_mtime < oldest:
+            if digest != name.name and is_digest(digest) and name.stat().st_mtime < oldest:
                 with contextlib.suppress(OSError):
                     _remove(name, directory / digest)
 

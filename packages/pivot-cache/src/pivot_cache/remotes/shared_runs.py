@@ -11,7 +11,7 @@ from typing import Final
 from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteError, RunKeeper
 from pivot_cache.state import run_cache
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_core.errors import PathError
 from pivot_core.lock import CodeEntry, RunRecord
 from pivot_core.paths import ArtifactPath
@@ -96,4 +96,4 @@ def _keeper(remote: Remote) -> RunKeeper:
 
 
 def _name(key: str, data: bytes) -> str:
-    return f"run {key} {digests.of_bytes(data)}"
+    return f"run {key} {digest_bytes(data)}"

@@ -19,8 +19,7 @@ from pivot_cache.remotes.protocol import (
     RemoteUnreachableError,
     RunKeeper,
 )
-from pivot_core import digest as digests
-from pivot_core.digest import is_digest
+from pivot_core.digest import digest_bytes, is_digest
 from pivot_core.values import Value
 
 
@@ -227,7 +226,7 @@ class RemoteContract:
 
     def test_a_remote_begins_empty(self, make: Callable[[], Remote]) -> None:
         async def work(remote: Remote) -> None:
-            assert await remote.exists([_ABSENT, digests.of_bytes(b"")]) == {}
+            assert await remote.exists([_ABSENT, digest_bytes(b"")]) == {}
             assert await remote.exists([]) == {}
             assert [digest async for digest in remote.digests()] == []
 
@@ -241,31 +240,31 @@ class RemoteContract:
                 assert await _upload(remote, data, tmp_path) == (True, len(data))
 
         async def look(remote: Remote) -> None:
-            wanted = {digests.of_bytes(data) for data in contents}
-            assert await remote.exists({*wanted, _ABSENT}) == {digests.of_bytes(data): len(data) for data in contents}
+            wanted = {digest_bytes(data) for data in contents}
+            assert await remote.exists({*wanted, _ABSENT}) == {digest_bytes(data): len(data) for data in contents}
             assert {digest async for digest in remote.digests()} == wanted
             for data in contents:
-                assert await _read(remote, digests.of_bytes(data)) == (data, len(data))
+                assert await _read(remote, digest_bytes(data)) == (data, len(data))
 
         self.run(make, upload)
         self.run(make, look)
 
     def test_many_objects_are_found(self, make: Callable[[], Remote], tmp_path: Path) -> None:
         contents = [b"%d" % number for number in range(120)]
-        wanted = {digests.of_bytes(data) for data in contents}
-        absent = {digests.of_bytes(b"-%d" % number) for number in range(120)}
+        wanted = {digest_bytes(data) for data in contents}
+        absent = {digest_bytes(b"-%d" % number) for number in range(120)}
 
         async def work(remote: Remote) -> None:
             for data in contents:
                 await _upload(remote, data, tmp_path)
-            assert await remote.exists(wanted | absent) == {digests.of_bytes(data): len(data) for data in contents}
+            assert await remote.exists(wanted | absent) == {digest_bytes(data): len(data) for data in contents}
             assert await remote.exists(absent) == {}
 
         self.run(make, work)
 
     def test_nothing_that_is_there_is_replaced(self, make: Callable[[], Remote], tmp_path: Path) -> None:
         for data in (b"first", b"1" * self.part):
-            digest = digests.of_bytes(data)
+            digest = digest_bytes(data)
             other = tmp_path / "other"
             other.write_bytes(data[:-1] + b"?")
 
@@ -281,13 +280,13 @@ class RemoteContract:
 
         async def work(remote: Remote) -> None:
             assert await _upload(remote, data, tmp_path) == (True, len(data))
-            assert await _read(remote, digests.of_bytes(data)) == (data, len(data))
+            assert await _read(remote, digest_bytes(data)) == (data, len(data))
 
         self.run(make, work)
 
     def test_parts_can_be_read(self, make: Callable[[], Remote], tmp_path: Path) -> None:
         data = bytes(range(200))
-        digest = digests.of_bytes(data)
+        digest = digest_bytes(data)
 
         async def work(remote: Remote) -> None:
             await _upload(remote, data, tmp_path)
@@ -311,7 +310,7 @@ class RemoteContract:
         self.run(make, work)
 
     def test_what_is_deleted_is_gone(self, make: Callable[[], Remote], tmp_path: Path) -> None:
-        digest = digests.of_bytes(b"data")
+        digest = digest_bytes(b"data")
 
         async def work(remote: Remote) -> None:
             await _upload(remote, b"data", tmp_path)
@@ -323,7 +322,7 @@ class RemoteContract:
         self.run(make, work)
 
     def test_run_records_are_kept_under_their_keys(self, make: Callable[[], Remote]) -> None:
-        one, other = digests.of_bytes(b"one"), digests.of_bytes(b"other")
+        one, other = digest_bytes(b"one"), digest_bytes(b"other")
 
         async def work(remote: Remote) -> None:
             assert isinstance(remote, RunKeeper)
@@ -344,7 +343,7 @@ class RemoteContract:
 
         async def work(remote: Remote) -> None:
             await asyncio.gather(*(_upload(remote, data, tmp_path) for data in contents))
-            read = await asyncio.gather(*(_read(remote, digests.of_bytes(data)) for data in contents))
+            read = await asyncio.gather(*(_read(remote, digest_bytes(data)) for data in contents))
             assert read == [(data, len(data)) for data in contents]
 
         self.run(make, work)
@@ -376,13 +375,13 @@ class RemoteContract:
         assert self.run(lambda: remote, lambda remote: _upload(remote, b"data", tmp_path))[0] is False
 
 
-_ABSENT = digests.of_bytes(b"never uploaded")
+_ABSENT = digest_bytes(b"never uploaded")
 
 
 async def _upload(remote: Remote, data: bytes, directory: Path, digest: str | None = None) -> tuple[bool, int]:
     """Upload bytes: whether they are new, and how many need not be sent again."""
-    digest = digests.of_bytes(data) if digest is None else digest
-    source = directory / f"source-{digests.of_bytes(data)}"
+    digest = digest_bytes(data) if digest is None else digest
+    source = directory / f"source-{digest_bytes(data)}"
     source.write_bytes(data)
     sent: list[int] = []
     new = await Retry()(lambda: remote.upload(digest, source, sent.append))  # as all callers do

@@ -12,9 +12,8 @@ from pivot_cache.files import safe_read
 from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.terminal import console, formats
-from pivot_runtime.history import follow as following
 from pivot_runtime.history import logs
-from pivot_runtime.history.follow import LogFollower, RunningStage
+from pivot_runtime.history.follow import RUNNING, LogFollower, RunningStage, running_stages
 from pivot_runtime.project.project import Project
 
 _STEP_SECONDS = 0.1
@@ -45,7 +44,7 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
         raise click.UsageError("Missing argument 'STAGE...'.")
     context = command_context()
     project = context.project
-    running = following.running(project)
+    running = running_stages(project)
     addresses = list(dict.fromkeys(logs.resolve_name(project.layout, stage, running) for stage in stages)) or list(
         running
     )
@@ -70,8 +69,8 @@ def _show(project: Project, address: str, running: RunningStage | None, *, lines
 
 def _print(log: pathlib.Path, lines: int | None) -> None:
     if lines is not None:
-        shown = logs.tail(log, lines)
-        click.echo(shown, nl=bool(shown))
+        text = logs.tail(log, lines)
+        click.echo(text, nl=bool(text))
         return
     sys.stdout.flush()
     with contextlib.suppress(FileNotFoundError), safe_read.open_regular(log) as file:
@@ -95,14 +94,14 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
             _show(project, address, None, lines=None, back=0)
     wanted = {address: running[address] for address in addresses if address in running}
     width = max((len(each.name) for each in wanted.values()), default=0) if len(addresses) > 1 else 0
-    shown = [_FollowedStage(project, address, each, width) for address, each in wanted.items()]
-    left = list(shown)
+    followed = [_FollowedStage(project, address, each, width) for address, each in wanted.items()]
+    left = list(followed)
     while left:
         left = [each for each in left if each.go_on()]
         sys.stdout.flush()
         if left:
             time.sleep(_STEP_SECONDS)
-    return 0 if all(each.state in _GOOD for each in shown) else 1
+    return 0 if all(each.state in _GOOD for each in followed) else 1
 
 
 class _FollowedStage:
@@ -128,7 +127,7 @@ class _FollowedStage:
             *lines, self._pending = (self._pending + data).split(b"\n")
             for line in lines:
                 self._print(line)
-        if self.state == following.RUNNING:
+        if self.state == RUNNING:
             if not new and not self._mark:  # the progress of a stage, on a line that has not ended
                 sys.stdout.buffer.write(self._pending)
                 self._pending = b""

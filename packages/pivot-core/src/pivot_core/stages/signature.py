@@ -43,7 +43,7 @@ class StageSignature(NamedTuple):
     params: ParamsBinding | None = None
 
 
-def read(name: str, func: Callable[..., Any]) -> StageSignature:
+def read_signature(name: str, func: Callable[..., Any]) -> StageSignature:
     """The declarations in the signature of a stage.
 
     Raises:

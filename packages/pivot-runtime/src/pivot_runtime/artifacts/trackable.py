@@ -14,7 +14,7 @@ from pivot_core.paths import STATE_DIR, ArtifactPath, is_within, touches
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.context import CommandContext
-from pivot_runtime.definitions.params_file import NAME as PARAMS_FILE
+from pivot_runtime.definitions.params_file import PARAMS_FILE
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project

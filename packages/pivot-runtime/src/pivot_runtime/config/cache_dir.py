@@ -17,7 +17,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MADE: Final = ("files", "runs", "quarantine", "partial", "trash", "projects", "gc.guard", gitignore.FILE)
 
 
-def meant(text: str, environment: Mapping[str, str]) -> pathlib.Path:
+def expand(text: str, environment: Mapping[str, str]) -> pathlib.Path:
     """The path that a text means, with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` replaced.
 
     Raises:

@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 
-from pivot_runtime.config.file import ConfigEntry, FormatError, Span, read, read_yaml, rendered
+from pivot_runtime.config.file import ConfigEntry, FormatError, Span, read_entries, read_yaml, rendered
 
 
 def assign(text: str, key: str, value: str) -> str:
@@ -87,9 +87,9 @@ def _in_lines(text: str, key: str, line: str | None) -> str:
     ending = _ending(text)
     changed = _line_of(key).sub(lambda _: "" if line is None else f"{line}{ending}", text)
     with contextlib.suppress(FormatError):
-        read(changed)
+        read_entries(changed)
         return changed
-    read(text)
+    read_entries(text)
     raise AssertionError(key)
 
 

@@ -50,7 +50,7 @@ class FormatError(ValueError):
         self.line = line
 
 
-def read(text: str) -> tuple[ConfigEntry, ...]:
+def read_entries(text: str) -> tuple[ConfigEntry, ...]:
     """The entries of a text, in its order; a section that holds nothing is an entry whose value is empty.
 
     Raises:

@@ -4,7 +4,7 @@ import attrs
 
 from pivot_core.values import Value
 from pivot_runtime.config import edit, settings
-from pivot_runtime.config import file as configfile
+from pivot_runtime.config.file import read_entries
 from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.config.store import ConfigStore, check_remote
 from pivot_runtime.errors import ConfigError
@@ -109,7 +109,7 @@ def rename(configuration: ConfigStore, old: str, new: str, *, user: bool = False
 
 
 def _held(text: str) -> dict[str, str | None]:
-    return {entry.key: entry.value for entry in configfile.read(text)}
+    return {entry.key: entry.value for entry in read_entries(text)}
 
 
 def _absent(configuration: ConfigStore, name: str, *, user: bool) -> ConfigError:

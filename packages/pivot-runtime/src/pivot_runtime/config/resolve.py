@@ -170,11 +170,12 @@ def _take_file(
         return
     if not text:
         return
-    from pivot_runtime.config import file as configfile  # noqa: PLC0415  # start-up time: most projects have no configuration
+    # start-up time: most projects have no configuration
+    from pivot_runtime.config.file import FormatError, read_entries  # noqa: PLC0415
 
     try:
-        entries = configfile.read(text)
-    except configfile.FormatError as error:
+        entries = read_entries(text)
+    except FormatError as error:
         problems.append(unreadable(error, file))
         return
     lines: dict[str, int] = {}

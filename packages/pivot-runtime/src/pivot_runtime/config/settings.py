@@ -105,9 +105,9 @@ class Settings(NamedTuple):
         """
         if self.cache_dir == USUAL_CACHE:
             return None
-        from pivot_runtime.config import cache_dir as cacheplace  # noqa: PLC0415  # start-up time: most projects have the default
+        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
 
-        home = pathlib.Path(os.path.normpath(root / cacheplace.meant(self.cache_dir, environment)))
+        home = pathlib.Path(os.path.normpath(root / cache_dir.expand(self.cache_dir, environment)))
         return None if home == root / USUAL_CACHE else home
 
     @property

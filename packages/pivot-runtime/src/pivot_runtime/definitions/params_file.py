@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_core.errors import suggest
 from pivot_core.stages.param_layers import ParamLayer
 from pivot_core.stages.param_overrides import ParamError, base_name, names_for
@@ -19,7 +19,7 @@ from pivot_runtime.errors import EngineError, YamlError
 if TYPE_CHECKING:
     from pivot_runtime.definitions.yaml_document import Document
 
-NAME = "params.yaml"
+PARAMS_FILE = "params.yaml"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -87,7 +87,7 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
     sources = {}
     beside = False
     for place in dict.fromkeys((root, directory)):
-        file = place / NAME
+        file = place / PARAMS_FILE
         try:
             if not stat.S_ISREG(file.stat().st_mode):
                 raise EngineError(
@@ -100,7 +100,7 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
             continue
         except OSError as error:
             raise EngineError(f"{file.relative_to(root)} cannot be read: {error.strerror}") from None
-        sources[os.fspath(file)] = digest.of_bytes(data)
+        sources[os.fspath(file)] = digest_bytes(data)
         documents.append(_document(data, str(file.relative_to(root))))
         beside = place == directory
     return ParamFiles(tuple(documents), sources, beside)

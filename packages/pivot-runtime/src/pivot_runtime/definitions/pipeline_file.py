@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from pivot_cache.files import safe_read
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.pipeline import Pipeline, Registration
@@ -72,7 +72,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
         raise DeclarationError(f"{document.where(('root',))}: {error}", hint=error.hint) from None
     for stage in said.stages:
         _add(pipeline, stage, file)
-    return Definitions((pipeline,), {os.fspath(file): digest.of_bytes(content)})
+    return Definitions((pipeline,), {os.fspath(file): digest_bytes(content)})
 
 
 def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from pivot_cache.errors import CacheError
 from pivot_cache.files import safe_read
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.pipeline import Pipeline
@@ -73,7 +73,7 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     """
     text = filled_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
-    entries = {KEY: Entry(digest.of_bytes(text.encode()), at.file, at.line)}
+    entries = {KEY: Entry(digest_bytes(text.encode()), at.file, at.line)}
     unresolved = [
         _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
     ]
@@ -103,7 +103,7 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
             unresolved.append(_open(at, f"{str(path)!r}, which it names: too large for code, so declare it as a dep"))
             continue
         if content is not None:
-            found = sources[file] = digest.of_bytes(content)
+            found = sources[file] = digest_bytes(content)
             entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
     return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
 

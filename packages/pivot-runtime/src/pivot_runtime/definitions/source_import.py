@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 
 ABSENT = ""
 """In place of the digest of a file that was looked for, and was not there."""
@@ -84,7 +84,7 @@ def import_from_source(
     def noting(self: Any, data: Any, path: Any, **options: Any) -> CodeType:
         name = os.fspath(path)
         if isinstance(data, bytes) and is_user_code(name):
-            seen[os.path.abspath(name)] = digest.of_bytes(data)
+            seen[os.path.abspath(name)] = digest_bytes(data)
         code: CodeType = source_to_code(self, data, path, **options)
         if isinstance(data, bytes) and is_user_code(name):
             _remove_misleading(name, code)
@@ -130,7 +130,7 @@ class Changes:
                 return False
             now = time.time_ns()
             with open(file, "rb") as source:
-                same = digest.of_bytes(source.read()) == known
+                same = digest_bytes(source.read()) == known
         except OSError:
             return True
         if same and status.st_ctime_ns + _SETTLED_NS < now:

@@ -19,7 +19,7 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_regular
-from pivot_core import digest
+from pivot_core.digest import digest_bytes, digest_lines
 from pivot_core.lock import CodeEntry
 from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 
@@ -86,14 +86,14 @@ class ObservedCode:
             text = _read(path)
             if text is None:
                 return {}
-            content = digest.of_bytes(text)
+            content = digest_bytes(text)
             digests = known.digests if known is not None and known.content == content else {}
             known = self._files[file] = _File(marked if is_settled(marked, began) else ABSENT, content, digests)
             self._learned = True
         unknown = [key for key in keys if key not in known.digests]
         if unknown:
             text = _read(path)
-            if text is None or digest.of_bytes(text) != known.content:  # edited just now
+            if text is None or digest_bytes(text) != known.content:  # edited just now
                 del self._files[file]
                 return {} if text is None else _taken(text, keys)
             known.digests |= _taken(text, unknown)
@@ -132,5 +132,5 @@ def _head(text: bytes) -> bytes:
     spec = importlib.util.find_spec("pivot_fingerprint")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]
-    of = digest.of_lines([sys.version, *(f"{path} {stamp(path)}" for path in code), digest.of_bytes(text)])
+    of = digest_lines([sys.version, *(f"{path} {stamp(path)}" for path in code), digest_bytes(text)])
     return f"pivot observed 1 {of}\n".encode()

@@ -227,7 +227,7 @@ class Session:
         wanted = list(names)
         if not wanted:
             return self.own
-        return targets.resolve(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
+        return targets.resolve_targets(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
     def out_differences(self, evaluation: Evaluation) -> "dict[str, TreeDifference]":
         """The files that differ in each out of a stage that is a directory and not as its last run left it."""

@@ -26,9 +26,9 @@ from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
-from pivot_runtime.worker import failure as failures
 from pivot_runtime.worker import stage_main
 from pivot_runtime.worker.call import execute
+from pivot_runtime.worker.failure import describe_failure, user_place
 
 
 class InProcessExecutor(Immediate):
@@ -70,8 +70,8 @@ class InProcessExecutor(Immediate):
                     stage_main.leave(error)
                 if isinstance(error, KeyboardInterrupt):
                     raise
-                failure = Failure(**failures.failure(error))
-                place = failures.user_place(error)
+                failure = Failure(**describe_failure(error))
+                place = user_place(error)
                 if self._debugger is not None and place is not None:
                     sys.stderr.write(f"{failure.detail or failure.summary}\n")
                     self._debugger(place)
@@ -181,7 +181,7 @@ class InlineExecutor(Immediate):
         try:
             execute(stage)
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
-            failure = Failure(**failures.failure(error))
+            failure = Failure(**describe_failure(error))
         finally:
             os.chdir(before)
         self._finished.append(Finished(address, time.monotonic() - began, failure))

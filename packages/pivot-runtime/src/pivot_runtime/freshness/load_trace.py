@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import xxhash
 
-from pivot_core import digest as digests
+from pivot_core.digest import digest_bytes
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, stamp_all
 
 FILE: Final = "file"
@@ -125,7 +125,7 @@ def content(path: str) -> str:
         with open(path, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return ABSENT
-            return digests.of_bytes(file.read())
+            return digest_bytes(file.read())
     except (OSError, ValueError):
         return ABSENT
 

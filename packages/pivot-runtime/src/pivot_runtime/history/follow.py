@@ -29,7 +29,7 @@ class RunningStage(NamedTuple):
     began: float
 
 
-def running(project: Project) -> Mapping[str, RunningStage]:
+def running_stages(project: Project) -> Mapping[str, RunningStage]:
     """The running stages by address; they are of the newest run, since a project has one run at a time."""
     newest = next(history.runs(project), None)
     if newest is None or newest.state != RUNNING:

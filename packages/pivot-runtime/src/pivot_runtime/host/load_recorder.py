@@ -11,7 +11,7 @@ from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
-from pivot_core import digest
+from pivot_core.digest import digest_bytes
 from pivot_fingerprint.programs import inherited_environment, track_putenv
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace
@@ -194,7 +194,7 @@ class LoadRecorder:
 
     def read(self, path: str, content: bytes | None) -> None:
         """A fingerprint was taken of a file with this content, or there was none available."""
-        self.sources.setdefault(os.path.abspath(path), "" if content is None else digest.of_bytes(content))
+        self.sources.setdefault(os.path.abspath(path), "" if content is None else digest_bytes(content))
 
     def sought(self, name: str, places: Sequence[str]) -> None:
         """A module is about to be looked for, to take the fingerprint of what it holds."""

@@ -9,7 +9,7 @@ from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.loading.assembly import LoadOptions, assemble
-from pivot_runtime.project import targets as naming
+from pivot_runtime.project.targets import resolve_targets
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -34,7 +34,7 @@ def overview(
 
     Args:
         context: The context of the command.
-        targets: As in `pivot_runtime.project.targets.resolve`.
+        targets: As in `pivot_runtime.project.targets.resolve_targets`.
         all_pipelines: Load every pipeline of the project.
         with_upstream: List also what the targets depend on.
 
@@ -47,6 +47,6 @@ def overview(
     named = list(targets)
     wanted: Iterable[str] = graph.stages
     if named:
-        wanted = naming.resolve(named, graph, root=context.project.root, cwd=context.project.cwd)
+        wanted = resolve_targets(named, graph, root=context.project.root, cwd=context.project.cwd)
         wanted = graph.ancestors(wanted) if with_upstream else wanted
     return Overview(graph.select(wanted), graph.short_names(), assembly.broken)

@@ -141,15 +141,15 @@ def verify(
         with load_pipelines(context, load_options) as assembly:
             assembly.close()
         return verify_loaded(context, assembly, named, allow_missing=allow_missing)
-    from pivot_runtime.loading.static import known as known_statically  # noqa: PLC0415  # start-up time
+    from pivot_runtime.loading.static import load_statically  # noqa: PLC0415  # start-up time
 
-    known = known_statically(context, all_pipelines=all_pipelines)
-    found = verify_loaded(context, known.assembly, named, allow_missing=allow_missing)
+    loaded = load_statically(context, all_pipelines=all_pipelines)
+    found = verify_loaded(context, loaded.assembly, named, allow_missing=allow_missing)
     stages = found.stages if allow_missing else map(_unknown_if_missing, found.stages)
     return attrs.evolve(
         found,
-        stages=tuple(attrs.evolve(each, unknown=known.unknown.get(each.address, each.unknown)) for each in stages),
-        unread=() if named else known.unread,
+        stages=tuple(attrs.evolve(each, unknown=loaded.unknown.get(each.address, each.unknown)) for each in stages),
+        unread=() if named else loaded.unread,
     )
 
 

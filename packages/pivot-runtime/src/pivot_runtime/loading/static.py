@@ -42,7 +42,7 @@ class Static(Value):
     unread: tuple[str, ...] = ()
 
 
-def known(context: CommandContext, *, all_pipelines: bool = False) -> Static:
+def load_statically(context: CommandContext, *, all_pipelines: bool = False) -> Static:
     """All that can be known of a command's stages without importing any code of the user's.
 
     Args:

@@ -9,9 +9,7 @@ import attrs
 
 from pivot_cache.errors import CacheError, cannot
 from pivot_cache.layout import Layout
-from pivot_cache.maintenance.gc import GcResult, collect
-from pivot_cache.maintenance.gc import Progress as Progress  # noqa: PLC0414 - for whoever shows it
-from pivot_cache.maintenance.gc import undo as bring_back
+from pivot_cache.maintenance.gc import GcResult, Progress, collect, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
 from pivot_core.lock import Artifact
 from pivot_core.progress import no_progress
@@ -117,7 +115,7 @@ def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult |
         CacheError: Something cannot be moved.
     """
     with open_stores(context) as stores, _guards(stores.layout, [context.project.root], report):
-        return bring_back(Cache(stores.store, stores.runs))
+        return undo_newest(Cache(stores.store, stores.runs))
 
 
 def _rules(stores: Stores, wishes: GcOptions) -> Retention:

@@ -15,7 +15,7 @@ from pivot_runtime.project.project import physical
 _PATTERN = frozenset("*?[")
 
 
-def resolve(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pathlib.Path) -> tuple[str, ...]:
+def resolve_targets(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pathlib.Path) -> tuple[str, ...]:
     """The addresses of the stages that the targets mean, in graph order; all stages if there are no targets.
 
     A target is a stage's name or address, a pattern of these (``train@*``), or, relative to ``cwd``, the path

@@ -13,7 +13,7 @@ from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectE
 from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
-from pivot_runtime.artifacts import kept as kept_before
+from pivot_runtime.artifacts import kept
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.config.settings import Fsync
 from pivot_runtime.evaluating.session import Session
@@ -59,9 +59,9 @@ class Outs:
         for path, artifact in found.items():
             if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
                 continue
-            if not store.has_all(artifact) or kept_before.is_kept(stores, artifact):
-                kept = self._session.keep(path)
-                shown = store.path_of(kept.digest).relative_to(self._session.project.root, walk_up=True)
+            if not store.has_all(artifact) or kept.is_kept(stores, artifact):
+                saved = self._session.keep(path)
+                shown = store.path_of(saved.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.UserFileSaved(path, str(shown)))
 
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
@@ -129,7 +129,7 @@ class Outs:
         if out.cache:
             artifact = self._session.ingest(out.path)
             if self._layout.kept_dir.exists():
-                kept_before.named(self._session.stores, artifact)
+                kept.named(self._session.stores, artifact)
             return artifact
         found = self._session.artifact_at(out.path)
         if found is None:

@@ -20,7 +20,7 @@ _MOST_AT_END = 1 << 17
 _DEBUG_HINT = "a debugger has no terminal there: pivot run --in-process STAGE"
 
 
-def failure(error: BaseException) -> dict[str, Any]:
+def describe_failure(error: BaseException) -> dict[str, Any]:
     """The report of an error in a stage, as JSON-able data: one line, its traceback, a hint."""
     try:
         return _failure(error)

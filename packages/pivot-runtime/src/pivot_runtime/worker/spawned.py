@@ -70,7 +70,7 @@ def main(host: int) -> None:
         pristine.restore()
         if os.getpid() != process:
             stage_main.leave(error)
-        wire.send(_RESULT_FD, {"ok": False, "failure": failure.failure(error)})
+        wire.send(_RESULT_FD, {"ok": False, "failure": failure.describe_failure(error)})
         stage_main.flush()
         os._exit(1)
     spool = job["spool"]

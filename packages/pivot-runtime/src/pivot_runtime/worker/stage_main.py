@@ -103,7 +103,7 @@ def run(
             message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json(), "seen": seen}
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
-            message = {"ok": False, "failure": failure.failure(error)}
+            message = {"ok": False, "failure": failure.describe_failure(error)}
             if os.getpid() != process:
                 status = _last_words(error)
             _finish_failed()
