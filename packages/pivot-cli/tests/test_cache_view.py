@@ -52,7 +52,7 @@ def test_a_collection_says_what_it_did() -> None:
     assert cache.collection(done).splitlines() == [
         "Moved 1 object (3 B) to the trash; 1 object (2 B) needed",
         "Forgot 1 run older than the retention",
-        "Left alone 1 object that changed meanwhile",
+        "Skipped 1 object that changed meanwhile",
         "Brought back 1 object from the trash, needed again",
         "Deleted 2 objects (5 B) from the trash",
     ]
@@ -86,7 +86,7 @@ def test_the_first_ten_of_a_kind_are_named() -> None:
     lines = list(cache.verification_errors(found, PROJECT))
 
     assert len(lines) == 11
-    assert lines[0] == f"object {0:032x} is bad, and cannot be moved"
+    assert lines[0] == f"object {0:032x} is bad, but cannot be moved"
     assert lines[-1] == "and 3 more"
 
 

@@ -64,7 +64,7 @@ RUN: list[events.Event] = [
     events.RunEnded(2.0),
 ]
 WARNING = "warning: stage 'a' uses files that it does not declare:\n  reads x\n    add: LINE\n"
-WARNING += "  writes y, which 'b' writes\n    write it elsewhere: a file has one writer\n"
+WARNING += "  writes y, which 'b' writes\n    write to another path: only one stage may write a file\n"
 
 
 def told(capsys: pytest.CaptureFixture[str], lines: RunLines) -> str:
@@ -81,7 +81,7 @@ def test_quietly_only_what_goes_wrong(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_with_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, RunLines(explain=True, costs=True)) == (
-        f"cached    b\na: Forced\n{WARNING}ran       a    2.0s  Forced  (1.5s of processor, 3.0 MB of memory)\n"
+        f"cached    b\na: Forced\n{WARNING}ran       a    2.0s  Forced  (1.5s of processor time, 3.0 MB of memory)\n"
     )
 
 

@@ -130,7 +130,7 @@ def test_a_blocked_stage_says_what_is_missing() -> None:
     stage = evaluated("train", decision)
 
     assert status.status_text(found(stage)) == (
-        "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide what is missing\n"
+        "train  stale   Input missing: data.csv\n\n1 stage, 1 stale: provide the missing files\n"
     )
     assert "    dep:data.csv\n      Input missing\n" in status.explanations(found(stage))
     assert status.planned_runs(found(stage)) == "blocked        train  Input missing: data.csv\n"

@@ -345,7 +345,7 @@ def test_a_clone_that_is_gone_no_longer_counts(clones: tuple[Project, Project]) 
 
     done = first.pivot("cache", "gc", *ALL)
 
-    assert f"note: {second.root} used this cache, and no longer exists\n" in done.stderr
+    assert f"note: {second.root} used this cache, but no longer exists\n" in done.stderr
     assert kept(first, "../shared") == mine
 
 
@@ -409,7 +409,7 @@ def test_verify_quarantines_what_is_damaged_and_names_whom_it_concerns(project: 
 
     assert "1 bad, 1 missing" in done.stdout
     assert f"error: object {digest} has other bytes than its name says: moved to " in done.stderr
-    assert "error: out.txt (stage p.copy): not all of it is in the cache\n" in done.stderr
+    assert "error: out.txt (stage p.copy): only partly in the cache\n" in done.stderr
     assert "hint: 'pivot cache verify --repair'" in done.stderr
     assert (project.root / ".pivot/cache/quarantine" / digest).exists()
     assert project.json("cache", "status", "--json")["quarantine"]["objects"] == 1
@@ -488,7 +488,7 @@ def test_drop_refuses_what_is_nowhere_else(project: Project) -> None:
     done = project.pivot("cache", "drop", "copy", "spread", code=1)
 
     assert "out.txt: 1 object (7 B), nowhere else\n" in done.stdout
-    assert "error: out.txt is nowhere else\n" in done.stderr
+    assert "error: out.txt exists nowhere else\n" in done.stderr
     assert "--force" in done.stderr
     assert kept(project) == needed("one two")
     assert "Dropped 1 object" in project.pivot("cache", "drop", "--force", "copy").stdout
@@ -511,7 +511,7 @@ def test_drop_keeps_what_others_consist_of_too(project: Project) -> None:
 
     done = project.pivot("cache", "drop", "data.txt")
 
-    assert "1 object kept: other outs or tracked data need them too\n" in done.stdout
+    assert "1 object kept: other outs or tracked data also need them\n" in done.stdout
     assert kept(project) == {"same", "SAME"}
 
 

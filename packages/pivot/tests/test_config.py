@@ -194,9 +194,9 @@ def test_precedence_and_origins(mine: Mine, strongest: str) -> None:
 
 def test_what_wins_over_a_change_is_said(mine: Mine) -> None:
     told = mine.pivot("config", "set", "run.jobs", "3", env={"PIVOT_RUN_JOBS": "4"}).stderr
-    assert told == "warning: the variable PIVOT_RUN_JOBS says run.jobs, too, and overrides this\n"
+    assert told == "warning: the variable PIVOT_RUN_JOBS sets run.jobs, too, and overrides this value\n"
     told = mine.pivot("config", "set", "--global", "run.jobs", "2").stderr
-    assert told == f"warning: the project's file {mine.root / CONFIG}:1 says run.jobs, too, and overrides this\n"
+    assert told == f"warning: the project's file {mine.root / CONFIG}:1 sets run.jobs, too, and overrides this value\n"
     assert mine.pivot("config", "set", "run.jobs", "5").stderr == ""
 
 

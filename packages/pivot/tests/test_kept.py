@@ -103,7 +103,7 @@ def test_what_was_kept_comes_back(make: Callable[[str], Project]) -> None:
     assert project.read("mine.txt") == "mine too"
     project.pivot("checkout", "--kept", listed[1].split()[1], "--force")
     assert project.read("out.txt") == "mine"
-    assert "not restored, since what is there is nowhere else" in project.pivot("checkout", code=1).stderr
+    assert "not restored, since its current content exists nowhere else" in project.pivot("checkout", code=1).stderr
     assert "hint: 'pivot checkout --kept' lists" in project.pivot("checkout", "--kept", "nothing", code=2).stderr
 
 
@@ -122,7 +122,7 @@ def test_what_is_only_kept_is_still_nowhere_else(make: Callable[[str], Project])
     project.write("data/3", "3")
     states = {each["path"]: each["status"] for each in project.json("status", "--json")["tracked_files"]}
     assert states == {"data": "modified", "t": "modified"}
-    assert "data: not restored, since data/1, data/3 is nowhere else" in project.pivot("checkout", code=1).stderr
+    assert "data: not restored, since data/1, data/3 exists nowhere else" in project.pivot("checkout", code=1).stderr
     (project.root / "data/3").unlink()
     assert "data: not restored" in project.pivot("checkout", code=1).stderr
 

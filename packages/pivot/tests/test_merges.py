@@ -54,7 +54,7 @@ def test_branches_that_ran_differently(quick: Project) -> None:
     committed(quick, "ours: another summarize, and preprocess on other lines")
 
     told = git(quick, "merge", "-m", "merged", "theirs")
-    assert f"{LOCK.format('summarize')}: neither side has run what the merge has" in told
+    assert f"{LOCK.format('summarize')}: neither side ran with the inputs of the merge" in told
     assert quick.read(LOCK.format("summarize")) == ""
     assert git(quick, "status", "--porcelain") == ""
     quick.pivot("cache", "gc")
@@ -111,7 +111,7 @@ def test_a_conflict_of_data_leaves_a_file_that_can_be_read(empty: Project) -> No
         env={**os.environ, **IDENTITY},
     )
     assert done.returncode == 1
-    assert "t.pvt: both sides recorded different data" in done.stdout + done.stderr
+    assert "t.pvt: the two sides recorded different data" in done.stdout + done.stderr
     assert git(empty, "diff", "--name-only", "--diff-filter=U") == "t.pvt\n"
     assert empty.read("tables/oil.pvt") == "ONE\n2\n3\n4\nFIVE\n"
     assert "t     clean" in empty.inside("status")

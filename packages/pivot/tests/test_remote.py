@@ -103,8 +103,8 @@ def test_what_is_selected(team: Team) -> None:
         "would fetch  clean.json  129 B\nwould fetch  summary.json  61 B\n"
         "Would fetch from 'origin': 2 to transfer, 0 skipped, 0 failed\n"
         "would restore  clean.json\nWould restore 1 file(s)\n"
-        "error: summary.json: not restored, since what is there is nowhere else\n"
-        "hint: --force overwrites them, and puts what is there now into the cache\n"
+        "error: summary.json: not restored, since its current content exists nowhere else\n"
+        "hint: --force overwrites them, and saves their current content in the cache\n"
     )
     assert "Would restore 2 file(s)" in team.pivot("pull", "-n", "-f", project=mate)
     (mate.root / "summary.json").unlink()
@@ -298,10 +298,10 @@ def test_wrong_bytes_never_enter(team: Team) -> None:
 def test_the_cache_commands_know_of_the_remote(team: Team) -> None:
     for name in ("clean.json", "summary.json"):
         (team.first.root / name).unlink()
-    assert "clean.json is nowhere else" in team.pivot("cache", "drop", "preprocess", code=1)
+    assert "clean.json exists nowhere else" in team.pivot("cache", "drop", "preprocess", code=1)
     team.pivot("push", "preprocess")
     team.pivot("cache", "drop", "preprocess")
-    assert "summary.json is nowhere else" in team.pivot("cache", "drop", "summarize", code=1)
+    assert "summary.json exists nowhere else" in team.pivot("cache", "drop", "summarize", code=1)
     assert "clean.json" in team.pivot("cache", "verify", code=1)
     team.pivot("cache", "verify", "--repair")
     assert "Restored 1 file(s)" in team.pivot("checkout", "preprocess")
@@ -411,9 +411,9 @@ def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
     assert "Shared 3 run records" in team.pivot("push")
 
     before = {name: content for name, (content, _) in mate.snapshot().items()}
-    took = "Took 3 results of others for the inputs that are here, for 'pivot repro' to restore\n"
-    assert team.pivot("fetch", "--dry-run", project=mate).endswith(took.replace("Took", "Would take"))
-    assert "Took 1 result of others" in team.pivot("fetch", "preprocess", project=mate)
+    took = "Fetched 3 shared results for the current inputs, for 'pivot repro' to restore\n"
+    assert team.pivot("fetch", "--dry-run", project=mate).endswith(took.replace("Fetched", "Would fetch"))
+    assert "Fetched 1 shared result" in team.pivot("fetch", "preprocess", project=mate)
     assert team.pivot("fetch", project=mate).endswith(took.replace("3", "2"))
     assert "others" not in team.pivot("fetch", project=mate)
     assert {name: content for name, (content, _) in mate.snapshot().items()} == before
@@ -421,12 +421,12 @@ def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
     assert mate.lock("words.upper") == team.first.lock("words.upper")
 
     fresh.write("pipeline.py", "raise SystemExit('imported')\n")
-    assert "Took 1 result of others" in team.pivot("pull", project=fresh)
+    assert "Fetched 1 shared result" in team.pivot("pull", project=fresh)
     assert (fresh.root / "words/out.txt").read_text() == "ONE", "as the lock file has it"
     assert "1 restored" in fresh.pivot("repro", cwd="words").stdout
     assert (fresh.root / "words/out.txt").read_text() == "TWO"
     mate.write("words/in.txt", "three")
     team.env |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     told = team.pivot("fetch", "upper", project=mate)
-    assert "warning: results of others were not looked up: s3://" in told
+    assert "warning: shared results were not looked up: s3://" in told
     assert "0 transferred, 1 skipped" in told

@@ -58,7 +58,7 @@ def test_what_is_not_the_same_is_named_and_remembered(make: Callable[[str], Proj
     assert " chance.json at $.rows[1]\n" in told.stdout
     assert " where/b.txt in line 2\n" in told.stdout
     assert "failed   hidden" in told.stdout
-    assert "4 stages run once more, 3 not the same\n" in told.stdout
+    assert "4 stages run once more, 3 with differences\n" in told.stdout
     assert project.snapshot() == before
     assert os.listdir(project.root / ".pivot/state.db/rerun") == []
 
@@ -70,10 +70,10 @@ def test_what_is_not_the_same_is_named_and_remembered(make: Callable[[str], Proj
         "hidden": "failed",
     }
     explained = project.pivot("status", "--explain", "stable").stdout
-    assert "  Rerun: It left the same bytes when it ran once more (" in explained
+    assert "  Rerun: It wrote the same bytes when it ran once more (" in explained
     sample = project.pivot("verify", "--rerun", "10%").stdout  # the one whose turn was longest ago
     assert "\nsame     stable " in sample
-    assert "1 stage run once more, nothing differs\n" in sample
+    assert "1 stage run once more, no differences\n" in sample
 
     project.replace("helpers.py", "upper()", "lower()")
     project.pivot("repro", "-q", "stable")

@@ -26,7 +26,7 @@ def test_a_strangers_code_is_not_imported(quick: Project) -> None:
     quick.write("pipeline.py", TRACE + original)
     found = verify(quick, code=3)
     assert [status for status, _ in found.values()] == ["unknown", "unknown"]
-    assert "Only an import of the pipeline can tell" in found["summarize"][1]
+    assert "Unknown without an import of the pipeline" in found["summarize"][1]
     assert verify(quick, "--all", "summarize", code=3).keys() == {"summarize"}
 
     quick.write("pipeline.py", TRACE + original.replace("summarize", "summed"))
@@ -48,7 +48,7 @@ def test_a_strangers_code_is_not_imported(quick: Project) -> None:
     quick.pivot("status")
     found = verify(quick, code=3)
     assert found["summarize"] == ("unknown", "Not in the cache here, and the remote was not asked: summary.json")
-    assert "--static forbids it" in quick.pivot("verify", "--static", "--rerun", code=2).stderr
+    assert "which --static forbids" in quick.pivot("verify", "--static", "--rerun", code=2).stderr
 
 
 def test_a_snapshot_that_came_with_the_code_is_not_believed(quick: Project) -> None:
@@ -94,7 +94,7 @@ def test_shell_commands_are_known_without_an_import(empty: Project) -> None:
     empty.write("sums/pipeline.py", TRACE)
     assert verify(empty, "--all", code=3)["upper"] == ("passed", "")
     told = empty.pivot("verify", "--all", "--static", code=3).stdout
-    assert told.endswith("2 stages, all passed, only an import can tell what sums/pipeline.py has\n")
+    assert told.endswith("2 stages, all passed, determining the stages of sums/pipeline.py requires an import\n")
     assert verify(empty, code=0)["upper"] == ("passed", "")
     empty.write(
         "pivot.yaml", f"{empty.read('pivot.yaml')}  more:\n    python: yaml:count\n    outs: {{return: more.txt}}\n"
@@ -122,9 +122,9 @@ def test_shell_commands_that_rest_on_what_only_an_import_can_tell(empty: Project
     found = verify(empty, "--all", code=3)
     assert found["other"] == ("passed", "")
     assert found["make"][0] == "unknown"
-    assert found["upper"] == ("unknown", "It depends on made.make, which only an import can tell")
+    assert found["upper"] == ("unknown", "It depends on made.make, which is unknown without an import")
 
-    may = ("unknown", "It may depend on made/pipeline.py, which only an import can tell")
+    may = ("unknown", "It may depend on made/pipeline.py, which is unknown without an import")
     assert verify(empty, code=3)["upper"] == may
     (empty.root / ".pivot/stages/made.make.lock").unlink()
     assert verify(empty, "--all", code=3)["upper"] == may

@@ -195,8 +195,8 @@ def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
 
     done = project.pivot("checkout", code=1)
     assert done.stdout == "Restored 1 file(s)\n"
-    assert "upper.txt: not restored, since what is there is nowhere else" in done.stderr
-    assert "parts: not restored, since parts/2.txt is nowhere else" in done.stderr
+    assert "upper.txt: not restored, since its current content exists nowhere else" in done.stderr
+    assert "parts: not restored, since parts/2.txt exists nowhere else" in done.stderr
     assert "--force" in done.stderr
     assert project.read("upper.txt") == "mine"
 
@@ -316,7 +316,7 @@ def test_a_change_that_changes_nothing_is_accepted(project: Project) -> None:
     assert project.pivot("commit", "shout", "--reason", "only faster").stdout == "Accepted shout\n"
     assert "2 stages, all cached" in project.pivot("status").stdout
     assert json.loads(project.read(".pivot/stages/p.shout.lock"))["accepted"] == "only faster"
-    assert project.pivot("commit").stdout == "Nothing to accept: all is up to date\n"
+    assert project.pivot("commit").stdout == "Nothing to accept: everything is up to date\n"
 
     project.write("data/in.txt", "new")
     project.pivot("repro")
@@ -420,7 +420,7 @@ def test_what_another_commit_recorded_is_no_edit(project: Project) -> None:
     project.inside("checkout")
     assert states(project) == {"data/in.txt": ("clean", 3)}
     project.write("data/in.txt", "three")
-    assert "run 'pivot track' on what is modified" in project.inside("status")
+    assert "run 'pivot track' on modified data" in project.inside("status")
 
 
 def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(project: Project) -> None:
@@ -433,7 +433,7 @@ def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(p
 
     told = project.inside("status")
     assert "data/raw  partly here  2 B       1 of 3 files not here: data/raw/c" in told
-    assert "run 'pivot checkout' to restore what is not here" in told
+    assert "run 'pivot checkout' to restore the missing part" in told
     assert "Output missing: parts (1 of 2 files not here: parts/2.txt)" in told
     project.inside("checkout")
     assert states(project)["data/raw"] == ("clean", 3)
@@ -444,18 +444,18 @@ def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(p
     assert "data/raw  modified  4 B       new data/raw/stray" in told
     assert "Output modified: parts (new parts/stray)" in told
     assert "Output modified: parts (new parts/stray)" in project.inside("verify", code=1)
-    assert "data/raw: not restored, since data/raw/stray is nowhere else" in project.inside("checkout", code=1)
+    assert "data/raw: not restored, since data/raw/stray exists nowhere else" in project.inside("checkout", code=1)
     (project.root / "data/raw/stray").unlink()
 
     (project.root / "data/raw/a").unlink()
-    assert "no longer in it: data/raw/a" in project.inside("track", "data/raw")  # the cache has it yet
+    assert "no longer included: data/raw/a" in project.inside("track", "data/raw")  # the cache has it yet
     project.write("data/raw.pvt", text)
     lost = next(file for file in (project.root / ".pivot/cache/files").glob("*/*") if file.read_bytes() == b"a")
     lost.unlink()
     told = project.inside("track", "data/raw", code=2)
     assert "data/raw would be recorded without 1 of its 3 files" in told
     assert project.read("data/raw.pvt") == text
-    assert "no longer in it: data/raw/a" in project.inside("track", "--force", "data/raw")
+    assert "no longer included: data/raw/a" in project.inside("track", "--force", "data/raw")
 
 
 def test_a_project_may_have_tracked_data_only(empty: Project) -> None:
@@ -534,7 +534,7 @@ def test_a_directory_that_was_fetched_in_part_is_not_here_for_all_commands(make:
     assert f"blocked        count  {why['count']}" in planned
     assert "Missing files: d\n" in project.pivot("verify", code=1).stdout
     done = project.pivot("repro", code=1)
-    assert "data is tracked, and not here as a whole\nhint: 'pivot checkout' restores it" in done.stderr
+    assert "data is tracked, but not completely here\nhint: 'pivot checkout' restores it" in done.stderr
     assert "was not what a recorded run wrote" not in done.stderr
     assert project.read("d/b") == "b"
     for file in objects:

@@ -109,8 +109,11 @@ def test_what_is_advised_helps(clones: Clones, tmp_path: pathlib.Path) -> None:
 def test_a_repair_says_that_the_remote_could_not_be_asked(clones: Clones) -> None:
     with Unruly(lambda *_: answer(b"", "302 Found", "Location: http://127.0.0.2:1/")) as server:
         said = clones.bare.inside("cache", "verify", "--repair", env=environment(server, "60"), code=1)
-    assert "warning: not all could be asked for: s3://bucket/x: the server points to another address (302)\n" in said
-    assert "clean.json (stage my_pipeline.preprocess): not all of it is in the cache" in said
+    assert (
+        "warning: some artifacts could not be requested: s3://bucket/x: the server points to another address (302)\n"
+        in said
+    )
+    assert "clean.json (stage my_pipeline.preprocess): only partly in the cache" in said
 
 
 class Terminal(io.StringIO):

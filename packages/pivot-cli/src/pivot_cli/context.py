@@ -32,7 +32,7 @@ def working_directory() -> pathlib.Path:
     try:
         return pathlib.Path.cwd()
     except FileNotFoundError:
-        raise PivotError("the current directory no longer exists", hint="cd to one that does") from None
+        raise PivotError("the current directory no longer exists", hint="change to an existing directory") from None
 
 
 def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> CommandContext:
@@ -69,7 +69,7 @@ def require_descriptors() -> None:
     except OSError as error:
         if error.errno not in SCARCE:
             raise
-        problem = f"too many open files: {len(opened)} more can be opened, and a command needs {_DESCRIPTORS}"
+        problem = f"too many open files: {len(opened)} more can be opened, but a command needs {_DESCRIPTORS}"
         raise CacheError(problem, hint=RAISE) from None
     finally:
         for each in opened:

@@ -70,11 +70,7 @@ def _refused(error: OSError) -> int:
     where = f": {error.filename}" if error.filename else ""
     console.error(f"{error.strerror or error}{where}")
     scarce = error.errno in (errno.EAGAIN, errno.ENOMEM)
-    see = (
-        "how many processes, and how much memory, you may have"
-        if scarce
-        else "the permissions and the free space there"
-    )
+    see = "your limits of processes and memory" if scarce else "the permissions and the free space there"
     other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
     console.hint(other or f"check {see}, and repeat the command; nothing was lost")
     return 3

@@ -16,7 +16,7 @@ from pivot_runtime.context import CommandContext
 
 @click.command("checkout")
 @options.targets
-@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content is nowhere else.")
+@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content exists nowhere else.")
 @click.option("--only-missing", is_flag=True, help="Write only files that do not exist.")
 @options.checkout_mode
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be restored, but restore nothing.")

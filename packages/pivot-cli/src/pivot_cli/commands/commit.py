@@ -32,5 +32,5 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     for name in done.names:
         console.line(f"Accepted {name}")
     if not done.names:
-        console.data("Nothing to accept: all is up to date")
+        console.data("Nothing to accept: everything is up to date")
     return 0

@@ -59,7 +59,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     found = configuration.look()
     stated = found.said.get(key)
     if stated is not None and stated.source != str(configuration.file(user=user)):
-        console.warning(f"{config.origin(stated)} says {key}, too, and overrides this")
+        console.warning(f"{config.origin(stated)} sets {key}, too, and overrides this value")
     _warn(found)
     if as_json:
         console.data(json.dumps(config.setting_json(found.now(key)), indent=2))

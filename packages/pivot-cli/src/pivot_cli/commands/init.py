@@ -42,11 +42,13 @@ def command(*, git: bool) -> None:
         for each in changed:
             console.line(f"  {each}")
     for inner in done.inner[:_MOST]:
-        console.warning(f"{inner} is a project too, and now part of this one: its recorded runs no longer count")
+        console.warning(f"{inner} is also a project, and is now part of this one: its recorded runs no longer count")
     if done.inner:
-        console.hint(f"remove {directory / '.pivot'} and {directory / '.pivotignore'} if you did not mean that")
+        console.hint(f"remove {directory / '.pivot'} and {directory / '.pivotignore'} if you did not intend this")
     if done.outer is not None:
-        console.warning(f"{done.outer} around it is a Pivot project too, and stays the root of all below it")
-        console.hint(f"remove {directory / '.pivot'} if you did not mean to nest them")
+        console.warning(
+            f"{done.outer}, which contains it, is also a Pivot project, and remains the root of everything in it"
+        )
+        console.hint(f"remove {directory / '.pivot'} if you did not intend to nest them")
     elif done.created:
         console.hint("describe your stages in pipeline.py, then run 'pivot repro'")

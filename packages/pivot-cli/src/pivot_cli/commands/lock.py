@@ -38,7 +38,7 @@ def merge(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: st
     if merged != sides[1]:
         atomic.write_bytes(ours, merged)
     if merged == lock_merge.STALE:
-        console.note(f"{path}: neither side has run what the merge has; the stage runs again with 'pivot repro'")
+        console.note(f"{path}: neither side ran with the inputs of the merge; 'pivot repro' runs the stage again")
     return 0
 
 
@@ -51,7 +51,7 @@ def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...
         return min(calls.run(".", "merge-file", *names).returncode, 1)
     merged = lock_merge.merge_pvt(*sides)
     if merged is None:
-        console.note(f"{path}: both sides recorded different data, and it holds ours")
+        console.note(f"{path}: the two sides recorded different data; the file contains ours")
         quoted = shlex.quote(path)
         theirs_too = f"'git checkout --theirs -- {quoted}' takes theirs"
         console.hint(f"{theirs_too}; then 'pivot checkout' the data, and 'git add {quoted}'")

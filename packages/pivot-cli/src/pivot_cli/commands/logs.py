@@ -90,7 +90,7 @@ def _follow(project: Project, addresses: Sequence[str], running: Mapping[str, Ru
         return 0
     for address in addresses:
         if address not in running:
-            console.note(f"{address!r} is not running: this is what it printed when it last ran")
+            console.note(f"{address!r} is not running; this is the output of its last run")
             _show(project, address, None, lines=None, back=0)
     wanted = {address: running[address] for address in addresses if address in running}
     width = max((len(each.name) for each in wanted.values()), default=0) if len(addresses) > 1 else 0

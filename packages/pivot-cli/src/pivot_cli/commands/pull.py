@@ -15,7 +15,7 @@ from pivot_runtime.sharing.remote_client import TransferOptions
 @options.remote
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched and restored, but do neither.")
 @options.transfers
-@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content is nowhere else.")
+@click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content exists nowhere else.")
 @click.option("--only-missing", is_flag=True, help="Restore only files that do not exist.")
 @options.checkout_mode
 def command(  # noqa: PLR0913  # one parameter per option

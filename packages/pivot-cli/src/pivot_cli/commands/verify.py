@@ -29,8 +29,8 @@ _WHOLE = 100
 @options.stages
 @options.all_pipelines
 @options.overrides
-@click.option("--allow-missing", is_flag=True, help="Accept files that are missing here but on the remote.")
-@click.option("--static", is_flag=True, help="Import nothing; exit with 3 if only an import could decide.")
+@click.option("--allow-missing", is_flag=True, help="Accept missing files that the remote has.")
+@click.option("--static", is_flag=True, help="Import nothing; exit with 3 if the answer requires an import.")
 @click.option(
     "--rerun",
     "again",
@@ -74,9 +74,9 @@ def command(  # noqa: PLR0913  # one parameter per option
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
     if quiet and (as_json or form):
-        raise click.UsageError("--quiet prints nothing, in no form")
+        raise click.UsageError("--quiet prints nothing, so it excludes other formats")
     if again and static:
-        raise click.UsageError("--rerun imports the pipelines, and --static forbids it")
+        raise click.UsageError("--rerun imports the pipelines, which --static forbids")
     form = form or ("json" if as_json else "text")
     context = command_context(overrides)
     project = context.project
@@ -92,7 +92,9 @@ def command(  # noqa: PLR0913  # one parameter per option
         listed = formats.listed([project.shown(path) for path in lost])
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
-        console.hint("commit .pivot/stages/*.lock where the stages have run: without them there is nothing to check")
+        console.hint(
+            "commit .pivot/stages/*.lock where the stages have run: without lock files, there is nothing to check"
+        )
     results = _run_once_more(context, found, all_pipelines=all_pipelines, percent=percent) if again else None
     if not quiet:
         _PRINTERS[form](project, found, results)
@@ -164,6 +166,6 @@ def _sample(stages: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """Return the named stages, and the percentage of them to run."""
     parts = [match for each in stages if (match := re.fullmatch(r"(\d{1,3})%", each))]
     if len(parts) > 1 or any(not 1 <= int(part[1]) <= _WHOLE for part in parts):
-        raise click.UsageError("the part of the stages is given once, from 1% to 100%")
+        raise click.UsageError("give the share of the stages once, from 1% to 100%")
     rest = tuple(each for each in stages if not re.fullmatch(r"\d{1,3}%", each))
     return rest, int(parts[0][1]) if parts else _WHOLE

@@ -31,7 +31,7 @@ def restore_and_report(
     for line in files.checkout_errors(done, context.project, reported):
         console.error(line)
     if done.modified:
-        console.hint("--force overwrites them, and puts what is there now into the cache")
+        console.hint("--force overwrites them, and saves their current content in the cache")
     again = ", 'pivot repro' computes it again" if done.computed else ""
     if set(done.missing) - set(reported):
         console.hint(f"'pivot pull' fetches what a remote has{again}")

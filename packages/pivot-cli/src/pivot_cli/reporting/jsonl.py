@@ -39,7 +39,7 @@ class JsonLines:
         """
         if self._problem is not None:
             raise StreamError(
-                f"cannot write the events: {self._problem}", hint="what was done stays done: pivot show has it"
+                f"cannot write the events: {self._problem}", hint="the run itself is recorded: 'pivot show' shows it"
             )
 
     def _write(self, line: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
     for each in found:
         console.traceback(each.error)
         may_write = formats.listed(each.may_write)
-        console.warning(f"{each.error}; continuing without {each.file}, which may be what writes {may_write}")
+        console.warning(f"{each.error}; continuing without {each.file}, which may write {may_write}")
 
 
 def note_stalls() -> AbstractContextManager[None]:

@@ -94,7 +94,7 @@ def run_stages(
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
         keep_answer(context, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:
-        console.hint("run 'pivot repro' again; where it is so each time, the stage itself changes what it reads")
+        console.hint("run 'pivot repro' again; if this happens each time, the stage itself changes its inputs")
     return 0 if result.complete else 1
 
 

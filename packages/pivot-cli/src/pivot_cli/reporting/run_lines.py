@@ -100,7 +100,7 @@ class RunLines:
     def _stages_spawned(self, event: events.StagesSpawned) -> None:
         console.note(
             f"importing {event.file} leaves threads running ({'; '.join(event.threads)}), for which a forked process "
-            "would wait in vain: its stages are spawned instead, and each imports the pipeline again"
+            "would wait forever: its stages are spawned instead, and each imports the pipeline again"
         )
         console.hint(
             "start threads, and use libraries that do, inside the stages: then these are forked, which is faster"
@@ -130,7 +130,7 @@ class RunLines:
 
     def _retried(self, event: events.StageRetried) -> None:
         more = f", {event.left} more if that fails" if event.left else ""
-        self._line("again", event.address, event.seconds, f"{event.summary} (it is run once more{more})")
+        self._line("again", event.address, event.seconds, f"{event.summary} (it runs again{more})")
 
     def _leftovers_killed(self, event: events.LeftoverProcessesKilled) -> None:
         commands = formats.listed(event.commands)
@@ -148,12 +148,12 @@ class RunLines:
     def _interrupted(self, event: events.Interrupted) -> None:
         if event.running:
             ending = formats.listed([self._name(address) for address in event.running])
-            console.note(f"interrupted: ending {ending}; once more to end at once")
+            console.note(f"interrupted: ending {ending}; Ctrl-C again ends at once")
 
     def _undeclared(self, event: events.StageUndeclared) -> None:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
         for each in event.found:
-            way = f"add: {each.line}" if each.line else "write it elsewhere: a file has one writer"
+            way = f"add: {each.line}" if each.line else "write to another path: only one stage may write a file"
             console.text(f"  {phrases.describe_undeclared(each, self._names)}\n    {way}")
 
     def _failed(self, event: events.StageFailed) -> None:
@@ -174,10 +174,10 @@ class RunLines:
             path = event.missing[0]
             how, way = "does not exist", "put the file there, or register a stage that writes it"
             if path in event.tracked:
-                how = "is tracked, and not here as a whole"
+                how = "is tracked, but not completely here"
                 way = "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
             elif path in event.unreadable:
-                how, way = f"cannot be read: {event.unreadable[path]}", "repair that, or declare another path"
+                how, way = f"cannot be read: {event.unreadable[path]}", "repair it, or declare another path"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
             console.hint(way)
         elif event.taken:
@@ -237,7 +237,7 @@ class RunLines:
 
 
 def _cost(usage: ResourceUsage) -> str:
-    return f"{formats.seconds(usage.cpu)} of processor, {formats.size(usage.memory)} of memory"
+    return f"{formats.seconds(usage.cpu)} of processor time, {formats.size(usage.memory)} of memory"
 
 
 def _state(state: str) -> str:

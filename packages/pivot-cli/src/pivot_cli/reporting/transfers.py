@@ -21,7 +21,7 @@ def fetch(context: CommandContext, targets: Sequence[str], options: TransferOpti
     with TransferProgress("fetching") as progress:
         report = transfer.fetch(context, targets, attrs.evolve(options, progress=progress))
     if report.not_asked is not None:
-        console.warning(f"results of others were not looked up: {report.not_asked}")
+        console.warning(f"shared results were not looked up: {report.not_asked}")
     return report
 
 
@@ -43,9 +43,9 @@ def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> 
         console.data(f"would fetch  {project.shown(path)}  {formats.size(size)}")
     _report_counts("Would fetch from" if dry_run else "Fetched from", report, dry_run=dry_run)
     if report.runs:
-        took = "Would take" if dry_run else "Took"
-        results = formats.counted(report.runs, "result")
-        console.data(f"{took} {results} of others for the inputs that are here, for 'pivot repro' to restore")
+        fetched = "Would fetch" if dry_run else "Fetched"
+        results = formats.counted(report.runs, "shared result")
+        console.data(f"{fetched} {results} for the current inputs, for 'pivot repro' to restore")
     return _exit_code(report)
 
 
@@ -84,7 +84,9 @@ def _report_counts(verb: str, report: TransferReport, *, dry_run: bool) -> None:
         f"{verb} {report.remote!r}: {counts}, {len(result.present)} skipped, {len(result.failed)} failed{missing}"
     )
     if not (result.stopped or result.transferred or result.present or result.missing or result.failed):
-        console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
+        console.hint(
+            "nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git transfers those of others"
+        )
 
 
 def _exit_code(report: TransferReport) -> int:

@@ -41,7 +41,7 @@ def watch_project(context: CommandContext, targets: Sequence[str], options: RunO
             yield BufferedReporter(report, because) if because else report
 
     def note_polling(reason: str) -> None:
-        console.note(f"directories are looked at twice a second, since {reason}")
+        console.note(f"checking the files twice a second, since {reason}")
 
     def note_waiting() -> None:
         nonlocal rounds_reported

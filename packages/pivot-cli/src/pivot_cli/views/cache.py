@@ -81,7 +81,7 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     report = found.report
     problems = [
         f"object {bad.digest} {bad.problem}"
-        + (f": moved to {_path(str(bad.quarantined), project)}" if bad.quarantined else ", and cannot be moved")
+        + (f": moved to {_path(str(bad.quarantined), project)}" if bad.quarantined else ", but cannot be moved")
         for bad in report.bad
     ]
     yield from formats.first_ten(problems)
@@ -89,24 +89,22 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     yield from formats.first_ten(
         [f"object {digest} could not be checked: {why}" for digest, why in report.unreadable.items()]
     )
-    yield from formats.first_ten(
-        [f"{_named(record, project)}: not all of it is in the cache" for record in found.lacking]
-    )
+    yield from formats.first_ten([f"{_named(record, project)}: only partly in the cache" for record in found.lacking])
 
 
 def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
     """Return a hint how to solve the problems; empty if there are none."""
     stages = _stages(found)
     if found.report.suspect and not full:
-        return "'pivot cache verify --full' reads them, and finds out"
+        return "'pivot cache verify --full' reads and checks them"
     if found.lacking and not repair:
-        return "'pivot cache verify --repair' gets back what it can"
+        return "'pivot cache verify --repair' restores what it can"
     if stages:
         return f"'pivot pull' fetches what a remote has; 'pivot repro {' '.join(stages)}' computes it again"
     if found.lacking:
-        return "'pivot pull' fetches what a remote has; else put the data back and 'pivot track' them"
+        return "'pivot pull' fetches what a remote has; otherwise put the data back and 'pivot track' them"
     if found.report.unreadable:
-        return "check the permissions of these files, and the disk that they are on"
+        return "check the permissions of these files, and their disk"
     return ""
 
 
@@ -146,7 +144,7 @@ def collection(done: GcReport) -> str:
     if runs:
         lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs, 'run')} older than the retention")
     if planned.recent:
-        lines.append(f"Left alone {formats.counted(len(planned.recent), 'object')} that changed meanwhile")
+        lines.append(f"Skipped {formats.counted(len(planned.recent), 'object')} that changed meanwhile")
     if made is not None and made.returned:
         lines.append(f"Brought back {formats.counted(len(made.returned), 'object')} from the trash, needed again")
     if made is None and planned.expired:
@@ -161,10 +159,10 @@ def collection_notes(done: GcReport) -> Iterator[str]:
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:
-        yield f"{user.root} used this cache, and no longer exists"
+        yield f"{user.root} used this cache, but no longer exists"
     if done.planned.marked.unlisted:
         directories = formats.counted(len(done.planned.marked.unlisted), "needed directory listing")
-        yield f"{directories} not in the cache: files that only such a directory consists of are not kept"
+        yield f"{directories} not in the cache: files that only such a listing names are not kept"
 
 
 def collection_json(done: GcReport) -> dict[str, Any]:
@@ -209,7 +207,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
         for target in done.targets
     ]
     if done.shared:
-        lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data need them too")
+        lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data also need them")
     if not done.refused and not dry_run:
         lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
     return sanitize.lines(lines)
@@ -218,7 +216,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
     """Describe the objects that exist nowhere else."""
     yield from formats.first_ten(
-        [f"{project.shown(one.path)} is nowhere else" for one in done.targets if not one.elsewhere]
+        [f"{project.shown(one.path)} exists nowhere else" for one in done.targets if not one.elsewhere]
     )
 
 

@@ -31,7 +31,7 @@ def junit(found: Verification, differing: Mapping[str, str]) -> str:
             ET.SubElement(case, tag, _valid({"type": kind, "message": problem}))
     for file in found.unread:
         case = ET.SubElement(suite, "testcase", _valid({"classname": "pivot verify", "name": file, "file": file}))
-        ET.SubElement(case, "error", type="unknown", message="Only an import can tell which stages it has")
+        ET.SubElement(case, "error", type="unknown", message="Determining its stages requires an import")
     cases = list(suite)
     for tag, plural in (("testcase", "tests"), ("failure", "failures"), ("error", "errors")):
         count = len(cases) if tag == "testcase" else sum(case.find(tag) is not None for case in cases)

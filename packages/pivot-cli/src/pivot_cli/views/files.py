@@ -36,7 +36,7 @@ def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
 def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
     """Return a line for each saved file: path, identifying digits, size, time, and the replacing command."""
     if not found:
-        return "Nothing that was replaced is kept.\n"
+        return "No replaced files are saved.\n"
     width = max(len(project.shown(each.path)) for each in found)
     lines = []
     for each in found:
@@ -53,9 +53,9 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     modified = []
     for path, inside in done.modified.items():
         shown = project.shown(path)
-        which = formats.listed([f"{shown}/{name}" for name in inside]) or "what is there"
-        modified.append(f"{shown}: not restored, since {which} is nowhere else")
-    yield from formats.first_ten(modified, ": not restored, since what is there is nowhere else")
+        which = formats.listed([f"{shown}/{name}" for name in inside]) or "its current content"
+        modified.append(f"{shown}: not restored, since {which} exists nowhere else")
+    yield from formats.first_ten(modified, ": not restored, since its current content exists nowhere else")
     problem = "not restored, since the cache does not have it"
     missing = [f"{project.shown(path)}: {problem}" for path in done.missing if path not in known]
     yield from formats.first_ten(missing, f": {problem}")
@@ -77,5 +77,5 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
             lines.append(f"Updated {shown} ({size}): commit {shown}.pvt\n")
         if each.dropped:
             gone = formats.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
-            lines.append(f"  no longer in it: {sanitize.one_line(gone)}\n")
+            lines.append(f"  no longer included: {sanitize.one_line(gone)}\n")
     return "".join(lines)

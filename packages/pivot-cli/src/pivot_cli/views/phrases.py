@@ -141,7 +141,7 @@ def describe_rerun(result: Mapping[str, Any] | None) -> str:
         return ""
     when = dt.datetime.fromtimestamp(result["time"]).astimezone().strftime("%Y-%m-%d")
     if result["verdict"] == "same":
-        return f"left the same bytes when it ran once more ({when})"
+        return f"wrote the same bytes when it ran once more ({when})"
     verb = "differed" if result["verdict"] == "differs" else "failed"
     return f"{verb} when it ran once more ({when}): {result['detail']}"
 

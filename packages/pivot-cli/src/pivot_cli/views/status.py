@@ -62,7 +62,7 @@ def _provide(found: Status) -> str:
     for stage in found.stages:
         for path, obstacle in sorted(stage.evaluation.observation.taken.items()):
             return ways_out(path, obstacle)
-    return "provide what is missing"
+    return "provide the missing files"
 
 
 def _detail(stage: StageStatus, found: Status) -> str:
@@ -175,7 +175,7 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
         return
     if change.reason is Reason.OUT_TAKEN:
         yield f"      {change.reason.value}: {change.new}"
-        yield f"      Way out: {ways_out(change.key, change.new or '')}"
+        yield f"      Solution: {ways_out(change.key, change.new or '')}"
         return
     yield f"      Old: {phrases.value(change.reason, change.old)}"
     yield f"      New: {phrases.value(change.reason, change.new)}"
@@ -242,21 +242,21 @@ def advice(found: Iterable[TrackedFile]) -> Iterator[str]:
     for state, what, otherwise in (
         (
             TrackedState.OTHER,
-            "restore what is recorded: what is there is another version",
-            "'pivot track' records that",
+            "restore the recorded data: the current ones are another version",
+            "'pivot track' records the current ones",
         ),
-        (TrackedState.MISSING, "restore what is missing", ""),
-        (TrackedState.PARTIAL, "restore what is not here", "'pivot track' records the rest alone"),
+        (TrackedState.MISSING, "restore missing data", ""),
+        (TrackedState.PARTIAL, "restore the missing part", "'pivot track' records only the rest"),
     ):
         if state in states:
             way = "run 'pivot checkout' to" if states[state] else "run 'pivot pull' to fetch and"
             other = otherwise if states[state] else otherwise.replace("track'", "track --force'")
             yield f"{way} {what}{f'; {other}' if other else ''}"
     if TrackedState.LOST in states:
-        yield "run 'pivot track' on what is not in the cache to store it there again"
+        yield "run 'pivot track' on data that are not in the cache to store them again"
     if TrackedState.MODIFIED in states:
         undo = "checkout" if states[TrackedState.MODIFIED] else "pull"
-        yield f"run 'pivot track' on what is modified to record it, or 'pivot {undo} --force' to undo it"
+        yield f"run 'pivot track' on modified data to record them, or 'pivot {undo} --force' to undo the changes"
 
 
 _OUT_REASONS = frozenset({Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN})
@@ -320,7 +320,7 @@ def _suggestions(found: Status) -> Iterator[str]:
         for path in stage.evaluation.observation.missing:
             yield f"Provide {path}, which {stage.name} reads"
         for path, obstacle in sorted(stage.evaluation.observation.taken.items()):
-            yield f"Free {path} for {stage.name}: {obstacle}; {ways_out(path, obstacle)}"
+            yield f"Clear {path} for {stage.name}: {obstacle}; {ways_out(path, obstacle)}"
 
 
 def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:

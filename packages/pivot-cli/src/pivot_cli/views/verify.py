@@ -31,7 +31,7 @@ def summed(found: Verification) -> str:
     """Return the number of stages and their results in one line."""
     if not found.stages:
         return "No stages are registered."
-    unread = f"only an import can tell what {formats.listed(found.unread)} has" if found.unread else ""
+    unread = f"determining the stages of {formats.listed(found.unread)} requires an import" if found.unread else ""
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
     parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
     return ", ".join(
@@ -68,10 +68,10 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
         took = formats.seconds(each.seconds) if each.seconds else ""
         lines.append(f"{each.verdict:<7}  {names[each.address]:<{width}}  {took:>6}  {each.detail}".rstrip())
     if any(each.verdict == "failed" for each in results):
-        lines += ["", "The copy has the project's sources and the declared inputs, and nothing else."]
+        lines += ["", "The copy contains only the project's sources and the declared inputs."]
     bad = sum(not each.good for each in results)
     total = formats.counted(len(results), "stage")
-    lines += ["", f"{total} run once more, {f'{bad} not the same' if bad else 'nothing differs'}"]
+    lines += ["", f"{total} run once more, {f'{bad} with differences' if bad else 'no differences'}"]
     return sanitize.lines(lines)
 
 

@@ -23,7 +23,7 @@ from pivot_runtime.loading.host_pool import LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project
 
-_UNKNOWN = "Only an import of the pipeline can tell; nothing that its lock file names has changed"
+_UNKNOWN = "Unknown without an import of the pipeline; nothing that its lock file names has changed"
 _DEFINED = re.compile(r"(?:func|class):[^:]*:(?P<name>[^\W\d]\w*)")
 
 
@@ -81,7 +81,7 @@ def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[t
     for path, file in unknown.items():
         readers = {address for address, spec in graph.stages.items() if path in spec.deps}
         for address in graph.descendants(readers) | readers:
-            yield address, f"It may depend on {file}, which only an import can tell"
+            yield address, f"It may depend on {file}, which is unknown without an import"
 
 
 def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) -> Static:
@@ -103,7 +103,7 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
     known_by_lock = [stage.spec.address for stage in recorded.stages]
     for address in known_by_lock:
         for below in assembly.graph.descendants([address]):
-            unknown[below] = f"It depends on {address}, which only an import can tell"
+            unknown[below] = f"It depends on {address}, which is unknown without an import"
     graph = assembly.graph
     shown = graph if all_pipelines else graph.select(graph.ancestors(known_by_lock))
     return Static(

@@ -14,14 +14,14 @@ from pivot_runtime.sharing.remote_client import present_on_default
 
 @click.command("drop")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
-@click.option("-f", "--force", is_flag=True, help="Also drop content that is nowhere else.")
+@click.option("-f", "--force", is_flag=True, help="Also drop content that exists nowhere else.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be dropped, but drop nothing.")
 def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     """Remove the content of outs or tracked data from the cache.
 
     A TARGET is a stage, the path of an out or of tracked data, or a directory that contains some. The command first
-    reports where else each content is. Content that is nowhere else is dropped only with --force. Content that other
-    outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
+    reports where else the content exists. Content that exists nowhere else is dropped only with --force. Content that
+    other outs share stays. Dropped content is kept in the trash for 14 days; 'pivot cache gc --undo' brings it back.
     """
     context = command_context()
     project = context.project
@@ -38,5 +38,5 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
     if done.refused:
         for line in cache.drop_errors(done, project):
             console.error(line)
-        console.hint("nothing was dropped: 'pivot push' it to a remote first, or give --force")
+        console.hint("nothing was dropped: 'pivot push' it to a remote first, or use --force")
     return 1 if done.refused else 0

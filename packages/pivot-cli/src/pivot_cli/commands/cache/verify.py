@@ -29,7 +29,7 @@ def _fetch(stores: "Stores", artifacts: Collection[Artifact]) -> None:
     with TransferProgress("fetching") as progress:
         stopped = client.fetch(artifacts, progress).stopped
     if stopped is not None:
-        console.warning(f"not all could be asked for: {stopped}")
+        console.warning(f"some artifacts could not be requested: {stopped}")
 
 
 @click.command("verify")
