@@ -1,7 +1,9 @@
 """The state of uploads is untrusted input, and belongs to one process at a time."""
 
 import contextlib
+import json
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,12 +66,38 @@ def test_an_invalid_line_is_ignored(tmp_path: Path, line: str) -> None:
     assert found(tmp_path) == (STARTED, {1: "etag", 3: "last"})
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
-def test_values_of_other_types_are_rejected(value: object) -> None:
-    with pytest.raises(TypeError):
-        upload_state._started(value)
-    with pytest.raises(TypeError):
-        upload_state._started({"remote": value, "key": "", "upload": "", "size": 1, "part": True})
+def test_the_line_of_an_upload_has_these_names(tmp_path: Path) -> None:
+    line = b'{"remote": "s3://bucket here", "key": "files/00/1", "upload": "upload", "size": 100, "part": 10}'
+    assert begun(tmp_path).read_bytes() == line + b"\n1 etag\n"
+
+
+def read(head: object) -> StartedUpload | None:
+    """Return the upload of a state that begins with this JSON."""
+    with tempfile.TemporaryFile() as file:
+        file.write(f"{json.dumps(head)}\n1 etag\n".encode())
+        file.seek(0)
+        state = UploadState(file.fileno())
+        assert state.started is not None or state.parts == {}
+        return state.started
+
+
+FIELDS = {"remote": REMOTE, "key": KEY, "upload": "upload", "size": 100, "part": 10}
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+
+
+@given(st.sampled_from(sorted(FIELDS)), VALUES)
+def test_values_of_other_types_are_rejected(field: str, value: object) -> None:
+    assert read(FIELDS) == STARTED
+    assert read(value) is None
+    assert (read({**FIELDS, field: value}) is None) == (type(value) is not type(FIELDS[field]))
+    assert read({name: each for name, each in FIELDS.items() if name != field}) is None
+    assert read({**FIELDS, "another": value}) is None
+
+
+@pytest.mark.parametrize("value", ["3", 3.0, True])
+def test_a_value_that_would_make_a_number_is_rejected(value: object) -> None:
+    assert read({**FIELDS, "size": value}) is None
 
 
 def directory(path: Path) -> None:

@@ -7,19 +7,23 @@ The name is the digest of the remote and the key. The process that uploads locks
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from pivot_cache.files.atomic import lock_regular_file, write_all
 from pivot_core.digest import digest_lines
 from pivot_core.values import Value
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 STALE_S: Final = 2 * 24 * 3600
 """The seconds without a new part after which an upload counts as abandoned."""
@@ -72,7 +76,7 @@ class UploadState:
         """Record an upload before its first part."""
         self.reset()
         self.started = started
-        self._write(json.dumps(attrs.asdict(started)))
+        self._write(json.dumps(_converter().unstructure(started)))
 
     def add(self, number: int, etag: str) -> None:
         """Record a part that the server has."""
@@ -93,9 +97,8 @@ class UploadState:
     def _read(self, journal: int) -> None:
         with open(journal, "rb", closefd=False) as file:
             head, *lines = file.read().decode("utf-8", "replace").split("\n")
-        try:
-            self.started = _started(json.loads(head))
-        except (ValueError, TypeError, RecursionError):
+        self.started = _parse(head)
+        if self.started is None:
             self.reset()
             return
         for line in lines[:-1]:  # the last one is empty, or incomplete
@@ -156,11 +159,28 @@ def abandoned_uploads(directory: Path | None, remote: str) -> Iterator[StartedUp
                 os.close(journal)
 
 
-def _started(value: object) -> StartedUpload:
-    if not isinstance(value, dict):
-        raise TypeError
-    started = StartedUpload(**value)
-    texts, numbers = (started.remote, started.key, started.upload), (started.size, started.part)
-    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
-        raise TypeError
-    return started
+def _parse(line: str) -> StartedUpload | None:
+    """Return the upload that a line describes; None if it is not exactly that."""
+    from cattrs import BaseValidationError  # noqa: PLC0415 - as below
+
+    try:
+        value = json.loads(line)
+        return _converter().structure(value, StartedUpload) if isinstance(value, dict) else None
+    except (ValueError, RecursionError, BaseValidationError):
+        return None
+
+
+@functools.cache
+def _converter() -> "Converter":
+    """Return a converter that requires all fields of a class, and no other, and converts no value to another type."""
+    from cattrs import Converter  # noqa: PLC0415 - start-up time: only large objects have a state
+
+    def of_type[T](value: object, kind: type[T]) -> T:
+        if type(value) is not kind:
+            raise TypeError
+        return value
+
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int):
+        converter.register_structure_hook(kind, of_type)
+    return converter
