@@ -17,6 +17,7 @@ from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
 from pivot_runtime.processes import live_threads
+from pivot_runtime.tracing import environ
 from pivot_runtime.tracing.random_calls import Chance
 
 _UNSEEN: Final[Mapping[str, str]] = {
@@ -36,7 +37,6 @@ _UNSEEN: Final[Mapping[str, str]] = {
 }
 """By audit event, what cannot be checked without doing it again."""
 
-_ENVIRONMENTS: Final = (os.environ, os.environb)  # the user's code may put something else in their place
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
@@ -93,7 +93,7 @@ class LoadRecorder:
             self._real[name] = getattr(os, name)
             self._ours[name] = self._probing(self._real[name], kind)
             setattr(os, name, self._ours[name])
-        _note_variables(self._asked_for)
+        environ.record(self._variable_read, self._all_variables, self._all_variables)
         return self
 
     def __exit__(
@@ -101,7 +101,7 @@ class LoadRecorder:
     ) -> None:
         self._active = False
         self.chance.stop()
-        _note_variables(None)
+        environ.stop_recording()
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
         self._restore()
         if active_count() > 1:
@@ -221,10 +221,16 @@ class LoadRecorder:
         finally:
             self._quiet.on = before
 
-    def _asked_for(self, name: str | None) -> None:
-        """A variable was asked for, or all were."""
+    def _variable_read(self, key: object) -> None:
+        if isinstance(key, (str, bytes)):
+            self._variable(VARIABLE, os.fsdecode(key))
+
+    def _all_variables(self, _: object = None) -> None:
+        self._variable(VARIABLES, "")
+
+    def _variable(self, kind: str, name: str) -> None:
         if self._active:
-            fact = self._of_environment(VARIABLES if name is None else VARIABLE, name or "")
+            fact = self._of_environment(kind, name)
             self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
     def _of_environment(self, kind: str, name: str) -> Fact:
@@ -254,40 +260,6 @@ class LoadRecorder:
                 for name, value in list(vars(module).items()):
                     if id(value) in ours:
                         setattr(module, name, self._real[ours[id(value)]])
-
-
-class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no public name
-    """`os.environ`, which tells what is asked of it."""
-
-    def __getitem__(self, key: Any) -> Any:
-        noted = self.__dict__.get("_recording")
-        if noted is not None and isinstance(key, (str, bytes)):
-            noted(os.fsdecode(key))
-        return super().__getitem__(key)
-
-    def __iter__(self) -> Iterator[Any]:
-        noted = self.__dict__.get("_recording")
-        if noted is not None:
-            noted(None)
-        names: Iterator[Any] = super().__iter__()
-        return names
-
-    def __len__(self) -> int:
-        noted = self.__dict__.get("_recording")
-        if noted is not None:
-            noted(None)
-        return len(self._data)
-
-
-def _note_variables(noted: Callable[[str | None], None] | None) -> None:
-    for mapping in _ENVIRONMENTS:
-        environment: Any = mapping
-        if noted is None:
-            environment.__dict__.pop("_recording", None)
-            environment.__class__ = _Noting.__base__
-        else:
-            environment.__class__ = _Noting
-            environment.__dict__["_recording"] = noted
 
 
 def _by_import(depth: int) -> bool:

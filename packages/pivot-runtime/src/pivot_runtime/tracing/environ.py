@@ -21,25 +21,54 @@ _STARTERS: Final = ("/subprocess.py", "/loky/backend/fork_exec.py")
 """Code that copies the environment for a process that it starts, which is observed itself."""
 
 
-class _Noting(type(os.environ)):  # type: ignore[misc]  # the class has no public name
-    """`os.environ`, which tells what is asked of it; copying it whole asks for no variable in particular."""
+class RecordingEnviron(type(os.environ)):  # type: ignore[misc]  # the class has no public name
+    """The class of `os.environ` while it is recorded: reports each use to the listeners in its instance."""
 
     def __getitem__(self, key: Any) -> Any:
-        noted = self.__dict__.get("_noted")
-        if noted is not None:
-            noted(key)
+        report = self.__dict__.get("_on_read")
+        if report is not None:
+            report(key)
         return super().__getitem__(key)
 
     def __iter__(self) -> Iterator[Any]:
         names = list(super().__iter__())
-        noted = self.__dict__.get("_listed")
-        if noted is not None:
-            noted(names)
+        report = self.__dict__.get("_on_list")
+        if report is not None:
+            report(names)
         return iter(names)
 
+    def __len__(self) -> int:
+        report = self.__dict__.get("_on_count")
+        if report is not None:
+            report()
+        return len(self._data)
+
     def copy(self) -> dict[Any, Any]:
-        """As it is; for a process to be started, as a rule."""
+        """A copy, which mostly is for a process to start; code of Pivot makes it, so it is no use of a variable."""
         return dict(self)
+
+
+def record(
+    read: Callable[[Any], None], listed: Callable[[list[Any]], None], counted: Callable[[], None] = lambda: None
+) -> None:
+    """Report uses of `os.environ` and `os.environb` in this process, until `stop_recording`.
+
+    Args:
+        read: Called from `RecordingEnviron.__getitem__` with the name of a variable.
+        listed: Called with all names before they are iterated over.
+        counted: Called when the variables are counted.
+    """
+    for environment in _ENVIRONMENTS:
+        environment.__class__ = RecordingEnviron
+        environment.__dict__.update(_on_read=read, _on_list=listed, _on_count=counted)
+
+
+def stop_recording() -> None:
+    """Report no more uses."""
+    for environment in _ENVIRONMENTS:
+        for name in ("_on_read", "_on_list", "_on_count"):
+            environment.__dict__.pop(name, None)
+        environment.__class__ = RecordingEnviron.__base__
 
 
 @functools.cache
@@ -75,16 +104,11 @@ class Variables:
 
     def start(self) -> None:
         """Note from now on."""
-        for environment in _ENVIRONMENTS:
-            environment.__class__ = _Noting
-            environment.__dict__["_noted"] = self._asked
-            environment.__dict__["_listed"] = self._listed
+        record(self._read, self._listed)
 
     def stop(self) -> None:
         """Note no more, and take in what others have seen."""
-        for environment in _ENVIRONMENTS:
-            for name in ("_noted", "_listed"):
-                environment.__dict__.pop(name, None)
+        stop_recording()
         self.names.update(text for kind, text in self._spool.told() if kind == VARIABLE)
 
     def note(self, name: str) -> None:
@@ -93,7 +117,7 @@ class Variables:
             self.names.add(name)
             self._spool.tell(VARIABLE, name)
 
-    def _asked(self, key: object) -> None:
+    def _read(self, key: object) -> None:
         name = os.fsdecode(key) if isinstance(key, bytes) else key
         if not isinstance(name, str):
             return
