@@ -1,4 +1,4 @@
-"""Context of one command: its project, options and environment, what it has looked at, and what it has reported."""
+"""Context of one command: its project, options and environment, the paths that it reads, and its notices."""
 
 import functools
 import pathlib
@@ -36,16 +36,16 @@ class Notice(Value):
 
 
 class Notices:
-    """The notices of one command; each is reported once."""
+    """The notices of one command, each reported once."""
 
     def __init__(self, report: Callable[[Notice], object] = lambda _: None) -> None:
-        """``report`` is called with each notice, once."""
+        """Report each notice to ``report``."""
         self._report = report
         self._reported: set[Notice] = set()
 
     @property
     def left_out(self) -> bool:
-        """Whether the command worked without something that it should have respected."""
+        """Return whether the command worked without something that it should have respected."""
         return any(notice.left_out for notice in self._reported)
 
     def leave_out(self, error: PivotError) -> None:
@@ -63,17 +63,17 @@ class Notices:
 class CommandContext(Value):
     """The project of a command, its options and environment, and the recorders that it fills while it works.
 
-    A function that needs only paths takes the `Project`.
+    A function that needs only paths takes a `Project` instead.
 
     Attributes:
         project: The project.
         environment: The environment variables.
-        overrides: The values of parameters that the command was given, each as ``stage.name=value``.
-        use_snapshots: Pipelines whose last load still holds are not imported again.
+        overrides: The values of parameters from the command line, each as ``stage.name=value``.
+        use_snapshots: Do not import a pipeline again if its last load still holds.
         hosts: The pool of hosts that outlive the command; None if they end with it.
         startup_state: The state of the process when it began, if hosts may be forked from it.
         on_slow_import: Called while an import takes long, with the seconds so far and the line that runs.
-        read_set: The paths that the command has looked at.
+        read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
     """
 
@@ -89,11 +89,11 @@ class CommandContext(Value):
 
     @classmethod
     def find(cls, cwd: pathlib.Path, environment: Mapping[str, str]) -> Self:
-        """The context of a command in the project around ``cwd``.
+        """Return the context of a command in the project around ``cwd``.
 
         Raises:
             DiscoveryError: There is no project.
-            LinkError: Something of Pivot's own in it is a symbolic link.
+            LinkError: One of Pivot's own files in it is a symbolic link.
         """
         read_set = ReadSet()
         read_set.probe(*(directory / STATE_DIR for directory in (cwd, *cwd.parents)))
@@ -101,7 +101,7 @@ class CommandContext(Value):
 
     @functools.cached_property
     def settings(self) -> "Settings":
-        """The settings, resolved once for the command.
+        """Return the settings, which are resolved once for the command.
 
         Raises:
             ConfigError: A key is not known, or its value is not one of its values.
@@ -116,10 +116,10 @@ class CommandContext(Value):
 
     @property
     def cache_layout(self) -> Layout:
-        """The paths of everything of Pivot's, with the cache in the directory that is configured.
+        """Return the layout of Pivot's files, with the cache in the configured directory.
 
         Raises:
-            ConfigError: The settings are wrong, or the directory names a variable, or a user, that there is not.
+            ConfigError: The settings are wrong, or the directory names a variable or a user that does not exist.
         """
         root = self.project.root
         return Layout(root, self.settings.cache_home(root, self.environment))

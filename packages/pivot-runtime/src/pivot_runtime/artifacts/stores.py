@@ -28,10 +28,10 @@ class Stores(Value):
     """The open stores of a project.
 
     Attributes:
-        layout: Where they lie.
-        settings: The configuration.
-        files: The content of files, remembered by their stat signatures.
-        store: Contents by digest.
+        layout: Their paths.
+        settings: The settings.
+        files: The stat cache: digests of files that have not changed since they were hashed.
+        store: The object store: contents by digest.
         sha256_index: The record of the SHA-256 of objects, if that is configured.
     """
 
@@ -43,30 +43,30 @@ class Stores(Value):
 
     @functools.cached_property
     def runs(self) -> "RunCache":
-        """Results by inputs key."""
+        """Return the run cache: results by inputs key."""
         from pivot_cache.state.run_cache import RunCache  # noqa: PLC0415  # start-up time: only a stage that is stale asks
 
         return RunCache(self.layout.runs_dir)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at ``path`` now, or None."""
+        """Return the artifact at ``path`` now, or None."""
         return self.files.artifact(self.layout.artifact(path))
 
     def ingest(self, file: pathlib.Path) -> Artifact:
-        """Store a file or a directory, and remember what it is.
+        """Store a file or a directory, and its digest in the stat cache.
 
         Raises:
-            ArtifactError: There is nothing that can be read.
+            ArtifactError: Nothing readable is there.
         """
         from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
 
         return ingest(file, self.store, self.files, sha256_index=self.sha256_index)
 
     def keep(self, file: pathlib.Path) -> Artifact:
-        """As `ingest`, for what exists nowhere else: it is on the disk when this returns.
+        """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.
 
         Raises:
-            ArtifactError: There is nothing that can be read.
+            ArtifactError: Nothing readable is there.
         """
         artifact = self.ingest(file)
         self.store.persist(artifact)
@@ -75,10 +75,10 @@ class Stores(Value):
 
 @contextmanager
 def open_stores(context: CommandContext) -> Iterator[Stores]:
-    """The stores of a project; what is learned of files is remembered at the end.
+    """Open the stores of a project; the stat cache is saved at the end of the block.
 
     Raises:
-        ConfigError: The configuration holds what it must not hold.
+        ConfigError: The configuration is wrong.
     """
     settings, layout = context.settings, context.cache_layout
     if layout.cache is not None:

@@ -1,5 +1,5 @@
-"""Has anything changed since a command last looked?
+"""Detection of changes since a command last ran.
 
-Stamps of files and of the environment, what a load depended on, answers of commands that found nothing to do,
-and waiting for the next change.
+The room has stamps of files and of the environment, the traces of loads, the cached output of commands that found
+nothing to do, and the wait for the next change.
 """

@@ -1,4 +1,4 @@
-"""Waits for changes in directories: by events of the system, or by polling where there are none."""
+"""Waits for changes in directories: by events of the operating system, or by polling where there are none."""
 
 import os
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 _LOOK_MS: Final = 500
-"""How often files are checked without a reported change: it may have happened earlier, or on another machine."""
+"""Interval of checks without an event: the change may be older than the wait, or made on another machine."""
 
 _LONGEST_MS: Final = 5000
-"""An end of edits is not waited for any longer."""
+"""The longest wait for the end of a series of edits."""
 
 _REMOTE: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ncpfs", "afs", "ceph", "glusterfs", "lustre"}
@@ -18,28 +18,28 @@ _MOUNTS: Final = "/proc/self/mounts"
 
 
 class Waiter:
-    """Waits for changes; where the system has once failed to tell of them, it is not asked again."""
+    """Waits for changes; polls from the first failure of the system's events on."""
 
     def __init__(self) -> None:
-        """Nothing is watched yet."""
+        """Watch nothing yet."""
         self._reason = ""
 
     def wait(
         self, directories: Iterable[str], changed: Callable[[], bool], settle_ms: int, polling: Callable[[str], None]
     ) -> None:
-        """Return when ``changed`` says so, after edits in the directories have ended for ``settle_ms``.
+        """Return once ``changed`` returns true and there were no edits in the directories for ``settle_ms``.
 
-        ``polling`` gets once why they are polled, if they are.
+        If the directories must be polled, ``polling`` is called once with the reason.
 
         Raises:
-            KeyboardInterrupt: A signal asked to end.
+            KeyboardInterrupt: A signal ended the wait.
         """
         places = sorted({place for place in directories if os.path.isdir(place)})
         if not self._reason:
             self._reason = far_away(places)
             try:
                 if not self._reason:
-                    self._told(places, changed, settle_ms)
+                    self._wait_for_events(places, changed, settle_ms)
                     return
             except OSError as error:
                 self._reason = f"the system cannot watch so many directories ({error})"
@@ -48,10 +48,10 @@ class Waiter:
             time.sleep(_LOOK_MS / 1000)
         time.sleep(settle_ms / 1000)
 
-    def _told(self, places: list[str], changed: Callable[[], bool], settle_ms: int) -> None:
-        import watchfiles  # noqa: PLC0415  # start-up time: only who watches needs it
+    def _wait_for_events(self, places: list[str], changed: Callable[[], bool], settle_ms: int) -> None:
+        import watchfiles  # noqa: PLC0415  # start-up time: only --watch needs it
 
-        for told in watchfiles.watch(
+        for reported in watchfiles.watch(
             *places,
             watch_filter=None,
             step=max(1, settle_ms),
@@ -62,14 +62,14 @@ class Waiter:
             ignore_permission_denied=True,
         ):
             if changed():
-                if not told:  # nobody has waited yet for the edits to end
+                if not reported:  # after a timeout: watchfiles has not waited for the end of the edits
                     time.sleep(settle_ms / 1000)
                 return
         raise KeyboardInterrupt
 
 
 def far_away(places: Iterable[str]) -> str:
-    """Why the system does not tell of all that happens in these directories; "" if it does."""
+    """Return why the system reports no events for one of these directories; "" if it reports all."""
     kinds = dict(_mounts())
     for place in places:
         real = os.path.realpath(place)

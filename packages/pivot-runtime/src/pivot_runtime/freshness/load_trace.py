@@ -15,26 +15,26 @@ from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environm
 FILE: Final = "file"
 """The content of a file that was read."""
 PROBE: Final = "probe"
-"""The kind of thing at a checked path: of a file its size, time and mode, of a directory that it is one."""
+"""The type of a checked path: for a file, its size, time and mode."""
 LINK: Final = "link"
-"""Whether there is a symlink at a path, and where it leads."""
+"""Whether a path is a symlink, and its target."""
 TYPE: Final = "type"
-"""Whether there is a file, a directory or nothing at a path."""
+"""Whether a path is a file, a directory or absent."""
 NAMES: Final = "names"
 """The entries of a listed directory, and which of them are directories."""
 MODULES: Final = "modules"
-"""The entries of a directory of the user's that could be imported by one of the requested names, now or later."""
+"""The entries of a directory with user code that an import of one of the requested names could find."""
 MTIME: Final = "stamp"
-"""When the names in a directory of installed packages, or a file that configures Python, last changed."""
+"""The modification time of a directory of installed packages, or of a file that configures Python."""
 
 
 class Fact(NamedTuple):
-    """One thing that was so.
+    """One observation that a load depended on.
 
     Attributes:
         kind: One of the constants of this module.
         subject: An absolute path, or the name of a variable.
-        value: How it was; of variables a salted digest.
+        value: The observed value; for variables, a salted digest.
     """
 
     kind: str
@@ -43,13 +43,13 @@ class Fact(NamedTuple):
 
 
 class LoadTrace(NamedTuple):
-    """All that a load depended on.
+    """All facts that a load depended on.
 
     Attributes:
         facts: The recorded facts.
-        requested: The names, without their packages, of the modules that were looked for.
+        requested: The names, without their packages, of the modules that the load tried to import.
         salt: The salt of the digests of variables.
-        identity: Which machine, user and interpreter.
+        identity: The machine, user and interpreter.
     """
 
     facts: tuple[Fact, ...]
@@ -58,12 +58,12 @@ class LoadTrace(NamedTuple):
     identity: str
 
     def to_plain(self) -> list[Any]:
-        """The same as JSON-able data."""
+        """Return the trace as data for JSON."""
         return [[list(fact) for fact in self.facts], list(self.requested), self.salt, self.identity]
 
     @classmethod
     def from_plain(cls, plain: Any) -> "LoadTrace":
-        """The inverse of `to_plain`."""
+        """Return the trace of such data."""
         facts, requested, salt, identity = plain
         return cls(tuple(Fact(*fact) for fact in facts), tuple(requested), salt, identity)
 
@@ -72,9 +72,9 @@ class TraceCheck(NamedTuple):
     """The result of checking all facts.
 
     Attributes:
-        broken: The first that no longer holds; None if all do.
-        stamps: The stamp of each path, from before it was looked at.
-        unchanged: The settled stamps of the files that are as they were.
+        broken: The first fact that no longer holds; None if all hold.
+        stamps: The stamp of each path from before it was inspected.
+        unchanged: The settled stamps of the unchanged files.
     """
 
     broken: Fact | None
@@ -83,7 +83,7 @@ class TraceCheck(NamedTuple):
 
 
 def check(trace: LoadTrace, environment: Mapping[str, str], known: Mapping[str, str]) -> TraceCheck:
-    """Look whether everything is still so; a file whose stamp is in ``known`` is not read."""
+    """Check whether all facts still hold; a file whose stamp is in ``known`` is not read."""
     if trace.identity != identity():
         return TraceCheck(Fact("identity", "", trace.identity), {}, {})
     requested = frozenset(trace.requested)
@@ -107,20 +107,20 @@ def check(trace: LoadTrace, environment: Mapping[str, str], known: Mapping[str, 
 
 
 def identity() -> str:
-    """Which machine, user and interpreter this is."""
+    """Return the identity of this machine, user and interpreter."""
     machine = os.uname()
     return f"{sys.executable} {sys.prefix} {sys.version} {machine.nodename} {machine.machine} {os.getuid()}"
 
 
 def of_path(kind: str, path: str, asked: Iterable[str] = ()) -> str:
-    """The value of a fact about a path."""
+    """Return the current value of a fact about a path."""
     if kind == MODULES:
         return modules(path, frozenset(asked))
     return _VALUES[kind](path)
 
 
 def content(path: str) -> str:
-    """The digest of a file; `ABSENT` for what is no file that can be read."""
+    """Return the digest of a file; `ABSENT` if it is not a readable regular file."""
     try:
         with open(path, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -131,7 +131,7 @@ def content(path: str) -> str:
 
 
 def probe(path: str) -> str:
-    """The value of `PROBE` for a path."""
+    """Return the value of `PROBE` for a path."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -142,7 +142,7 @@ def probe(path: str) -> str:
 
 
 def link(path: str) -> str:
-    """The value of `LINK` for a path."""
+    """Return the value of `LINK` for a path."""
     try:
         mode = os.lstat(path).st_mode
         return f"to {os.readlink(path)}" if stat.S_ISLNK(mode) else str(stat.S_IFMT(mode))
@@ -151,7 +151,7 @@ def link(path: str) -> str:
 
 
 def type_of(path: str) -> str:
-    """The value of `TYPE` for a path."""
+    """Return the value of `TYPE` for a path."""
     try:
         return str(stat.S_IFMT(os.stat(path).st_mode))
     except (OSError, ValueError):
@@ -159,7 +159,7 @@ def type_of(path: str) -> str:
 
 
 def names(path: str) -> str:
-    """The value of `NAMES` for a directory."""
+    """Return the value of `NAMES` for a directory."""
     try:
         with os.scandir(path) as entries:
             found = sorted(f"{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries)
@@ -169,20 +169,20 @@ def names(path: str) -> str:
 
 
 def modules(path: str, asked: Collection[str]) -> str:
-    """The value of `MODULES` for a directory."""
+    """Return the value of `MODULES` for a directory."""
     held = listing(path, asked)
     return ABSENT if held is None else modules_of(held, asked)
 
 
 def modules_of(held: Iterable[str], asked: Collection[str]) -> str:
-    """The value of `MODULES` for a directory with this content, as `listing` returns it."""
+    """Return the value of `MODULES` for a directory with these entries, as `listing` returns them."""
     return _digest("\0".join(sorted(name for name in held if name.rstrip("/").partition(".")[0] in asked)))
 
 
 def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] | None:
-    """The entries of a directory, or those that may be modules of these names; with a ``/`` what may be a package.
+    """Return the entries of a directory, or those that may be modules of these names; a package ends with ``/``.
 
-    None for what is no directory that can be read.
+    None if it is not a readable directory.
     """
     try:
         with os.scandir(path) as entries:
@@ -196,7 +196,7 @@ def listing(path: str, asked: Collection[str] | None = None) -> tuple[str, ...] 
 
 
 def mtime(path: str) -> str:
-    """The value of `MTIME` for a path."""
+    """Return the value of `MTIME` for a path."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

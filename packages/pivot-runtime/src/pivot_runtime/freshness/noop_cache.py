@@ -1,9 +1,9 @@
-"""Kept outputs of commands that found nothing to do, valid while nothing that they looked at has changed.
+"""Cached outputs of commands that found nothing to do, valid while nothing that they read has changed.
 
-A command that is repeated is answered from one file and the marks of all that it looked at: nothing is parsed,
-decided or imported again. Only the marks decide here: who touches a file without changing it gets the same
-answer the long way, which then writes the new marks down. Whatever is not as it was, or cannot be read, is no answer.
-This module imports next to nothing, since its import is most of what a repeated command costs.
+A repeated command is answered from one file, if the stamps of all paths in its read set are the same: nothing is
+parsed, decided or imported. A file that was touched but not changed has another stamp: the command then runs in full,
+with the same output, and stores the new stamps. Anything else that differs or cannot be read means no answer.
+This module imports almost nothing, since imports are most of the cost of a repeated command.
 """
 
 import os
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 _HEAD = "pivot answer 1"
 _ELAPSED = "\x01"
-"""Stands in a kept text for how long the command took."""
+"""The placeholder, in a stored text, of the duration of the command."""
 
 _SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
 _PLACE = ".pivot/state.db/answers"
 _OWN = (".pivot", ".pivot/stages", ".pivot/state.db", ".pivot/cache")
 _MOST = 100
+"""The most stored answers; before another one is stored, all are deleted."""
 _LARGEST = 1 << 26
-"""Answers; beyond that all go."""
+"""The most bytes of an answer that are read."""
 
 _VARIABLES = ("PIVOT_", "PYTHON", "LC_", "LANG")
 _NAMED = frozenset(
@@ -41,14 +42,14 @@ class CachedOutput:
     """The output of a command, and its exit code."""
 
     def __init__(self, out: str, err: str, code: int) -> None:
-        """The command's output; `elapsed` is the text that replaces its time."""
+        """Hold the text of stdout and of stderr, and the exit code."""
         self.out = out
         self.err = err
         self.code = code
 
 
 def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> CachedOutput | None:
-    """The known answer to this command; ``began`` is when it began, of `time.perf_counter_ns`."""
+    """Return the cached answer to this command; ``began`` is its start, from `time.perf_counter_ns`."""
     try:
         asked = _asked(arguments, environment)
         with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
@@ -66,7 +67,7 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     except (OSError, ValueError, IndexError):
         return None
     took = time.perf_counter_ns() - began
-    if not same or took >= _LONG_NS:  # longer times are written in another way
+    if not same or took >= _LONG_NS:  # longer durations have another format
         return None
     shown = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"
     return CachedOutput(out.replace(_ELAPSED, shown), err, int(code))
@@ -81,7 +82,7 @@ def keep(  # each is one part of the file
     traces: "Sequence[LoadTrace]",
     elapsed: str = "",
 ) -> None:
-    """Keep what a command said, if all that it looked at can be marked; ``elapsed`` is the time that it printed."""
+    """Store the output of a command if stamps cover all that it read; ``elapsed`` is the duration that it printed."""
     stamps = read_set.stamps
     if read_set.incomplete or not are_settled(stamps.values(), read_set.began):
         return
@@ -119,7 +120,7 @@ def _write(file: str, content: bytes) -> None:
         with open(temporary, "wb") as written:
             written.write(content)
         os.replace(temporary, file)
-    except OSError:  # then the next command takes the long way
+    except OSError:  # then the next command runs in full
         try:
             os.unlink(temporary)
         except OSError:
@@ -127,7 +128,7 @@ def _write(file: str, content: bytes) -> None:
 
 
 def _asked(arguments: "Sequence[str]", environment: "Mapping[str, str]") -> str:
-    """All that the answer depends on and that is no file."""
+    """Return everything but files that the answer depends on."""
     set_ = [f"{name}={value}" for name, value in environment.items() if name in _NAMED or name.startswith(_VARIABLES)]
     terminal = [_terminal(fd) for fd in (1, 2)]
     machine = os.uname()
@@ -155,18 +156,18 @@ def _terminal(fd: int) -> str:
 
 
 def _boot() -> str:
-    """The session of the machine, which ends with it: a power cut may keep a mark and lose the file."""
+    """Return the id of this boot: after a power cut, a file may have its old stamp and other content."""
     try:
         with open(_BOOT, "rb") as file:
             return file.read(64).decode()
     except OSError:
-        from pivot_cache.files.boot import session  # noqa: PLC0415  # start-up time: Linux needs it not
+        from pivot_cache.files.boot import session  # noqa: PLC0415  # start-up time: not needed on Linux
 
         return session()
 
 
 def _root() -> str:
-    """The top-most directory with a `.pivot/` above the current one."""
+    """Return the topmost directory with a `.pivot/` at or above the current one."""
     directory = os.getcwd()
     found = ""
     while True:
@@ -181,14 +182,14 @@ def _root() -> str:
 
 
 def _at_once(file: str, flags: int) -> int:
-    """A path that is no file, such as a pipe, is not waited for."""
+    """Open a path without waiting, even if it is a pipe."""
     return os.open(file, flags | os.O_NONBLOCK)
 
 
 def _file(root: str, asked: str) -> str:
     import binascii  # noqa: PLC0415
 
-    name = binascii.crc32(asked.encode("utf-8", "surrogateescape"))  # the file says in full what it answers
+    name = binascii.crc32(asked.encode("utf-8", "surrogateescape"))  # the file contains the whole question
     return f"{root}/{_PLACE}/{name:08x}"
 
 

@@ -1,6 +1,6 @@
-"""Stamps of files, directories and the environment: short texts that change with what they stand for.
+"""Stamps of files, directories and the environment: short texts that change when their subject changes.
 
-A command that finds nothing to do imports this module and little else, so it imports next to nothing itself.
+A command that finds nothing to do imports this module and little else, so this module imports almost nothing.
 """
 
 import os
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
         "the next run puts back outs of a killed one",
         "a file in a directory has just changed",
     ]
-    """Why the stamps of a read set do not show everything that a command depends on."""
+    """The reasons why the stamps of a read set do not cover everything that a command depends on."""
 
 ABSENT = "-"
 DIRECTORY = "directory"
 VARIABLE = "variable"
 """One environment variable."""
 VARIABLES = "variables"
-"""All variables with a prefix; with an empty prefix all but those that every shell and prompt changes."""
+"""All variables with a prefix; with an empty prefix, all except those that every shell and prompt changes."""
 
 _SECOND_NS = 1_000_000_000
 _FINE_STEP_NS = 20_000_000
@@ -36,7 +36,7 @@ _RESTLESS = frozenset({"_", "OLDPWD", "PWD", "SHLVL"})
 
 
 def stamp(path: str) -> str:
-    """The stamp of a path, symlinks followed: `ABSENT` if nothing is there or it cannot be looked at."""
+    """Return the stamp of a path, following symlinks; `ABSENT` if nothing is there or it cannot be inspected."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -45,21 +45,21 @@ def stamp(path: str) -> str:
 
 
 def is_settled(stamped: str, now: int) -> bool:
-    """Whether any change after ``now``, in ns since the epoch, must give the path another stamp."""
+    """Return whether any change after ``now``, in ns since the epoch, must give the path another stamp."""
     if stamped == ABSENT or stamped.startswith(DIRECTORY):
         return True
     changed = int(stamped.partition(" ")[0])
-    coarse = changed % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
+    coarse = changed % _SECOND_NS == 0  # the only sign of a file system that stores whole seconds
     return changed + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS) <= now
 
 
 def are_settled(stamps: "Iterable[str]", now: int) -> bool:
-    """Whether `is_settled` holds for all of them."""
+    """Return whether `is_settled` holds for all stamps."""
     return all(is_settled(each, now) for each in stamps)
 
 
 def dir_stamp(path: str) -> str:
-    """As `stamp`, but of a directory only its identity, whatever is in it."""
+    """Return the stamp of a path; of a directory, that of its identity, whatever it contains."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):
@@ -70,29 +70,29 @@ def dir_stamp(path: str) -> str:
 
 
 def restamp(path: str, like: str) -> str:
-    """The stamp of a path now, of the kind that ``like`` is."""
+    """Return the current stamp of a path, of the same kind as ``like``."""
     return dir_stamp(path) if like.startswith(DIRECTORY) else stamp(path)
 
 
 def are_unchanged(pairs: "Sequence[str]") -> bool:
-    """Whether each path still has its stamp; the texts are path, stamp, path, stamp and so on."""
+    """Return whether each path still has its stamp; the texts are path, stamp, path, stamp and so on."""
     return all(restamp(pairs[at], pairs[at + 1]) == pairs[at + 1] for at in range(0, len(pairs), 2))
 
 
 def stamp_all(paths: "Iterable[str]", identity_only: "Container[str]", now: int) -> tuple[dict[str, str], set[str]]:
-    """The stamps of paths, and the paths whose stamps are settled at ``now``.
+    """Return the stamps of paths, and the paths whose stamps are settled at ``now``.
 
     Args:
         paths: The paths.
-        identity_only: Those of which a `dir_stamp` is enough.
-        now: The time before which nothing has been looked at, in ns since the epoch.
+        identity_only: The paths for which a `dir_stamp` is enough.
+        now: A time before the first inspection, in ns since the epoch.
     """
     stamps = {path: dir_stamp(path) if path in identity_only else stamp(path) for path in paths}
     return stamps, {path for path, each in stamps.items() if is_settled(each, now)}
 
 
 def environment_digest(kind: str, name: str, environment: "Mapping[str, str]", salt: str) -> str:
-    """The state of a `VARIABLE` or of `VARIABLES`: a salted digest, from which nobody can guess the value."""
+    """Return the state of a `VARIABLE` or of `VARIABLES` as a salted digest, which does not reveal the value."""
     if kind == VARIABLE:
         value = environment.get(name)
         return ABSENT if value is None else _salted_digest(value, salt)
@@ -111,36 +111,38 @@ def _salted_digest(text: str, salt: str) -> str:
 
 
 class ReadSet:
-    """The paths that one command looked at.
+    """The paths that one command read or inspected.
 
     Attributes:
-        stamps: By absolute path, from before it was looked at; of directories whose names do not matter, a `dir_stamp`.
-        trees: The signatures of directories all of whose files matter.
-        began: When the command began, in ns since the epoch.
-        incomplete: The first reason why the stamps are not enough to answer the command again; empty if they are.
+        stamps: By absolute path, the stamp from before the inspection; a `dir_stamp` for a directory whose entries do
+            not matter.
+        trees: By path, the signature of each directory of which all files matter.
+        began: The start of the command, in ns since the epoch.
+        incomplete: The first reason why the stamps do not cover everything that the command depends on; empty if they
+            do.
     """
 
     def __init__(self) -> None:
-        """Nothing was looked at."""
+        """Start empty, now."""
         self.stamps: dict[str, str] = {}
         self.trees: dict[str, str] = {}
         self.began = time.time_ns()
         self.incomplete = ""
 
     def look(self, path: str | os.PathLike[str]) -> None:
-        """The content of a path is about to be looked at."""
+        """Add a path before its content is read."""
         name = os.fspath(path)
         if name not in self.stamps:
             self.stamps[name] = stamp(name)
 
     def add(self, stamps: "Mapping[str, str]") -> None:
-        """Paths were looked at that had these stamps before."""
+        """Add paths with their stamps from before they were inspected."""
         for name, stamped in stamps.items():
             if self.stamps.get(name, DIRECTORY).startswith(DIRECTORY):
                 self.stamps[name] = stamped
 
     def tree(self, path: str | os.PathLike[str], signature: str, settles_at: int) -> None:
-        """All the files of a directory were looked at, and had this signature; when it is final, in ns."""
+        """Add a directory of which all files were read: their signature, and the time at which it is final, in ns."""
         name = os.fspath(path)
         self.stamps[name] = dir_stamp(name)
         self.trees.setdefault(name, signature)
@@ -148,11 +150,11 @@ class ReadSet:
             self.mark_incomplete("a file in a directory has just changed")
 
     def mark_incomplete(self, reason: "IncompleteReason") -> None:
-        """The command depends on something that no stamp shows."""
+        """Record that the command depends on something that no stamp covers."""
         self.incomplete = self.incomplete or reason
 
     def probe(self, *paths: str | os.PathLike[str]) -> None:
-        """The kind of thing at each path is about to be looked at."""
+        """Add paths before the command checks whether files or directories are there."""
         for path in paths:
             name = os.fspath(path)
             if name not in self.stamps:
