@@ -12,7 +12,8 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
-from pivot_runtime.running.watch import Round, Watch
+from pivot_runtime.running.watch import Watch
+from pivot_runtime.running.watch_states import Round
 
 _WORTH_REPORTING = (
     events.WaitingForGuard,
@@ -33,43 +34,68 @@ def watch_project(context: CommandContext, targets: Sequence[str], options: RunO
         KeyboardInterrupt: The user interrupted.
     """
     command = command_line("pivot repro --watch", targets)
-    rounds_reported = False
-
-    @contextlib.contextmanager
-    def report_round(because: Sequence[str]) -> Iterator[Reporter]:
-        with run_reporter(verbosity, command, context.project, output=options.show_output) as report:
-            yield BufferedReporter(report, because) if because else report
-
-    def note_polling(reason: str) -> None:
-        console.note(f"checking the files twice a second, since {reason}")
-
-    def note_waiting() -> None:
-        nonlocal rounds_reported
-        if rounds_reported and not verbosity.quiet:
-            console.note("watching for changes; Ctrl-C ends")
-        rounds_reported = False
-
+    lines = _WatchLines(context, command, verbosity, output=options.show_output)
     watch = Watch(
         context,
         targets,
         options,
         command=command,
-        reporting=report_round,
-        waiting=note_waiting,
-        polling=note_polling,
+        reporting=lines.report_round,
+        waiting=lines.note_waiting,
+        polling=lines.note_polling,
     )
     with (
         signals.raise_on_termination(),
         note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext(),
     ):
         try:
-            first = True
             for done in watch.rounds():
-                rounds_reported |= _report_end(done, verbosity, first=first)
-                first = False
+                lines.report_end(done)
         except KeyboardInterrupt:
             signals.raise_again()
             raise
+
+
+class _WatchLines:
+    """The lines of one watch, and which of its rounds were worth reporting."""
+
+    def __init__(self, context: CommandContext, command: str, verbosity: Verbosity, *, output: bool) -> None:
+        """``output`` adds the output of the stages."""
+        self._project = context.project
+        self._command = command
+        self._verbosity = verbosity
+        self._output = output
+        self._first = True
+        self._reported = False
+        """Something was printed since the last note of waiting."""
+
+    @contextlib.contextmanager
+    def report_round(self, because: Sequence[str]) -> Iterator[Reporter]:
+        """The reporter of a round that begins because these paths have changed."""
+        with run_reporter(self._verbosity, self._command, self._project, output=self._output) as report:
+            yield BufferedReporter(report, because) if because else report
+
+    def report_end(self, done: Round) -> None:
+        """Print the end of a round, unless it found nothing to do."""
+        first, self._first = self._first, False
+        if done.outcome is None:
+            if done.error is not None:
+                console.failure(done.error)
+        elif done.outcome.idle and not first:
+            return
+        elif self._verbosity.summary:
+            console.data(summary(done.outcome))
+        self._reported = True
+
+    def note_waiting(self) -> None:
+        """Say that watch waits for changes, once after each round that was reported."""
+        if self._reported and not self._verbosity.quiet:
+            console.note("watching for changes; Ctrl-C ends")
+        self._reported = False
+
+    def note_polling(self, reason: str) -> None:
+        """Say why directories are polled."""
+        console.note(f"checking the files twice a second, since {reason}")
 
 
 class BufferedReporter:
@@ -92,15 +118,3 @@ class BufferedReporter:
             for each in self._held:
                 self._report(each)
             self._held = None
-
-
-def _report_end(done: Round, verbosity: Verbosity, *, first: bool) -> bool:
-    """Print the end of a round; return False if there is nothing to print."""
-    if done.outcome is None:
-        if done.error is not None:
-            console.failure(done.error)
-    elif not first and done.outcome.idle:
-        return False
-    elif verbosity.summary:
-        console.data(summary(done.outcome))
-    return True
