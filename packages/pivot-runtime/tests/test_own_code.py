@@ -49,7 +49,7 @@ def raised_through(file: str) -> ValueError:
 
 @own_files
 def test_a_traceback_begins_where_the_users_code_does(file: str) -> None:
-    text = failure.user_part(raised_through(file))
+    text = failure.format_user_traceback(raised_through(file))
 
     assert file not in text
     assert HERE in text
@@ -58,7 +58,7 @@ def test_a_traceback_begins_where_the_users_code_does(file: str) -> None:
 def test_a_traceback_keeps_what_only_looks_like_our_own() -> None:
     file = f"{below(pivot_runtime)[:-1]}_plugin/call.py"
 
-    assert file in failure.user_part(raised_through(file))
+    assert file in failure.format_user_traceback(raised_through(file))
 
 
 @own_files
@@ -68,7 +68,7 @@ def test_no_frame_of_ours_is_a_users(file: str) -> None:
 
 @pytest.mark.parametrize("package", [pivot_core, pivot_fingerprint, pivot_runtime], ids=lambda each: each.__name__)
 def test_a_variable_that_we_ask_for_is_none_of_the_stages(package: object) -> None:
-    assert below(package, "room", "module.py").startswith(environ.places()[2])
+    assert below(package, "room", "module.py").startswith(environ.code_directories()[2])
 
 
 def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:

@@ -31,7 +31,7 @@ TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
 
 
 def test_what_the_calls_say() -> None:
-    assert list(strace.files(TEXT.splitlines(keepends=True), "/p")) == [
+    assert list(strace.used_files(TEXT.splitlines(keepends=True), "/p")) == [
         ("/p/a.csv", False),
         ("/p/b.csv", True),
         ('/p/sub/c\né".csv', True),

@@ -15,19 +15,19 @@ from pivot_runtime.processes import live_threads
 def test_what_is_running_is_named_with_where_it_was_started(tmp_path: pathlib.Path) -> None:
     before = live_threads.count()
     over = threading.Event()
-    starts = live_threads.Starts(lambda file: file == __file__)
+    starts = live_threads.ThreadStarts(lambda file: file == __file__)
     thread = threading.Thread(target=over.wait, name="mine")
     starts.note(thread.run, depth=1)
     thread.start()
     try:
         assert live_threads.count() == before + 1
-        told = live_threads.others(starts, str(pathlib.Path(__file__).parent))
+        told = live_threads.describe_others(starts, str(pathlib.Path(__file__).parent))
         (mine,) = (each for each in told if each.startswith("mine"))
         assert mine.startswith(f"mine, started at {pathlib.Path(__file__).name}:")
     finally:
         over.set()
         thread.join()
-    strange = live_threads.Starts(lambda _: False)
+    strange = live_threads.ThreadStarts(lambda _: False)
     strange.note(print, depth=1)
     strange.note(thread.run, depth=1)
     assert strange.told(thread, str(tmp_path)) == "mine"

@@ -35,7 +35,7 @@ def test_messages_survive_any_cuts(messages: list[dict[str, Any]], data: st.Data
         sent = os.read(reading, 1 << 16) if messages else b""
         cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)), max_size=6)))
 
-        lines = wire.Lines(reading)
+        lines = wire.MessageReader(reading)
         received: list[dict[str, Any]] = []
         for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True):
             if start < end:
@@ -51,7 +51,7 @@ def test_a_message_larger_than_the_pipe() -> None:
     with pipe() as (reading, writing):
         sender = threading.Thread(target=wire.send, args=(writing, message))
         sender.start()
-        lines = wire.Lines(reading)
+        lines = wire.MessageReader(reading)
         received: list[dict[str, Any]] = []
         while not received:
             received += lines.receive()
@@ -63,7 +63,7 @@ def test_a_message_larger_than_the_pipe() -> None:
 def test_the_end_is_told_and_half_a_message_is_none() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0):
-        lines = wire.Lines(reading)
+        lines = wire.MessageReader(reading)
         os.write(writing, b'{"whole": 1}\n{"half"')
         os.close(writing)
 
@@ -74,7 +74,7 @@ def test_the_end_is_told_and_half_a_message_is_none() -> None:
 def test_nothing_there_on_a_descriptor_that_does_not_block() -> None:
     with pipe() as (reading, _):
         os.set_blocking(reading, False)
-        lines = wire.Lines(reading)
+        lines = wire.MessageReader(reading)
 
         assert (list(lines.receive()), lines.closed) == ([], False)
 

@@ -134,7 +134,7 @@ class HostExecutor:
                     _kill_group(pid)
                 if self._owns_children:
                     process_tree.await_end(host.pid)
-                    process_tree.end_strays(self._own)
+                    process_tree.end_leftovers(self._own)
                 raise HostError(
                     "the process that runs your stages ended unexpectedly, and they with it",
                     hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",

@@ -28,7 +28,7 @@ from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
 from pivot_runtime.worker.call import execute
-from pivot_runtime.worker.failure import describe_failure, user_place
+from pivot_runtime.worker.failure import describe_failure, user_traceback
 
 
 class InProcessExecutor(Immediate):
@@ -71,7 +71,7 @@ class InProcessExecutor(Immediate):
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 failure = Failure(**describe_failure(error))
-                place = user_place(error)
+                place = user_traceback(error)
                 if self._debugger is not None and place is not None:
                     sys.stderr.write(f"{failure.detail or failure.summary}\n")
                     self._debugger(place)

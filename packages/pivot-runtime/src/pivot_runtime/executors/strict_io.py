@@ -30,7 +30,7 @@ class StrictIO:
             from pivot_runtime.tracing import strace  # noqa: PLC0415  # start-up time: few are traced
 
             if not strace.available():
-                raise strace.missing()
+                raise strace.missing_error()
         self._trace = trace
         self._session = session
         self._report = report

@@ -17,7 +17,7 @@ _MOST: Final = 1000
 _NAME: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
-def assigned(before: Mapping[str, str], now: Mapping[str, str], memory: pathlib.Path) -> dict[str, str]:
+def changed_digests(before: Mapping[str, str], now: Mapping[str, str], memory: pathlib.Path) -> dict[str, str]:
     """By name, what may be known of each variable that is not as it was; ``""`` for one that is gone.
 
     Each digest takes a while to make, so ``memory``, a file of derived data on this machine, has those of known values.
@@ -44,7 +44,7 @@ def assigned(before: Mapping[str, str], now: Mapping[str, str], memory: pathlib.
     return found
 
 
-def named(command: str, variables: Mapping[str, str]) -> dict[str, str]:
+def named_by(command: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Those of the variables that a command names."""
     return {name: variables[name] for name in sorted(set(_NAME.findall(command)) & variables.keys())}
 

@@ -11,7 +11,7 @@ from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
 from pivot_runtime.loading.loaded import Steady
-from pivot_runtime.tracing.random_calls import Chance
+from pivot_runtime.tracing.random_calls import RandomCalls
 
 
 def fingerprint(
@@ -21,7 +21,7 @@ def fingerprint(
     root: pathlib.Path,
     *,
     is_user_code: Callable[[str], bool],
-    chance: Chance,
+    chance: RandomCalls,
 ) -> tuple[Manifest, Steady | None]:
     """The manifest of a stage, and what its values count by if chance can make them other ones.
 

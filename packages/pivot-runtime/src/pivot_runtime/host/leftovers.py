@@ -40,21 +40,21 @@ class Leftovers:
 
     def find(self, known: Collection[int]) -> None:
         """Look for them again: they are the children of this process but for the ``known`` ones."""
-        found = process_tree.strays(known)
+        found = process_tree.leftovers(known)
         self.running = {pid: command for pid, command in found.items() if pid not in self.unkillable}
         for pid in self.running:
-            self._marks |= process_tree.circles(pid)
+            self._marks |= process_tree.shared_ids(pid)
 
     def claims(self, pid: int) -> bool:
         """Whether a process was started by this run, as far as its group, session and output show."""
-        return not self._marks.isdisjoint(process_tree.circles(pid))
+        return not self._marks.isdisjoint(process_tree.shared_ids(pid))
 
     def end(self, now: float) -> None:
         """Do the next round of ending them, if it is time."""
         if not self.running or now < self._next_at:
             return
         if self._rounds == 0:
-            self.ended += process_tree.told(self.running)
+            self.ended += process_tree.describe(self.running)
         signum, pids = end_round(self._rounds, self.running)
         if signum is None:
             self.unkillable |= pids

@@ -25,7 +25,7 @@ from pivot_runtime.host.fingerprint import OutlineCache, fingerprint
 from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of, to_plain
 from pivot_runtime.processes import live_threads
-from pivot_runtime.processes.pristine import Pristine, Replaced
+from pivot_runtime.processes.pristine import Pristine, Replacements
 from pivot_runtime.worker import stage_main
 
 _NUMPY_UNTOUCHED = 623
@@ -93,10 +93,10 @@ class ImportedPipeline(Value):
     manifests: Mapping[str, Manifest]
     sources: Mapping[str, str]
     assigned: Mapping[str, str]
-    threads: live_threads.Starts
+    threads: live_threads.ThreadStarts
     random_state: RandomState
     pristine: Pristine
-    replaced: Replaced
+    replaced: Replacements
 
 
 def load(
@@ -169,7 +169,7 @@ class _Load:
         resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
         commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
         self._sources |= {**definitions.sources, **resolver.sources}
-        self._assigned = environ_changes.assigned(*self._recorder.environments(), self._layout.assigned_file)
+        self._assigned = environ_changes.changed_digests(*self._recorder.environments(), self._layout.assigned_file)
         stages = []
         for pipeline in pipelines:
             for spec in pipeline.specs(base=base, root=root):
@@ -202,7 +202,7 @@ class _Load:
         """A stage that is a shell command."""
         self._sources |= command.sources
         self._manifests[spec.address] = command.manifest
-        env = environ_changes.named(command.texts[KEY], self._assigned) | _declared_variables(spec, stage)
+        env = environ_changes.named_by(command.texts[KEY], self._assigned) | _declared_variables(spec, stage)
         loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
         return attrs.evolve(loaded, assigned=self._assigned, texts=command.texts)
 
@@ -211,7 +211,7 @@ class _Load:
         read = {file: found for file, found in self._recorder.sources.items() if file not in self._sources}
         return Loaded(SCHEMA, tuple(stages), self._sources, trace, tuple(self._recorder.unrecorded), read)
 
-    def _imported(self, replaced: Replaced) -> ImportedPipeline:
+    def _imported(self, replaced: Replacements) -> ImportedPipeline:
         return ImportedPipeline(
             str(self._root),
             str(self._file),

@@ -18,7 +18,7 @@ from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
 from pivot_runtime.processes import live_threads
 from pivot_runtime.tracing import environ
-from pivot_runtime.tracing.random_calls import Chance
+from pivot_runtime.tracing.random_calls import RandomCalls
 
 _UNSEEN: Final[Mapping[str, str]] = {
     "subprocess.Popen": "it starts a program",
@@ -61,7 +61,7 @@ class LoadRecorder:
             own: Directories in which Pivot keeps what it knows: of no interest.
         """
         self.unrecorded: dict[str, None] = {}
-        self.threads = live_threads.Starts(is_user_code)
+        self.threads = live_threads.ThreadStarts(is_user_code)
         self._is_user_code = is_user_code
         self._installed = _installed(own)
         self._salt = os.urandom(8).hex()
@@ -71,8 +71,8 @@ class LoadRecorder:
         self._opened: dict[str, tuple[str, int]] = {}
         self._written: set[str] = set()
         self.sources: dict[str, str] = {}
-        self._searches = Searches(self._is_installed, self.unheard)
-        self.chance = Chance(self.unrecorded)
+        self._searches = ModuleSearches(self._is_installed, self.unheard)
+        self.chance = RandomCalls(self.unrecorded)
         self._real: dict[str, Any] = {}
         self._ours: dict[str, Any] = {}
         self._before: frozenset[str] = frozenset()
@@ -304,7 +304,7 @@ _INIT: Final = "__init__"
 """A directory without it may become a package like any other."""
 
 
-class Searches:
+class ModuleSearches:
     """Finds no module, but notes what is asked: as a finder of the import system, and for who looks in another way."""
 
     def __init__(

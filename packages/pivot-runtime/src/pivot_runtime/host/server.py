@@ -46,9 +46,9 @@ class Host:
     def __init__(self, coordinator: int, own: tuple[int, ...]) -> None:
         self._coordinator = coordinator
         self._own = own
-        self._commands = wire.Lines(wire.COMMANDS_FD)
+        self._commands = wire.MessageReader(wire.COMMANDS_FD)
         self._is_user_code = source_import.user_code_predicate()
-        environ.places()  # found here once, not in each stage's process
+        environ.code_directories()  # found here once, not in each stage's process
         self._imported: ImportedPipeline | None = None
         self._runs: StageRuns | None = None
         self._stopping = False

@@ -131,7 +131,7 @@ class StageProcess:
         self.overdue = False
         self.leftovers = Leftovers(started.pid, started.output)
         self._result = started.result
-        self._messages = wire.Lines(started.result)
+        self._messages = wire.MessageReader(started.result)
         self._output = OutputPipe(started.output, log, stream=stream)
         self._pidfd = os.pidfd_open(started.pid) if hasattr(os, "pidfd_open") else None
         self._timeout = timeout

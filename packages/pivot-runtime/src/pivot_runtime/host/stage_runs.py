@@ -108,14 +108,14 @@ class StageRuns:
             if process.end is None:
                 os.waitpid(process.pid, 0)
         self._pool.close()
-        process_tree.end_strays(self._unrelated)
+        process_tree.end_leftovers(self._unrelated)
 
     def _threads(self) -> tuple[str, ...]:
         """The threads of this process that a fork would lose, in words."""
         if self._pool.pids:  # forked while there were none
             return ()
         imported = self._imported
-        return live_threads.others(imported.threads, imported.root, imported.replaced.names)
+        return live_threads.describe_others(imported.threads, imported.root, imported.replaced.names)
 
     def _held(self) -> list[int]:
         return [*self._own, *(fd for each in self.processes for fd in each.held())]

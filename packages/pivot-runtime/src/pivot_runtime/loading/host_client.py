@@ -19,7 +19,7 @@ from pivot_core.progress import no_progress
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
-from pivot_runtime.processes.startup_state import StartupState, alone
+from pivot_runtime.processes.startup_state import StartupState, can_fork
 
 _ATTEMPTS = 5
 _SLOW_SECONDS = 1.0
@@ -63,7 +63,7 @@ class HostClient:
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._lines = wire.Lines(self.events)
+        self._lines = wire.MessageReader(self.events)
         self._pending: list[dict[str, Any]] = []
         self._open = True
         self._child = child
@@ -198,7 +198,7 @@ class HostClient:
             os.close(self._commands)
             if self._child:
                 os.close(self.events)
-                if not process_tree.ends(self.pid, _PATIENCE_SECONDS):
+                if not process_tree.ends_within(self.pid, _PATIENCE_SECONDS):
                     os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
             else:
@@ -288,7 +288,7 @@ def _begin(
 ) -> int:
     """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
     guard = wire.GUARD_FD in [number for _, number in given]
-    if startup_state is None or not alone():
+    if startup_state is None or not can_fork():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
         return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)

@@ -31,7 +31,7 @@ _TASKINFO_BYTES: Final = 96
 _THREADNUM_OFFSET: Final = 84
 
 
-class Starts:
+class ThreadStarts:
     """Where in the user's code threads of Python were started."""
 
     def __init__(self, is_user_code: Callable[[str], bool]) -> None:
@@ -63,7 +63,7 @@ def count() -> int:
         return max(counted, threading.active_count())
 
 
-def others(starts: Starts, root: str, replaced: Collection[str] = ()) -> tuple[str, ...]:
+def describe_others(starts: ThreadStarts, root: str, replaced: Collection[str] = ()) -> tuple[str, ...]:
     """The threads besides the calling one that a forked process would be without, in words; none if it can be forked.
 
     Where Python's own way to start threads is among the names that were ``replaced``, as gevent does, there may be any:
@@ -96,12 +96,12 @@ def _rehearse() -> None:
     if pid == 0:
         os._exit(0)
     if pid > 0:
-        if not process_tree.ends(pid, _REHEARSAL_SECONDS):
+        if not process_tree.ends_within(pid, _REHEARSAL_SECONDS):
             os.kill(pid, 9)
         os.waitpid(pid, 0)
 
 
-def _told(starts: Starts, root: str) -> Iterable[str]:
+def _told(starts: ThreadStarts, root: str) -> Iterable[str]:
     known: set[int | None] = {threading.get_native_id()}
     for thread in _of_python():
         known.add(thread.native_id)

@@ -28,13 +28,13 @@ _KINDS: Final = (ModuleType, type(os.environ))
 _GONE: Final = object()
 _callable, _type = callable, type  # these too may be replaced
 
-type Place = tuple[dict[str, Any], str]
+type _Slot = tuple[dict[str, Any], str]
 
 
-class Replaced:
+class Replacements:
     """The replacements by the user's code; `apply` puts it there again."""
 
-    def __init__(self, values: Iterable[tuple[Place, Any]] = ()) -> None:
+    def __init__(self, values: Iterable[tuple[_Slot, Any]] = ()) -> None:
         """By default it has replaced nothing."""
         self._values = values
 
@@ -54,7 +54,7 @@ class Pristine:
 
     def __init__(self) -> None:
         """Take them; nothing of the user's must have been imported."""
-        self._found: list[tuple[Place, Any]] = []
+        self._found: list[tuple[_Slot, Any]] = []
         self._modules = dict(sys.modules)
         self._names = {
             name: (vars(module), dict(vars(module)))
@@ -72,9 +72,9 @@ class Pristine:
         """Put back what all code uses without an import, and no fingerprint looks into."""
         self._found = self._restore(("builtins",))
 
-    def restore(self) -> Replaced:
+    def restore(self) -> Replacements:
         """Put back what was replaced; returns that, with what `restore_builtins` has put back."""
-        return Replaced([*self._found, *self._restore(self._names)])
+        return Replacements([*self._found, *self._restore(self._names)])
 
     def restore_what_ends(self) -> None:
         """Put back what the end of a stage takes, in a fraction of the time."""
@@ -85,9 +85,9 @@ class Pristine:
             if name in self._modules and sys.modules.get(name) is not self._modules[name]:
                 sys.modules[name] = self._modules[name]
 
-    def _restore(self, names: Iterable[str]) -> list[tuple[Place, Any]]:
-        found: list[tuple[Place, Any]] = []
-        ours: list[tuple[Place, Any]] = []
+    def _restore(self, names: Iterable[str]) -> list[tuple[_Slot, Any]]:
+        found: list[tuple[_Slot, Any]] = []
+        ours: list[tuple[_Slot, Any]] = []
         for name in names:
             if name not in self._names:
                 continue
@@ -107,7 +107,7 @@ class Pristine:
         return found
 
 
-def _put(values: Iterable[tuple[Place, Any]]) -> None:
+def _put(values: Iterable[tuple[_Slot, Any]]) -> None:
     for (mapping, name), value in values:
         if value is _GONE:
             mapping.pop(name, None)

@@ -14,7 +14,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
-SPAWNED = "from pivot_runtime.worker.spawned import main"
+SPAWN_CODE = "from pivot_runtime.worker.spawned import main"
 """How a new interpreter becomes the process of a stage."""
 _HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
 
@@ -37,7 +37,7 @@ def children() -> frozenset[int]:
         return frozenset()
 
 
-def strays(known: Container[int]) -> dict[int, str]:
+def leftovers(known: Container[int]) -> dict[int, str]:
     """The running children that are not known, with what they say they are; those that have ended are waited for."""
     while True:
         found = [pid for pid in children() if pid not in known]
@@ -46,10 +46,10 @@ def strays(known: Container[int]) -> dict[int, str]:
             return {pid: command_of(pid) for pid in sorted(running)}
 
 
-def end_strays(known: Container[int]) -> None:
+def end_leftovers(known: Container[int]) -> None:
     """Kill all running children that are not known, and what they leave in turn."""
     for _ in range(_ROUNDS):
-        left = strays(known)
+        left = leftovers(known)
         if not left:
             return
         for pid in left:
@@ -71,7 +71,7 @@ def await_end(pid: int) -> None:
         time.sleep(_ROUND_SECONDS)
 
 
-def ends(child: int, seconds: float) -> bool:
+def ends_within(child: int, seconds: float) -> bool:
     """Wait until a child ends, but no longer than so many seconds; returns whether it has. It is still to be reaped."""
     end = time.monotonic() + seconds
     if hasattr(os, "pidfd_open"):
@@ -99,7 +99,7 @@ def command_of(pid: int) -> str:
     return b" ".join(words).decode(errors="replace") or _nameless(pid)
 
 
-def circles(pid: int) -> frozenset[str]:
+def shared_ids(pid: int) -> frozenset[str]:
     """The group, session and output that a process shares with those that started it, and with nobody else."""
     found: set[str] = set()
     with contextlib.suppress(OSError):
@@ -115,12 +115,12 @@ def circles(pid: int) -> frozenset[str]:
     return frozenset(found)
 
 
-def told(strays: Mapping[int, str]) -> list[str]:
+def describe(leftovers: Mapping[int, str]) -> list[str]:
     """The text about strays for users: not of those that only help, nor of those that are just ending."""
     own = command_of(os.getpid())
-    known = (command for pid, command in strays.items() if not (is_helper(command) or command == _nameless(pid)))
+    known = (command for pid, command in leftovers.items() if not (is_helper(command) or command == _nameless(pid)))
     return [
-        "a process that it had forked" if command == own or SPAWNED in command else _on_one_line(command)
+        "a process that it had forked" if command == own or SPAWN_CODE in command else _on_one_line(command)
         for command in known
     ]
 

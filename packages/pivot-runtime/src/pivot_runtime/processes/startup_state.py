@@ -21,7 +21,7 @@ class StartupState(NamedTuple):
     path: tuple[str, ...]
 
 
-def alone() -> bool:
+def can_fork() -> bool:
     """Whether this process can be forked: it has one thread, of whatever library, and the system allows it."""
     if sys.platform != _PLATFORM:
         return False

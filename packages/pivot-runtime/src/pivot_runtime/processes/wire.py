@@ -38,7 +38,7 @@ def send(fd: int, message: dict[str, Any]) -> None:
         view = view[os.write(fd, view) :]
 
 
-class Lines:
+class MessageReader:
     """The messages that come in on a file descriptor."""
 
     def __init__(self, fd: int) -> None:

@@ -31,7 +31,7 @@ SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
 """How the names of files end that are opened in order to be run."""
 
 
-class Audit:
+class FileAudit:
     """The files of a project that this process, and what it forks, has opened since `start`.
 
     Attributes:

@@ -72,7 +72,7 @@ def stop_recording() -> None:
 
 
 @functools.cache
-def places() -> tuple[str, str, tuple[str, ...]]:
+def code_directories() -> tuple[str, str, tuple[str, ...]]:
     """Where Python's own library is, where in it others are installed, and whose questions do not matter.
 
     Asked once before processes are forked, it costs none of them anything.
@@ -83,14 +83,14 @@ def places() -> tuple[str, str, tuple[str, ...]]:
     return library, os.path.join(library, "site-packages", ""), tuple(os.path.join(each, "") for each in own)
 
 
-class Variables:
+class VariableReads:
     """The names that were asked for since `start`, until `stop`, also in other processes."""
 
     def __init__(self, assigned: Iterable[str], spool: Spool, passed_over: tuple[str, ...] = ()) -> None:
         """Nothing is noted before `start`.
 
         Args:
-            assigned: Variables that the import has set, whose values count: also libraries of Python's own that ask
+            assigned: VariableReads that the import has set, whose values count: also libraries of Python's own that ask
                 for them matter, and copies of all.
             spool: Where other processes leave what they see.
             passed_over: More directories of code whose questions do not matter.
@@ -99,7 +99,7 @@ class Variables:
         self._assigned = frozenset(assigned)
         self._spool = spool
         self._coming: list[str] = []
-        self._library, self._installed, self._passed_over = places()
+        self._library, self._installed, self._passed_over = code_directories()
         self._passed_over += passed_over
 
     def start(self) -> None:
@@ -154,7 +154,7 @@ _EVENTS: Final = frozenset({"subprocess.Popen", _SHELL, "os.exec", "os.posix_spa
 _SHOWN: Final = 3
 
 
-class Handed:
+class PassedVariables:
     """An audit hook, which nothing can take away again."""
 
     def __init__(self, assigned: Iterable[str], spool: Spool, read: Callable[[str], object]) -> None:

@@ -50,7 +50,7 @@ _SMALLEST: Final = 1 << 24
 _MOST: Final = 100_000
 
 
-class Chance:
+class RandomCalls:
     """Notices calls, in the code of the user's modules, of what gives another answer each time.
 
     Attributes:

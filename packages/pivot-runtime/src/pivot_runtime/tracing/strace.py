@@ -41,7 +41,7 @@ class Strace:
         """
         program = shutil.which(PROGRAM)
         if program is None:
-            raise missing()
+            raise missing_error()
         parent_death.libc().prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)  # else only an ancestor may trace
         calls = ",".join(f"?{call}" for call in CALLS)
         options = ("-f", "-q", "-y", "-s", "4096", "-e", f"trace={calls}", "-e", "signal=none", "-o", self._file)
@@ -68,7 +68,7 @@ class Strace:
         return "it says nothing"
 
 
-def missing() -> TraceError:
+def missing_error() -> TraceError:
     """The error where there is no strace."""
     return TraceError("strace, which --trace-io needs, is not on the PATH", hint="install it; there is one for Linux")
 
@@ -93,7 +93,7 @@ _WRITING = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)\b")
 _TWO: Final = frozenset({"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"})
 
 
-def files(lines: Iterable[str], directory: str) -> Iterator[tuple[str, bool]]:
+def used_files(lines: Iterable[str], directory: str) -> Iterator[tuple[str, bool]]:
     """Each file that a call which succeeded has named, and whether it was to be written.
 
     Args:

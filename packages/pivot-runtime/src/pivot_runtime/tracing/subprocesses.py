@@ -1,7 +1,7 @@
 """Files and variables that a stage's child processes use: pool workers and Python programs."""
 
-from pivot_runtime.tracing.audit import Audit
-from pivot_runtime.tracing.environ import Handed, Variables
+from pivot_runtime.tracing.audit import FileAudit
+from pivot_runtime.tracing.environ import PassedVariables, VariableReads
 from pivot_runtime.tracing.spool import Spool
 
 
@@ -26,8 +26,8 @@ def begin(
     told = Spool(spool)
     told.enter_child()
     told.begin()
-    variables = Variables(assigned, told, passed_over)
+    variables = VariableReads(assigned, told, passed_over)
     variables.start()
-    Handed(assigned, told, variables.note).start()
+    PassedVariables(assigned, told, variables.note).start()
     if files:
-        Audit(root, declared, told).start()
+        FileAudit(root, declared, told).start()

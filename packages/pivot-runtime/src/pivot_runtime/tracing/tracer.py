@@ -9,8 +9,8 @@ from typing import Final, Self
 import pivot_runtime
 from pivot_fingerprint.observation import Companion
 from pivot_runtime.tracing import strace
-from pivot_runtime.tracing.audit import SOURCES, Audit
-from pivot_runtime.tracing.environ import Handed, Variables, places
+from pivot_runtime.tracing.audit import SOURCES, FileAudit
+from pivot_runtime.tracing.environ import PassedVariables, VariableReads, code_directories
 from pivot_runtime.tracing.spool import Spool
 from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
@@ -35,13 +35,13 @@ class StageTracer:
         """
         self._spool = Spool(spool)
         files, assigned = watching.files or watching.trace, tuple(assigned)
-        self._audit = Audit(root, declared, self._spool) if files else None
+        self._audit = FileAudit(root, declared, self._spool) if files else None
         self._lines = os.path.join(spool, "strace")
         self._strace = Strace(self._lines) if watching.trace else None
-        self._variables = Variables(assigned, self._spool)
-        self._handed = Handed(assigned, self._spool, self._variables.note)
+        self._variables = VariableReads(assigned, self._spool)
+        self._handed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""
-        arguments = (root, declared, spool, files, assigned, places()[2])
+        arguments = (root, declared, spool, files, assigned, code_directories()[2])
         self.also = Companion(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
         """The observation in the interpreters that the stage starts."""
 
@@ -68,9 +68,9 @@ class StageTracer:
         self._variables.stop()
         self._handed.stop()
 
-    def _take(self, audit: Audit) -> None:
+    def _take(self, audit: FileAudit) -> None:
         with contextlib.suppress(OSError), open(self._lines, encoding="utf-8", errors="surrogateescape") as lines:
-            for path, wrote in strace.files(lines, self._directory):
+            for path, wrote in strace.used_files(lines, self._directory):
                 if wrote or not path.endswith(SOURCES):
                     audit.note(path, wrote=wrote)
 

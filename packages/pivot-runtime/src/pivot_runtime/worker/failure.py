@@ -26,7 +26,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
         return _failure(error)
     except BaseException:  # noqa: BLE001  # whatever a user's exception does when it is asked what it is
         summary = _asked(lambda: one_line(error)) or type(error).__name__
-        return {"summary": summary, "detail": _frames(user_place(error)), "hint": None}
+        return {"summary": summary, "detail": _frames(user_traceback(error)), "hint": None}
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def _failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SystemExit):
         return {
             "summary": f"it called sys.exit({_shortened(repr(error.code))})",
-            "detail": user_part(error),
+            "detail": format_user_traceback(error),
             "hint": None,
         }
     hint = _DEBUG_HINT if type(error).__name__ == "BdbQuit" else None
     if isinstance(error, EOFError) and str(error) in _NO_INPUT:
         hint = _INPUT_HINT
-    return {"summary": one_line(error), "detail": user_part(error), "hint": hint}
+    return {"summary": one_line(error), "detail": format_user_traceback(error), "hint": hint}
 
 
 def one_line(error: BaseException) -> str:
@@ -71,9 +71,9 @@ def _shortened(text: str, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def user_part(error: BaseException) -> str:
+def format_user_traceback(error: BaseException) -> str:
     """The traceback, less the frames of Pivot through which the stage was called; of too long a one both ends."""
-    lines = traceback.format_exception(type(error), error, user_place(error), limit=-_MOST_FRAMES)
+    lines = traceback.format_exception(type(error), error, user_traceback(error), limit=-_MOST_FRAMES)
     text = "".join(lines)
     left_out = len(text) - 2 * _MOST_AT_END
     if left_out <= 0:
@@ -91,7 +91,7 @@ def _frames(place: TracebackType | None) -> str:
     return "".join(["Traceback (most recent call last):\n", *lines])
 
 
-def user_place(error: BaseException) -> TracebackType | None:
+def user_traceback(error: BaseException) -> TracebackType | None:
     """Where an error came from, less the frames of Pivot through which the stage was called."""
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename.startswith(_OWN):

@@ -35,7 +35,7 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
     with tempfile.TemporaryFile() as told:
         told.write(wire.dumps(job).encode())
         told.seek(0)
-        command = f"{process_tree.SPAWNED}; main({os.getpid()})"
+        command = f"{process_tree.SPAWN_CODE}; main({os.getpid()})"
         return os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-c", command],

@@ -23,7 +23,7 @@ from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.processes import parent_death, process_tree, wire
-from pivot_runtime.processes.pristine import Pristine, Replaced
+from pivot_runtime.processes.pristine import Pristine, Replacements
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.worker import failure
 from pivot_runtime.worker.call import execute
@@ -70,7 +70,7 @@ def prepare(place: WorkerFds) -> None:
 
 
 def run(
-    stage: Stage, directory: str, result: int, seeing: tuple[Observer, StageTracer], own: tuple[Pristine, Replaced]
+    stage: Stage, directory: str, result: int, seeing: tuple[Observer, StageTracer], own: tuple[Pristine, Replacements]
 ) -> NoReturn:
     """Be the run of a stage in a directory; reports through the descriptor ``result`` and never returns.
 
@@ -128,7 +128,7 @@ def _last_words(error: BaseException) -> int:
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return (error.code or 0) & 0xFF
     with contextlib.suppress(Exception):
-        sys.stderr.write(f"{error.code}\n" if isinstance(error, SystemExit) else failure.user_part(error))
+        sys.stderr.write(f"{error.code}\n" if isinstance(error, SystemExit) else failure.format_user_traceback(error))
     return 1
 
 
