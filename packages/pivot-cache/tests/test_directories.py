@@ -203,7 +203,7 @@ def test_what_was_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
     newest = max(path.stat().st_ctime_ns for path in data.rglob("*"))
     for boot, hashes in (("one", 20), ("one", 0), ("two", 20)):
         hashed.clear()
-        with StatCache(database, clock=lambda: newest + 30_000_000, boot=boot) as cache:
+        with StatCache(database, clock=lambda: newest + 30_000_000, boot_id=boot) as cache:
             cache.artifact(data)
         assert len(hashed) == hashes
 

@@ -137,7 +137,7 @@ def test_objects_that_are_kept_are_on_the_disk_and_need_no_look_after_a_start(tm
     for path in objects:
         assert {flush_of(path), flush_of(path.parent)} <= set(done)
 
-    later = ObjectStore(tmp_path / "store", boot="next", started_ns=objects[0].stat().st_ctime_ns + 3600 * 10**9)
+    later = ObjectStore(tmp_path / "store", boot_id="next", boot_time_ns=objects[0].stat().st_ctime_ns + 3600 * 10**9)
     done.clear()
     assert later.has_all(artifact)
     assert done == []  # what is verified is marked

@@ -35,7 +35,7 @@ LINKS = [HARDLINK, SYMLINK]
 
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files", started_ns=1)
+    return ObjectStore(tmp_path / "cache" / "files", boot_time_ns=1)
 
 
 @pytest.fixture

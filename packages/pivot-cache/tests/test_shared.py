@@ -94,7 +94,7 @@ def test_a_store_that_may_only_be_read_gives_all_it_has(
         artifact = ingest(source, ObjectStore(directory), files)
     if mode is not CheckoutMode.HARDLINK:  # a hard link is a change to the object's file system
         monkeypatch.setattr(syscalls, "before", refusing(directory.parent, number))
-    later = ObjectStore(directory, boot="next", started_ns=time.time_ns() + 3_600_000_000_000)
+    later = ObjectStore(directory, boot_id="next", boot_time_ns=time.time_ns() + 3_600_000_000_000)
 
     assert later.has_all(artifact)
     later.restore(artifact, tmp_path / "target", mode)
@@ -137,7 +137,7 @@ def test_the_object_of_another_user_is_verified_once_by_each_process(
     directory: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = ObjectStore(directory).put(source / "0")
-    later = ObjectStore(directory, boot="next", started_ns=time.time_ns() + 3_600_000_000_000)
+    later = ObjectStore(directory, boot_id="next", boot_time_ns=time.time_ns() + 3_600_000_000_000)
     hashed: list[int] = []
     actual = xxhash.xxh3_128
 

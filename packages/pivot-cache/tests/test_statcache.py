@@ -146,12 +146,12 @@ def test_what_was_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
         return changed + 1_000_000_000
 
     for boot in ("first", "first", "second"):
-        with StatCache(database, clock=one_second_later, boot=boot) as cache:
+        with StatCache(database, clock=one_second_later, boot_id=boot) as cache:
             assert cache.artifact(path) == of(b"one")
     assert len(hashed) == 2
 
     for boot in ("second", "third", "fourth"):
-        with StatCache(database, clock=in_an_hour, boot=boot) as cache:
+        with StatCache(database, clock=in_an_hour, boot_id=boot) as cache:
             assert cache.artifact(path) == of(b"one")
     assert len(hashed) == 3
 

@@ -16,7 +16,7 @@ import pytest
 import xxhash
 
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore, StatCache
-from pivot_cache.files.boot import mark
+from pivot_cache.files.boot import mtime_of_boot
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core.digest import digest_bytes
@@ -31,7 +31,7 @@ BOOT, NEXT = "this", "next"
 
 @pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files", boot=BOOT, started_ns=LONG_AGO)
+    return ObjectStore(tmp_path / "cache" / "files", boot_id=BOOT, boot_time_ns=LONG_AGO)
 
 
 @pytest.fixture
@@ -359,7 +359,7 @@ def test_has_believes_an_object_that_was_merely_touched(store: ObjectStore, sour
     store.path_of(DIGEST).touch()
 
     assert store.verified(DIGEST)
-    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mtime_of_boot(BOOT)
 
 
 def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None:
@@ -370,7 +370,7 @@ def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None
 
 def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, source: Path) -> None:
     store.put(source)
-    later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns() + 3_600_000_000_000)
+    later = ObjectStore(store.directory, boot_id=NEXT, boot_time_ns=time.time_ns() + 3_600_000_000_000)
 
     assert later.verified(DIGEST)
     assert store.path_of(DIGEST).stat().st_mtime_ns == VERIFIED_NS
@@ -380,8 +380,8 @@ def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, so
 def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, source: Path, content: bytes) -> None:
     store.put(source)
     path = damage(store, DIGEST, content)
-    os.utime(path, ns=(mark(BOOT), mark(BOOT)))
-    later = ObjectStore(store.directory, boot=NEXT, started_ns=time.time_ns())
+    os.utime(path, ns=(mtime_of_boot(BOOT), mtime_of_boot(BOOT)))
+    later = ObjectStore(store.directory, boot_id=NEXT, boot_time_ns=time.time_ns())
 
     assert not later.verified(DIGEST)
     later.put(source)
@@ -403,21 +403,21 @@ def test_an_object_that_another_machine_published_is_verified_once_and_keeps_its
     monkeypatch.setattr(xxhash, "xxh3_128", counting)
     for _ in range(3):
         with StatCache(tmp_path / "files", clock=lambda: time.time_ns() + 3_600_000_000_000) as files:
-            other = ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO, files=files)
+            other = ObjectStore(store.directory, boot_id=NEXT, boot_time_ns=LONG_AGO, files=files)
             assert other.verified(DIGEST)
             assert store.verified(DIGEST)
     assert len(hashed) == 1
-    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mtime_of_boot(BOOT)
 
 
 def test_an_object_of_an_earlier_start_is_verified_whatever_the_clock_says(store: ObjectStore, source: Path) -> None:
     """The clock may have been ahead, or the machine started within the second."""
     store.put(source)
     path = damage(store, DIGEST, b"\0" * len(CONTENT))
-    os.utime(path, ns=(mark(BOOT), mark(BOOT)))
+    os.utime(path, ns=(mtime_of_boot(BOOT), mtime_of_boot(BOOT)))
 
     assert store.verified(DIGEST)  # nobody but a power cut does that
-    assert not ObjectStore(store.directory, boot=NEXT, started_ns=LONG_AGO).verified(DIGEST)
+    assert not ObjectStore(store.directory, boot_id=NEXT, boot_time_ns=LONG_AGO).verified(DIGEST)
 
 
 def test_an_object_of_an_older_pivot_is_verified_once(store: ObjectStore, source: Path) -> None:
@@ -425,7 +425,7 @@ def test_an_object_of_an_older_pivot_is_verified_once(store: ObjectStore, source
     os.utime(store.path_of(DIGEST), ns=(0, 0))
 
     assert store.verified(DIGEST)
-    assert store.path_of(DIGEST).stat().st_mtime_ns == mark(BOOT)
+    assert store.path_of(DIGEST).stat().st_mtime_ns == mtime_of_boot(BOOT)
 
 
 def test_an_object_of_another_size_is_not_there_whatever_its_mark_says(store: ObjectStore, source: Path) -> None:

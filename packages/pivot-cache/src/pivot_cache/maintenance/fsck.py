@@ -14,7 +14,7 @@ import xxhash
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, reporting
 from pivot_cache.files import shards, syscalls
 from pivot_cache.files.atomic import sweep
-from pivot_cache.files.boot import is_mark
+from pivot_cache.files.boot import is_mtime_of_boot
 from pivot_cache.files.hashing import hash_file
 from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
@@ -90,7 +90,7 @@ def check(
 
     With ``full``, all bytes are read, whatever was known of an object; one that has other bytes than its name
     says moves to the quarantine, and one that was merely writable is made read-only again. Without it, only
-    what the file system says of an object is looked at: its kind, whether it may be written to, its mark, and
+    what the file system says of an object is looked at: its kind, whether it may be written to, its mtime, and
     its size where something wanted says it; nothing is moved.
 
     Args:
@@ -194,7 +194,7 @@ class _Looks:
             doubt = "is empty"
         elif status.st_mode & _WRITABLE:
             doubt = "may be written to"
-        elif status.st_mtime_ns != VERIFIED_NS and not is_mark(status.st_mtime_ns):
+        elif status.st_mtime_ns != VERIFIED_NS and not is_mtime_of_boot(status.st_mtime_ns):
             doubt = "was written to, or touched, in place"
         return _Found(status.st_size, doubt=doubt)
 

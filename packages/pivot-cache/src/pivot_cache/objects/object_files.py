@@ -5,9 +5,9 @@ which never replaces what another process published first. It is flushed to the 
 bytes (`ObjectFiles.persist`); for the others the time of modification, which objects have no other use for, says how
 far the bytes can be trusted:
 
-    mark of this session    as published (see `pivot_cache.files.boot`): good until the machine starts again
+    mtime of this boot      as published (see `pivot_cache.files.boot`): good until the machine starts again
     VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
-    mark of another         published before the last start, or by another machine: verified before it counts as present
+    mtime of another boot   published before the last start, or by another machine: verified before it counts as present
     anything else           written to in place, or copied here by hand: verified as well
 """
 
@@ -25,7 +25,7 @@ from typing import Protocol
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import make_directory, staging, write_all
-from pivot_cache.files.boot import is_mark, mark, session, started_ns
+from pivot_cache.files.boot import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot
 from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
@@ -64,16 +64,16 @@ class ObjectFiles:
         quarantine: Path,
         rescue: Callable[[str, Path], bool],
         *,
-        boot: str | None = None,
-        started: int | None = None,
+        boot_id: str | None = None,
+        boot_time_ns: int | None = None,
         files: Digests | None = None,
     ) -> None:
         self._directory = directory
         self._prefix = f"{directory}/"
         self._quarantine = quarantine
-        self._boot = boot
+        self._boot_id = boot_id
         self._files = files
-        self._started_ns = started
+        self._boot_time_ns = boot_time_ns
         self._rescue = rescue
         self.losing: Callable[[str], object] = lambda _: None
         self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
@@ -120,7 +120,7 @@ class ObjectFiles:
     def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
         """Give a file that has these bytes its name; an object that is there and good is kept."""
         syscalls.fchmod(descriptor, MODE)
-        syscalls.utime(descriptor, self.fresh_ns)
+        syscalls.utime(descriptor, self.unflushed_mtime_ns)
         path = self.path(hashed.digest)
         if not self._link(temp, path) and not self.intact(hashed.digest, hashed.size):
             if os.path.isdir(path) and not os.path.islink(path):  # nothing of ours
@@ -131,9 +131,9 @@ class ObjectFiles:
             syscalls.rename(temp, path)
 
     @functools.cached_property
-    def fresh_ns(self) -> int:
-        """The time of modification of what is published now."""
-        return mark(session() if self._boot is None else self._boot)
+    def unflushed_mtime_ns(self) -> int:
+        """The time of modification of objects published during this boot."""
+        return mtime_of_boot(boot_id() if self._boot_id is None else self._boot_id)
 
     def intact(self, digest: str, size: int | None = None) -> bool:
         """Whether the object is there, has this size, and can be relied on."""
@@ -175,13 +175,13 @@ class ObjectFiles:
             try:
                 if copy_bytes(source, copy, status.st_size).digest == digest:
                     syscalls.fchmod(copy, MODE)
-                    syscalls.utime(copy, self.fresh_ns)
+                    syscalls.utime(copy, self.unflushed_mtime_ns)
                     syscalls.rename(temp, self.path(digest))
             finally:
                 os.close(copy)
 
     def persist(self, digests: Collection[str]) -> None:
-        """Put objects on the disk, with their names, and mark them: they need no look after a start of the machine.
+        """Put objects on the disk, with their names, and set their mtime: a boot leaves them verified.
 
         Raises:
             MissingObjectError: One is not there.
@@ -198,7 +198,7 @@ class ObjectFiles:
                 raise MissingObjectError(digest) from None
         durable.files(paths)
         for path, status in paths.items():
-            if status.st_mtime_ns == self.fresh_ns:
+            if status.st_mtime_ns == self.unflushed_mtime_ns:
                 with contextlib.suppress(OSError):  # it belongs to somebody else
                     syscalls.utime(path, VERIFIED_NS)
 
@@ -219,11 +219,11 @@ class ObjectFiles:
         return target
 
     def _relied_on(self, status: os.stat_result) -> bool:
-        """Whether the mark says that the bytes are as they were published, or verified."""
-        return status.st_mtime_ns in (VERIFIED_NS, self.fresh_ns)
+        """Whether the mtime says that the bytes are as they were published, or verified."""
+        return status.st_mtime_ns in (VERIFIED_NS, self.unflushed_mtime_ns)
 
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
-        """Hash the object, and mark it, or remember it, so that this need not be done again."""
+        """Hash the object, and set its mtime, or remember it, so that this need not be done again."""
         seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         if self._verified.get(digest) == seen or self._known(digest, path):
             return True
@@ -235,9 +235,9 @@ class ObjectFiles:
                 return False
         except (OSError, ArtifactError):
             return False
-        before = is_mark(status.st_mtime_ns) and not self._is_recent(status)
+        before = is_mtime_of_boot(status.st_mtime_ns) and not self._is_recent(status)
         try:
-            syscalls.utime(path, VERIFIED_NS if before else self.fresh_ns)
+            syscalls.utime(path, VERIFIED_NS if before else self.unflushed_mtime_ns)
         except OSError:  # it belongs to somebody else, or cannot be written to
             self._verified[digest] = seen
         return True
@@ -247,8 +247,8 @@ class ObjectFiles:
         return found is not None and found.digest == digest
 
     def _is_foreign(self, status: os.stat_result) -> bool:
-        """Whether another machine or user has published it, or it was copied here with its mark, which is theirs."""
-        copied = is_mark(status.st_mtime_ns) and self._is_recent(status)
+        """Whether another machine or user has published it, or it was copied here with its mtime, which is theirs."""
+        copied = is_mtime_of_boot(status.st_mtime_ns) and self._is_recent(status)
         return copied or os.geteuid() not in (0, status.st_uid)
 
     def _is_recent(self, status: os.stat_result) -> bool:
@@ -256,7 +256,7 @@ class ObjectFiles:
         return status.st_ctime_ns >= self._started() - _MARGIN_NS
 
     def _started(self) -> int:
-        return started_ns() if self._started_ns is None else self._started_ns
+        return boot_time_ns() if self._boot_time_ns is None else self._boot_time_ns
 
     def _link(self, temp: str, path: str) -> bool:
         """Give the file its name; False if something has that name already."""

@@ -53,8 +53,8 @@ class ObjectStore:
         directory: Path,
         *,
         quarantine: Path | None = None,
-        boot: str | None = None,
-        started_ns: int | None = None,
+        boot_id: str | None = None,
+        boot_time_ns: int | None = None,
         with_sha256: bool = False,
         files: Digests | None = None,
     ) -> None:
@@ -63,17 +63,17 @@ class ObjectStore:
         Args:
             directory: Where the objects lie.
             quarantine: Where damaged objects are moved.
-            boot: The session of the machine, which another start does not share; by default the system is asked.
-            started_ns: When the machine started, in ns since the epoch; by default the system is asked.
+            boot_id: The identifier of this boot, which no other boot shares; by default the system is asked.
+            boot_time_ns: When the machine booted, in ns since the epoch; by default the system is asked.
             with_sha256: Stored objects also get their SHA-256.
-            files: A memory of verified objects that belong to somebody else, and so cannot be marked.
+            files: A memory of verified objects that belong to somebody else, whose mtime cannot be set.
         """
         self.with_sha256 = with_sha256
         self.directory = directory
         self.quarantine_dir = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
         self._objects = ObjectFiles(
-            directory, self.quarantine_dir, self._rescue, boot=boot, started=started_ns, files=files
+            directory, self.quarantine_dir, self._rescue, boot_id=boot_id, boot_time_ns=boot_time_ns, files=files
         )
 
     def before_losing(self, call: Callable[[str], object]) -> None:
@@ -101,7 +101,7 @@ class ObjectStore:
     def verified(self, digest: str, size: int | None = None) -> bool:
         """Whether the object is there, of this size if that is known, and good.
 
-        It is verified if it may have changed, or suffered from a power cut; what its mark vouches for is not read.
+        It is verified if it may have changed, or suffered from a power cut; what its mtime vouches for is not read.
 
         Raises:
             CacheError: It is not a digest.

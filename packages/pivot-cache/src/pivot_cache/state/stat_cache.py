@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from pivot_cache.errors import ArtifactError, cannot
-from pivot_cache.files.boot import session
+from pivot_cache.files.boot import boot_id
 from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
@@ -48,7 +48,7 @@ class StatCache:
     """
 
     def __init__(
-        self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns, boot: str | None = None
+        self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns, boot_id: str | None = None
     ) -> None:
         """Describe a stat cache; the file is opened, or made, only when there is something to read or remember.
 
@@ -56,11 +56,11 @@ class StatCache:
             file: The database.
             readonly: Nothing is ever written, not even the database.
             clock: The present in ns since the epoch.
-            boot: The session of the machine, which another start does not share; by default the system is asked.
+            boot_id: The identifier of this boot, which no other boot shares; by default the system is asked.
         """
         self._rows = Rows(file, readonly=readonly)
         self._clock = clock
-        self._boot = boot
+        self._boot_id = boot_id
         self._guard = threading.Lock()
         self._new: dict[bytes, Row] = {}
         self._gone: set[bytes] = set()
@@ -197,9 +197,9 @@ class StatCache:
         if found.settles_at() <= began:
             flushed = found.settles_at() + _FLUSHED_NS <= began
             with self._guard:
-                mark = found.signature()
+                stamp = found.signature()
                 value = f"{artifact.digest} {artifact.size}"
-                self._new[_tree_key(path)] = mark if flushed else self._until_restart(mark), value
+                self._new[_tree_key(path)] = stamp if flushed else self._until_restart(stamp), value
 
     def _hash(self, path: Path | str) -> Artifact:
         with open_artifact(path) as (descriptor, status), reading(path):
@@ -209,11 +209,11 @@ class StatCache:
         return _artifact(hashed.digest, hashed.size, status)
 
     def _learn(self, key: bytes, digest: str, before: os.stat_result, after: os.stat_result, began: int) -> None:
-        mark = signature(before)
-        if settles_at(before) <= began and mark == signature(after):
+        stamp = signature(before)
+        if settles_at(before) <= began and stamp == signature(after):
             flushed = before.st_ctime_ns + _FLUSHED_NS <= began
             with self._guard:
-                self._new[key] = mark if flushed else self._until_restart(mark), digest
+                self._new[key] = stamp if flushed else self._until_restart(stamp), digest
 
     def _known(self, path: Path, status: os.stat_result) -> Artifact | None:
         row = self._row(os.fsencode(path))
@@ -223,11 +223,11 @@ class StatCache:
         with self._guard:
             return self._new.get(key) or self._rows.get(key)
 
-    def _holds(self, row: Row, mark: str) -> bool:
-        return row[0] in (mark, self._until_restart(mark))
+    def _holds(self, row: Row, stamp: str) -> bool:
+        return row[0] in (stamp, self._until_restart(stamp))
 
-    def _until_restart(self, mark: str) -> str:
-        return f"{mark} {session() if self._boot is None else self._boot}"
+    def _until_restart(self, stamp: str) -> str:
+        return f"{stamp} {boot_id() if self._boot_id is None else self._boot_id}"
 
 
 def _tree_key(path: Path) -> bytes:

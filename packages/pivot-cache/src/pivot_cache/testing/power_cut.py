@@ -139,22 +139,22 @@ def strike(
 
 @contextlib.contextmanager
 def restarted(name: str, place: Path) -> Iterator[None]:
-    """The machine has started again: what a session of this name does not share is not believed.
+    """The machine has booted again: what belongs to other boots is not believed.
 
     Args:
-        name: Of the session.
+        name: The identifier of the boot.
         place: A directory for a file.
     """
     before = boot._BOOT_ID  # noqa: SLF001 - the one place that knows
     file = place / "boot_id"
     file.write_text(name)
     boot._BOOT_ID = file  # noqa: SLF001
-    boot.session.cache_clear()
+    boot.boot_id.cache_clear()
     try:
         yield
     finally:
         boot._BOOT_ID = before  # noqa: SLF001
-        boot.session.cache_clear()
+        boot.boot_id.cache_clear()
 
 
 class _Cut:

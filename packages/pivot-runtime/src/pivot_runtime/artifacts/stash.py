@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from pivot_cache.errors import ArtifactError, belonging
 from pivot_cache.files import atomic
-from pivot_cache.files.boot import session
+from pivot_cache.files.boot import boot_id
 from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath, parents
 
@@ -34,7 +34,7 @@ class UnfinishedStages:
     def knows(self, address: str) -> bool:
         """Whether a stage is unfinished."""
         try:
-            return (self._directory / address).read_text() != session()
+            return (self._directory / address).read_text() != boot_id()
         except OSError:
             return False
 
@@ -57,7 +57,7 @@ class UnfinishedStages:
         file = self._directory / address
         with contextlib.suppress(OSError):
             if lasting:
-                file.write_text(session())
+                file.write_text(boot_id())
             else:
                 file.unlink()
 

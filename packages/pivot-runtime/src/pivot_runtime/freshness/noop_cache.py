@@ -35,7 +35,7 @@ _VARIABLES = ("PIVOT_", "PYTHON", "LC_", "LANG")
 _NAMED = frozenset(
     {"HOME", "XDG_CONFIG_HOME", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLORTERM", "COLUMNS"}
 )
-_BOOT = "/proc/sys/kernel/random/boot_id"
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class CachedOutput:
@@ -143,7 +143,7 @@ def _asked(arguments: "Sequence[str]", environment: "Mapping[str, str]") -> str:
         sys.version,
         machine.nodename,
         str(os.getuid()),
-        _boot(),
+        _boot_id(),
     ]
     return "\n".join(parts)
 
@@ -155,15 +155,15 @@ def _terminal(fd: int) -> str:
         return "none"
 
 
-def _boot() -> str:
+def _boot_id() -> str:
     """Return the id of this boot: after a power cut, a file may have its old stamp and other content."""
     try:
-        with open(_BOOT, "rb") as file:
+        with open(_BOOT_ID, "rb") as file:
             return file.read(64).decode()
     except OSError:
-        from pivot_cache.files.boot import session  # noqa: PLC0415  # start-up time: not needed on Linux
+        from pivot_cache.files.boot import boot_id  # noqa: PLC0415  # start-up time: not needed on Linux
 
-        return session()
+        return boot_id()
 
 
 def _root() -> str:

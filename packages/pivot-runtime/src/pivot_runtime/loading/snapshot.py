@@ -12,7 +12,7 @@ import xxhash
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
-from pivot_cache.files.boot import session
+from pivot_cache.files.boot import boot_id
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, TraceCheck
@@ -71,12 +71,12 @@ class Snapshots:
             return SnapshotMiss(unrecorded=tuple(kept["unrecorded"]))
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
-        stamps = kept["stamps"] if kept.get("boot") == session() else {}
+        stamps = kept["stamps"] if kept.get("boot") == boot_id() else {}
         check = load_trace.check(rested, self._environment, stamps)
         if check.broken is not None:
             return SnapshotMiss(check.broken)
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
-            self._write(place, kept | {"boot": session(), "stamps": dict(check.unchanged)})
+            self._write(place, kept | {"boot": boot_id(), "stamps": dict(check.unchanged)})
         return SnapshotHit(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
