@@ -319,7 +319,7 @@ def test_a_newer_database_is_left_alone(database: Path, path: Path) -> None:
 def test_a_locked_database_is_bypassed(database: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         cache.artifact(path)
-    monkeypatch.setattr("pivot_cache.state.sqlite_rows._BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("pivot_cache.state.derived_db._BUSY_SECONDS", 0.0)
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     try:

@@ -24,8 +24,8 @@ from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files.boot import boot_id
 from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
 from pivot_cache.formats.tree import Tree
+from pivot_cache.state.derived_db import Row, Rows
 from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
-from pivot_cache.state.sqlite_rows import Row, Rows
 from pivot_core.lock import Artifact
 
 _SECOND_NS = 1_000_000_000
