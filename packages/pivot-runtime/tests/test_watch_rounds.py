@@ -11,12 +11,11 @@ import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_runtime.context import CommandContext
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import init
 from pivot_runtime.running import watch
-from pivot_runtime.running.repro import repro
+from pivot_runtime.running.repro import RunOptions, repro
 from pivot_runtime.running.runner import RunResult
 from pivot_runtime.sharing import remote_client, transfer
 

@@ -17,12 +17,12 @@ from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.base import Executor, Finished
 from pivot_runtime.executors.in_process import InlineExecutor
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import init
 from pivot_runtime.running.edit_detection import CodeWatch
+from pivot_runtime.running.repro import RunOptions
 from pivot_runtime.running.runner import Runner, RunResult
 
 

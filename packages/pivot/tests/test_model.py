@@ -23,12 +23,11 @@ from pivot_core.decide import Verdict
 from pivot_core.digest import digest_bytes
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
 from pivot_runtime.project.project import init
-from pivot_runtime.running.repro import repro
+from pivot_runtime.running.repro import RunOptions, repro
 from pivot_runtime.running.runner import RunResult
 
 MISCHIEF = """\

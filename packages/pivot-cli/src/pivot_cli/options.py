@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pivot_cli.context import NO_SNAPSHOT
-from pivot_runtime.executors.options import RunOptions
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -174,6 +173,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         pdb: bool,
         **others: Any,
     ) -> int:
+        from pivot_runtime.running.repro import RunOptions  # noqa: PLC0415  # start-up time: other commands run nothing
+
         chosen = RunOptions(
             jobs=jobs,
             keep_going=keep_going,

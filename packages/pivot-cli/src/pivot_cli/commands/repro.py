@@ -11,8 +11,8 @@ from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.reporting.run import Verbosity, run_stages
 from pivot_cli.terminal import console
 from pivot_cli.views.status import explanations, planned_runs
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.inspecting.status import StatusOptions, status
+from pivot_runtime.running.repro import RunOptions
 
 
 @click.command("repro")

@@ -6,7 +6,7 @@ import click
 from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.reporting.run import Verbosity, run_stages
-from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.running.repro import RunOptions
 
 
 @click.command("run")

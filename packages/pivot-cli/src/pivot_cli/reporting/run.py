@@ -4,21 +4,22 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_cli import signals
 from pivot_cli.context import keep_answer
-from pivot_cli.reporting.jsonl import JsonLines
 from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.run_lines import RunLines, summary
 from pivot_cli.terminal import console, formats
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.project.project import Project
-from pivot_runtime.running.repro import repro
+from pivot_runtime.running.repro import RunOptions, repro
+
+if TYPE_CHECKING:
+    from pivot_cli.reporting.jsonl import JsonLines
 
 _LONGEST_COMMAND = 100
 
@@ -55,7 +56,7 @@ def run_reporter(
     """
     explain = verbosity.explain or verbosity.verbose
     lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
-    stream = JsonLines(command) if verbosity.jsonl else None
+    stream = _json_lines(command) if verbosity.jsonl else None
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws_live_view(verbosity):
@@ -71,6 +72,12 @@ def run_reporter(
         yield report
     if stream is not None:
         stream.close()
+
+
+def _json_lines(command: str) -> "JsonLines":
+    from pivot_cli.reporting.jsonl import JsonLines  # noqa: PLC0415  # start-up time: only programs want them
+
+    return JsonLines(command)
 
 
 def draws_live_view(verbosity: Verbosity) -> bool:

@@ -9,9 +9,9 @@ from pivot_cli.reporting.run import Verbosity, command_line, run_reporter
 from pivot_cli.reporting.run_lines import summary
 from pivot_cli.terminal import console, formats
 from pivot_runtime.context import CommandContext
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
+from pivot_runtime.running.repro import RunOptions
 from pivot_runtime.running.watch import Watch
 from pivot_runtime.running.watch_states import Round
 

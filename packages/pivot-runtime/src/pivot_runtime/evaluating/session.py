@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError
+from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CacheMemory, ObjectStore
 from pivot_core.decide import Memory, Reason
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, RunRecord, StageLock
@@ -322,13 +323,18 @@ def open_session(
             yield session
 
 
+def has_stash(layout: Layout) -> bool:
+    """Whether there are outs that a killed run has set aside, or those of a run at this moment."""
+    try:
+        with os.scandir(layout.aside_dir) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def _stashed(project: Project) -> "OutStash | None":
     """The outs that a killed run has set aside."""
-    try:
-        with os.scandir(project.layout.aside_dir) as entries:
-            if next(entries, None) is None:
-                return None
-    except OSError:
+    if not has_stash(project.layout):
         return None
     from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: it seldom comes to this
     from pivot_runtime.project.guard import held  # noqa: PLC0415

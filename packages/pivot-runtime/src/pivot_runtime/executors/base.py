@@ -2,7 +2,8 @@
 
 import pathlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Protocol
 
 import attrs
@@ -10,6 +11,9 @@ import attrs
 from pivot_core.lock import CodeEntry
 from pivot_core.values import Value
 from pivot_runtime.tracing.usage import ResourceUsage, UsedFiles
+
+type Debugger = Callable[[TracebackType], None]
+"""Is given the place in the user's code where a stage has failed."""
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -19,8 +19,7 @@ from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
-from pivot_runtime.executors.base import Failure, Finished, Immediate
-from pivot_runtime.executors.options import Debugger
+from pivot_runtime.executors.base import Debugger, Failure, Finished, Immediate
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage

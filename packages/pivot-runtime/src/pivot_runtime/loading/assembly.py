@@ -130,11 +130,13 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
         loader.load_all(_files(context, options))
         count = len(loader.files)
         loader.follow()
-        check(overrides, _parameters(loader.files))
+        index_missing = not context.project.layout.known_stages_file.exists()
+        if options.static_loader is None and (loader.imported or index_missing):
+            _remember(context.project, loader.files)
+        if overrides:
+            check(overrides, _parameters(loader.files))
         assembly = assembled(context.project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
-        if options.static_loader is None:
-            _remember(context.project, loader.files)
         return attrs.evolve(assembly, broken=broken, starter=loader.release())
 
 
@@ -227,6 +229,7 @@ class _Loader:
 
     def __init__(self, context: CommandContext, options: LoadOptions) -> None:
         self.files: list[LoadedFile] = []
+        self.imported = False
         self._context = context
         self._root = context.project.root
         self._overrides = context.overrides

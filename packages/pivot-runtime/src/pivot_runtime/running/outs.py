@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import pathlib
 import shutil
 import time
@@ -41,13 +40,8 @@ class Outs:
         return OutStash(self._layout)
 
     def sweep(self) -> None:
-        """Put back what a killed run has left, if it has left anything."""
-        try:
-            left = os.listdir(self._layout.aside_dir)
-        except OSError:
-            return
-        if left:
-            self._stash.sweep()
+        """Put back what a killed run has left."""
+        self._stash.sweep()
 
     def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
         """Before files are overwritten: what no run had written is the user's, and goes into the cache.
@@ -153,12 +147,12 @@ _PERIOD_S = 1.0
 class Flushing:
     """The records of one run that are not flushed yet."""
 
-    def __init__(self, stores: Stores, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing has been recorded."""
+    def __init__(self, stores: Stores, *, since: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing has been recorded; what was, is flushed a while after ``since`` at the earliest."""
         self._stores = stores
         self._wanted = stores.settings.fsync is Fsync.ALL
         self._clock = clock
-        self._since = clock()
+        self._since = since
         self._artifacts: set[Artifact] = set()
         self._files: set[pathlib.Path] = set()
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import attrs
+
+from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.session import open_session
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
@@ -15,8 +17,41 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
 if TYPE_CHECKING:
-    from pivot_runtime.executors.base import Executor
+    from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.running.edit_detection import CodeWatch
+
+
+@attrs.frozen(eq=False, repr=False)
+class RunOptions(Value):
+    """How a run is done.
+
+    Attributes:
+        jobs: Stages at once; None for what is configured, else for what the machine grants.
+        force: Run every stage, whatever the decision would be.
+        keep_going: After a failure, run what does not depend on it; None for what is configured.
+        all_pipelines: Load every pipeline of the project.
+        only_targets: Work on the targets only, with what they depend on as it is on disk.
+        pull: Artifacts of the default remote count as here, and are fetched where a stage that runs reads them.
+        wait: Wait for another command that works on the project.
+        show_output: Report what stages print immediately.
+        trace_io: Watch with strace what stages open.
+        owns_children: This process has no children but those of the run.
+        in_process: Run the stages in this process, one after the other.
+        debugger: With `in_process`: given the place in the user's code where a stage has failed.
+    """
+
+    jobs: int | None = None
+    force: bool = False
+    keep_going: bool | None = None
+    all_pipelines: bool = False
+    only_targets: bool = False
+    pull: bool = False
+    wait: bool = True
+    show_output: bool = False
+    trace_io: bool = False
+    owns_children: bool = False
+    in_process: bool = False
+    debugger: "Debugger | None" = None
 
 
 def repro(

@@ -21,19 +21,19 @@ from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
-from pivot_runtime.evaluating.session import Session
-from pivot_runtime.executors.options import RunOptions
+from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.executors.strict_io import StrictIO
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.processes.cpu_count import default_jobs
-from pivot_runtime.running.outs import Flushing, Outs
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.loading.assembly import Assembly
     from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
+    from pivot_runtime.running.outs import Flushing, Outs
+    from pivot_runtime.running.repro import RunOptions
     from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 _OUTPUT_LINES = 20
@@ -117,7 +117,7 @@ class Runner:
         executor: "Callable[[], Executor]",
         code: "Callable[[], CodeWatch]",
         *,
-        options: RunOptions,
+        options: "RunOptions",
         report: Reporter,
     ) -> None:
         """Prepare a run; nothing starts before `drive`."""
@@ -133,7 +133,9 @@ class Runner:
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = resource_needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, self._last_durations)
-        self._outs, self._flushing = Outs(session, report), Flushing(session.stores)
+        self._acted: Outs | None = None
+        self._flushing: Flushing | None = None
+        self._began = time.monotonic()
         self._inputs = _input_fetcher(session, graph, report) if options.pull else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
         self._running: dict[str, tuple[Observation, Decision]] = {}
@@ -145,16 +147,18 @@ class Runner:
         """Go on until every stage is done, failed or skipped."""
         began = time.monotonic()
         self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
-        self._outs.sweep()
+        if has_stash(self._layout):
+            self._outs.sweep()
         try:
             self._loop()
         except BaseException as error:
             self._abandon(error)
             raise
-        self._flushing.now()
+        self._flush(now=True)
         if self._started is not None:
             logs.prune(self._layout.logs_dir)
-        self._outs.tell()
+        if self._acted is not None:
+            self._acted.tell()
         self._session.retire()
         self._result.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._result.seconds, self._result.complete))
@@ -182,9 +186,23 @@ class Runner:
                 for address in self._running:
                     self._outs.put_back(self._graph.stages[address])
                 self._record()
-                self._flushing.now()
+                self._flush(now=True)
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
+
+    @property
+    def _outs(self) -> "Outs":
+        """The outs of the stages that the run acts on."""
+        if self._acted is None:
+            from pivot_runtime.running.outs import Outs  # noqa: PLC0415  # start-up time: most runs act on none
+
+            self._acted = Outs(self._session, self._report)
+        return self._acted
+
+    def _flush(self, *, now: bool = False) -> None:
+        """Flush what was recorded, ``now`` or if the last time is long ago."""
+        if self._flushing is not None:
+            (self._flushing.now if now else self._flushing.perhaps)()
 
     def _last_durations(self) -> Mapping[str, float]:
         from pivot_runtime.history.stage_stats import last_durations  # noqa: PLC0415  # start-up time
@@ -333,7 +351,7 @@ class Runner:
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
             self._commit(address, observation, record)
-        self._flushing.perhaps()
+        self._flush()
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
@@ -350,6 +368,10 @@ class Runner:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lock_file.write(file := self._layout.lock_file(address), lock)
+        if self._flushing is None:
+            from pivot_runtime.running.outs import Flushing  # noqa: PLC0415  # start-up time: most runs record nothing
+
+            self._flushing = Flushing(self._session.stores, since=self._began)
         self._flushing.add(record, inputs.outs, file)
         self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
 
@@ -399,7 +421,7 @@ class Runner:
         return self._layout.log_file(address)
 
 
-def make_executor(assembly: "Assembly", session: Session, options: RunOptions, report: Reporter) -> "Executor":
+def make_executor(assembly: "Assembly", session: Session, options: "RunOptions", report: Reporter) -> "Executor":
     """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
     watching = StrictIO(session, report, trace=options.trace_io).watching
     if options.in_process:

@@ -18,14 +18,13 @@ import attrs
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError, TargetError
-from pivot_runtime.executors.options import RunOptions
 from pivot_runtime.freshness.file_events import Waiter
 from pivot_runtime.freshness.stamps import ReadSet, are_settled
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.inspecting.status import Status, StatusOptions, status
 from pivot_runtime.loading.host_pool import HostPool
 from pivot_runtime.project.guard import awaited, held
-from pivot_runtime.running.repro import repro
+from pivot_runtime.running.repro import RunOptions, repro
 from pivot_runtime.running.watch_states import (
     ChangedPaths,
     Debounce,
