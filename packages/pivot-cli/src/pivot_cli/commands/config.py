@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Final
 
 import click
 
@@ -15,8 +16,16 @@ from pivot_runtime.config import settings
 from pivot_runtime.config.resolve import ResolvedConfig
 from pivot_runtime.config.store import ConfigStore, concerns
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot config list            Show all settings and their sources.
+  pivot config get run.jobs    Show one setting.
+  pivot config set run.jobs 4  Change it in the project's file.
+  pivot config unset run.jobs  Return to the default.
+"""
 
-@click.group("config", cls=SuggestingGroup)
+
+@click.group("config", cls=SuggestingGroup, epilog=_EXAMPLES)
 def command() -> None:
     """Show and change settings.
 

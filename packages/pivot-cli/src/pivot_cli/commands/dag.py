@@ -1,6 +1,7 @@
 """`pivot dag`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -12,8 +13,15 @@ from pivot_cli.views import graph
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.overview import overview
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot dag summarize                       Show a stage and its upstream.
+  pivot dag --artifacts --stages            Show stages and files.
+  pivot dag --all --format html > dag.html  Draw the whole project.
+"""
 
-@click.command("dag")
+
+@click.command("dag", epilog=_EXAMPLES)
 @options.targets
 @options.all_pipelines
 @options.overrides

@@ -1,5 +1,7 @@
 """`pivot fetch`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli import options, signals
@@ -7,8 +9,15 @@ from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
 from pivot_runtime.sharing.remote_client import TransferOptions
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot fetch               Fetch everything that is recorded.
+  pivot fetch summary.json  Fetch one out.
+  pivot fetch --dry-run     Show what the cache lacks.
+"""
 
-@click.command("fetch")
+
+@click.command("fetch", epilog=_EXAMPLES)
 @options.targets
 @options.remote
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched, but fetch only listings.")

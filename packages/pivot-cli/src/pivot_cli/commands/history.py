@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from typing import Final
 
 import click
 
@@ -11,8 +12,14 @@ from pivot_cli.terminal import console
 from pivot_cli.views.history import run_json, runs_text
 from pivot_runtime.history import history
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot history              List the last runs.
+  pivot history -n 1 --json  Show the newest run, as JSON.
+"""
 
-@click.command("history")
+
+@click.command("history", epilog=_EXAMPLES)
 @click.option(
     "-n", "--number", type=click.IntRange(min=1), metavar="N", default=20, help="The number of runs.  [default: 20]"
 )

@@ -2,6 +2,7 @@
 
 import pathlib
 import shlex
+from typing import Final
 
 import click
 
@@ -10,6 +11,10 @@ from pivot_cache.formats import lock_merge, pvt
 from pivot_cli.app import SuggestingGroup
 from pivot_cli.terminal import console
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot lock merge %O %A %B %P  Merge as git's driver does.
+"""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=pathlib.Path)
 
 
@@ -18,7 +23,7 @@ def command() -> None:
     """Merge lock files."""
 
 
-@command.command("merge")
+@command.command("merge", epilog=_EXAMPLES)
 @click.argument("base", type=_FILE)
 @click.argument("ours", type=_FILE)
 @click.argument("theirs", type=_FILE)

@@ -5,6 +5,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
 
@@ -20,7 +21,15 @@ _STEP_SECONDS = 0.1
 _GOOD = ("ran", "restored", "cached")
 
 
-@click.command("logs")
+_EXAMPLES: Final = """\b
+Examples:
+  pivot logs summarize                 Print the output of the last run.
+  pivot logs --back 1 -n 20 summarize  Print the end of the run before.
+  pivot logs --follow                  Print what the running stages print.
+"""
+
+
+@click.command("logs", epilog=_EXAMPLES)
 @click.argument("stages", metavar="STAGE...", nargs=-1, shell_complete=options.complete_targets)
 @click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Print only the last N lines.")
 @click.option(

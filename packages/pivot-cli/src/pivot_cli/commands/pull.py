@@ -1,5 +1,7 @@
 """`pivot pull`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli import options, signals
@@ -9,8 +11,15 @@ from pivot_cli.reporting.checkout import restore_and_report
 from pivot_runtime.artifacts import checkout
 from pivot_runtime.sharing.remote_client import TransferOptions
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot pull                 Fetch and restore everything that is recorded.
+  pivot pull summarize       Fetch and restore the outs of one stage.
+  pivot pull --only-missing  Leave files that exist as they are.
+"""
 
-@click.command("pull")
+
+@click.command("pull", epilog=_EXAMPLES)
 @options.targets
 @options.remote
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be fetched and restored, but do neither.")

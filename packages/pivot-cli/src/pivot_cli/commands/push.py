@@ -1,5 +1,7 @@
 """`pivot push`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli import options, signals
@@ -9,8 +11,15 @@ from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.sharing.remote_client import TransferOptions
 from pivot_runtime.sharing.transfer import push
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot push                      Push everything that is recorded.
+  pivot push summary.json         Push one out.
+  pivot push --dry-run -r backup  Show what another remote lacks.
+"""
 
-@click.command("push")
+
+@click.command("push", epilog=_EXAMPLES)
 @options.targets
 @options.remote
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be pushed, but push nothing.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Final
 
 import click
 
@@ -13,8 +14,15 @@ from pivot_cli.views import config
 from pivot_runtime.config import remotes
 from pivot_runtime.config.store import ConfigStore, concerns
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot remote add origin s3://my-bucket/pivot  Add a remote.
+  pivot remote list                             Show all remotes.
+  pivot remote remove origin                    Remove it from the settings.
+"""
 
-@click.group("remote", cls=SuggestingGroup)
+
+@click.group("remote", cls=SuggestingGroup, epilog=_EXAMPLES)
 def command() -> None:
     """Show and change the remotes that share outs.
 

@@ -1,6 +1,7 @@
 """`pivot repro`."""
 
 import contextlib
+from typing import Final
 
 import attrs
 import click
@@ -14,8 +15,17 @@ from pivot_cli.views.status import explanations, planned_runs
 from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.running.repro import RunOptions
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot repro                        Update the current pipeline.
+  pivot repro summarize              Update a stage and its upstream.
+  pivot repro --dry-run --explain    Show what would run, and why.
+  pivot repro --jobs 4               Run up to four stages at once.
+  pivot repro --watch                Update it after every change.
+"""
 
-@click.command("repro")
+
+@click.command("repro", epilog=_EXAMPLES)
 @options.targets
 @options.all_pipelines
 @options.overrides

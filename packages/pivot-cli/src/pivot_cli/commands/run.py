@@ -1,5 +1,7 @@
 """`pivot run`."""
 
+from typing import Final
+
 import attrs
 import click
 
@@ -8,8 +10,15 @@ from pivot_cli.context import command_context
 from pivot_cli.reporting.run import Verbosity, run_stages
 from pivot_runtime.running.repro import RunOptions
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot run summarize          Run one stage, if it is not cached.
+  pivot run --force summarize  Run it even if it is cached.
+  pivot run --pdb summarize    Open the debugger where it fails.
+"""
 
-@click.command("run")
+
+@click.command("run", epilog=_EXAMPLES)
 @click.argument("stages", nargs=-1, required=True, metavar="STAGES...", shell_complete=options.complete_targets)
 @options.all_pipelines
 @options.overrides

@@ -1,6 +1,7 @@
 """`pivot show`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -9,8 +10,15 @@ from pivot_cli.terminal import console
 from pivot_cli.views.history import run_json, run_text
 from pivot_runtime.history import history
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot show                           Show the newest run.
+  pivot show --json 1                  Show the first run, as JSON.
+  pivot show --format html > run.html  Draw the newest run.
+"""
 
-@click.command("show")
+
+@click.command("show", epilog=_EXAMPLES)
 @click.argument("run", type=click.IntRange(min=1), required=False, metavar="[RUN]")
 @click.option(
     "--format",

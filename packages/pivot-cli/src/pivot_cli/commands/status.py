@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from typing import Final
 
 import click
 
@@ -13,8 +14,16 @@ from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
 from pivot_runtime.inspecting.status import StatusOptions, status
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot status                   Show the stages of the current pipeline.
+  pivot status --diff summarize  Show the edited source lines of one stage.
+  pivot status --all --json      Show all pipelines of the project, as JSON.
+  pivot status --quiet           Only exit: with 0 if everything is cached.
+"""
 
-@click.command("status")
+
+@click.command("status", epilog=_EXAMPLES)
 @options.stages
 @options.all_pipelines
 @options.overrides

@@ -1,5 +1,7 @@
 """`pivot track`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli.context import command_context
@@ -9,8 +11,14 @@ from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views import files
 from pivot_runtime.artifacts.track import track
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot track data.json          Track a file; repeat it after each change.
+  pivot track images labels.csv  Track a directory and a file.
+"""
 
-@click.command("track")
+
+@click.command("track", epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @click.option("-f", "--force", is_flag=True, help="Record directories even if some of their files were never fetched.")
 def command(paths: tuple[str, ...], *, force: bool) -> int:

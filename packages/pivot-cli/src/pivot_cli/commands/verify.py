@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 _WHOLE = 100
 
 
-@click.command("verify")
+_EXAMPLES: Final = """\b
+Examples:
+  pivot verify --allow-missing           Verify a clone without outs.
+  pivot verify --rerun 20%               Run a fifth of the stages again.
+  pivot verify --static --format github  Verify a stranger's change.
+"""
+
+
+@click.command("verify", epilog=_EXAMPLES)
 @options.stages
 @options.all_pipelines
 @options.overrides

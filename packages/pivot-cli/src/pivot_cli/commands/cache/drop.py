@@ -1,5 +1,7 @@
 """`pivot cache drop`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli import signals
@@ -11,8 +13,14 @@ from pivot_cli.views import cache
 from pivot_runtime.maintenance.drop import drop
 from pivot_runtime.sharing.remote_client import present_on_default
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot cache drop --dry-run clean.json  Show where else the content exists.
+  pivot cache drop --force preprocess    Drop the outs of a stage.
+"""
 
-@click.command("drop")
+
+@click.command("drop", epilog=_EXAMPLES)
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @click.option("-f", "--force", is_flag=True, help="Also drop content that exists nowhere else.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be dropped, but drop nothing.")

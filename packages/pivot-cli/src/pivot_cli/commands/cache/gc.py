@@ -1,6 +1,7 @@
 """`pivot cache gc`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -14,8 +15,15 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.maintenance import gc
 from pivot_runtime.maintenance.gc import GcOptions
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot cache gc --dry-run        Show what would be removed.
+  pivot cache gc --keep-since 7d  Keep the results of a week only.
+  pivot cache gc --undo           Bring back what was removed last.
+"""
 
-@click.command("gc")
+
+@click.command("gc", epilog=_EXAMPLES)
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, but remove nothing.")
 @click.option(
     "--keep-since",
