@@ -1,4 +1,4 @@
-"""Walks through a directory, and one digest over the status of all its files; imports next to nothing."""
+"""Walks through directories, stat signatures, and when a signature is final; imports next to nothing."""
 
 import os
 import stat
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     type Entry = os.DirEntry[str]
+
+
+_SECOND_NS = 1_000_000_000
+_FINE_STEP_NS = 20_000_000
+_COARSE_STEP_NS = 2 * _SECOND_NS
 
 
 def _nothing(entry: "Entry", *_: object) -> None:
@@ -54,11 +59,22 @@ def walk(
     return files, empty
 
 
-def signature(files: "Iterable[tuple[str, os.stat_result]]", empty: "Iterable[str]") -> str:
+def stat_signature(status: os.stat_result) -> str:
+    """Return a text that changes when the file does."""
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+def tree_signature(files: "Iterable[tuple[str, os.stat_result]]", empty: "Iterable[str]") -> str:
     """One text that changes when any file, name, mode or empty directory does."""
-    lines = [
-        f"{path}\0{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-        f" {status.st_mode & stat.S_IXUSR}"
-        for path, status in files
-    ]
+    lines = [f"{path}\0{stat_signature(status)} {status.st_mode & stat.S_IXUSR}" for path, status in files]
     return xxhash.xxh3_128_hexdigest("\0".join((*lines, "", *empty)).encode("utf-8", "surrogateescape"))
+
+
+def settles_at(*changed_ns: int) -> int:
+    """Return the time from which any later change must give files that were changed at these times other signatures.
+
+    All times are in ns since the epoch. The time stamps of a file system move in steps: until the next one, an edit may
+    leave the time of the last change as it is.
+    """
+    # Whole seconds are the only sign of a file system that keeps no more than that.
+    return max((at + (_FINE_STEP_NS if at % _SECOND_NS else _COARSE_STEP_NS) for at in changed_ns), default=0)

@@ -15,10 +15,6 @@ from pivot_core.digest import is_digest
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
-_SECOND_NS = 1_000_000_000
-_FINE_STEP_NS = 20_000_000
-_COARSE_STEP_NS = 2 * _SECOND_NS
-
 
 @attrs.frozen(eq=False, repr=False)
 class Scan(Value):
@@ -34,11 +30,11 @@ class Scan(Value):
 
     def signature(self) -> str:
         """One text that changes when any file, name, mode or empty directory does."""
-        return walk.signature(self.files, self.empty)
+        return walk.tree_signature(self.files, self.empty)
 
     def settles_at(self) -> int:
         """From when on any later change must give the directory another signature."""
-        return max(map(settles_at, (status for _, status in self.files)), default=0)
+        return walk.settles_at(*(status.st_ctime_ns for _, status in self.files))
 
 
 def scan(root: Path) -> Scan:
@@ -112,17 +108,6 @@ def _hash(path: Path | str) -> Artifact:
     with open_artifact(path) as (descriptor, status), reading(path):
         hashed = hash_descriptor(descriptor, status.st_size)
     return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
-
-
-def signature(status: os.stat_result) -> str:
-    """A text that changes when the file does."""
-    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-
-
-def settles_at(status: os.stat_result) -> int:
-    """From when on any later change must give the file another signature."""
-    coarse = status.st_ctime_ns % _SECOND_NS == 0  # the only sign of a file system that keeps whole seconds
-    return status.st_ctime_ns + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS)
 
 
 def leads_to_object(path: str) -> bool:

@@ -23,9 +23,10 @@ from typing import Self
 from pivot_cache.errors import ArtifactError, cannot
 from pivot_cache.files.boot import boot_id
 from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
+from pivot_cache.files.walk import settles_at, stat_signature
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.derived_db import Row, Rows
-from pivot_cache.state.scan import Scan, of_file, scan, settles_at, signature
+from pivot_cache.state.scan import Scan, of_file, scan
 from pivot_core.lock import Artifact
 
 _SECOND_NS = 1_000_000_000
@@ -125,7 +126,7 @@ class StatCache:
         """
         status = os.stat(path)
         if status.st_size >= _LARGE:
-            self.settle(settles_at(status))
+            self.settle(settles_at(status.st_ctime_ns))
         began = self._clock()
         artifact = put(path)
         self._learn(os.fsencode(path), artifact.digest, status, os.stat(path), began)
@@ -152,7 +153,7 @@ class StatCache:
         known = {}
         for name, status in found.files:
             row = rows.pop(prefix + name.encode(), None)
-            if row is not None and self._holds(row, signature(status)):
+            if row is not None and self._holds(row, stat_signature(status)):
                 known[name] = _artifact(row[1], status.st_size, status)
         with self._guard:
             self._gone.update(key for key in rows if not key.endswith(b"/"))
@@ -209,15 +210,15 @@ class StatCache:
         return _artifact(hashed.digest, hashed.size, status)
 
     def _learn(self, key: bytes, digest: str, before: os.stat_result, after: os.stat_result, began: int) -> None:
-        stamp = signature(before)
-        if settles_at(before) <= began and stamp == signature(after):
+        stamp = stat_signature(before)
+        if settles_at(before.st_ctime_ns) <= began and stamp == stat_signature(after):
             flushed = before.st_ctime_ns + _FLUSHED_NS <= began
             with self._guard:
                 self._new[key] = stamp if flushed else self._until_restart(stamp), digest
 
     def _known(self, path: Path, status: os.stat_result) -> Artifact | None:
         row = self._row(os.fsencode(path))
-        return _artifact(row[1], status.st_size, status) if row and self._holds(row, signature(status)) else None
+        return _artifact(row[1], status.st_size, status) if row and self._holds(row, stat_signature(status)) else None
 
     def _row(self, key: bytes) -> Row | None:
         with self._guard:

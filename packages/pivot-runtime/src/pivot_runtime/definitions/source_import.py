@@ -14,14 +14,13 @@ from types import CodeType
 from typing import Any
 
 from pivot_core.digest import digest_bytes
+from pivot_runtime.freshness.stamps import is_settled, stamp
 
 ABSENT = ""
 """In place of the digest of a file that was looked for, and was not there."""
 
 _OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3")
 _WORD = 0xFFFFFFFF
-_SETTLED_NS = 2_000_000_000
-"""After this time an edit must give a file another signature, on the coarsest of file systems too."""
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -114,7 +113,7 @@ class Changes:
     def __init__(self, seen: Mapping[str, str]) -> None:
         """Watch the files of ``seen``, whose values are the digests of what was imported, or `ABSENT`."""
         self._seen = seen
-        self._verified: dict[str, tuple[int, ...]] = {}
+        self._verified: dict[str, str] = {}
 
     def find(self) -> list[str]:
         """The files that are now different, or gone, or there where there was none."""
@@ -124,15 +123,14 @@ class Changes:
         if known == ABSENT:
             return os.path.isfile(file) and os.access(file, os.R_OK)  # a link that leads nowhere is still no file
         try:
-            status = os.stat(file)
-            signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            if self._verified.get(file) == signature:
+            stamped = stamp(file)
+            if self._verified.get(file) == stamped:
                 return False
             now = time.time_ns()
             with open(file, "rb") as source:
                 same = digest_bytes(source.read()) == known
         except OSError:
             return True
-        if same and status.st_ctime_ns + _SETTLED_NS < now:
-            self._verified[file] = signature
+        if same and is_settled(stamped, now):
+            self._verified[file] = stamped
         return not same

@@ -203,6 +203,6 @@ def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -
 
 
 def _same_trees(fields: "Sequence[str]") -> bool:
-    from pivot_cache.files.walk import signature, walk  # noqa: PLC0415  # start-up time: few projects have directories
+    from pivot_cache.files.walk import tree_signature, walk  # noqa: PLC0415  # start-up time: few projects have directories
 
-    return all(signature(*walk(path)) == signed for path, signed in zip(fields[::2], fields[1::2], strict=True))
+    return all(tree_signature(*walk(path)) == signed for path, signed in zip(fields[::2], fields[1::2], strict=True))

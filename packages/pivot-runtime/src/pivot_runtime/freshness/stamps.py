@@ -29,9 +29,6 @@ VARIABLE = "variable"
 VARIABLES = "variables"
 """All variables with a prefix; with an empty prefix, all except those that every shell and prompt changes."""
 
-_SECOND_NS = 1_000_000_000
-_FINE_STEP_NS = 20_000_000
-_COARSE_STEP_NS = 2 * _SECOND_NS
 _RESTLESS = frozenset({"_", "OLDPWD", "PWD", "SHLVL"})
 
 
@@ -41,21 +38,21 @@ def stamp(path: str) -> str:
         found = os.stat(path)
     except (OSError, ValueError):
         return ABSENT
+    # As `pivot_cache.files.walk.stat_signature`, whose import an answered no-op does not pay for; with the mode.
     return f"{found.st_ctime_ns} {found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_dev} {found.st_mode}"
 
 
 def is_settled(stamped: str, now: int) -> bool:
     """Return whether any change after ``now``, in ns since the epoch, must give the path another stamp."""
-    if stamped == ABSENT or stamped.startswith(DIRECTORY):
-        return True
-    changed = int(stamped.partition(" ")[0])
-    coarse = changed % _SECOND_NS == 0  # the only sign of a file system that stores whole seconds
-    return changed + (_COARSE_STEP_NS if coarse else _FINE_STEP_NS) <= now
+    return are_settled((stamped,), now)
 
 
 def are_settled(stamps: "Iterable[str]", now: int) -> bool:
     """Return whether `is_settled` holds for all stamps."""
-    return all(is_settled(each, now) for each in stamps)
+    from pivot_cache.files.walk import settles_at  # noqa: PLC0415  # start-up time: to compare stamps needs no clock
+
+    changed = [int(each.partition(" ")[0]) for each in stamps if each != ABSENT and not each.startswith(DIRECTORY)]
+    return settles_at(*changed) <= now
 
 
 def dir_stamp(path: str) -> str:
@@ -88,6 +85,8 @@ def stamp_all(paths: "Iterable[str]", identity_only: "Container[str]", now: int)
         now: A time before the first inspection, in ns since the epoch.
     """
     stamps = {path: dir_stamp(path) if path in identity_only else stamp(path) for path in paths}
+    if are_settled(stamps.values(), now):  # as nearly always
+        return stamps, set(stamps)
     return stamps, {path for path, each in stamps.items() if is_settled(each, now)}
 
 

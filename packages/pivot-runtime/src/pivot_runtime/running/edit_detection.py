@@ -61,6 +61,7 @@ def _mark(path: pathlib.Path) -> _Mark | None:
 
 
 def _file_mark(status: os.stat_result) -> _Mark:
+    # Without the time of the last change of status: the cache sets modes and makes links while a stage runs.
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
