@@ -30,7 +30,7 @@ def test_what_is_running_is_named_with_where_it_was_started(tmp_path: pathlib.Pa
     strange = live_threads.ThreadStarts(lambda _: False)
     strange.note(print, depth=1)
     strange.note(thread.run, depth=1)
-    assert strange.told(thread, str(tmp_path)) == "mine"
+    assert strange.describe(thread, str(tmp_path)) == "mine"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a.py", "b/pipeline.yaml"]), st.lists(st.text(max_size=3), max_size=2))))

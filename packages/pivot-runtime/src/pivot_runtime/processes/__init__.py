@@ -1,5 +1,5 @@
-"""Processes and threads, whatever they run.
+"""Processes and threads of the operating system, whatever they run.
 
-Clean forks, process trees, the end of a parent, the wire between two processes, and how many stages a machine can
-run at once.
+Clean forks, process trees, the end of a process with its parent, the messages between command and host, and the number
+of usable processors. How a stage runs in a process is in `host` and `worker`.
 """

@@ -19,30 +19,30 @@ from pivot_runtime.processes.startup_state import StartupState
 _NEEDED = frozenset(
     {"pivot", "pivot_core", "pivot_cache", "pivot_runtime", "pivot_fingerprint"} | {"attr", "attrs", "xxhash"}
 )
-"""The modules that the new process would import anyhow."""
-_FIRST = 3
-_MOST = 1 << 20
-_TOOLS = 6
-"""How many `sys.monitoring` can have."""
+"""The packages that the new process would import anyway."""
+_FIRST_FD = 3
+_FDS = 1 << 20
+_TOOL_IDS = 6
+"""The number of tools that `sys.monitoring` supports."""
 
 _kept: list[object] = []
-"""Objects that are forgotten but not torn down: their descriptors are closed, and the numbers have other uses."""
+"""Objects of the command that are never destroyed here, since a destructor would close a descriptor that is reused."""
 
 
 def fork(
     main: Callable[[], None], given: Sequence[tuple[int, int]], *, quiet: bool, startup_state: StartupState
 ) -> int:
-    """Start ``main`` in a process that leads a group of its own; returns its pid.
+    """Call ``main`` in a new process, which leads a process group and ends as an interpreter does; returns its pid.
 
     Args:
-        main: Its work; then it ends, as an interpreter does.
-        given: The descriptors that it has besides the standard ones: each with the number that it has there.
-        quiet: Drop what it prints; else that goes where this process's errors go.
+        main: The work of the process.
+        given: The descriptors that it has besides the standard ones, each with its number there.
+        quiet: Drop its output; else its output goes to the standard error of this process.
         startup_state: The state of this process when it began.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    # Signals to this process must not affect the other, not even in its first moments.
+    # Until the child has its own handlers, a signal would run those of this process.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
@@ -50,7 +50,7 @@ def fork(
             _become(main, given, quiet=quiet, startup_state=startup_state, mask=blocked)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    with contextlib.suppress(OSError):  # it has done so itself, and has even ended perhaps
+    with contextlib.suppress(OSError):  # the child does the same, whichever comes first, and may have ended already
         os.setpgid(pid, pid)
     return pid
 
@@ -65,39 +65,43 @@ def _become(
 ) -> NoReturn:
     status = 1
     try:
-        gc.freeze()  # nothing of the command's is ever taken down here
+        gc.freeze()  # the collector must destroy no object of the command here
         os.setpgid(0, 0)
-        atexit._clear()  # noqa: SLF001  # what the command has to do at its end is not this process's business
-        _place(given, quiet=quiet)
-        _forget_signals()
-        _forget_tools()
-        _forget_modules(startup_state)
+        atexit._clear()  # noqa: SLF001  # those functions are for the end of the command
+        _replace_descriptors(given, quiet=quiet)
+        _replace_streams()
+        _reset_signals()
+        _remove_tools()
+        _remove_modules(startup_state)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         main()
         status = 0
-    except BaseException:  # noqa: BLE001  # nothing must get out into the command's own code
+    except BaseException:  # noqa: BLE001  # an exception would return into the command's code
         traceback.print_exc()
     finally:
         _end(status)
 
 
-def _place(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
-    beyond = max((number for _, number in given), default=_FIRST) + 1
+def _replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
+    """Give the process the standard descriptors and the ``given`` ones, and close all others."""
+    beyond = max((number for _, number in given), default=_FIRST_FD) + 1
     moved = [(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, beyond), number) for fd, number in given]
     for fd, number in moved:
         os.dup2(fd, number)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    # Output while importing is no answer of ours, so it does not go to our stdout.
     if quiet:
         os.dup2(nothing, 2)
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # the command's stdout is for its answer only
     wanted = {number for _, number in given}
-    for number in range(_FIRST, beyond):
+    for number in range(_FIRST_FD, beyond):
         if number not in wanted:
             with contextlib.suppress(OSError):  # it was not open
                 os.close(number)
-    os.closerange(beyond, _MOST)
+    os.closerange(beyond, _FDS)
+
+
+def _replace_streams() -> None:
     for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         errors = "backslashreplace" if fd else None
         stream = open(fd, mode, 1 if fd == 2 else -1, errors=errors, closefd=False)  # noqa: SIM115, PLR2004
@@ -106,32 +110,32 @@ def _place(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
             setattr(sys, each, stream)
 
 
-def _forget_signals() -> None:
+def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def _forget_tools() -> None:
-    """Tools that profile or debug the command are not wanted here."""
+def _remove_tools() -> None:
+    """Remove tools that profile, trace or debug the command."""
     threading.setprofile(None)
     threading.settrace(None)
     sys.setprofile(None)
     sys.settrace(None)
-    for tool in range(_TOOLS):
+    for tool in range(_TOOL_IDS):
         if sys.monitoring.get_tool(tool) is not None:
             sys.monitoring.set_events(tool, 0)
             sys.monitoring.free_tool_id(tool)
 
 
-def _forget_modules(startup_state: StartupState) -> None:
-    """So that the user's code finds its own modules, and imports libraries as if it were the first to do so."""
+def _remove_modules(startup_state: StartupState) -> None:
+    """Remove the command's modules, so that user code imports its own modules and libraries for the first time."""
     fixed = {
         name.partition(".")[0]
         for name, module in list(sys.modules.items())
         if isinstance(getattr(module, "__loader__", None), importlib.machinery.ExtensionFileLoader)
-    }  # what is written in C may not bear to be imported twice
+    }  # not every extension in C can be imported twice
     needed = _NEEDED | sys.stdlib_module_names | fixed
     for name in list(sys.modules):
         package = name.partition(".")[0]
@@ -142,17 +146,17 @@ def _forget_modules(startup_state: StartupState) -> None:
     main.__builtins__ = sys.modules["builtins"]
     sys.modules["__main__"] = main
     sys.path[:] = startup_state.path
-    sys.path_importer_cache.clear()  # what a directory held a moment ago is not what it holds
+    sys.path_importer_cache.clear()  # directories may have changed
 
 
 def _end(status: int) -> NoReturn:
-    """As an interpreter ends, but for the taking down."""
+    """End as an interpreter does, without destroying objects."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
         atexit._run_exitfuncs()  # noqa: SLF001
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-    except BaseException:  # noqa: BLE001  # the user's own functions at the end, which nothing depends on
+    except BaseException:  # noqa: BLE001  # exit functions of user code, on which nothing depends
         status = 1
     finally:
         os._exit(status)

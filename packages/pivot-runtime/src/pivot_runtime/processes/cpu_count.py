@@ -1,4 +1,4 @@
-"""The number of processors that this process may really use."""
+"""The number of processors that this process may use, with the limits of containers."""
 
 import math
 import os
@@ -11,11 +11,11 @@ _MEMBERSHIP: Final = pathlib.Path("/proc/self/cgroup")
 
 
 def default_jobs(mount: pathlib.Path = _MOUNT, membership: pathlib.Path = _MEMBERSHIP) -> int:
-    """The processors that the scheduler grants: affinity, and the quotas of control groups; at least 1.
+    """The default number of stages to run at once: the CPU affinity, limited by cgroup quotas; at least 1.
 
     Args:
-        mount: Where control groups are, in the first version with a directory for each controller.
-        membership: The file that says in which of them this process is.
+        mount: The directory of cgroups; version 1 has a directory in it for each controller.
+        membership: The file that lists the cgroups of this process.
     """
     available = os.process_cpu_count() or 1
     quotas = [quota for group in _groups(mount, membership) if (quota := _quota(group)) is not None]
@@ -23,9 +23,9 @@ def default_jobs(mount: pathlib.Path = _MOUNT, membership: pathlib.Path = _MEMBE
 
 
 def _groups(mount: pathlib.Path, membership: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The groups of this process and all around them, which limit what is in them.
+    """The cgroups of this process and their ancestors, each of which limits it.
 
-    In a container they may be named as they are outside: then only the outermost is there, which is the container's.
+    In a container the names may be those of the host. Then only the root exists, which is the container's own cgroup.
     """
     unified = first = ""
     try:
@@ -45,7 +45,7 @@ def _groups(mount: pathlib.Path, membership: pathlib.Path) -> Iterator[pathlib.P
 
 
 def _quota(group: pathlib.Path) -> float | None:
-    """How many processors a group may use; None if that is not limited."""
+    """The number of processors that a cgroup may use; None without a limit."""
     try:
         quota, period = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):

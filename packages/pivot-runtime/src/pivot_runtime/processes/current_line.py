@@ -1,4 +1,4 @@
-"""The line of user code that a process executes, asked for by a signal."""
+"""The line of user code that a process executes, which another process requests by a signal."""
 
 import contextlib
 import os
@@ -10,20 +10,20 @@ from typing import Final
 from pivot_runtime.processes import wire
 
 ASKED: Final = signal.SIGURG
-"""A signal without effect where nobody respects it."""
+"""A signal that has no effect on a process without a handler."""
 
 
 @contextlib.contextmanager
 def answering(root: str, is_user_code: Callable[[str], bool], to: int) -> Iterator[None]:
-    """In the block, each time that the signal comes, send the line of the user's code that runs to a descriptor.
+    """While the block runs, answer each signal with a message on the descriptor ``to``: the current line of user code.
 
-    It comes in between two steps of Python code, and so also into what waits for a lock or sleeps.
+    Python runs the handler between two bytecodes, and also in a call that sleeps or waits for a lock.
     """
 
-    def told(_: int, frame: FrameType | None) -> None:
+    def answer(_: int, frame: FrameType | None) -> None:
         wire.send(to, {"event": "at", "place": _place(frame, root, is_user_code)})
 
-    before = signal.signal(ASKED, told)
+    before = signal.signal(ASKED, answer)
     try:
         yield
     finally:
@@ -31,7 +31,7 @@ def answering(root: str, is_user_code: Callable[[str], bool], to: int) -> Iterat
 
 
 def _place(frame: FrameType | None, root: str, is_user_code: Callable[[str], bool]) -> str:
-    """The innermost line of the user's, with a path relative to the root; empty if there is none."""
+    """The innermost line of user code, with a path relative to the root; empty if there is none."""
     while frame is not None:
         file = frame.f_code.co_filename
         if is_user_code(file):

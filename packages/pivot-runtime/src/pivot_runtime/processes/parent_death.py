@@ -1,7 +1,8 @@
-"""Ends a child when its parent dies."""
+"""The end of a process as soon as its parent dies."""
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -14,13 +15,13 @@ _POLL_SECONDS = 0.2
 
 
 def prepare() -> None:
-    """Load what `die_with` needs, once, in the process that forks."""
+    """Load the library for `die_with` in the process that forks, once for all its children."""
     if sys.platform == "linux":
         libc()
 
 
 def die_with(parent: int) -> None:
-    """Kill this process as soon as its parent, whose pid is ``parent``, is gone."""
+    """Kill this process as soon as the process ``parent`` is no longer its parent."""
     if sys.platform == "linux":
         libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:
@@ -31,7 +32,7 @@ def die_with(parent: int) -> None:
 
 @contextlib.contextmanager
 def dying_with(parent: int) -> Iterator[None]:
-    """While the block lasts, kill this process as soon as its parent is gone, whatever code it is in."""
+    """While the block runs, kill this process as soon as its parent is gone, whatever code it executes."""
     done = threading.Event()
     watcher = threading.Thread(target=_watch, args=(parent, done), daemon=True)
     if sys.platform == "linux":
@@ -45,7 +46,7 @@ def dying_with(parent: int) -> Iterator[None]:
             libc().prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
         else:
             done.set()
-            watcher.join()  # before anybody forks
+            watcher.join()  # a process with two threads must not be forked
 
 
 def _watch(parent: int, done: threading.Event | None = None) -> None:
@@ -57,12 +58,7 @@ def _watch(parent: int, done: threading.Event | None = None) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+@functools.cache
 def libc() -> ctypes.CDLL:
-    """The C library, for what Python has no words for."""
-    global _loaded  # noqa: PLW0603  # loaded before the fork, used after it
-    if _loaded is None:
-        _loaded = ctypes.CDLL(None, use_errno=True)
-    return _loaded
-
-
-_loaded: ctypes.CDLL | None = None
+    """The C library, for system calls that Python has no function for."""
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,7 @@
-"""Python's library and Pivot as they were before the user's code could replace parts of them.
+"""The originals of functions in Python's library and in Pivot that user code may replace.
 
-A module may replace `json.dumps`, `builtins.open` or `time.time`, in its own process with good right. Pivot's own work
-in that process, before and after the user's code and never beside it, uses the original functions.
+A user's module may replace `json.dumps`, `builtins.open` or `time.time` in its own process. Pivot's code runs there
+before and after the user's, never at the same time, and restores the originals for itself.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, Final
 
-_AT_THE_END: Final = frozenset(
+_USED_AT_END: Final = frozenset(
     {
         *("atexit", "builtins", "contextlib", "fcntl", "gc", "io", "linecache", "os", "posixpath"),
         *("stat", "struct", "sys", "threading", "time", "tokenize", "traceback"),
@@ -23,38 +23,39 @@ _AT_THE_END: Final = frozenset(
         ),
     }
 )
-"""The parts of it that are used when a stage has ended."""
+"""The modules that Pivot uses when a stage has ended."""
 _KINDS: Final = (ModuleType, type(os.environ))
 _GONE: Final = object()
-_callable, _type = callable, type  # these too may be replaced
+_callable, _type = callable, type  # user code may replace these too
 
 type _Slot = tuple[dict[str, Any], str]
+"""The namespace of a module, or `sys.modules`, and a name in it."""
 
 
 class Replacements:
-    """The replacements by the user's code; `apply` puts it there again."""
+    """The replacements by user code, which can be applied again."""
 
     def __init__(self, values: Iterable[tuple[_Slot, Any]] = ()) -> None:
-        """By default it has replaced nothing."""
+        """Hold the value of each slot; `_GONE` for a name that user code deleted."""
         self._values = values
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of replaced parts of Python: ``module.name`` each."""
-        told = [f"{mapping.get('__name__')}.{name}" for (mapping, name), _ in self._values if "__name__" in mapping]
-        return tuple(each for each in told if each.partition(".")[0] in sys.stdlib_module_names)
+        """The replaced names of the standard library, each as ``module.name``."""
+        dotted = [f"{mapping.get('__name__')}.{name}" for (mapping, name), _ in self._values if "__name__" in mapping]
+        return tuple(each for each in dotted if each.partition(".")[0] in sys.stdlib_module_names)
 
     def apply(self) -> None:
-        """As the user's code has made it."""
+        """Put the replacements in place."""
         _put(self._values)
 
 
 class Pristine:
-    """All functions, classes and modules that the loaded modules have now, and the modules themselves."""
+    """The functions, classes and modules in all loaded modules, and these modules, as they were at one moment."""
 
     def __init__(self) -> None:
-        """Take them; nothing of the user's must have been imported."""
-        self._found: list[tuple[_Slot, Any]] = []
+        """Record them, before any user code is imported."""
+        self._in_builtins: list[tuple[_Slot, Any]] = []
         self._modules = dict(sys.modules)
         self._names = {
             name: (vars(module), dict(vars(module)))
@@ -63,31 +64,32 @@ class Pristine:
         }
         self._ending = [
             (now, attribute, value)
-            for now, before in (self._names[name] for name in _AT_THE_END if name in self._names)
+            for now, before in (self._names[name] for name in _USED_AT_END if name in self._names)
             for attribute, value in before.items()
             if callable(value) or type(value) in _KINDS
         ]
 
     def restore_builtins(self) -> None:
-        """Put back what all code uses without an import, and no fingerprint looks into."""
-        self._found = self._restore(("builtins",))
+        """Restore the built-in functions, which Pivot's own code uses and no fingerprint follows."""
+        self._in_builtins = self._restore(("builtins",))
 
     def restore(self) -> Replacements:
-        """Put back what was replaced; returns that, with what `restore_builtins` has put back."""
-        return Replacements([*self._found, *self._restore(self._names)])
+        """Restore everything; returns the replacements, with those that `restore_builtins` found."""
+        return Replacements([*self._in_builtins, *self._restore(self._names)])
 
-    def restore_what_ends(self) -> None:
-        """Put back what the end of a stage takes, in a fraction of the time."""
+    def restore_for_end(self) -> None:
+        """Restore what Pivot uses at the end of a stage, which is much faster than restoring everything."""
         for mapping, name, value in self._ending:
             if mapping.get(name) is not value:
                 mapping[name] = value
-        for name in _AT_THE_END:
+        for name in _USED_AT_END:
             if name in self._modules and sys.modules.get(name) is not self._modules[name]:
                 sys.modules[name] = self._modules[name]
 
     def _restore(self, names: Iterable[str]) -> list[tuple[_Slot, Any]]:
+        """Restore the contents of modules, and the modules; returns the values that were there."""
         found: list[tuple[_Slot, Any]] = []
-        ours: list[tuple[_Slot, Any]] = []
+        originals: list[tuple[_Slot, Any]] = []
         for name in names:
             if name not in self._names:
                 continue
@@ -95,15 +97,15 @@ class Pristine:
             for attribute, value in before.items():
                 other = now.get(attribute, _GONE)
                 if other is not value and (_callable(value) or _type(value) in _KINDS):
-                    ours.append(((now, attribute), value))
+                    originals.append(((now, attribute), value))
                     found.append(((now, attribute), other))
         for name in names:
             module = self._modules.get(name, _GONE)
             other = sys.modules.get(name, _GONE)
             if module is not other and module is not _GONE:
-                ours.append(((sys.modules, name), module))
+                originals.append(((sys.modules, name), module))
                 found.append(((sys.modules, name), other))
-        _put(ours)
+        _put(originals)
         return found
 
 

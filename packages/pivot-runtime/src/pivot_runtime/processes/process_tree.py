@@ -1,4 +1,4 @@
-"""Processes of a stage run that would outlive it."""
+"""Descendants of this process: found, described, awaited and ended."""
 
 import contextlib
 import os
@@ -15,20 +15,20 @@ _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
 SPAWN_CODE = "from pivot_runtime.worker.spawned import main"
-"""How a new interpreter becomes the process of a stage."""
+"""The code with which a new interpreter becomes the process of a stage."""
 _HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
 
 
 def adopt() -> None:
-    """From now on descendants of this process become its children when their parent ends, not those of init."""
+    """From now on, adopt descendants of this process whose parent ends; else init would (Linux only)."""
     if sys.platform == "linux":
         parent_death.libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children() -> frozenset[int]:
-    """The children of this process, also those that have ended and were not waited for; where it cannot be known, none.
+    """The children of this process's main thread, zombies and adopted ones included; empty where the system lists none.
 
-    Only of the main thread, which is also what gets adopted ones.
+    Adopted processes become children of the main thread.
     """
     try:
         with open(_CHILDREN, "rb") as file:
@@ -38,28 +38,28 @@ def children() -> frozenset[int]:
 
 
 def leftovers(known: Container[int]) -> dict[int, str]:
-    """The running children that are not known, with what they say they are; those that have ended are waited for."""
+    """The command lines of running children that are not ``known``, by pid; zombies among them are reaped."""
     while True:
         found = [pid for pid in children() if pid not in known]
         running = [pid for pid in found if not _ended(pid)]
-        if len(running) == len(found):  # else what an ended one has left may have become a child since
+        if len(running) == len(found):  # a reaped child may have left children of its own, which were adopted since
             return {pid: command_of(pid) for pid in sorted(running)}
 
 
 def end_leftovers(known: Container[int]) -> None:
-    """Kill all running children that are not known, and what they leave in turn."""
+    """Kill all running children that are not ``known``, and then the children that they leave."""
     for _ in range(_ROUNDS):
-        left = leftovers(known)
-        if not left:
+        found = leftovers(known)
+        if not found:
             return
-        for pid in left:
+        for pid in found:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_ROUND_SECONDS)
 
 
 def await_end(pid: int) -> None:
-    """Wait for a process that is about to end: only then have its children another parent."""
+    """Wait for a process that is about to end, since its children are adopted only then."""
     for _ in range(_ROUNDS):
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
@@ -72,7 +72,7 @@ def await_end(pid: int) -> None:
 
 
 def ends_within(child: int, seconds: float) -> bool:
-    """Wait until a child ends, but no longer than so many seconds; returns whether it has. It is still to be reaped."""
+    """Whether a child ends within so many seconds; it is not reaped."""
     end = time.monotonic() + seconds
     if hasattr(os, "pidfd_open"):
         fd = os.pidfd_open(child)
@@ -100,7 +100,7 @@ def command_of(pid: int) -> str:
 
 
 def shared_ids(pid: int) -> frozenset[str]:
-    """The group, session and output that a process shares with those that started it, and with nobody else."""
+    """The names of the process group, session and output pipes that a process has in common only with its relatives."""
     found: set[str] = set()
     with contextlib.suppress(OSError):
         found.add(f"group {os.getpgid(pid)}")
@@ -116,12 +116,14 @@ def shared_ids(pid: int) -> frozenset[str]:
 
 
 def describe(leftovers: Mapping[int, str]) -> list[str]:
-    """The text about strays for users: not of those that only help, nor of those that are just ending."""
+    """Descriptions of leftover processes for users, without helper processes and those that are just ending."""
     own = command_of(os.getpid())
-    known = (command for pid, command in leftovers.items() if not (is_helper(command) or command == _nameless(pid)))
+    worth_naming = (
+        command for pid, command in leftovers.items() if not (is_helper(command) or command == _nameless(pid))
+    )
     return [
         "a process that it had forked" if command == own or SPAWN_CODE in command else _on_one_line(command)
-        for command in known
+        for command in worth_naming
     ]
 
 
@@ -131,16 +133,17 @@ def _on_one_line(command: str, most: int = 100) -> str:
 
 
 def is_helper(command: str) -> bool:
-    """Whether a process tidies up after others in its own time, as those of `multiprocessing` do."""
+    """Whether a process only tidies up after others and then ends, as the helpers of `multiprocessing` do."""
     return any(helper in command for helper in _HELPERS)
 
 
 def _nameless(pid: int) -> str:
-    """The name of a process that is ending, so that its command line is gone."""
+    """The text for a process whose command line is gone, since it is ending."""
     return f"process {pid}"
 
 
 def _ended(pid: int) -> bool:
+    """Whether a child has ended; it is reaped then."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:

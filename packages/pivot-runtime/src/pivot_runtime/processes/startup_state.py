@@ -4,17 +4,16 @@ import os
 import sys
 from typing import NamedTuple
 
-# On others a process that has used the system's own libraries must not be forked without exec.
-_PLATFORM = "linux"
+_PLATFORM = "linux"  # elsewhere system libraries may not be used after a fork without exec
 _THREADS = "/proc/self/task"
 
 
 class StartupState(NamedTuple):
-    """The state that a program records before anything else, if it lets its hosts be forked from it.
+    """The state that a command records before anything else if hosts may be forked from it.
 
     Attributes:
-        modules: The names of the modules that were imported, but for the program's own.
-        path: Where a new interpreter looks for modules: without the directory of the program itself.
+        modules: The names of the imported modules, without the command's own.
+        path: The module search path of a new interpreter, without the command's own directory.
     """
 
     modules: frozenset[str]
@@ -22,7 +21,7 @@ class StartupState(NamedTuple):
 
 
 def can_fork() -> bool:
-    """Whether this process can be forked: it has one thread, of whatever library, and the system allows it."""
+    """Whether this process can be forked: the platform allows it, and there is one thread, native ones included."""
     if sys.platform != _PLATFORM:
         return False
     try:

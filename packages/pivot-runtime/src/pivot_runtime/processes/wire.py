@@ -6,13 +6,13 @@ from json import JSONDecoder, JSONEncoder
 from typing import Any
 
 COMMANDS_FD, EVENTS_FD, GUARD_FD = 3, 4, 5
-"""The descriptors of a host: it reads commands, writes events, and holds the project's guard if it is given it."""
+"""The descriptors of a host: it reads commands, writes events, and may hold the project's guard."""
 
 _CHUNK = 1 << 16
 
 
 class _Encoder(JSONEncoder):
-    """With methods of its own: what the user's code makes of those that all encoders share is its affair."""
+    """An encoder with its own references to the methods, since user code may replace those of the base class."""
 
     default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
 
@@ -24,14 +24,14 @@ class _Decoder(JSONDecoder):
 
 
 dumps, loads = _Encoder().encode, _Decoder().decode
-"""As those of `json`, whatever becomes of these."""
+"""As `json.dumps` and `json.loads`, unaffected by user code that replaces these."""
 
 
 def send(fd: int, message: dict[str, Any]) -> None:
     """Write one message whole.
 
     Raises:
-        BrokenPipeError: Nobody reads any more.
+        BrokenPipeError: The reader is gone.
     """
     view = memoryview(dumps(message).encode() + b"\n")
     while view:
@@ -39,7 +39,11 @@ def send(fd: int, message: dict[str, Any]) -> None:
 
 
 class MessageReader:
-    """The messages that come in on a file descriptor."""
+    """A reader of the messages on a file descriptor.
+
+    Attributes:
+        closed: The other end was closed, so there will be no more messages.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -47,7 +51,7 @@ class MessageReader:
         self.closed = False
 
     def receive(self) -> Iterator[dict[str, Any]]:
-        """Read once (blocking if nothing has come) and yield what is complete; sets `closed` at the end."""
+        """Read once, which may block, and yield the complete messages."""
         try:
             data = os.read(self._fd, _CHUNK)
         except BlockingIOError:
@@ -56,7 +60,7 @@ class MessageReader:
             self.closed = True
             return
         self._pending += data
-        if b"\n" not in data:  # what is long comes in many pieces
+        if b"\n" not in data:  # one piece of a long message
             return
         *complete, rest = self._pending.split(b"\n")
         self._pending = bytearray(rest)

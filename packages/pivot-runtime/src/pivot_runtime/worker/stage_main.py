@@ -94,7 +94,7 @@ def run(
                         execute(stage)
                         _finish(before)
                     finally:
-                        pristine.restore_what_ends()
+                        pristine.restore_for_end()
             finally:
                 watched.__exit__(None, None, None)
             flush()
