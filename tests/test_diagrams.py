@@ -23,7 +23,7 @@ from pivot_runtime.running.watch_states import (
 MAP = pathlib.Path(__file__).parent.parent / "docs/architecture.md"
 ARROW = re.compile(r"^([A-Z_]+) +── .* ─+▶ ([A-Z_]+)$", re.MULTILINE)
 
-EDIT = ChangedPaths(("/in",), edited=True)
+EDIT = ChangedPaths(("/in",), ("/in",))
 EVENTS: dict[WatchPhase, tuple[WatchEvent, ...]] = {
     WatchPhase.RUNNING: (Round(RunResult()), Round(None, PivotError("no such target"))),
     WatchPhase.LOOKING: (Look(Verdicts()), Look(Verdicts((StageLook("p.a", Verdict.RUN),))), FailedLook()),

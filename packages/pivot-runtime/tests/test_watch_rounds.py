@@ -59,6 +59,24 @@ def second(
 ) -> Annotated[str, Out("out.txt", Text())]:
     return text + more
 """
+GREEDY = """
+import pathlib
+from typing import Annotated
+from pivot_core.stages.annotations import Dep, Out
+from pivot_core.loaders import Text
+from pivot_core.pipeline import Pipeline
+
+pipeline = Pipeline("p")
+
+
+def grow(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
+    with pathlib.Path("in.txt").open("a") as file:
+        file.write("+")
+    return text
+
+
+pipeline.register(grow)
+"""
 GOOD = "def change(text):\n    if text == 'bad':\n        raise ValueError(text)\n    return text\n"
 
 
@@ -246,3 +264,24 @@ def test_an_object_that_is_lost_begins_a_round_and_one_that_is_touched_none(
     watched(tmp_path, monkeypatch, edit)
     assert told == [1, 1, 2, 3]
     assert (tmp_path / "tries").read_text() == "one "
+
+
+def test_a_stage_that_changes_its_own_input_is_given_up_until_an_edit(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path, pipeline_py=GREEDY, in_txt="a")
+    inputs: list[str] = []
+
+    def edit() -> None:
+        inputs.append((tmp_path / "in.txt").read_text())
+        match len(inputs):
+            case 1:
+                (tmp_path / "in.txt").write_text("b")
+            case 2:
+                (tmp_path / "pipeline.py").write_text(GREEDY.replace('.write("+")', '.write("")'))
+            case _:
+                raise KeyboardInterrupt
+
+    watched(tmp_path, monkeypatch, edit)
+    assert inputs == ["a+++", "b+", "b+"]
+    assert (tmp_path / "out.txt").read_text() == "b+"

@@ -38,7 +38,7 @@ from pivot_runtime.running.watch_states import (
     WatchState,
     next_state,
 )
-from pivot_runtime.running.watched_paths import any_edited, changed, directories, note_code, update_stamps
+from pivot_runtime.running.watched_paths import changed, directories, edits, note_code, update_stamps
 
 DEFAULT_MS: Final = 100
 _STEP_SECONDS: Final = 0.025
@@ -141,8 +141,7 @@ class Watch:
         if run.complete:
             return look
         paths = tuple(changed(self._run_reads))
-        edited = any_edited(paths, self._run_reads, look.written)
-        return attrs.evolve(look, since_run=ChangedPaths(paths, edited=edited))
+        return attrs.evolve(look, since_run=ChangedPaths(paths, edits(paths, self._run_reads, look.written)))
 
     def _settle(self) -> Debounce:
         time.sleep(self._settle_ms() / 1000)
@@ -160,8 +159,8 @@ class Watch:
         )
         paths = tuple(changed(reads))
         update_stamps(reads, paths)
-        edited = state.look is None or any_edited(paths, reads, state.look.written)
-        return ChangedPaths(paths, edited=edited, command_at_work=not edited and held(self._guard))
+        edited = paths if state.look is None else edits(paths, reads, state.look.written)
+        return ChangedPaths(paths, edited, command_at_work=not edited and held(self._guard))
 
     def _compare(self) -> Look | FailedLook:
         try:
@@ -188,7 +187,7 @@ class Watch:
             if are_settled(read_set.stamps.values(), read_set.began) and not awaited(self._guard):
                 break
             time.sleep(_STEP_SECONDS)
-        look = Look(_verdicts(found), _written_by_runs(context, found))
+        look = Look(_verdicts(context, found), _written_by_runs(context, found))
         self._look_reads = read_set
         return look
 
@@ -218,21 +217,20 @@ class Watch:
         return [os.path.relpath(path, self._context.project.cwd) for path in dict.fromkeys(files or paths)]
 
 
-def _verdicts(found: Status) -> Verdicts:
-    evaluations = [each.evaluation for each in found.stages]
-    return Verdicts(
-        tuple(
-            StageLook(
-                each.stage.spec.address,
-                each.decision.verdict,
-                each.observation.inputs.key(),
-                dict(each.observation.outs),
-                tuple(each.observation.missing),
-            )
-            for each in evaluations
-        ),
-        tuple((each.file, str(each.error)) for each in found.broken),
+def _verdicts(context: CommandContext, found: Status) -> Verdicts:
+    layout = context.project.layout
+    stages = (
+        StageLook(
+            each.stage.spec.address,
+            each.decision.verdict,
+            each.observation.inputs.key(),
+            tuple(str(layout.artifact(dep)) for dep in each.stage.spec.deps),
+            dict(each.observation.outs),
+            tuple(each.observation.missing),
+        )
+        for each in (stage.evaluation for stage in found.stages)
     )
+    return Verdicts(tuple(stages), tuple((each.file, str(each.error)) for each in found.broken))
 
 
 def _written_by_runs(context: CommandContext, found: Status) -> tuple[str, ...]:

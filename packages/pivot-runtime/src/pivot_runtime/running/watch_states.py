@@ -12,6 +12,7 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
+from pivot_core.paths import touches
 from pivot_core.values import Value
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pivot_runtime.running.runner import RunResult
 
 TORN_ROUNDS: Final = 3
-"""After so many rounds in a row, a stage that changes its own inputs waits for an edit."""
+"""After so many rounds in a row, a stage whose own inputs change while it runs waits for another edit."""
 
 
 class WatchPhase(enum.Enum):
@@ -70,12 +71,12 @@ class ChangedPaths(Value):
 
     Attributes:
         paths: The absolute paths whose stamps have changed; none if only another command has ended.
-        edited: At least one of them is no path that runs write.
-        command_at_work: Another command holds the guard; only asked if nothing is edited.
+        edits: Those of them that runs do not write.
+        command_at_work: Another command holds the guard; only asked if there are no edits.
     """
 
     paths: tuple[str, ...] = ()
-    edited: bool = False
+    edits: tuple[str, ...] = ()
     command_at_work: bool = False
 
 
@@ -87,6 +88,7 @@ class StageLook(Value):
         address: The stage.
         verdict: The action that a run would take.
         inputs_key: The key of its inputs.
+        deps: The absolute paths of its deps.
         outs: The content of each of its outs.
         missing: Its missing deps.
     """
@@ -94,6 +96,7 @@ class StageLook(Value):
     address: str
     verdict: Verdict
     inputs_key: str = ""
+    deps: tuple[str, ...] = ()
     outs: "Mapping[ArtifactPath, Artifact | None]" = attrs.field(factory=dict)
     missing: "tuple[ArtifactPath, ...]" = ()
 
@@ -164,7 +167,7 @@ class WatchState(Value):
         run: The last run that has ended; before the first has, neither an outcome nor an error.
         look: The look after it; None if it failed.
         failure: If the run could not start: its error, and the verdicts after it.
-        torn_rounds: The number of runs in a row in which stages changed their own inputs.
+        torn_rounds: For each stage whose inputs changed while it ran, in how many runs in a row they did.
         changed: The paths because of which the next run starts, as far as it is known to start.
     """
 
@@ -172,7 +175,7 @@ class WatchState(Value):
     run: Round = Round(None)
     look: Look | None = None
     failure: tuple[str, Verdicts] | None = None
-    torn_rounds: int = 0
+    torn_rounds: Mapping[str, int] = attrs.field(factory=dict)
     changed: tuple[str, ...] = ()
 
     @property
@@ -215,26 +218,27 @@ def _after_look(now: WatchState, look: Look) -> WatchState:
         failure, torn_rounds = (str(now.run.error), look.verdicts), now.torn_rounds
         again = failure != now.failure
     else:
-        failure, torn_rounds = None, now.torn_rounds + 1 if outcome.torn else 0
-        again = _has_work(outcome, look, give_up_torn=torn_rounds >= TORN_ROUNDS)
+        failure, torn_rounds = None, {stage: now.torn_rounds.get(stage, 0) + 1 for stage in outcome.torn}
+        again = _has_work(outcome, look, {stage for stage, rounds in torn_rounds.items() if rounds >= TORN_ROUNDS})
     phase = WatchPhase.SETTLING if again else WatchPhase.WAITING
     return attrs.evolve(now, phase=phase, look=look, failure=failure, torn_rounds=torn_rounds)
 
 
-def _has_work(outcome: "RunResult", look: Look, *, give_up_torn: bool) -> bool:
-    """Whether another run would do more than the one with this outcome."""
-    unfinished = outcome.failed | outcome.blocked | outcome.unstarted
-    if give_up_torn:
-        unfinished |= outcome.torn
+def _has_work(outcome: "RunResult", look: Look, given_up: set[str]) -> bool:
+    """Whether another run would do more than the one with this outcome, for all but the stages given up."""
+    unfinished = outcome.failed | outcome.blocked | outcome.unstarted | given_up
     if look.verdicts.stale - unfinished:
         return True
     if not unfinished or not look.since_run.paths:
         return False
+    own = [dep for each in look.verdicts.stages if each.address in given_up for dep in each.deps]
+    if any(not any(touches(path, dep) for dep in own) for path in look.since_run.edits):
+        return True
     keys = look.verdicts.inputs_keys
-    return look.since_run.edited or any(keys.get(address, key) != key for address, key in outcome.tried.items())
+    return any(keys.get(address, key) != key for address, key in outcome.tried.items())
 
 
 def _after_change(change: ChangedPaths) -> WatchPhase:
-    if change.edited:
+    if change.edits:
         return WatchPhase.RUNNING
     return WatchPhase.WAITING_FOR_COMMAND if change.command_at_work else WatchPhase.COMPARING

@@ -28,9 +28,9 @@ def update_stamps(read_set: ReadSet, paths: Iterable[str]) -> None:
             read_set.stamps[path] = restamp(path, read_set.stamps[path])
 
 
-def any_edited(paths: Iterable[str], read_set: ReadSet, written: Collection[str]) -> bool:
-    """Whether one of the changed paths was changed by somebody else than a run, which writes the given paths."""
-    return any(not _by_runs(path, read_set, written) for path in paths)
+def edits(paths: Iterable[str], read_set: ReadSet, written: Collection[str]) -> tuple[str, ...]:
+    """The changed paths that somebody else than a run has changed, where runs write the given ones."""
+    return tuple(path for path in paths if not _by_runs(path, read_set, written))
 
 
 def _by_runs(path: str, read_set: ReadSet, written: Collection[str]) -> bool:
