@@ -1,4 +1,4 @@
-"""Words and decisions of Pivot: stages, artifacts, the graph, and what must run."""
+"""The vocabulary and the decisions of Pivot: stages, artifacts, the graph, and which stages must run."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is asked for, since every module of this package imports the package first."""
+    """Import a public name on first access, since every module of this package imports the package first."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The one decision: what must happen to a stage, and why; pure, shared by every command."""
+"""The one decision function: the action for a stage, with reasons; pure, and shared by all commands."""
 
 import enum
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pivot_core.values import Value
 
 
 class Verdict(enum.Enum):
-    """The verdict on a stage."""
+    """The action for a stage."""
 
     UP_TO_DATE = "up_to_date"
     RESTORE = "restore"
@@ -55,7 +55,7 @@ _KIND_RANK: Mapping[str, int] = {kind: rank for rank, kind in enumerate(_BY_KIND
 
 @attrs.frozen(eq=False, repr=False)
 class FactChange(Value):
-    """One fact that differs between the last run and now; None where there is no such fact."""
+    """A fact that differs between the last run and now; None on the side where it does not exist."""
 
     reason: Reason
     key: str
@@ -66,14 +66,14 @@ class FactChange(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Decision(Value):
-    """The verdict on a stage.
+    """The verdict on a stage, with its reasons.
 
     Attributes:
-        verdict: What.
-        reasons: Why, the weightiest first; empty if and only if the stage is up to date.
-        changes: The facts behind the reasons, sorted by kind and key; of a blocked stage
-            also what else is known to differ.
-        restore: For RESTORE, the earlier run whose outs can all be had without running.
+        verdict: The action.
+        reasons: The reasons, the most important first; empty if and only if the stage is up to date.
+        changes: The facts behind the reasons, sorted by kind and key; for a blocked stage, also all other known
+            differences.
+        restore: For RESTORE, the earlier run whose outs are all available without a run.
     """
 
     verdict: Verdict
@@ -83,10 +83,10 @@ class Decision(Value):
 
 
 class Memory(Protocol):
-    """The results of earlier runs, as far as a decision asks for them."""
+    """The results of earlier runs that a decision may use."""
 
     def recorded(self, key: str) -> RunRecord | None:
-        """A run with this inputs key, if one is remembered and all code that it observed is as it was."""
+        """The recorded run with this inputs key, if all code that it observed is unchanged."""
         ...
 
     def has(self, artifact: Artifact) -> bool:
@@ -95,10 +95,9 @@ class Memory(Protocol):
 
 
 def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: bool = False) -> Decision:
-    """The verdict on a stage with the last run ``lock`` and the current state ``now``.
+    """The decision for a stage with the last run ``lock`` and the current facts ``now``.
 
-    ``memory`` is asked only where the stage is not up to date. It must answer the same
-    for as long as the call lasts.
+    ``memory`` is used only if the stage is not up to date. Its answers must not change during the call.
     """
     changes = _changes(lock, now)
     reasons = list(dict.fromkeys(change.reason for change in changes))
@@ -126,12 +125,12 @@ def _blocked(now: Observation, changes: tuple[FactChange, ...]) -> Decision:
 
 
 def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> RunRecord | None:
-    """A run with the current inputs all of whose outs are available; otherwise it is not a hit."""
+    """A run with the current inputs whose outs are all available; a run without one of them does not count."""
     key = now.inputs.key()
     candidates = []
     if lock is not None and not _input_changes(lock.inputs, now):
         candidates.append(RunRecord(key, lock.outs, lock.inputs.observed))
-    # A stage that goes on from its last out has no result that its inputs alone decide.
+    # The result of a stage that continues from its last out does not depend on its inputs alone.
     incremental = any(out.incremental for out in now.inputs.outs)
     recorded = None if incremental else memory.recorded(key)
     if recorded is not None:
@@ -170,7 +169,7 @@ def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:
         if fact[0] == "code":
             code.add(fact[1])
         elif fact[0] == "observed" and fact[1] in code:
-            continue  # code that was only observed, and is now followed, is shown once
+            continue  # code that was only observed before, and is now followed, is shown once
         shown = is_ if is_ is not None else was
         changes.append(
             FactChange(

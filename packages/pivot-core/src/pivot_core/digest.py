@@ -18,7 +18,7 @@ def digest_bytes(data: bytes | bytearray | memoryview) -> str:
 
 
 def digest_lines(lines: Iterable[str]) -> str:
-    """The digest of a sequence of texts; where one ends and the next begins counts."""
+    """The digest of a sequence of texts; the boundaries between them count."""
     state = xxhash.xxh3_128()
     for line in lines:
         encoded = line.encode()
@@ -28,12 +28,12 @@ def digest_lines(lines: Iterable[str]) -> str:
 
 
 def is_digest(text: object) -> bool:
-    """True for a text that could be a digest; guards every path built from untrusted data."""
+    """Whether a text could be a digest; every path from untrusted data is checked with it."""
     return isinstance(text, str) and len(text) == 32 and _HEX.issuperset(text)  # noqa: PLR2004
 
 
 class _Encoder(JSONEncoder):
-    """As it is now, whatever the user's code replaces while it is imported."""
+    """The original class, since the user's code may replace the module's attribute."""
 
     default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
 
@@ -42,9 +42,9 @@ _encode = _Encoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of a plain value: sorted keys, ASCII, no spaces; NaN is written ``NaN``.
+    """The canonical JSON text of a plain value: sorted keys, ASCII, no spaces; NaN is written ``NaN``.
 
     Raises:
-        TypeError: The value holds something that JSON has no form for.
+        TypeError: The value contains something without a JSON form.
     """
     return _encode(value)

@@ -1,4 +1,4 @@
-"""Finding the project's root and the pipelines in it, and importing a ``pipeline.py``."""
+"""Discovery of the project's root and pipelines, and the import of a ``pipeline.py``."""
 
 import importlib
 import importlib.util
@@ -24,10 +24,10 @@ _NEVER_SEARCHED = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 
 def find_root(start: pathlib.Path) -> pathlib.Path:
-    """The top-most directory with a ``.pivot/`` at or above ``start``.
+    """The topmost directory with a ``.pivot/`` at or above ``start``.
 
     Raises:
-        DiscoveryError: There is none.
+        DiscoveryError: There is no such directory.
     """
     found = None
     for directory in (start, *start.parents):
@@ -45,7 +45,7 @@ def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
     """The nearest ``pipeline.py`` or ``pivot.yaml`` at or above ``start``, not above ``root``.
 
     Raises:
-        DiscoveryError: There is none, or a directory has both.
+        DiscoveryError: There is no such file, or a directory has both.
     """
     directory = start
     while True:
@@ -62,10 +62,10 @@ def find_pipeline(start: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
 
 
 def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
-    """The file that describes the pipelines of a directory; None if it has none.
+    """The file that declares the pipelines of a directory; None if it has none.
 
     Raises:
-        DiscoveryError: It has two.
+        DiscoveryError: The directory has both files.
     """
     found = [file for name in (PIPELINE_FILE, DECLARED_FILE) if (file := directory / name).is_file()]
     if len(found) > 1:
@@ -76,10 +76,10 @@ def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
 
 
 def pipelines_above(path: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The files of pipelines that may write what is at a project path, from the path itself up to the root.
+    """The pipeline files that may declare the writer of a project path, from the path itself up to the root.
 
     Raises:
-        DiscoveryError: A directory has two.
+        DiscoveryError: A directory has both files.
     """
     while True:
         file = pipeline_in(root / path)
@@ -93,11 +93,11 @@ def pipelines_above(path: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
 def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _: False) -> Iterator[pathlib.Path]:
     """The files of all pipelines of a project, outer ones first, siblings by name.
 
-    Hidden directories, virtual environments, and directories that ``ignored`` says so of (by their path relative to
-    the root, with a ``/`` at the end) are not searched, nor are symbolic links followed.
+    Hidden directories, virtual environments, and directories that ``ignored`` accepts (by their path relative to the
+    root, with a ``/`` at the end) are not searched; symbolic links are not followed.
 
     Raises:
-        DiscoveryError: A directory has two.
+        DiscoveryError: A directory has both files.
     """
     pending = [""]
     while pending:
@@ -107,7 +107,7 @@ def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _:
             with os.scandir(directory) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError:
-            continue  # a directory that may not be read has no pipeline that could be imported
+            continue  # an unreadable directory has no importable pipeline
         names = {entry.name for entry in listed}
         if _ENVIRONMENT in names and path:
             continue
@@ -126,7 +126,7 @@ def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _:
 
 
 def put_on_path(file: pathlib.Path, root: pathlib.Path) -> None:
-    """Let modules beside a pipeline's file, then modules and packages in the root, be imported before all others."""
+    """Give priority on the import path to modules beside a pipeline's file, then to modules in the root."""
     wanted = [os.fspath(file.parent)]
     if file.parent != root:
         wanted.append(os.fspath(root))
@@ -136,10 +136,10 @@ def put_on_path(file: pathlib.Path, root: pathlib.Path) -> None:
 def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> "tuple[Pipeline, ...]":
     """Import a ``pipeline.py`` as the module ``pipeline`` and return its pipelines.
 
-    The file's directory, then the root, come first on ``sys.path``, so that modules beside
-    the file and packages in the root can be imported; they stay there. Exceptions of the import are passed on, and
-    leave no half-made module behind. A process should import the
-    pipelines of one directory only: modules of one name beside two of them are one module.
+    The file's directory, then the root, come first on ``sys.path``, so that modules beside the file and packages in the
+    root can be imported; they stay there. Exceptions of the import are passed on; the partly imported module is
+    removed. A process should import the pipelines of one directory only, since modules of the same name in two
+    directories would be the same module.
 
     Raises:
         DiscoveryError: The module defines no `Pipeline`.
@@ -174,7 +174,7 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> "tuple[Pipelin
 
 
 def _pipelines_of_others(file: pathlib.Path, kind: type) -> set[int]:
-    """The pipelines, by `id`, of other files named ``pipeline.py`` that were imported: they are discovered there."""
+    """The pipelines, by `id`, of other imported files named ``pipeline.py``, which are discovered on their own."""
     return {
         id(value)
         for module in list(sys.modules.values())

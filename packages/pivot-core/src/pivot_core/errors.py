@@ -1,4 +1,4 @@
-"""The family of errors that Pivot raises on purpose: each says what is wrong and the way out."""
+"""The errors that Pivot raises on purpose: each names the problem and its solution."""
 
 from collections.abc import Callable, Iterable
 from typing import ClassVar
@@ -7,12 +7,12 @@ __pivot_module__ = "pivot"
 
 
 class PivotError(Exception):
-    """Something the user can act on; ``str()`` is one sentence without a final full stop.
+    """An error that the user can solve; ``str()`` is one sentence without a final full stop.
 
     Attributes:
-        hint: The way out, or None where the sentence already says it.
-        exit_code: The exit code of a command that ends with this error: 1 "the answer is no",
-            2 "wrong usage or configuration", 3 "could not tell".
+        hint: How to solve it, or None if the sentence itself shows how.
+        exit_code: The exit code of a command that ends with this error: 1 ("the answer is no"), 2 ("wrong usage or
+            configuration") or 3 ("unknown").
     """
 
     exit_code: ClassVar[int] = 2
@@ -23,7 +23,7 @@ class PivotError(Exception):
 
 
 class DefinitionError(PivotError):
-    """A stage or pipeline is described wrongly in the user's code."""
+    """A stage or pipeline is declared incorrectly in the user's code."""
 
 
 class PathError(DefinitionError):
@@ -31,11 +31,11 @@ class PathError(DefinitionError):
 
 
 class GraphError(DefinitionError):
-    """The stages do not form a graph that can be run."""
+    """The stages do not form an executable graph."""
 
 
 class DiscoveryError(PivotError):
-    """No project or no pipeline where one is needed."""
+    """A required project or pipeline does not exist."""
 
 
 class LoaderError(PivotError):
@@ -45,13 +45,13 @@ class LoaderError(PivotError):
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 1, shown: Callable[[str], str] = str) -> str | None:
-    """A hint that asks for the known names that are like one that is not known; None if there are none.
+    """A hint with the known names that are similar to an unknown one; None if there are none.
 
     Args:
-        name: The name that is not known.
-        known: All names that are known.
-        most: The most names in the hint.
-        shown: How the hint shows a name.
+        name: The unknown name.
+        known: All known names.
+        most: The maximum number of names in the hint.
+        shown: Formats a name for the hint.
     """
     import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
 

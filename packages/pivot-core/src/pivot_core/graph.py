@@ -1,4 +1,4 @@
-"""The graph that emerges from the files: who writes what others read."""
+"""The graph of stages, derived from the files that they write and read."""
 
 import contextlib
 import heapq
@@ -15,12 +15,12 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class Graph(Value):
-    """Stages by address, and for each the addresses of the stages that write what it reads.
+    """Stages by address, and for each the addresses of the stages that write its inputs.
 
     Attributes:
-        stages: In an order in which every stage follows its upstream.
-        upstream: Direct predecessors, for every stage.
-        producers: Which stage writes an out.
+        stages: In topological order.
+        upstream: The direct predecessors of every stage.
+        producers: The stage that writes each out.
     """
 
     stages: Mapping[str, StageSpec]
@@ -30,11 +30,11 @@ class Graph(Value):
 
     @classmethod
     def build(cls, specs: Iterable[StageSpec]) -> Self:
-        """Wire the stages; their given order breaks ties.
+        """Connect the stages; their given order breaks ties.
 
         Raises:
-            GraphError: Two stages of one address, an out written twice, an out inside another
-                out, or a cycle; the message names the stages with file and line.
+            GraphError: Two stages share an address or an out, an out is inside another one, or there is a cycle; the
+                message names the stages with file and line.
         """
         stages: dict[str, StageSpec] = {}
         for spec in specs:
@@ -53,7 +53,7 @@ class Graph(Value):
         return cls({address: stages[address] for address in order}, upstream, producers, tree)
 
     def short_names(self) -> Mapping[str, str]:
-        """How each address is shown: the bare stage name where only one pipeline has it."""
+        """The displayed name of each address: the bare stage name if only one pipeline has it."""
         count: dict[str, int] = {}
         for spec in self.stages.values():
             count[spec.name] = count.get(spec.name, 0) + 1
@@ -64,7 +64,7 @@ class Graph(Value):
         return self._tree.touching(path) & self.stages.keys()
 
     def ancestors(self, addresses: Iterable[str]) -> frozenset[str]:
-        """The given stages and all that they depend on."""
+        """The given stages and everything that they depend on."""
         found: set[str] = set()
         pending = list(addresses)
         while pending:
@@ -75,15 +75,15 @@ class Graph(Value):
         return frozenset(found)
 
     def descendants(self, addresses: Iterable[str]) -> frozenset[str]:
-        """The given stages and all that depend on them."""
+        """The given stages and everything that depends on them."""
         found = set(addresses)
-        for address in self.stages:  # each comes after all that it depends on
+        for address in self.stages:  # in topological order
             if not found.isdisjoint(self.upstream[address]):
                 found.add(address)
         return frozenset(found)
 
     def select(self, addresses: Iterable[str]) -> Self:
-        """The graph of the given stages only; edges to others are dropped."""
+        """The subgraph of the given stages."""
         kept = frozenset(addresses)
         return type(self)(
             {address: spec for address, spec in self.stages.items() if address in kept},
@@ -94,7 +94,7 @@ class Graph(Value):
 
 
 class _PathTree:
-    """Outs by the parts of their paths, so that ``data`` and ``data2`` do not overlap but ``data/x`` does."""
+    """Outs by the parts of their paths: ``data`` and ``data2`` do not overlap, but ``data`` and ``data/x`` do."""
 
     def __init__(self) -> None:
         self.children: dict[str, _PathTree] = {}
@@ -107,7 +107,7 @@ class _PathTree:
         node.writer = writer
 
     def touching(self, path: str) -> frozenset[str]:
-        """Who writes the path itself, a directory around it, or something inside it."""
+        """The stages that write the path itself, a directory around it, or something inside it."""
         found: set[str] = set()
         node = self
         for part in path.split("/"):
@@ -157,7 +157,7 @@ def _parents(path: ArtifactPath) -> Iterable[ArtifactPath]:
 
 
 def _order(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:
-    """Every stage after its upstream; of those that could come next, the one that was given first."""
+    """A topological order; ties are broken by the given order."""
     before: set[str] = set()
     for address, writers in upstream.items():
         if not writers <= before:
@@ -172,7 +172,7 @@ def _sorted(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[st
     addresses = list(stages)
     rank = {address: index for index, address in enumerate(addresses)}
     sorter = graphlib.TopologicalSorter(upstream)
-    with contextlib.suppress(graphlib.CycleError):  # it names any cycle; we name the same one each time
+    with contextlib.suppress(graphlib.CycleError):  # graphlib names any cycle; we always name the same one
         sorter.prepare()
     ready: list[int] = []
     order: list[str] = []
@@ -190,7 +190,7 @@ def _sorted(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[st
 def _cycle_error(
     stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]], stuck: set[str]
 ) -> GraphError:
-    """Walk back through stuck stages, each of which has a stuck upstream, until one comes again."""
+    """Walk back through blocked stages, each of which has a blocked upstream stage, until one repeats."""
     at = min(stuck)
     seen: list[str] = []
     while at not in seen:

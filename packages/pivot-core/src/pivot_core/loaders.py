@@ -1,4 +1,4 @@
-"""Loaders: how a file becomes a Python value (Reader) and a value a file (Writer)."""
+"""Loaders: Loaders: a Reader turns a file into a Python value, a Writer a value into a file."""
 
 import collections
 import json
@@ -21,25 +21,25 @@ __pivot_module__ = "pivot.loaders"
 
 @runtime_checkable
 class Reader[T](Protocol):
-    """Knows how to load a file; what a `Dep` needs."""
+    """Loads a file; a `Dep` requires one."""
 
     def load(self, path: pathlib.Path) -> T:
-        """The value that the file at ``path`` (relative to the stage's directory) holds."""
+        """The value in the file at ``path``, which is relative to the stage's directory."""
         ...
 
 
 @runtime_checkable
 class Writer[T](Protocol):
-    """Knows how to save a value; what an `Out` needs."""
+    """Saves a value; an `Out` requires one."""
 
     def save(self, value: T, path: pathlib.Path) -> None:
-        """Write ``value`` to ``path``, whose parent directory exists; nothing is there yet."""
+        """Write ``value`` to ``path``, whose parent directory exists; ``path`` itself does not exist yet."""
         ...
 
 
 @attrs.frozen(eq=False, repr=False)
 class PathOnly(Value):
-    """No reading or writing: the stage gets the path, writes the file itself and returns the path."""
+    """No automatic I/O: the stage receives the path, writes the file itself, and returns the path."""
 
     def load(self, path: pathlib.Path) -> pathlib.Path:
         """The declared path, relative to the stage's directory."""
@@ -49,7 +49,8 @@ class PathOnly(Value):
         """Check that the stage returned the declared path and wrote a file there.
 
         Raises:
-            LoaderError: It returned something else, or nothing is there: a link that leads nowhere is nothing.
+            LoaderError: The stage returned something else, or the path does not exist; a dangling link counts as
+                absent.
         """
         try:
             returned = pathlib.Path(value)
@@ -72,7 +73,7 @@ class PathOnly(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Text(Value):
-    """A whole file as one ``str``; line ends are kept as they are."""
+    """A whole file as one ``str``; line endings are preserved."""
 
     encoding: str = "utf-8"
 
@@ -81,10 +82,10 @@ class Text(Value):
         return path.read_bytes().decode(self.encoding)
 
     def save(self, value: str, path: pathlib.Path) -> None:
-        """Write ``value``, encoded.
+        """Write ``value`` in the encoding.
 
         Raises:
-            LoaderError: It is no ``str``.
+            LoaderError: The value is not a ``str``.
         """
         if not isinstance(value, str):
             raise _misfit("Text", "a str", value)
@@ -93,9 +94,9 @@ class Text(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class JSON(Value):
-    """One JSON value in UTF-8; what JSON does not know comes back as what it is written as.
+    """One JSON value in UTF-8; other Python types come back as the JSON type that they are written as.
 
-    So a tuple comes back as a list, and a key that is a number as its text.
+    For example, a tuple comes back as a list, and a number as a key comes back as text.
     """
 
     indent: int | None = 2
@@ -108,7 +109,7 @@ class JSON(Value):
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write ``value`` and a final newline."""
         text = json.dumps(value, indent=self.indent, sort_keys=self.sort_keys, ensure_ascii=False)
-        # A lone surrogate, as in a file name that is no UTF-8, has a form in JSON: its escape.
+        # A lone surrogate, as in a file name that is not UTF-8, is written as a JSON escape.
         path.write_bytes((text + "\n").encode(errors="backslashreplace"))
 
 
@@ -119,16 +120,16 @@ class JSONL(Value):
     sort_keys: bool = False
 
     def load(self, path: pathlib.Path) -> list[Any]:
-        """The values in the order of the lines; blank lines are passed over."""
+        """The values in the order of the lines; blank lines are skipped."""
         with path.open("rb") as lines:
             return [json.loads(line) for line in lines if line.strip()]
 
     def save(self, value: Iterable[Any], path: pathlib.Path) -> None:
-        """Write each item of ``value`` on a line of its own.
+        """Write each item of ``value`` on its own line.
 
         Raises:
-            LoaderError: It has no items, or none that are meant to be saved: the letters of a
-                text, the keys of a mapping.
+            LoaderError: The value is not iterable, or its items are probably not meant: the letters of a text, the keys
+                of a mapping.
         """
         items: object = value
         if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
@@ -140,7 +141,7 @@ class JSONL(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Pickle(Value):
-    """Any picklable value; read only files that your own stages wrote."""
+    """Any picklable value; use it only for files that your own stages wrote."""
 
     protocol: int = 4
 
@@ -182,18 +183,17 @@ class YAML(Value):
 class CSV(Value):
     """A pandas ``DataFrame`` as comma-separated text. Needs pandas.
 
-    Values that CSV cannot represent are errors, not losses: an index that ``index`` does not name,
-    columns of several levels, of one name, or whose name is no text. An unnamed index of
-    integers is the numbering of rows and is not written. Types of columns are not written
-    either: pandas guesses them again where ``dtype`` and ``parse_dates`` do not say them, so
-    that "007" comes back as 7, and an empty text as a missing value.
+    Values that CSV cannot represent are errors, not losses: an index that ``index`` does not name, multi-level columns,
+    columns of the same name or whose name is not a text. An unnamed index of integers is the numbering of the rows, and
+    is not written. Column types are not written
+    either: pandas guesses them when it reads, unless ``dtype`` and ``parse_dates`` specify them, so "007" comes back as
+        7, and an empty text as a missing value.
 
     Attributes:
         sep: The separator between columns.
-        index: The column, or columns, that are the frame's index.
-        dtype: Types by column, as ``pandas.read_csv`` takes them; give it for texts that look
-            like numbers.
-        parse_dates: The columns that hold dates.
+        index: The column or columns that form the frame's index.
+        dtype: Types by column, as for ``pandas.read_csv``; specify them for texts that look like numbers.
+        parse_dates: The columns that contain dates.
     """
 
     sep: str = ","
@@ -218,7 +218,7 @@ class CSV(Value):
         """Write the frame.
 
         Raises:
-            LoaderError: It is no frame, or CSV would lose a part of it.
+            LoaderError: The value is not a frame, or CSV would lose a part of it.
         """
         pandas = _pandas()
         if not isinstance(value, pandas.DataFrame):
@@ -257,7 +257,7 @@ def _check_names(names: list[object]) -> None:
 
 
 def _exact_floats(version: str) -> Mapping[str, str]:
-    """Makes pandas read back the exact floats that it wrote; from 3.1 on it does so by itself."""
+    """Makes pandas read back the exact floats that it wrote; the default from version 3.1."""
     major, minor = map(int, version.split(".")[:2])
     return {"float_precision": "round_trip"} if (major, minor) < (3, 1) else {}
 

@@ -1,4 +1,4 @@
-"""The known facts about a stage: the inputs it depends on, what is on disk now, and what its last run left."""
+"""The known facts about a stage: its inputs, the current files, and the record of its last run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class CodeEntry(Value):
-    """One thing that a stage's code depends on: the digest of its canonical form, and its place."""
+    """A part of the code that a stage depends on: the digest of its canonical form, and its location."""
 
     digest: str
     location: Location | None = None
@@ -24,11 +24,11 @@ class Artifact(Value):
     """The content of a file or of a directory.
 
     Attributes:
-        digest: Of its bytes; of a directory, of the listing of all that is in it.
-        size: In bytes; of a directory, of all files in it together.
-        executable: Its owner may execute it; never true of a directory.
-        tree: It is a directory.
-        sha256: A digest that nobody can forge, where it is known; no part of what makes artifacts equal.
+        digest: The digest of its bytes; for a directory, of the listing of its contents.
+        size: The number of bytes; for a directory, of all its files together.
+        executable: Whether its owner may execute it; always False for a directory.
+        tree: Whether it is a directory.
+        sha256: A digest that cannot be forged, if known; equality ignores it.
     """
 
     digest: str
@@ -40,7 +40,7 @@ class Artifact(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class UnresolvedCode(Value):
-    """Something that a fingerprint could not follow: never hashed, always shown."""
+    """Code that a fingerprint could not follow: never hashed, always shown."""
 
     reason: str
     location: Location | None = None
@@ -48,13 +48,13 @@ class UnresolvedCode(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InputLine(Value):
-    """One fact that a stage's result depends on.
+    """A fact that a stage's result depends on.
 
     Attributes:
         kind: ``code``, ``observed``, ``package``, ``param``, ``env``, ``dep`` or ``out``.
         key: The subject, unique in its kind.
         value: Its canonical text; equal texts are equal facts.
-        location: Where it stands, if in code.
+        location: Its location, for code.
     """
 
     kind: str
@@ -65,16 +65,16 @@ class InputLine(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Inputs(Value):
-    """Everything tracked that a stage's result depends on.
+    """All tracked facts that a stage's result depends on.
 
     Attributes:
         schema: The version of the fingerprints in ``code``.
-        code: By manifest key.
+        code: Entries by manifest key.
         params: Plain values by name.
         deps: The content of each dep.
         outs: The declaration of each out.
-        observed: By key, code that a run was observed to depend on beyond ``code``.
-        library_versions: By name, as much of the version of each library as counts.
+        observed: Code by key that a run was observed to depend on, beyond ``code``.
+        library_versions: By name, the part of each library's version that counts.
         env: By name, a digest of the value of each environment variable; ``""`` if it is not set.
     """
 
@@ -88,7 +88,7 @@ class Inputs(Value):
     env: Mapping[str, str] = attrs.field(factory=dict)
 
     def lines(self) -> list[InputLine]:
-        """All facts but the schema, sorted within their kind: the only walk, so that key and explanation agree."""
+        """All facts except the schema, sorted within their kind; key and explanation share this only walk."""
         lines = [InputLine("code", key, entry.digest, entry.location) for key, entry in sorted(self.code.items())]
         lines += [
             InputLine("observed", key, entry.digest, entry.location) for key, entry in sorted(self.observed.items())
@@ -106,8 +106,8 @@ class Inputs(Value):
     def key(self) -> str:
         """The inputs key: equal if and only if the schema and all lines are equal.
 
-        Lines of kind ``observed`` are left out: they are known only when a stage has run, and the key
-        must be known before. Who finds something by its key compares them by themselves.
+        Lines of kind ``observed`` are excluded: they are known only after a run, and the key must be known before it.
+        Code that looks something up by its key must compare them separately.
         """
         return digest_lines(
             text
@@ -119,7 +119,7 @@ class Inputs(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class LibraryUse(Value):
-    """A library that a stage's code names: its version, and the names."""
+    """A library that a stage's code uses: its version, and the names used."""
 
     version: str
     names: tuple[str, ...] = ()
@@ -127,13 +127,13 @@ class LibraryUse(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageLock(Value):
-    """The record of a stage's last run; what its lock file holds.
+    """The record of a stage's last run; the content of its lock file.
 
     Attributes:
         inputs: The inputs of the run.
         outs: The outs of the run.
-        libraries: By distribution, what its code named of libraries.
-        accepted: Why somebody accepted these outs instead of running the stage; empty where it ran.
+        libraries: The library uses of its code, by distribution.
+        accepted: Why a user accepted these outs instead of running the stage; empty after a run.
     """
 
     inputs: Inputs
@@ -144,7 +144,7 @@ class StageLock(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RunRecord(Value):
-    """The result of some run with a given inputs key; what the run cache holds.
+    """The result of a run with a given inputs key; the content of the run cache.
 
     Attributes:
         key: The inputs key.
@@ -159,18 +159,18 @@ class RunRecord(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Observation(Value):
-    """A stage as it is now.
+    """The current state of a stage.
 
     Attributes:
-        inputs: Code, params, out specs, those deps whose content is known, and the current
-            state of the entries that the last run observed.
-        outs: The content of each declared out, None where there is none.
-        lost: Outs that are in place as the last run left them, and of which the cache lacks what it should keep.
-        missing: Deps that are not on disk, and that no stage that is about to run will write.
-        upstream: Addresses of the stages that will run first and so may change a dep.
+        inputs: Code, params, out specs, the deps with known content, and the current entries for the code that the last
+            run observed.
+        outs: The content of each declared out, None if it does not exist.
+        lost: Outs that are in place as the last run left them, but not completely in the cache.
+        missing: Deps that are not on disk and that no stage about to run will write.
+        upstream: Addresses of the stages that will run first and may change a dep.
         blocked: Addresses of the upstream stages that cannot run.
         unresolved: The code that the fingerprint could not follow.
-        taken: Outs in whose place is what no run may replace, and what that is.
+        taken: Outs whose paths contain something that no run may replace, with a description of it.
     """
 
     inputs: Inputs

@@ -1,4 +1,4 @@
-"""Typed parameters: `StageParams` and other classes with fields, what their fields are, and instances of them."""
+"""Typed parameters: `StageParams` and other classes with fields, their fields, and their instances."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ _LOOKED_UP = (staticmethod, classmethod, property, functools.cached_property)
 
 
 class Secret:
-    """Marks a field whose value is kept from locks and all that is shown: ``Annotated[str, pivot.Secret]``."""
+    """Marks a field whose value must not appear in locks or output: ``Annotated[str, pivot.Secret]``."""
 
 
 def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
@@ -58,9 +58,9 @@ def _compared(instance: object) -> tuple[Any, ...]:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(attrs.field,))
 class StageParams:
-    """The parameters of a stage: a subclass declares them as annotated fields, most with a default.
+    """The parameters of a stage: a subclass declares them as annotated fields, usually with defaults.
 
-    Its instances are made by keyword, checked and converted to the declared types, and do not change::
+    Instances are created by keyword, checked and converted to the declared types, and immutable::
 
         class TrainParams(pivot.StageParams):
             rate: float = 0.1
@@ -72,10 +72,10 @@ class StageParams:
         """Make the fields of a subclass its parameters.
 
         Raises:
-            DefinitionError: A public attribute that looks like a parameter has no type.
+            DefinitionError: A public attribute that looks like a parameter has no type annotation.
         """
         super().__init_subclass__(**options)
-        # The code below serves all classes: methods that attrs writes for each take most of the time to make one.
+        # The code below serves all classes: generating methods with attrs would dominate the time to create each class.
         attrs.define(
             cls,
             auto_attribs=True,
@@ -106,11 +106,11 @@ class Field(Value):
     """One parameter of a class.
 
     Attributes:
-        name: How it is called.
+        name: Its name.
         hint: Its type.
-        keyword: How an instance takes it.
-        secret: Its value is not to be shown.
-        required: There is no default.
+        keyword: The keyword argument for it.
+        secret: Its value must not be shown.
+        required: It has no default.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Field(Value):
 
 
 def is_params(cls: Any) -> bool:
-    """Whether a class has fields that can be parameters: of ours, of attrs, a dataclass, or a model of pydantic."""
+    """Whether a class has fields that can be parameters: a `StageParams`, attrs class, dataclass or pydantic model."""
     return isinstance(cls, type) and (attrs.has(cls) or dataclasses.is_dataclass(cls) or is_model(cls))
 
 
@@ -130,7 +130,7 @@ def fields(cls: type) -> Mapping[str, Field]:
     """The parameters of a class by name, in order.
 
     Raises:
-        DefinitionError: A type is not defined, or no value of it could be compared.
+        DefinitionError: A type is not defined, or its values could not be compared.
     """
     try:
         found = typing.get_type_hints(cls, include_extras=True)
@@ -153,7 +153,7 @@ def fields(cls: type) -> Mapping[str, Field]:
 
 
 def values_of(instance: object) -> Mapping[str, Any] | None:
-    """The values of an instance by parameter; None if its class has none."""
+    """The values of an instance by parameter; None if its class has no parameters."""
     if not is_params(type(instance)):
         return None
     cls: type = type(instance)
@@ -161,7 +161,7 @@ def values_of(instance: object) -> Mapping[str, Any] | None:
 
 
 def default(cls: type, name: str) -> Any:
-    """The default of a parameter; None also where it has none, depends on the others, or does not exist."""
+    """The default of a parameter; None if there is none, or if it depends on other parameters."""
     if name not in fields(cls):
         return None
     if is_model(cls):
@@ -178,16 +178,16 @@ def default(cls: type, name: str) -> Any:
 
 
 def holds_secrets(hint: Any) -> bool:
-    """Whether a value of this type may hold a secret somewhere."""
+    """Whether a value of this type may contain a secret."""
     kinds = [each for each in _classes(hint) if is_params(each)]
     return any(field.secret for kind in kinds for field in fields(kind).values())
 
 
 def make(cls: Any, given: Any) -> Any:
-    """An instance from values by name; an instance is taken as it is.
+    """An instance from values by name; an instance is returned unchanged.
 
     Raises:
-        ConversionError: A name is not known, a value is missing or does not fit, or the class refuses them.
+        ConversionError: A name is unknown, a value is missing or does not fit, or the class rejects the values.
     """
     kind = typing.get_origin(cls) or cls
     if isinstance(given, kind):
@@ -210,10 +210,10 @@ def make(cls: Any, given: Any) -> Any:
 
 
 def convert_field(cls: type, name: str, value: Any) -> Any:
-    """A value as a field of a class wants it.
+    """A value converted to the type of a field.
 
     Raises:
-        ConversionError: It does not fit.
+        ConversionError: The value does not fit.
     """
     if is_model(cls):
         return value
@@ -224,7 +224,7 @@ def convert_field(cls: type, name: str, value: Any) -> Any:
 
 
 def describe_error(field: Field, error: ConversionError) -> str:
-    """The problem of a value; a secret is not quoted."""
+    """A description of a value's problem; it does not quote secrets."""
     quoted = "" if field.secret else f", not {shorten(error.value)}"
     if error.inside.endswith(": refused"):
         return f"{error.inside}: {error.wanted}"
@@ -232,15 +232,15 @@ def describe_error(field: Field, error: ConversionError) -> str:
 
 
 def shorten(value: object, most: int = 60) -> str:
-    """A value in an error."""
+    """A value shortened for an error."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def refusal(error: Exception) -> str:
-    """The objection of a class to its values, on one line and without links."""
+    """A class's objection to its values, on one line and without links."""
     details = getattr(error, "errors", None)
-    if callable(details):  # pydantic's, whose text has many lines
+    if callable(details):  # pydantic's, whose text has several lines
         return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details())
     return " ".join(str(error).split()) or type(error).__name__
 
@@ -249,11 +249,11 @@ def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any
     """The parameters by name as plain data.
 
     Args:
-        instance: Of a class with fields.
-        seal: From the name of a secret and the canonical text of its value to what may be known of it.
+        instance: An instance of a class with fields.
+        seal: Returns the public part of a secret, from its name and the canonical text of its value.
 
     Raises:
-        NotPlainError: One cannot be written so.
+        NotPlainError: A value has no plain form.
     """
 
     def opened(value: object) -> Mapping[str, object] | None:
@@ -277,13 +277,13 @@ def _sealed(cls: type, values: Mapping[str, Any], seal: Callable[[str, str], str
 
 
 def behaving(cls: type, is_user_code: Callable[[str], bool]) -> tuple[type, ...]:
-    """The classes among ``cls`` and those of its fields that have code of the user's besides their fields."""
+    """Those of ``cls`` and of the classes of its fields that have user code other than fields."""
     kinds = _classes(cls)
     return tuple(kind for kind in kinds if any(is_user_code(file) for base in kind.__mro__ for file in _files(base)))
 
 
 def _classes(hint: Any) -> list[type]:
-    """Every class that a hint names, and those that their fields name."""
+    """Every class in a hint, and those in their fields' hints."""
     seen: dict[type, None] = {}
     pending = [hint]
     while pending:
@@ -298,7 +298,7 @@ def _classes(hint: Any) -> list[type]:
 
 @functools.cache
 def _files(cls: type) -> frozenset[str]:
-    """The files of the functions in a class's body; what attrs, dataclasses and pydantic make is in none."""
+    """The files of the functions in a class's body; those that attrs, dataclasses and pydantic generate have none."""
     codes = (_code(value) for value in vars(cls).values())
     return frozenset(code.co_filename for code in codes if code is not None)
 
@@ -311,7 +311,7 @@ def _code(value: Any) -> Any:
 
 
 def _declared(cls: type) -> list[tuple[str, str, bool]]:
-    """Name, keyword, and whether it is required, of each field that can be given."""
+    """The name and keyword of each settable field, and whether it is required."""
     if is_model(cls):
         models: Mapping[str, Any] = cls.model_fields  # type: ignore[attr-defined]
         return [(name, each.alias or name, each.is_required()) for name, each in models.items()]
@@ -329,12 +329,12 @@ def _declared(cls: type) -> list[tuple[str, str, bool]]:
 
 
 def is_model(cls: type) -> bool:
-    """Whether a class is a model of pydantic, which fits its values itself."""
+    """Whether a class is a pydantic model, which converts its values itself."""
     return hasattr(cls, "model_fields") and hasattr(cls, "model_validate")
 
 
 def _is_secret(hint: Any) -> bool:
-    """Whether the mark stands anywhere in a hint, as in ``Annotated[str, Secret] | None``."""
+    """Whether a hint contains the mark anywhere, as in ``Annotated[str, Secret] | None``."""
     metadata = getattr(hint, "__metadata__", ())
     if any(each is Secret or isinstance(each, Secret) for each in metadata):
         return True

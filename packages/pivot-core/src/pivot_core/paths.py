@@ -1,4 +1,4 @@
-"""Artifact paths: project-relative, POSIX, normalised; text only, the disk is never asked."""
+"""Artifact paths: project-relative, POSIX, normalised; pure text, without disk access."""
 
 import os
 import posixpath
@@ -8,24 +8,24 @@ from typing import Self
 from pivot_core.errors import PathError
 
 STATE_DIR = ".pivot"
-"""The directory that marks the root of a project and holds what Pivot writes."""
+"""The directory that marks the root of a project and contains Pivot's files."""
 
 
 class ArtifactPath(str):
-    """Where an artifact is: relative to the project's root, with ``/``, without ``.`` or ``..``.
+    """The path of an artifact: relative to the project's root, with ``/``, without ``.`` or ``..``.
 
-    A text of its own type, so that the same file always has the same name: symlinks are
-    not resolved, and no part of it depends on the current directory.
+    A separate text type, so that the same file always has the same name: symlinks are not resolved, and no part depends
+    on the current directory.
     """
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """The path written in a lock file, tree or other untrusted place.
+        """The path from a lock file, a tree or another untrusted source.
 
         Raises:
-            PathError: It is not already in normal form, or not a path that `resolve` could give.
+            PathError: It is not in normal form, or `resolve` could not return it.
         """
         if not isinstance(text, str):
             raise PathError(f"a path must be a text, not {type(text).__name__}")
@@ -37,12 +37,12 @@ class ArtifactPath(str):
 
     @classmethod
     def resolve(cls, declared: str | os.PathLike[str], *, base: str = "", root: str | None = None) -> Self:
-        """The artifact that a path means when it is declared in the directory ``base``.
+        """The artifact for a path declared in the directory ``base``.
 
         Args:
-            declared: As the user wrote it; absolute only below ``root``.
+            declared: The path as the user wrote it; absolute only below ``root``.
             base: A directory relative to the root, ``""`` for the root itself.
-            root: The absolute path of the root, for absolute declared paths.
+            root: The absolute path of the root, needed for absolute declared paths.
 
         Raises:
             PathError: The path is empty, leaves the project, or names Pivot's own state.
@@ -73,7 +73,7 @@ class ArtifactPath(str):
         return cls(normal)
 
     def relative_to(self, base: str) -> str:
-        """This path as a user who is in the directory ``base`` would write it."""
+        """This path as written by a user in the directory ``base``."""
         return posixpath.relpath(self, base or ".")
 
 
@@ -88,13 +88,13 @@ def touches(one: str, other: str) -> bool:
 
 
 def parents(path: str) -> Iterator[ArtifactPath]:
-    """The directories around a path, the nearest first."""
+    """The directories that contain a path, the nearest first."""
     while path := path.rpartition("/")[0]:
         yield ArtifactPath(path)
 
 
 def _absolute(path: str) -> str:
-    return "/" + posixpath.normpath(path).lstrip("/")  # POSIX lets normpath keep two leading slashes
+    return "/" + posixpath.normpath(path).lstrip("/")  # POSIX allows normpath to keep two leading slashes
 
 
 def _below(path: str, root: str) -> str | None:
@@ -109,7 +109,7 @@ def _escapes(normal: str) -> bool:
 
 
 def _check_not_state(normal: str, shown: str) -> None:
-    # Also `.PIVOT/`, which is the same directory where the file system ignores case.
+    # Includes `.PIVOT/`, which is the same directory on file systems that ignore case.
     if normal.split("/", 1)[0].casefold() == STATE_DIR:
         raise PathError(f"{shown!r} is in {STATE_DIR}/, which belongs to Pivot")
 

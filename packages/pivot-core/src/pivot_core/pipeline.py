@@ -30,21 +30,21 @@ _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin 
 
 @attrs.frozen(eq=False, repr=False)
 class Registration(Value):
-    """The parts of a stage.
+    """The arguments of a stage's registration.
 
     Attributes:
         name: The stage's own name, with its variant.
         func: A function, or a `Command`.
-        location: Where it is to be looked for.
+        location: Its location, for errors.
         params: Values of its parameters, as in `Pipeline.register`.
         deps: Other paths by parameter.
         outs: Other paths by key.
-        env: Names of environment variables on whose values its result rests.
-        mutex: Groups of which only one stage runs at a time.
+        env: Names of environment variables whose values its result depends on.
+        mutex: Groups in which only one stage runs at a time.
         resources: The resources that it uses while it runs.
-        timeout: After how many seconds a run of it is ended.
-        retries: How often it is run again if it has failed.
-        places: By parameter, where its value stands; by default all at ``location``.
+        timeout: The maximum duration of a run in seconds.
+        retries: How often a failed run is repeated.
+        places: The location of each parameter's value; by default ``location``.
     """
 
     name: str
@@ -62,15 +62,15 @@ class Registration(Value):
 
 
 class Pipeline:
-    """A named set of stages; their order and wiring follow from the files they name.
+    """A named set of stages; their order follows from the files that they declare.
 
     Attributes:
-        name: Unique in the project: the first half of every stage's address.
-        root: The directory against which its paths resolve and in which its stages run, relative to its file.
+        name: Unique in the project; the first half of every stage's address.
+        root: The directory that its paths are relative to and in which its stages run, relative to its file.
     """
 
     def __init__(self, name: str, *, root: str | os.PathLike[str] = ".") -> None:
-        """Make an empty pipeline.
+        """Create an empty pipeline.
 
         Raises:
             DefinitionError: The name cannot be part of an address.
@@ -90,7 +90,7 @@ class Pipeline:
         return MappingProxyType(self._stages)
 
     @overload
-    def register[**P, R](  # one parameter per thing that can be said
+    def register[**P, R](  # one parameter for each option of a registration
         self,
         func: Callable[P, R],
         *,
@@ -107,7 +107,7 @@ class Pipeline:
     ) -> Callable[P, R]: ...
 
     @overload
-    def register(  # one parameter per thing that can be said
+    def register(  # one parameter for each option of a registration
         self,
         func: Command,
         *,
@@ -124,7 +124,7 @@ class Pipeline:
     ) -> Command: ...
 
     @overload
-    def register[**P, R](  # one parameter per thing that can be said
+    def register[**P, R](  # one parameter for each option of a registration
         self,
         *,
         name: str | None = None,
@@ -154,27 +154,27 @@ class Pipeline:
         timeout: float | None = None,
         retries: int = 0,
     ) -> Any:
-        """Add a function as a stage; returns it, so that this also works as a decorator, with and without a name.
+        """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
 
-        A function may be registered any number of times, under several names or variants.
+        A function may be registered any number of times, under different names or variants.
 
         Args:
             func: A `command`, or a function whose parameters are annotated with `Dep` or a class of parameters (or have
-                defaults) and whose return type declares its `Out`; left out, a decorator is returned.
+                defaults) and whose return type declares its `Out`; without it, a decorator is returned.
             name: The stage's name; by default the function's.
-            variant: The part of the name after an ``@``: one of a family of stages.
-            params: Values of its parameters: an instance of their class, or a mapping that names some.
-            deps: Other paths than the declared ones, by parameter; of every `PlaceholderDep` its path.
-            outs: Other paths than the declared ones, by key; of a single out the key is ``return``.
-            env: Names of environment variables on whose values its result rests; of these only a digest is kept.
-            mutex: Names of groups: of the stages in one group, only one runs at a time.
+            variant: The part of the name after an ``@``, for one stage of a family.
+            params: Values of its parameters: an instance of their class, or a mapping with some of them.
+            deps: Paths by parameter, which override the declared ones; required for every `PlaceholderDep`.
+            outs: Paths by key, which override the declared ones; the key of a single out is ``return``.
+            env: Names of environment variables whose values its result depends on; Pivot stores only their digests.
+            mutex: Names of groups in which only one stage runs at a time.
             resources: The resources that it uses while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the
-                configuration says how much there is, else it is 1.
-            timeout: After how many seconds a run of it is ended and counts as failed.
-            retries: How often it is run again if it has failed, each time from the beginning.
+                configuration is the available amount, by default 1.
+            timeout: The number of seconds after which a run is ended and fails.
+            retries: How often a failed run is repeated, each time from the beginning.
 
         Raises:
-            StageError: Its signature leaves something open, or the name is taken.
+            StageError: Its signature is incomplete, or the name is taken.
         """
         if func is None:
             return functools.partial(
@@ -200,7 +200,7 @@ class Pipeline:
         """Add a stage.
 
         Raises:
-            StageError: The signature of its function leaves something open, or the name is taken.
+            StageError: The signature of its function is incomplete, or the name is taken.
         """
         name, func, location = given.name, given.func, given.location
         if not isinstance(func, Command) and (isinstance(func, type) or not callable(func)):
@@ -244,7 +244,7 @@ class Pipeline:
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
-        """All stages as plain data, for a pipeline whose file is in ``base`` below ``root``.
+        """All stages as plain data, for a pipeline whose file is in the directory ``base`` below ``root``.
 
         Raises:
             StageError: A declared path cannot be an artifact.
@@ -256,7 +256,7 @@ class Pipeline:
         """The directory of its stages relative to ``root``, for a pipeline whose file is in ``base``.
 
         Raises:
-            DefinitionError: It is outside the project.
+            DefinitionError: The directory is outside the project.
         """
         if posixpath.normpath(posixpath.join(root, base, self.root)) == posixpath.normpath(root):
             return ""
@@ -304,7 +304,7 @@ def _retries(stage: str, location: Location, retries: Any) -> int:
 
 
 def _given(given: Registration, taken: ParamsBinding | None) -> ParamsBinding | None:
-    """The parameters of a stage, with the values of its registration."""
+    """The parameters of a stage with the values of its registration."""
     if given.params is None:
         return taken
     if taken is None:
@@ -329,7 +329,7 @@ def _shown(thing: object) -> str:
 
 
 def plain_call(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Call a stage with the values of its deps; the values of its outs by key.
+    """Call a stage with the values of its deps, and return the values of its outs by key.
 
     Raises:
         StageError: The return value does not match the declared return type.

@@ -1,4 +1,4 @@
-"""Which stage may start when: the states of a run, without clock, thread or disk."""
+"""The order of stages in a run: which may start when, without clock, thread or disk."""
 
 import enum
 import functools
@@ -10,13 +10,13 @@ from typing import Final
 from pivot_core.spec import StageError, StageSpec
 
 _NEGLIGIBLE: Final = 0.2
-"""Stages that are done in so many seconds may come in any order."""
+"""Stages that take less than this many seconds may come in any order."""
 _CLEARLY: Final = 1.5
-"""How many times longer is longer for certain."""
+"""The ratio from which one duration clearly exceeds another."""
 
 
 class State(enum.Enum):
-    """Where a stage is in a run."""
+    """The state of a stage in a run."""
 
     WAITING = "waiting"
     READY = "ready"
@@ -30,12 +30,11 @@ class Plan:
     """The states of all stages of one run; a stage is ready when all its upstreams are done.
 
     Args:
-        upstream: For every stage of the run its predecessors in the run, in the order in
-            which ready stages are preferred.
+        upstream: For every stage of the run, its predecessors in the run; their order is the order of preference.
         needs: The resources that each stage uses while it runs, and how much of each.
-        capacities: How much there is of each; 1 of what is not named. No stage may need more.
-        seconds: How long stages are known to take, asked for once several stages are ready. Preferred is what has
-            clearly the longest way of them before it.
+        capacities: The available amount of each resource; 1 if not named. No stage may need more than is available.
+        seconds: Returns the known durations of stages; called once when several stages are ready. The preferred stage
+            is the one with clearly the longest path of stages that depend on it.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Plan:
         capacities: Mapping[str, int] | None = None,
         seconds: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
-        """Make a plan in which nothing has started."""
+        """Create a plan in which no stage has started."""
         self._needs = needs or {}
         self._capacities = capacities or {}
         self._occupied: dict[str, int] = {}
@@ -65,20 +64,20 @@ class Plan:
 
     @property
     def finished(self) -> bool:
-        """Nothing is waiting, ready or running."""
+        """Whether no stage is waiting, ready or running."""
         return self._open == 0
 
     @property
     def running(self) -> int:
-        """How many stages have started and not ended."""
+        """The number of running stages."""
         return self._running
 
     def state(self, name: str) -> State:
-        """Where a stage stands."""
+        """The state of a stage."""
         return self._state[name]
 
     def take(self) -> str | None:
-        """Start the preferred ready stage for which there is enough of all that it needs; None if there is none."""
+        """Start the preferred ready stage whose resources are available; None if there is none."""
         waiting = []
         taken = None
         while taken is None and (name := self._ready.pop()) is not None:
@@ -97,7 +96,7 @@ class Plan:
         return taken
 
     def done(self, name: str) -> None:
-        """A running stage has what it needs on disk; its followers may become ready."""
+        """Mark a running stage as done; its successors may become ready."""
         self._end(name, State.DONE)
         for follower in self._downstream[name]:
             self._waiting_for[follower] -= 1
@@ -105,7 +104,7 @@ class Plan:
                 self._make_ready(follower)
 
     def fail(self, name: str) -> tuple[str, ...]:
-        """A running stage failed; returns all that can no longer run, each once."""
+        """Mark a running stage as failed; return the stages that can no longer run, each once."""
         self._end(name, State.FAILED)
         skipped = []
         pending = [name]
@@ -118,7 +117,7 @@ class Plan:
         return tuple(sorted(skipped, key=self._order.__getitem__))
 
     def stop(self) -> tuple[str, ...]:
-        """Start nothing any more; returns what will not run. Running stages go on."""
+        """Start no more stages; return those that will not run. Running stages continue."""
         stopped = [name for name in self._order if self._state[name] in (State.WAITING, State.READY)]
         for name in stopped:
             self._skip(name)
@@ -152,7 +151,7 @@ class Plan:
 
 
 class _ReadyStages:
-    """The ready stages of a plan, the preferred one first; the preferences are asked for once there are two."""
+    """The ready stages of a plan in order of preference, which is computed only when there are two."""
 
     def __init__(self, preferences: Callable[[], tuple[str, ...]]) -> None:
         self._preferences = preferences
@@ -184,18 +183,18 @@ class _ReadyStages:
 
 
 def _preferences(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> tuple[str, ...]:
-    """The stages in the order in which those that are ready are preferred."""
+    """The stages in order of preference."""
     ways = _longest_ways(upstream, seconds)
     return tuple(sorted(upstream, key=lambda name: -_weight(ways[name])))
 
 
 def _weight(way: float) -> int:
-    """The same for ways that differ by chance only, so that the order of a run is that of the one before."""
+    """A weight that is equal for random differences in duration, so that consecutive runs have the same order."""
     return 0 if way <= _NEGLIGIBLE else 1 + int(math.log(way / _NEGLIGIBLE, _CLEARLY))
 
 
 def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """For each stage how long it takes, with the longest way of stages that depend on it one after the other."""
+    """For each stage, the duration of the longest path of stages that begins with it."""
     ways = {name: max(0.0, seconds.get(name, 0.0)) for name in upstream}
     if not any(ways.values()):
         return ways
@@ -216,10 +215,10 @@ def _longest_ways(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, 
 
 
 def resource_needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """The resources that each stage uses while it runs, by address; a mutex group has a capacity of one.
+    """The resources of each stage by address; a mutex group is a resource with a capacity of one.
 
     Raises:
-        StageError: One needs more than there is.
+        StageError: A stage needs more than is available.
     """
     found = {}
     for spec in stages:

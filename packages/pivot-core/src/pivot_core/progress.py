@@ -1,4 +1,4 @@
-"""Progress of long work: callbacks that a caller may leave out."""
+"""Progress callbacks for long work, which callers may omit."""
 
 
 def no_progress(*_: object) -> None:

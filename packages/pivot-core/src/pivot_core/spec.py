@@ -1,4 +1,4 @@
-"""A stage as plain data: all of it that crosses process boundaries."""
+"""A stage as plain data, in the form that crosses process boundaries."""
 
 import os
 import posixpath
@@ -22,20 +22,20 @@ class Location:
         return f"{self.file}:{self.line}"
 
     def below(self, root: str) -> "Location":
-        """The same place, its file relative to ``root`` where it is below it."""
+        """The same location, with its file relative to ``root`` if it is below it."""
         prefix = root.rstrip("/") + "/"
         return attrs.evolve(self, file=self.file.removeprefix(prefix))
 
 
 @attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
-    """The declaration of an out; all of it is part of the inputs key.
+    """The declaration of an out; every field is part of the inputs key.
 
     Attributes:
-        path: Where it is.
-        cache: Whether its content is kept in the object store.
+        path: Its path.
+        cache: Whether its content is stored in the cache.
         directory: Whether it is a directory.
-        incremental: Whether a run starts from what the last one left.
+        incremental: Whether a run starts from its last content.
     """
 
     path: ArtifactPath
@@ -44,7 +44,7 @@ class OutSpec(Value):
     incremental: bool = False
 
     def facts(self) -> dict[str, bool]:
-        """Everything but the path; what is seldom true is left out where it is not."""
+        """Everything except the path; rarely set flags are omitted if false."""
         facts = {"cache": self.cache}
         if self.directory:
             facts["directory"] = True
@@ -55,21 +55,22 @@ class OutSpec(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageSpec(Value):
-    """A stage as plain data: what crosses process boundaries.
+    """A stage as plain data, which can cross process boundaries.
 
     Attributes:
         name: The stage's own name, unique in its pipeline.
         pipeline: The pipeline's name, unique in the project.
-        base: The directory in which it runs, that of its ``pipeline.py`` unless its pipeline says otherwise, relative
-            to the root; ``""`` is the root.
+        base: The directory in which it runs, relative to the root; by default that of its ``pipeline.py``; ``""`` is
+            the root.
         location: Where its function is defined.
         deps: The artifacts it reads, sorted, each once.
         outs: The artifacts it writes, sorted.
-        mutex: The groups of stages of which only one runs at a time.
+        mutex: The groups in which only one stage runs at a time.
         resources: The resources that it uses while it runs, and how much of each.
         named: The files that a shell stage's command names without declaring them as deps or outs.
-        timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
-        retries: How often it is run again after it has failed.
+        timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
+            key.
+        retries: How often a failed run is repeated.
     """
 
     name: str
@@ -86,12 +87,12 @@ class StageSpec(Value):
 
     @property
     def address(self) -> str:
-        """``<pipeline>.<stage>``: the same whatever else is loaded."""
+        """``<pipeline>.<stage>``, which does not depend on the other stages loaded."""
         return f"{self.pipeline}.{self.name}"
 
 
 class StageError(DefinitionError):
-    """A stage's signature does not say what Pivot needs to know.
+    """A stage's signature lacks information that Pivot needs.
 
     Attributes:
         stage: The stage's name.
@@ -109,11 +110,11 @@ class StageError(DefinitionError):
         return f"{self.location}: stage {self.stage!r}: {self.problem}"
 
     def below(self, root: str) -> "StageError":
-        """The same error, its location relative to ``root``."""
+        """The same error with its location relative to ``root``."""
         return StageError(self.stage, self.location.below(root), self.problem, hint=self.hint)
 
 
 def base_of(pipeline_file: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
-    """The directory of a pipeline's file as `StageSpec.base` writes it."""
+    """The directory of a pipeline's file in the form of `StageSpec.base`."""
     relative = posixpath.relpath(posixpath.dirname(os.fspath(pipeline_file)), os.fspath(root))
     return "" if relative == "." else relative

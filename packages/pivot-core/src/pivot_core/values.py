@@ -1,4 +1,4 @@
-"""The common base of all small values: they are compared and shown field by field."""
+"""The common base of small value classes, with comparison and ``repr`` field by field."""
 
 import operator
 from collections.abc import Callable
@@ -11,8 +11,8 @@ _getters: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
 class Value:
     """The base of classes made with ``@attrs.frozen(eq=False, repr=False)``; they behave as if both were true.
 
-    attrs compiles these methods for each class when it is imported, and that was most of the time in which a short
-    command starts. Here one of each serves all classes; ``eq`` and ``repr`` of fields count as always.
+    attrs compiles these methods for each class at import, which took most of a short command's start-up time. Here, one
+    method serves all classes; the ``eq`` and ``repr`` of fields count as usual.
     """
 
     __slots__ = ()
@@ -33,7 +33,7 @@ class Value:
 
 
 def _getter(cls: type) -> Callable[[Any], tuple[Any, ...]]:
-    """The fields of a class that count."""
+    """A getter of the compared fields of a class."""
     names = [field.name for field in _fields(cls) if field.eq]
     if len(names) < _LEAST_OF_A_TUPLE:
         return _getters.setdefault(cls, lambda value: tuple([getattr(value, name) for name in names]))

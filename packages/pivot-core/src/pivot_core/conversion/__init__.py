@@ -1,5 +1,5 @@
-"""Values between files and types.
+"""Conversions between values and typed data.
 
-Type hints are taken apart, values are converted to them, and parameters become plain data that locks keep.
-Reading a user's files is the loaders' work.
+This room analyses type hints, converts values to them, and turns parameters into plain data for locks. Loaders, which
+read the user's files, are elsewhere.
 """

@@ -1,4 +1,4 @@
-"""Values fitted to type hints: what a file, a command line or a caller gives becomes what a field declares."""
+"""Conversion of values from a file, a command line or a caller to the type hint of a field."""
 
 import collections.abc
 import contextlib
@@ -27,12 +27,12 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 class ConversionError(DefinitionError):
-    """A value does not fit a hint.
+    """A value does not fit its type hint.
 
     Attributes:
-        wanted: The values that would fit.
-        value: The value that does not; not part of the error's text.
-        inside: Where in the whole, as in ``[2].name``.
+        wanted: A description of the values that would fit.
+        value: The value that does not fit; the error's text omits it.
+        inside: The position inside the whole value, such as ``[2].name``.
     """
 
     def __init__(self, wanted: str, value: object, inside: str = "") -> None:
@@ -43,15 +43,15 @@ class ConversionError(DefinitionError):
 
 
 def convert(hint: Any, value: Any, nested: Nested) -> Any:
-    """The value as the hint wants it: integers become floats, lists become tuples or sets, texts paths, enums, dates.
+    """Convert a value to a hint: integers to floats; lists to tuples or sets; texts to paths, enums or dates.
 
     Args:
         hint: The declared type.
         value: The given value.
-        nested: Makes an instance of a class with fields; raises `ConversionError`.
+        nested: Creates an instance of a class with fields; raises `ConversionError`.
 
     Raises:
-        ConversionError: It does not fit.
+        ConversionError: The value does not fit.
     """
     alternatives = members(hint)
     if len(alternatives) == 1:
@@ -66,10 +66,10 @@ def convert(hint: Any, value: Any, nested: Nested) -> Any:
 
 
 def from_text(hint: Any, text: str, nested: Nested) -> Any:
-    """The same for a value that was written on a command line.
+    """Convert a value written on a command line.
 
     Raises:
-        ConversionError: It does not fit.
+        ConversionError: The value does not fit.
     """
     literal = _literal(text)
     errors = []
@@ -83,7 +83,7 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
 
 
 def unsupported_hint(hint: Any, nested: Callable[[Any], bool]) -> Any:
-    """The first part of a hint to which no value could be fitted; None if there is none."""
+    """The first part of a hint that no value could be converted to; None if there is none."""
     for each in members(hint):
         if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _is_fitted(each) or nested(each):
             continue
@@ -209,7 +209,7 @@ def _moment(kind: Any) -> Callable[[Any], Any]:
 
 
 def _is_fitted(kind: Any) -> bool:
-    """Whether there is a function for a class; who has not imported `decimal` has not named its class."""
+    """Whether there is a converter for a class; a class such as `Decimal` exists only if its module was imported."""
     return kind in _FITTED or kind is getattr(sys.modules.get("decimal"), "Decimal", _FITTED)
 
 
@@ -255,7 +255,7 @@ _FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
 
 
 def unwrap_hint(hint: Any) -> Any:
-    """The hint itself, without metadata, behind all aliases and new types."""
+    """The hint itself, without metadata, with all aliases and new types resolved."""
     while True:
         origin = typing.get_origin(hint)
         if isinstance(alias := origin or hint, typing.TypeAliasType):
@@ -271,7 +271,7 @@ def unwrap_hint(hint: Any) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union; of anything else the hint alone."""
+    """The alternatives of a union; for any other hint, only the hint itself."""
     hint = unwrap_hint(hint)
     if typing.get_origin(hint) in (typing.Union, UnionType):
         return tuple(inner for each in typing.get_args(hint) for inner in members(each))

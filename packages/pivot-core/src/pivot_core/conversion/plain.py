@@ -1,9 +1,9 @@
-"""Values of parameters as plain data, which locks keep and decisions compare: equal data, equal values.
+"""Parameter values as plain data for locks and decisions: equal data mean equal values.
 
-Values without a JSON form of their own are mappings with a key that begins with ``$``: ``$tuple``, ``$set``,
-``$bytes``, ``$dict`` (whose keys are no texts, or begin with ``$``), ``$path``, ``$enum``, ``$datetime`` and its kin,
-``$decimal``. Instances of classes with fields are mappings with their class's name under ``$class``. ``True``, ``1``
-and ``1.0`` differ, as do ``0.0`` and ``-0.0``; NaN is NaN.
+Values without a JSON form are mappings with a key that begins with ``$``: ``$tuple``, ``$set``, ``$bytes``, ``$dict``
+(whose keys are not texts, or begin with ``$``), ``$path``, ``$enum``, ``$datetime`` and the like, ``$decimal``.
+Instances of classes with fields are mappings with their class's name under ``$class``. ``True``, ``1`` and ``1.0``
+differ, as do ``0.0`` and ``-0.0``; NaN equals NaN.
 """
 
 import datetime as dt
@@ -28,21 +28,21 @@ class NotPlainError(DefinitionError):
 
 
 class SecretDigest:
-    """A value that stands for a secret: nothing of it is known but its digest."""
+    """A placeholder for a secret: only its digest is known."""
 
     def __init__(self, digest: str) -> None:
         self.digest = digest
 
 
 def to_plain(value: object, fields_of: Fields = lambda _: None) -> Any:
-    """A value as JSON-able data.
+    """Convert a value to JSON-able data.
 
     Args:
         value: The value to write.
-        fields_of: The fields by name of an instance of a class that has fields; None for other values.
+        fields_of: Returns the fields, by name, of an instance of a class with fields; None for other values.
 
     Raises:
-        NotPlainError: It, or something in it, cannot be written so.
+        NotPlainError: The value, or a part of it, has no plain form.
     """
     try:
         return _plain(value, fields_of)
@@ -51,7 +51,7 @@ def to_plain(value: object, fields_of: Fields = lambda _: None) -> Any:
 
 
 def is_secret(data: object) -> bool:
-    """Whether plain data stand for a secret."""
+    """Whether plain data represent a secret."""
     return isinstance(data, Mapping) and SECRET in data
 
 
@@ -104,7 +104,7 @@ def _tagged(value: Any, fields_of: Fields) -> dict[str, Any] | None:  # noqa: PL
     for kind in _MOMENTS:
         if isinstance(value, kind):
             return {f"${kind.__name__}": value.isoformat()}
-    decimal = sys.modules.get("decimal")  # who has not imported it has no such value
+    decimal = sys.modules.get("decimal")  # without the import, no such value exists
     if decimal is not None and isinstance(value, decimal.Decimal):
         return {"$decimal": str(value)}
     return None

@@ -1,4 +1,4 @@
-"""YAML 1.1 as data, with merge keys that mean the same whatever the version of PyYAML."""
+"""YAML 1.1 as data, with merge keys whose meaning does not depend on the version of PyYAML."""
 
 import functools
 from typing import Any, Final
@@ -10,24 +10,24 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 
 @functools.cache
 def loader() -> Any:
-    """The class of a safe loader of PyYAML, which is an extra.
+    """A safe loader class of PyYAML, which is an optional dependency.
 
-    The own keys of a mapping override merged ones, and the first of several merged mappings overrides the others;
-    what is merged has been merged itself before.
+    A mapping's own keys override merged ones, and the first of several merged mappings overrides the others; a merged
+    mapping has first been merged itself.
     """
     import yaml  # noqa: PLC0415  # an extra: only who has it asks for this
 
     fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loading(fastest):  # type: ignore[misc]  # which one it is, is known only here
+    class Loading(fastest):  # type: ignore[misc] # the class is known only here
         def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            """Put what is merged into a mapping before what is in it."""
+            """Insert the merged items of a mapping before its own."""
             merges = [value for key, value in node.value if key.tag == _MERGE]
             own = [pair for pair in node.value if pair[0].tag != _MERGE]
             for key, _ in own:
                 if key.tag == _VALUE:
                     key.tag = _TEXT
-            node.value = own  # so that a mapping may be merged into itself
+            node.value = own  # allows a mapping to be merged into itself
             found: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
             for value in merges:
                 several = isinstance(value, yaml.SequenceNode)

@@ -1,5 +1,5 @@
 """The declarations of a ``pivot.yaml``.
 
-Its JSON Schema, the check against it, the expansion of a matrix, and the stages that come out. Parsing YAML
-and importing the functions that it names happen in pivot-runtime.
+This room has its JSON Schema, the validation against it, the expansion of a matrix, and the resulting stages. Parsing
+YAML and importing the named functions are in pivot-runtime.
 """

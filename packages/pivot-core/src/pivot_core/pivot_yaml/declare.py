@@ -1,4 +1,4 @@
-"""From what a ``pivot.yaml`` says to the stages that it declares: shapes checked, matrices expanded, names filled."""
+"""Stages declared in a ``pivot.yaml``: validates its content, expands matrices, and substitutes names."""
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,10 @@ from pivot_core.stages.interpolation import InterpolationError, Path, interpolat
 from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
-"""References of a command that are known only when the stage is."""
+"""References in a command that are resolved only when the stage is known."""
 
 MOST_VALUES = 300_000
-"""How many values a file may have once references are filled and matrices are stages; a long text is several."""
+"""The maximum number of values in a file after substitution and expansion; a long text counts as several."""
 
 _LETTERS_OF_A_VALUE = 64
 _VALUES_OF_A_STAGE = 20
@@ -30,21 +30,21 @@ class YamlSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the file."""
+        """The name of the file."""
         ...
 
     @property
     def data(self) -> Any:
-        """The content, as JSON has it."""
+        """The content as JSON-like data."""
         ...
 
     def line(self, path: Path = ()) -> int:
-        """The line of a key or item, or of the nearest one around it."""
+        """The line of a key or item, or of the nearest one that contains it."""
         ...
 
 
 class DeclarationError(DefinitionError):
-    """A ``pivot.yaml`` declares something wrong."""
+    """A ``pivot.yaml`` contains an invalid declaration."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -52,14 +52,14 @@ class Declaration(Value):
     """One stage.
 
     Attributes:
-        name: With its variant.
-        location: Where it stands.
+        name: Its name, with the variant.
+        location: Its location.
         python: The function as ``module:function``; None of a shell stage.
         command: The shell command; None of a Python stage.
-        deps: By parameter of the function, by name, or by path.
-        outs: By key, by name, or by path: of a Python stage paths, of a shell stage `Out`.
+        deps: Deps by parameter of the function, by name, or by path.
+        outs: Outs by key, by name, or by path: paths for a Python stage, `Out` for a shell stage.
         params: By name.
-        places: Where each parameter stands.
+        places: The location of each parameter.
         env: As in `Pipeline.register`.
         mutex: As in `Pipeline.register`.
         resources: As in `Pipeline.register`.
@@ -95,7 +95,7 @@ def read_declarations(text: YamlSource) -> Declarations:
     """The declarations of a file.
 
     Raises:
-        DeclarationError: It says something that it must not; the message has file and line.
+        DeclarationError: A declaration is invalid; the message has file and line.
     """
     try:
         data = {} if text.data is None else text.data
@@ -111,16 +111,16 @@ def read_declarations(text: YamlSource) -> Declarations:
 
 
 class _Measure:
-    """How much may still be filled in: what is short in the file may be without end."""
+    """A limit on the values that substitution may create, since a short file may expand without bound."""
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     def take(self, value: Any, path: Path) -> None:
-        """Count a value with all that is in it.
+        """Count a value with everything in it.
 
         Raises:
-            ValidationError: It is too much.
+            ValidationError: The limit is exceeded.
         """
         todo = [value]
         while todo:

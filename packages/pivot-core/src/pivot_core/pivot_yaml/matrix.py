@@ -1,4 +1,4 @@
-"""A matrix: from dimensions to all combinations of their values, each with the name of its variant; pure."""
+"""Matrix expansion: all combinations of the values of its dimensions, each with the name of its variant; pure."""
 
 import itertools
 import re
@@ -13,16 +13,16 @@ from pivot_core.stages.interpolation import text_of
 from pivot_core.values import Value
 
 MOST = 10_000
-"""How many stages a matrix may make."""
+"""The maximum number of stages that a matrix may create."""
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_=,+-]+")
 
 
 class MatrixError(DefinitionError):
-    """A matrix does not say what its variants are called.
+    """A matrix does not determine the names of its variants.
 
     Attributes:
-        dimension: Which of its dimensions.
+        dimension: The dimension with the problem.
     """
 
     def __init__(self, message: str, dimension: str, *, hint: str | None = None) -> None:
@@ -32,17 +32,17 @@ class MatrixError(DefinitionError):
 
 @attrs.frozen(eq=False, repr=False)
 class Combination(Value):
-    """One cell: the name of the variant, and by dimension the value."""
+    """One combination: the name of the variant, and the value for each dimension."""
 
     variant: str
     values: Mapping[str, Any]
 
 
 def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> list[Combination]:
-    """All combinations, the last dimension changing fastest.
+    """All combinations, with the last dimension changing fastest.
 
-    A dimension is a list of values, or a mapping from the name of each value to the value. The name of a variant is
-    the names of its values, joined by ``_``.
+    A dimension is a list of values, or a mapping from the name of each value to the value. The name of a variant
+    consists of the names of its values, joined by ``_``.
 
     Raises:
         MatrixError: A value has no name, two have the same, or there are too many combinations.

@@ -1,4 +1,4 @@
-"""The schema of a ``pivot.yaml``, as a JSON Schema: the only description, which is also what is checked."""
+"""The JSON Schema of a ``pivot.yaml``, which both documents and validates it."""
 
 import json
 from typing import Any, Final
@@ -128,9 +128,9 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 STAGE: Final[dict[str, Any]] = _STAGE
-"""The part that describes one stage."""
+"""The part for one stage."""
 
 
 def text() -> str:
-    """The schema as it is printed."""
+    """The schema in its printed form."""
     return f"{json.dumps(SCHEMA, indent=2)}\n"

@@ -1,4 +1,4 @@
-"""Validates data against the part of JSON Schema that `pivot_yaml.schema` uses: where, what is wrong, the way out."""
+"""Validates data against the subset of JSON Schema that `pivot_yaml.schema` uses; errors have a path and a hint."""
 
 import re
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ _SAID: Mapping[str, str] = {
 
 
 class ValidationError(DefinitionError):
-    """Data have not the shape that a schema asks for.
+    """Data do not match a schema.
 
     Attributes:
-        path: Where.
+        path: The path of the invalid part.
     """
 
     def __init__(self, message: str, path: Path, *, hint: str | None = None) -> None:
@@ -38,16 +38,16 @@ class ValidationError(DefinitionError):
 
 
 def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
-    """Refuse data that the schema does not allow.
+    """Check that data match a schema.
 
     Args:
-        data: As JSON has it.
+        data: JSON-like data.
         schema: With ``type``, ``properties``, ``additionalProperties``, ``required``, ``items``, ``minItems``,
             ``minLength``, ``minimum``, ``pattern``, ``anyOf`` of different types, and ``oneOf`` of ``required``.
-        path: Where the data stand.
+        path: The path of the data.
 
     Raises:
-        ValidationError: It does not.
+        ValidationError: They do not match.
     """
     if "anyOf" in schema:
         check(data, _alternative(data, schema["anyOf"], path), path)
@@ -96,7 +96,7 @@ def _check_list(data: list[Any], schema: Mapping[str, Any], path: Path) -> None:
 
 
 def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Mapping[str, Any]:
-    """The one for this type of data; where there are several, one whose pattern fits."""
+    """The alternative for this type of data; if there are several, one whose pattern matches."""
     fitting = [
         each
         for each in schemas
@@ -113,7 +113,7 @@ def _is(data: Any, kind: str) -> bool:
 
 
 def subject(path: Path) -> str:
-    """Where, as a person would say it: ``'deps' of 'fit'``."""
+    """A readable path: ``'deps' of 'fit'``."""
     if not path:
         return "this"
     *before, last = path

@@ -1,5 +1,5 @@
 """The declarations of one stage.
 
-Here are `Dep`, `Out` and the other annotations, what a signature declares through them, shell commands,
-``${name}`` in paths, and who gives which parameter. How stages depend on each other is the graph's.
+This room has `Dep`, `Out` and the other annotations, the analysis of signatures, shell commands, ``${name}`` in paths,
+and the sources of parameters. The dependencies between stages are in `graph`.
 """

@@ -1,4 +1,4 @@
-"""The declarations of files in a stage's signature: `Dep`, `Out` and its kinds, to be used inside ``Annotated``."""
+"""Annotations for the files in a stage's signature: `Dep`, `Out` and its variants, for use inside ``Annotated``."""
 
 import os
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ def _path_or_paths(value: PathLike | Sequence[PathLike]) -> str | tuple[str, ...
         return [_path_text(each) for each in value]
     if isinstance(value, tuple):
         return tuple(_path_text(each) for each in value)
-    return _path_text(value)  # type: ignore[arg-type]  # another sequence is refused there
+    return _path_text(value)  # type: ignore[arg-type] # the validator rejects other sequences
 
 
 class _Several(Value):
-    """The paths of an annotation, however many it names."""
+    """One or several paths of an annotation."""
 
     __slots__ = ()
     path: str | tuple[str, ...] | list[str]
@@ -45,7 +45,7 @@ class _Several(Value):
         return (self.path,) if isinstance(self.path, str) else tuple(self.path)
 
     def like(self, values: Sequence[Any]) -> Any:
-        """One value per path in the shape of `path`: the value itself, a list or a tuple."""
+        """One value per path, in the shape of `path`: the value itself, a list or a tuple."""
         if isinstance(self.path, str):
             return values[0]
         return list(values) if isinstance(self.path, list) else tuple(values)
@@ -82,7 +82,7 @@ class Dep(_Several):
 
 @attrs.frozen(eq=False, repr=False)
 class PlaceholderDep(Dep):
-    """A dep whose path each registration of the function gives: ``register(func, deps={parameter: path})``."""
+    """A dep whose path is set by each registration of the function: ``register(func, deps={parameter: path})``."""
 
     path: str | tuple[str, ...] | list[str] = attrs.field(init=False, default="")
 
@@ -92,10 +92,10 @@ class Out(_Several):
     """A file that a stage writes.
 
     Attributes:
-        path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths
-            takes as many values, each saved to its path.
+        path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths takes as many values,
+            and each is saved to its path.
         loader: Turns the returned value into the file.
-        cache: Whether its content is kept in the cache; else it is for git, and only hashed.
+        cache: Whether its content is stored in the cache; otherwise it is for git, and only hashed.
     """
 
     directory: ClassVar[bool] = False
@@ -122,7 +122,7 @@ class Out(_Several):
 
 @attrs.frozen(eq=False, repr=False)
 class Metric(Out):
-    """A small file for git, such as scores: hashed, but not kept in the cache. Saved as JSON by default."""
+    """A small file for git, such as scores: hashed, but not stored in the cache. Saved as JSON by default."""
 
     loader: Writer[Any] = attrs.field(factory=JSON)
     cache: bool = attrs.field(default=False, kw_only=True)
@@ -132,8 +132,8 @@ class Metric(Out):
 class DirectoryOut(Out):
     """A directory that a stage writes, with everything in it.
 
-    With `PathOnly` the stage itself writes into the directory. With another loader the value is a
-    mapping from relative path to what is saved there, and nothing else is in the directory.
+    With `PathOnly`, the stage itself writes into the directory. With another loader, the value is a mapping from
+    relative paths to values, and the directory contains nothing else.
     """
 
     directory: ClassVar[bool] = True
@@ -141,10 +141,10 @@ class DirectoryOut(Out):
 
 @attrs.frozen(eq=False, repr=False)
 class IncrementalOut(Out):
-    """A file that a stage goes on writing: when it starts, what its last run left is there as a copy.
+    """A file that a stage updates: when it starts, a copy of its last content is in place.
 
-    A parameter may be annotated with it too, if its `loader` can also load: it gets the previous
-    value, or None on the first run.
+    A parameter may have the same annotation if its `loader` can also load: it receives the previous value, or None on
+    the first run.
     """
 
     incremental: ClassVar[bool] = True

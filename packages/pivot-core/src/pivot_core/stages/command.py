@@ -1,4 +1,4 @@
-"""`command`: a shell command with declared deps and outs as what a stage runs; here it is only described."""
+"""`command`: declares a stage that runs a shell command, with its deps and outs; pivot-runtime runs it."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ from pivot_core.stages.stage import ParamsBinding
 __pivot_module__ = "pivot"
 
 PARAMS = "params"
-"""The name by which a command takes its parameters."""
+"""The parameter name under which a command takes its parameters."""
 
 _BREAKS = re.compile(r"[\s'\"();<>|&`]+")
 _INTO = re.compile(r"[&<>]*>\|?")
@@ -39,12 +39,12 @@ class Command:
     """The command of a shell stage; made by `command`.
 
     Attributes:
-        text: For the shell, with ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` still in it.
+        text: The text for the shell, still with ``${params.name}``, ``${deps.name}`` and ``${outs.name}``.
         deps: By name, or by path.
         outs: By name, or by path.
         params: The values of its parameters by name.
-        location: Where it stands.
-        created: The path of a file that remembers what its runs created besides its outs; ``""`` if none does.
+        location: Its location.
+        created: The path of the file that lists what its runs created besides its outs; ``""`` for none.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Command:
     created: str = ""
 
     def signature(self) -> StageSignature:
-        """The declarations, as the signature of a function has them.
+        """The declarations in the same form as a function's signature.
 
         Raises:
             DefinitionError: It refers to something that it does not declare.
@@ -84,30 +84,31 @@ def command(
     outs: Sequence[PathLike | Out] | Mapping[str, Any] = (),
     params: Mapping[str, Any] | None = None,
 ) -> Command:
-    """A shell command that can be registered as a stage, under a name.
+    """A shell command that can be registered as a stage under a name.
 
-    As in::
+    For example::
 
         pipeline.register(pivot.command("Rscript fit.R", deps=["rows.csv"], outs=["model.rds"]), name="fit")
 
-    It runs in bash, in the directory of the pipeline, and fails where one of its commands fails, also in a pipe.
+    It runs in bash, in the directory of the pipeline, and fails as soon as one of its commands fails, even inside a
+    pipe.
 
     Args:
-        text: The command, of one or several lines. ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` stand for
-            values and paths by name, quoted for the shell.
-        deps: The paths that it reads, or a mapping to them from names.
-        outs: The paths that it writes, or `Out` for more than a path; or a mapping to them from names.
-        params: Values by name that the command refers to.
+        text: The command, of one or several lines. ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` are
+            replaced by values and paths, quoted for the shell.
+        deps: The paths that it reads, or a mapping from names to them.
+        outs: The paths that it writes (or `Out` for more than a path), or a mapping from names to them.
+        params: Values by name for references in the command.
 
     Raises:
-        DefinitionError: Something given is not of its kind.
+        DefinitionError: An argument has the wrong type.
     """
     caller = sys._getframe(1)  # noqa: SLF001  # a command is where it is written, as a function is
     return make_command(text, deps, outs, params or {}, Location(caller.f_code.co_filename, caller.f_lineno))
 
 
 def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
-    """As `command`, for one that is at ``location``."""
+    """Like `command`, with a given ``location``."""
     if not isinstance(text, str) or not text.strip():
         raise DefinitionError("a command must be a text that is not empty")
     return Command(
@@ -122,7 +123,7 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
 def filled_in(
     text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None
 ) -> str:
-    """The text of a command with paths for what it names, quoted for the shell; without ``params`` these stay.
+    """The text of a command with paths inserted, quoted for the shell; without ``params``, ``${params…}`` stays.
 
     Raises:
         DefinitionError: A parameter cannot be part of a command.
@@ -138,10 +139,10 @@ def filled_in(
 
 
 def words(text: str) -> Iterator[str]:
-    """The words of a command that may be names of files that it reads, each once.
+    """The words of a command that may name files that it reads, each once.
 
-    They are as the shell sees them, and what is behind each ``=``; without options, and without what output is
-    redirected to.
+    Words are unquoted as in the shell; the part after each ``=`` is included, but options and the targets of
+    redirections are not.
     """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
@@ -169,7 +170,7 @@ def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
 
 
 def _class_of(params: Mapping[str, Any]) -> type:
-    """A class of parameters with these as defaults; a number may be replaced by any number."""
+    """A class of parameters with these defaults; a number may be replaced by any number."""
     for name in params:
         if not _NAME.fullmatch(name):
             raise DefinitionError(
@@ -203,5 +204,5 @@ def _quoted(name: str, value: Any) -> str:
 
 
 def values(instance: object) -> Mapping[str, Any]:
-    """The values of what a command takes as its parameters."""
+    """The parameter values in a command's argument."""
     return values_of(instance) or {}

@@ -1,4 +1,4 @@
-"""``${name}`` in declared data: filled from named values, typed where it is the whole value; pure."""
+"""``${name}`` in declared data: substituted by named values, with their type if it is the whole value; pure."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -10,17 +10,17 @@ type Path = tuple[str | int, ...]
 """The keys and positions that lead to a part of the data."""
 
 LONGEST = 100_000
-"""How many characters a text may have once it is filled."""
+"""The maximum number of characters in a text after substitution."""
 
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
 class InterpolationError(DefinitionError):
-    """A reference cannot be filled.
+    """A reference cannot be resolved.
 
     Attributes:
-        path: Where in the data it stands.
+        path: Its path in the data.
     """
 
     def __init__(self, message: str, path: Path, *, hint: str | None = None) -> None:
@@ -29,24 +29,24 @@ class InterpolationError(DefinitionError):
 
 
 def has_references(text: str) -> bool:
-    """Whether a text has a reference, also one that is only escaped."""
+    """Whether a text contains a reference, even an escaped one."""
     return _REFERENCE.search(text) is not None
 
 
 def interpolate(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collection[str] = ()) -> Any:
-    """The value with every ``${name}`` in its texts replaced; keys stay as they are.
+    """Replace every ``${name}`` in the texts of a value; keys stay unchanged.
 
-    ``${a.b}`` is the item ``b`` of ``a``. A text that is one reference and nothing else becomes the value itself,
-    whatever its type; within a text, numbers, booleans and texts are written out. ``$${`` stands for ``${``.
+    ``${a.b}`` is the item ``b`` of ``a``. A text that consists of a single reference becomes the value itself, whatever
+    its type; within a text, numbers, booleans and texts are inserted. ``$${`` stands for ``${``.
 
     Args:
-        value: Texts, lists and mappings of such, and plain values.
+        value: Texts, plain values, and lists and mappings of these.
         scope: The values by name.
-        path: Where it stands, for errors.
-        later: First parts of names that are left as they are.
+        path: The path of the value, for errors.
+        later: First parts of names that are not replaced.
 
     Raises:
-        InterpolationError: A name is not known, its value cannot be part of a text, or the text becomes too long.
+        InterpolationError: A name is unknown, its value cannot be part of a text, or the text becomes too long.
     """
     if isinstance(value, str):
         return _text(value, scope, path, later)
@@ -58,10 +58,10 @@ def interpolate(value: Any, scope: Mapping[str, Any], path: Path = (), *, later:
 
 
 def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
-    """A text with what ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``; all else stays.
+    """Replace the references that ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``.
 
     Raises:
-        InterpolationError: It becomes too long.
+        InterpolationError: The text becomes too long.
     """
 
     def one(match: re.Match[str]) -> str:
@@ -72,7 +72,7 @@ def substitute(text: str, value_of: Callable[[str, str], str], first: Collection
 
 
 def text_of(value: Any) -> str | None:
-    """A plain value as a part of a text; None if it cannot be one."""
+    """A plain value as part of a text; None if it has no such form."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -104,7 +104,7 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str
 
 
 def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
-    """Every reference replaced; what repeats itself without end is noticed before it is there."""
+    """Replace every reference; text that would grow without bound is detected before it is built."""
     added = 0
 
     def counted(match: re.Match[str]) -> str:

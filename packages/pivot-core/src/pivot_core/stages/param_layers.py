@@ -1,4 +1,4 @@
-"""Who gives the parameters of a stage which values: defaults, the registration, files, the command line; later wins."""
+"""The values of a stage's parameters from defaults, the registration, files and the command line; later ones win."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,28 +15,28 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class ParamLayer(Value):
-    """Values for the parameters of a stage, from one place.
+    """Values for the parameters of a stage from one source.
 
     Attributes:
         values: By name.
-        where: The place, for errors, or by name where each has its own.
+        where: Their location, for errors, or a mapping from name to location.
     """
 
     values: Mapping[str, Any]
     where: str | Mapping[str, str] = ""
 
     def place(self, name: str) -> str:
-        """Where a value stands."""
+        """The location of a value."""
         return self.where if isinstance(self.where, str) else self.where[name]
 
 
 def resolve_params(
     stage: str, cls: type, layers: Iterable[ParamLayer], overrides: Iterable[tuple[Override, tuple[str, ...]]] = ()
 ) -> Any:
-    """The instance that a stage is called with: its class's defaults under the layers under the overrides.
+    """The instance that a stage is called with: defaults, overridden by layers, overridden by overrides.
 
     Raises:
-        ParamError: A name is not known, a value does not fit, or one is missing.
+        ParamError: A name is unknown, or a value is missing or does not fit.
     """
     values: dict[str, Any] = {}
     for given in layers:
@@ -87,12 +87,12 @@ def _typed(stage: str, cls: type, override: Override, path: tuple[str, ...], bef
             raise ParamError(
                 f"{where}: stage {stage!r}: parameter {path[0]}{params.describe_error(hidden, error)}"
             ) from None
-        value = override.value  # a model reads texts itself
+        value = override.value  # a model converts texts itself
     return _fitted(stage, cls, where, path[0], value)
 
 
 def _merged(before: Any, value: Any) -> Any:
-    """A mapping changes the fields of an instance that it names, and leaves the others."""
+    """A mapping changes only the named fields of an instance."""
     fields = params.values_of(before)
     if fields is None or not isinstance(value, Mapping):
         return value
@@ -100,7 +100,7 @@ def _merged(before: Any, value: Any) -> Any:
 
 
 def _at(hint: Any, before: Any, path: tuple[str, ...], text: str) -> Any:
-    """The value with one place inside it changed."""
+    """The value with one part replaced."""
     if not path:
         return convert.from_text(hint, text, params.make)
     kind = next((each for each in convert.members(hint) if params.is_params(each)), None)

@@ -1,4 +1,4 @@
-"""The parameters on the command line: ``-p STAGE.NAME=VALUE``, and which stages it means."""
+"""Parameters on the command line: ``-p STAGE.NAME=VALUE``, and the stages that they apply to."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from pivot_core.values import Value
 
 
 class ParamError(DefinitionError):
-    """A parameter is given that does not exist, or a value that it cannot have."""
+    """A parameter does not exist, or cannot have the given value."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -17,9 +17,9 @@ class Override(Value):
     """One ``-p STAGE.NAME=VALUE``.
 
     Attributes:
-        text: As it was written.
-        parts: The part before ``=``, at its dots.
-        value: The part behind it.
+        text: The text as given.
+        parts: The part before ``=``, split at its dots.
+        value: The part after ``=``.
     """
 
     text: str
@@ -28,10 +28,10 @@ class Override(Value):
 
     @classmethod
     def parse(cls, text: str) -> "Override":
-        """Take one apart.
+        """Parse one override.
 
         Raises:
-            ParamError: It has not the form.
+            ParamError: The text does not have this form.
         """
         target, equals, value = text.partition("=")
         parts = tuple(target.strip().split("."))
@@ -40,9 +40,9 @@ class Override(Value):
         return cls(text, parts, value)
 
     def path(self, pipeline: str, stage: str, names: Iterable[str]) -> tuple[str, ...] | None:
-        """Which parameter of a stage is meant, and what inside it; None if none of this stage's.
+        """The path of the parameter (and of a part inside it) that is meant; None if it belongs to another stage.
 
-        The stage is named by its name, without a variant for all of its variants, or by its address.
+        A stage is given by its name (without a variant: all its variants) or by its address.
         """
         known = frozenset(names)
         spoken = (stage, base_name(stage))
@@ -55,7 +55,7 @@ class Override(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class OverrideTarget(Value):
-    """The known parameters of a stage when overrides are checked: its names, and those of its parameters."""
+    """A stage that overrides are checked against: its names, and those of its parameters."""
 
     pipeline: str
     stage: str
@@ -68,16 +68,16 @@ def base_name(stage: str) -> str:
 
 
 def names_for(pipeline: str, stage: str) -> tuple[str, ...]:
-    """The keys of a params file that mean a stage, the most general first."""
+    """The keys of a params file that apply to a stage, the most general first."""
     base = base_name(stage)
     return tuple(dict.fromkeys((base, f"{pipeline}.{base}", stage, f"{pipeline}.{stage}")))
 
 
 def check(overrides: Iterable[Override], stages: Sequence[OverrideTarget]) -> None:
-    """Every override must mean something, and not in two pipelines.
+    """Check that every override applies to a stage, and not to stages of two pipelines.
 
     Raises:
-        ParamError: One does not.
+        ParamError: An override does not.
     """
     for override in overrides:
         meant = [each for each in stages if override.path(each.pipeline, each.stage, each.names)]

@@ -1,4 +1,4 @@
-"""Other paths for the deps and outs of a signature, as a registration gives them."""
+"""Path overrides: the paths that a registration sets for the deps and outs of a signature."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,10 +11,10 @@ from pivot_core.stages.signature import StageSignature
 
 
 def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping[str, Any]) -> StageSignature:
-    """The signature with these paths by parameter, and these by key; loaders and kinds stay.
+    """The signature with other paths by parameter and by key; loaders and kinds stay the same.
 
     Raises:
-        DefinitionError: A name is not known, a path is none, or a placeholder has none.
+        DefinitionError: A name is unknown, a path is invalid, or a placeholder has no path.
     """
     _refuse_unknown("deps", "parameter with a Dep", deps, signature.deps)
     _refuse_unknown("outs", "out", outs, signature.outs)

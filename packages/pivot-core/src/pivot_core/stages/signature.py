@@ -1,4 +1,4 @@
-"""From type hints to deps and outs: what a stage's signature declares."""
+"""Signatures of stages: from type hints to deps and outs."""
 
 import functools
 import inspect
@@ -20,7 +20,7 @@ _FIELD_WRAPPERS = (typing.Required, typing.NotRequired, typing.ReadOnly)
 
 
 def location_of(func: Callable[..., Any]) -> Location:
-    """Where the function under all wrappers, partials and methods is defined."""
+    """The location of the function inside all wrappers, partials and methods."""
     code = getattr(_innermost(func), "__code__", None)
     return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("<unknown>", 0)
 
@@ -30,9 +30,9 @@ class StageSignature(NamedTuple):
 
     Attributes:
         deps: By parameter.
-        previous: By parameter, the outs whose previous value is taken.
+        previous: By parameter, the outs whose previous value it takes.
         outs: By the key of the returned mapping.
-        single: The returned value itself is the value of the only out, whose key is ``return``.
+        single: Whether the returned value itself is the value of the only out, whose key is ``return``.
         params: The parameter that takes typed parameters, or None.
     """
 
@@ -47,7 +47,7 @@ def read_signature(name: str, func: Callable[..., Any]) -> StageSignature:
     """The declarations in the signature of a stage.
 
     Raises:
-        StageError: The signature leaves something open.
+        StageError: The signature is incomplete.
     """
     return _Reader(name, func).read()
 
@@ -82,7 +82,7 @@ class _Reader:
                 f"its type hints name {error.name!r}, which is not defined where the stage is registered",
                 "define or import it at the top level of the module, before pipeline.register(...)",
             ) from None
-        except Exception as error:  # whatever evaluating the user's hints and aliases raises
+        except Exception as error:  # any error from evaluating the user's hints and aliases
             raise self.error(f"its type hints cannot be read: {type(error).__name__}: {error}") from error
 
     def _parameters(
@@ -119,7 +119,7 @@ class _Reader:
         return deps, previous
 
     def _undeclared(self, parameter: inspect.Parameter, hint: Any) -> None:
-        """A parameter without a Dep takes typed parameters, or has a default."""
+        """Whether a parameter without a Dep takes typed parameters; otherwise it needs a default."""
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return
         has_default = parameter.default is not parameter.empty
@@ -138,7 +138,7 @@ class _Reader:
             names = fields(cls)
         except PivotError:
             if has_default:
-                return  # a value like any other
+                return  # an ordinary value
             raise
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise self.error(f"parameter {parameter.name!r} takes {cls.__name__} but cannot be given by name")
@@ -151,7 +151,7 @@ class _Reader:
         self.taken = ParamsBinding(parameter.name, cls, values)
 
     def _previous(self, name: str, item: IncrementalOut, outs: Mapping[str, Out]) -> IncrementalOut:
-        """A parameter that takes what the last run left at an out."""
+        """A parameter that takes the last content of an out."""
         written = {path for out in outs.values() if out.incremental for path in out.paths}
         foreign = [path for path in item.paths if path not in written]
         if foreign:
@@ -227,7 +227,7 @@ def _innermost(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _called(func: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that a call enters: below partials and methods, above decorators, which may change its kind."""
+    """The function that a call enters: inside partials and methods, outside decorators, which may change its kind."""
     while True:
         if isinstance(func, functools.partial):
             func = func.func
@@ -240,7 +240,7 @@ def _called(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unalias(hint: Any) -> Any:
-    """The hint behind ``type`` aliases, with or without parameters."""
+    """The hint with ``type`` aliases resolved, with or without type parameters."""
     while isinstance(alias := typing.get_origin(hint) or hint, typing.TypeAliasType):
         hint = alias.__value__
     return hint
@@ -255,7 +255,7 @@ def _strip(hint: Any) -> Any:
 
 
 def _is_required(hint: Any, *, default: bool) -> bool:
-    """Whether a key must be there; Python itself does not know where hints are postponed."""
+    """Whether a key is required; Python itself does not know if the evaluation of hints is postponed."""
     while (origin := typing.get_origin(hint)) in _FIELD_WRAPPERS or origin is typing.Annotated:
         if origin in (typing.Required, typing.NotRequired):
             return origin is typing.Required
@@ -264,7 +264,7 @@ def _is_required(hint: Any, *, default: bool) -> bool:
 
 
 def _declared(hint: Any) -> _Declared:
-    """The Deps and Outs in a hint, also under ``Required[...]`` and behind a ``type`` alias."""
+    """The Deps and Outs in a hint, including inside ``Required[...]`` and ``type`` aliases."""
     hint = _unalias(hint)
     origin = typing.get_origin(hint)
     if origin in _FIELD_WRAPPERS:
@@ -276,7 +276,7 @@ def _declared(hint: Any) -> _Declared:
 
 
 def _buried(hint: Any) -> bool:
-    """Whether a Dep or Out stands anywhere in a hint, as in ``Annotated[...] | None``."""
+    """Whether a hint contains a Dep or Out where it has no effect, as in ``Annotated[...] | None``."""
     pending = [hint]
     aliases: list[Any] = []
     while pending:

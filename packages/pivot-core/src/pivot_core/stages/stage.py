@@ -1,4 +1,4 @@
-"""The live `Stage` that a user registered, and the `StageSpec` that it amounts to."""
+"""The live `Stage` that a user registered, and its conversion to a `StageSpec`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,8 +20,8 @@ class ParamsBinding:
     Attributes:
         parameter: The name of the function's parameter.
         cls: Its class.
-        given: The values by name that the registration gives.
-        places: By name, where a value stands, if it is not where the stage stands.
+        given: The values by name from the registration.
+        places: The location of each value, if it differs from the stage's.
     """
 
     parameter: str
@@ -37,18 +37,19 @@ class Stage:
     Attributes:
         name: The stage's own name.
         func: The function that runs: a function, or a `pivot_core.stages.command.Command`.
-        location: Where it is defined, with the file's absolute path.
+        location: Its location, with the file's absolute path.
         deps: By parameter.
         outs: By the key of the returned TypedDict; `single` has the key ``"return"``.
-        single: The return value itself is the value of the only out.
-        previous: By parameter, the outs of which it takes the previous value.
+        single: Whether the returned value itself is the value of the only out.
+        previous: By parameter, the outs whose previous value it takes.
         params: The typed parameters that it takes, or None.
-        values: By parameter, what it is called with besides what is loaded.
+        values: By parameter, the arguments of its call that are not loaded from files.
         env: The environment variables that it depends on.
-        mutex: The groups of stages of which only one runs at a time.
+        mutex: The groups in which only one stage runs at a time.
         resources: The resources that it uses while it runs, and how much of each.
-        timeout: After how many seconds it is ended; None for never. No part of the key, nor are retries.
-        retries: How often it is run again after it has failed.
+        timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
+            key.
+        retries: How often a failed run is repeated.
     """
 
     name: str
@@ -73,12 +74,12 @@ class Stage:
         *,
         root: str = "/",
     ) -> "Stage":
-        """This stage with the values of its parameters: its own under ``layers`` under ``overrides``.
+        """This stage with the values of its parameters: its own, overridden by ``layers``, overridden by ``overrides``.
 
         Errors name files relative to ``root``.
 
         Raises:
-            ParamError: A name is not known, a value does not fit, or one is missing.
+            ParamError: A name is unknown, or a value is missing or does not fit.
         """
         if self.params is None:
             return self
@@ -88,7 +89,7 @@ class Stage:
         return attrs.evolve(self, values={**self.values, self.params.parameter: value})
 
     def spec(self, pipeline: str, *, base: str, root: str) -> StageSpec:
-        """This stage as plain data, its paths resolved against ``base``.
+        """This stage as plain data, with its paths resolved against ``base``.
 
         Raises:
             StageError: A path leaves the project, or one path is declared as two outs.
