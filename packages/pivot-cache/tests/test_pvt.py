@@ -46,7 +46,7 @@ def test_a_file_is_written_only_if_it_says_something_else(tmp_path: Path) -> Non
     ("change", "told"),
     [
         ({"format": 2}, "format 2 is newer than 1 @ x.pvt: format"),
-        ({"format": "1"}, "must be a whole number, not a text @ x.pvt: format"),
+        ({"format": "1"}, "must be a whole number, not a string @ x.pvt: format"),
         ({"format": None}, "is missing @ x.pvt: format"),
         ({"algorithm": "md5"}, "this Pivot reads digests of xxh3-128 @ x.pvt: algorithm"),
         ({"algorithm": None}, "is missing @ x.pvt: algorithm"),

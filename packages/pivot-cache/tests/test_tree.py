@@ -128,7 +128,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str, problem: str) -> None
         (text(algorithm=None), "is missing @ t: algorithm"),
         (text(more=1), "is not a known field @ t: more"),
         (text(empty={}), "must be a list @ t: empty"),
-        (text(empty=[1]), "must be a text, not a number @ t: empty.0"),
+        (text(empty=[1]), "must be a string, not a number @ t: empty.0"),
         (text(files=[]), "must be an object, not a list @ t: files"),
         (text(files={"a": ONE}), 'must be a digest and a size, and "x" if it is executable @ t: files.a'),
         (text(files={"a": [ONE]}), 'must be a digest and a size, and "x" if it is executable @ t: files.a'),

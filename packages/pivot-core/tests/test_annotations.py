@@ -39,10 +39,10 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Dep([]), "Dep names no path"),
         (lambda: Out(()), "Out names no path"),
         (lambda: Out(["a", "b", "a"]), "Out names 'a' twice"),
-        (lambda: Dep(["a", NUMBER]), "a path must be a text or a Path, not int"),
+        (lambda: Dep(["a", NUMBER]), "a path must be a string or a Path, not int"),
         (lambda: DirectoryOut(BYTES), "not bytes"),
         (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
-        (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from what the cache keeps"),
+        (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from the content in the cache"),
     ],
 )
 def test_what_is_refused(declare: Any, told: str) -> None:

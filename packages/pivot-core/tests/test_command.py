@@ -86,7 +86,7 @@ def test_what_a_command_names_must_be_declared(text: str, told: str, hint: str) 
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(DefinitionError, match="must be a text"):
+    with pytest.raises(DefinitionError, match="must be a nonempty string"):
         command("  ")
     with pytest.raises(DefinitionError, match="deps must be a list"):
         command("x", deps="a.csv")

@@ -80,13 +80,13 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         (None, "pivot.yaml:0: there is no 'pipeline'", "The name of the pipeline"),
         ([], "pivot.yaml:0: this must be a mapping, not a list", None),
         ({"pipeline": "p", "stage": {}}, "pivot.yaml:1: the key 'stage' is not known", "did you mean stages?"),
-        ({"pipeline": 3, "stages": {}}, "pivot.yaml:1: 'pipeline' must be a text, not 3", None),
+        ({"pipeline": 3, "stages": {}}, "pivot.yaml:1: 'pipeline' must be a string, not 3", None),
         ({"fit": None}, "pivot.yaml:2: 'fit' must be a mapping, not nothing", None),
         ({"fit": {}}, "pivot.yaml:2: 'fit' has neither 'python' nor 'cmd'", "give it one of python, cmd"),
         ({"fit": {"python": "a:b", "cmd": "x"}}, "pivot.yaml:2: 'fit' has 'python' and 'cmd'", "give it one of"),
         ({"fit": {"cmd": "x", "dep": []}}, "pivot.yaml:3: the key 'dep' is not known in 'fit'", "did you mean deps?"),
         ({"fit": {"cmd": "x", "deps": "a"}}, "pivot.yaml:3: 'deps' of 'fit' must be a mapping or a list", None),
-        ({"fit": {"cmd": "x", "outs": ["a", 3]}}, "pivot.yaml:4: item 2 of 'outs' must be a text or a mapping", None),
+        ({"fit": {"cmd": "x", "outs": ["a", 3]}}, "pivot.yaml:4: item 2 of 'outs' must be a string or a mapping", None),
         (
             {"fit": {"cmd": "x", "outs": [{"path": "a", "cach": True}]}},
             "pivot.yaml:5: the key 'cach' is not known in item 1 of 'outs'",
@@ -104,10 +104,10 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
         ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
         ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),
-        ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "leave one"),
+        ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "remove one"),
         ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),
         ({"fit": {"cmd": "x", "matrix": {"a": [1, 1]}}}, "pivot.yaml:4: two values of 'a' have", "name: value"),
-        ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be a name of your own", None),
+        ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be the name of a variable", None),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(data: Any, told: str, hint: str | None) -> None:
@@ -130,17 +130,17 @@ LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30
 @pytest.mark.parametrize(
     ("data", "rest", "told"),
     [
-        ({"s": {"cmd": "x"}}, {"vars": LARGE}, "2: with 'x2' this file holds more than 300,000 values"),
+        ({"s": {"cmd": "x"}}, {"vars": LARGE}, "2: with 'x2' this file contains more than 300,000 values"),
         ({"s": {"cmd": "x"}}, {"vars": LONG}, r"2: with \$\{x1\} this text has more than 100,000 characters"),
         (
             {"s": {"cmd": "x", "matrix": {each: list(range(100)) for each in "abcde"}}},
             {},
-            "4: with 'c' this makes more than 10,000 stages",
+            "4: with 'c' there are more than 10,000 stages",
         ),
         (
             {"s": {"cmd": "x", "params": {"p": ["a"] * 100}, "matrix": {each: list(range(100)) for each in "ab"}}},
             {},
-            "3: with 'params' of 's' this file holds more than 300,000 values",
+            "3: with 'params' of 's' this file contains more than 300,000 values",
         ),
         (
             {f"s{n}": {"cmd": "x", "matrix": {each: list(range(100)) for each in "ab"}} for n in range(100)},

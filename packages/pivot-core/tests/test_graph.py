@@ -191,7 +191,7 @@ def test_two_stages_of_one_address() -> None:
     error = refusal(stage("train", line=3), stage("train", line=7))
 
     assert str(error) == "two stages have the address 'p.train': 'train' (pipeline.py:3) and 'train' (pipeline.py:7)"
-    assert "another name" in str(error.hint)
+    assert "rename one" in str(error.hint)
 
 
 def test_same_name_in_two_pipelines_is_no_conflict() -> None:

@@ -63,10 +63,10 @@ def test_what_comes_later_is_left() -> None:
         ("${rats}", "${rats} is not known", "did you mean ${rate}?"),
         ("${zzz}", "${zzz} is not known", "known here: rate, model"),
         ("${model.nam}", "${model.nam} is not known, since 'model' has no 'nam'", "did you mean ${model.name}?"),
-        ("${rate.x}", "${rate.x} is not known, since 'rate' has no 'x'", "nothing is known here"),
-        ("x ${model}", "${model} is a mapping, which cannot be part of a text", "whole value"),
-        ("${1+1}", "${1+1} is no name", "${name}"),
-        ("${}", "${} is no name", "${name}"),
+        ("${rate.x}", "${rate.x} is not known, since 'rate' has no 'x'", "no names are known here"),
+        ("x ${model}", "${model} is a mapping, which cannot be part of a string", "whole value"),
+        ("${1+1}", "${1+1} is not a name", "${name}"),
+        ("${}", "${} is not a name", "${name}"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, told: str, hint: str) -> None:

@@ -454,7 +454,7 @@ def test_every_override_must_mean_something_and_one_thing() -> None:
         check([Override.parse("train.rate=1")], [OverrideTarget("a", "train", ())])
 
     assert "did you mean" in (unknown.value.hint or "")
-    assert several.value.hint == "say which: a.train@x, a.train@y, c.train"
+    assert several.value.hint == "use an address: a.train@x, a.train@y, c.train"
     assert (far.value.hint or "").startswith("known parameters: train@x.rate")
     assert none.value.hint == "no stage here takes parameters"
 

@@ -234,6 +234,6 @@ def test_a_mutex_group_is_a_resource_beside_those_that_are_counted() -> None:
 
 
 def test_a_stage_that_needs_more_of_a_resource_than_there_is_cannot_run() -> None:
-    with pytest.raises(StageError, match="it needs 2 of the resource 'gpu', but there is 1") as refused:
+    with pytest.raises(StageError, match="it needs 2 of the resource 'gpu', but only 1 is available") as refused:
         resource_needs([stage_with({"gpu": 2})], {})
     assert refused.value.hint == "pivot config set resources.gpu 2"

@@ -337,7 +337,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
         ),
         pytest.param(
             "def stage(raw: Annotated[dict, Out('a')]) -> None: ...",
-            "parameter 'raw' is annotated with an Out; parameters are read, so they take a Dep",
+            "parameter 'raw' is annotated with an Out; parameters are inputs, so they take a Dep",
             id="Out on a parameter",
         ),
         pytest.param(
@@ -347,27 +347,27 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
         ),
         pytest.param(
             "def stage(raw: Annotated[dict, Dep('a')], /) -> None: ...",
-            "parameter 'raw' has a Dep but cannot be given by name",
+            "parameter 'raw' has a Dep but cannot be passed by name",
             id="positional-only parameter",
         ),
         pytest.param(
             "def stage(*raw: Annotated[dict, Dep('a')]) -> None: ...",
-            "parameter 'raw' has a Dep but cannot be given by name",
+            "parameter 'raw' has a Dep but cannot be passed by name",
             id="variadic parameter",
         ),
         pytest.param(
             "def stage(raw: Annotated[dict, Dep('a')] | None = None) -> None: ...",
-            "parameter 'raw' has a Dep or Out inside another type, where it declares nothing",
+            "parameter 'raw' has a Dep or Out inside another type, where it has no effect",
             id="Dep inside a union",
         ),
         pytest.param(
             "def stage(raw: list[tuple[Annotated[dict, Dep('a')], int]] = ()) -> None: ...",
-            "parameter 'raw' has a Dep or Out inside another type, where it declares nothing",
+            "parameter 'raw' has a Dep or Out inside another type, where it has no effect",
             id="Dep inside a list",
         ),
         pytest.param(
             "def stage(raw: Callable[[Annotated[dict, Dep('a')]], int] = print) -> None: ...",
-            "parameter 'raw' has a Dep or Out inside another type, where it declares nothing",
+            "parameter 'raw' has a Dep or Out inside another type, where it has no effect",
             id="Dep inside a callable",
         ),
         pytest.param(
@@ -375,7 +375,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
             type Raw[T] = Annotated[T, Dep('a')]
             def stage(raw: Raw[dict] | None = None) -> None: ...
             """,
-            "parameter 'raw' has a Dep or Out inside another type, where it declares nothing",
+            "parameter 'raw' has a Dep or Out inside another type, where it has no effect",
             id="Dep behind an alias inside a union",
         ),
         pytest.param(
@@ -384,7 +384,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
                 raw: Annotated[dict, Dep('a')]
             def stage(**deps: Unpack[Deps]) -> None: ...
             """,
-            "parameter 'deps' has a Dep or Out inside another type, where it declares nothing",
+            "parameter 'deps' has a Dep or Out inside another type, where it has no effect",
             id="Deps as keywords",
         ),
         pytest.param("def stage(): ...", "its return type is not annotated", id="no return annotation"),
@@ -394,7 +394,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
         ),
         pytest.param(
             "def stage() -> Annotated[dict, Dep('a')]: ...",
-            "the return type is annotated with a Dep; what is returned is written, so it takes an Out",
+            "the return type is annotated with a Dep; returned values are outs, so they take an Out",
             id="Dep in the return type",
         ),
         pytest.param(
@@ -452,7 +452,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
                 b: Annotated[str, Out('b')]
             def stage() -> Outs: ...
             """,
-            "Outs: 'a' may be left out, but a stage writes all its outs",
+            "Outs: 'a' is optional, but a stage must write all its outs",
             id="key that may be left out",
         ),
         pytest.param(
@@ -463,7 +463,7 @@ DEFAULT_OUT = "Annotated[..., pivot.Out"
                 c: Required[Annotated[str, Out('c')]]
             def stage() -> Outs: ...
             """,
-            "Outs: 'b', 'a' may be left out, but a stage writes all its outs",
+            "Outs: 'b', 'a' is optional, but a stage must write all its outs",
             id="keys that may be left out",
         ),
         pytest.param("async def stage() -> None: ...", "a stage cannot be an async function", id="async function"),
@@ -604,8 +604,8 @@ def test_location_is_that_of_the_innermost_function(define: Define) -> None:
         (lambda: Out("x", JSON), r"the loader of Out\('x'\) has no method save\(value, path\): class JSON", "JSON()"),  # type: ignore[arg-type]
         (lambda: Dep("x", "json"), r"no method load\(path\): str", "pivot.loaders"),  # type: ignore[arg-type]
         (lambda: Out("x", None), r"no method save\(value, path\): NoneType", "pivot.loaders"),  # type: ignore[arg-type]
-        (lambda: Dep(3), "a path must be a text or a Path, not int", None),  # type: ignore[arg-type]
-        (lambda: Out(b"x"), "a path must be a text or a Path, not bytes", None),  # type: ignore[arg-type]
+        (lambda: Dep(3), "a path must be a string or a Path, not int", None),  # type: ignore[arg-type]
+        (lambda: Out(b"x"), "a path must be a string or a Path, not bytes", None),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_dep_or_out(declare: Callable[[], object], said: str, hint: str | None) -> None:

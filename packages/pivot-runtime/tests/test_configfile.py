@@ -118,7 +118,7 @@ def test_what_is_no_text_has_no_value() -> None:
         ("a: b\x07", 1, "this is not YAML"),
         ("\n- a", 2, "keys and values"),
         ("a", 1, "keys and values"),
-        ("a: b\n? [c]\n: d", 2, "a key must be a text"),
+        ("a: b\n? [c]\n: d", 2, "a key must be a string"),
         ("a: b\n---\nc: d\n", 2, "this is not YAML"),
         ("[" * 5000, 1, "nested more than 64 levels"),
         ("x: 1\na: &x\n  b: *x\n  c: 1\n", 3, "is inside what it names"),

@@ -106,12 +106,12 @@ def test_an_empty_file_and_merged_keys() -> None:
     [
         ("a: 1\nb: [", r"^p:2: this is not YAML"),
         ("a: 1\na: 2", r"^p:2: the key 'a' occurs for the second time"),
-        ("a:\n  1: x", r"^p:2: the key 1 must be a text"),
+        ("a:\n  1: x", r"^p:2: the key 1 must be a string"),
         ("a: !!python/object:os.system x", r"^p:1: this is not YAML"),
         ("a: 1\n---\nb: 2", r"^p:2: this is not YAML"),
         ("a: 1\nb: \x00", r"^p:2: this is not YAML: the character U\+0000"),
         ("a: *b", r"^p:1: this is not YAML"),
-        ("? [a]\n: 1", "must be a text|not YAML"),
+        ("? [a]\n: 1", "must be a string|not YAML"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:

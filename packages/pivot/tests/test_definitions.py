@@ -68,7 +68,7 @@ WRONG = {
         "def stage() -> None: ...\npipeline.register(stage, name='x' * 300)\n",
         ["pipeline.py:7", "cannot be the name of a stage"],
     ),
-    "wrong path": ("x = Dep(3, Text())\n", ["pipeline.py:7: ", "must be a text or a Path"]),
+    "wrong path": ("x = Dep(3, Text())\n", ["pipeline.py:7: ", "must be a string or a Path"]),
     "same name": (
         f"{STAGE}pipeline.register(other)\n",
         ["pipeline.py:7", "'other'", "already has a stage of that name"],

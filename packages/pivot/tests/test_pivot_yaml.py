@@ -123,7 +123,7 @@ def test_parameters_of_declared_stages_come_from_everywhere(declared: Project) -
             "pivot.yaml:6: stage 'fit@small': there is no module 'step'\nhint: did you mean steps?",
         ),
         ("steps:fit", "steps:fitt", "'steps' has no function 'fitt'\nhint: did you mean fit?"),
-        ("rows: rows.json", "row: rows.json", "deps names 'row', which is no parameter with a Dep"),
+        ("rows: rows.json", "row: rows.json", "deps names 'row', which is not a parameter with a Dep"),
         ("[out/2.json, ", "[", "names 'out/2.json', which stage 'models.fit@small' writes"),
         ("pipeline: models", "pipeline: my models", "pivot.yaml:1: 'my models' cannot be the name of a pipeline"),
     ],

@@ -41,7 +41,7 @@ class Graph(Value):
             if spec.address in stages:
                 raise GraphError(
                     f"two stages have the address {spec.address!r}: {_cite(stages[spec.address])} and {_cite(spec)}",
-                    hint="give one of the two pipelines another name: pivot.Pipeline(...)",
+                    hint="rename one of the two pipelines: pivot.Pipeline(...)",
                 )
             stages[spec.address] = spec
         producers, tree = _producers(stages)
@@ -133,7 +133,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
             if out.path in producers:
                 raise GraphError(
                     f"two stages write {str(out.path)!r}: {_cite(stages[producers[out.path]])} and {_cite(spec)}",
-                    hint="every out has one producer: let one of them write elsewhere",
+                    hint="only one stage may write an out: let one of them write to another path",
                 )
             producers[out.path] = address
     tree = _PathTree()
@@ -143,7 +143,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
                 raise GraphError(
                     f"the outs {str(parent)!r} of {_cite(stages[producers[parent]])} and {str(path)!r} "
                     f"of {_cite(stages[address])} overlap",
-                    hint="no out may be inside another: let one of them write elsewhere",
+                    hint="no out may be inside another: let one of the stages write to another path",
                 )
         tree.add(path, address)
     return producers, tree

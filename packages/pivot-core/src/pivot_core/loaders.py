@@ -244,7 +244,7 @@ def _check_names(names: list[object]) -> None:
     unnamed = [repr(name) for name in names if not isinstance(name, str) or not name]
     if unnamed:
         raise LoaderError(
-            f"loaders.CSV() cannot keep column names that are no text: {', '.join(unnamed)}",
+            f"loaders.CSV() cannot keep column names that are not strings: {', '.join(unnamed)}",
             hint="give the columns names, as in frame.columns = frame.columns.astype(str)",
         )
     shared = [repr(name) for name, count in collections.Counter(names).items() if count > 1]

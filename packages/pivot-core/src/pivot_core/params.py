@@ -147,7 +147,7 @@ def fields(cls: type) -> Mapping[str, Field]:
         if wrong is not None:
             raise DefinitionError(
                 f"{cls.__name__}.{name} has the type {convert.format_hint(wrong)}, which no parameter can have",
-                hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
+                hint="use numbers, strings, paths, dates, enums, or lists, dicts and classes with fields of these",
             )
     return made
 
@@ -348,6 +348,6 @@ def _refuse_untyped(cls: type) -> None:
         if name.startswith("_") or name in cls.__annotations__ or callable(value) or isinstance(value, _LOOKED_UP):
             continue
         raise DefinitionError(
-            f"{cls.__name__}.{name} has no type, so it is no parameter",
+            f"{cls.__name__}.{name} has no type, so it is not a parameter",
             hint=f"declare it: {name}: {type(value).__name__} = ...; or {name}: ClassVar = ... if it is a constant",
         )

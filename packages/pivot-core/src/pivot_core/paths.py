@@ -28,7 +28,7 @@ class ArtifactPath(str):
             PathError: It is not in normal form, or `resolve` could not return it.
         """
         if not isinstance(text, str):
-            raise PathError(f"a path must be a text, not {type(text).__name__}")
+            raise PathError(f"a path must be a string, not {type(text).__name__}")
         _check_text(text)
         if posixpath.isabs(text) or posixpath.normpath(text) != text or text == "." or _escapes(text):
             raise PathError(f"{text!r} is not a normalised path inside the project")
@@ -49,7 +49,7 @@ class ArtifactPath(str):
         """
         text = os.fspath(declared)
         if not isinstance(text, str):
-            raise PathError(f"a path must be a text, not {type(text).__name__}")
+            raise PathError(f"a path must be a string, not {type(text).__name__}")
         _check_text(text)
         if posixpath.isabs(text):
             inside = None if root is None else _below(_absolute(text), _absolute(root))
@@ -118,7 +118,7 @@ def _check_text(text: str) -> None:
     if not text:
         raise PathError("a path must not be empty")
     if "\0" in text:
-        raise PathError(f"{text!r} holds a NUL character")
+        raise PathError(f"{text!r} contains a NUL character")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -228,7 +228,7 @@ def resource_needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -
                 raise StageError(
                     spec.name,
                     spec.location,
-                    f"it needs {amount} of the resource {name!r}, but there is {there}",
+                    f"it needs {amount} of the resource {name!r}, but only {there} is available",
                     hint=f"pivot config set resources.{name} {amount}",
                 )
         found[spec.address] = {**spec.resources, **{f"mutex {group}": 1 for group in spec.mutex}}

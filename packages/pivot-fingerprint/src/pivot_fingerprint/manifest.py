@@ -219,7 +219,7 @@ def _library(raw: object, where: str) -> Library:
     if not isinstance(fields["version"], str):
         raise ManifestError(f"{where}.version", "expected text")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ManifestError(f"{where}.names", "expected a list of texts")
+        raise ManifestError(f"{where}.names", "expected a list of strings")
     return Library(fields["version"], tuple(names))
 
 

@@ -79,7 +79,7 @@ def sequence(value: object, field: str) -> list[Any]:
 def text(value: object, field: str) -> str:
     """A text."""
     if not isinstance(value, str):
-        raise FieldError(field, f"must be a text, not {_named(value)}")
+        raise FieldError(field, f"must be a string, not {_named(value)}")
     return value
 
 
@@ -270,5 +270,5 @@ def _code_entry(value: object, field: str) -> CodeEntry:
 
 
 def _named(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    kinds = {dict: "an object", list: "a list", str: "a string", bool:  "true or false", type(None): "null"}
     return kinds.get(type(value), "a number")

@@ -172,7 +172,7 @@ def _checked(value: Any) -> Any:
     try:
         to_plain(value)
     except NotPlainError:
-        raise ConversionError("a number, text, path, date, enum, or a list or dict of such", value) from None
+        raise ConversionError("a number, string, path, date, enum, or a list or dict of these", value) from None
     return value
 
 

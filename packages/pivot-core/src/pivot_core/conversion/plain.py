@@ -75,7 +75,7 @@ def _plain(value: Any, fields_of: Fields) -> Any:  # noqa: PLR0911  # one return
     if tag is None:
         raise NotPlainError(
             f"a value of type {type(value).__name__} cannot be a parameter, since it cannot be compared",
-            hint="use numbers, texts, paths, dates, enums, or lists, dicts and classes with fields of such",
+            hint="use numbers, strings, paths, dates, enums, or lists, dicts and classes with fields of these",
         )
     return tag
 

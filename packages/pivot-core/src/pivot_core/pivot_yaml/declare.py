@@ -128,10 +128,10 @@ class _Measure:
             self._left -= 1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0)
             if self._left < 0:
                 raise ValidationError(
-                    f"with {validate.subject(path)} this file holds more than {MOST_VALUES:,} values, "
-                    "references and matrices filled in",
+                    f"with {validate.subject(path)} this file contains more than {MOST_VALUES:,} values "
+                    "after substitution and expansion",
                     path,
-                    hint="refer to less, or make fewer stages of a matrix",
+                    hint="reduce the references, or the number of stages of the matrix",
                 )
             if isinstance(each, dict):
                 todo.extend(each.values())
@@ -217,7 +217,7 @@ def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
         outs: dict[str, Out] = {}
         for key, each in pairs:
             if key in outs:
-                raise ValidationError(f"'outs' names {key!r} twice", (*path, "outs"), hint="leave one of the two out")
+                raise ValidationError(f"'outs' names {key!r} twice", (*path, "outs"), hint="remove one of the two")
             outs[key] = _out(each, (*path, "outs", key))
         return outs
     if not isinstance(said, Mapping):
@@ -229,7 +229,7 @@ def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
     for key, each in said.items():
         if isinstance(each, Mapping):
             raise ValidationError(
-                f"{key!r} of 'outs' of a python stage must be a path, since its function says the rest",
+                f"{key!r} of 'outs' of a python stage must be a path, since its function declares the rest",
                 (*path, "outs", key),
                 hint="write 'key: path', and 'cache' or 'directory' in the function's annotation",
             )
@@ -255,7 +255,7 @@ def _out(said: str | list[str] | Mapping[str, Any], at: Path) -> Out:
 def _refuse_taken(name: str, path: Path) -> None:
     if name in LATER:
         raise ValidationError(
-            f"{name!r} cannot be a name of your own, since ${{{name}.…}} means the stage's", path, hint="rename it"
+            f"{name!r} cannot be the name of a variable, since ${{{name}.…}} means the stage's", path, hint="rename it"
         )
 
 

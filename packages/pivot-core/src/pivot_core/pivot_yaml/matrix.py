@@ -53,7 +53,7 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
         many *= len(values)
         if many > MOST:
             raise MatrixError(
-                f"with {dimension!r} this makes more than {MOST:,} stages", dimension, hint="name fewer values"
+                f"with {dimension!r} there are more than {MOST:,} stages", dimension, hint="name fewer values"
             )
         named.append(_named(dimension, values))
     cells = [
@@ -67,7 +67,7 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
             raise MatrixError(
                 f"two combinations have the name {cell.variant!r}",
                 next(name for name in matrix if cell.values[name] != other.values[name]),
-                hint="give the values other names: a mapping from name to value",
+                hint="rename the values with a mapping from name to value",
             )
     return cells
 
@@ -78,7 +78,9 @@ def _named(dimension: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tu
     else:
         pairs = [(_name(dimension, value), value) for value in values]
     if not pairs:
-        raise MatrixError(f"{dimension!r} has no values", dimension, hint="name at least one, or leave it out")
+        raise MatrixError(
+            f"{dimension!r} has no values", dimension, hint="name at least one value, or remove the dimension"
+        )
     times = Counter(name for name, _ in pairs)
     twice = next((name for name in times if times[name] > 1), None)
     if twice is not None:

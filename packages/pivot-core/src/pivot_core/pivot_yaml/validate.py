@@ -18,7 +18,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 _SAID: Mapping[str, str] = {
     "object": "a mapping",
     "array": "a list",
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",

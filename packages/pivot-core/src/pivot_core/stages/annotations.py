@@ -19,9 +19,9 @@ def _path_text(value: PathLike) -> str:
     try:
         text = os.fspath(value)
     except TypeError:
-        raise DefinitionError(f"a path must be a text or a Path, not {type(value).__name__}") from None
+        raise DefinitionError(f"a path must be a string or a Path, not {type(value).__name__}") from None
     if not isinstance(text, str):
-        raise DefinitionError("a path must be a text or a Path, not bytes")
+        raise DefinitionError("a path must be a string or a Path, not bytes")
     return text
 
 
@@ -115,8 +115,8 @@ class Out(_Several):
             )
         if self.incremental and not self.cache:
             raise DefinitionError(
-                f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from what the cache keeps",
-                hint="leave cache=False out",
+                f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from the content in the cache",
+                hint="remove cache=False",
             )
 
 

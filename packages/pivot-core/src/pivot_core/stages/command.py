@@ -110,7 +110,7 @@ def command(
 def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
     """Like `command`, with a given ``location``."""
     if not isinstance(text, str) or not text.strip():
-        raise DefinitionError("a command must be a text that is not empty")
+        raise DefinitionError("a command must be a nonempty string")
     return Command(
         text=textwrap.dedent(text).strip(),
         deps={name: Dep(path) for name, path in _named(deps, "deps")},
@@ -165,7 +165,7 @@ def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
     times = Counter(name for name, _ in pairs)
     twice = next((name for name in times if times[name] > 1), None)
     if twice is not None and argument == "outs":
-        raise DefinitionError(f"{argument} names {twice!r} twice", hint="leave one of the two out")
+        raise DefinitionError(f"{argument} names {twice!r} twice", hint="remove one of the two")
     return pairs
 
 

@@ -94,9 +94,9 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str
         part = text_of(value)
         if part is None:
             raise InterpolationError(
-                f"{match[0]} is {_kind(value)}, which cannot be part of a text",
+                f"{match[0]} is {_kind(value)}, which cannot be part of a string",
                 path,
-                hint="let it be the whole value, or name an item of it",
+                hint="make it the whole value, or name an item of it",
             )
         return part
 
@@ -113,7 +113,7 @@ def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
         added += len(part)
         if added > LONGEST:
             raise InterpolationError(
-                f"with {match[0]} this text has more than {LONGEST:,} characters", path, hint="fill in less"
+                f"with {match[0]} this text has more than {LONGEST:,} characters", path, hint="insert shorter values"
             )
         return part
 
@@ -124,7 +124,7 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
     name = reference.strip()
     if not _NAME.fullmatch(name):
         raise InterpolationError(
-            f"${{{reference}}} is no name", path, hint="write ${name} or ${name.item}; $${ stands for a plain ${"
+            f"${{{reference}}} is not a name", path, hint="write ${name} or ${name.item}; $${ stands for a literal ${"
         )
     known: Any = scope
     parts = name.split(".")
@@ -142,9 +142,9 @@ def _unknown(parts: list[str], at: int, known: Any, path: Path) -> Interpolation
     if close:
         hint = close
     elif names:
-        hint = f"known here: {', '.join(names)}; $${{ stands for a plain ${{"
+        hint = f"known here: {', '.join(names)}; $${{ stands for a literal ${{"
     else:
-        hint = "nothing is known here: write it below 'vars' or 'matrix'; $${ stands for a plain ${"
+        hint = "no names are known here: define it below 'vars' or 'matrix'; $${ stands for a literal ${"
     within = f", since {'.'.join(parts[:at])!r} has no {parts[at]!r}" if at else ""
     return InterpolationError(f"{reference} is not known{within}", path, hint=hint)
 

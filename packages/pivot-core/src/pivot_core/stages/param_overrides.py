@@ -85,7 +85,7 @@ def check(overrides: Iterable[Override], stages: Sequence[OverrideTarget]) -> No
             raise _unknown(override, stages)
         if len({each.pipeline for each in meant}) > 1:
             addresses = ", ".join(f"{each.pipeline}.{each.stage}" for each in meant)
-            raise ParamError(f"-p {override.text}: several stages have that name", hint=f"say which: {addresses}")
+            raise ParamError(f"-p {override.text}: several stages have that name", hint=f"use an address: {addresses}")
 
 
 def _unknown(override: Override, stages: Sequence[OverrideTarget]) -> PivotError:

@@ -16,8 +16,8 @@ def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping
     Raises:
         DefinitionError: A name is unknown, a path is invalid, or a placeholder has no path.
     """
-    _refuse_unknown("deps", "parameter with a Dep", deps, signature.deps)
-    _refuse_unknown("outs", "out", outs, signature.outs)
+    _refuse_unknown("deps", "a parameter with a Dep", deps, signature.deps)
+    _refuse_unknown("outs", "an out", outs, signature.outs)
     new_deps = {name: _dep(name, dep, deps) for name, dep in signature.deps.items()}
     new_outs = {key: attrs.evolve(out, path=outs[key]) if key in outs else out for key, out in signature.outs.items()}
     moved: dict[str, str] = {}
@@ -50,6 +50,6 @@ def _refuse_unknown(argument: str, what: str, given: object, known: Iterable[str
     for name in given:
         if name not in names:
             raise DefinitionError(
-                f"{argument} names {name!r}, which is no {what}",
+                f"{argument} names {name!r}, which is not {what}",
                 hint=suggest(str(name), names) or f"it has: {', '.join(names) or 'none'}",
             )

@@ -97,7 +97,7 @@ class _Reader:
             if not declared:
                 if _buried(hints.get(parameter.name)):
                     raise self.error(
-                        f"parameter {parameter.name!r} has a Dep or Out inside another type, where it declares nothing",
+                        f"parameter {parameter.name!r} has a Dep or Out inside another type, where it has no effect",
                         f"put Annotated outermost, as in {parameter.name}: Annotated[... | None, pivot.Dep(...)]",
                     )
                 self._undeclared(parameter, hints.get(parameter.name))
@@ -105,7 +105,7 @@ class _Reader:
             (item,) = declared
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise self.error(
-                    f"parameter {parameter.name!r} has a {type(item).__name__} but cannot be given by name"
+                    f"parameter {parameter.name!r} has a {type(item).__name__} but cannot be passed by name"
                 )
             if isinstance(item, Dep):
                 deps[parameter.name] = item
@@ -114,7 +114,7 @@ class _Reader:
             else:
                 raise self.error(
                     f"parameter {parameter.name!r} is annotated with an {type(item).__name__}; "
-                    "parameters are read, so they take a Dep"
+                    "parameters are inputs, so they take a Dep"
                 )
         return deps, previous
 
@@ -141,7 +141,7 @@ class _Reader:
                 return  # an ordinary value
             raise
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise self.error(f"parameter {parameter.name!r} takes {cls.__name__} but cannot be given by name")
+            raise self.error(f"parameter {parameter.name!r} takes {cls.__name__} but cannot be passed by name")
         if self.taken is not None:
             raise self.error(
                 f"parameters {self.taken.parameter!r} and {parameter.name!r} both take typed parameters",
@@ -166,7 +166,7 @@ class _Reader:
     def _outs(self, hints: Mapping[str, Any]) -> tuple[dict[str, Out], bool]:
         if "return" not in hints:
             raise self.error(
-                "its return type is not annotated, so what it writes is not known",
+                "its return type is not annotated, so its outs are unknown",
                 "return a TypedDict of Annotated[..., pivot.Out(...)], one Annotated[..., pivot.Out(...)], or None",
             )
         returned = hints["return"]
@@ -198,7 +198,7 @@ class _Reader:
         optional = [key for key, hint in fields.items() if not _is_required(hint, default=key in unmarked)]
         if optional:
             raise self.error(
-                f"{_name(shape)}: {_join(optional)} may be left out, but a stage writes all its outs",
+                f"{_name(shape)}: {_join(optional)} is optional, but a stage must write all its outs",
                 "make the key required",
             )
         return {key: self._out(f"key {key!r} of {_name(shape)}", _declared(hint)) for key, hint in fields.items()}
@@ -208,7 +208,7 @@ class _Reader:
             raise self.error(f"{what} has more than one Out")
         (out,) = declared
         if not isinstance(out, Out):
-            raise self.error(f"{what} is annotated with a Dep; what is returned is written, so it takes an Out")
+            raise self.error(f"{what} is annotated with a Dep; returned values are outs, so they take an Out")
         return out
 
 

@@ -110,7 +110,7 @@ class Stage:
                         self.name,
                         self.location,
                         f"{labels[path]} and {label} are both written to {str(path)!r}",
-                        hint="declare it once, or let one of them write elsewhere",
+                        hint="declare it once, or let one of them be written to another path",
                     )
                 labels[path] = label
                 outs[path] = OutSpec(path, cache=out.cache, directory=out.directory, incremental=out.incremental)

@@ -100,7 +100,7 @@ def _entries(mapping: Any, section: str) -> Iterator[ConfigEntry]:
     for key, value in mapping.value:
         line = key.start_mark.line + 1
         if not isinstance(key, ScalarNode):
-            raise FormatError("a key must be a text", line)
+            raise FormatError("a key must be a string", line)
         name = f"{section}{key.value}"
         span = Span(key.start_mark.index, key.end_mark.index, value.start_mark.index, _end(value))
         if isinstance(value, ScalarNode):

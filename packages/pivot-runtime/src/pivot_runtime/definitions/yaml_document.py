@@ -251,14 +251,14 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
     merged: list[Any] | None = None
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise TextError("a key must be a text", _line(key_node), hint="write a plain word")
+            raise TextError("a key must be a string", _line(key_node), hint="write a plain word")
         if key_node.tag == f"{_TAG}merge":
             twice, merged = merged is not None, _merged(key_node, value_node)
             key = "<<"
         else:
             key, twice = _scalar(key_node), False
             if not isinstance(key, str):
-                raise TextError(f"the key {key!r} must be a text", _line(key_node), hint="put it into quotes")
+                raise TextError(f"the key {key!r} must be a string", _line(key_node), hint="put it into quotes")
             twice = key in own
             own[key] = (key_node, value_node)
         if twice:
