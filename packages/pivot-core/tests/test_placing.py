@@ -79,7 +79,7 @@ def test_a_decorator_takes_them_too() -> None:
         ({}, "PlaceholderDep, so its path must be given", "deps={'data'"),
         ({"deps": {"dat": "x"}}, "deps names 'dat', which is not a parameter with a Dep", "did you mean data"),
         ({"deps": {"zzz": "x"}}, "deps names 'zzz'", "it has: data, extra"),
-        ({"deps": {"data": "x"}, "outs": {"mode": "x"}}, "outs names 'mode', which is not an out", "did you mean model"),
+        ({"deps": {"data": "x"}, "outs": {"mode": "x"}}, "outs names 'mode', which is not an out", "mean model"),
         ({"deps": {"data": 3}}, "a path must be a string or a Path", ""),
         ({"deps": ["data"]}, "deps must be a mapping to paths, not list", ""),
         ({"deps": {"data": "x"}, "variant": "a b"}, "'train@a b' cannot be the name", "name="),

@@ -36,7 +36,7 @@ class Listener(Protocol):
         ...
 
     def called(self) -> AbstractContextManager[object]:
-        """A context around each call of other people's code that describes a value: it may look at anything."""
+        """A context around each call of foreign code that describes a value: it may read anything."""
         ...
 
 
@@ -57,7 +57,7 @@ class Disk:
         return content
 
     def called(self) -> AbstractContextManager[object]:
-        """A context around calls that run code of the user or of libraries."""
+        """A context around calls of user code or library code."""
         return nullcontext() if self._listener is None else self._listener.called()
 
     def exists(self, path: str) -> bool:
@@ -123,7 +123,7 @@ def distributions() -> "Mapping[str, list[Distribution]]":
 
 
 def top_level_names(distribution: "Distribution") -> set[str]:
-    """The top-level names that a distribution installs, without a look at its files, which may be many."""
+    """The top-level names that a distribution installs, read without its possibly long list of files."""
     text = distribution.read_text("top_level.txt")
     if text:
         return set(text.split())

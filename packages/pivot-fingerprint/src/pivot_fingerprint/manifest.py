@@ -151,7 +151,7 @@ class Manifest(Mapping[str, Entry]):
         """The manifest that `to_json` wrote.
 
         Raises:
-            ManifestError: The data is no manifest of this schema; `field` names the invalid place.
+            ManifestError: The data is not a manifest of this schema; `field` names the invalid place.
         """
         top = _object(data, "manifest", {"schema", "entries", "unresolved"}, ("libraries",))
         schema = top["schema"]

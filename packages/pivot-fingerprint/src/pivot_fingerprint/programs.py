@@ -49,7 +49,7 @@ def _first_line(program: str) -> str:
 
 
 def track_putenv() -> None:
-    """Record calls of `os.putenv` from now on. An audit hook cannot be removed, so it is set only once."""
+    """Record calls of `os.putenv` from now on. An audit hook cannot be removed, so it is installed only once."""
     if not _hooked:
         _hooked.append(True)
         sys.addaudithook(_record)
@@ -63,8 +63,8 @@ def _record(event: str, args: tuple[bytes, ...]) -> None:
 
 
 def inherited_environment() -> dict[str, str]:
-    """The environment of a program that is given none: `os.environ`, with the changes that bypassed it."""
-    # Read from its data, so that nothing that records uses of `os.environ` takes this for one.
+    """The environment of a program that is started without its own: `os.environ`, with the changes that bypassed it."""
+    # Reads its internal data, so that nothing that records uses of `os.environ` counts this as one.
     found: dict[bytes, bytes] = dict(_ENVIRONMENT._data)  # type: ignore[attr-defined]  # noqa: SLF001
     for name, value in list(_changed.items()):
         if value is None:

@@ -270,5 +270,5 @@ def _code_entry(value: object, field: str) -> CodeEntry:
 
 
 def _named(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a string", bool:  "true or false", type(None): "null"}
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return kinds.get(type(value), "a number")

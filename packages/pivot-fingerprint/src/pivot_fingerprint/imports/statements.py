@@ -35,7 +35,7 @@ class Statement(NamedTuple):
     runs: bool  # whether it may run code that is elsewhere
     results: bool  # whether it changes the result of such code
     alias: tuple[str, ...]  # the chain of names to which it gives another name
-    plain: bool  # binds its names to numbers and texts, if it only reads such
+    plain: bool  # binds its names to numbers and texts, if it reads no others
     defines: bool  # is a definition or an import, which has its own entry
     guarded: bool
     tried: tuple[Import, ...]  # imports on whose success it depends
@@ -233,7 +233,7 @@ def _alias(node: ast.stmt) -> tuple[str, ...]:
 
 
 def _is_plain(node: ast.stmt) -> bool:
-    """Whether it can only bind numbers, texts and tuples of these, if it only reads such."""
+    """Whether it binds only numbers, texts and tuples of these, provided that it reads no others."""
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets

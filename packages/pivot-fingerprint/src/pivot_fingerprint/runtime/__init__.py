@@ -1,5 +1,5 @@
 """Observation of running code, in this process and in its children.
 
-Here are the recorder, the ways by which children start one of their own, and the comparison of what ran with a
-manifest. Other packages use it by `pivot_fingerprint.observation`.
+This room has the recorder, the ways to start a recorder in children, and the comparison of executed code with a
+manifest. Other packages use it through `pivot_fingerprint.observation`.
 """

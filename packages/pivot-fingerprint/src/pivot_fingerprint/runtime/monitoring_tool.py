@@ -12,7 +12,7 @@ from pivot_fingerprint.user_code import Predicate
 # free for tools that the code itself may start.
 TOOL_IDS = (3, 4, 5)
 LAUNCHERS = frozenset({"Popen._launch", "Popen._execute_child"})
-"""Qualified names of library code of which each call matters."""
+"""Qualified names of library code whose every call matters."""
 _NAME = "pivot-fingerprint"
 _EVENTS = sys.monitoring.events
 _ALL = _EVENTS.PY_START | _EVENTS.PY_RESUME | _EVENTS.PY_THROW

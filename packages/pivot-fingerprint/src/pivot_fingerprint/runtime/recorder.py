@@ -24,7 +24,7 @@ _SCOPES = ("<generic parameters of ", "__annotate__")  # they evaluate annotatio
 _MANY_CALLS = 1000  # calls of one function during an import, after which it counts as called outside it
 _OPTIMIZED = 1  # `inspect.CO_OPTIMIZED`, which all functions have, and no class or module
 _LINES = ".lines"  # the records of a child
-_UNSURE = ".unsure"  # the same by the default predicate, where the given one cannot leave its process
+_UNSURE = ".unsure"  # the same by the default predicate, if the given one cannot be sent to another process
 _NO_TOOL = "no tool id of `sys.monitoring` was free: nothing was observed"
 _FORKED = "a process was forked, and there is no directory to collect what ran in it"
 _SPAWNED = "a process of `multiprocessing` was started in which nothing could be observed"
@@ -246,7 +246,7 @@ class Recorder:
             frame.f_locals["env"] = env | {name: os.fsencode(path) if isinstance(name, bytes) else path}
 
     def path_for_program(self, words: list[str], env: object) -> str | None:
-        """The `PYTHONPATH` for a program that is about to be started in another way; None to leave it unchanged."""
+        """The `PYTHONPATH` for a program that is being started without `subprocess`; None to leave it unchanged."""
         if not programs.starts_python(words):
             return None
         if env is None:

@@ -41,7 +41,7 @@ class Companion(NamedTuple):
 
 
 # For any version of Python: a program that cannot be observed must run as always. Nothing visible to the program
-# remains: neither the directory in the path and the variable, nor modules whose names the program may use itself.
+# remains: neither the directory in the path and the variable, nor modules whose names the program may use.
 _START = """\
 def _begin():
     import os, sys
@@ -131,7 +131,7 @@ def python_path(env: Mapping[str, str] | Mapping[bytes, bytes]) -> str:
 
 
 def has_start_file(env: Mapping[str, str] | Mapping[bytes, bytes], spool: str) -> bool:
-    """Whether an environment has a start file already, as where `subprocess` uses `posix_spawn`."""
+    """Whether an environment already has a start file, as when `subprocess` uses `posix_spawn`."""
     return python_path(env).startswith(os.path.join(spool, _PREFIX))
 
 

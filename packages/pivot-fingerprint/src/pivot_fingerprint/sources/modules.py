@@ -129,7 +129,7 @@ class Modules:
         return known
 
     def made(self, namespace: dict[str, object]) -> Module | None:
-        """The module that stands for globals that belong to none: those of code generated from text."""
+        """A placeholder module for globals that belong to no module: those of code generated from text."""
         name = namespace.get("__name__")
         home = sys.modules.get(name) if isinstance(name, str) else None
         if home is not None and vars(home) is namespace:

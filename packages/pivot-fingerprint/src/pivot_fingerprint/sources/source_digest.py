@@ -23,7 +23,7 @@ _BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 
 @functools.lru_cache(maxsize=16)  # one file serves several names in a row
 def parsed(text: bytes | str) -> Parsed | None:
-    """The text as a source file, or None if it is no Python."""
+    """The text as a source file, or None if it is not Python."""
     try:
         return Parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -119,7 +119,7 @@ class Sources:
         self._known: dict[str, SourceFile | None] = {}
 
     def read(self, path: str) -> SourceFile | None:
-        """The file as it was on disk at the first call, or None if it is no Python source."""
+        """The file as it was on disk at the first call, or None if it is not Python source."""
         if path not in self._known:
             self._known[path] = self._read(path)
         return self._known[path]

@@ -16,7 +16,7 @@ from pivot_fingerprint.values.encoder import Parts, UnencodableError
 __pivot_module__ = "pivot_fingerprint"
 
 _OWN_FORM = "__pivot_fingerprint__"
-"""The method by which a class declares the data that its instances count by."""
+"""The method by which a class defines the data that its instances count by."""
 _COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`
 _IMPORTERS = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
 _ENCODERS: dict[type, Callable[[object], object]] = {}

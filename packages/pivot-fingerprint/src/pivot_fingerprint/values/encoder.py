@@ -95,7 +95,7 @@ class Encoder:
         self._take_apart = take_apart
         self._portable = portable  # a path inside the project → the same text in every checkout
         self._title = title  # the tag with the name of the entry, or the text of the code
-        self.chance = chance  # whole numbers of this process alone, each with the value that it stands for
+        self.chance = chance  # integers specific to this process, each with the value that replaces it
         self._kept: dict[int, _KnownValue] = {}
 
     def encode(self, value: object, *, afresh: bool = False) -> Encoded:

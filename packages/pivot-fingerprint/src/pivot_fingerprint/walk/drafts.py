@@ -30,7 +30,7 @@ class CodeTask(NamedTuple):
 
 
 class ValueTask(NamedTuple):
-    """A value that is still to be encoded."""
+    """Every name of a module that is used as a whole."""
 
     label: str
     value: object

@@ -49,8 +49,8 @@ class Fingerprinter:
             Default: every file outside the standard library and the installed packages.
         root: The directory to which `Entry.file` is relative; default: that from which the module was imported.
         memo: A store for the results of each file's text, for later processes; by default, there is none.
-        chance: Whole numbers that differ between processes, such as results of `id` and `hash`, each with the value
-            by which it counts. It may grow between two calls.
+        chance: Integers that differ between processes, such as results of `id` and `hash`, each with the value that it
+            counts as. It may grow between two calls.
         listener: Records all reads and look-ups on disk, so that a caller can check whether they would have the same
             results now.
     """
