@@ -17,5 +17,5 @@ def command(paths: tuple[str, ...]) -> int:
     """
     context = command_context()
     for path in untrack(context, paths, report=RunLines()):
-        console.line(f"Untracked {context.project.shown(path)}")
+        console.line(f"Untracked {context.project.from_cwd(path)}")
     return 0

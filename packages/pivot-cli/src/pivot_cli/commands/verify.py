@@ -97,7 +97,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         warn_of_broken(found.broken)
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
-        listed = formats.listed([project.shown(path) for path in lost])
+        listed = formats.listed([project.from_cwd(path) for path in lost])
         console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint(

@@ -29,7 +29,7 @@ def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> i
     """Print the result of a push; return the exit code."""
     _report_problems(report, project, _CACHE)
     for path, size in report.planned.items():
-        console.data(f"would push  {project.shown(path)}  {formats.size(size)}")
+        console.data(f"would push  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would push to" if dry_run else "Pushed to", report, dry_run=dry_run)
     if report.runs:
         console.data(f"Shared {formats.counted(report.runs, 'run record')}")
@@ -40,7 +40,7 @@ def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> 
     """Print the result of a fetch; return the exit code."""
     _report_problems(report, project, repr(report.remote))
     for path, size in report.planned.items():
-        console.data(f"would fetch  {project.shown(path)}  {formats.size(size)}")
+        console.data(f"would fetch  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would fetch from" if dry_run else "Fetched from", report, dry_run=dry_run)
     if report.runs:
         fetched = "Would fetch" if dry_run else "Fetched"
@@ -58,7 +58,7 @@ def _report_problems(report: TransferReport, project: Project, source: str) -> N
 
 
 def _report_failures(report: TransferReport, project: Project) -> None:
-    for line in formats.first_ten([f"{project.shown(path)}: {error}" for path, error in report.failed.items()]):
+    for line in formats.first_ten([f"{project.from_cwd(path)}: {error}" for path, error in report.failed.items()]):
         console.error(line)
     reported = itertools.islice(report.failed.values(), formats.FIRST)
     for hint in dict.fromkeys(error.hint for error in reported if error.hint):
@@ -66,7 +66,7 @@ def _report_failures(report: TransferReport, project: Project) -> None:
 
 
 def _report_missing(report: TransferReport, project: Project, source: str) -> None:
-    lines = [f"{project.shown(path)}: {source} does not have it" for path in report.missing]
+    lines = [f"{project.from_cwd(path)}: {source} does not have it" for path in report.missing]
     for line in formats.first_ten(lines, f" that {source} does not have"):
         console.error(line)
     if report.missing and source == _CACHE:

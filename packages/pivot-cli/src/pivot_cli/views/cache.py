@@ -203,7 +203,7 @@ def undone_json(done: GcResult | None) -> dict[str, Any]:
 def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
     """Describe the other copies of each target, and the dropped objects."""
     lines = [
-        f"{project.shown(target.path)}: {_heap(ObjectCount(target.objects, target.size))}, {_places(target)}"
+        f"{project.from_cwd(target.path)}: {_heap(ObjectCount(target.objects, target.size))}, {_places(target)}"
         for target in done.targets
     ]
     if done.shared:
@@ -216,7 +216,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:
     """Describe the objects that exist nowhere else."""
     yield from formats.first_ten(
-        [f"{project.shown(one.path)} exists nowhere else" for one in done.targets if not one.elsewhere]
+        [f"{project.from_cwd(one.path)} exists nowhere else" for one in done.targets if not one.elsewhere]
     )
 
 
@@ -234,7 +234,7 @@ def _stages(found: CacheCheck) -> list[str]:
 
 def _named(record: Record, project: Project) -> str:
     whose = "tracked" if record.address is None else f"stage {record.address}"
-    return f"{project.shown(record.path)} ({whose})"
+    return f"{project.from_cwd(record.path)} ({whose})"
 
 
 def _heap(heap: ObjectCount) -> str:

@@ -20,7 +20,7 @@ def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> st
     """Return ``Restored N file(s)``; for a dry run, also name the files."""
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
-    lines = [f"would restore  {project.shown(path)}" for path in done.paths]
+    lines = [f"would restore  {project.from_cwd(path)}" for path in done.paths]
     return sanitize.lines([*lines, f"Would restore {done.files} file(s)"])
 
 
@@ -28,8 +28,8 @@ def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
     """Describe the overwritten files and where their content is saved."""
     for path, digest in done.kept.items():
         yield (
-            f"{project.shown(path)} was overwritten: what was there is kept in the cache as {digest}"
-            f" ('{phrases.bring_back(project.shown(path))}' brings it back)"
+            f"{project.from_cwd(path)} was overwritten: what was there is kept in the cache as {digest}"
+            f" ('{phrases.bring_back(project.from_cwd(path))}' brings it back)"
         )
 
 
@@ -37,13 +37,13 @@ def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
     """Return a line for each saved file: path, identifying digits, size, time, and the replacing command."""
     if not found:
         return "No replaced files are saved.\n"
-    width = max(len(project.shown(each.path)) for each in found)
+    width = max(len(project.from_cwd(each.path)) for each in found)
     lines = []
     for each in found:
         when = dt.datetime.fromtimestamp(each.at_ns // 1_000_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         size = formats.size(each.artifact.size)
         what = "directory" if each.artifact.tree else "file"
-        shown, digits = project.shown(each.path), each.artifact.digest[:8]
+        shown, digits = project.from_cwd(each.path), each.artifact.digest[:8]
         lines.append(f"{shown:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
     return "".join(lines)
 
@@ -52,14 +52,14 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     """Describe the paths that were not restored, except missing ones in ``known``: the first ten of each kind."""
     modified = []
     for path, inside in done.modified.items():
-        shown = project.shown(path)
+        shown = project.from_cwd(path)
         which = formats.listed([f"{shown}/{name}" for name in inside]) or "its current content"
         modified.append(f"{shown}: not restored, since {which} exists nowhere else")
     yield from formats.first_ten(modified, ": not restored, since its current content exists nowhere else")
     problem = "not restored, since the cache does not have it"
-    missing = [f"{project.shown(path)}: {problem}" for path in done.missing if path not in known]
+    missing = [f"{project.from_cwd(path)}: {problem}" for path in done.missing if path not in known]
     yield from formats.first_ten(missing, f": {problem}")
-    failed = [f"{project.shown(path)}: not restored: {problem}" for path, problem in done.failed.items()]
+    failed = [f"{project.from_cwd(path)}: not restored: {problem}" for path, problem in done.failed.items()]
     yield from formats.first_ten(failed, ": not restored")
 
 
@@ -68,7 +68,7 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     lines = []
     for each in done:
         size = formats.size(each.artifact.size)
-        shown = sanitize.one_line(project.shown(each.path))
+        shown = sanitize.one_line(project.from_cwd(each.path))
         if not each.changed:
             lines.append(f"Unchanged {shown} ({size})\n")
         elif each.new:

@@ -225,10 +225,10 @@ def _because(stage: StageStatus, found: Status) -> str:
 
 def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator[str]:
     """Return a line for each tracked path, and hints for those that are not clean."""
-    width = max((len(project.shown(each.path)) for each in found), default=0)
+    width = max((len(project.from_cwd(each.path)) for each in found), default=0)
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
-        shown = sanitize.one_line(project.shown(each.path))
+        shown = sanitize.one_line(project.from_cwd(each.path))
         differs = phrases.describe_difference(each.difference, shown)
         yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)

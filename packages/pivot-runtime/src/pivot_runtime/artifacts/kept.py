@@ -263,7 +263,7 @@ def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bo
         return
     if not force:
         raise OccupiedError(
-            f"{project.shown(around)} is there, and something else",
+            f"{project.from_cwd(around)} is there, and something else",
             hint="--force replaces it, and keeps it too if it is nowhere else; --to PATH puts the other beside it",
         )
     if not elsewhere(stores, around, there):

@@ -28,7 +28,7 @@ def read(context: CommandContext, address: str) -> StageLock | None:
     except NewerFormatError:
         raise
     except LockFileError as error:
-        text = f"{project.shown(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
+        text = f"{project.from_cwd(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
         where = f" ({error.field})" if error.field else ""
         context.notices.add(Notice(f"{text}: {error.problem}{where}", error.hint))
         return None

@@ -250,9 +250,9 @@ def _tracked(
         shown = str(file.relative_to(project.root))
         try:
             path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
-            artifact = pvt.read(file, project.shown(shown))
+            artifact = pvt.read(file, project.from_cwd(shown))
         except pvt.ForeignFileError:
-            foreign[os.fspath(file)] = project.shown(shown)
+            foreign[os.fspath(file)] = project.from_cwd(shown)
         except PathError as error:
             context.notices.leave_out(error)
         except CacheError as error:

@@ -171,7 +171,8 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
     for path in paths:
         if any(is_within(name, path) for name in names):
             raise TargetError(
-                f"{path} is tracked by git", hint=f"run 'git rm -r --cached {project.shown(path)}' first: it stays here"
+                f"{path} is tracked by git",
+                hint=f"run 'git rm -r --cached {project.from_cwd(path)}' first: it stays here",
             )
 
 
@@ -220,7 +221,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
     """
     if before is None or not before.artifact.tree or not project.layout.artifact(path).is_dir():
         return
-    hint = f"'pivot pull {project.shown(path)}' brings them here; with --force the rest is recorded alone"
+    hint = f"'pivot pull {project.from_cwd(path)}' brings them here; with --force the rest is recorded alone"
     try:
         listed = stores.store.tree(before.artifact)
     except CacheError:

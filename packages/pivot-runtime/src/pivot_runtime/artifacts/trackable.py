@@ -112,13 +112,13 @@ def _refuse_place(path: ArtifactPath, project: Project) -> None:
     if found is None:
         return
     around, why = found
-    way = f"track {project.shown(around)} as a whole, or move the data out of it"
+    way = f"track {project.from_cwd(around)} as a whole, or move the data out of it"
     if (project.root / around).is_symlink():
         real = os.path.realpath(project.root / path)
         inside = os.path.relpath(real, os.path.realpath(project.root))
-        way = f"track {project.shown(around)} as a whole"
+        way = f"track {project.from_cwd(around)} as a whole"
         if not inside.startswith(".."):
-            way = f"name its real path: {project.shown(inside)}"
+            way = f"name its real path: {project.from_cwd(inside)}"
     raise TargetError(f"{path} cannot be tracked: {around} {why}, and a {pvt.SUFFIX} file in it is not seen", hint=way)
 
 
@@ -156,7 +156,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
     if real.startswith(f"{root}/"):
         raise TargetError(
             f"{path} is a symbolic link to another place in the project",
-            hint=f"track what it leads to: {project.shown(os.path.relpath(real, root))}",
+            hint=f"track what it leads to: {project.from_cwd(os.path.relpath(real, root))}",
         )
     if not _STATE.isdisjoint(part.casefold() for part in real.split("/")):
         raise TargetError(f"{path} leads to {real}, which is no data", hint="name the data themselves")
@@ -175,7 +175,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
         )
     ours = next(_worked_from(project.root / path, project), None)
     if ours is not None:
-        shown = project.shown(ours)
+        shown = project.from_cwd(ours)
         hint = f"move {shown} away, or track the rest of it one by one"
         if os.path.basename(ours) in (PIPELINE_FILE, DECLARED_FILE):
             hint += f"; where it is data, name its directory in {project.layout.ignore_file.name}"

@@ -1,7 +1,7 @@
-"""Users of a cache: the projects that share one leave their names in it, so that nobody removes what another needs.
+"""Users of a cache: the projects that share it register in it, so that `gc` keeps the objects that others need.
 
-``<cache>/projects/<name>`` says where one project lay when it last used the cache, on which machine, and by what it is
-known (`pivot_runtime.project.identity`), as JSON. A project whose cache is its own, in the usual place, leaves no name.
+``<cache>/projects/<name>`` contains, as JSON, the path of a project when it last used the cache, its machine, and its
+marks (`pivot_runtime.project.identity`). A project with its own cache in the default place is not registered.
 """
 
 import json
@@ -28,12 +28,12 @@ class User(Value):
     """A project that uses a cache.
 
     Attributes:
-        root: Where it is, or was.
-        host: The machine that said so; "" where the place of the cache says so.
-        file: The file that names it; None where the place of the cache does.
-        name: Its identity among others; "" where only its root does that.
-        around: Which directory it was in, as `identity.place` says.
-        marks: By what it is known.
+        root: Its root when it last used the cache.
+        host: The machine that registered it; "" if only the place of the cache shows that the project uses it.
+        file: The file of its registration; None if only the place of the cache shows that the project uses it.
+        name: Its name; "" if only its root identifies it.
+        around: The `identity.place` of the directory that contained it.
+        marks: Its marks.
     """
 
     root: pathlib.Path
@@ -45,15 +45,15 @@ class User(Value):
 
     @property
     def present(self) -> bool:
-        """It can be read from here; what is there is this project, and not another one at the same path."""
+        """Return whether the project at this path is readable here, and is this one."""
         there = Layout(self.root)
         return there.state_dir.is_dir() and (not self.name or self._is(identity.marks(there)))
 
     @property
     def gone(self) -> bool:
-        """It was on this machine, and no longer exists: its parent directory exists, without anything of its name.
+        """Return whether it was on this machine and no longer exists: its parent directory exists without it.
 
-        Else it may be that another disk, or what another container sees at this path, is not here.
+        Otherwise, the path may be on a disk that is not mounted, or in another container.
         """
         if self.present or self.host not in ("", identity.host()):
             return False
@@ -61,14 +61,14 @@ class User(Value):
         return bool(now) and (not self.name or now == self.around) and not os.path.lexists(self.root)
 
     def _is(self, found: Marks) -> bool:
-        """Whether these are its marks; the file's name and its directory may each have been made again."""
+        """Return whether these are its marks; either the file or the directory may have been created again."""
         if self.marks.file and found.file == self.marks.file:
             return True
         return bool(found.directory) and found.directory == self.marks.directory and self.host == identity.host()
 
 
 def register(layout: Layout) -> None:
-    """Say that a project uses its cache, if others may use it too; a cache that cannot be written is not changed."""
+    """Register a project in its cache if others may use it, too; a cache that cannot be written stays as it is."""
     if layout.cache is None:
         return
     name = identity.known(layout)
@@ -76,7 +76,7 @@ def register(layout: Layout) -> None:
     if entry is not None and entry == _own(layout, name):
         return
     if entry is not None and not entry._is(identity.marks(layout)):  # noqa: SLF001  # as this module decides
-        name = ""  # the file came with a copy of the other project
+        name = ""  # the file is a copy from the other project
     if not name:
         name = identity.assign_name(layout, _lost(layout)) or _fallback(layout)
     own = _own(layout, name)
@@ -94,10 +94,10 @@ def register(layout: Layout) -> None:
 
 
 def others(layout: Layout) -> list[User]:
-    """The other projects that use a project's cache.
+    """Return the other projects that use a project's cache.
 
     Raises:
-        LockFileError: A file that names one cannot be read.
+        LockFileError: A registration cannot be read.
     """
     name = identity.known(layout) or _fallback(layout)
     own = (layout.root, layout.root.resolve())
@@ -111,7 +111,7 @@ def others(layout: Layout) -> list[User]:
 
 
 def _is_own(user: User, name: str, own: tuple[pathlib.Path, pathlib.Path]) -> bool:
-    """Entries without a name are of earlier versions: they know a machine and a path."""
+    """Return whether a registration is the project's own; those of earlier versions have no name."""
     return user.name == name if user.name else user.host == identity.host() and user.root in own
 
 
@@ -121,7 +121,7 @@ def _own(layout: Layout, name: str) -> User:
 
 
 def _lost(layout: Layout) -> str:
-    """The name of this project, whose file has been deleted, if the cache knows it by its directory."""
+    """Return the name of a project whose name file was deleted, if the cache has it by the mark of its directory."""
     marks = identity.marks(layout)
     try:
         known = list(_named(layout.projects_dir))
@@ -139,7 +139,7 @@ def _lost(layout: Layout) -> str:
 
 
 def _fallback(layout: Layout) -> str:
-    """The name of a project that cannot be written to."""
+    """Return the name of a project that cannot be written."""
     text = f"{identity.host()}\0{layout.root}\0{identity.marks(layout).directory}"
     return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
 

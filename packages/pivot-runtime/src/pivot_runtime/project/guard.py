@@ -13,30 +13,30 @@ from pivot_cache.files.atomic import make_directory
 from pivot_runtime.errors import BusyError, NestedError
 
 _LOWEST: Final = 10
-"""Below are the numbers that the descriptors of other processes are to have."""
+"""The lowest number of a guard's descriptor; smaller numbers are for the descriptors of other processes."""
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.005
 
 type Waiting = Callable[[int, str, float | None], None]
-"""Told of the holder: pid, command, and for how many seconds it has worked, as far as it is known."""
+"""Called with the holder: its pid, its command, and the seconds since it began, if known."""
 
 
 @contextlib.contextmanager
 def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = True) -> Iterator[int]:
-    """Hold the guard; if another process has it, tell ``waiting`` of it once and block, unless ``wait`` is off.
+    """Hold the guard; if another process holds it, call ``waiting`` once and block, unless ``wait`` is off.
 
-    Yields a descriptor: whoever inherits it holds the guard as well, until the last of them has closed it.
-    The file is never unlinked: two processes could then hold two files of one name.
+    Yields a descriptor: processes that inherit it hold the guard as well, until the last of them has closed it.
+    The file is never unlinked: otherwise, two processes could hold two files of one name.
 
     Raises:
-        BusyError: Another process has it, and ``wait`` is off.
-        NestedError: The process that has it is one from which this one descends.
+        BusyError: Another process holds the guard, and ``wait`` is off.
+        NestedError: An ancestor of this process holds the guard.
     """
     try:
-        fd = _opened(file)
+        fd = _open_file(file)
     except OSError:
         make_directory(file.parent)
-        fd = _opened(file)
+        fd = _open_file(file)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,15 +48,15 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
                 raise BusyError(*holder) from None
             waiting(*holder)
             fcntl.flock(fd, fcntl.LOCK_EX)
-        _sign(fd, command)
+        _write_holder(fd, command)
         yield fd
-        _sign(fd, "")
+        _write_holder(fd, "")
     finally:
         os.close(fd)
 
 
 def awaited(file: pathlib.Path) -> bool:
-    """Wait until no other process has the guard; returns whether one had it."""
+    """Wait until no other process holds the guard; return whether one held it."""
     was = held(file)
     if was:
         with _sharing(file) as share:
@@ -65,31 +65,31 @@ def awaited(file: pathlib.Path) -> bool:
 
 
 def held(file: pathlib.Path) -> bool:
-    """Whether another process has the guard."""
+    """Return whether another process holds the guard."""
     try:
         with _sharing(file) as share:
             share(fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # nobody can hold what is not there
+    except OSError:  # a file that does not exist is not held
         return False
     return False
 
 
 @contextlib.contextmanager
 def _sharing(file: pathlib.Path) -> Iterator[Callable[[int], None]]:
-    fd = _opened(file)
+    fd = _open_file(file)
     try:
         yield lambda operation: fcntl.flock(fd, operation)
     finally:
         os.close(fd)
 
 
-def _opened(file: pathlib.Path) -> int:
+def _open_file(file: pathlib.Path) -> int:
     flags = os.O_CREAT | os.O_CLOEXEC
     try:
         opened = os.open(file, os.O_RDWR | flags, 0o666)
-    except PermissionError:  # another user of a shared cache has made it: it can be held all the same
+    except PermissionError:  # another user of a shared cache created it; it can be locked anyway
         opened = os.open(file, os.O_RDONLY | flags, 0o666)
     try:
         return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
@@ -97,8 +97,8 @@ def _opened(file: pathlib.Path) -> int:
         os.close(opened)
 
 
-def _sign(fd: int, command: str) -> None:
-    """Say who holds it; if the disk is full, those who wait learn less."""
+def _write_holder(fd: int, command: str) -> None:
+    """Write who holds the guard; if the disk is full, waiting commands report less."""
     with contextlib.suppress(OSError):
         os.ftruncate(fd, 0)
         if command:
@@ -106,7 +106,7 @@ def _sign(fd: int, command: str) -> None:
 
 
 def _holder(fd: int) -> tuple[int, str, float | None]:
-    for _ in range(_ATTEMPTS):  # who has just taken it will say so at once
+    for _ in range(_ATTEMPTS):  # a new holder writes this right after it has locked the file
         if os.fstat(fd).st_size:
             break
         time.sleep(_PAUSE)
@@ -119,7 +119,7 @@ def _holder(fd: int) -> tuple[int, str, float | None]:
 
 
 def _ancestors() -> Iterator[int]:
-    """The processes from which this one descends, the nearest first."""
+    """Yield the ancestors of this process, the nearest first."""
     pid = os.getppid()
     while pid > 1:
         yield pid
@@ -127,13 +127,13 @@ def _ancestors() -> Iterator[int]:
 
 
 def _parent(pid: int) -> int:
-    """The parent of a process; 0 if unknown."""
+    """Return the parent of a process; 0 if unknown."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         pass
-    import subprocess  # noqa: PLC0415  # start-up time: only where there is no /proc, and somebody waits
+    import subprocess  # noqa: PLC0415  # start-up time: only without /proc, while waiting
 
     try:
         listed = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607
@@ -143,5 +143,5 @@ def _parent(pid: int) -> int:
 
 
 def _now() -> float:
-    """Seconds since the machine has started, the same for all processes, whatever becomes of its clock."""
+    """Return the seconds since the machine started, which are the same in all processes even if the clock is set."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

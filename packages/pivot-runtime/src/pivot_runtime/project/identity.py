@@ -1,8 +1,8 @@
-"""Identity of a project, wherever it is and whatever its machine is called: two projects at one path are two.
+"""Identity of a project, which survives a move of the project and another name of the machine.
 
-``.pivot/state.db/project`` holds its name, made at first use. A copy takes the file with it, and is another project: so
-who it was made for is known by *marks*, which no copy shares, of the file and of ``.pivot`` itself. Neither a move nor
-another name of the machine changes these.
+``.pivot/state.db/project`` contains its name, which is assigned at first use. A copy of a project is another project,
+although it has the same file. *Marks* tell them apart: inodes of the file and of ``.pivot``, which no copy shares and
+no move changes.
 """
 
 import os
@@ -22,11 +22,11 @@ _HEX = frozenset("0123456789abcdef")
 
 @attrs.frozen(eq=False, repr=False)
 class Marks(Value):
-    """By what a project is known.
+    """Marks of a project, which identify it.
 
     Attributes:
-        file: Of the file with its name; "" where there is none.
-        directory: Of its ``.pivot``.
+        file: The mark of the file with its name; "" if there is no such file.
+        directory: The mark of its ``.pivot``.
     """
 
     file: str
@@ -34,12 +34,12 @@ class Marks(Value):
 
 
 def known(layout: Layout) -> str:
-    """The name of a project; "" if it has none yet."""
+    """Return the name of a project; "" if it has none yet."""
     return _read(_file(layout))
 
 
 def assign_name(layout: Layout, name: str = "") -> str:
-    """Give a project a name, one of its own unless one is given; "" if it cannot be written."""
+    """Write a name of a project, by default a random one, and return it; return "" if it cannot be written."""
     name = name or secrets.token_hex(_LENGTH // 2)
     try:
         write_bytes(_file(layout), f"{name}\n".encode())
@@ -49,7 +49,7 @@ def assign_name(layout: Layout, name: str = "") -> str:
 
 
 def marks(layout: Layout) -> Marks:
-    """By what this project is known now."""
+    """Return the current marks of a project."""
     try:
         found = os.stat(_file(layout), follow_symlinks=False)
         of_file = f"{found.st_ino} {found.st_ctime_ns}"
@@ -59,7 +59,7 @@ def marks(layout: Layout) -> Marks:
 
 
 def place(directory: pathlib.Path) -> str:
-    """The device and inode of a directory, which last until its file system is mounted again; "" if there is none."""
+    """Return the device and inode of a directory, which last until a remount; "" if it does not exist."""
     try:
         found = os.stat(directory)
     except OSError:
@@ -68,7 +68,7 @@ def place(directory: pathlib.Path) -> str:
 
 
 def host() -> str:
-    """The name of the machine."""
+    """Return the name of the machine."""
     return os.uname().nodename
 
 

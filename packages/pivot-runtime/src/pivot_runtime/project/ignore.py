@@ -1,4 +1,4 @@
-"""The patterns of the user's ``.pivotignore``, which scans leave out; never applied to what is declared."""
+"""Patterns of the user's ``.pivotignore``: scans leave out these files; declared deps and outs are never filtered."""
 
 import pathlib
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from pivot_runtime.errors import EngineError
 
 
 def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], bool]:
-    """Whether a path relative to the root, a directory's with ``/`` at its end, is ignored.
+    """Return a predicate of ignored paths, which are relative to the root; a directory's ends with ``/``.
 
-    ``more`` are patterns beside those of the file.
+    ``more`` are patterns in addition to those of the file.
 
     Raises:
-        EngineError: The file cannot be read, or a line of it is no pattern.
+        EngineError: The file cannot be read, or one of its lines is not a pattern.
     """
     try:
         lines = read_regular(file).decode().splitlines()

@@ -1,4 +1,4 @@
-"""A project on disk: its root, the directory of a command in it, its own files that may not be links, and `init`."""
+"""A project on disk: its root, a command's directory in it, the refusal of symbolic links in `.pivot`, and `init`."""
 
 import itertools
 import os
@@ -43,11 +43,11 @@ node_modules/
 
 _NO_PROJECTS = frozenset({"node_modules", "__pycache__", "venv"})
 _MOST_LOOKED_INTO = 20_000
-"""So many directories `init` looks into for projects below."""
+"""The most directories that `init` searches for projects below."""
 
 _IGNORE = ".pivotignore"
 _EDITOR = ".#"
-"""Editors mark a file that they change by a link of such a name, which leads nowhere; nothing of Pivot's has one."""
+"""The prefix of the dangling links with which editors mark open files; no file of Pivot's has it."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -56,21 +56,21 @@ class Project(Value):
 
     Attributes:
         root: The absolute path of the project's root.
-        cwd: The absolute path of the directory that the command was given in, at or below the root.
+        cwd: The absolute path of the directory in which the command was called, at or below the root.
+        layout: The paths of all files of Pivot's in the project, with the cache in its default place.
     """
 
     root: pathlib.Path
     cwd: pathlib.Path
     layout: Layout = attrs.field(init=False, eq=False, repr=False)
-    """The paths of everything of Pivot's in this project."""
 
     @classmethod
     def find(cls, cwd: pathlib.Path) -> Self:
-        """The project around ``cwd``.
+        """Return the project around ``cwd``.
 
         Raises:
             DiscoveryError: There is none.
-            LinkError: Something of Pivot's own in it is a symbolic link.
+            LinkError: One of Pivot's own files in it is a symbolic link.
         """
         return cls(find_root_without_links(cwd), cwd)
 
@@ -79,10 +79,10 @@ class Project(Value):
         return Layout(self.root)
 
     def path(self, named: str) -> str:
-        """The path in the project that a name given to the command means; ``""`` is the root itself.
+        """Return the path, relative to the root, of a path from the command line; ``""`` is the root itself.
 
         Raises:
-            PathError: It is outside the project, or belongs to Pivot.
+            PathError: The path is outside the project, or belongs to Pivot.
         """
         named = physical(named, self.root)
         if os.path.normpath(self.cwd / named) == str(self.root):
@@ -90,13 +90,13 @@ class Project(Value):
         base = "" if self.cwd == self.root else self.cwd.relative_to(self.root).as_posix()
         return ArtifactPath.resolve(named, base=base, root=str(self.root))
 
-    def shown(self, path: str) -> str:
-        """A path in the project as a user who is in the command's directory would write it."""
+    def from_cwd(self, path: str) -> str:
+        """Return a path in the project relative to the command's directory, as the user would write it."""
         return os.path.relpath(self.root / path, self.cwd)
 
 
 def physical(named: str, root: pathlib.Path) -> str:
-    """A path that leads into a project through a symbolic link outside of it, without that link; any other as it is."""
+    """Return a path without a symbolic link outside the project through which it leads into the project, if any."""
     if not os.path.isabs(named) or pathlib.Path(os.path.normpath(named)).is_relative_to(root):
         return named
     around, name = os.path.split(os.path.normpath(named))
@@ -107,16 +107,16 @@ def physical(named: str, root: pathlib.Path) -> str:
 
 
 def find_root_without_links(cwd: pathlib.Path) -> pathlib.Path:
-    """The root of the project around ``cwd``, in which nothing of Pivot's own is a symbolic link.
+    """Return the root of the project around ``cwd``, in which none of Pivot's own files is a symbolic link.
 
     Raises:
-        DiscoveryError: There is none.
+        DiscoveryError: There is no project.
         LinkError: There is such a link.
     """
     try:
         root = find_root(cwd)
     except DiscoveryError:
-        for directory in (cwd, *cwd.parents):  # one that leads nowhere
+        for directory in (cwd, *cwd.parents):  # a dangling link
             if os.path.islink(directory / STATE_DIR):
                 refuse_links(directory, cwd)
         raise
@@ -125,10 +125,10 @@ def find_root_without_links(cwd: pathlib.Path) -> pathlib.Path:
 
 
 def refuse_links(root: pathlib.Path, cwd: pathlib.Path) -> None:
-    """Refuse a symbolic link where something of Pivot's own is to be; where it leads does not matter.
+    """Refuse a symbolic link in the place of one of Pivot's own files, whatever its target.
 
     Raises:
-        LinkError: There is one, shown as from ``cwd``.
+        LinkError: There is one; its path is shown relative to ``cwd``.
     """
     for name in (STATE_DIR, _IGNORE):
         if os.path.islink(root / name):
@@ -140,7 +140,7 @@ def refuse_links(root: pathlib.Path, cwd: pathlib.Path) -> None:
                 found = min(
                     (each.name for each in entries if each.is_symlink() and not _of_editor(each.name)), default=""
                 )
-        except OSError:  # whoever needs the directory tells
+        except OSError:  # the code that needs the directory reports it
             continue
         if found:
             raise _link_error(root, os.path.join(directory, found), cwd)
@@ -183,9 +183,9 @@ class Initialized(Value):
     """The result of `init`.
 
     Attributes:
-        created: The files and directories that are new, relative to the directory.
-        outer: The root of a project around it, which then stays the root; None if there is none.
-        inner: Directories below that were roots of projects of their own, and are no longer; the first ones.
+        created: The created files and directories, relative to the directory.
+        outer: The root of a project around it, which remains the root; None if there is none.
+        inner: Some directories below that were roots of their own projects before.
     """
 
     created: tuple[str, ...]
@@ -194,10 +194,10 @@ class Initialized(Value):
 
 
 def init(directory: pathlib.Path) -> Initialized:
-    """Make ``directory`` the root of a project; what is there already stays as it is.
+    """Make ``directory`` the root of a project; existing files stay as they are.
 
     Raises:
-        LinkError: A symbolic link is where something of Pivot's own is to be.
+        LinkError: A symbolic link is in the place of one of Pivot's own files.
         PivotError: A file is in the way, or the directory cannot be written.
     """
     refuse_links(directory, directory)
@@ -226,7 +226,7 @@ def _outer(directory: pathlib.Path) -> pathlib.Path | None:
 
 
 def _inner(directory: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The first projects below; where there are very many directories, not all are looked into."""
+    """Return the projects that a search of the first directories below finds."""
     for below, names, _ in itertools.islice(os.walk(directory), _MOST_LOOKED_INTO):
         if STATE_DIR in names and below != os.fspath(directory):
             yield pathlib.Path(below)

@@ -1,4 +1,4 @@
-"""Resolves targets of the command line to stages."""
+"""Targets of the command line: their resolution to stages."""
 
 import fnmatch
 import os
@@ -16,25 +16,25 @@ _PATTERN = frozenset("*?[")
 
 
 def resolve_targets(targets: Iterable[str], graph: Graph, *, root: pathlib.Path, cwd: pathlib.Path) -> tuple[str, ...]:
-    """The addresses of the stages that the targets mean, in graph order; all stages if there are no targets.
+    """Return the addresses of the stages that the targets mean, in graph order; all stages if there are no targets.
 
     A target is a stage's name or address, a pattern of these (``train@*``), or, relative to ``cwd``, the path
-    of an out, of something in it, or of a directory that holds outs. ``+target`` adds all that it depends on,
-    ``target+`` all that depends on it. What is both means the stage; ``./x`` means the path.
+    of an out, of a file in it, or of a directory that contains outs. ``+target`` adds all stages that it depends on,
+    ``target+`` all stages that depend on it. A name that is also a path means the stage; ``./x`` means the path.
 
     Raises:
-        TargetError: A target means nothing, or one name several stages.
+        TargetError: A target means no stage, or a name means several stages.
     """
     wanted: set[str] = set()
-    everything = True
+    named_none = True
     for target in targets:
-        everything = False
+        named_none = False
         wanted |= _one(target, graph, root, cwd)
-    return tuple(address for address in graph.stages if everything or address in wanted)
+    return tuple(address for address in graph.stages if named_none or address in wanted)
 
 
 def named(target: str, graph: Graph) -> frozenset[str]:
-    """The stages of which a target is the name, the address or a pattern, with their neighbours where it says so.
+    """Return the stages of which the target is the name, the address or a pattern.
 
     Raises:
         TargetError: It is the name of several stages.
@@ -56,13 +56,13 @@ def named(target: str, graph: Graph) -> frozenset[str]:
 
 
 def without_signs(target: str) -> str:
-    """The target that ``+target`` and ``target+`` are about; empty if it has no such sign."""
+    """Return the target without its ``+``; empty if it has none."""
     core = target.removeprefix("+").removesuffix("+")
     return "" if core == target else core
 
 
 def with_neighbours(target: str, found: AbstractSet[str], graph: Graph) -> frozenset[str]:
-    """These stages and, as the signs of the target say, those that they depend on and those that depend on them."""
+    """Return these stages with those upstream for ``+target``, and those downstream for ``target+``."""
     up = graph.ancestors(found) if target.startswith("+") else frozenset()
     down = graph.descendants(found) if target.endswith("+") else frozenset()
     return frozenset(found) | up | down
@@ -79,7 +79,7 @@ def _one(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> fr
 
 
 def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> frozenset[str]:
-    """The stages that write a path, what is around it, or something in it."""
+    """Return the stages that write a path, a directory around it, or a file in it."""
     if not target:
         return frozenset()
     target = physical(target, root)
