@@ -88,7 +88,7 @@ def main() -> None:
             time.sleep(2.5)  # until time stamps are old enough to be believed
             words = [sys.executable, __file__, MEASURE, f"--pairs={given.pairs}", *command]
             milliseconds(words, project)  # imports the pipeline, since this interpreter has another path
-            for answers in [*project.glob(".pivot/state.db/answers*")]:
+            for answers in [*project.glob(".pivot/state.db/noop_cache*")]:
                 shutil.rmtree(answers) if answers.is_dir() else answers.unlink()
             subprocess.run(words, cwd=project, check=True, env=environment())
 

@@ -334,7 +334,7 @@ def test_paths_of_pivots_own_are_built_in_one_place() -> None:
     layout = Layout(pathlib.Path())
     own = (layout.state_dir, layout.stages_dir, layout.database_dir, layout.cache_dir)
     assert tuple(map(str, own)) == noop_cache._OWN
-    assert str(layout.answers_dir) == noop_cache._PLACE
+    assert str(layout.noop_cache_dir) == noop_cache._PLACE
 
 
 def test_git_is_started_in_one_place() -> None:

@@ -53,6 +53,6 @@ def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch
     assert [path.name for path in sorted((root / "d").rglob("*"))] == ["in", "old"]
 
     aside.take("p.s", [OUT])
-    shutil.copytree(Layout(root).aside_dir / "p.s/d", root / "d", dirs_exist_ok=True)
+    shutil.copytree(Layout(root).stash_dir / "p.s/d", root / "d", dirs_exist_ok=True)
     aside.drop("p.s")
     assert (root / "d/in/old").read_text() == "old"

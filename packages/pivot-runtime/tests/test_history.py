@@ -159,7 +159,7 @@ def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) 
 
     known.remember({"p.one": {stage_stats.VARIABLES: ["HOME"]}})
     assert known.recall()["p.one"][stage_stats.VARIABLES] == ["HOME"]
-    (shop.layout.database_dir / "facts.sqlite").write_bytes(b"damaged" * 1000)
+    (shop.layout.database_dir / "stage_stats.sqlite").write_bytes(b"damaged" * 1000)
     assert known.recall() == {}
 
 

@@ -24,7 +24,7 @@ PLACES = (
     ".pivot/state.db/run.guard",
     ".pivot/state.db/logs",
     ".pivot/state.db/logs/pipeline.s.log",
-    ".pivot/state.db/answers",
+    ".pivot/state.db/noop_cache",
     ".pivot/state.db/history/1.jsonl",
     ".pivot/cache",
     ".pivot/cache/files",
@@ -76,8 +76,8 @@ def test_the_path_is_shown_as_from_where_the_command_is_given(root: pathlib.Path
 
 def test_what_nothing_is_written_through_is_allowed(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (root / ".pivot/.#config.yaml").symlink_to("me@here.1:2")  # an editor has unsaved changes
-    (root / ".pivot/state.db/aside").mkdir(parents=True)
-    (root / ".pivot/state.db/aside/mine").symlink_to("elsewhere")  # what a user had there is kept as it was
+    (root / ".pivot/state.db/stash").mkdir(parents=True)
+    (root / ".pivot/state.db/stash/mine").symlink_to("elsewhere")  # what a user had there is kept as it was
     (root / "below").mkdir()
     (root / "below/.pivot").symlink_to(tmp_path)
     (tmp_path / "way").symlink_to(root)

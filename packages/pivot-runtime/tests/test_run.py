@@ -720,7 +720,7 @@ def test_a_symlinked_out_survives_a_failed_run(shop: Workshop) -> None:
 
 def test_what_a_killed_run_set_aside_comes_back(done: Workshop) -> None:
     """Where nothing has taken its place."""
-    aside = done.root / ".pivot/state.db/aside/p.a"
+    aside = done.root / ".pivot/state.db/stash/p.a"
     aside.mkdir(parents=True)
     (done.root / "middle").rename(aside / "middle")
     (aside / "aside").write_text("older")

@@ -162,5 +162,5 @@ def test_nothing_is_broken_by_kills_at_random_moments(make: Callable[[str], Proj
     check_locks(chaos.project)
     assert {name: chaos.project.read(name) for name in expected(chaos.data)} == expected(chaos.data)
     assert set(chaos.project.states().values()) == {"cached"}
-    aside = chaos.project.root / ".pivot/state.db/aside"
+    aside = chaos.project.root / ".pivot/state.db/stash"
     assert not aside.exists() or not list(aside.iterdir())

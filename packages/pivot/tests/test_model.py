@@ -364,7 +364,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         by_index = {int(name[1:]): verdict for name, verdict in told.items()}
         assert by_index == self.expected.settle(self.sources, by_index)
         assert self.outs() == self.expected.outs
-        aside = self.root / ".pivot/state.db/aside"
+        aside = self.root / ".pivot/state.db/stash"
         assert not aside.exists() or not list(aside.iterdir())
         assert verify(self.context).passed is (Verdict.BLOCKED not in told.values())
 

@@ -328,7 +328,7 @@ def test_only_commands_whose_answer_is_looked_for_keep_it(project: Project) -> N
     settle(project)
     for _ in range(2):
         project.pivot("run", "one")
-    assert not (project.root / ".pivot/state.db/answers").exists()
+    assert not (project.root / ".pivot/state.db/noop_cache").exists()
 
 
 def test_an_answer_holds_only_while_nothing_has_changed(project: Project) -> None:
@@ -387,7 +387,7 @@ def test_a_damaged_snapshot_or_answer_is_none(project: Project) -> None:
     for _ in range(2):
         project.pivot("status")
     before = project.pivot("status").stdout
-    kept = [*project.root.glob(".pivot/state.db/snapshots/*"), *project.root.glob(".pivot/state.db/answers/*")]
+    kept = [*project.root.glob(".pivot/state.db/snapshots/*"), *project.root.glob(".pivot/state.db/noop_cache/*")]
     assert len(kept) == 2
     for file in kept:
         content = file.read_bytes()

@@ -1,42 +1,42 @@
 """Paths of everything that Pivot writes: the only module that builds one.
 
 <root>/
-.pivotignore                        git   what watching and scanning leave out
-.pivot/                                   the directory that marks the root
-.gitignore                        git   anchored: /cache/ /state.db/
-config.yaml                       git   the configuration of the project
-stages/<pipeline>.<stage>.lock    git   what the last run of a stage depended on and left
-cache/                            -     what can be fetched or computed again
-files/ab/cdef...                -     objects: mode 0444, named by the digest of their bytes
-runs/ab/cdef...                 -     the run cache: one record per inputs key
-quarantine/<digest>             -     objects whose bytes were found damaged
-partial/<digest>                -     large objects that have not yet arrived in full
-trash/<time>/...                -     what was collected as garbage, until its grace period is over
-projects/<name>                 -     the projects that share this cache
-kept/<time>-<digest>            -     what was replaced and nothing else names
-gc.guard                        -     held while garbage is collected
-state.db/                         -     a directory of derived data: deleting it costs time, never truth
-statcache.sqlite                -     digests of files whose stat signature still holds
-remotes.sqlite                  -     which objects were seen on which remote
-sha256.sqlite                   -     the SHA-256 of objects
-uploads/                        -     uploads in parts that are under way
-run.guard                       -     held while a command changes the project
-logs/                           -     what stages printed
-history/<number>.jsonl          -     what a run did, a line per event; the last 100
-project                         -     its name, which distinguishes it from others that share a cache
-unfinished/                     -     the stages that run, or were running when their run was killed
-aside/<address>/<path>          -     previous outs of stages that run
-facts.sqlite                    -     what runs have taught of each stage
-forms.sqlite                    -     source texts of stages, for `pivot status --diff`
-observed.json                   -     the current state of code that runs were observed to depend on
-outlines/                       -     outlines of source files
-created/<address>.json          -     what the command of a shell stage was observed to create
-assigned.json                   -     environment variables that pipelines assign
-stages.json                     -     the stages of each pipeline, for completion
-threads.json                    -     the pipelines that start threads
-answers/                        -     answers to commands that found nothing to do
-rerun/<pid>/                    -     the copy of the project in which a command runs stages once more
-snapshots/                      -     what the last load of each pipeline gave
+  .pivotignore                          git   what watching and scanning leave out
+  .pivot/                                     the directory that marks the root
+    .gitignore                          git   anchored: /cache/ /state.db/
+    config.yaml                         git   the configuration of the project
+    stages/<pipeline>.<stage>.lock      git   what the last run of a stage depended on and left
+    cache/                              -     what can be fetched or computed again
+      files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
+      runs/ab/cdef...                   -     the run cache: one record per inputs key
+      quarantine/<digest>               -     objects whose bytes were found damaged
+      partial/<digest>                  -     large objects that have not yet arrived in full
+      trash/<time>/...                  -     what was collected as garbage, until its grace period is over
+      projects/<name>                   -     the projects that share this cache
+      kept/<time>-<digest>              -     what was replaced and nothing else names
+      gc.guard                          -     held while garbage is collected
+    state.db/                           -     a directory of derived data: deleting it costs time, never truth
+      statcache.sqlite                  -     digests of files whose stat signature still holds
+      remotes.sqlite                    -     which objects were seen on which remote
+      sha256.sqlite                     -     the SHA-256 of objects
+      uploads/                          -     uploads in parts that are under way
+      run.guard                         -     held while a command changes the project
+      logs/                             -     what stages printed
+      history/<number>.jsonl            -     what a run did, a line per event; the last 100
+      project                           -     its name, which distinguishes it from others that share a cache
+      unfinished/                       -     the stages that run, or were running when their run was killed
+      stash/<address>/<path>            -     previous outs of stages that run
+      stage_stats.sqlite                -     what runs have taught of each stage
+      source_texts.sqlite               -     source texts of stages, for `pivot status --diff`
+      observed_code.json                -     the current state of code that runs were observed to depend on
+      outlines/                         -     outlines of source files
+      created/<address>.json            -     what the command of a shell stage was observed to create
+      assigned.json                     -     environment variables that pipelines assign
+      stages.json                       -     the stages of each pipeline, for completion
+      threads.json                      -     the pipelines that start threads
+      noop_cache/                       -     answers to commands that found nothing to do
+      rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
+      snapshots/                        -     what the last load of each pipeline gave
 """
 
 from collections.abc import Iterable
@@ -65,7 +65,7 @@ OWN_DIRECTORIES = (
     "",
     STAGES,
     DATABASES,
-    *(f"{DATABASES}/{name}" for name in ("answers", "facts", "history", "logs", "snapshots", "unfinished", "uploads")),
+    *(f"{DATABASES}/{name}" for name in ("history", "logs", "noop_cache", "snapshots", "unfinished", "uploads")),
     "cache",
     *(f"cache/{name}" for name in ("files", "runs", "partial", "projects")),
 )
@@ -202,9 +202,9 @@ class Layout(Value):
         return self.database_dir / "unfinished"
 
     @property
-    def aside_dir(self) -> Path:
+    def stash_dir(self) -> Path:
         """Previous outs of stages that run."""
-        return self.database_dir / "aside"
+        return self.database_dir / "stash"
 
     @property
     def name_file(self) -> Path:
@@ -212,19 +212,19 @@ class Layout(Value):
         return self.database_dir / "project"
 
     @property
-    def facts_file(self) -> Path:
+    def stage_stats_file(self) -> Path:
         """The database of statistics of each stage."""
-        return self.database_dir / "facts.sqlite"
+        return self.database_dir / "stage_stats.sqlite"
 
     @property
-    def forms_file(self) -> Path:
+    def source_texts_file(self) -> Path:
         """The database of source texts."""
-        return self.database_dir / "forms.sqlite"
+        return self.database_dir / "source_texts.sqlite"
 
     @property
-    def observed_file(self) -> Path:
+    def observed_code_file(self) -> Path:
         """The current state of code that runs were observed to depend on."""
-        return self.database_dir / "observed.json"
+        return self.database_dir / "observed_code.json"
 
     @property
     def outlines_dir(self) -> Path:
@@ -252,14 +252,14 @@ class Layout(Value):
         return self.database_dir / "rerun"
 
     @property
-    def answers_dir(self) -> Path:
+    def noop_cache_dir(self) -> Path:
         """Answers to commands that found nothing to do."""
-        return self.database_dir / "answers"
+        return self.database_dir / "noop_cache"
 
     @property
     def spools_dir(self) -> Path:
         """Records of the files that running stages use."""
-        return self.logs_dir / "seen"
+        return self.logs_dir / "spools"
 
     def log_file(self, address: str) -> Path:
         """The log of the last run of a stage."""

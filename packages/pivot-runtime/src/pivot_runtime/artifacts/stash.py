@@ -1,6 +1,6 @@
 """The stash of a stage's previous outs, so that a run that fails or is killed changes nothing, and marks of such runs.
 
-They are in ``.pivot/state.db/aside/<address>/<path>``, on most machines one rename away from their place. Everything
+They are in ``.pivot/state.db/stash/<address>/<path>``, on most machines one rename away from their place. Everything
 here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.
 """
 
@@ -67,7 +67,7 @@ class OutStash:
 
     def __init__(self, layout: Layout) -> None:
         """Describe it; its directory is made when something is first set aside."""
-        self._directory = layout.aside_dir
+        self._directory = layout.stash_dir
         self._root = layout.root
         self._unfinished = UnfinishedStages(layout.unfinished_dir)
         self._lasting: set[str] = set()

@@ -84,7 +84,7 @@ class Session:
         if self._observed_code is None:
             from pivot_runtime.evaluating.observed_code import ObservedCode  # noqa: PLC0415  # start-up time
 
-            self._observed_code = ObservedCode(self.project.root, self.project.layout.observed_file)
+            self._observed_code = ObservedCode(self.project.root, self.project.layout.observed_code_file)
         return self._observed_code
 
     @property
@@ -93,7 +93,7 @@ class Session:
         if self._source_texts is None:
             from pivot_runtime.evaluating.source_texts import SourceTexts  # noqa: PLC0415  # start-up time
 
-            self._source_texts = SourceTexts(self.project.layout.forms_file)
+            self._source_texts = SourceTexts(self.project.layout.source_texts_file)
         return self._source_texts
 
     def close(self) -> None:
@@ -326,7 +326,7 @@ def open_session(
 def has_stash(layout: Layout) -> bool:
     """Whether there are outs that a killed run has set aside, or those of a run at this moment."""
     try:
-        with os.scandir(layout.aside_dir) as entries:
+        with os.scandir(layout.stash_dir) as entries:
             return next(entries, None) is not None
     except OSError:
         return False

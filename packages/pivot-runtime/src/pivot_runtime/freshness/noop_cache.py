@@ -24,7 +24,7 @@ _ELAPSED = "\x01"
 """The placeholder, in a stored text, of the duration of the command."""
 
 _SHORT_NS, _LONG_NS = 99_000_000, 990_000_000
-_PLACE = ".pivot/state.db/answers"
+_PLACE = ".pivot/state.db/noop_cache"
 _OWN = (".pivot", ".pivot/stages", ".pivot/state.db", ".pivot/cache")
 _MOST = 100
 """The most stored answers; before another one is stored, all are deleted."""

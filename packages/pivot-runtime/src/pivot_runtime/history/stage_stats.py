@@ -55,7 +55,7 @@ class StageStats:
 
 def project_stats(layout: Layout) -> StageStats:
     """The statistics of a project's stages."""
-    return StageStats(layout.facts_file)
+    return StageStats(layout.stage_stats_file)
 
 
 def last_durations(layout: Layout) -> dict[str, float]:

@@ -383,7 +383,7 @@ class Runner:
             self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
             return
         if lost:
-            aside = self._layout.aside_dir / address
+            aside = self._layout.stash_dir / address
             hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
         self._result.tried[address] = self._running.pop(address)[0].inputs.key()
         log = self._log(address)
